@@ -1,0 +1,146 @@
+/** Who holds and waits: a session and its owners, with everything that ends when the session does. */
+
+import type { Claim, Wait } from './claim.ts';
+import type { RequestId } from './types.ts';
+import { type Linked, WaitQueue } from './wait-queue.ts';
+
+/** One owner of a session: the untagged one, or one with a tag. Lives as long as it holds or waits. */
+export class Owner<Subject, Context> implements Linked<Owner<Subject, Context>> {
+  readonly session: LockSession<Subject, Context>;
+  readonly tag: string;
+  /** The most recent of its claims; the others follow by `ownerNext`. */
+  firstClaim: Claim<Subject, Context> | undefined = undefined;
+  claimCount = 0;
+  previous: Owner<Subject, Context> | undefined = undefined;
+  next: Owner<Subject, Context> | undefined = undefined;
+
+  constructor(session: LockSession<Subject, Context>, tag: string) {
+    this.session = session;
+    this.tag = tag;
+  }
+
+  attach(claim: Claim<Subject, Context>): void {
+    const first = this.firstClaim;
+    claim.ownerNext = first;
+    if (first !== undefined) first.ownerPrevious = claim;
+    this.firstClaim = claim;
+    this.claimCount += 1;
+    this.session.claimCount += 1;
+  }
+
+  detach(claim: Claim<Subject, Context>): void {
+    if (claim.ownerPrevious === undefined) this.firstClaim = claim.ownerNext;
+    else claim.ownerPrevious.ownerNext = claim.ownerNext;
+    if (claim.ownerNext !== undefined) claim.ownerNext.ownerPrevious = claim.ownerPrevious;
+    claim.ownerPrevious = undefined;
+    claim.ownerNext = undefined;
+    this.claimCount -= 1;
+    this.session.claimCount -= 1;
+    if (this.claimCount === 0) this.session.forgetOwner(this);
+  }
+}
+
+/**
+ * One client's liveness. `ended` is final: from then on its claims count as free, and the table works them off.
+ * Only the lock table changes a session; for everybody else it is a name for the client.
+ */
+export class LockSession<Subject, Context> {
+  readonly subject: Subject;
+  state: 'live' | 'ended' = 'live';
+  /** Locks held or waited for, over all owners. */
+  claimCount = 0;
+  readonly #untagged: Owner<Subject, Context> = new Owner<Subject, Context>(this, '');
+  #tagged: Map<string, Owner<Subject, Context>> | undefined;
+  /** The tagged owners again, so that the first is found without a walk over the map's deleted entries. */
+  readonly #taggedInOrder: WaitQueue<Owner<Subject, Context>> = new WaitQueue<Owner<Subject, Context>>();
+  #waits: Map<RequestId, Wait<Subject, Context>> | undefined;
+  /** Both are built when first asked for, so that sessions that never ask do not pay. */
+  #holdsByToken: Map<number, Claim<Subject, Context>> | undefined;
+  #holdsByRequest: Map<RequestId, Claim<Subject, Context>> | undefined;
+
+  constructor(subject: Subject) {
+    this.subject = subject;
+  }
+
+  findOwner(tag: string): Owner<Subject, Context> | undefined {
+    return tag === '' ? this.#untagged : this.#tagged?.get(tag);
+  }
+
+  /** The owner with that tag, made when there is none; it is forgotten with its last claim. */
+  owner(tag: string): Owner<Subject, Context> {
+    const known = this.findOwner(tag);
+    if (known !== undefined) return known;
+    const owner = new Owner<Subject, Context>(this, tag);
+    this.#tagged ??= new Map();
+    this.#tagged.set(tag, owner);
+    this.#taggedInOrder.push(owner);
+    return owner;
+  }
+
+  forgetOwner(owner: Owner<Subject, Context>): void {
+    if (owner === this.#untagged) return;
+    this.#tagged?.delete(owner.tag);
+    this.#taggedInOrder.remove(owner);
+  }
+
+  /** Some claim of the session, of one owner only if a tag is given. */
+  anyClaim(tag: string | undefined): Claim<Subject, Context> | undefined {
+    if (tag !== undefined) return this.findOwner(tag)?.firstClaim;
+    return this.#untagged.firstClaim ?? this.#taggedInOrder.first?.firstClaim;
+  }
+
+  findWait(id: RequestId): Wait<Subject, Context> | undefined {
+    return this.#waits?.get(id);
+  }
+
+  addWait(wait: Wait<Subject, Context>): void {
+    if (wait.id === undefined) return;
+    this.#waits ??= new Map();
+    this.#waits.set(wait.id, wait);
+  }
+
+  removeWait(wait: Wait<Subject, Context>): void {
+    if (wait.id !== undefined) this.#waits?.delete(wait.id);
+  }
+
+  addHold(claim: Claim<Subject, Context>): void {
+    this.#holdsByToken?.set(claim.token, claim);
+    if (claim.requestId !== undefined) this.#holdsByRequest?.set(claim.requestId, claim);
+  }
+
+  removeHold(claim: Claim<Subject, Context>): void {
+    this.#holdsByToken?.delete(claim.token);
+    const id = claim.requestId;
+    if (id !== undefined && this.#holdsByRequest?.get(id) === claim) this.#holdsByRequest.delete(id);
+  }
+
+  findHoldByToken(token: number): Claim<Subject, Context> | undefined {
+    if (this.#holdsByToken === undefined) {
+      this.#holdsByToken = new Map();
+      for (const claim of this.#holds()) this.#holdsByToken.set(claim.token, claim);
+    }
+    return this.#holdsByToken.get(token);
+  }
+
+  /** The hold whose grant answered the request with that id. */
+  findHoldByRequest(id: RequestId): Claim<Subject, Context> | undefined {
+    if (this.#holdsByRequest === undefined) {
+      this.#holdsByRequest = new Map();
+      for (const claim of this.#holds()) {
+        const earlier = claim.requestId === undefined ? undefined : this.#holdsByRequest.get(claim.requestId);
+        if (claim.requestId !== undefined && (earlier === undefined || earlier.token < claim.token)) {
+          this.#holdsByRequest.set(claim.requestId, claim);
+        }
+      }
+    }
+    return this.#holdsByRequest.get(id);
+  }
+
+  *#holds(): Generator<Claim<Subject, Context>, void, undefined> {
+    for (const owner of [this.#untagged, ...this.#taggedInOrder]) {
+      for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
+        if (claim.state === 'held') yield claim;
+      }
+    }
+  }
+}
