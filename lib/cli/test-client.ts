@@ -1,0 +1,92 @@
+/** A demonstration that people can watch: takes a lock, holds it for a while, gives it back, lingers. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { LockClient } from '../client/lock-client.ts';
+import { LockError } from '../client/lock-error.ts';
+import type { LockHandle } from '../client/lock-handle.ts';
+import { VERSION } from '../server/version.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+
+const MS_A_SECOND = 1_000;
+
+interface CommandLine {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly timeLimit: number;
+  readonly hold: number;
+  readonly linger: number;
+}
+
+/** Runs the program with the arguments of the command line. Its exit code is 1 when it did not get the lock or lost it. */
+export async function runTestClient(args: readonly string[]): Promise<void> {
+  const { host, port, name, timeLimit, hold, linger } = parseCommandLine(args);
+  let client: LockClient;
+  try {
+    client = await LockClient.connect({ host, port });
+  } catch (error) {
+    process.stderr.write(`Cannot connect to ${host}, port ${port}: ${(error as Error).message}\n`);
+    process.exitCode = EXIT_CODES.failure;
+    return;
+  }
+  const handle = await take(client, name, timeLimit * MS_A_SECOND);
+  if (handle === undefined) {
+    say('Did not get lock');
+    process.exitCode = EXIT_CODES.failure;
+  } else {
+    say('Got lock');
+    await keep(handle, hold * MS_A_SECOND);
+    await delay(linger * MS_A_SECOND);
+  }
+  await client.close();
+}
+
+async function take(client: LockClient, name: string, waitMs: number): Promise<LockHandle | undefined> {
+  const granted = client.lock(name, { waitMs });
+  say('Waiting');
+  try {
+    return await granted;
+  } catch (error) {
+    if (!(error instanceof LockError)) throw error;
+    if (error.code !== 'timeout') process.stderr.write(`${error.message}\n`);
+    return undefined;
+  }
+}
+
+async function keep(handle: LockHandle, holdMs: number): Promise<void> {
+  try {
+    await delay(holdMs, undefined, { signal: handle.signal });
+  } catch {
+    say('Lost lock');
+    process.exitCode = EXIT_CODES.failure;
+    return;
+  }
+  say('Offering to unlock');
+  await handle.release();
+}
+
+function parseCommandLine(args: readonly string[]): CommandLine {
+  const program = new Command('testClient')
+    .description('Takes a lock, holds it, gives it back and lingers before it goes. Times are seconds.')
+    .option('--host <address>', 'where the server is', '127.0.0.1')
+    .option('--port <number>', 'its port', parseSeconds, 20_934)
+    .option('--name <name>', 'the lock', 'test')
+    .option('--time-limit <seconds>', 'how long to wait for the lock', parseSeconds, 30)
+    .option('--hold <seconds>', 'how long to hold it', parseSeconds, 10)
+    .option('--linger <seconds>', 'how long to stay connected afterwards', parseSeconds, 10)
+    .version(VERSION)
+    .allowExcessArguments(false)
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage));
+  return program.parse(args, { from: 'user' }).opts<CommandLine>();
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds >= 0)) throw new InvalidArgumentError('Expected a number from 0.');
+  return seconds;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,78 @@
+/** What the server tells of its locks, as the client passes it on. */
+
+/** One who holds a lock. */
+export interface LockHolder {
+  /** The owner tag within the client; empty for none. */
+  readonly owner: string;
+  /** The name that the client registered; empty for none. */
+  readonly name: string;
+  readonly address: string;
+  readonly mode: 'exclusive' | 'shared' | 'permit';
+  readonly token: number;
+  readonly heldMs: number;
+}
+
+/** One who waits for a lock. */
+export interface LockWaiter {
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  readonly mode: 'exclusive' | 'shared' | 'permit';
+  /** Of a permit. */
+  readonly limit?: number;
+  readonly waitedMs: number;
+}
+
+/** One lock: its holders in the order of their grants, its waiters in the order of the queue. */
+export interface LockInformation {
+  readonly lockName: string;
+  /** Of all; the lists may tell fewer. */
+  readonly holderCount: number;
+  readonly waiterCount: number;
+  readonly holders: readonly LockHolder[];
+  readonly waiters: readonly LockWaiter[];
+}
+
+/** Which page of the locks is wanted. */
+export interface ListOptions {
+  /** Only names that begin with this. */
+  readonly prefix?: string;
+  /** Only names behind this one: the `next` of the page before. */
+  readonly after?: string;
+  /** How many names at most; 100 by default. */
+  readonly max?: number;
+}
+
+/** One page; `next` is there when more follows. */
+export interface LockPage {
+  readonly locks: readonly LockInformation[];
+  readonly next?: string;
+}
+
+/** Counts of now and since the server's start. */
+export interface ServerStatistics {
+  /** Names whose reader/writer lock is held, and names whose permit is. */
+  readonly locks: number;
+  readonly permits: number;
+  readonly holders: number;
+  /** Requests that wait. */
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly openConnections: number;
+  readonly grants: number;
+  readonly releases: number;
+  readonly timeouts: number;
+  readonly cancelled: number;
+  readonly expiredLeases: number;
+  readonly orphans: number;
+  readonly permitOrphans: number;
+  readonly connections: number;
+  readonly refusedConnections: number;
+  readonly excessConnections: number;
+  readonly unknownProtocols: number;
+  readonly invalidRequests: number;
+  readonly unknownCommands: number;
+  readonly failedRequests: number;
+  readonly requests: Readonly<Record<string, number>>;
+  readonly uptimeMs: number;
+}

@@ -1,0 +1,46 @@
+/** The public API. */
+
+export { LockClient, type LockClientOptions, type LockOptions } from './client/lock-client.ts';
+export { LockError, type LockErrorCode, type LockLostCode, LockLostError } from './client/lock-error.ts';
+export { LockHandle } from './client/lock-handle.ts';
+export type {
+  ListOptions,
+  LockHolder,
+  LockInformation,
+  LockPage,
+  LockWaiter,
+  ServerStatistics,
+} from './client/lock-information.ts';
+export type { ByteSink, ByteStream, Dialer, Listener, ListenerEvents } from './message/byte-stream.ts';
+export type { CommandDefinition, CommandTable } from './message/command-table.ts';
+export { consoleLogger, type Logger } from './message/logger.ts';
+export {
+  type ConnectOptions,
+  MessageClient,
+  type MessageClientEvents,
+  type MessageClientOptions,
+  type RpcOptions,
+  type RpcResult,
+  type ServerEvent,
+} from './message/message-client.ts';
+export type { MessageConnection } from './message/message-connection.ts';
+export { MessageError, type MessageErrorCode } from './message/message-error.ts';
+export {
+  DEFAULT_MESSAGE_LIMITS,
+  type MessageCounters,
+  type MessageLimits,
+  MessageServer,
+  type MessageServerOptions,
+} from './message/message-server.ts';
+export { type MessageId, MessageSession } from './message/message-session.ts';
+export { PendingResult } from './message/pending-result.ts';
+export {
+  DEFAULT_LOCK_SERVER_LIMITS,
+  LockServer,
+  type LockServerLimits,
+  type LockServerOptions,
+} from './server/lock-server.ts';
+export { dialTcp, type TcpListenerOptions, tcp } from './transports/tcp.ts';
+export { dialUnix } from './transports/unix.ts';
+export { RequestError } from './wire/errors.ts';
+export { STATUSES, type Status } from './wire/statuses.ts';

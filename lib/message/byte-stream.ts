@@ -1,0 +1,50 @@
+/** What messages travel on: the interfaces that the transports implement, so that nothing here depends on one. */
+
+/** One connection as a stream of bytes. */
+export interface ByteStream {
+  /** Where the other end is, for people: `127.0.0.1:50123`. */
+  readonly peer: string;
+  /** Bytes that were written and that the system has not taken yet. */
+  readonly unsentBytes: number;
+  /** Begins to read; called once. */
+  start(sink: ByteSink): void;
+  /** Sends text in UTF-8. */
+  write(text: string): void;
+  /** Calls back once everything written so far is with the system; never if the stream closes before. */
+  whenDrained(callback: () => void): void;
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then closes this side. */
+  end(): void;
+  /** Closes at once, whatever was not sent. */
+  destroy(): void;
+}
+
+/** Who reads a stream. */
+export interface ByteSink {
+  data(bytes: Uint8Array): void;
+  /** The other side will send no more. */
+  ended(): void;
+  /** The stream is gone, by an error if one is given. Called once, last. */
+  closed(error: Error | undefined): void;
+}
+
+/** Where connections come from. */
+export interface Listener {
+  /** Starts to listen; resolves to the address for people. Rejects with the system's error, such as `EADDRINUSE`. */
+  open(events: ListenerEvents): Promise<string>;
+  /** Stops to listen. Connections that are there stay. */
+  close(): Promise<void>;
+}
+
+/** Who is told of connections. */
+export interface ListenerEvents {
+  accepted(stream: ByteStream): void;
+  /** The allow-list closed a connection from that address before a byte was read. */
+  refused(address: string): void;
+  /** A connection could not be accepted, for want of file descriptors, say; others may be. */
+  failed(error: Error): void;
+}
+
+/** Opens one connection; rejects with the system's error or with the signal's reason. */
+export type Dialer = (signal: AbortSignal) => Promise<ByteStream>;

@@ -1,0 +1,310 @@
+/** The client of a message server: `rpc()` sends a command and waits for its result, many at a time. */
+
+import { EventEmitter } from 'eventemitter3';
+import { RequestError } from '../wire/errors.ts';
+import { NdjsonCodec } from '../wire/ndjson-codec.ts';
+import type { Dialer } from './byte-stream.ts';
+import { MessageConnection } from './message-connection.ts';
+import { MessageError } from './message-error.ts';
+import { startTimeout } from './timeout.ts';
+
+/** What every result has. */
+export interface RpcResult {
+  readonly status: string;
+  readonly [key: string]: unknown;
+}
+
+/** A message that answers no request. */
+export interface ServerEvent {
+  readonly event: string;
+  readonly [key: string]: unknown;
+}
+
+/** How long one call may take, and what ends it early. */
+export interface RpcOptions {
+  /** Milliseconds to wait for the result; 30,000 by default, `Infinity` for no limit. */
+  readonly timeoutMs?: number;
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a client is made. */
+export interface MessageClientOptions {
+  /** The longest message that is taken from the server, in bytes. 16 MiB by default. */
+  readonly maxMessageBytes?: number;
+  /** Calls in flight at most, those that gave up and are not answered yet included. 100,000 by default. */
+  readonly maxPendingRequests?: number;
+  /** Output that the server has not read, in bytes, above which the connection is given up. 64 MiB by default. */
+  readonly maxUnsentBytes?: number;
+}
+
+/** How a connection is opened. */
+export interface ConnectOptions {
+  /** Milliseconds until the attempt is given up; 10,000 by default, `Infinity` for no limit. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** What a client tells of. `close` comes with the reason when the connection was not closed by this side. */
+export interface MessageClientEvents {
+  connect: () => void;
+  close: (error: Error | undefined) => void;
+  event: (event: ServerEvent) => void;
+  error: (error: Error) => void;
+}
+
+const DEFAULT_RPC_TIMEOUT_MS = 30_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 10_000;
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting'; readonly abort: AbortController }
+  | { readonly kind: 'open'; readonly connection: MessageConnection }
+  | { readonly kind: 'closing'; readonly gone: Promise<void> }
+  | { readonly kind: 'closed' };
+
+/** One request that the server has not answered. `gaveUp`: nobody waits for it any more. */
+interface PendingRequest {
+  readonly command: string;
+  readonly parameters: object;
+  state: 'waiting' | 'gaveUp';
+  readonly succeed: (result: RpcResult) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * One connection to a message server. Its events are those of eventemitter3: `connect`, `close`, `event`, `error`.
+ * A client connects once; after `close` make a new one.
+ */
+export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
+  readonly #options: Required<MessageClientOptions>;
+  readonly #pending = new Map<number, PendingRequest>();
+  #state: State = { kind: 'idle' };
+  #lastId = 0;
+
+  constructor(options: MessageClientOptions = {}) {
+    super();
+    this.#options = {
+      maxMessageBytes: 16_777_216,
+      maxPendingRequests: 100_000,
+      maxUnsentBytes: 67_108_864,
+      ...options,
+    };
+  }
+
+  get state(): State['kind'] {
+    return this.#state.kind;
+  }
+
+  /**
+   * Opens the connection. Rejects with the system's error, such as `ECONNREFUSED`, or with a `MessageError` of the code
+   * `timeout` or, when the client was closed meanwhile, `closed`.
+   */
+  async connect(dial: Dialer, options: ConnectOptions = {}): Promise<void> {
+    if (this.#state.kind !== 'idle') throw new MessageError('closed', 'a client connects once');
+    const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+    const abort = new AbortController();
+    this.#state = { kind: 'connecting', abort };
+    const stopTimeout = startTimeout(connectTimeoutMs, () =>
+      abort.abort(new MessageError('timeout', `no connection within ${connectTimeoutMs} ms`)),
+    );
+    try {
+      const stream = await dial(abort.signal);
+      if (abort.signal.aborted) {
+        stream.destroy();
+        throw abort.signal.reason;
+      }
+      this.#open(new MessageConnection(stream, this.#makeCodec(), this.#connectionLimits(), this.#connectionEvents()));
+    } catch (error) {
+      this.#state = { kind: 'closed' };
+      throw error;
+    } finally {
+      stopTimeout();
+    }
+  }
+
+  /**
+   * Sends a command and waits for its result, whatever its status. Rejects with a `MessageError`: `timeout` when the
+   * result did not come in time, `closed` without a connection, `connectionLost` when it broke, `limit` when too many
+   * calls are in flight, or the status of the server's error reply; or with the signal's reason.
+   */
+  rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
+    return this.call(command, parameters, options, (result) => result);
+  }
+
+  /** Sends a command and does not ask for an answer. Without a connection it goes nowhere. */
+  notify(command: string, parameters: object = {}): void {
+    if (this.#state.kind === 'open') this.#state.connection.send({ command, parameters });
+  }
+
+  /** Closes the connection once everything has been sent. Resolves when it is gone; open calls reject with `closed`. */
+  async close(): Promise<void> {
+    const state = this.#state;
+    if (state.kind === 'idle') this.#state = { kind: 'closed' };
+    if (state.kind === 'connecting') state.abort.abort(new MessageError('closed', 'the client was closed'));
+    if (state.kind === 'closing') await state.gone;
+    if (state.kind !== 'open') return;
+    const gone = new Promise<void>((resolve) => this.once('close', () => resolve()));
+    this.#state = { kind: 'closing', gone };
+    this.#failAll(new MessageError('closed', 'the client was closed'));
+    this.disconnected(undefined);
+    state.connection.end();
+    await gone;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** As `rpc`, but the result is converted in the very turn in which it comes, before anything else is read. */
+  protected call<Result>(
+    command: string,
+    parameters: object,
+    options: RpcOptions,
+    convert: (result: RpcResult) => Result,
+  ): Promise<Result> {
+    const { timeoutMs = DEFAULT_RPC_TIMEOUT_MS, signal } = options;
+    return new Promise((resolve, reject) => {
+      if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}; expected a number from 0, or Infinity`);
+      signal?.throwIfAborted();
+      const connection = this.#requireConnection();
+      this.#lastId += 1;
+      const id = this.#lastId;
+      const abort = (): void => this.#giveUp(id, signal?.reason);
+      const stopTimeout = startTimeout(timeoutMs, () =>
+        this.#giveUp(id, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      const stopWaiting = (): void => {
+        stopTimeout();
+        signal?.removeEventListener('abort', abort);
+      };
+      const succeed = (result: RpcResult): void => {
+        stopWaiting();
+        try {
+          resolve(convert(result));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const fail = (error: unknown): void => {
+        stopWaiting();
+        reject(error);
+      };
+      this.#pending.set(id, { command, parameters, state: 'waiting', succeed, fail });
+      connection.send({ command, parameters, id });
+    });
+  }
+
+  /** A call gave up before its result came. Its parameters are as they were given to `rpc`. */
+  protected gaveUp(_id: number, _command: string, _parameters: object): void {}
+
+  /** A result has come for a call that had given up. Does nothing unless overridden. */
+  protected lateResult(_result: RpcResult, _command: string, _parameters: object): void {}
+
+  /** An event has come; those who override it pass it on by calling this. */
+  protected serverEvent(event: ServerEvent): void {
+    this.emit('event', event);
+  }
+
+  /** No more results come: the connection is gone or about to be closed. Called before the `close` event. */
+  protected disconnected(_error: Error | undefined): void {}
+
+  #makeCodec(): NdjsonCodec {
+    return new NdjsonCodec(this.#options.maxMessageBytes);
+  }
+
+  #connectionLimits(): ConstructorParameters<typeof MessageConnection>[2] {
+    return {
+      // What the application asks for never stops the client from reading answers.
+      softOutputBytes: Number.POSITIVE_INFINITY,
+      hardOutputBytes: this.#options.maxUnsentBytes,
+      closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    };
+  }
+
+  #connectionEvents(): ConstructorParameters<typeof MessageConnection>[3] {
+    return {
+      message: (message) => this.#receive(message),
+      malformed: (error) => this.emit('error', error),
+      broken: (error) => this.emit('error', error),
+      finished: () => this.#end(),
+      closed: (error) => this.#closed(error),
+    };
+  }
+
+  #open(connection: MessageConnection): void {
+    this.#state = { kind: 'open', connection };
+    connection.start();
+    this.emit('connect');
+  }
+
+  #requireConnection(): MessageConnection {
+    if (this.#state.kind !== 'open') throw new MessageError('closed', 'the client is not connected');
+    const { maxPendingRequests } = this.#options;
+    if (this.#pending.size >= maxPendingRequests) {
+      throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
+    }
+    return this.#state.connection;
+  }
+
+  #giveUp(id: number, reason: unknown): void {
+    const request = this.#pending.get(id);
+    if (request === undefined || request.state === 'gaveUp') return;
+    request.state = 'gaveUp';
+    request.fail(reason);
+    this.gaveUp(id, request.command, request.parameters);
+  }
+
+  #receive(message: unknown): void {
+    if (!isRecord(message)) {
+      this.emit('error', new RequestError('invalid', 'the server sent a message that is no object'));
+    } else if (typeof message.event === 'string') {
+      this.serverEvent(message as ServerEvent);
+    } else if (typeof message.id === 'number') {
+      this.#settle(message.id, message);
+    } else if (isRecord(message.error)) {
+      this.emit('error', MessageError.fromReply(message.error));
+    }
+  }
+
+  #settle(id: number, message: Readonly<Record<string, unknown>>): void {
+    const request = this.#pending.get(id);
+    if (request === undefined) return;
+    this.#pending.delete(id);
+    const { result, error } = message;
+    if (request.state === 'gaveUp') {
+      if (isRecord(result)) this.lateResult(result as RpcResult, request.command, request.parameters);
+    } else if (isRecord(result)) {
+      request.succeed(result as RpcResult);
+    } else {
+      request.fail(MessageError.fromReply(isRecord(error) ? error : {}));
+    }
+  }
+
+  /** The server closed its side: nothing more can be answered. */
+  #end(): void {
+    if (this.#state.kind === 'open') this.#state.connection.end();
+  }
+
+  #closed(error: Error | undefined): void {
+    const wasOpen = this.#state.kind === 'open';
+    this.#state = { kind: 'closed' };
+    if (wasOpen) {
+      const reason = error?.message ?? 'the server closed it';
+      this.#failAll(new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause: error }));
+      this.disconnected(error);
+    }
+    this.emit('close', error);
+  }
+
+  #failAll(error: MessageError): void {
+    const requests = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const request of requests) if (request.state === 'waiting') request.fail(error);
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

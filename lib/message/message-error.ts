@@ -1,0 +1,34 @@
+/** What a call to a message server can fail with. */
+
+/** Stable, for callers to match on. */
+export type MessageErrorCode =
+  /** The result, or the connection, did not come in time. */
+  | 'timeout'
+  /** There is no connection: none was opened yet, or the client was closed. */
+  | 'closed'
+  /** The connection broke before the result came. What became of the request is not known. */
+  | 'connectionLost'
+  /** Too much at once: of calls on this side, or of something that the server limits. */
+  | 'limit'
+  /** The server could not understand the request. */
+  | 'invalid'
+  /** The server failed while it carried out the request. */
+  | 'internal';
+
+/** A call failed; `code` says how. */
+export class MessageError extends Error {
+  override readonly name: string = 'MessageError';
+  readonly code: MessageErrorCode;
+
+  constructor(code: MessageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** The error of an error reply. */
+  static fromReply(error: Readonly<Record<string, unknown>>): MessageError {
+    const { status, message } = error;
+    const code = status === 'limit' || status === 'invalid' ? status : 'internal';
+    return new MessageError(code, typeof message === 'string' ? message : 'the server answered with an error');
+  }
+}

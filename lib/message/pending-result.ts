@@ -1,0 +1,31 @@
+/** What a handler returns when its result will come later, without the detour over a promise. */
+
+/** Settled once; whoever waits for it is called in that very turn, so that replies leave in the order of what happened. */
+export class PendingResult<Result extends object = object> {
+  #result: Result | undefined;
+  #listener: ((result: Result) => void) | undefined;
+
+  /** Gives the result. A second call is an error of the program. */
+  settle(result: Result): void {
+    if (this.#result !== undefined) throw new Error('a pending result was settled twice');
+    this.#result = result;
+    this.#listener?.(result);
+  }
+
+  /** Calls back with the result, at once if it is there. One listener at most. */
+  whenSettled(listener: (result: Result) => void): void {
+    if (this.#result !== undefined) listener(this.#result);
+    else this.#listener = listener;
+  }
+}
+
+/** The result made of another, now if that is there and otherwise as soon as it is. */
+export function mapResult<From extends object, To extends object>(
+  result: From | PendingResult<From>,
+  convert: (result: From) => To,
+): To | PendingResult<To> {
+  if (!(result instanceof PendingResult)) return convert(result);
+  const converted = new PendingResult<To>();
+  result.whenSettled((from) => converted.settle(convert(from)));
+  return converted;
+}

@@ -1,0 +1,17 @@
+/** One timer for times of any length: the system's own wrap around after 24.8 days. */
+
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** Calls back after `delayMs`; `Infinity` means never. Returns a function that stops it. */
+export function startTimeout(delayMs: number, callback: () => void): () => void {
+  if (delayMs === Number.POSITIVE_INFINITY) return () => {};
+  let remainingMs = delayMs;
+  let timer: ReturnType<typeof setTimeout>;
+  const arm = (): void => {
+    const armedMs = Math.min(remainingMs, LONGEST_DELAY_MS);
+    remainingMs -= armedMs;
+    timer = setTimeout(() => (remainingMs > 0 ? arm() : callback()), Math.ceil(armedMs));
+  };
+  arm();
+  return () => clearTimeout(timer);
+}

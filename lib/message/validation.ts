@@ -1,0 +1,69 @@
+/** Checks values against JSON schemas and says what is wrong: the field, its value and what was expected. */
+
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+
+/** A JSON schema. A property's `description` is what people are told was expected there. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** One thing that is wrong with a value. */
+export interface Problem {
+  /** Where, from the root's name on: `parameters.timeLimit`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+const MAX_SHOWN_CHARACTERS = 80;
+
+/** One compiled schema. */
+export class Validator {
+  readonly #root: string;
+  readonly #validate: ValidateFunction;
+
+  /** `root` is what the whole value is called in messages. Missing properties take their `default` if `fillDefaults`. */
+  constructor(schema: JsonSchema, root: string, fillDefaults: 'fillDefaults' | 'keep' = 'keep') {
+    const ajv = new Ajv({
+      allErrors: false,
+      verbose: true,
+      allowUnionTypes: true,
+      useDefaults: fillDefaults !== 'keep',
+    });
+    this.#root = root;
+    this.#validate = ajv.compile(schema);
+  }
+
+  /** What is wrong with the value; undefined when it is as the schema says. */
+  check(value: unknown): readonly Problem[] | undefined {
+    if (this.#validate(value)) return undefined;
+    return (this.#validate.errors ?? []).map((error) => this.#describe(error));
+  }
+
+  #describe(error: ErrorObject): Problem {
+    const at = this.#root + error.instancePath.split('/').slice(1).map(unescapePointer).map(asAccess).join('');
+    if (error.keyword === 'required') {
+      const field = at + asAccess(String(error.params.missingProperty));
+      return { field, message: `${field} is missing` };
+    }
+    if (error.keyword === 'additionalProperties') {
+      const field = at + asAccess(String(error.params.additionalProperty));
+      const known = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
+      return { field, message: `${field} is not known; expected ${known.join(', ') || 'nothing'}` };
+    }
+    const expected = error.parentSchema?.description ?? error.message;
+    return { field: at, message: `${at} is ${show(error.data)}; expected ${String(expected)}` };
+  }
+}
+
+/** A value as it can be shown in a message, cut short when it is long. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
+}
+
+function asAccess(key: string): string {
+  if (/^\d+$/.test(key)) return `[${key}]`;
+  return /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${show(key)}]`;
+}
+
+function unescapePointer(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}

@@ -1,0 +1,22 @@
+/** Time as the lock manager sees it: monotonic, so that a wall clock that is set decides nothing. */
+
+import { startTimeout } from '../message/timeout.ts';
+
+/** Now, later, and as soon as others had their turn. */
+export interface Clock {
+  /** Milliseconds since some fixed moment. */
+  nowMs(): number;
+  /** Calls back after `delayMs`; returns a function that stops it. */
+  startTimeout(delayMs: number, callback: () => void): () => void;
+  /** Calls back after the events that are waiting now. */
+  defer(callback: () => void): void;
+}
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  startTimeout,
+  defer: (callback) => {
+    setImmediate(callback);
+  },
+};

@@ -1,0 +1,133 @@
+/** The commands of the lock server with the schemas of their parameters: the one table that routing starts from. */
+
+import type { LockMode, RequestId } from '../locks/types.ts';
+import type { CommandTable } from '../message/command-table.ts';
+import type { JsonSchema } from '../message/validation.ts';
+
+/** Times on the wire are seconds; more than this is no time that anybody means. */
+const MAX_SECONDS = 1e9;
+const MAX_LISTED = 10_000;
+
+const name: JsonSchema = { type: 'string', description: 'a string' };
+const mode: JsonSchema = { enum: ['exclusive', 'shared', 'permit'], description: '"exclusive", "shared" or "permit"' };
+const owner: JsonSchema = { type: 'string', description: 'a string' };
+const token: JsonSchema = { type: 'integer', description: 'a whole number' };
+const max: JsonSchema = {
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_LISTED,
+  description: `a whole number from 1 to ${MAX_LISTED}`,
+};
+
+function parameters(properties: Readonly<Record<string, JsonSchema>>, ...required: string[]): JsonSchema {
+  return { properties, required, additionalProperties: false };
+}
+
+/** Each is carried out by the method of `LockServer` that bears its name. */
+export const LOCK_COMMANDS: CommandTable = {
+  lock: {
+    needsId: true,
+    parameters: parameters(
+      {
+        lockName: name,
+        mode,
+        limit: {
+          type: 'integer',
+          minimum: 1,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: 'a whole number from 1',
+        },
+        timeLimit: {
+          anyOf: [{ type: 'number', minimum: 0, maximum: MAX_SECONDS }, { const: false }],
+          description: `a number of seconds from 0 to ${MAX_SECONDS}, or false for no limit`,
+        },
+        owner,
+        lease: {
+          type: 'number',
+          exclusiveMinimum: 0,
+          maximum: MAX_SECONDS,
+          description: `a number of seconds above 0, up to ${MAX_SECONDS}`,
+        },
+      },
+      'lockName',
+    ),
+  },
+  unlock: { isImmediate: true, parameters: parameters({ lockName: name, mode, owner, token }) },
+  unlockAll: { isImmediate: true, parameters: parameters({ owner }) },
+  cancel: {
+    isImmediate: true,
+    parameters: parameters(
+      { id: { type: ['integer', 'string'], description: 'the id of a request: a whole number or a string' } },
+      'id',
+    ),
+  },
+  inspect: { isImmediate: true, parameters: parameters({ lockName: name, max }, 'lockName') },
+  list: { parameters: parameters({ prefix: name, after: name, max }) },
+  stats: { parameters: parameters({}) },
+  identify: { isImmediate: true, parameters: parameters({ name }, 'name') },
+  whoami: { isImmediate: true, parameters: parameters({}) },
+  who: {
+    isImmediate: true,
+    parameters: parameters({
+      name,
+      after: { type: 'integer', minimum: 0, description: 'the "next" of the page before' },
+      max,
+    }),
+  },
+  ping: { isImmediate: true, parameters: parameters({}) },
+  hello: {
+    isImmediate: true,
+    parameters: parameters({ protocol: { const: 1, description: '1' }, name }, 'protocol'),
+  },
+};
+
+/** The parameters as the schemas above let them through. */
+export interface LockParameters {
+  readonly lockName: string;
+  readonly mode?: LockMode;
+  readonly limit?: number;
+  readonly timeLimit?: number | false;
+  readonly owner?: string;
+  readonly lease?: number;
+}
+
+export interface UnlockParameters {
+  readonly lockName?: string;
+  readonly mode?: LockMode;
+  readonly owner?: string;
+  readonly token?: number;
+}
+
+export interface UnlockAllParameters {
+  readonly owner?: string;
+}
+
+export interface CancelParameters {
+  readonly id: RequestId;
+}
+
+export interface InspectParameters {
+  readonly lockName: string;
+  readonly max?: number;
+}
+
+export interface ListParameters {
+  readonly prefix?: string;
+  readonly after?: string;
+  readonly max?: number;
+}
+
+export interface IdentifyParameters {
+  readonly name: string;
+}
+
+export interface WhoParameters {
+  readonly name?: string;
+  readonly after?: number;
+  readonly max?: number;
+}
+
+export interface HelloParameters {
+  readonly protocol: 1;
+  readonly name?: string;
+}

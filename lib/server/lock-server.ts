@@ -1,0 +1,259 @@
+/** The lock server: the commands of the message protocol, carried out on a lock manager. */
+
+import type { TableLimits } from '../locks/types.ts';
+import type { MessageConnection } from '../message/message-connection.ts';
+import {
+  DEFAULT_MESSAGE_LIMITS,
+  type MessageLimits,
+  MessageServer,
+  type MessageServerOptions,
+} from '../message/message-server.ts';
+import type { MessageId } from '../message/message-session.ts';
+import { mapResult, type PendingResult } from '../message/pending-result.ts';
+import type { Request } from '../message/request.ts';
+import { show } from '../message/validation.ts';
+import type { Status } from '../wire/statuses.ts';
+import { encodedLength } from '../wire/text.ts';
+import { LocalLockManager, type PageLimits } from './local-lock-manager.ts';
+import type {
+  CancelParameters,
+  HelloParameters,
+  IdentifyParameters,
+  InspectParameters,
+  ListParameters,
+  LockParameters,
+  UnlockAllParameters,
+  UnlockParameters,
+  WhoParameters,
+} from './lock-commands.ts';
+import { LOCK_COMMANDS } from './lock-commands.ts';
+import type { LockManager, LockResult, LockStatistics } from './lock-manager.ts';
+import { NameRegistry } from './name-registry.ts';
+import { LockServerSession } from './session.ts';
+import { VERSION } from './version.ts';
+
+const PROTOCOL = 1;
+const DEFAULT_LISTED = 100;
+const MS_A_SECOND = 1_000;
+
+/** What a lock server admits at most; lengths are bytes in UTF-8. */
+export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits {
+  readonly maxNameBytes: number;
+  readonly maxOwnerBytes: number;
+  readonly maxClientNameBytes: number;
+}
+
+/** The limits of a server that was not told any. */
+export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
+  ...DEFAULT_MESSAGE_LIMITS,
+  maxLocks: 1_000_000,
+  maxLocksPerSession: 10_000,
+  maxWaitersPerLock: 10_000,
+  maxNameBytes: 60_000,
+  maxOwnerBytes: 256,
+  maxClientNameBytes: 256,
+  maxPageEntries: 1_000,
+  maxPageBytes: 1_048_576,
+};
+
+/** How a lock server is made. */
+export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits'> {
+  readonly limits?: Partial<LockServerLimits>;
+  /** Where the locks are kept; in this process when none is given. */
+  readonly manager?: LockManager;
+}
+
+/** What every result begins with. */
+interface Result {
+  readonly status: Status;
+}
+
+type LockLimit = 'maxNameBytes' | 'maxOwnerBytes' | 'maxClientNameBytes';
+
+/** Serves locks to as many clients as connect to its listeners. */
+export class LockServer extends MessageServer<LockServerSession> {
+  readonly #limits: LockServerLimits;
+  readonly #manager: LockManager;
+  readonly #registry = new NameRegistry();
+  readonly #startedMs = performance.now();
+
+  constructor(options: LockServerOptions = {}) {
+    const { limits: given, manager, ...rest } = options;
+    const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
+    super({ ...rest, limits, commands: LOCK_COMMANDS });
+    this.#limits = limits;
+    this.#manager = manager ?? new LocalLockManager({ limits });
+  }
+
+  /**
+   * Stops to listen, answers waiting and new lock requests `draining`, lets holders release for up to `drainMs`
+   * milliseconds (none by default), then closes all connections. Resolves when they are gone.
+   */
+  override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    await super.close(options);
+    this.#manager.close();
+  }
+
+  /** Takes a lock; the result of a request that has to wait comes later. */
+  commandLock(
+    session: LockServerSession,
+    parameters: LockParameters,
+    id: MessageId,
+  ): LockResult | Result | PendingResult<LockResult> {
+    const { lockName, mode = 'exclusive', limit, timeLimit = false, owner = '', lease } = parameters;
+    const refusal = this.#tooLong('maxNameBytes', lockName) ?? this.#tooLong('maxOwnerBytes', owner);
+    if (refusal !== undefined) return refusal;
+    if (limit !== undefined && mode !== 'permit') {
+      return invalid(`parameters.limit is ${limit}; expected none, since mode is ${show(mode)}`);
+    }
+    return session.locks.acquire({
+      name: lockName,
+      mode,
+      limit,
+      tag: owner,
+      waitMs: timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND,
+      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
+      id,
+    });
+  }
+
+  /** Gives back one lock, or leaves its queue. */
+  commandUnlock(session: LockServerSession, parameters: UnlockParameters): object {
+    const { lockName, mode, owner, token } = parameters;
+    if (lockName === undefined && token === undefined) {
+      return invalid('parameters.lockName is missing; expected it or a token');
+    }
+    return session.locks.release({ name: lockName, mode, tag: owner, token });
+  }
+
+  /** Gives back all locks of the session and leaves all queues. */
+  commandUnlockAll(session: LockServerSession, { owner }: UnlockAllParameters): object {
+    return session.locks.releaseAll(owner);
+  }
+
+  /** Ends one waiting request of the session. */
+  commandCancel(session: LockServerSession, { id }: CancelParameters): object {
+    return session.locks.cancel(id);
+  }
+
+  /** Tells who holds a lock and who waits for it. */
+  commandInspect(_session: LockServerSession, { lockName, max = DEFAULT_LISTED }: InspectParameters): object {
+    return withStatus(this.#manager.inspect(lockName, Math.min(max, this.#limits.maxPageEntries)));
+  }
+
+  /** Tells the same of all names, in name order and by pages. */
+  commandList(_session: LockServerSession, parameters: ListParameters): object {
+    const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
+    return withStatus(this.#manager.list({ prefix, after, max: Math.min(max, this.#limits.maxPageEntries) }));
+  }
+
+  /** Counts of now and since the start. */
+  commandStats(): object {
+    return withStatus(mapResult(this.#manager.statistics(), (locks) => this.#describeCounts(locks)));
+  }
+
+  /** Gives the client a name, or clears it. */
+  commandIdentify(session: LockServerSession, { name }: IdentifyParameters): object {
+    const refusal = this.#tooLong('maxClientNameBytes', name);
+    if (refusal !== undefined) return refusal;
+    this.#registry.register(session, name);
+    return OK;
+  }
+
+  /** Tells the client its own address and name. */
+  commandWhoami(session: LockServerSession): object {
+    return { status: 'ok', address: session.address, name: session.clientName };
+  }
+
+  /** Tells the clients that have a name, by pages, in the order in which they were named. */
+  commandWho(_session: LockServerSession, { name, after = 0, max = DEFAULT_LISTED }: WhoParameters): object {
+    return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
+  }
+
+  /** Answers. */
+  commandPing(): object {
+    return OK;
+  }
+
+  /** Agrees on the protocol and tells the client what it deals with. */
+  commandHello(session: LockServerSession, { name }: HelloParameters): object {
+    if (name !== undefined) {
+      const refusal = this.#tooLong('maxClientNameBytes', name);
+      if (refusal !== undefined) return refusal;
+      this.#registry.register(session, name);
+    }
+    const { maxMessageBytes, maxPendingRequests, maxNameBytes, maxOwnerBytes, maxClientNameBytes } = this.#limits;
+    const { maxLocksPerSession, maxWaitersPerLock, maxPageEntries } = this.#limits;
+    return {
+      status: 'ok',
+      server: 'holdfast',
+      version: VERSION,
+      protocol: PROTOCOL,
+      epoch: this.#manager.epoch,
+      durable: this.#manager.isDurable,
+      limits: {
+        maxMessageBytes,
+        maxPendingRequests,
+        maxNameBytes,
+        maxOwnerBytes,
+        maxClientNameBytes,
+        maxLocksPerSession,
+        maxWaitersPerLock,
+        maxPageEntries,
+      },
+    };
+  }
+
+  protected override createSession(connection: MessageConnection): LockServerSession {
+    return new LockServerSession(connection, this.#manager);
+  }
+
+  protected override sessionEnded(session: LockServerSession): void {
+    this.#registry.forget(session);
+    session.locks.end();
+  }
+
+  protected override drain(): Promise<void> {
+    return this.#manager.drain();
+  }
+
+  /** pkLockServer's way to unlock: a message without an id whose name stands beside the command. */
+  protected override answerBare(session: LockServerSession, message: Request): object | undefined {
+    if (message.command !== 'unlock') return undefined;
+    const { lockName } = message;
+    if (typeof lockName !== 'string') return { attempted: 'unlock', result: 'invalid' };
+    const reply = (status: Status): object => ({
+      attempted: 'unlock',
+      result: status === 'ok' ? 'ok' : 'notFound',
+      lockName,
+    });
+    return mapResult(session.locks.release({ name: lockName }), ({ status }) => reply(status));
+  }
+
+  #tooLong(limit: LockLimit, text: string): (Result & { limit: LockLimit; value: number }) | undefined {
+    const value = this.#limits[limit];
+    // No text has more bytes than three times its UTF-16 units.
+    if (text.length * 3 <= value || encodedLength(text) <= value) return undefined;
+    return { status: 'limit', limit, value };
+  }
+
+  #describeCounts(locks: LockStatistics): object {
+    return {
+      ...locks,
+      ...this.counters,
+      openConnections: this.sessions.size,
+      requests: this.requestCounts,
+      uptimeMs: Math.round(performance.now() - this.#startedMs),
+    };
+  }
+}
+
+const OK: Result = Object.freeze({ status: 'ok' });
+
+function invalid(message: string): Result & { message: string } {
+  return { status: 'invalid', message };
+}
+
+function withStatus<Described extends object>(result: Described | PendingResult<Described>): object {
+  return mapResult(result, (described) => ({ status: 'ok', ...described }));
+}

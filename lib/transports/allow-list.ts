@@ -1,0 +1,50 @@
+/** Who may connect: addresses and ranges of addresses. */
+
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { canonicalAddress } from './address.ts';
+
+const MAPPED_PREFIX_BITS = 96;
+
+/** Answers for each address whether it is allowed; an IPv4 address that comes as an IPv6 one counts as IPv4. */
+export class AllowList {
+  readonly #list: BlockList = new BlockList();
+
+  /**
+   * Takes addresses (`127.0.0.1`, `::1`) and CIDR ranges (`10.0.0.0/8`, `fd00::/8`).
+   * @throws TypeError that names the first entry that is neither.
+   */
+  constructor(entries: readonly string[]) {
+    for (const entry of entries) this.#add(entry);
+  }
+
+  allows(address: string): boolean {
+    const canonical = canonicalAddress(address);
+    if (isIP(canonical) === 0) return false;
+    return this.#list.check(canonical, familyOf(canonical));
+  }
+
+  #add(entry: string): void {
+    const [address = '', bits, ...more] = entry.split('/');
+    const isAddress = isIP(address) !== 0 && !address.includes('%');
+    if (!isAddress || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) throw wrongEntry(entry);
+    const canonical = canonicalAddress(address);
+    const family = familyOf(canonical);
+    if (bits === undefined) {
+      this.#list.addAddress(canonical, family);
+      return;
+    }
+    const prefix = Number(bits) - (canonical === address ? 0 : MAPPED_PREFIX_BITS);
+    if (prefix < 0 || prefix > (family === 'ipv4' ? 32 : 128)) throw wrongEntry(entry);
+    this.#list.addSubnet(canonical, prefix, family);
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
+}
+
+function wrongEntry(entry: string): TypeError {
+  return new TypeError(
+    `${JSON.stringify(entry)} is no address; expected one such as "127.0.0.1" or "::1", or a range such as "10.0.0.0/8"`,
+  );
+}
