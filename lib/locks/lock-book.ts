@@ -126,18 +126,9 @@ export class LockBook<Subject, Context> {
     this.deadlines.add(claim, nowMs + leaseMs);
   }
 
-  /** Takes a hold away from an owner who did not ask for it. */
-  loseHold(claim: Claim<Subject, Context>, reason: LossReason, nowMs: number): void {
-    this.removeClaim(claim);
-    this.#tell({
-      kind: 'lost',
-      session: claim.owner.session,
-      name: claim.lock.name,
-      mode: claim.mode,
-      tag: claim.owner.tag,
-      token: claim.token,
-      reason,
-    });
+  /** Takes a hold whose lease is over away from its owner. */
+  expireHold(claim: Claim<Subject, Context>, nowMs: number): void {
+    this.#takeAway(claim, 'lease');
     this.settle(claim.lock, nowMs);
   }
 
@@ -161,7 +152,7 @@ export class LockBook<Subject, Context> {
 
   /** Grants what a lock has room for, in order, and forgets the lock when nobody holds it or waits for it. */
   settle(lock: Lock<Subject, Context>, nowMs: number): void {
-    this.#clearLingering(lock, nowMs);
+    this.#clearLingering(lock);
     for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
       if (claim.owner.session.state === 'ended') {
         this.removeClaim(claim);
@@ -174,20 +165,21 @@ export class LockBook<Subject, Context> {
     if (lock.isUnused) this.locksOf(lock.kind).delete(lock.name);
   }
 
-  /** Takes away up to `max` claims of a session that has ended. */
+  /**
+   * Takes away up to `max` claims of a session that has ended; the rest lingers. All of them leave before anybody is let
+   * in, so that no grant counts a holder who is gone.
+   */
   freeClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
-    for (let freed = 0; freed < max; freed += 1) {
-      const claim = session.anyClaim(undefined);
-      if (claim === undefined) return;
-      this.#freeClaim(claim, nowMs);
-      this.settle(claim.lock, nowMs);
+    const locks = new Set<Lock<Subject, Context>>();
+    for (let claim = session.anyClaim(undefined); claim !== undefined; claim = session.anyClaim(undefined)) {
+      if (locks.size >= max) {
+        this.#linger(session);
+        break;
+      }
+      locks.add(claim.lock);
+      this.#freeClaim(claim);
     }
-  }
-
-  /** Leaves the rest of an ended session's claims to be worked off. */
-  linger(session: LockSession<Subject, Context>): void {
-    this.lingering.push(session);
-    this.#lingeredCount += 1;
+    for (const lock of locks) this.settle(lock, nowMs);
   }
 
   /** What happened since this was last asked. */
@@ -198,20 +190,33 @@ export class LockBook<Subject, Context> {
     return events;
   }
 
+  #linger(session: LockSession<Subject, Context>): void {
+    if (this.lingering.includes(session)) return;
+    this.lingering.push(session);
+    this.#lingeredCount += 1;
+  }
+
   /** Looks through a lock once after each session that lingers, so that touching it stays cheap. */
-  #clearLingering(lock: Lock<Subject, Context>, nowMs: number): void {
+  #clearLingering(lock: Lock<Subject, Context>): void {
     if (this.lingering.length === 0 || lock.clearedAt === this.#lingeredCount) return;
     lock.clearedAt = this.#lingeredCount;
     for (const claims of [lock.holders, lock.queue]) {
       for (const claim of claims) {
-        if (claim.owner.session.state === 'ended') this.#freeClaim(claim, nowMs);
+        if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
       }
     }
   }
 
-  #freeClaim(claim: Claim<Subject, Context>, nowMs: number): void {
-    if (claim.state === 'held') this.loseHold(claim, 'sessionEnded', nowMs);
+  #freeClaim(claim: Claim<Subject, Context>): void {
+    if (claim.state === 'held') this.#takeAway(claim, 'sessionEnded');
     else this.removeClaim(claim);
+  }
+
+  /** Takes a hold away from an owner who did not ask for it. */
+  #takeAway(claim: Claim<Subject, Context>, reason: LossReason): void {
+    this.removeClaim(claim);
+    const { owner, lock, mode, token } = claim;
+    this.#tell({ kind: 'lost', session: owner.session, name: lock.name, mode, tag: owner.tag, token, reason });
   }
 
   #forgetWait(wait: Wait<Subject, Context>): void {

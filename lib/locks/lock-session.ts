@@ -56,7 +56,7 @@ export class LockSession<Subject, Context> {
   #waits: Map<RequestId, Wait<Subject, Context>> | undefined;
   /** Both are built when first asked for, so that sessions that never ask do not pay. */
   #holdsByToken: Map<number, Claim<Subject, Context>> | undefined;
-  #holdsByRequest: Map<RequestId, Claim<Subject, Context>> | undefined;
+  #holdCountsByRequest: Map<RequestId, number> | undefined;
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -105,13 +105,12 @@ export class LockSession<Subject, Context> {
 
   addHold(claim: Claim<Subject, Context>): void {
     this.#holdsByToken?.set(claim.token, claim);
-    if (claim.requestId !== undefined) this.#holdsByRequest?.set(claim.requestId, claim);
+    if (this.#holdCountsByRequest !== undefined) countRequest(this.#holdCountsByRequest, claim.requestId, 1);
   }
 
   removeHold(claim: Claim<Subject, Context>): void {
     this.#holdsByToken?.delete(claim.token);
-    const id = claim.requestId;
-    if (id !== undefined && this.#holdsByRequest?.get(id) === claim) this.#holdsByRequest.delete(id);
+    if (this.#holdCountsByRequest !== undefined) countRequest(this.#holdCountsByRequest, claim.requestId, -1);
   }
 
   findHoldByToken(token: number): Claim<Subject, Context> | undefined {
@@ -122,18 +121,13 @@ export class LockSession<Subject, Context> {
     return this.#holdsByToken.get(token);
   }
 
-  /** The hold whose grant answered the request with that id. */
-  findHoldByRequest(id: RequestId): Claim<Subject, Context> | undefined {
-    if (this.#holdsByRequest === undefined) {
-      this.#holdsByRequest = new Map();
-      for (const claim of this.#holds()) {
-        const earlier = claim.requestId === undefined ? undefined : this.#holdsByRequest.get(claim.requestId);
-        if (claim.requestId !== undefined && (earlier === undefined || earlier.token < claim.token)) {
-          this.#holdsByRequest.set(claim.requestId, claim);
-        }
-      }
+  /** Whether a grant that answered a request with that id is still held. */
+  holdsGrantOf(id: RequestId): boolean {
+    if (this.#holdCountsByRequest === undefined) {
+      this.#holdCountsByRequest = new Map();
+      for (const claim of this.#holds()) countRequest(this.#holdCountsByRequest, claim.requestId, 1);
     }
-    return this.#holdsByRequest.get(id);
+    return this.#holdCountsByRequest.has(id);
   }
 
   *#holds(): Generator<Claim<Subject, Context>, void, undefined> {
@@ -143,4 +137,12 @@ export class LockSession<Subject, Context> {
       }
     }
   }
+}
+
+/** Ids may be used again while what they were granted is still held, so they are counted. */
+function countRequest(counts: Map<RequestId, number>, id: RequestId | undefined, change: 1 | -1): void {
+  if (id === undefined) return;
+  const count = (counts.get(id) ?? 0) + change;
+  if (count === 0) counts.delete(id);
+  else counts.set(id, count);
 }

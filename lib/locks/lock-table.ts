@@ -120,7 +120,7 @@ export class LockTable<Subject, Context> {
     if (wait !== undefined && this.#book.endWait(wait, CANCELLED, nowMs)) {
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });
     }
-    const isGranted = session.findHoldByRequest(id) !== undefined;
+    const isGranted = session.holdsGrantOf(id);
     return this.#outcome({ status: 'ok', outcome: isGranted ? 'granted' : 'unknown' });
   }
 
@@ -135,7 +135,7 @@ export class LockTable<Subject, Context> {
       const due = this.#book.deadlines.takeDue(nowMs);
       if (due === undefined) break;
       if (due instanceof Wait) this.#book.endWait(due, TIMEOUT, nowMs);
-      else this.#book.loseHold(due, 'lease', nowMs);
+      else this.#book.expireHold(due, nowMs);
     }
     return this.#book.takeEvents();
   }
@@ -153,7 +153,6 @@ export class LockTable<Subject, Context> {
       session.state = 'ended';
       this.#book.sessionCount -= 1;
       this.#book.freeClaims(session, max, nowMs);
-      if (session.claimCount > 0) this.#book.linger(session);
     }
     return this.#book.takeEvents();
   }
@@ -288,11 +287,17 @@ export class LockTable<Subject, Context> {
   }
 
   #findClaim(session: LockSession<Subject, Context>, request: ReleaseRequest): Claim<Subject, Context> | undefined {
-    const { name, mode = 'exclusive', tag, token } = request;
+    const { name, mode, tag, token } = request;
     if (token !== undefined && (name === undefined || tag === undefined)) return session.findHoldByToken(token);
     const owner = session.findOwner(tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    return this.#book.locksOf(kindOf(mode)).get(name)?.find(owner);
+    const claim = this.#book
+      .locksOf(kindOf(mode ?? 'exclusive'))
+      .get(name)
+      ?.find(owner);
+    if (token === undefined || mode !== undefined || claim?.token === token) return claim;
+    // A token names its hold in whichever of the two name spaces that is.
+    return this.#book.permits.get(name)?.find(owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Subject, Context, Result> {

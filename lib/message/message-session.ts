@@ -24,7 +24,7 @@ export class MessageSession {
   }
 
   /** Sends an event: a message that answers no request, such as `{"event":"tick"}`. */
-  sendEvent(event: { readonly event: string }): void {
+  sendEvent(event: { readonly event: string; readonly [key: string]: unknown }): void {
     this.connection.send(event);
   }
 }

@@ -34,7 +34,9 @@ export class Validator {
   /** What is wrong with the value; undefined when it is as the schema says. */
   check(value: unknown): readonly Problem[] | undefined {
     if (this.#validate(value)) return undefined;
-    return (this.#validate.errors ?? []).map((error) => this.#describe(error));
+    // What is wrong with each alternative says less than that none of them fits.
+    const errors = (this.#validate.errors ?? []).filter(({ schemaPath }) => !schemaPath.includes('/anyOf/'));
+    return errors.map((error) => this.#describe(error));
   }
 
   #describe(error: ErrorObject): Problem {
