@@ -1,7 +1,7 @@
 /** The commands that a server serves: each with its schema and the method that carries it out. */
 
 import type { MessageId } from './message-session.ts';
-import { type JsonSchema, Validator } from './validation.ts';
+import { type JsonSchema, SchemaCompiler, type Validator } from './validation.ts';
 
 /** How one command is called. */
 export interface CommandDefinition {
@@ -35,6 +35,7 @@ export interface Command {
  */
 export function bindCommands(table: CommandTable, server: object): ReadonlyMap<string, Command> {
   const commands = new Map<string, Command>();
+  const compiler = new SchemaCompiler();
   for (const [name, definition] of Object.entries(table)) {
     const methodName = `command${name.charAt(0).toUpperCase()}${name.slice(1)}`;
     const method: unknown = Reflect.get(server, methodName);
@@ -44,7 +45,7 @@ export function bindCommands(table: CommandTable, server: object): ReadonlyMap<s
       needsId: definition.needsId ?? false,
       isImmediate: definition.isImmediate ?? false,
       requestCount: 0,
-      validator: new Validator({ type: 'object', description: 'an object', ...definition.parameters }, 'parameters'),
+      validator: compiler.compile({ type: 'object', description: 'an object', ...definition.parameters }, 'parameters'),
       handler: method.bind(server) as CommandHandler,
     });
   }

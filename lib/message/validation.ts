@@ -14,21 +14,29 @@ export interface Problem {
 
 const MAX_SHOWN_CHARACTERS = 80;
 
+/** Compiles schemas. Make one for many, since that is what takes time. */
+export class SchemaCompiler {
+  readonly #ajv: Ajv;
+
+  /** With `fillDefaults`, missing properties take the `default` of their schema. */
+  constructor(defaults: 'fillDefaults' | 'keep' = 'keep') {
+    this.#ajv = new Ajv({ verbose: true, allowUnionTypes: true, useDefaults: defaults === 'fillDefaults' });
+  }
+
+  /** `root` is what the whole value is called in messages. */
+  compile(schema: JsonSchema, root: string): Validator {
+    return new Validator(this.#ajv.compile(schema), root);
+  }
+}
+
 /** One compiled schema. */
 export class Validator {
   readonly #root: string;
   readonly #validate: ValidateFunction;
 
-  /** `root` is what the whole value is called in messages. Missing properties take their `default` if `fillDefaults`. */
-  constructor(schema: JsonSchema, root: string, fillDefaults: 'fillDefaults' | 'keep' = 'keep') {
-    const ajv = new Ajv({
-      allErrors: false,
-      verbose: true,
-      allowUnionTypes: true,
-      useDefaults: fillDefaults !== 'keep',
-    });
+  constructor(validate: ValidateFunction, root: string) {
+    this.#validate = validate;
     this.#root = root;
-    this.#validate = ajv.compile(schema);
   }
 
   /** What is wrong with the value; undefined when it is as the schema says. */

@@ -1,7 +1,7 @@
 /** The settings of the server program: what they are, what they must look like and what they are without being set. */
 
 import { readFileSync } from 'node:fs';
-import { type JsonSchema, Validator } from '../message/validation.ts';
+import { type JsonSchema, SchemaCompiler } from '../message/validation.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './lock-server.ts';
 
 /** Everything that can be set; `config/settings.json` has each with its default. */
@@ -85,7 +85,7 @@ const schema: JsonSchema = {
  */
 export function loadSettings(file: string, overrides: SettingsOverrides = {}): Settings {
   const settings = { ...readSettingsFile(file), ...overrides };
-  const problem = new Validator(schema, 'settings', 'fillDefaults').check(settings)?.[0];
+  const problem = new SchemaCompiler('fillDefaults').compile(schema, 'settings').check(settings)?.[0];
   if (problem !== undefined) throw new SettingsError(`${file}: ${problem.message}`);
   const { limits } = settings as unknown as Settings;
   if (limits.hardOutputBytes <= limits.softOutputBytes) {

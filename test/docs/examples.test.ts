@@ -1,0 +1,87 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { MessageClient, type ServerEvent } from '../../lib/message/message-client.ts';
+import { LockServer } from '../../lib/server/lock-server.ts';
+import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+
+const run = promisify(execFile);
+
+describe('the examples', () => {
+  describe('with a lock server', () => {
+    let server: LockServer;
+    let port: string;
+
+    before(async () => {
+      server = new LockServer();
+      const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+      port = address.split(':').at(-1) as string;
+    });
+
+    after(() => server.close());
+
+    it('call its commands by RPC', async () => {
+      const { stdout } = await run(process.execPath, ['dist/examples/rpc.js', port]);
+      expect(stdout.split('\n')).to.deep.equal([
+        'lock: ok',
+        'holders: 1, locks held on the server: 1',
+        'the server answers',
+        'unlock: ok',
+        'connection closed',
+        '',
+      ]);
+    });
+
+    it('do their work one at a time', async () => {
+      const runs = await Promise.all([1, 2, 3].map(() => run(process.execPath, ['dist/examples/run-once.js', port])));
+      const tokens = runs.map(({ stdout }) => {
+        const [, token] = /^working under token (\d+)\ntotal: 496\n$/.exec(stdout) ?? [];
+        return token;
+      });
+      expect(new Set(tokens)).to.have.property('size', 3);
+      expect(tokens).to.not.include(undefined);
+    });
+  });
+
+  describe('of a message server', () => {
+    let counters: ChildProcess;
+    let port: number;
+
+    before(async () => {
+      counters = spawn(process.execPath, ['dist/examples/counter-server.js', '0'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [line] = await once(createInterface({ input: counters.stdout as NodeJS.ReadableStream }), 'line');
+      port = Number(String(line).split(':').at(-1));
+    });
+
+    after(() => {
+      counters.kill();
+    });
+
+    async function connect(): Promise<MessageClient> {
+      const client = new MessageClient();
+      await client.connect(dialTcp({ host: '127.0.0.1', port }));
+      return client;
+    }
+
+    it('counts for several clients and tells those who watch', async () => {
+      await using watcher = await connect();
+      await using counter = await connect();
+      await watcher.rpc('watch', { counter: 'visits' });
+      const told = once(watcher as unknown as NodeJS.EventEmitter, 'event') as Promise<[ServerEvent]>;
+      expect(await counter.rpc('add', { counter: 'visits', by: 2 })).to.deep.equal({ status: 'ok', value: 2 });
+      expect((await told)[0]).to.deep.equal({ event: 'changed', counter: 'visits', value: 2 });
+      expect(await watcher.rpc('get', { counter: 'visits' })).to.deep.equal({ status: 'ok', value: 2 });
+    });
+
+    it('says what is wrong with parameters', async () => {
+      await using client = await connect();
+      const { status, message } = await client.rpc('add', { counter: 'visits', by: 1.5 });
+      expect(status).to.equal('invalid');
+      expect(message).to.equal('parameters.by is 1.5; expected a whole number');
+    });
+  });
+});

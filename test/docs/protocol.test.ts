@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, LockServer } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { STATUSES } from '../../lib/wire/statuses.ts';
+import { readTranscripts, replay } from './transcript.ts';
+
+const document = readFileSync('docs/protocol.md', 'utf8');
+const transcripts = readTranscripts(document);
+
+describe('docs/protocol.md', () => {
+  for (const [index, transcript] of transcripts.entries()) {
+    it(`shows what the server answers: ${transcript.title}, example ${index + 1}`, async () => {
+      const server = new LockServer({ limits: transcript.settings.limits ?? {} });
+      const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+      try {
+        await replay(transcript, Number(address.split(':').at(-1)));
+      } finally {
+        await server.close();
+      }
+    });
+  }
+
+  it('has an example of each command', () => {
+    const sent = transcripts.flatMap(({ lines }) => lines.filter((line) => line[1] === '>')).join('\n');
+    for (const command of Object.keys(LOCK_COMMANDS)) expect(sent).to.include(`"command":"${command}"`);
+  });
+
+  it('names each parameter of each command', () => {
+    for (const [command, { parameters }] of Object.entries(LOCK_COMMANDS)) {
+      const start = document.search(new RegExp(`^### .*\\b${command}\\b`, 'm'));
+      expect(start, command).to.be.greaterThan(0);
+      const section = document.slice(start, document.indexOf('\n##', start + 1));
+      for (const name of Object.keys(parameters.properties as object)) {
+        expect(section, `${name} of ${command}`).to.include(`\`${name}\``);
+      }
+    }
+  });
+
+  it('has the same statuses as the code', () => {
+    const rows = [...document.matchAll(/^\| `(\w+)` \| (.+) \|$/gm)].map(([, status, meaning]) => [status, meaning]);
+    expect(rows.slice(0, Object.keys(STATUSES).length)).to.deep.equal(Object.entries(STATUSES));
+  });
+
+  it('has the same limits as the code', () => {
+    const section = document.slice(document.indexOf('\n## Limits'));
+    const rows = [...section.matchAll(/^\| `(\w+)` \| ([\d,]+) \|/gm)].map(([, limit, value]) => [
+      limit,
+      Number(value?.replaceAll(',', '')),
+    ]);
+    expect(Object.fromEntries(rows)).to.deep.equal(DEFAULT_LOCK_SERVER_LIMITS);
+  });
+});

@@ -1,0 +1,141 @@
+/**
+ * Replays the conversations in the documents against a real server. `A> ` is a line that client A sends, `A< ` one that
+ * it receives; what differs from run to run (tokens, addresses, times) is compared by kind.
+ */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+
+/** One conversation of a document. */
+export interface Transcript {
+  /** The heading under which it stands. */
+  readonly title: string;
+  readonly settings: { readonly limits?: Record<string, number> };
+  readonly lines: readonly string[];
+}
+
+/** The `transcript` blocks of a document in Markdown. */
+export function readTranscripts(markdown: string): Transcript[] {
+  const transcripts: Transcript[] = [];
+  let title = '';
+  const pattern = /^#+ (.+)$|^```transcript(?: settings=(.*))?\n([\s\S]*?)^```$/gm;
+  for (const [, heading, settings, body] of markdown.matchAll(pattern)) {
+    if (heading !== undefined) title = heading;
+    else transcripts.push({ title, settings: JSON.parse(settings ?? '{}'), lines: (body ?? '').trimEnd().split('\n') });
+  }
+  return transcripts;
+}
+
+/** Holds one conversation with the server at that port; throws where an answer differs. */
+export async function replay(transcript: Transcript, port: number): Promise<void> {
+  const clients = new Map<string, Client>();
+  const tokens = new TokenPairs();
+  try {
+    for (const line of transcript.lines) {
+      const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
+      expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
+      const client = clients.get(name) ?? (await Client.connect(port));
+      clients.set(name, client);
+      if (direction === '>') client.send(tokens.actual(text));
+      else compare(JSON.parse(text), JSON.parse(await client.nextLine()), tokens, line);
+    }
+    for (const client of clients.values()) await client.expectNothingMore();
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
+}
+
+class Client {
+  readonly #socket: Socket;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+  }
+
+  static async connect(port: number): Promise<Client> {
+    const socket = connect({ host: '127.0.0.1', port });
+    await once(socket, 'connect');
+    return new Client(socket);
+  }
+
+  send(line: string): void {
+    this.#socket.write(`${line}\n`);
+  }
+
+  async nextLine(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error('the server closed the connection');
+    return value;
+  }
+
+  /** A ping is answered next, so nothing else was on its way. */
+  async expectNothingMore(): Promise<void> {
+    this.send('{"command":"ping","id":"nothing more"}');
+    expect(JSON.parse(await this.nextLine())).to.deep.equal({ id: 'nothing more', result: { status: 'ok' } });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Which token of the document stands for which of the server: one to one, and in the same order. */
+class TokenPairs {
+  readonly #actual = new Map<number, number>();
+
+  match(documented: number, actual: number): void {
+    const known = this.#actual.get(documented);
+    if (known !== undefined) {
+      expect(actual, `token ${documented}`).to.equal(known);
+      return;
+    }
+    for (const [otherDocumented, otherActual] of this.#actual) {
+      expect(actual > otherActual, 'the order of the tokens').to.equal(documented > otherDocumented);
+    }
+    this.#actual.set(documented, actual);
+  }
+
+  /** A line to send, with the server's tokens in the place of the document's. */
+  actual(text: string): string {
+    return text.replace(/"token":(\d+)/g, (_, token: string) => `"token":${this.#actual.get(Number(token)) ?? token}`);
+  }
+}
+
+const ADDRESS = /^127\.0\.0\.1:\d+$/;
+const EPOCH = /^[0-9a-f-]{36}$/;
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  heldMs: Number.isSafeInteger,
+  waitedMs: Number.isSafeInteger,
+  uptimeMs: Number.isSafeInteger,
+  address: (value) => ADDRESS.test(String(value)),
+  epoch: (value) => EPOCH.test(String(value)),
+};
+
+function compare(documented: unknown, actual: unknown, tokens: TokenPairs, where: string, key = ''): void {
+  const isKind = KINDS[key];
+  if (isKind !== undefined) {
+    expect(isKind(documented) && isKind(actual), `${key} in ${where}, got ${String(actual)}`).to.equal(true);
+  } else if (key === 'token') {
+    tokens.match(documented as number, actual as number);
+  } else if (typeof documented === 'string' && documented.endsWith('...')) {
+    // Three dots stand for anything that may follow.
+    expect(actual, where).to.not.equal(undefined);
+    expect(documented === '...' || String(actual).startsWith(documented.slice(0, -3)), where).to.equal(true);
+  } else if (typeof documented === 'object' && documented !== null) {
+    compareKeys(documented, actual, tokens, where);
+  } else {
+    expect(actual, where).to.equal(documented);
+  }
+}
+
+function compareKeys(documented: object, actual: unknown, tokens: TokenPairs, where: string): void {
+  expect(actual, where).to.be.an(Array.isArray(documented) ? 'array' : 'object');
+  expect(Object.keys(actual as object), where).to.have.members(Object.keys(documented));
+  for (const [key, value] of Object.entries(documented)) {
+    compare(value, (actual as Record<string, unknown>)[key], tokens, where, key);
+  }
+}
