@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import type { Logger } from '../message/logger.ts';
 import { LockServer } from '../server/lock-server.ts';
 import { loadSettings, type Settings, SettingsError, type SettingsOverrides } from '../server/settings.ts';
 import { VERSION } from '../server/version.ts';
@@ -51,17 +52,18 @@ async function serve({ host, port, allowed, verbose, drainSeconds, limits }: Set
   } catch (error) {
     stop(EXIT_CODES.cannotListen, `cannot listen on ${host}, port ${port}: ${(error as Error).message}`);
   }
-  closeOnSignal(server, drainSeconds * MS_A_SECOND);
+  closeOnSignal(server, logger, drainSeconds * MS_A_SECOND);
   process.stdout.write(`holdfast ${VERSION} listens on ${address}, allowed: ${allowed.join(', ') || 'nobody'}\n`);
 }
 
 /** The first signal lets clients finish, the second ends the process at once. */
-function closeOnSignal(server: LockServer, drainMs: number): void {
+function closeOnSignal(server: LockServer, logger: Logger, drainMs: number): void {
   let isClosing = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (isClosing) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
       isClosing = true;
+      logger.info({ signal, drainMs }, 'stopping');
       void server.close({ drainMs }).then(() => process.exit(EXIT_CODES.ok));
     });
   }

@@ -96,13 +96,13 @@ export class MessageConnection implements ByteSink {
   }
 
   /** Sends the rest, then closes this side; a peer that does not follow in time is cut off. */
-  end(): void {
+  end(closeTimeoutMs: number = this.#limits.closeTimeoutMs): void {
     if (this.isClosed) return;
     this.#flush();
     this.#state = 'ending';
     this.#stream.resume();
     this.#stream.end();
-    this.#stopCloseTimeout = startTimeout(this.#limits.closeTimeoutMs, () => this.#stream.destroy());
+    this.#stopCloseTimeout = startTimeout(closeTimeoutMs, () => this.#stream.destroy());
   }
 
   /** Closes at once. */

@@ -13,7 +13,7 @@ import { consoleLogger, type Logger } from './logger.ts';
 import { type ConnectionLimits, MessageConnection } from './message-connection.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
 import { PendingResult } from './pending-result.ts';
-import { RefusalLog } from './refusal-log.ts';
+import { QuietLog } from './quiet-log.ts';
 import { findFault, type Request } from './request.ts';
 import { startTimeout } from './timeout.ts';
 import { show } from './validation.ts';
@@ -35,6 +35,9 @@ export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   hardOutputBytes: 16_777_216,
   closeTimeoutMs: 10_000,
 };
+
+/** How long clients may take to close their side when the server stops. */
+const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
 
 /** How a server is made. */
 export interface MessageServerOptions {
@@ -80,7 +83,7 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #listeners: Listener[] = [];
   readonly #sessions = new Set<Session>();
-  readonly #refusals: RefusalLog;
+  readonly #quietLog: QuietLog;
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -88,7 +91,7 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   constructor(options: MessageServerOptions) {
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
-    this.#refusals = new RefusalLog(this.logger);
+    this.#quietLog = new QuietLog(this.logger);
     this.#commands = bindCommands(options.commands, this);
   }
 
@@ -100,7 +103,10 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
       accepted: (stream) => this.#accept(stream),
       refused: (address) => {
         this.counters.refusedConnections += 1;
-        this.#refusals.report(address);
+        this.#quietLog.warn(
+          `refused ${address}`,
+          `refused a connection from ${address}; to allow it, add "${address}" to "allowed" in the settings`,
+        );
       },
       failed: (error) => this.logger.error({ err: error }, 'a connection could not be accepted'),
     });
@@ -161,18 +167,22 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     });
     for (const session of [...this.#sessions]) {
       this.#endSession(session);
-      session.connection.end();
+      session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
     if (this.#sessions.size > 0) await gone;
   }
 
   #accept(stream: ByteStream): void {
-    if (this.#sessions.size >= this.limits.maxConnections) {
+    const { maxConnections } = this.limits;
+    if (this.#sessions.size >= maxConnections) {
       this.counters.excessConnections += 1;
-      this.#refusals.reportExcess(this.limits.maxConnections);
+      this.#quietLog.warn('excess', `refused a connection: there are maxConnections, ${maxConnections}`);
+    }
+    if (this.#sessions.size >= maxConnections || this.#closing !== undefined) {
       stream.destroy();
       return;
     }
+    this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
     const connection = new MessageConnection(stream, (bytes) => this.#chooseCodec(stream, bytes), this.limits, {
       message: (message) => this.#route(session, message),
@@ -195,7 +205,8 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     if (protocol === 'ndjson') return new NdjsonCodec(this.limits.maxMessageBytes);
     if (protocol === undefined) return undefined;
     this.counters.unknownProtocols += 1;
-    this.logger.info({ peer: stream.peer }, 'closed a connection whose first byte does not begin a JSON object');
+    const host = stream.peer.replace(/:\d+$/, '');
+    this.#quietLog.warn(`protocol ${host}`, `closed a connection from ${host} that does not begin with a JSON object`);
     return 'unknown';
   }
 
@@ -206,7 +217,7 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   }
 
   #forget(session: Session, error: Error | undefined): void {
-    if (error !== undefined) this.logger.debug({ peer: session.address, error: error.message }, 'connection lost');
+    this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
     this.#sessions.delete(session);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();
