@@ -48,8 +48,8 @@ async function take(client: LockClient, name: string, waitMs: number): Promise<L
   try {
     return await granted;
   } catch (error) {
-    if (!(error instanceof LockError)) throw error;
-    if (error.code !== 'timeout') process.stderr.write(`${error.message}\n`);
+    if (!(error instanceof LockError && error.code === 'timeout'))
+      process.stderr.write(`${(error as Error).message}\n`);
     return undefined;
   }
 }

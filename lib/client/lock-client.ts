@@ -17,6 +17,7 @@ const PROTOCOL = 1;
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;
 const DEFAULT_WAIT_MS = 30_000;
+const DEFAULT_GREETING_TIMEOUT_MS = 10_000;
 const MS_A_SECOND = 1_000;
 const MAX_TIME_LIMIT_SECONDS = 1e9;
 
@@ -35,6 +36,13 @@ export interface LockOptions {
   readonly waitMs?: number;
   /** Ends the wait, on the server too: the call rejects with the signal's reason, and nothing is held. */
   readonly signal?: AbortSignal;
+}
+
+/** What tells one hold from another in the parameters of `lock`. */
+interface LockParameters {
+  readonly lockName?: unknown;
+  readonly owner?: unknown;
+  readonly mode?: unknown;
 }
 
 const REFUSALS: Readonly<Record<string, LockErrorCode>> = {
@@ -66,7 +74,7 @@ export class LockClient extends MessageClient {
     const client = new LockClient(options);
     await client.connect(path === undefined ? dialTcp({ host, port }) : dialUnix({ path }), options);
     try {
-      await client.#greet(name);
+      await client.#greet(name, options.connectTimeoutMs);
     } catch (error) {
       await client.close();
       throw error;
@@ -126,11 +134,14 @@ export class LockClient extends MessageClient {
     if (command === 'lock') this.notify('cancel', { id });
   }
 
-  /** A grant that nobody waits for any more goes back at once; one that the owner had already is left alone. */
-  protected override lateResult(result: RpcResult, command: string): void {
-    if (command === 'lock' && result.status === 'ok' && result.alreadyHeld === undefined) {
-      this.notify('unlock', { token: result.token });
-    }
+  /**
+   * A grant that nobody waits for any more goes back at once. It is left alone when the owner had it already, or when
+   * another call asks for the same lock under the same owner and so is granted the same hold.
+   */
+  protected override lateResult(result: RpcResult, command: string, parameters: object): void {
+    if (command !== 'lock' || result.status !== 'ok' || result.alreadyHeld !== undefined) return;
+    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) return;
+    this.notify('unlock', { token: result.token });
   }
 
   protected override serverEvent(event: ServerEvent): void {
@@ -179,8 +190,9 @@ export class LockClient extends MessageClient {
     }
   }
 
-  async #greet(name: string | undefined): Promise<void> {
-    const result = await this.rpc('hello', { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) });
+  async #greet(name: string | undefined, timeoutMs = DEFAULT_GREETING_TIMEOUT_MS): Promise<void> {
+    const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
+    const result = await this.rpc('hello', parameters, { timeoutMs });
     if (result.status === 'ok' && result.protocol === PROTOCOL) return;
     throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
   }
@@ -190,6 +202,12 @@ export class LockClient extends MessageClient {
     if (result.status !== 'ok') throw refusal(result, `${command} was refused`);
     return result;
   }
+}
+
+/** Whether two lock requests are for one hold: the same lock, under the same owner. */
+function isSameHold(a: LockParameters, b: LockParameters): boolean {
+  const isPermit = (parameters: LockParameters): boolean => parameters.mode === 'permit';
+  return a.lockName === b.lockName && (a.owner ?? '') === (b.owner ?? '') && isPermit(a) === isPermit(b);
 }
 
 /** Milliseconds as the wire has them; longer than it knows is no limit. */

@@ -126,9 +126,9 @@ export class LockBook<Subject, Context> {
     this.deadlines.add(claim, nowMs + leaseMs);
   }
 
-  /** Takes a hold whose lease is over away from its owner. */
+  /** Takes a hold whose lease is over away from its owner; one whose session ended before was lost by that. */
   expireHold(claim: Claim<Subject, Context>, nowMs: number): void {
-    this.#takeAway(claim, 'lease');
+    this.#takeAway(claim, claim.owner.session.state === 'ended' ? 'sessionEnded' : 'lease');
     this.settle(claim.lock, nowMs);
   }
 

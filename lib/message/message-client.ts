@@ -196,6 +196,14 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     });
   }
 
+  /** Whether a call is in flight, has not given up, and is one that fits. */
+  protected isWaitingFor(fits: (command: string, parameters: object) => boolean): boolean {
+    for (const { state, command, parameters } of this.#pending.values()) {
+      if (state === 'waiting' && fits(command, parameters)) return true;
+    }
+    return false;
+  }
+
   /** A call gave up before its result came. Its parameters are as they were given to `rpc`. */
   protected gaveUp(_id: number, _command: string, _parameters: object): void {}
 

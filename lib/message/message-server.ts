@@ -185,7 +185,7 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
     const connection = new MessageConnection(stream, (bytes) => this.#chooseCodec(stream, bytes), this.limits, {
-      message: (message) => this.#route(session, message),
+      message: (message) => this.#serve(session, message),
       malformed: (error) => this.#answerError(session, undefined, error),
       broken: (error) => {
         this.#answerError(session, undefined, error);
@@ -227,6 +227,16 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     if (session.state === 'ended') return;
     session.state = 'ended';
     this.sessionEnded(session);
+  }
+
+  /** Whatever goes wrong with one message, the others are served. */
+  #serve(session: Session, message: unknown): void {
+    try {
+      this.#route(session, message);
+    } catch (error) {
+      this.counters.failedRequests += 1;
+      this.logger.error({ err: error, peer: session.address }, 'a message could not be served');
+    }
   }
 
   #route(session: Session, message: unknown): void {

@@ -1,0 +1,164 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { endTest } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { startProgram, startServerProgram } from '../server/running-program.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const DEFAULTS = JSON.parse(readFileSync(join(ROOT, 'config/settings.json'), 'utf8')) as Record<string, unknown>;
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+describe('the command line of the server program', () => {
+  let folder: string;
+  let file: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+    file = join(folder, 'settings.json');
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  afterEach(endTest);
+
+  it('prints the version', async () => {
+    expect(await run('--version')).to.deep.equal({ code: EXIT_CODES.ok, output: `${VERSION}\n`, errorOutput: '' });
+  });
+
+  it('prints help that names every option', async () => {
+    const { code, output, errorOutput } = await run('--help');
+    expect([code, errorOutput]).to.deep.equal([EXIT_CODES.ok, '']);
+    expect(output).to.match(/^Usage: server \[options\]\n/);
+    for (const option of [
+      '--config <file>',
+      '--host <address>',
+      '--port <number>',
+      '--allow <address...>',
+      '--verbose',
+      '--print-settings',
+      '--version',
+      '--help',
+    ]) {
+      expect(output).to.include(option);
+    }
+  });
+
+  describe('--print-settings', () => {
+    it('prints the settings as shipped, and ends', async () => {
+      const { code, output, errorOutput } = await run('--print-settings');
+      expect([code, errorOutput]).to.deep.equal([EXIT_CODES.ok, '']);
+      expect(JSON.parse(output)).to.deep.equal(DEFAULTS);
+    });
+
+    it('prints what the file and the command line make of them', async () => {
+      writeFileSync(file, JSON.stringify({ port: 1, drainSeconds: 2, limits: { maxLocks: 3 }, verbose: false }));
+      const args = ['--host', '::1', '--port', '7', '--allow', '::1', '10.0.0.0/8', '--verbose'];
+      const { code, output } = await run('--config', file, ...args, '--print-settings');
+      expect(code).to.equal(EXIT_CODES.ok);
+      expect(JSON.parse(output)).to.deep.equal({
+        host: '::1',
+        port: 7,
+        allowed: ['::1', '10.0.0.0/8'],
+        verbose: true,
+        drainSeconds: 2,
+        limits: { ...(DEFAULTS.limits as object), maxLocks: 3 },
+      });
+    });
+
+    it('prints settings that are settings again', async () => {
+      const { output } = await run('--port', '7', '--print-settings');
+      writeFileSync(file, output);
+      expect((await run('--config', file, '--print-settings')).output).to.equal(output);
+    });
+  });
+
+  it('takes the settings of --config', async () => {
+    writeFileSync(file, JSON.stringify({ port: 0, allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } }));
+    const { port, startLine } = await startServerProgram('--config', file);
+    expect(startLine).to.match(/, allowed: 127\.0\.0\.2$/);
+    const client = await RawClient.connect(port, '127.0.0.2');
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
+      status: 'limit',
+      limit: 'maxNameBytes',
+      value: 3,
+    });
+  });
+
+  it('can allow nobody', async () => {
+    writeFileSync(file, JSON.stringify({ allowed: [] }));
+    const { port, startLine } = await startServerProgram('--config', file);
+    expect(startLine).to.match(/, allowed: nobody$/);
+    await (await RawClient.connect(port)).closed;
+  });
+
+  describe('is refused with the code for it', () => {
+    it('when an option or an argument is unknown, or lacks its value', async () => {
+      await Promise.all([
+        isRefused(['--nonsense'], /unknown option '--nonsense'/),
+        isRefused(['start'], /too many arguments/),
+        isRefused(['--port'], /argument missing/),
+        isRefused(['--config'], /argument missing/),
+        isRefused(['--allow'], /argument missing/),
+      ]);
+    });
+
+    it('when the port is no port', async () => {
+      const wrong = ['65536', '-1', '1.5', 'http', '', ' 1', '0x10', '1e3'];
+      await Promise.all(
+        wrong.map((port) => isRefused([`--port=${port}`], /Expected a whole number from 0 to 65535\./)),
+      );
+    });
+
+    it('when an allowed address is none, naming it', async () => {
+      await Promise.all([
+        isRefused(['--allow', 'localhost'], /settings\.allowed\[0\]: "localhost" is no address/),
+        isRefused(['--allow', '127.0.0.1', '10.0.0.0/33'], /settings\.allowed\[1\]: "10\.0\.0\.0\/33" is no address/),
+        isRefused(['--allow', '::1', '::1/64/64'], /settings\.allowed\[1\]: "::1\/64\/64" is no address/),
+      ]);
+    });
+
+    it('when a setting is wrong or unknown, naming the file, the setting and what was expected', async () => {
+      for (const [settings, complaint] of [
+        [{ port: 'http' }, 'settings.port is "http"; expected a whole number from 0 to 65535'],
+        [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1 to 2147483647'],
+        [{ prot: 1 }, 'settings.prot is not known; expected host, port, allowed, verbose, drainSeconds, limits'],
+        [[], 'expected an object of settings'],
+      ] as const) {
+        writeFileSync(file, JSON.stringify(settings));
+        expect(await run('--config', file)).to.deep.equal({
+          code: EXIT_CODES.usage,
+          output: '',
+          errorOutput: `holdfast: ${file}: ${complaint}\n`,
+        });
+      }
+    });
+
+    it('when the settings cannot be read or are no JSON', async () => {
+      await isRefused(
+        ['--config', join(folder, 'missing')],
+        /^holdfast: cannot read the settings: ENOENT.*missing'\n$/,
+      );
+      writeFileSync(file, 'port: 1');
+      await isRefused(['--config', file], /^holdfast: \S+settings\.json: not JSON: .*\n$/);
+    });
+
+    it('which is 2', () => {
+      expect(EXIT_CODES.usage).to.equal(2);
+      expect(EXIT_CODES.ok).to.equal(0);
+    });
+  });
+
+  async function run(...args: readonly string[]) {
+    const program = startProgram('bin/server.js', ...args);
+    const { code } = await program.exit;
+    return { code, output: program.output, errorOutput: program.errorOutput };
+  }
+
+  async function isRefused(args: readonly string[], complaint: RegExp): Promise<void> {
+    const { code, output, errorOutput } = await run(...args);
+    expect([code, output], args.join(' ')).to.deep.equal([EXIT_CODES.usage, '']);
+    expect(errorOutput).to.match(complaint);
+  }
+});

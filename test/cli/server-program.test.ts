@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { endTest } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { type ServerProgram, startProgram, startServerProgram } from '../server/running-program.ts';
+
+const VERSION = (
+  JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+describe('the server program', () => {
+  afterEach(endTest);
+
+  it('prints one line when it listens, and serves locks', async () => {
+    const { program, port, startLine } = await startServerProgram();
+    expect(startLine).to.equal(`holdfast ${VERSION} listens on 127.0.0.1:${port}, allowed: 127.0.0.1, ::1`);
+    const client = await RawClient.connect(port);
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.include({ status: 'ok', count: 1 });
+    expect(program.output).to.equal(`${startLine}\n`);
+    expect(program.errorOutput).to.equal('');
+  });
+
+  it('gives tokens that are microseconds since 1970, each greater than the one before', async () => {
+    const before = Date.now() * 1_000;
+    const { port } = await startServerProgram();
+    const client = await RawClient.connect(port);
+    const first = await client.take('a');
+    const second = await client.take('b');
+    expect(first)
+      .to.be.at.least(before)
+      .and.at.most(Date.now() * 1_000 + 1);
+    expect(second).to.equal(first + 1);
+  });
+
+  it('listens where --host and --port say', async () => {
+    const { port, startLine } = await startServerProgram('--host', '127.0.0.3', '--allow', '127.0.0.0/8');
+    expect(startLine).to.match(/ listens on 127\.0\.0\.3:\d+, allowed: 127\.0\.0\.0\/8$/);
+    const refused = await RawClient.connect(port).catch((error: NodeJS.ErrnoException) => error);
+    expect(refused).to.include({ code: 'ECONNREFUSED' });
+  });
+
+  it('ends with the code for it when the port is busy', async () => {
+    const { port } = await startServerProgram();
+    const second = startProgram('bin/server.js', '--port', `${port}`);
+    expect(await second.exit).to.deep.equal({ code: EXIT_CODES.cannotListen, signal: null });
+    expect(EXIT_CODES.cannotListen).to.equal(3);
+    expect(second.output).to.equal('');
+    expect(second.errorOutput).to.match(/^holdfast: cannot listen on 127\.0\.0\.1, port \d+: .*EADDRINUSE.*\n$/);
+    expect(await (await RawClient.connect(port)).ask('ping')).to.deep.equal({ status: 'ok' });
+  });
+
+  it('ends with the same code when the host is no address of this machine', async () => {
+    const program = startProgram('bin/server.js', '--host', '192.0.2.1', '--port', '0');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.cannotListen, signal: null });
+    expect(program.errorOutput).to.match(/^holdfast: cannot listen on 192\.0\.2\.1, port 0: .*\n$/);
+  });
+
+  describe('with an allow-list', () => {
+    let server: ServerProgram;
+
+    it('refuses others and logs, once, the line that would allow them', async () => {
+      server = await startServerProgram();
+      for (let attempt = 0; attempt < 3; attempt += 1) await isRefused('127.0.0.2');
+      const line: unknown = JSON.parse(await server.program.nextErrorLine());
+      expect(line).to.include({
+        level: 40,
+        msg: 'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
+      });
+      const client = await RawClient.connect(server.port);
+      expect(await client.ask('stats')).to.include({ refusedConnections: 3, connections: 1 });
+      expect(server.program.errorOutput.split('\n')).to.have.lengthOf(2);
+    });
+
+    it('admits those that --allow names, instead of those of the settings', async () => {
+      server = await startServerProgram('--allow', '127.0.0.2', '127.0.0.4', '::1', '10.0.0.0/8');
+      expect(server.startLine).to.match(/, allowed: 127\.0\.0\.2, 127\.0\.0\.4, ::1, 10\.0\.0\.0\/8$/);
+      for (const address of ['127.0.0.2', '127.0.0.4']) await isAdmitted(address);
+      for (const address of ['127.0.0.1', '127.0.0.3']) await isRefused(address);
+    });
+
+    it('admits the ranges that --allow names', async () => {
+      server = await startServerProgram('--allow', '127.0.0.4/30');
+      for (const address of ['127.0.0.4', '127.0.0.7']) await isAdmitted(address);
+      for (const address of ['127.0.0.3', '127.0.0.8']) await isRefused(address);
+    });
+
+    async function isAdmitted(address: string): Promise<void> {
+      const client = await RawClient.connect(server.port, address);
+      expect(await client.ask('ping'), address).to.deep.equal({ status: 'ok' });
+    }
+
+    async function isRefused(address: string): Promise<void> {
+      const client = await RawClient.connect(server.port, address);
+      await client.closed;
+      expect(client.unreadCount).to.equal(0);
+      expect(await client.ask('ping').catch((error: Error) => error.message), address).to.equal(
+        'the connection is closed',
+      );
+    }
+  });
+
+  describe('with --verbose', () => {
+    it('logs connections', async () => {
+      const { program, port } = await startServerProgram('--verbose');
+      const client = await RawClient.connect(port);
+      expect(JSON.parse(await program.nextErrorLine())).to.include({
+        level: 20,
+        msg: 'connected',
+        peer: `127.0.0.1:${client.socket.localPort}`,
+      });
+      client.reset();
+      expect(JSON.parse(await program.nextErrorLine())).to.include({ level: 20, msg: 'disconnected' });
+    });
+
+    it('logs them only then', async () => {
+      const { program, port } = await startServerProgram();
+      await (await RawClient.connect(port)).leave();
+      const refused = await RawClient.connect(port, '127.0.0.2');
+      await refused.closed;
+      expect(await program.nextErrorLine()).to.include('refused a connection');
+      expect(program.errorOutput).to.not.include('connected"');
+    });
+  });
+
+  it('logs a connection of no protocol of its own', async () => {
+    const { program, port } = await startServerProgram();
+    const client = await RawClient.connect(port);
+    client.write('GET / HTTP/1.0\r\n\r\n');
+    await client.closed;
+    expect(JSON.parse(await program.nextErrorLine())).to.include({
+      level: 40,
+      msg: 'closed a connection from 127.0.0.1 that does not begin with a JSON object',
+    });
+  });
+});

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { endTest } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
+
+/** With the number that shells add to 128. */
+const SIGNALS = [
+  ['SIGTERM', 15],
+  ['SIGINT', 2],
+] as const;
+
+describe('the server program, when it is told to stop', () => {
+  let folder: string;
+  let patient: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-signals-'));
+    patient = join(folder, 'patient.json');
+    writeFileSync(patient, JSON.stringify({ drainSeconds: 3_600 }));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  afterEach(endTest);
+
+  for (const [signal, number] of SIGNALS) {
+    it(`by ${signal}, lets holders release, refuses new locks, and ends with 0`, async () => {
+      const { server, holder, waiter } = await startWithHolder('--config', patient);
+      server.program.signal(signal);
+      expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+      expect(await waiter.ask('lock', { lockName: 'free' })).to.deep.equal({ status: 'draining' });
+      const refused = await RawClient.connect(server.port).catch((error: NodeJS.ErrnoException) => error);
+      expect(refused).to.include({ code: 'ECONNREFUSED' });
+      expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
+      await Promise.all([holder.closed, waiter.closed]);
+      expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    });
+
+    it(`by ${signal}, waits for nobody unless it is set to, and ends with 0`, async () => {
+      const { server, holder, waiter } = await startWithHolder();
+      server.program.signal(signal);
+      expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+      await Promise.all([holder.closed, waiter.closed]);
+      expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    });
+
+    it(`by a second signal, ${signal}, ends at once with ${128 + number}`, async () => {
+      for (const [first] of SIGNALS) {
+        const { server, waiter } = await startWithHolder('--config', patient);
+        server.program.signal(first);
+        await waiter.next();
+        server.program.signal(signal);
+        expect(await server.program.exit).to.deep.equal({ code: 128 + number, signal: null });
+        await endTest();
+      }
+    });
+  }
+
+  it('ends at once when nobody is connected', async () => {
+    const { program } = await startServerProgram('--config', patient);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+  });
+
+  it('ends when the last holder goes away', async () => {
+    const { server, holder, waiter } = await startWithHolder('--config', patient);
+    server.program.signal('SIGTERM');
+    await waiter.next();
+    holder.reset();
+    expect((await server.program.exit).code).to.equal(EXIT_CODES.ok);
+  });
+
+  async function startWithHolder(
+    ...args: readonly string[]
+  ): Promise<{ readonly server: ServerProgram; readonly holder: RawClient; readonly waiter: RawClient }> {
+    const server = await startServerProgram(...args);
+    const holder = await RawClient.connect(server.port);
+    const waiter = await RawClient.connect(server.port);
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    return { server, holder, waiter };
+  }
+});

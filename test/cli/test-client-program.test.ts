@@ -1,0 +1,202 @@
+import { type AddressInfo, createServer } from 'node:net';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { endTest } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { type RunningProgram, startProgram, startServerProgram } from '../server/running-program.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+
+/** Seconds that no test waits for. */
+const LONG = '3600';
+const WHOLE_RUN = 'Waiting\nGot lock\nOffering to unlock\n';
+
+describe('the test client program', () => {
+  let server: RunningServer;
+  let bystander: LockClient;
+
+  beforeEach(async () => {
+    server = await startServer();
+    bystander = await server.client();
+  });
+  afterEach(endTest);
+
+  it('takes the lock, holds it, gives it back, and ends with 0', async () => {
+    const client = start('--hold', '0.05', '--linger', '0');
+    expect(await client.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect([client.output, client.errorOutput]).to.deep.equal([WHOLE_RUN, '']);
+    expect(await bystander.stats()).to.include({ grants: 1, releases: 1, orphans: 0 });
+  });
+
+  it('gives the lock back before it lingers', async () => {
+    const client = start('--hold', '0', '--linger', LONG);
+    expect(await client.nextLine()).to.equal('Waiting');
+    expect(await client.nextLine()).to.equal('Got lock');
+    expect(await client.nextLine()).to.equal('Offering to unlock');
+    const handle = await bystander.lock('test');
+    expect((await bystander.stats()).openConnections).to.equal(2);
+    await handle.release();
+  });
+
+  it('takes the lock that it is told', async () => {
+    const client = start('--name', 'é 日本', '--hold', LONG);
+    await client.nextLine();
+    expect(await client.nextLine()).to.equal('Got lock');
+    const { locks } = await bystander.list();
+    expect(locks.map(({ lockName, holderCount }) => [lockName, holderCount])).to.deep.equal([['é 日本', 1]]);
+  });
+
+  it('says so and ends with 1 when it does not get the lock in time', async () => {
+    await bystander.lock('test');
+    for (const timeLimit of ['0.05', '0']) {
+      const client = start('--time-limit', timeLimit);
+      expect(await client.exit).to.deep.equal({ code: 1, signal: null });
+      expect([client.output, client.errorOutput]).to.deep.equal(['Waiting\nDid not get lock\n', '']);
+    }
+  });
+
+  it('says so and ends with 1 when a limit forbids the lock', async () => {
+    const client = start('--name', 'x'.repeat(60_001));
+    expect((await client.exit).code).to.equal(1);
+    expect(client.output).to.equal('Waiting\nDid not get lock\n');
+    expect(client.errorOutput).to.match(/was not granted: limit \(maxNameBytes, 60000\)\n$/);
+  });
+
+  it('says so and ends with 1 when there is no server', async () => {
+    const listener = createServer();
+    await new Promise<void>((resolve) => {
+      listener.listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+    const { port } = listener.address() as AddressInfo;
+    await new Promise((resolve) => {
+      listener.close(resolve);
+    });
+    const client = startProgram('bin/testClient.js', '--port', `${port}`);
+    expect(await client.exit).to.deep.equal({ code: 1, signal: null });
+    expect(client.output).to.equal('');
+    expect(client.errorOutput).to.match(
+      new RegExp(`^Cannot connect to 127\\.0\\.0\\.1, port ${port}: .*ECONNREFUSED.*\\n$`),
+    );
+  });
+
+  it('says so and ends with 1 when the server dies while it holds the lock', async () => {
+    const { program, port } = await startServerProgram();
+    const client = startProgram('bin/testClient.js', '--port', `${port}`, '--hold', LONG, '--linger', '0');
+    await client.nextLine();
+    expect(await client.nextLine()).to.equal('Got lock');
+    program.signal('SIGKILL');
+    expect(await client.exit).to.deep.equal({ code: 1, signal: null });
+    expect([client.output, client.errorOutput]).to.deep.equal(['Waiting\nGot lock\nLost lock\n', '']);
+  });
+
+  it('says so in one line and ends with 1 when the server dies while it waits', async () => {
+    const { program, port } = await startServerProgram();
+    const holder = startProgram('bin/testClient.js', '--port', `${port}`, '--hold', LONG, '--linger', '0');
+    await holder.nextLine();
+    await holder.nextLine();
+    const client = startProgram('bin/testClient.js', '--port', `${port}`);
+    expect(await client.nextLine()).to.equal('Waiting');
+    program.signal('SIGKILL');
+    expect(await client.exit).to.deep.equal({ code: 1, signal: null });
+    expect(client.output).to.equal('Waiting\nDid not get lock\n');
+    expect(client.errorOutput).to.match(/^[^\n]*connection was lost[^\n]*\n$/);
+  });
+
+  it('ends with 2 when its command line is wrong', async () => {
+    for (const args of [
+      ['--nonsense'],
+      ['x'],
+      ['--port', 'x'],
+      ['--hold', '-1'],
+      ['--linger='],
+      ['--time-limit', 'x'],
+    ]) {
+      const client = start(...args);
+      expect(await client.exit, args.join(' ')).to.deep.equal({ code: 2, signal: null });
+      expect(client.output).to.equal('');
+      expect(client.errorOutput).to.match(/^error: /);
+    }
+  });
+
+  it('prints help and its version', async () => {
+    const help = start('--help');
+    expect((await help.exit).code).to.equal(0);
+    for (const option of ['--host', '--port', '--name', '--time-limit', '--hold', '--linger']) {
+      expect(help.output).to.include(`${option} <`);
+    }
+    const version = start('--version');
+    expect((await version.exit).code).to.equal(0);
+    expect(version.output).to.match(/^\d+\.\d+\.\d+\S*\n$/);
+  });
+
+  describe('started five times', () => {
+    it('gets the lock in the order of the starts, one at a time, and each ends with 0', async () => {
+      const first = await bystander.lock('test');
+      const clients = await startInOrder(5, '--hold', '0.1', '--linger', '0');
+      await waiting(5);
+      await first.release();
+      const order: number[] = [];
+      const holders: number[] = [];
+      await Promise.all(
+        clients.map(async (client, index) => {
+          expect(await client.nextLine()).to.equal('Got lock');
+          order.push(index);
+          holders.push((await bystander.inspect('test')).holderCount);
+          expect(await client.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+          expect([client.output, client.errorOutput]).to.deep.equal([WHOLE_RUN, '']);
+        }),
+      );
+      expect(order).to.deep.equal([0, 1, 2, 3, 4]);
+      for (const count of holders) expect(count).to.be.at.most(1);
+      expect(await bystander.stats()).to.include({ grants: 6, releases: 6, orphans: 0 });
+    });
+
+    it('hands the lock on at once each time when the holder is killed', async () => {
+      const clients = await startInOrder(5, '--hold', LONG, '--linger', LONG);
+      await waiting(4);
+      for (const [index, client] of clients.entries()) {
+        expect(await client.nextLine()).to.equal('Got lock');
+        const { holderCount, waiterCount } = await bystander.inspect('test');
+        expect([holderCount, waiterCount]).to.deep.equal([1, 4 - index]);
+        for (const later of clients.slice(index + 1)) expect(later.output).to.equal('Waiting\n');
+        client.signal('SIGKILL');
+      }
+      await until(async () => (await bystander.stats()).orphans === 5);
+      expect(await bystander.inspect('test')).to.include({ holderCount: 0, waiterCount: 0 });
+    });
+
+    it('passes over one that is killed while it waits', async () => {
+      const [first, second, third] = (await startInOrder(3, '--hold', LONG)) as [
+        RunningProgram,
+        RunningProgram,
+        RunningProgram,
+      ];
+      expect(await first.nextLine()).to.equal('Got lock');
+      await waiting(2);
+      await second.kill();
+      await waiting(1);
+      first.signal('SIGKILL');
+      expect(await third.nextLine()).to.equal('Got lock');
+      expect(second.output).to.equal('Waiting\n');
+    });
+  });
+
+  async function waiting(count: number): Promise<void> {
+    await until(async () => (await bystander.inspect('test')).waiterCount === count);
+  }
+
+  function start(...args: readonly string[]): RunningProgram {
+    return startProgram('bin/testClient.js', '--port', `${server.port}`, ...args);
+  }
+
+  /** Each is started when the one before has printed that it waits. */
+  async function startInOrder(count: number, ...args: readonly string[]): Promise<RunningProgram[]> {
+    const clients: RunningProgram[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const client = start(...args);
+      expect(await client.nextLine()).to.equal('Waiting');
+      clients.push(client);
+    }
+    return clients;
+  }
+});

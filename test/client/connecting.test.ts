@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import { LockError } from '../../lib/client/lock-error.ts';
+import type { MessageConnection } from '../../lib/message/message-connection.ts';
+import { MessageError } from '../../lib/message/message-error.ts';
+import { MessageServer } from '../../lib/message/message-server.ts';
+import { MessageSession } from '../../lib/message/message-session.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { portOf, startServer } from '../server/running-server.ts';
+import { rejection } from './rejection.ts';
+
+/** A message server that keeps no locks. */
+class TimeServer extends MessageServer {
+  constructor() {
+    super({ commands: { time: { parameters: {} } } });
+  }
+
+  commandTime(): object {
+    return { status: 'ok', time: Date.now() };
+  }
+
+  protected override createSession(connection: MessageConnection): MessageSession {
+    return new MessageSession(connection);
+  }
+}
+
+describe('connecting to a lock server', () => {
+  afterEach(endTest);
+
+  it('greets it, with the name of the client if it has one', async () => {
+    const server = await startServer();
+    const named = await server.client({ name: 'Ann' });
+    const nameless = await server.client();
+    expect((await nameless.stats()).requests.hello).to.equal(2);
+    expect((await named.rpc('whoami')).name).to.equal('Ann');
+    expect((await nameless.rpc('whoami')).name).to.equal('');
+    expect(named.state).to.equal('open');
+  });
+
+  it('works through a Unix socket', async () => {
+    const server = await startServer();
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
+    whenTestEnds(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'socket');
+    const relay = await listen({ path }, (socket) => {
+      const onward = connect(server.port, '127.0.0.1');
+      socket.pipe(onward).pipe(socket);
+      socket.on('close', () => onward.destroy());
+      onward.on('close', () => socket.destroy());
+    });
+    expect(relay.address()).to.equal(path);
+    const client = await server.client({ path, port: 1 });
+    const handle = await client.lock('jobs');
+    expect((await (await server.client()).inspect('jobs')).holders[0]?.token).to.equal(handle.token);
+    expect(await handle.release()).to.equal(true);
+    await client.close();
+  });
+
+  it('fails with the error of the system when nobody listens there', async () => {
+    const closed = await listen({ host: '127.0.0.1', port: 0 }, () => {});
+    const { port } = closed.address() as AddressInfo;
+    await new Promise((resolve) => {
+      closed.close(resolve);
+    });
+    expect(await rejection(LockClient.connect({ port }))).to.include({ code: 'ECONNREFUSED' });
+    expect(await rejection(LockClient.connect({ host: 'x'.repeat(300), port }))).to.include({
+      syscall: 'getaddrinfo',
+    });
+    expect(await rejection(LockClient.connect({ path: '/no/such/socket' }))).to.include({ code: 'ENOENT' });
+    expect(await rejection(LockClient.connect({ port: 65_536 }))).to.include({ code: 'ERR_SOCKET_BAD_PORT' });
+  });
+
+  it('fails with a LockError of the code protocol when it is a server of other messages', async () => {
+    const server = new TimeServer();
+    whenTestEnds(() => server.close());
+    const port = portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] })));
+    const error = await rejection(LockClient.connect({ port }));
+    expect(error).to.be.instanceOf(LockError).and.include({ code: 'protocol' });
+    expect((error as LockError).message).to.equal('the server did not accept the greeting: command is "hello"');
+    expect(server.counters.connections).to.equal(1);
+  });
+
+  it('fails with a LockError of the code protocol when the server speaks another protocol', async () => {
+    const port = await listenAndSay('{"id":1,"result":{"status":"ok","protocol":2}}\n');
+    expect(await rejection(LockClient.connect({ port })))
+      .to.be.instanceOf(LockError)
+      .and.include({
+        code: 'protocol',
+      });
+  });
+
+  it('fails with a LockError of the code limit when the name is too long', async () => {
+    const server = await startServer();
+    const error = await rejection(server.client({ name: 'x'.repeat(257) }));
+    expect(error).to.be.instanceOf(LockError).and.include({ code: 'limit' });
+  });
+
+  it('fails when the server closes the connection, whatever it says', async () => {
+    for (const text of ['', 'HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n']) {
+      const { port } = (
+        await listen({ host: '127.0.0.1', port: 0 }, (socket) => socket.end(text))
+      ).address() as AddressInfo;
+      const error = await rejection(LockClient.connect({ port }));
+      expect(error, text).to.be.instanceOf(MessageError).and.include({ code: 'connectionLost' });
+    }
+  });
+
+  it('fails with a MessageError of the code timeout when the server accepts and says nothing', async function () {
+    this.timeout(5_000);
+    const port = await listenAndSay('');
+    const error = await rejection(LockClient.connect({ port, connectTimeoutMs: 50 }));
+    expect(error).to.be.instanceOf(MessageError).and.include({ code: 'timeout' });
+  });
+
+  it('is done once by each client', async () => {
+    const server = await startServer();
+    const client = await server.client();
+    const dial = () => Promise.reject(new Error('dialled'));
+    expect(await rejection(client.connect(dial)))
+      .to.be.instanceOf(MessageError)
+      .and.include({ code: 'closed' });
+    await client.close();
+    expect(await rejection(client.connect(dial)))
+      .to.be.instanceOf(MessageError)
+      .and.include({ code: 'closed' });
+  });
+
+  it('ends with close: every call afterwards fails with the code closed', async () => {
+    const server = await startServer();
+    const client = await server.client();
+    await client.close();
+    for (const call of [client.lock('a'), client.tryLock('a'), client.inspect('a'), client.list(), client.stats()]) {
+      expect(await rejection(call))
+        .to.be.instanceOf(MessageError)
+        .and.include({ code: 'closed' });
+    }
+    expect(client.state).to.equal('closed');
+  });
+
+  /** A listener of the test itself, closed with all its connections when the test ends. */
+  async function listen(
+    where: { readonly path: string } | { readonly host: string; readonly port: number },
+    accept: (socket: Socket) => void,
+  ): Promise<Server> {
+    const sockets = new Set<Socket>();
+    const listener = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      accept(socket);
+    });
+    whenTestEnds(async () => {
+      for (const socket of sockets) socket.destroy();
+      if (listener.listening) await new Promise((resolve) => listener.close(resolve));
+    });
+    await new Promise<void>((resolve) => {
+      listener.listen(where, resolve);
+    });
+    return listener;
+  }
+
+  /** A port where every connection is told the same as soon as it says something. */
+  async function listenAndSay(text: string): Promise<number> {
+    const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
+      socket.on('data', () => socket.write(text));
+    });
+    return (listener.address() as AddressInfo).port;
+  }
+});

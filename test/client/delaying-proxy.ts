@@ -1,0 +1,106 @@
+/** A TCP proxy that can hold back what goes in one direction, and cut what goes through it. */
+
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { whenTestEnds } from '../server/clean-up.ts';
+
+export type Direction = 'toServer' | 'toClient';
+
+/** One way through the proxy, with what is held back on it. */
+class Lane {
+  isDelayed = false;
+  readonly #held: (() => void)[] = [];
+  readonly #whenHeld: (() => void)[] = [];
+
+  /** Does it now, or once the lane is free again. */
+  pass(forward: () => void): void {
+    if (!this.isDelayed) {
+      forward();
+      return;
+    }
+    this.#held.push(forward);
+    for (const tell of this.#whenHeld.splice(0)) tell();
+  }
+
+  free(): void {
+    this.isDelayed = false;
+    for (const forward of this.#held.splice(0)) forward();
+  }
+
+  /** Resolves as soon as something is held back. */
+  holds(): Promise<void> {
+    if (this.#held.length > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenHeld.push(resolve);
+    });
+  }
+}
+
+/** Closed when the test ends. */
+export class DelayingProxy {
+  /** Everything that clients sent, held back or not. */
+  sent = '';
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #lanes: Readonly<Record<Direction, Lane>> = { toServer: new Lane(), toClient: new Lane() };
+
+  static async start(serverPort: number): Promise<DelayingProxy> {
+    const proxy = new DelayingProxy(serverPort);
+    whenTestEnds(() => proxy.#close());
+    await new Promise<void>((resolve) => {
+      proxy.#server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+    return proxy;
+  }
+
+  private constructor(serverPort: number) {
+    this.#server = createServer({ noDelay: true }, (client) => {
+      const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true });
+      client.on('data', (bytes) => {
+        this.sent += bytes;
+      });
+      this.#forward(client, server, this.#lanes.toServer);
+      this.#forward(server, client, this.#lanes.toClient);
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** From now on what goes in that direction is held back. */
+  delay(direction: Direction): void {
+    this.#lanes[direction].isDelayed = true;
+  }
+
+  /** Resolves as soon as something is held back. */
+  holds(direction: Direction): Promise<void> {
+    return this.#lanes[direction].holds();
+  }
+
+  /** Lets go what was held back, and holds back no more. */
+  free(direction: Direction): void {
+    this.#lanes[direction].free();
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #forward(from: Socket, to: Socket, lane: Lane): void {
+    this.#sockets.add(from);
+    from.on('data', (bytes) => lane.pass(() => to.write(bytes)));
+    from.on('error', () => {});
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import { inspect, isDeepStrictEqual } from 'node:util';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { TableCounts, TableLimits } from '../../lib/locks/types.ts';
+import type { NaiveEvent, NaiveView } from './naive-types.ts';
+import { TablePair } from './table-pair.ts';
+import { crowdingSteps, NAMES, NO_LIMITS, type Step, steps, TIGHT_LIMITS } from './table-steps.ts';
+
+/** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
+const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 10_000);
+const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, NO_LIMITS, TIGHT_LIMITS);
+const ALL = Number.POSITIVE_INFINITY;
+
+describe('lock table beside the naive lock table', function () {
+  this.timeout(300_000);
+
+  it('answers the same and tells of the same events, whatever is done', () => {
+    fc.assert(
+      fc.property(LIMITS, steps, (limits, sequence) => compare(limits, sequence)),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('answers the same when locks and sessions have many claims', () => {
+    fc.assert(
+      fc.property(crowdingSteps, (sequence) => compare(NO_LIMITS, sequence)),
+      { numRuns: Math.ceil(RUNS / 100) },
+    );
+  });
+});
+
+function compare(limits: TableLimits, sequence: readonly Step[]): void {
+  const pair = new TablePair(limits, false);
+  let before = viewAll(pair);
+  for (const step of sequence) {
+    const { real, naive } = pair.take(step);
+    expectSame(real.result, naive.result);
+    expectSame(inComparableOrder(real.events, step, pair), inComparableOrder(naive.events, step, pair));
+    const after = viewAll(pair);
+    expectNobodyBesideWriters(after);
+    expectNobodyPassed(before, after, step);
+    expectCountsToAgree(pair, after);
+    expect(pair.real.nextDeadlineMs).to.equal(pair.naive.nextDeadlineMs);
+    before = after;
+  }
+  while (pair.liveSessions.length > 0) pair.take({ step: 'endSession', session: 0, max: ALL });
+  expectNothingLeft(pair);
+}
+
+function viewAll(pair: TablePair): readonly NaiveView[] {
+  const { real, naive } = pair.list('', undefined, ALL);
+  expectSame(real.result, naive.result);
+  return NAMES.map((name) => {
+    const view = pair.inspect(name, ALL);
+    expectSame(view.real, view.naive);
+    return view.real.result;
+  });
+}
+
+/**
+ * The order of events is given. But when a session gives up several locks, those who leave them are told in any order
+ * (first or not), and when the table drains there is an order for each lock only.
+ */
+function inComparableOrder(events: readonly NaiveEvent[], step: Step, pair: TablePair): readonly NaiveEvent[] {
+  const lockOf = (event: NaiveEvent) => (event.kind === 'lost' ? event.name : (pair.lockOf.get(event.context) ?? ''));
+  if (step.step === 'drain') return sortedBy(lockOf, events);
+  if (step.step !== 'endSession' && step.step !== 'releaseAll') return events;
+  const isGrant = (event: NaiveEvent) => event.kind === 'answered' && event.result.status === 'ok';
+  const departures = events.filter((event) => !isGrant(event));
+  return [...sortedBy((event) => JSON.stringify(event), departures), ...events.filter(isGrant)];
+}
+
+function sortedBy(key: (event: NaiveEvent) => string, events: readonly NaiveEvent[]): readonly NaiveEvent[] {
+  return events.toSorted((a, b) => (key(a) < key(b) ? -1 : Number(key(a) > key(b))));
+}
+
+function expectNobodyBesideWriters(views: readonly NaiveView[]): void {
+  for (const { holders } of views) {
+    const modes = holders.map((holder) => holder.mode).filter((mode) => mode !== 'permit');
+    if (modes.includes('exclusive')) expect(modes).to.deep.equal(['exclusive']);
+  }
+}
+
+/** Nobody was let in ahead of one who waited before him and waits still, but by a permit without a limit. */
+function expectNobodyPassed(before: readonly NaiveView[], after: readonly NaiveView[], step: Step): void {
+  const isFreeToPass = step.step === 'acquire' && step.mode === 'permit' && step.limit === undefined;
+  for (const [index, view] of after.entries()) {
+    const earlier = before[index] as NaiveView;
+    expectOrderKept(earlier, view, false);
+    if (!isFreeToPass || step.name !== view.name) expectOrderKept(earlier, view, true);
+  }
+}
+
+function expectOrderKept(before: NaiveView, after: NaiveView, isPermit: boolean): void {
+  const held = ownersIn(before.holders, isPermit);
+  const queue = ownersIn(before.waiters, isPermit);
+  const stillWaiting = ownersIn(after.waiters, isPermit);
+  for (const owner of ownersIn(after.holders, isPermit)) {
+    if (held.includes(owner)) continue;
+    const ahead = queue.includes(owner) ? queue.slice(0, queue.indexOf(owner)) : queue;
+    expect(ahead.filter((other) => stillWaiting.includes(other))).to.deep.equal([]);
+  }
+}
+
+function ownersIn(claims: NaiveView['holders'] | NaiveView['waiters'], isPermit: boolean): readonly string[] {
+  const ofKind = claims.filter((claim) => (claim.mode === 'permit') === isPermit);
+  return ofKind.map((claim) => `${claim.session} ${claim.tag}`);
+}
+
+function expectCountsToAgree(pair: TablePair, views: readonly NaiveView[]): void {
+  const isHeld = (view: NaiveView, isPermit: boolean) =>
+    view.holders.some((holder) => (holder.mode === 'permit') === isPermit);
+  const counts: TableCounts = {
+    locks: views.filter((view) => isHeld(view, false)).length,
+    permits: views.filter((view) => isHeld(view, true)).length,
+    holders: views.reduce((sum, view) => sum + view.holderCount, 0),
+    waiting: pair.waiting.size,
+    sessions: pair.liveSessions.length,
+  };
+  expectSame(pair.real.counts, counts);
+  expectSame(pair.naive.counts, counts);
+}
+
+function expectNothingLeft(pair: TablePair): void {
+  expect(pair.real.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 0 });
+  expect(pair.list('', undefined, ALL).real.result.names).to.deep.equal([]);
+  expect(pair.real.nextDeadlineMs).to.equal(ALL);
+  expect([...pair.waiting]).to.deep.equal([]);
+}
+
+/** Says where the two differ; the quick check first, because it is made a million times. */
+function expectSame(real: unknown, naive: unknown): void {
+  if (isDeepStrictEqual(real, naive)) return;
+  expect(real, `${inspect(real, { depth: 5 })} should be ${inspect(naive, { depth: 5 })}`).to.deep.equal(naive);
+}

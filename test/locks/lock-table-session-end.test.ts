@@ -1,0 +1,197 @@
+import { expect } from 'chai';
+import { TableScene } from './table-scene.ts';
+
+const SHARED = { mode: 'shared' } as const;
+const PERMIT = { mode: 'permit' } as const;
+
+describe('lock table', () => {
+  describe('when a session ends', () => {
+    it('releases the lock that it holds', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.endSession(scene.anna);
+      expect(scene.takeNews()).to.deep.equal(['anna lost jobs: sessionEnded', 'ben: ok']);
+      expect(scene.table.counts.sessions).to.equal(3);
+    });
+
+    it('cancels its waits and looks at the queue again', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, SHARED);
+      scene.acquire(scene.ben);
+      scene.acquire(scene.cara, SHARED);
+      scene.endSession(scene.ben);
+      expect(scene.takeNews()).to.deep.equal(['ben: cancelled', 'cara: ok']);
+    });
+
+    it('grants none of its owners what another of them held', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { tag: 'x' });
+      scene.acquire(scene.anna, { tag: 'y' });
+      scene.acquire(scene.ben);
+      scene.endSession(scene.anna);
+      expect(scene.takeNews()).to.have.members(['anna: cancelled', 'anna lost jobs: sessionEnded', 'ben: ok']);
+    });
+
+    it('counts none of its holds beside those who are let in', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { ...PERMIT, tag: 'x' });
+      scene.acquire(scene.anna, { ...PERMIT, tag: 'y' });
+      scene.acquire(scene.ben, { ...PERMIT, limit: 2 });
+      const events = scene.table.endSession(scene.anna, Number.POSITIVE_INFINITY, 0);
+      const grant = events.find((event) => event.kind === 'answered');
+      expect(grant).to.deep.include({ session: scene.ben, result: { status: 'ok', token: 3, count: 1 } });
+    });
+
+    it('does nothing when it had ended before', () => {
+      const scene = new TableScene();
+      scene.endSession(scene.anna);
+      scene.endSession(scene.anna);
+      expect(scene.table.counts.sessions).to.equal(3);
+    });
+  });
+
+  describe('when a session ends in slices', () => {
+    function sceneWithThreeHolds(): TableScene {
+      const scene = new TableScene();
+      for (const name of ['jobs', 'mail', 'news']) scene.acquire(scene.anna, { name });
+      return scene;
+    }
+
+    it('works off the rest as it is swept', () => {
+      const scene = sceneWithThreeHolds();
+      scene.endSession(scene.anna, 1);
+      expect(scene.table.counts.holders).to.equal(2);
+      expect(scene.table.needsSweep).to.equal(true);
+      scene.sweep(1);
+      expect(scene.table.counts.holders).to.equal(1);
+      scene.sweep(1);
+      expect(scene.table.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 3 });
+      expect(scene.table.needsSweep).to.equal(false);
+      expect(scene.takeNews()).to.have.lengthOf(3);
+    });
+
+    it('grants what is left of it to whoever asks', () => {
+      const scene = sceneWithThreeHolds();
+      scene.endSession(scene.anna, 0);
+      expect(scene.acquire(scene.ben, { name: 'mail', waitMs: 0 })).to.include({ status: 'ok', count: 1 });
+      expect(scene.takeNews()).to.deep.equal(['anna lost mail: sessionEnded']);
+    });
+
+    it('does not show it any more', () => {
+      const scene = sceneWithThreeHolds();
+      scene.endSession(scene.anna, 0);
+      expect(scene.inspect('news')).to.include({ holderCount: 0, waiterCount: 0 });
+    });
+
+    it('lets those in who waited behind it as soon as anybody touches the lock', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.endSession(scene.anna, 0);
+      expect(scene.takeNews()).to.deep.equal([]);
+      expect(scene.acquire(scene.cara, { waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
+      expect(scene.takeNews()).to.deep.equal(['anna lost jobs: sessionEnded', 'ben: ok']);
+    });
+
+    it('grants a lock rather than let its wait time out or be cancelled', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { name: 'jobs' });
+      scene.acquire(scene.anna, { name: 'mail' });
+      scene.acquire(scene.ben, { name: 'jobs', waitMs: 10 });
+      scene.acquire(scene.ben, { name: 'mail', id: 7, context: 'mail' });
+      scene.endSession(scene.anna, 0);
+      expect(scene.cancel(scene.ben, 7)).to.equal('granted');
+      scene.wait(10);
+      expect(scene.takeNews().filter((news) => !news.startsWith('anna'))).to.deep.equal(['mail: ok', 'ben: ok']);
+    });
+
+    it('passes over places in the queue that are left of it', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.acquire(scene.cara);
+      scene.endSession(scene.ben, 0);
+      scene.release(scene.anna);
+      expect(scene.takeNews()).to.deep.equal(['ben: cancelled', 'cara: ok']);
+    });
+
+    it('says of a hold whose lease runs out meanwhile that the session ended', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { leaseMs: 10 });
+      scene.endSession(scene.anna, 0);
+      scene.wait(10);
+      expect(scene.takeNews()).to.deep.equal(['anna lost jobs: sessionEnded']);
+    });
+  });
+
+  describe('when it drains', () => {
+    it('answers waiting requests and new ones with draining', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben, { context: 'first' });
+      scene.acquire(scene.ben, { context: 'second' });
+      scene.acquire(scene.cara);
+      scene.drain();
+      expect(scene.takeNews()).to.deep.equal(['first: draining', 'second: draining', 'cara: draining']);
+      expect(scene.acquire(scene.dora, { name: 'mail' })).to.deep.equal({ status: 'draining' });
+      expect(scene.acquire(scene.dora, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'draining' });
+    });
+
+    it('goes on answering owners that ask for what they hold', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.drain();
+      expect(scene.acquire(scene.anna, { leaseMs: 10 })).to.include({ status: 'ok', token: 1, alreadyHeld: true });
+      scene.wait(10);
+      expect(scene.takeNews()).to.deep.equal(['anna lost jobs: lease']);
+    });
+
+    it('goes on releasing and lets nobody in', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.drain();
+      expect(scene.release(scene.anna)).to.deep.equal({ status: 'ok', count: 0 });
+      expect(scene.table.counts).to.include({ locks: 0, holders: 0, waiting: 0 });
+      expect(scene.acquire(scene.ben)).to.deep.equal({ status: 'draining' });
+    });
+  });
+
+  describe('limits', () => {
+    it('bound the locks that are held or waited for, in both name spaces', () => {
+      const scene = new TableScene({ maxLocks: 2 });
+      scene.acquire(scene.anna, { name: 'jobs' });
+      scene.acquire(scene.anna, { name: 'jobs', ...PERMIT });
+      const refusal = { status: 'limit', limit: 'maxLocks', value: 2 };
+      expect(scene.acquire(scene.ben, { name: 'mail' })).to.deep.equal(refusal);
+      expect(scene.acquire(scene.ben, { name: 'jobs' })).to.deep.equal({ status: 'queued' });
+      scene.release(scene.anna, { name: 'jobs', ...PERMIT });
+      expect(scene.acquire(scene.ben, { name: 'mail' })).to.include({ status: 'ok' });
+    });
+
+    it('bound the locks that one session holds or waits for, over all its owners', () => {
+      const scene = new TableScene({ maxLocksPerSession: 2 });
+      scene.acquire(scene.ben, { name: 'mail' });
+      scene.acquire(scene.anna, { name: 'jobs', tag: 'x' });
+      scene.acquire(scene.anna, { name: 'mail', tag: 'y' });
+      const refusal = { status: 'limit', limit: 'maxLocksPerSession', value: 2 };
+      expect(scene.acquire(scene.anna, { name: 'news' })).to.deep.equal(refusal);
+      expect(scene.acquire(scene.anna, { name: 'jobs', tag: 'x' })).to.include({ alreadyHeld: true });
+      expect(scene.acquire(scene.anna, { name: 'mail', tag: 'y' })).to.deep.equal({ status: 'queued' });
+    });
+
+    it('bound the requests that wait for one lock, also where they share a place', () => {
+      const scene = new TableScene({ maxWaitersPerLock: 2 });
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.acquire(scene.ben);
+      const refusal = { status: 'limit', limit: 'maxWaitersPerLock', value: 2 };
+      expect(scene.acquire(scene.ben)).to.deep.equal(refusal);
+      expect(scene.acquire(scene.cara)).to.deep.equal(refusal);
+      expect(scene.acquire(scene.cara, { waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
+      scene.release(scene.ben);
+      expect(scene.acquire(scene.cara)).to.deep.equal({ status: 'queued' });
+    });
+  });
+});

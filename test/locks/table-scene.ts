@@ -1,0 +1,131 @@
+/** A lock table and four clients, for tests that read like a story. What happens to others is kept as news. */
+
+import type { LockSession } from '../../lib/locks/lock-session.ts';
+import { LockTable } from '../../lib/locks/lock-table.ts';
+import type {
+  AcquireRequest,
+  AcquireResult,
+  CancelResult,
+  LockView,
+  Outcome,
+  ReleaseAllResult,
+  ReleaseRequest,
+  ReleaseResult,
+  RequestId,
+  TableEvent,
+  TableLimits,
+} from '../../lib/locks/types.ts';
+
+export type Session = LockSession<string, string>;
+
+const ALL = Number.POSITIVE_INFINITY;
+
+export class TableScene {
+  readonly table: LockTable<string, string>;
+  readonly anna: Session;
+  readonly ben: Session;
+  readonly cara: Session;
+  readonly dora: Session;
+  nowMs = 0;
+  #news: string[] = [];
+
+  /** Tokens are 1, 2, 3... unless they are given. */
+  constructor(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []) {
+    let granted = 0;
+    this.table = new LockTable<string, string>({
+      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, ...limits },
+      nextToken: () => {
+        granted += 1;
+        return tokens[granted - 1] ?? granted;
+      },
+      compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
+    });
+    this.anna = this.table.openSession('anna');
+    this.ben = this.table.openSession('ben');
+    this.cara = this.table.openSession('cara');
+    this.dora = this.table.openSession('dora');
+  }
+
+  /** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
+  acquire(session: Session, request: Partial<AcquireRequest<string>> = {}): AcquireResult {
+    const usual: AcquireRequest<string> = {
+      name: 'jobs',
+      mode: 'exclusive',
+      tag: '',
+      waitMs: ALL,
+      context: session.subject,
+    };
+    return this.#note(this.table.acquire(session, { ...usual, ...request }, this.nowMs));
+  }
+
+  release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
+    return this.#note(this.table.release(session, request, this.nowMs));
+  }
+
+  releaseAll(session: Session, tag?: string): ReleaseAllResult {
+    return this.#note(this.table.releaseAll(session, tag, this.nowMs));
+  }
+
+  cancel(session: Session, id: RequestId): CancelResult['outcome'] {
+    return this.#note(this.table.cancel(session, id, this.nowMs)).outcome;
+  }
+
+  /** Lets time pass and ends what is due then. */
+  wait(ms: number, max: number = ALL): void {
+    this.nowMs += ms;
+    this.#tell(this.table.expire(max, this.nowMs));
+  }
+
+  endSession(session: Session, max: number = ALL): void {
+    this.#tell(this.table.endSession(session, max, this.nowMs));
+  }
+
+  sweep(max: number): void {
+    this.#tell(this.table.sweep(max, this.nowMs));
+  }
+
+  drain(): void {
+    this.#tell(this.table.drain());
+  }
+
+  inspect(name: string = 'jobs', max: number = ALL): LockView<string, string> {
+    return this.#note(this.table.inspect(name, max, this.nowMs));
+  }
+
+  /** Who holds `jobs`, in order of the grants; with the tag, if there is one. */
+  holders(name: string = 'jobs'): readonly string[] {
+    return this.inspect(name).holders.map(({ session, tag }) => ownerName(session, tag));
+  }
+
+  /** Who waits for `jobs`, in order of the queue. */
+  waiters(name: string = 'jobs'): readonly string[] {
+    return this.inspect(name).waiters.map(({ session, tag }) => ownerName(session, tag));
+  }
+
+  /** What happened since this was last asked: `context: status` and `session lost name: reason`. */
+  takeNews(): readonly string[] {
+    const news = this.#news;
+    this.#news = [];
+    return news;
+  }
+
+  #note<Result>(outcome: Outcome<string, string, Result>): Result {
+    this.#tell(outcome.events);
+    return outcome.result;
+  }
+
+  #tell(events: readonly TableEvent<string, string>[]): void {
+    for (const event of events) {
+      if (event.kind === 'lost') {
+        this.#news.push(`${event.session.subject} lost ${event.name}: ${event.reason}`);
+      } else {
+        const isShared = event.result.status === 'ok' && event.result.alreadyHeld === true;
+        this.#news.push(`${event.context}: ${event.result.status}${isShared ? ' alreadyHeld' : ''}`);
+      }
+    }
+  }
+}
+
+function ownerName(session: Session, tag: string): string {
+  return tag === '' ? session.subject : `${session.subject}/${tag}`;
+}

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+describe('the cancel command', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('ends a waiting request, which is answered first', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    waiter.send({ command: 'cancel', parameters: { id: 1 }, id: 2 });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    expect(await waiter.next()).to.deep.equal({ id: 2, result: { status: 'ok', outcome: 'cancelled' } });
+    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1, waiterCount: 0 });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    await waiter.settle();
+  });
+
+  it('leaves a granted request alone', async () => {
+    const [holder, client] = await server.connectTwo();
+    client.send(
+      { command: 'lock', parameters: { lockName: 'free' }, id: 1 },
+      { command: 'cancel', parameters: { id: 1 }, id: 2 },
+    );
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 1, count: 1 } });
+    expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok', outcome: 'granted' } });
+    await holder.take('jobs');
+    await client.queue(3, 'jobs');
+    await holder.ask('unlock', { lockName: 'jobs' });
+    await client.next();
+    expect(await client.ask('cancel', { id: 3 })).to.deep.equal({ status: 'ok', outcome: 'granted' });
+    expect(await client.ask('stats')).to.include({ holders: 2 });
+  });
+
+  it('answers unknown for what was never asked, or is over', async () => {
+    const [holder, client] = await server.connectTwo();
+    await holder.take('jobs');
+    client.send({ command: 'lock', parameters: { lockName: 'jobs', timeLimit: 0 }, id: 1 });
+    await client.next();
+    client.send({ command: 'lock', parameters: { lockName: 'free' }, id: 2 });
+    await client.next();
+    await client.ask('unlock', { lockName: 'free' });
+    for (const id of [1, 2, 3, 'nothing']) {
+      expect(await client.ask('cancel', { id })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
+    }
+  });
+
+  it('takes 7 and "7" for two ids', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(7, 'jobs', { owner: 'number' });
+    await waiter.queue('7', 'jobs', { owner: 'string' });
+    waiter.send({ command: 'cancel', parameters: { id: '7' } });
+    expect(await waiter.next()).to.deep.equal({ id: '7', result: { status: 'cancelled' } });
+    const { waiters } = await waiter.ask('inspect', { lockName: 'jobs' });
+    expect(waiters).to.have.lengthOf(1).and.to.have.nested.property('[0].owner', 'number');
+  });
+
+  it('knows the requests of its own session only', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    expect(await holder.ask('cancel', { id: 1 })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
+    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
+  });
+
+  it('is carried out without an id of its own', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    waiter.send({ command: 'cancel', parameters: { id: 1 } });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    await waiter.settle();
+  });
+
+  it('lets in the readers behind a writer that is cancelled', async () => {
+    const [reader, writer, second] = await server.connectThree();
+    await reader.take('jobs', { mode: 'shared' });
+    await writer.queue(1, 'jobs');
+    await second.queue(2, 'jobs', { mode: 'shared' });
+    writer.send({ command: 'cancel', parameters: { id: 1 } });
+    expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 2 } });
+  });
+});

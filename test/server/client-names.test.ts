@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { endTest } from './clean-up.ts';
+import type { Message, RawClient } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+describe('the names of clients', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('are empty at first', async () => {
+    const client = await server.connect();
+    expect(await client.ask('whoami')).to.deep.equal({ status: 'ok', address: addressOf(client), name: '' });
+    expect(await client.ask('who')).to.deep.equal({ status: 'ok', clients: [] });
+  });
+
+  it('are told to the client and to others', async () => {
+    const [client, other] = await server.connectTwo();
+    expect(await client.ask('identify', { name: 'Ann' })).to.deep.equal({ status: 'ok' });
+    expect(await client.ask('whoami')).to.deep.equal({ status: 'ok', address: addressOf(client), name: 'Ann' });
+    expect(await other.ask('who')).to.deep.equal({
+      status: 'ok',
+      clients: [{ address: addressOf(client), name: 'Ann' }],
+    });
+  });
+
+  it('are told in the order in which they were registered; registering again moves to the end', async () => {
+    const [first, second, third] = await server.connectThree();
+    await third.ask('identify', { name: 'c' });
+    await first.ask('identify', { name: 'a' });
+    await second.ask('identify', { name: 'b' });
+    expect(await namesTold(first)).to.deep.equal(['c', 'a', 'b']);
+    await third.ask('identify', { name: 'c' });
+    expect(await namesTold(first)).to.deep.equal(['a', 'b', 'c']);
+    await first.ask('identify', { name: 'x' });
+    expect(await namesTold(first)).to.deep.equal(['b', 'c', 'x']);
+  });
+
+  it('are cleared by the empty name', async () => {
+    const client = await server.connect();
+    await client.ask('identify', { name: 'Ann' });
+    expect(await client.ask('identify', { name: '' })).to.deep.equal({ status: 'ok' });
+    expect(await client.ask('whoami')).to.include({ name: '' });
+    expect(await namesTold(client)).to.deep.equal([]);
+  });
+
+  it('are forgotten when their clients go away', async () => {
+    const [leaver, stayer] = await server.connectTwo();
+    await leaver.ask('identify', { name: 'a' });
+    await stayer.ask('identify', { name: 'b' });
+    await leaver.leave();
+    expect(await namesTold(stayer)).to.deep.equal(['b']);
+  });
+
+  it('are told by pages, to the end', async () => {
+    const clients = await server.connectMany(7);
+    for (const [index, client] of clients.entries()) await client.ask('identify', { name: `${index}` });
+    const asking = clients[0] as RawClient;
+    const pages: unknown[][] = [];
+    let page: Message = { next: 0 };
+    while (page.next !== undefined) {
+      page = await asking.ask('who', { max: 3, after: page.next });
+      pages.push((page.clients as Message[]).map(({ name }) => name));
+    }
+    expect(pages).to.deep.equal([['0', '1', '2'], ['3', '4', '5'], ['6']]);
+    expect(await asking.ask('who', { max: 7 })).to.not.have.property('next');
+  });
+
+  it('can be asked for: all clients of one name are told', async () => {
+    const clients = await server.connectThree();
+    for (const client of clients) await client.ask('identify', { name: client === clients[1] ? 'other' : 'same' });
+    const { clients: told } = await clients[0].ask('who', { name: 'same' });
+    expect(told).to.deep.equal([
+      { address: addressOf(clients[0]), name: 'same' },
+      { address: addressOf(clients[2]), name: 'same' },
+    ]);
+    const first = await clients[0].ask('who', { name: 'same', max: 1 });
+    expect((await clients[0].ask('who', { name: 'same', max: 1, after: first.next })).clients).to.deep.equal([
+      { address: addressOf(clients[2]), name: 'same' },
+    ]);
+  });
+
+  it('are told up to maxPageEntries at a time', async () => {
+    const small = await startServer({ maxPageEntries: 2 });
+    const clients = await small.connectThree();
+    for (const client of clients) await client.ask('identify', { name: 'x' });
+    const { clients: told, next } = await clients[0].ask('who', { max: 100 });
+    expect(told).to.have.lengthOf(2);
+    expect(next).to.be.a('number');
+  });
+
+  async function namesTold(client: RawClient): Promise<unknown[]> {
+    return ((await client.ask('who')).clients as Message[]).map(({ name }) => name);
+  }
+});
+
+describe('the ping command', () => {
+  afterEach(endTest);
+
+  it('is answered ok, and not at all without an id', async () => {
+    const client = await (await startServer()).connect();
+    client.write('{"command":"ping"}\n{"command":"ping","id":null}\n{"command":"ping","parameters":{},"id":"x"}\n');
+    expect(await client.next()).to.deep.equal({ id: 'x', result: { status: 'ok' } });
+    expect((await client.ask('stats')).requests).to.include({ ping: 3 });
+  });
+});
+
+describe('the hello command', () => {
+  afterEach(endTest);
+
+  it('tells what the client deals with', async () => {
+    const client = await (await startServer({ maxNameBytes: 77 })).connect();
+    const { epoch, ...rest } = await client.ask('hello', { protocol: 1 });
+    const packageFile = new URL('../../../package.json', import.meta.url);
+    const limits: Record<string, number> = { ...DEFAULT_LOCK_SERVER_LIMITS, maxNameBytes: 77 };
+    const told = [
+      'maxMessageBytes',
+      'maxPendingRequests',
+      'maxNameBytes',
+      'maxOwnerBytes',
+      'maxClientNameBytes',
+      'maxLocksPerSession',
+      'maxWaitersPerLock',
+      'maxPageEntries',
+    ];
+    expect(rest).to.deep.equal({
+      status: 'ok',
+      server: 'holdfast',
+      version: (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version,
+      protocol: 1,
+      durable: false,
+      limits: Object.fromEntries(told.map((name) => [name, limits[name]])),
+    });
+    expect(epoch).to.be.a('string').with.length.above(0);
+  });
+
+  it('tells the same epoch to all clients of one server, and another after a new start', async () => {
+    const [first, second] = await Promise.all([startServer(), startServer()]);
+    const epochs = [];
+    for (const server of [first, first, second]) {
+      epochs.push((await (await server.connect()).ask('hello', { protocol: 1 })).epoch);
+    }
+    expect(epochs[0]).to.equal(epochs[1]).and.to.not.equal(epochs[2]);
+  });
+
+  it('gives the client a name', async () => {
+    const client = await (await startServer()).connect();
+    await client.ask('hello', { protocol: 1, name: 'Ann' });
+    expect(await client.ask('whoami')).to.include({ name: 'Ann' });
+    expect((await client.ask('who')).clients).to.deep.equal([{ address: addressOf(client), name: 'Ann' }]);
+    await client.ask('hello', { protocol: 1 });
+    expect(await client.ask('whoami')).to.include({ name: 'Ann' });
+  });
+
+  it('refuses another protocol', async () => {
+    const client = await (await startServer()).connect();
+    expect(await client.ask('hello', { protocol: 2, name: 'Ann' })).to.deep.equal({
+      status: 'invalid',
+      message: 'parameters.protocol is 2; expected 1',
+      errors: [{ field: 'parameters.protocol', message: 'parameters.protocol is 2; expected 1' }],
+    });
+    expect(await client.ask('whoami')).to.include({ name: '' });
+  });
+});
+
+function addressOf(client: RawClient): string {
+  return `127.0.0.1:${client.socket.localPort}`;
+}

@@ -1,0 +1,159 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { RawClient } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+/** Longer than any test. */
+const LONG_MS = 3_600_000;
+
+describe('a server that is closed', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('answers all waiting requests draining', async () => {
+    const [holder, first, second] = await server.connectThree();
+    await holder.take('a');
+    await holder.take('b', { mode: 'permit' });
+    await first.queue(1, 'a');
+    await first.queue('again', 'a');
+    await second.queue(2, 'b', { mode: 'permit', limit: 1 });
+    void server.server.close({ drainMs: LONG_MS });
+    expect(await first.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+    expect(await first.next()).to.deep.equal({ id: 'again', result: { status: 'draining' } });
+    expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'draining' } });
+    expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0 });
+  });
+
+  it('answers new lock requests draining, whether the lock is free or not', async () => {
+    const [holder, other] = await server.connectTwo();
+    await holder.take('held');
+    await startToDrain(holder);
+    for (const parameters of [
+      { lockName: 'free' },
+      { lockName: 'held' },
+      { lockName: 'free', timeLimit: 0 },
+      { lockName: 'free', mode: 'permit' },
+    ]) {
+      expect(await other.ask('lock', parameters)).to.deep.equal({ status: 'draining' });
+    }
+    expect(await other.ask('list')).to.have.nested.property('locks.length', 1);
+  });
+
+  it('still renews the lease of a holder, and answers everything that takes no lock', async () => {
+    const holder = await server.connect();
+    await holder.take('held', { lease: 1_000 });
+    await startToDrain(holder);
+    expect(await holder.ask('lock', { lockName: 'held', lease: 1_000 })).to.include({
+      status: 'ok',
+      alreadyHeld: true,
+    });
+    for (const [command, parameters] of [
+      ['inspect', { lockName: 'held' }],
+      ['list'],
+      ['stats'],
+      ['ping'],
+      ['whoami'],
+      ['identify', { name: 'x' }],
+      ['who'],
+      ['hello', { protocol: 1 }],
+      ['cancel', { id: 1 }],
+      ['unlockAll', { owner: 'none' }],
+    ] as const) {
+      expect(await holder.ask(command, parameters), command).to.include({ status: 'ok' });
+    }
+  });
+
+  it('listens no more', async () => {
+    const holder = await server.connect();
+    await holder.take('a');
+    await startToDrain(holder);
+    const refused = await RawClient.connect(server.port).catch((error: NodeJS.ErrnoException) => error);
+    expect(refused).to.include({ code: 'ECONNREFUSED' });
+  });
+
+  it('serves unlock, and closes all connections when the last lock is given back', async () => {
+    const [first, second, idle] = await server.connectThree();
+    await first.take('a');
+    await second.take('b', { mode: 'permit' });
+    const closed = startToDrain(first).then(({ closed }) => closed);
+    await first.settle();
+    expect(await first.ask('unlock', { lockName: 'a' })).to.deep.equal({ status: 'ok', count: 0 });
+    await idle.settle();
+    expect(await second.ask('unlock', { lockName: 'b', mode: 'permit' })).to.deep.equal({ status: 'ok', count: 0 });
+    await closed;
+    await Promise.all([first.closed, second.closed, idle.closed]);
+    expect(idle.unreadCount).to.equal(0);
+  });
+
+  it('closes when the last holder goes away', async () => {
+    const [holder, idle] = await server.connectTwo();
+    await holder.take('a');
+    const { closed } = await startToDrain(holder);
+    holder.reset();
+    await closed;
+    await idle.closed;
+  });
+
+  it('closes when the last lease is over', async () => {
+    const holder = await server.connect();
+    await holder.take('a', { lease: 0.1 });
+    await server.server.close({ drainMs: LONG_MS });
+    expect(await holder.next()).to.include({ event: 'lost', reason: 'lease' });
+    await holder.closed;
+  });
+
+  it('closes when the time for that is over, though locks are held', async () => {
+    const [holder, idle] = await server.connectTwo();
+    await holder.take('a');
+    await server.server.close({ drainMs: 30 });
+    await Promise.all([holder.closed, idle.closed]);
+    expect([holder.unreadCount, idle.unreadCount]).to.deep.equal([0, 0]);
+  });
+
+  it('closes at once when it is given no time, and tells those that wait', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('a');
+    await waiter.queue(1, 'a');
+    await server.server.close();
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+    await Promise.all([holder.closed, waiter.closed]);
+  });
+
+  it('closes once: a second call waits for the first', async () => {
+    const holder = await server.connect();
+    await holder.take('a');
+    const { closed } = await startToDrain(holder);
+    let second: 'waiting' | 'done' = 'waiting';
+    const again = server.server.close().then(() => {
+      second = 'done';
+    });
+    await holder.settle();
+    expect(second).to.equal('waiting');
+    await holder.ask('unlock', { lockName: 'a' });
+    await Promise.all([closed, again]);
+  });
+
+  it('does not wait for a peer that keeps its side open', async () => {
+    const client = await server.connect();
+    client.socket.allowHalfOpen = true;
+    await client.settle();
+    await server.server.close();
+    expect(client.socket.destroyed).to.equal(false);
+  });
+
+  it('closes when nobody is there', async () => {
+    await server.server.close({ drainMs: LONG_MS });
+  });
+
+  /** Returns once the server drains; `closed` resolves when it has closed. */
+  async function startToDrain(client: RawClient): Promise<{ readonly closed: Promise<void> }> {
+    const closed = server.server.close({ drainMs: LONG_MS });
+    const probe = await client.ask('lock', { lockName: 'probe' });
+    expect(probe).to.deep.equal({ status: 'draining' });
+    return { closed };
+  }
+});

@@ -1,0 +1,96 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import type { Message, RawClient } from './raw-client.ts';
+import { startServer } from './running-server.ts';
+
+describe('the inspect command', () => {
+  afterEach(endTest);
+
+  it('tells of nobody when there is no such lock', async () => {
+    const client = await (await startServer()).connect();
+    expect(await client.ask('inspect', { lockName: 'jobs' })).to.deep.equal({
+      status: 'ok',
+      lockName: 'jobs',
+      holderCount: 0,
+      waiterCount: 0,
+      holders: [],
+      waiters: [],
+    });
+  });
+
+  it('tells holders in the order of their grants and waiters in the order of the queue', async () => {
+    const server = await startServer();
+    const [first, second, third] = await server.connectThree();
+    await first.ask('identify', { name: 'Ann' });
+    await first.take('jobs', { mode: 'shared', owner: 'x' });
+    await second.take('jobs', { mode: 'shared' });
+    await third.queue(1, 'jobs');
+    await first.queue(2, 'jobs', { mode: 'shared', owner: 'y' });
+    const view = withoutTimes(await third.ask('inspect', { lockName: 'jobs' }));
+    const address = async (client: typeof first) => (await client.ask('whoami')).address;
+    expect(view).to.deep.equal({
+      status: 'ok',
+      lockName: 'jobs',
+      holderCount: 2,
+      waiterCount: 2,
+      holders: [
+        { owner: 'x', name: 'Ann', address: await address(first), mode: 'shared', token: 1 },
+        { owner: '', name: '', address: await address(second), mode: 'shared', token: 2 },
+      ],
+      waiters: [
+        { owner: '', name: '', address: await address(third), mode: 'exclusive' },
+        { owner: 'y', name: 'Ann', address: await address(first), mode: 'shared' },
+      ],
+    });
+  });
+
+  it('tells the reader/writer lock of a name first, then its permit with limits', async () => {
+    const server = await startServer();
+    const [first, second] = await server.connectTwo();
+    await first.take('jobs', { mode: 'permit', limit: 1 });
+    await first.take('jobs');
+    await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
+    await second.queue(2, 'jobs');
+    const { holderCount, waiterCount, holders, waiters } = await first.ask('inspect', { lockName: 'jobs' });
+    expect([holderCount, waiterCount]).to.deep.equal([2, 2]);
+    expect((holders as Message[]).map(({ mode }) => mode)).to.deep.equal(['exclusive', 'permit']);
+    expect((waiters as Message[]).map(({ mode, limit }) => [mode, limit])).to.deep.equal([
+      ['exclusive', undefined],
+      ['permit', 1],
+    ]);
+  });
+
+  it('lists as many as it is asked for, and counts all', async () => {
+    const server = await startServer();
+    const clients = await server.connectMany(5);
+    for (const [index, client] of clients.entries()) await client.take('jobs', { mode: 'shared', owner: `${index}` });
+    for (const client of clients) await client.queue(1, 'jobs', { owner: 'writer' });
+    const view = await (clients[0] as RawClient).ask('inspect', { lockName: 'jobs', max: 3 });
+    expect(view).to.include({ holderCount: 5, waiterCount: 5 });
+    expect((view.holders as Message[]).map(({ owner }) => owner)).to.deep.equal(['0', '1', '2']);
+    expect(view.waiters).to.have.lengthOf(3);
+  });
+
+  it('lists 100 without being asked for a number, and never more than maxPageEntries', async () => {
+    const server = await startServer({ maxPageEntries: 120 });
+    const client = await server.connect();
+    for (let owner = 0; owner < 150; owner += 1) await client.take('jobs', { mode: 'shared', owner: `${owner}` });
+    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(100);
+    const view = await client.ask('inspect', { lockName: 'jobs', max: 10_000 });
+    expect(view.holders).to.have.lengthOf(120);
+    expect(view.holderCount).to.equal(150);
+  });
+});
+
+/** The times must be whole milliseconds from 0; what they are is nobody's business here. */
+function withoutTimes(view: Message): Message {
+  const strip = (key: string) => (entry: Message) => {
+    expect(entry[key]).to.satisfy((value: number) => Number.isInteger(value) && value >= 0);
+    return Object.fromEntries(Object.entries(entry).filter(([name]) => name !== key));
+  };
+  return {
+    ...view,
+    holders: (view.holders as Message[]).map(strip('heldMs')),
+    waiters: (view.waiters as Message[]).map(strip('waitedMs')),
+  };
+}

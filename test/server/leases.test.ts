@@ -1,0 +1,122 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+/** Over as soon as anybody can wait for it. */
+const SHORT = 0.03;
+/** Long enough for what must come before its end. */
+const MEDIUM = 0.25;
+/** Over after every test. */
+const LONG = 3_600;
+
+describe('leases', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('free the lock when they are over, and tell its holder', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { lease: SHORT });
+    expect(await client.next()).to.deep.equal(lost('jobs'));
+    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('stats')).to.include({ locks: 0, holders: 0, expiredLeases: 1, releases: 0, orphans: 0 });
+  });
+
+  it('name the owner and the mode of what was lost', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { lease: SHORT, owner: 'a', mode: 'permit', limit: 1 });
+    expect(await client.next()).to.deep.equal({ ...lost('jobs'), mode: 'permit', owner: 'a' });
+    await client.take('jobs', { lease: SHORT, mode: 'shared' });
+    expect(await client.next()).to.deep.equal({ ...lost('jobs'), mode: 'shared', token: 2 });
+  });
+
+  it('let in the next in line when they are over', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    holder.send({ command: 'lock', parameters: { lockName: 'jobs', lease: SHORT }, id: 1 });
+    await holder.next();
+    waiter.send({ command: 'lock', parameters: { lockName: 'jobs' }, id: 2 });
+    expect(await waiter.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 1 } });
+    expect(await holder.next()).to.deep.equal(lost('jobs'));
+    await waiter.settle();
+  });
+
+  it('start anew when the holder asks again with a lease', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { lease: MEDIUM });
+    expect(await client.ask('lock', { lockName: 'jobs', lease: LONG })).to.deep.equal({
+      status: 'ok',
+      token: 1,
+      count: 1,
+      alreadyHeld: true,
+    });
+    await client.take('clock', { lease: MEDIUM });
+    expect(await client.next()).to.deep.equal({ ...lost('clock'), token: 2 });
+    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
+  });
+
+  it('can be made shorter', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { lease: LONG });
+    await client.take('jobs', { lease: SHORT });
+    expect(await client.next()).to.deep.equal(lost('jobs'));
+  });
+
+  it('can be added to a lock that was taken without', async () => {
+    const client = await server.connect();
+    await client.take('jobs');
+    await client.take('jobs', { lease: SHORT });
+    expect(await client.next()).to.deep.equal(lost('jobs'));
+  });
+
+  it('go on when the holder asks again without a lease', async () => {
+    const client = await server.connect();
+    client.send(
+      { command: 'lock', parameters: { lockName: 'jobs', lease: SHORT }, id: 1 },
+      { command: 'lock', parameters: { lockName: 'jobs' }, id: 2 },
+    );
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 1, count: 1 } });
+    expect(await client.next()).to.deep.equal({
+      id: 2,
+      result: { status: 'ok', token: 1, count: 1, alreadyHeld: true },
+    });
+    expect(await client.next()).to.deep.equal(lost('jobs'));
+  });
+
+  it('start with the grant, not with the request', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs', { lease: SHORT });
+    await holder.take('clock', { lease: SHORT });
+    expect(await holder.next()).to.deep.equal({ ...lost('clock'), token: 2 });
+    expect(await waiter.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1, waiterCount: 1 });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
+    expect(await waiter.next()).to.deep.equal({ ...lost('jobs'), token: 3 });
+  });
+
+  it('end with an unlock: nobody is told afterwards', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { lease: MEDIUM });
+    await client.ask('unlock', { lockName: 'jobs' });
+    await client.take('jobs');
+    await client.take('clock', { lease: MEDIUM });
+    expect(await client.next()).to.deep.equal({ ...lost('clock'), token: 3 });
+    expect(await client.ask('unlock', { lockName: 'jobs', token: 2 })).to.deep.equal({ status: 'ok', count: 0 });
+  });
+
+  it('end with their session', async () => {
+    const [holder, other] = await server.connectTwo();
+    await holder.take('jobs', { lease: MEDIUM });
+    await holder.leave();
+    await other.take('clock', { lease: MEDIUM });
+    await other.next();
+    expect(await other.ask('stats')).to.include({ expiredLeases: 1, orphans: 1 });
+  });
+
+  function lost(lockName: string) {
+    return { event: 'lost', lockName, mode: 'exclusive', owner: '', token: 1, reason: 'lease' };
+  }
+});

@@ -1,0 +1,242 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { bytesOf, ODD_NAMES } from './odd-names.ts';
+import { type RawClient, until } from './raw-client.ts';
+import { LogRecorder, startServer } from './running-server.ts';
+
+describe('the limits of the server', () => {
+  afterEach(endTest);
+
+  describe('maxNameBytes', () => {
+    it('counts the bytes of the encoded name', async () => {
+      const client = await (await startServer({ maxNameBytes: 12 })).connect();
+      for (const name of [
+        'x'.repeat(12),
+        'é'.repeat(6),
+        '日'.repeat(4),
+        '😀'.repeat(3),
+        '\udcff'.repeat(12),
+        '\ud83d'.repeat(4),
+      ]) {
+        expect(await client.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'ok' });
+        expect(await client.ask('unlock', { lockName: name })).to.include({ status: 'ok' });
+        const longer = `${name}x`;
+        expect(await client.ask('lock', { lockName: longer }), JSON.stringify(longer)).to.deep.equal({
+          status: 'limit',
+          limit: 'maxNameBytes',
+          value: 12,
+        });
+      }
+      await leftNothing(client);
+    });
+
+    it('is exact for every odd name', async () => {
+      for (const name of ODD_NAMES.filter((odd) => odd.length > 1 && odd.length < 20)) {
+        const length = bytesOf(name).length;
+        const fits = await (await startServer({ maxNameBytes: length })).connect();
+        expect(await fits.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'ok' });
+        const tooLong = await (await startServer({ maxNameBytes: length - 1 })).connect();
+        expect(await tooLong.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'limit' });
+        await endTest();
+      }
+    });
+
+    it('admits names of 60,000 bytes as it comes', async () => {
+      const client = await (await startServer()).connect();
+      await client.take('é'.repeat(30_000));
+      expect(await client.ask('lock', { lockName: `${'é'.repeat(30_000)}x` })).to.deep.equal({
+        status: 'limit',
+        limit: 'maxNameBytes',
+        value: 60_000,
+      });
+    });
+  });
+
+  it('maxOwnerBytes counts the bytes of the owner tag', async () => {
+    const client = await (await startServer({ maxOwnerBytes: 4 })).connect();
+    for (const owner of ['abcde', 'ééx', '😀x', '\udc80'.repeat(5)]) {
+      expect(await client.ask('lock', { lockName: 'a', owner }), owner).to.deep.equal({
+        status: 'limit',
+        limit: 'maxOwnerBytes',
+        value: 4,
+      });
+    }
+    await leftNothing(client);
+    for (const [index, owner] of ['abcd', 'éé', '😀', '\udc80'.repeat(4)].entries()) {
+      await client.take(`${index}`, { owner });
+    }
+  });
+
+  it('maxClientNameBytes counts the bytes of the name of identify and hello', async () => {
+    const client = await (await startServer({ maxClientNameBytes: 4 })).connect();
+    const refusal = { status: 'limit', limit: 'maxClientNameBytes', value: 4 };
+    expect(await client.ask('identify', { name: 'ééx' })).to.deep.equal(refusal);
+    expect(await client.ask('hello', { protocol: 1, name: 'abcde' })).to.deep.equal(refusal);
+    expect(await client.ask('who')).to.deep.equal({ status: 'ok', clients: [] });
+    expect(await client.ask('identify', { name: 'éé' })).to.deep.equal({ status: 'ok' });
+    expect(await client.ask('identify', { name: 'abcde' })).to.deep.equal(refusal);
+    expect(await client.ask('whoami')).to.include({ name: 'éé' });
+  });
+
+  it('maxLocks counts locks and permits, held or not, of all clients', async () => {
+    const [first, second] = await (await startServer({ maxLocks: 3 })).connectTwo();
+    await first.take('a');
+    await first.take('a', { mode: 'permit', limit: 1 });
+    await second.take('b', { mode: 'shared' });
+    const refusal = { status: 'limit', limit: 'maxLocks', value: 3 };
+    for (const parameters of [{ lockName: 'c' }, { lockName: 'b', mode: 'permit' }, { lockName: 'c', timeLimit: 0 }]) {
+      expect(await second.ask('lock', parameters)).to.deep.equal(refusal);
+    }
+    expect(await second.ask('inspect', { lockName: 'c' })).to.include({ holderCount: 0, waiterCount: 0 });
+    expect(await first.ask('lock', { lockName: 'b', mode: 'shared' })).to.include({ status: 'ok', count: 2 });
+    await second.queue(1, 'a');
+    await first.ask('unlockAll');
+    expect(await second.next()).to.deep.include({ id: 1 });
+    await second.take('c');
+  });
+
+  it('maxLocksPerSession counts what one session holds and awaits, each owner by itself', async () => {
+    const [client, other] = await (await startServer({ maxLocksPerSession: 3 })).connectTwo();
+    await other.take('awaited');
+    await client.take('a');
+    await client.take('b', { mode: 'shared', owner: 'x' });
+    await client.queue(1, 'awaited');
+    const refusal = { status: 'limit', limit: 'maxLocksPerSession', value: 3 };
+    for (const parameters of [
+      { lockName: 'c' },
+      { lockName: 'b', mode: 'shared', owner: 'y' },
+      { lockName: 'a', mode: 'permit' },
+      { lockName: 'awaited', owner: 'y' },
+    ]) {
+      expect(await client.ask('lock', parameters), JSON.stringify(parameters)).to.deep.equal(refusal);
+    }
+    expect(await client.ask('lock', { lockName: 'a' })).to.include({ status: 'ok', alreadyHeld: true });
+    await other.take('c');
+    await client.ask('unlock', { lockName: 'a' });
+    await client.take('d');
+    await client.leave();
+    await leftNothing(other, 2);
+  });
+
+  it('maxWaitersPerLock counts the requests that wait for one lock', async () => {
+    const [holder, first, second] = await (await startServer({ maxWaitersPerLock: 3 })).connectThree();
+    await holder.take('a');
+    await holder.take('b');
+    await first.queue(1, 'a');
+    await first.queue(2, 'a');
+    await first.queue(3, 'a', { owner: 'x' });
+    const refusal = { status: 'limit', limit: 'maxWaitersPerLock', value: 3 };
+    expect(await second.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
+    expect(await first.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
+    expect(await second.ask('lock', { lockName: 'a', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
+    await second.queue(1, 'b');
+    expect(await holder.ask('inspect', { lockName: 'a' })).to.include({ waiterCount: 2 });
+    first.send({ command: 'cancel', parameters: { id: 2 } });
+    expect(await first.next()).to.deep.equal({ id: 2, result: { status: 'cancelled' } });
+    await second.queue(2, 'a');
+    await holder.ask('unlock', { lockName: 'a' });
+    expect(await first.next()).to.deep.include({ id: 1 });
+  });
+
+  describe('maxPendingRequests', () => {
+    it('refuses what may have to wait and serves the rest', async () => {
+      const [holder, client] = await (await startServer({ maxPendingRequests: 2 })).connectTwo();
+      await holder.take('a');
+      await client.queue(1, 'a');
+      await client.queue(2, 'a', { owner: 'x' });
+      const refusal = { status: 'limit', limit: 'maxPendingRequests', value: 2 };
+      expect(await client.ask('lock', { lockName: 'free' })).to.deep.equal(refusal);
+      expect(await client.ask('list')).to.deep.equal(refusal);
+      expect(await client.ask('stats')).to.deep.equal(refusal);
+      for (const [command, parameters] of [
+        ['ping'],
+        ['whoami'],
+        ['who'],
+        ['identify', { name: 'x' }],
+        ['hello', { protocol: 1 }],
+        ['inspect', { lockName: 'a' }],
+        ['cancel', { id: 'none' }],
+        ['unlockAll', { owner: 'none' }],
+      ] as const) {
+        expect(await client.ask(command, parameters), command).to.include({ status: 'ok' });
+      }
+      expect(await client.ask('unlock', { lockName: 'free' })).to.deep.equal({ status: 'notHeld' });
+      expect(await holder.ask('inspect', { lockName: 'free' })).to.include({ holderCount: 0 });
+      await holder.take('free');
+    });
+
+    it('admits again once a request is answered', async () => {
+      const [holder, client] = await (await startServer({ maxPendingRequests: 1 })).connectTwo();
+      await holder.take('a');
+      await client.queue(1, 'a');
+      await holder.ask('unlock', { lockName: 'a' });
+      await client.next();
+      await client.take('b');
+    });
+  });
+
+  it('maxConnections closes what comes above it, and counts it', async () => {
+    const log = new LogRecorder();
+    const server = await startServer({ maxConnections: 2 }, log);
+    const [first, second] = await server.connectTwo();
+    for (let excess = 1; excess <= 3; excess += 1) {
+      const client = await server.connect();
+      await client.closed;
+      expect(await first.ask('stats')).to.include({ openConnections: 2, excessConnections: excess, sessions: 2 });
+    }
+    expect(log.shown).to.deep.equal(['refused a connection: there are maxConnections, 2']);
+    await second.leave();
+    await (await server.connect()).take('a');
+  });
+
+  describe('maxMessageBytes', () => {
+    it('answers a longer message with an error and closes the connection', async () => {
+      const server = await startServer({ maxMessageBytes: 100 });
+      const [client, other] = await server.connectTwo();
+      await client.take('a');
+      client.write(`${sizedPing(100)}\n${sizedPing(101)}\n${sizedPing(50)}\n`);
+      expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok' } });
+      expect(await client.next()).to.deep.equal({
+        error: { status: 'limit', message: 'a message is longer than maxMessageBytes, 100' },
+      });
+      await client.closed;
+      expect(client.unreadCount).to.equal(0);
+      await leftNothing(other);
+    });
+
+    it('does not wait for the end of a message that is too long', async () => {
+      const server = await startServer({ maxMessageBytes: 100 });
+      const client = await server.connect();
+      client.write(sizedPing(101).slice(0, 100));
+      client.write('x');
+      expect(await client.next()).to.have.nested.property('error.status', 'limit');
+      await client.closed;
+    });
+  });
+
+  it('hardOutputBytes cuts off a client that does not read what it is sent', async () => {
+    const server = await startServer({ softOutputBytes: 10_000, hardOutputBytes: 20_000, maxLocksPerSession: 100_000 });
+    const [client, other] = await server.connectTwo();
+    const owner = 'o'.repeat(200);
+    await other.take('jobs');
+    client.socket.pause();
+    const requests = Array.from({ length: 20_000 }, (_, id) => ({
+      command: 'lock',
+      parameters: { lockName: `${id}`, mode: 'shared', lease: 0.001, owner },
+      id,
+    }));
+    client.send(...requests);
+    await until(async () => (await other.ask('stats')).openConnections === 1);
+    await leftNothing(other, 1);
+  });
+});
+
+async function leftNothing(client: RawClient, holders = 0): Promise<void> {
+  expect(await client.ask('stats')).to.include({ locks: holders, permits: 0, holders, waiting: 0 });
+}
+
+/** A ping of so many bytes. */
+function sizedPing(length: number): string {
+  const start = '{"command":"ping","id":1';
+  return `${start}${' '.repeat(length - start.length - 1)}}`;
+}

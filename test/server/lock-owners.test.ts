@@ -1,0 +1,119 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+describe('the owners of locks', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('get the same token when they ask again for what they hold', async () => {
+    const client = await server.connect();
+    await client.take('jobs');
+    for (const parameters of [{}, { owner: '' }, { mode: 'shared' }, { timeLimit: 0 }]) {
+      expect(await client.ask('lock', { lockName: 'jobs', ...parameters })).to.deep.equal({
+        status: 'ok',
+        token: 1,
+        count: 1,
+        alreadyHeld: true,
+      });
+    }
+    await client.take('other');
+    expect(await client.ask('stats')).to.include({ grants: 2, holders: 2 });
+  });
+
+  it('free with one unlock what they asked for several times', async () => {
+    const [holder, other] = await server.connectTwo();
+    await holder.take('jobs');
+    await holder.take('jobs');
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await other.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.include({ status: 'ok' });
+    expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
+  });
+
+  it('exclude each other within one client when their tags differ', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { owner: 'a' });
+    for (const owner of ['b', 'A', '', 'a ']) {
+      expect(await client.ask('lock', { lockName: 'jobs', owner, timeLimit: 0 })).to.deep.equal({
+        status: 'unavailable',
+      });
+    }
+    await client.queue(1, 'jobs', { owner: 'b' });
+    client.send({ command: 'unlock', parameters: { lockName: 'jobs', owner: 'a' } });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
+  });
+
+  it('are two for the same tag of two clients', async () => {
+    const [first, second] = await server.connectTwo();
+    await first.take('jobs', { owner: 'a' });
+    expect(await second.ask('lock', { lockName: 'jobs', owner: 'a', timeLimit: 0 })).to.deep.equal({
+      status: 'unavailable',
+    });
+  });
+
+  it('cannot ask for the lock exclusive while they hold it shared', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { mode: 'shared' });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
+      status: 'invalid',
+      message: 'the owner holds the lock shared and cannot ask for it exclusive',
+    });
+    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(1);
+  });
+
+  it('cannot ask for the lock exclusive while they await it shared', async () => {
+    const [holder, client] = await server.connectTwo();
+    await holder.take('jobs');
+    await client.queue(1, 'jobs', { mode: 'shared' });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
+      status: 'invalid',
+      message: 'the owner awaits the lock shared and cannot ask for it exclusive',
+    });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
+  });
+
+  it('wait in one place however often they ask, and are answered together', async () => {
+    const [holder, client, last] = await server.connectThree();
+    await holder.take('jobs');
+    await client.queue(1, 'jobs');
+    await last.queue(1, 'jobs');
+    await client.queue(2, 'jobs');
+    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 2 });
+    expect(await holder.ask('stats')).to.include({ waiting: 3 });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
+    expect(await client.next()).to.deep.equal({
+      id: 2,
+      result: { status: 'ok', token: 2, count: 1, alreadyHeld: true },
+    });
+    await client.ask('unlock', { lockName: 'jobs' });
+    expect(await last.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
+  });
+
+  it('keep their place until the last of their requests has ended', async () => {
+    const [holder, client, last] = await server.connectThree();
+    await holder.take('jobs');
+    await client.queue(1, 'jobs');
+    await client.queue(2, 'jobs');
+    await last.queue(1, 'jobs');
+    client.send({ command: 'cancel', parameters: { id: 1 } });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 1 } });
+    await last.settle();
+  });
+
+  it('are refused a second request under the id of one that waits', async () => {
+    const [holder, client] = await server.connectTwo();
+    await holder.take('jobs');
+    await client.queue('x', 'jobs');
+    client.send({ command: 'lock', parameters: { lockName: 'jobs', owner: 'b' }, id: 'x' });
+    expect(await client.next()).to.deep.equal({ error: { status: 'invalid', message: 'id "x" is in flight' } });
+    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
+  });
+});

@@ -1,0 +1,116 @@
+/** A connection that sends and shows messages as they are, so that tests can look at exact replies. */
+
+import { connect, type Socket } from 'node:net';
+import { whenTestEnds } from './clean-up.ts';
+import { Inbox } from './inbox.ts';
+
+/** A message of the server. */
+export type Message = Readonly<Record<string, unknown>>;
+
+/** Messages are taken in the order in which they came; the connection is cut when the test ends. */
+export class RawClient {
+  readonly socket: Socket;
+  /** Resolves when the connection is gone, whoever closed it. */
+  readonly closed: Promise<void>;
+  readonly #inbox = new Inbox<Message>();
+  #lastId = 0;
+  #incomplete = '';
+
+  /** `localAddress` is where the connection comes from; 127.0.0.1 if none is given. */
+  static async connect(port: number, localAddress = '127.0.0.1'): Promise<RawClient> {
+    const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+    const client = new RawClient(socket);
+    whenTestEnds(() => socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return client;
+  }
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => this.#read(text));
+    // What became of the connection is told by `close`.
+    socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#inbox.end(new Error('the connection is closed'));
+        resolve();
+      });
+    });
+  }
+
+  /** Messages that came and were not looked at. */
+  get unreadCount(): number {
+    return this.#inbox.size;
+  }
+
+  /** Sends messages in one write. */
+  send(...messages: readonly object[]): void {
+    this.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** The next message, whatever it is. */
+  next(): Promise<Message> {
+    return this.#inbox.next();
+  }
+
+  /** Sends a command and returns its result. Fails when another message comes first. */
+  async ask(command: string, parameters?: object): Promise<Message> {
+    this.#lastId += 1;
+    const id = `ask-${this.#lastId}`;
+    this.send({ command, ...(parameters === undefined ? {} : { parameters }), id });
+    const message = await this.next();
+    if (message.id !== id) throw new Error(`expected the result of ${command}, got ${JSON.stringify(message)}`);
+    return message.result as Message;
+  }
+
+  /** Takes a lock that is free and returns its token. */
+  async take(lockName: string, parameters: object = {}): Promise<number> {
+    const { status, token } = await this.ask('lock', { lockName, ...parameters });
+    if (status !== 'ok') throw new Error(`${lockName} was not granted: ${String(status)}`);
+    return token as number;
+  }
+
+  /** Asks for a lock that is held, and returns once the server knows; the answer comes as a message with that id. */
+  async queue(id: number | string, lockName: string, parameters: object = {}): Promise<void> {
+    this.#lastId += 1;
+    const ping = `ask-${this.#lastId}`;
+    this.send({ command: 'lock', parameters: { lockName, ...parameters }, id }, { command: 'ping', id: ping });
+    const message = await this.next();
+    if (message.id !== ping) throw new Error(`expected ${lockName} to be held, got ${JSON.stringify(message)}`);
+  }
+
+  /** Returns once the server has handled everything sent before; fails when a message came that nobody looked at. */
+  async settle(): Promise<void> {
+    await this.ask('ping');
+  }
+
+  /** Ends the connection by a reset. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** Closes this side and waits until the server has closed the other. */
+  async leave(): Promise<void> {
+    this.socket.end();
+    await this.closed;
+  }
+
+  #read(text: string): void {
+    const lines = (this.#incomplete + text).split('\n');
+    this.#incomplete = lines.pop() as string;
+    for (const line of lines) this.#inbox.push(JSON.parse(line) as Message);
+  }
+}
+
+/** Waits until a condition holds that somebody else's progress makes true; each look is a question to the server. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition()));
+}

@@ -1,0 +1,109 @@
+/** Real processes of the programs: their lines can be awaited, and none of them outlives its test. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { whenTestEnds } from './clean-up.ts';
+import { Inbox } from './inbox.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** How a process ended: with a code, or by a signal. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A process of a program in `bin/`. */
+export class RunningProgram {
+  readonly pid: number;
+  /** Resolves when the process is gone and all its output has been read. */
+  readonly exit: Promise<Exit>;
+  readonly #process: ChildProcess;
+  readonly #lines = new Inbox<string>();
+  readonly #errorLines = new Inbox<string>();
+  #output = '';
+  #errorOutput = '';
+
+  constructor(script: string, args: readonly string[]) {
+    const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    this.pid = child.pid as number;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.#output += `${line}\n`;
+      this.#lines.push(line);
+    });
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      this.#errorOutput += `${line}\n`;
+      this.#errorLines.push(line);
+    });
+    const killWithTests = (): unknown => child.kill('SIGKILL');
+    process.once('exit', killWithTests);
+    this.exit = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        process.off('exit', killWithTests);
+        const end = new Error(`${script} ended (${code ?? signal}): ${this.#output}${this.#errorOutput}`);
+        this.#lines.end(end);
+        this.#errorLines.end(end);
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  /** Everything printed so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Everything logged or complained about so far. */
+  get errorOutput(): string {
+    return this.#errorOutput;
+  }
+
+  /** The next printed line. */
+  nextLine(): Promise<string> {
+    return this.#lines.next();
+  }
+
+  /** The next line on standard error. */
+  nextErrorLine(): Promise<string> {
+    return this.#errorLines.next();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Ends it as hard as the system can and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.exit;
+  }
+}
+
+/** A server in a process of its own. */
+export interface ServerProgram {
+  readonly program: RunningProgram;
+  readonly port: number;
+  /** The line that it printed when it was ready. */
+  readonly startLine: string;
+}
+
+/** Starts a program; it is killed when the test ends. */
+export function startProgram(
+  script: 'bin/server.js' | 'bin/testClient.js',
+  ...args: readonly string[]
+): RunningProgram {
+  const program = new RunningProgram(script, args);
+  whenTestEnds(() => program.kill());
+  return program;
+}
+
+/** Starts a server on a port that the system chooses and waits until it listens. */
+export async function startServerProgram(...args: readonly string[]): Promise<ServerProgram> {
+  const program = startProgram('bin/server.js', '--port', '0', ...args);
+  const startLine = await program.nextLine();
+  const port = Number(/ listens on \S*:(\d+), allowed: /.exec(startLine)?.[1]);
+  if (!(port > 0)) throw new Error(`the server said ${startLine}`);
+  return { program, port, startLine };
+}

@@ -1,0 +1,90 @@
+/** A lock server of the test's own process, on a port that the system chose. */
+
+import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
+import type { Logger } from '../../lib/message/logger.ts';
+import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, LockServer, type LockServerLimits } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { whenTestEnds } from './clean-up.ts';
+import { RawClient } from './raw-client.ts';
+
+/** Keeps what a server logs. */
+export class LogRecorder implements Logger {
+  readonly entries: { readonly level: keyof Logger; readonly message: string }[] = [];
+
+  debug(_details: object, message: string): void {
+    this.entries.push({ level: 'debug', message });
+  }
+
+  info(_details: object, message: string): void {
+    this.entries.push({ level: 'info', message });
+  }
+
+  warn(_details: object, message: string): void {
+    this.entries.push({ level: 'warn', message });
+  }
+
+  error(_details: object, message: string): void {
+    this.entries.push({ level: 'error', message });
+  }
+
+  /** The messages of the levels that a server shows without being told more. */
+  get shown(): string[] {
+    return this.entries.filter(({ level }) => level !== 'debug').map(({ message }) => message);
+  }
+}
+
+/** Closed when the test ends. */
+export class RunningServer {
+  readonly server: LockServer;
+  readonly port: number;
+
+  constructor(server: LockServer, port: number) {
+    this.server = server;
+    this.port = port;
+  }
+
+  connect(): Promise<RawClient> {
+    return RawClient.connect(this.port);
+  }
+
+  async connectTwo(): Promise<[RawClient, RawClient]> {
+    return [await this.connect(), await this.connect()];
+  }
+
+  async connectThree(): Promise<[RawClient, RawClient, RawClient]> {
+    return [await this.connect(), await this.connect(), await this.connect()];
+  }
+
+  /** As many as are wanted. */
+  connectMany(count: number): Promise<RawClient[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect()));
+  }
+
+  async client(options: LockClientOptions = {}): Promise<LockClient> {
+    const client = await LockClient.connect({ port: this.port, ...options });
+    whenTestEnds(() => client.close());
+    return client;
+  }
+}
+
+/** Starts a server whose tokens are 1, 2, 3 and so on, with limits other than the default ones if some are given. */
+export async function startServer(limits: Partial<LockServerLimits> = {}, logger?: Logger): Promise<RunningServer> {
+  let token = 0;
+  const manager = new LocalLockManager({
+    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits },
+    nextToken: () => {
+      token += 1;
+      return token;
+    },
+  });
+  const server = new LockServer({ limits, manager, ...(logger === undefined ? {} : { logger }) });
+  whenTestEnds(() => server.close());
+  const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+  return new RunningServer(server, portOf(address));
+}
+
+/** The port of an address as a listener tells it. */
+export function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}

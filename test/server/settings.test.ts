@@ -1,0 +1,140 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { loadSettings, SettingsError, type SettingsOverrides } from '../../lib/server/settings.ts';
+
+const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
+
+const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: string][] = [
+  ['host', [null, 1, true, [], {}, ''], 'an address or a host name'],
+  ['port', [null, '20934', true, 1.5, -1, 65_536, [], {}], 'a whole number from 0 to 65535'],
+  ['allowed', [null, '127.0.0.1', 1, true, {}], 'a list of addresses and CIDR ranges'],
+  ['verbose', [null, 'true', 1, 0, [], {}], 'true or false'],
+  ['drainSeconds', [null, '1', true, -1, -0.1, 86_401, [], {}], 'a number of seconds from 0 to 86400'],
+  ['limits', [null, 1, 'x', true, []], 'an object'],
+];
+
+const WRONG_LIMITS = [null, '1', true, 0, -1, 1.5, 2 ** 31, [], {}];
+
+describe('the settings', () => {
+  let folder: string;
+  let file: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-settings-'));
+    file = join(folder, 'settings.json');
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('have the defaults that the shipped file shows', () => {
+    const shipped: unknown = JSON.parse(readFileSync(SHIPPED_FILE, 'utf8'));
+    expect(load({})).to.deep.equal(shipped);
+    expect(loadSettings(SHIPPED_FILE)).to.deep.equal(shipped);
+  });
+
+  it('have the limits of a server that was told none as their defaults', () => {
+    expect(load({}).limits).to.deep.equal(DEFAULT_LOCK_SERVER_LIMITS);
+  });
+
+  it('are what the file says, and the defaults for what it does not say', () => {
+    const said = { host: '::1', port: 0, allowed: [], verbose: true, drainSeconds: 1.5 };
+    expect(load({ ...said, limits: { maxLocks: 7 } })).to.deep.equal({
+      ...said,
+      limits: { ...DEFAULT_LOCK_SERVER_LIMITS, maxLocks: 7 },
+    });
+  });
+
+  it('are the same however often they are loaded', () => {
+    expect(load({ limits: { maxLocks: 7 } }).limits.maxLocks).to.equal(7);
+    expect(load({}).limits.maxLocks).to.equal(1_000_000);
+  });
+
+  it('are what the command line says rather than the file', () => {
+    const overrides = { host: '0.0.0.0', port: 1, allowed: ['10.0.0.0/8'], verbose: true };
+    const settings = load({ host: 'localhost', port: 2, drainSeconds: 3 }, overrides);
+    expect(settings).to.deep.include({ ...overrides, drainSeconds: 3 });
+  });
+
+  for (const [setting, wrong, expected] of WRONG) {
+    it(`are refused when ${setting} is wrong, naming it, its value and what was expected`, () => {
+      for (const value of wrong) {
+        const said = `settings.${setting} is ${JSON.stringify(value)}; expected ${expected}`;
+        refuses({ [setting]: value }, `${file}: ${said}`);
+      }
+    });
+  }
+
+  it('are refused when an entry of allowed is no string', () => {
+    const expected = 'expected an address or a CIDR range, a string';
+    refuses({ allowed: ['::1', 5] }, `${file}: settings.allowed[1] is 5; ${expected}`);
+    refuses({ allowed: [null] }, `${file}: settings.allowed[0] is null; ${expected}`);
+  });
+
+  for (const limit of Object.keys(DEFAULT_LOCK_SERVER_LIMITS)) {
+    it(`are refused when limits.${limit} is wrong`, () => {
+      for (const value of WRONG_LIMITS) {
+        const said = `settings.limits.${limit} is ${JSON.stringify(value)}`;
+        refuses({ limits: { [limit]: value } }, `${file}: ${said}; expected a whole number from 1 to 2147483647`);
+      }
+    });
+  }
+
+  it('are refused when one is unknown', () => {
+    const known = 'expected host, port, allowed, verbose, drainSeconds, limits';
+    refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
+    refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
+    refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);
+    const limits = Object.keys(DEFAULT_LOCK_SERVER_LIMITS).join(', ');
+    refuses({ limits: { maxlocks: 1 } }, `${file}: settings.limits.maxlocks is not known; expected ${limits}`);
+  });
+
+  it('are refused when the hard limit of output is not above the soft one', () => {
+    const expected = 'expected a number above settings.limits.softOutputBytes';
+    const limits = { softOutputBytes: 10, hardOutputBytes: 10 };
+    refuses({ limits }, `${file}: settings.limits.hardOutputBytes is 10; ${expected}, 10`);
+    refuses({ limits: { hardOutputBytes: 9 } }, `${file}: settings.limits.hardOutputBytes is 9; ${expected}, 262144`);
+  });
+
+  it('are refused when the command line says something wrong', () => {
+    const overrides = { port: 65_536 };
+    expect(() => load({}, overrides)).to.throw(
+      SettingsError,
+      'settings.port is 65536; expected a whole number from 0 to 65535',
+    );
+  });
+
+  it('are refused when the file does not exist or cannot be read', () => {
+    const missing = join(folder, 'missing.json');
+    expect(() => loadSettings(missing)).to.throw(SettingsError, `cannot read the settings: ENOENT`);
+    expect(() => loadSettings(missing)).to.throw(SettingsError, missing);
+    expect(() => loadSettings(folder)).to.throw(SettingsError, `cannot read the settings: EISDIR`);
+  });
+
+  it('are refused when the file is not JSON', () => {
+    for (const text of ['', '{', '{"port":1,}', '// none\n{}', 'port=1']) {
+      writeFileSync(file, text);
+      expect(() => loadSettings(file), text).to.throw(SettingsError, `${file}: not JSON: `);
+    }
+  });
+
+  it('are refused when the file holds no object', () => {
+    for (const text of ['null', '[]', '"settings"', '1', 'true']) {
+      writeFileSync(file, text);
+      expect(() => loadSettings(file), text).to.throw(SettingsError, `${file}: expected an object of settings`);
+    }
+  });
+
+  function load(settings: object, overrides?: SettingsOverrides): ReturnType<typeof loadSettings> {
+    writeFileSync(file, JSON.stringify(settings));
+    return loadSettings(file, overrides);
+  }
+
+  function refuses(settings: object, message: string): void {
+    expect(() => load(settings), message)
+      .to.throw(SettingsError)
+      .with.property('message', message);
+  }
+});

@@ -1,0 +1,241 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import type { RawClient } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+describe('the unlock command', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('gives back a lock by its name and tells how many holders are left', async () => {
+    const [first, second] = await server.connectTwo();
+    await first.take('jobs', { mode: 'shared' });
+    await second.take('jobs', { mode: 'shared' });
+    first.send({ command: 'unlock', parameters: { lockName: 'jobs' }, id: 0 });
+    expect(await first.next()).to.deep.equal({ id: 0, result: { status: 'ok', count: 1 } });
+    expect(await second.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
+  });
+
+  it('answers notHeld for what the session does not hold', async () => {
+    const [holder, other] = await server.connectTwo();
+    const token = await holder.take('jobs');
+    for (const parameters of [{ lockName: 'jobs' }, { lockName: 'jobs', token }, { token }, { lockName: 'none' }]) {
+      expect(await other.ask('unlock', parameters)).to.deep.equal({ status: 'notHeld' });
+    }
+    await stillHolds(holder, 1);
+  });
+
+  it('gives back the permit when the mode says so, and the reader/writer lock without a mode', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { mode: 'permit' });
+    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'permit' })).to.deep.equal({ status: 'ok', count: 0 });
+    await client.take('jobs', { mode: 'shared' });
+    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'permit' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'exclusive' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'shared' })).to.deep.equal({ status: 'ok', count: 0 });
+  });
+
+  it('gives back what the named owner holds, and no other', async () => {
+    const client = await server.connect();
+    await client.take('jobs', { mode: 'shared', owner: 'a' });
+    await client.take('jobs', { mode: 'shared', owner: 'b' });
+    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'c' })).to.deep.equal({ status: 'notHeld' });
+    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'a' })).to.deep.equal({ status: 'ok', count: 1 });
+    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.nested.property('[0].owner', 'b');
+  });
+
+  it('finds a hold by its token alone, whatever its owner and mode', async () => {
+    const client = await server.connect();
+    const tagged = await client.take('jobs', { owner: 'a' });
+    const permit = await client.take('jobs', { mode: 'permit', owner: 'b' });
+    expect(await client.ask('unlock', { token: permit })).to.deep.equal({ status: 'ok', count: 0 });
+    expect(await client.ask('unlock', { token: tagged })).to.deep.equal({ status: 'ok', count: 0 });
+    expect(await client.ask('unlock', { token: tagged })).to.deep.equal({ status: 'notHeld' });
+  });
+
+  it('gives back nothing when one of several keys does not fit', async () => {
+    const client = await server.connect();
+    const token = await client.take('jobs', { owner: 'a' });
+    const other = await client.take('other', { owner: 'a' });
+    const keys = { lockName: 'jobs', owner: 'a', mode: 'exclusive', token };
+    for (const wrong of [
+      { lockName: 'other' },
+      { owner: 'b' },
+      { mode: 'shared' },
+      { mode: 'permit' },
+      { token: other },
+      { token: token + 10 },
+      { token: 0 },
+    ]) {
+      const asked = { ...keys, ...wrong };
+      expect(await client.ask('unlock', asked), JSON.stringify(asked)).to.deep.equal({ status: 'notHeld' });
+    }
+    for (const asked of [
+      { token, owner: 'b' },
+      { token, lockName: 'other' },
+      { token, mode: 'shared' },
+    ]) {
+      expect(await client.ask('unlock', asked), JSON.stringify(asked)).to.deep.equal({ status: 'notHeld' });
+    }
+    await stillHolds(client, 2);
+    expect(await client.ask('unlock', keys)).to.deep.equal({ status: 'ok', count: 0 });
+  });
+
+  it('finds a permit by its token, name and owner without the mode', async () => {
+    const client = await server.connect();
+    const token = await client.take('jobs', { mode: 'permit', owner: 'a' });
+    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'a', token })).to.deep.equal({
+      status: 'ok',
+      count: 0,
+    });
+  });
+
+  it('needs a name or a token', async () => {
+    const client = await server.connect();
+    for (const parameters of [{}, { mode: 'shared' }, { owner: '' }]) {
+      expect(await client.ask('unlock', parameters)).to.deep.equal({
+        status: 'invalid',
+        message: 'parameters.lockName is missing; expected it or a token',
+      });
+    }
+  });
+
+  it('leaves a queue, and answers the requests that waited there first', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    await waiter.queue(2, 'jobs');
+    waiter.send({ command: 'unlock', parameters: { lockName: 'jobs' }, id: 3 });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    expect(await waiter.next()).to.deep.equal({ id: 2, result: { status: 'cancelled' } });
+    expect(await waiter.next()).to.deep.equal({ id: 3, result: { status: 'ok', count: 1, withdrawn: true } });
+    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1, waiterCount: 0 });
+    expect(await holder.ask('stats')).to.include({ cancelled: 2, releases: 0, waiting: 0 });
+  });
+
+  it('is carried out without an id, and not answered', async () => {
+    const client = await server.connect();
+    await client.take('jobs');
+    client.send({ command: 'unlock', parameters: { lockName: 'jobs' } });
+    client.send({ command: 'unlock', parameters: { lockName: 'jobs' } });
+    expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0 });
+  });
+
+  async function stillHolds(client: RawClient, count: number): Promise<void> {
+    expect(await client.ask('stats')).to.include({ holders: count, releases: 0 });
+  }
+});
+
+describe('the unlock command in the form of pkLockServer', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('gives back a lock and says so', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    holder.write('{"command":"unlock","lockName":"jobs"}\n');
+    expect(await holder.next()).to.deep.equal({ attempted: 'unlock', result: 'ok', lockName: 'jobs' });
+    expect((await waiter.next()).result).to.include({ status: 'ok' });
+    expect((await holder.ask('stats')).requests).to.include({ unlock: 1 });
+  });
+
+  it('answers notFound for what is not held', async () => {
+    const [holder, other] = await server.connectTwo();
+    await holder.take('jobs');
+    other.send({ command: 'unlock', lockName: 'jobs', id: null });
+    expect(await other.next()).to.deep.equal({ attempted: 'unlock', result: 'notFound', lockName: 'jobs' });
+    expect(await other.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1 });
+  });
+
+  it('answers invalid when the name is missing or no string', async () => {
+    const client = await server.connect();
+    for (const message of [{}, { lockName: 5 }, { lockName: null }, { lockName: ['jobs'] }]) {
+      client.send({ command: 'unlock', ...message });
+      expect(await client.next()).to.deep.equal({ attempted: 'unlock', result: 'invalid' });
+    }
+  });
+
+  it('is the other form when there is an id', async () => {
+    const client = await server.connect();
+    await client.take('jobs');
+    client.send({ command: 'unlock', lockName: 'jobs', id: 1 });
+    expect(await client.next()).to.deep.equal({
+      id: 1,
+      result: { status: 'invalid', message: 'parameters.lockName is missing; expected it or a token' },
+    });
+    expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1 });
+  });
+});
+
+describe('the unlockAll command', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('gives back everything of the session and tells how many holds that were', async () => {
+    const [client, other] = await server.connectTwo();
+    await client.take('a');
+    await client.take('b', { mode: 'shared', owner: 'x' });
+    await client.take('b', { mode: 'permit' });
+    await other.take('c');
+    expect(await client.ask('unlockAll')).to.deep.equal({ status: 'ok', released: 3 });
+    expect(await client.ask('unlockAll')).to.deep.equal({ status: 'ok', released: 0 });
+    expect(await client.ask('stats')).to.include({ holders: 1, locks: 1, permits: 0, releases: 3 });
+  });
+
+  it('gives back what one owner holds', async () => {
+    const client = await server.connect();
+    await client.take('a', { owner: 'x' });
+    await client.take('b', { owner: 'x' });
+    await client.take('c', { owner: 'y' });
+    await client.take('d');
+    expect(await client.ask('unlockAll', { owner: 'x' })).to.deep.equal({ status: 'ok', released: 2 });
+    expect(await client.ask('unlockAll', { owner: '' })).to.deep.equal({ status: 'ok', released: 1 });
+    expect((await client.ask('list')).locks)
+      .to.have.lengthOf(1)
+      .and.to.have.nested.property('[0].lockName', 'c');
+  });
+
+  it('leaves all queues, and answers the requests that waited there first', async () => {
+    const [holder, client] = await server.connectTwo();
+    await holder.take('a');
+    await client.take('b');
+    await client.queue(1, 'a');
+    client.send({ command: 'unlockAll', id: 2 });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok', released: 1 } });
+    expect(await holder.ask('stats')).to.include({ waiting: 0, holders: 1 });
+  });
+
+  it('hands nothing on to another owner of the session that leaves as well', async () => {
+    const client = await server.connect();
+    await client.take('a', { owner: 'x' });
+    await client.queue(1, 'a', { owner: 'y' });
+    client.send({ command: 'unlockAll', id: 2 });
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+    expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok', released: 1 } });
+    expect((await client.ask('stats')).holders).to.equal(0);
+  });
+
+  it('hands on to others', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    await holder.ask('unlockAll');
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
+  });
+});

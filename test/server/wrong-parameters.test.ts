@@ -1,0 +1,191 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import type { RawClient } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+const A_STRING = 'a string';
+const A_MODE = '"exclusive", "shared" or "permit"';
+const A_MAXIMUM = 'a whole number from 1 to 10000';
+const AN_ID = 'the id of a request: a whole number or a string';
+
+const NO_STRINGS = [null, 0, 1.5, true, [], ['a'], {}];
+const NO_WHOLE_NUMBERS = [null, 1.5, '1', true, [], [1], {}];
+const NO_MAXIMA = [...NO_WHOLE_NUMBERS, 0, -1, 10_001];
+
+/** For each parameter of each command what it needs beside it, what is wrong for it, and what is expected. */
+const CASES: readonly [
+  command: string,
+  parameter: string,
+  others: object,
+  wrong: readonly unknown[],
+  expected: string,
+][] = [
+  ['lock', 'lockName', {}, NO_STRINGS, A_STRING],
+  ['lock', 'mode', { lockName: 'a' }, [...NO_STRINGS, '', 'Exclusive', 'exclusive '], A_MODE],
+  ['lock', 'limit', { lockName: 'a', mode: 'permit' }, [...NO_WHOLE_NUMBERS, 0, -1, 2 ** 53], 'a whole number from 1'],
+  [
+    'lock',
+    'timeLimit',
+    { lockName: 'a' },
+    [null, '1', true, [], {}, -1, -0.001, 1_000_000_001],
+    'a number of seconds from 0 to 1000000000, or false for no limit',
+  ],
+  ['lock', 'owner', { lockName: 'a' }, NO_STRINGS, A_STRING],
+  [
+    'lock',
+    'lease',
+    { lockName: 'a' },
+    [null, '1', true, false, [], {}, 0, -1, 1_000_000_001],
+    'a number of seconds above 0, up to 1000000000',
+  ],
+  ['unlock', 'lockName', {}, NO_STRINGS, A_STRING],
+  ['unlock', 'mode', { lockName: 'a' }, [...NO_STRINGS, 'none'], A_MODE],
+  ['unlock', 'owner', { lockName: 'a' }, NO_STRINGS, A_STRING],
+  ['unlock', 'token', {}, NO_WHOLE_NUMBERS, 'a whole number'],
+  ['unlockAll', 'owner', {}, NO_STRINGS, A_STRING],
+  ['cancel', 'id', {}, [null, 1.5, true, [], {}], AN_ID],
+  ['inspect', 'lockName', {}, NO_STRINGS, A_STRING],
+  ['inspect', 'max', { lockName: 'a' }, NO_MAXIMA, A_MAXIMUM],
+  ['list', 'prefix', {}, NO_STRINGS, A_STRING],
+  ['list', 'after', {}, NO_STRINGS, A_STRING],
+  ['list', 'max', {}, NO_MAXIMA, A_MAXIMUM],
+  ['identify', 'name', {}, NO_STRINGS, A_STRING],
+  ['who', 'name', {}, NO_STRINGS, A_STRING],
+  ['who', 'after', {}, [...NO_WHOLE_NUMBERS, -1], 'the "next" of the page before'],
+  ['who', 'max', {}, NO_MAXIMA, A_MAXIMUM],
+  ['hello', 'protocol', {}, [null, 0, 2, '1', true, [], {}], '1'],
+  ['hello', 'name', { protocol: 1 }, NO_STRINGS, A_STRING],
+];
+
+const REQUIRED: Readonly<Record<string, string>> = {
+  lock: 'lockName',
+  cancel: 'id',
+  inspect: 'lockName',
+  identify: 'name',
+  hello: 'protocol',
+};
+
+/** What each command knows, with what it needs. */
+const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> = {
+  lock: [{ lockName: 'a' }, 'lockName, mode, limit, timeLimit, owner, lease'],
+  unlock: [{ lockName: 'a' }, 'lockName, mode, owner, token'],
+  unlockAll: [{}, 'owner'],
+  cancel: [{ id: 1 }, 'id'],
+  inspect: [{ lockName: 'a' }, 'lockName, max'],
+  list: [{}, 'prefix, after, max'],
+  stats: [{}, 'nothing'],
+  identify: [{ name: 'a' }, 'name'],
+  whoami: [{}, 'nothing'],
+  who: [{}, 'name, after, max'],
+  ping: [{}, 'nothing'],
+  hello: [{ protocol: 1 }, 'protocol, name'],
+};
+
+describe('wrong parameters', () => {
+  let server: RunningServer;
+  let client: RawClient;
+
+  beforeEach(async () => {
+    server = await startServer();
+    client = await server.connect();
+  });
+  afterEach(async () => {
+    const { failedRequests, grants } = await client.ask('stats');
+    await endTest();
+    expect({ failedRequests, grants }).to.deep.equal({ failedRequests: 0, grants: 0 });
+  });
+
+  for (const [command, parameter, others, wrong, expected] of CASES) {
+    it(`are refused as ${parameter} of ${command}, naming the field, its value and what was expected`, async () => {
+      for (const value of wrong) {
+        await refuses(
+          command,
+          { ...others, [parameter]: value },
+          `parameters.${parameter}`,
+          `parameters.${parameter} is ${JSON.stringify(value)}; expected ${expected}`,
+        );
+      }
+    });
+  }
+
+  for (const [command, parameter] of Object.entries(REQUIRED)) {
+    it(`are refused by ${command} when ${parameter} is missing`, async () => {
+      await refuses(command, {}, `parameters.${parameter}`, `parameters.${parameter} is missing`);
+      client.send({ command, id: 1 });
+      expect(await client.next()).to.have.nested.property('result.message', `parameters.${parameter} is missing`);
+    });
+  }
+
+  for (const [command, [needed, names]] of Object.entries(KNOWN)) {
+    it(`are refused by ${command} when it does not know them`, async () => {
+      for (const [unknown, field] of [
+        ['lockname', '.lockname'],
+        ['constructor', '.constructor'],
+        ['toString', '.toString'],
+        ['', '[""]'],
+        ['a b', '["a b"]'],
+        ['7', '[7]'],
+      ] as const) {
+        const at = `parameters${field}`;
+        await refuses(command, { ...needed, [unknown]: 1 }, at, `${at} is not known; expected ${names}`);
+      }
+    });
+
+    it(`are refused by ${command} when they are no object`, async () => {
+      for (const parameters of [[], [1], 'x', 0, true, false]) {
+        const message = `parameters is ${JSON.stringify(parameters)}; expected an object`;
+        await refuses(command, parameters, 'parameters', message);
+      }
+    });
+  }
+
+  it('named __proto__ are unknown like others', async () => {
+    client.write('{"command":"lock","parameters":{"lockName":"a","__proto__":{"mode":"shared"}},"id":1}\n');
+    expect(await client.next()).to.have.nested.property('result.status', 'invalid');
+    client.write('{"command":"lock","parameters":{"__proto__":{"lockName":"a"}},"id":1}\n');
+    expect(await client.next()).to.have.nested.property('result.message', 'parameters.lockName is missing');
+  });
+
+  it('that are long are shown by their beginning', async () => {
+    const value = ['x'.repeat(500_000)];
+    const { message } = await client.ask('lock', { lockName: value });
+    expect(message).to.equal(`parameters.lockName is ["${'x'.repeat(78)}...; expected a string`);
+  });
+
+  it('do nothing, and are not answered without an id', async () => {
+    client.send({ command: 'unlockAll', parameters: { owner: 1 } }, { command: 'ping', parameters: [] });
+    await client.settle();
+    expect(await client.ask('stats')).to.include({ invalidRequests: 2 });
+  });
+
+  /** The result is the refusal, exactly. */
+  async function refuses(command: string, parameters: unknown, field: string, message: string): Promise<void> {
+    client.send({ command, parameters, id: 1 });
+    expect(await client.next()).to.deep.equal({
+      id: 1,
+      result: { status: 'invalid', message, errors: [{ field, message }] },
+    });
+  }
+});
+
+describe('parameters that are right', () => {
+  afterEach(endTest);
+
+  it('are taken up to their bounds', async () => {
+    const client = await (await startServer()).connect();
+    for (const [command, parameters] of [
+      ['lock', { lockName: '', mode: 'permit', limit: 1, timeLimit: 1e9, owner: '', lease: 1e9 }],
+      ['lock', { lockName: 'b', mode: 'permit', limit: Number.MAX_SAFE_INTEGER, timeLimit: 0 }],
+      ['lock', { lockName: 'c', timeLimit: 0.000_001, lease: 1_000 }],
+      ['lock', { lockName: 'd', timeLimit: false }],
+      ['inspect', { lockName: '', max: 10_000 }],
+      ['list', { prefix: '', after: '', max: 1 }],
+      ['who', { name: '', after: 0, max: 10_000 }],
+      ['cancel', { id: '' }],
+      ['cancel', { id: -1 }],
+      ['unlock', { lockName: 'd', token: 4, mode: 'exclusive', owner: '' }],
+    ] as const) {
+      expect(await client.ask(command, parameters), JSON.stringify(parameters)).to.include({ status: 'ok' });
+    }
+  });
+});
