@@ -43,21 +43,32 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>>,
 export class Place<Subject, Context> extends WaitQueue<Wait<Subject, Context>> {
   /** The greatest limit among the requests, `Infinity` when one has none: the one that the place is granted by. */
   limit = 0;
+  /** How many requests have that limit, so that the others are looked through only when the last of them leaves. */
+  #greatestCount = 0;
   #exclusiveCount = 0;
 
   override push(wait: Wait<Subject, Context>): void {
     super.push(wait);
     if (wait.mode === 'exclusive') this.#exclusiveCount += 1;
-    if (wait.limit > this.limit) this.limit = wait.limit;
+    this.#regard(wait);
   }
 
   override remove(wait: Wait<Subject, Context>): void {
     super.remove(wait);
     if (wait.mode === 'exclusive') this.#exclusiveCount -= 1;
-    if (wait.limit === this.limit && wait.mode === 'permit') {
-      this.limit = 0;
-      for (const other of this) if (other.limit > this.limit) this.limit = other.limit;
+    if (wait.limit !== this.limit) return;
+    this.#greatestCount -= 1;
+    if (this.#greatestCount > 0) return;
+    this.limit = 0;
+    for (const other of this) this.#regard(other);
+  }
+
+  #regard(wait: Wait<Subject, Context>): void {
+    if (wait.limit > this.limit) {
+      this.limit = wait.limit;
+      this.#greatestCount = 0;
     }
+    if (wait.limit === this.limit) this.#greatestCount += 1;
   }
 
   get mode(): LockMode {

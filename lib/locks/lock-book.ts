@@ -20,7 +20,7 @@ export class LockBook<Subject, Context> {
     Claim<Subject, Context> | Wait<Subject, Context>
   >();
   /** Sessions that ended with claims still to be worked off. */
-  readonly lingering: LockSession<Subject, Context>[] = [];
+  readonly #lingering = new Set<LockSession<Subject, Context>>();
   sessionCount = 0;
   readonly #nextToken: () => number;
   /** How many sessions have ever lingered. */
@@ -62,7 +62,7 @@ export class LockBook<Subject, Context> {
 
   /** What an operation finds under a name: no claim of an ended session is left on it. */
   touch(lock: Lock<Subject, Context> | undefined, nowMs: number): Lock<Subject, Context> | undefined {
-    if (lock === undefined || this.lingering.length === 0 || lock.clearedAt === this.#lingeredCount) return lock;
+    if (lock === undefined || this.#lingering.size === 0 || lock.clearedAt === this.#lingeredCount) return lock;
     this.settle(lock, nowMs);
     return lock.isUnused ? undefined : lock;
   }
@@ -128,7 +128,9 @@ export class LockBook<Subject, Context> {
 
   /** Takes a hold whose lease is over away from its owner; one whose session ended before was lost by that. */
   expireHold(claim: Claim<Subject, Context>, nowMs: number): void {
-    this.#takeAway(claim, claim.owner.session.state === 'ended' ? 'sessionEnded' : 'lease');
+    this.touch(claim.lock, nowMs);
+    if (claim.state !== 'held') return;
+    this.#takeAway(claim, 'lease');
     this.settle(claim.lock, nowMs);
   }
 
@@ -171,15 +173,26 @@ export class LockBook<Subject, Context> {
    */
   freeClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
     const locks = new Set<Lock<Subject, Context>>();
-    for (let claim = session.anyClaim(undefined); claim !== undefined; claim = session.anyClaim(undefined)) {
-      if (locks.size >= max) {
-        this.#linger(session);
-        break;
-      }
+    for (let freed = 0; freed < max && session.claimCount > 0; freed += 1) {
+      const claim = session.anyClaim(undefined) as Claim<Subject, Context>;
       locks.add(claim.lock);
       this.#freeClaim(claim);
     }
+    if (session.claimCount === 0) this.#lingering.delete(session);
+    else this.#linger(session);
     for (const lock of locks) this.settle(lock, nowMs);
+  }
+
+  get hasLingering(): boolean {
+    return this.#lingering.size > 0;
+  }
+
+  /** Takes away up to `max` claims of the session that has lingered longest. */
+  sweep(max: number, nowMs: number): void {
+    for (const session of this.#lingering) {
+      this.freeClaims(session, max, nowMs);
+      return;
+    }
   }
 
   /** What happened since this was last asked. */
@@ -191,14 +204,14 @@ export class LockBook<Subject, Context> {
   }
 
   #linger(session: LockSession<Subject, Context>): void {
-    if (this.lingering.includes(session)) return;
-    this.lingering.push(session);
+    if (this.#lingering.has(session)) return;
+    this.#lingering.add(session);
     this.#lingeredCount += 1;
   }
 
   /** Looks through a lock once after each session that lingers, so that touching it stays cheap. */
   #clearLingering(lock: Lock<Subject, Context>): void {
-    if (this.lingering.length === 0 || lock.clearedAt === this.#lingeredCount) return;
+    if (this.#lingering.size === 0 || lock.clearedAt === this.#lingeredCount) return;
     lock.clearedAt = this.#lingeredCount;
     for (const claims of [lock.holders, lock.queue]) {
       for (const claim of claims) {

@@ -29,6 +29,8 @@ import type {
   WaitResult,
 } from './types.ts';
 
+/** How many claims are worked off at a time when their locks are in the way of a new one. */
+const CLAIMS_SWEPT_FOR_ROOM = 64;
 const QUEUED: AcquireResult = Object.freeze({ status: 'queued' });
 const UNAVAILABLE: AcquireResult = Object.freeze({ status: 'unavailable' });
 const DRAINING: { readonly status: 'draining' } = Object.freeze({ status: 'draining' });
@@ -63,7 +65,7 @@ export class LockTable<Subject, Context> {
     request: AcquireRequest<Context>,
     nowMs: number,
   ): Outcome<Subject, Context, AcquireResult> {
-    if (session.state === 'ended') throw new Error('a session that has ended asked for a lock');
+    requireLive(session);
     const lock = this.#touch(request.name, request.mode, nowMs);
     const owner = lock === undefined ? undefined : session.findOwner(request.tag);
     const claim = owner === undefined ? undefined : lock?.find(owner);
@@ -80,6 +82,7 @@ export class LockTable<Subject, Context> {
     request: ReleaseRequest,
     nowMs: number,
   ): Outcome<Subject, Context, ReleaseResult> {
+    requireLive(session);
     const claim = this.#findClaim(session, request);
     if (claim === undefined || !fits(claim, request)) return this.#outcome(NOT_HELD);
     const lock = claim.lock;
@@ -97,6 +100,7 @@ export class LockTable<Subject, Context> {
     tag: string | undefined,
     nowMs: number,
   ): Outcome<Subject, Context, ReleaseAllResult> {
+    requireLive(session);
     let released = 0;
     // All leave before anybody is let in, so that no owner of the session is granted what it is about to give up.
     const locks = new Set<Lock<Subject, Context>>();
@@ -116,6 +120,7 @@ export class LockTable<Subject, Context> {
     id: RequestId,
     nowMs: number,
   ): Outcome<Subject, Context, CancelResult> {
+    requireLive(session);
     const wait = session.findWait(id);
     if (wait !== undefined && this.#book.endWait(wait, CANCELLED, nowMs)) {
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });
@@ -159,24 +164,22 @@ export class LockTable<Subject, Context> {
 
   /** Whether sessions that ended still have claims to be swept away. */
   get needsSweep(): boolean {
-    return this.#book.lingering.length > 0;
+    return this.#book.hasLingering;
   }
 
   /** Takes away up to `max` claims of sessions that have ended. */
   sweep(max: number, nowMs: number): readonly TableEvent<Subject, Context>[] {
-    const session = this.#book.lingering[0];
-    if (session !== undefined) {
-      this.#book.freeClaims(session, max, nowMs);
-      if (session.claimCount === 0) this.#book.lingering.shift();
-    }
+    this.#book.sweep(max, nowMs);
     return this.#book.takeEvents();
   }
 
   /** From now on nothing new is granted; every waiting request is answered `draining`. */
-  drain(): readonly TableEvent<Subject, Context>[] {
+  drain(nowMs: number): readonly TableEvent<Subject, Context>[] {
     this.#state = 'draining';
     for (const locks of [this.#book.readerWriterLocks, this.#book.permits]) {
       for (const lock of locks.values()) {
+        // Who waits only for sessions that have ended is granted the lock yet.
+        this.#book.touch(lock, nowMs);
         for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);
         if (lock.isUnused) locks.delete(lock.name);
       }
@@ -209,7 +212,10 @@ export class LockTable<Subject, Context> {
     return this.#outcome({ name, holderCount, waiterCount, holders, waiters });
   }
 
-  /** Starts the search for one page of the names that are held or waited for. */
+  /**
+   * Starts the search for one page of the names that are held or waited for. Names whose sessions have all ended may be
+   * among them: `inspect` tells.
+   */
   scan(request: PageRequest): ListScan {
     return new ListScan(request, this.#compareNames, this.#names());
   }
@@ -232,7 +238,7 @@ export class LockTable<Subject, Context> {
     if (this.#state === 'draining') return DRAINING;
     const isAdmitted = lock === undefined || lock.admitsNewcomer(request.mode, limitOf(request));
     if (!isAdmitted && request.waitMs <= 0) return UNAVAILABLE;
-    const refusal = this.#limitReached(session, lock, isAdmitted);
+    const refusal = this.#limitReached(session, lock, isAdmitted, nowMs);
     if (refusal !== undefined) return refusal;
     if (!isAdmitted && isWaiting(session, request)) return idInFlight(request);
     const known = lock ?? this.#book.addLock(request.name, kindOf(request.mode));
@@ -274,10 +280,14 @@ export class LockTable<Subject, Context> {
     session: LockSession<Subject, Context>,
     lock: Lock<Subject, Context> | undefined,
     isAdmitted: boolean,
+    nowMs: number,
   ): LimitReached | undefined {
     const { maxLocks, maxLocksPerSession, maxWaitersPerLock } = this.#limits;
     if (session.claimCount >= maxLocksPerSession) return limitReached('maxLocksPerSession', maxLocksPerSession);
     if (lock === undefined) {
+      // Locks of sessions that have ended do not count.
+      while (this.#book.lockCount >= maxLocks && this.#book.hasLingering)
+        this.#book.sweep(CLAIMS_SWEPT_FOR_ROOM, nowMs);
       return this.#book.lockCount >= maxLocks ? limitReached('maxLocks', maxLocks) : undefined;
     }
     if (!isAdmitted && lock.waitingCount >= maxWaitersPerLock) {
@@ -303,6 +313,10 @@ export class LockTable<Subject, Context> {
   #outcome<Result>(result: Result): Outcome<Subject, Context, Result> {
     return { result, events: this.#book.takeEvents() };
   }
+}
+
+function requireLive<Subject, Context>(session: LockSession<Subject, Context>): void {
+  if (session.state === 'ended') throw new Error('a session that has ended asked for something');
 }
 
 function limitOf<Context>(request: AcquireRequest<Context>): number {

@@ -112,7 +112,7 @@ export class LocalLockManager implements LockManager {
   }
 
   drain(): Promise<void> {
-    this.#handle(this.table.drain());
+    this.#handle(this.table.drain(this.clock.nowMs()));
     return new Promise((resolve) => {
       this.#whenUnheld = resolve;
       this.#afterwards();

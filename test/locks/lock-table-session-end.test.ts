@@ -125,7 +125,45 @@ describe('lock table', () => {
     });
   });
 
+  describe('when a session ends with more locks than are freed at once', () => {
+    it('makes room for new locks', () => {
+      const scene = new TableScene({ maxLocks: 1 });
+      scene.acquire(scene.anna, { name: 'old' });
+      scene.endSession(scene.anna, 0);
+      expect(scene.acquire(scene.ben, { name: 'new' })).to.include({ status: 'ok', count: 1 });
+      expect(scene.takeNews()).to.deep.equal(['anna lost old: sessionEnded']);
+    });
+
+    it('frees no more of them than it was told', () => {
+      const scene = new TableScene();
+      for (const name of ['x', 'y', 'z']) scene.acquire(scene.anna, { name });
+      scene.endSession(scene.anna, 2);
+      expect(scene.takeNews()).to.have.length(2);
+      expect(scene.table.needsSweep).to.equal(true);
+      expect(scene.table.counts).to.include({ holders: 1 });
+    });
+
+    it('is asked for nothing more by that session', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.endSession(scene.anna, 0);
+      expect(() => scene.acquire(scene.anna)).to.throw('has ended');
+      expect(() => scene.release(scene.anna)).to.throw('has ended');
+      expect(() => scene.releaseAll(scene.anna)).to.throw('has ended');
+      expect(() => scene.cancel(scene.anna, 1)).to.throw('has ended');
+    });
+  });
+
   describe('when it drains', () => {
+    it('still grants what only sessions that have ended are in the way of', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna);
+      scene.acquire(scene.ben);
+      scene.endSession(scene.anna, 0);
+      scene.drain();
+      expect(scene.takeNews()).to.deep.equal(['anna lost jobs: sessionEnded', 'ben: ok']);
+    });
+
     it('answers waiting requests and new ones with draining', () => {
       const scene = new TableScene();
       scene.acquire(scene.anna);

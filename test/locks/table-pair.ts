@@ -91,7 +91,7 @@ export class TablePair {
       case 'list':
         return this.list(step.prefix, step.after, step.max);
       case 'drain':
-        return this.#events(this.real.drain(), this.naive.drain());
+        return this.#events(this.real.drain(this.nowMs), this.naive.drain());
       case 'sweep':
         return this.#events(this.real.sweep(step.max, this.nowMs), []);
     }

@@ -85,7 +85,7 @@ export class TableScene {
   }
 
   drain(): void {
-    this.#tell(this.table.drain());
+    this.#tell(this.table.drain(this.nowMs));
   }
 
   inspect(name: string = 'jobs', max: number = ALL): LockView<string, string> {
