@@ -16,7 +16,7 @@ export interface ServerProcess {
 
 /** Starts `bin/server.js` on a free port and waits until it listens. */
 export async function startServer(...args: readonly string[]): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [SERVER, '--port', '0', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [SERVER, '--port', 'auto', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   for await (const line of createInterface({ input: child.stdout })) {
     const port = / listens on \S+:(\d+)/.exec(line)?.[1];

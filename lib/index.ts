@@ -24,16 +24,13 @@ export {
   type ServerEvent,
 } from './message/message-client.ts';
 export type { MessageConnection } from './message/message-connection.ts';
+export type { MessageCounters } from './message/message-counters.ts';
 export { MessageError, type MessageErrorCode } from './message/message-error.ts';
-export {
-  DEFAULT_MESSAGE_LIMITS,
-  type MessageCounters,
-  type MessageLimits,
-  MessageServer,
-  type MessageServerOptions,
-} from './message/message-server.ts';
+export { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message/message-limits.ts';
+export { type ListenOptions, MessageServer, type MessageServerOptions } from './message/message-server.ts';
 export { type MessageId, MessageSession } from './message/message-session.ts';
 export { PendingResult } from './message/pending-result.ts';
+export type { ProtocolService } from './message/protocol-service.ts';
 export {
   DEFAULT_LOCK_SERVER_LIMITS,
   LockServer,

@@ -10,6 +10,8 @@ export const EXIT_CODES = {
   usage: 2,
   /** The address cannot be listened on. */
   cannotListen: 3,
+  /** The pidfile cannot be written, or another server that is running has it. */
+  pidfile: 4,
 } as const;
 
 /** A second signal ends a program at once, with this plus the signal's number, as shells have it. */

@@ -1,71 +1,54 @@
 /** The server program: settings and command line in, a lock server that listens out, until a signal ends it. */
 
-import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
-import { pino } from 'pino';
-import type { Logger } from '../message/logger.ts';
-import { LockServer } from '../server/lock-server.ts';
-import { loadSettings, type Settings, SettingsError, type SettingsOverrides } from '../server/settings.ts';
+import { Command } from 'commander';
+import { completeSettings, readSettingsFile, type Settings } from '../server/settings.ts';
 import { VERSION } from '../server/version.ts';
-import { AllowList } from '../transports/allow-list.ts';
-import { tcp } from '../transports/tcp.ts';
-import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
+import { parseBoolean, parsePort } from './arguments.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { exitOnFailure, serve } from './serve.ts';
 
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
-const STDERR = 2;
-const MS_A_SECOND = 1_000;
+const DEFAULT_WEBSOCKET_PORT = 9_998;
+const CODES = {
+  usage: EXIT_CODES.usage,
+  pidfile: EXIT_CODES.pidfile,
+  pidfileTaken: EXIT_CODES.pidfile,
+  cannotListen: EXIT_CODES.cannotListen,
+};
 
 interface CommandLine {
   readonly config: string;
   readonly host?: string;
-  readonly port?: number;
+  readonly port?: number | 'auto';
+  readonly ws?: number | 'auto' | true;
+  readonly unix?: string;
   readonly allow?: string[];
-  readonly verbose?: true;
+  readonly origin?: string[];
+  readonly pidfile?: string;
+  readonly dump?: boolean;
+  readonly registry?: boolean;
+  readonly verbose?: boolean;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
   readonly printSettings?: true;
 }
 
 /** Runs the program with the arguments of the command line. */
 export async function runServer(args: readonly string[]): Promise<void> {
   const commandLine = parseCommandLine(args);
-  let settings: Settings;
   try {
-    settings = loadSettings(commandLine.config, overridesOf(commandLine));
-    checkAllowed(settings.allowed);
+    const settings = settingsOf(commandLine);
+    if (commandLine.printSettings) {
+      process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
+      return;
+    }
+    const addresses = await serve(settings, CODES);
+    const allowed = settings.allowed.join(', ') || 'nobody';
+    process.stdout.write(`holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}\n`);
   } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    stop(EXIT_CODES.usage, error.message);
-  }
-  if (commandLine.printSettings) {
-    process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
-    return;
-  }
-  await serve(settings);
-}
-
-async function serve({ host, port, allowed, verbose, drainSeconds, limits }: Settings): Promise<void> {
-  const logger = pino({ level: verbose ? 'debug' : 'info' }, pino.destination({ fd: STDERR, sync: true }));
-  const server = new LockServer({ limits, logger });
-  let address: string;
-  try {
-    address = await server.listen(tcp({ host, port, allowed }));
-  } catch (error) {
-    stop(EXIT_CODES.cannotListen, `cannot listen on ${host}, port ${port}: ${(error as Error).message}`);
-  }
-  closeOnSignal(server, logger, drainSeconds * MS_A_SECOND);
-  process.stdout.write(`holdfast ${VERSION} listens on ${address}, allowed: ${allowed.join(', ') || 'nobody'}\n`);
-}
-
-/** The first signal lets clients finish, the second ends the process at once. */
-function closeOnSignal(server: LockServer, logger: Logger, drainMs: number): void {
-  let isClosing = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (isClosing) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
-      isClosing = true;
-      logger.info({ signal, drainMs }, 'stopping');
-      void server.close({ drainMs }).then(() => process.exit(EXIT_CODES.ok));
-    });
+    exitOnFailure(error, EXIT_CODES.usage);
   }
 }
 
@@ -74,9 +57,22 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .description('A lock server: named locks that live as long as the connection that took them.')
     .option('--config <file>', 'the settings', DEFAULT_SETTINGS_FILE)
     .option('--host <address>', 'listen there instead of at "host"')
-    .option('--port <number>', 'listen there instead of at "port"; 0 lets the system choose', parsePort)
+    .option(
+      '--port <number>',
+      'listen there instead of at "port"; 0 is nowhere, auto lets the system choose',
+      parsePort,
+    )
+    .option('--ws [number]', `listen for WebSocket too, at ${DEFAULT_WEBSOCKET_PORT} or there; 0 is nowhere`, parsePort)
+    .option('--unix <path>', 'listen on a Unix socket too; an empty path is none')
     .option('--allow <address...>', 'addresses and CIDR ranges that may connect, instead of "allowed"')
-    .option('--verbose', 'log connections and other details too')
+    .option('--origin <origin...>', 'origins of the pages that may connect, instead of "origins"')
+    .option('--pidfile <path>', 'write the process id there and keep a second server out')
+    .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
+    .option('--registry [boolean]', 'let clients register names', parseBoolean)
+    .option('--tls-cert <file>', 'serve TLS with this certificate')
+    .option('--tls-key <file>', 'its key')
+    .option('--tls-ca <file>', 'require certificates of clients, from these authorities')
+    .option('--verbose [boolean]', 'log connections and other details too', parseBoolean)
     .option('--print-settings', 'print the settings as they come out of all this, and end')
     .version(VERSION)
     .allowExcessArguments(false)
@@ -84,32 +80,30 @@ function parseCommandLine(args: readonly string[]): CommandLine {
   return program.parse(args, { from: 'user' }).opts<CommandLine>();
 }
 
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('Expected a whole number from 0 to 65535.');
-  return port;
-}
-
-function overridesOf({ host, port, allow, verbose }: CommandLine): SettingsOverrides {
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(allow === undefined ? {} : { allowed: allow }),
-    ...(verbose === undefined ? {} : { verbose }),
-  };
-}
-
-function checkAllowed(allowed: readonly string[]): void {
-  for (const [index, entry] of allowed.entries()) {
-    try {
-      new AllowList([entry]);
-    } catch (error) {
-      throw new SettingsError(`settings.allowed[${index}]: ${(error as Error).message}`);
-    }
+/** The file's settings, with what the command line says instead. */
+function settingsOf(commandLine: CommandLine): Settings {
+  const { config, host, port, ws, unix, allow, origin, pidfile, dump, registry, verbose } = commandLine;
+  const file = readSettingsFile(config);
+  const given: Record<string, unknown> = { ...file };
+  const overrides = { host, port, allowed: allow, origins: origin, pidfile, dump, registry, verbose };
+  for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
+  const { tlsCert, tlsKey, tlsCa } = commandLine;
+  const tls = { cert: tlsCert, key: tlsKey, ca: tlsCa };
+  for (const [name, value] of Object.entries(tls)) {
+    if (value !== undefined) given.tls = { ...(given.tls as object | undefined), [name]: value };
   }
+  const webSocketPort = ws === true ? DEFAULT_WEBSOCKET_PORT : ws;
+  if (webSocketPort !== undefined) replaceListener(given, 'websocket', webSocketPort !== 0, { port: webSocketPort });
+  if (unix !== undefined) replaceListener(given, 'unix', unix !== '', { path: unix });
+  const isChanged = Object.entries(commandLine).some(([name]) => name !== 'config' && name !== 'printSettings');
+  return completeSettings(given, isChanged ? `${config} with the command line` : config);
 }
 
-function stop(exitCode: number, message: string): never {
-  process.stderr.write(`holdfast: ${message}\n`);
-  process.exit(exitCode);
+/** The first listener of that transport with other properties, or a further one. What is switched off is left out. */
+function replaceListener(given: Record<string, unknown>, transport: string, isOn: boolean, properties: object): void {
+  const listeners = Array.isArray(given.listeners) ? given.listeners : [];
+  const isOfTransport = (each: unknown): boolean => (each as { transport?: unknown } | null)?.transport === transport;
+  const known = (listeners.find(isOfTransport) ?? {}) as object;
+  const others = listeners.filter((each) => !isOfTransport(each));
+  given.listeners = isOn ? [...others, { ...known, transport, enabled: true, ...properties }] : others;
 }

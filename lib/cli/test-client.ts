@@ -1,11 +1,12 @@
 /** A demonstration that people can watch: takes a lock, holds it for a while, gives it back, lingers. */
 
-import { setTimeout as delay } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { LockClient } from '../client/lock-client.ts';
 import { LockError } from '../client/lock-error.ts';
 import type { LockHandle } from '../client/lock-handle.ts';
+import { startTimeout } from '../message/timeout.ts';
 import { VERSION } from '../server/version.ts';
+import { parseSeconds, parseTargetPort } from './arguments.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 const MS_A_SECOND = 1_000;
@@ -44,6 +45,8 @@ export async function runTestClient(args: readonly string[]): Promise<void> {
 
 async function take(client: LockClient, name: string, waitMs: number): Promise<LockHandle | undefined> {
   const granted = client.lock(name, { waitMs });
+  // The request goes out with the microtasks of this turn, so whoever reads the line comes after it.
+  await Promise.resolve();
   say('Waiting');
   try {
     return await granted;
@@ -55,9 +58,8 @@ async function take(client: LockClient, name: string, waitMs: number): Promise<L
 }
 
 async function keep(handle: LockHandle, holdMs: number): Promise<void> {
-  try {
-    await delay(holdMs, undefined, { signal: handle.signal });
-  } catch {
+  await delay(holdMs, handle.signal);
+  if (handle.signal.aborted) {
     say('Lost lock');
     process.exitCode = EXIT_CODES.failure;
     return;
@@ -66,11 +68,22 @@ async function keep(handle: LockHandle, holdMs: number): Promise<void> {
   await handle.release();
 }
 
+/** Resolves after that time, however long, or when the signal aborts. */
+function delay(delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = startTimeout(delayMs, resolve);
+    signal?.addEventListener('abort', () => {
+      stop();
+      resolve();
+    });
+  });
+}
+
 function parseCommandLine(args: readonly string[]): CommandLine {
   const program = new Command('testClient')
     .description('Takes a lock, holds it, gives it back and lingers before it goes. Times are seconds.')
     .option('--host <address>', 'where the server is', '127.0.0.1')
-    .option('--port <number>', 'its port', parseSeconds, 20_934)
+    .option('--port <number>', 'its port', parseTargetPort, 20_934)
     .option('--name <name>', 'the lock', 'test')
     .option('--time-limit <seconds>', 'how long to wait for the lock', parseSeconds, 30)
     .option('--hold <seconds>', 'how long to hold it', parseSeconds, 10)
@@ -79,12 +92,6 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .allowExcessArguments(false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage));
   return program.parse(args, { from: 'user' }).opts<CommandLine>();
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() === '' || !(seconds >= 0)) throw new InvalidArgumentError('Expected a number from 0.');
-  return seconds;
 }
 
 function say(line: string): void {

@@ -63,6 +63,8 @@ const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', for
  */
 export class LockClient extends MessageClient {
   readonly #handles = new Map<number, LockHandle>();
+  /** Late grants that were left to another call of the same owner which has not had its result. */
+  readonly #leftGrants = new Set<number>();
   #lastOwner = 0;
 
   /**
@@ -139,9 +141,20 @@ export class LockClient extends MessageClient {
    * another call asks for the same lock under the same owner and so is granted the same hold.
    */
   protected override lateResult(result: RpcResult, command: string, parameters: object): void {
-    if (command !== 'lock' || result.status !== 'ok' || result.alreadyHeld !== undefined) return;
-    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) return;
-    this.notify('unlock', { token: result.token });
+    const token = result.token as number;
+    if (command !== 'lock' || result.status !== 'ok') return;
+    if (result.alreadyHeld !== undefined && !this.#leftGrants.has(token)) return;
+    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) {
+      this.#leftGrants.add(token);
+      return;
+    }
+    this.#leftGrants.delete(token);
+    this.notify('unlock', { token });
+  }
+
+  /** Somebody has the hold that a late grant was left for. */
+  protected override timelyResult(result: RpcResult, command: string): void {
+    if (command === 'lock' && result.status === 'ok') this.#leftGrants.delete(result.token as number);
   }
 
   protected override serverEvent(event: ServerEvent): void {

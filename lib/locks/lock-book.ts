@@ -156,10 +156,6 @@ export class LockBook<Subject, Context> {
   settle(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#clearLingering(lock);
     for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
-      if (claim.owner.session.state === 'ended') {
-        this.removeClaim(claim);
-        continue;
-      }
       const place = claim.place as Place<Subject, Context>;
       if (!lock.admitsWaiter(claim, place.limit)) break;
       this.grantPlace(claim, place, nowMs);
@@ -180,7 +176,12 @@ export class LockBook<Subject, Context> {
     }
     if (session.claimCount === 0) this.#lingering.delete(session);
     else this.#linger(session);
-    for (const lock of locks) this.settle(lock, nowMs);
+    // A lock where nobody waits is left to whoever touches it: to look through its holders for each session that ends
+    // would cost more the more of them end together.
+    for (const lock of locks) {
+      if (lock.queue.size > 0) this.settle(lock, nowMs);
+      else if (lock.isUnused) this.locksOf(lock.kind).delete(lock.name);
+    }
   }
 
   get hasLingering(): boolean {

@@ -4,8 +4,9 @@
  */
 
 import { Claim, Place, Wait } from './claim.ts';
+import { HolderScan, viewHolder } from './holder-scan.ts';
 import { ListScan, type PageRequest } from './list-scan.ts';
-import { kindOf, type Lock } from './lock.ts';
+import { kindOf, type Lock, type LockKind } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { LockSession } from './lock-session.ts';
 import type {
@@ -29,6 +30,7 @@ import type {
   WaitResult,
 } from './types.ts';
 
+const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
 /** How many claims are worked off at a time when their locks are in the way of a new one. */
 const CLAIMS_SWEPT_FOR_ROOM = 64;
 const QUEUED: AcquireResult = Object.freeze({ status: 'queued' });
@@ -191,14 +193,22 @@ export class LockTable<Subject, Context> {
     return this.#book.counts;
   }
 
-  /** Who holds a name and who waits for it, at most `max` of each; nobody, when there is no such lock. */
-  inspect(name: string, max: number, nowMs: number): Outcome<Subject, Context, LockView<Subject, Context>> {
+  /**
+   * Who holds a name and who waits for it, at most `max` of each; nobody, when there is no such lock. Of one kind only
+   * if that is given, otherwise of the reader/writer lock and then of the permit.
+   */
+  inspect(
+    name: string,
+    max: number,
+    nowMs: number,
+    kind?: LockKind,
+  ): Outcome<Subject, Context, LockView<Subject, Context>> {
     const holders: HolderView<Subject, Context>[] = [];
     const waiters: WaiterView<Subject, Context>[] = [];
     let holderCount = 0;
     let waiterCount = 0;
-    for (const mode of ['exclusive', 'permit'] as const) {
-      const lock = this.#touch(name, mode, nowMs);
+    for (const each of kind === undefined ? KINDS : [kind]) {
+      const lock = this.#book.touch(this.#book.locksOf(each).get(name), nowMs);
       if (lock === undefined) continue;
       holderCount += lock.holders.size;
       waiterCount += lock.queue.size;
@@ -213,16 +223,29 @@ export class LockTable<Subject, Context> {
   }
 
   /**
-   * Starts the search for one page of the names that are held or waited for. Names whose sessions have all ended may be
-   * among them: `inspect` tells.
+   * Starts the search for one page of the names that are held or waited for, of one kind only if that is given. Names
+   * whose sessions have all ended may be among them: `inspect` tells.
    */
-  scan(request: PageRequest): ListScan {
-    return new ListScan(request, this.#compareNames, this.#names());
+  scan(request: PageRequest, kind?: LockKind): ListScan {
+    return new ListScan(request, this.#compareNames, this.#names(kind));
   }
 
-  *#names(): Generator<string, void, undefined> {
-    yield* this.#book.readerWriterLocks.keys();
-    yield* this.#book.permits.keys();
+  /** Starts the search for one page of the holders of one kind of lock, or of one lock, in the order of their grants. */
+  scanHolders(kind: LockKind, afterToken: number, max: number, name?: string): HolderScan<Subject, Context> {
+    return new HolderScan<Subject, Context>(this.#holders(kind, name), afterToken, max);
+  }
+
+  *#names(kind: LockKind | undefined): Generator<string, void, undefined> {
+    for (const each of kind === undefined ? KINDS : [kind]) yield* this.#book.locksOf(each).keys();
+  }
+
+  *#holders(kind: LockKind, name: string | undefined): Generator<Claim<Subject, Context>, void, undefined> {
+    if (name !== undefined) {
+      yield* [...(this.#book.locksOf(kind).get(name)?.holders ?? [])];
+      return;
+    }
+    // A copy of each lock's holders, which may change before the next step.
+    for (const lock of this.#book.locksOf(kind).values()) yield* [...lock.holders];
   }
 
   #touch(name: string, mode: LockMode, nowMs: number): Lock<Subject, Context> | undefined {
@@ -343,11 +366,6 @@ function fits<Subject, Context>(claim: Claim<Subject, Context>, request: Release
   const { name = claim.lock.name, mode = claim.mode, tag = claim.owner.tag, token } = request;
   if (claim.lock.name !== name || claim.mode !== mode || claim.owner.tag !== tag) return false;
   return token === undefined || (claim.state === 'held' && claim.token === token);
-}
-
-function viewHolder<Subject, Context>(claim: Claim<Subject, Context>): HolderView<Subject, Context> {
-  const { owner, mode, token, sinceMs } = claim;
-  return { session: owner.session, tag: owner.tag, mode, token, sinceMs };
 }
 
 function viewWaiter<Subject, Context>(claim: Claim<Subject, Context>): WaiterView<Subject, Context> {

@@ -1,5 +1,12 @@
 /** What messages travel on: the interfaces that the transports implement, so that nothing here depends on one. */
 
+import type { StreamEncoding } from '../wire/codec.ts';
+
+export type { StreamEncoding };
+
+/** Whether a write ends what it belongs to. */
+export type Completeness = 'complete' | 'continued';
+
 /** One connection as a stream of bytes. */
 export interface ByteStream {
   /** Where the other end is, for people: `127.0.0.1:50123`. */
@@ -8,8 +15,13 @@ export interface ByteStream {
   readonly unsentBytes: number;
   /** Begins to read; called once. */
   start(sink: ByteSink): void;
-  /** Sends text in UTF-8. */
-  write(text: string): void;
+  /** Whether each write arrives as one frame; otherwise writes run together. */
+  readonly isFramed: boolean;
+  /**
+   * Sends text: in UTF-8, or in Latin-1 where each character stands for a byte. On a framed stream, what is not complete
+   * is continued by the next write.
+   */
+  write(text: string, encoding: StreamEncoding, completeness?: Completeness): void;
   /** Calls back once everything written so far is with the system; never if the stream closes before. */
   whenDrained(callback: () => void): void;
   pause(): void;

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { RequestError } from '../wire/errors.ts';
 import { NdjsonCodec } from '../wire/ndjson-codec.ts';
-import type { Dialer } from './byte-stream.ts';
+import type { ByteStream, Dialer } from './byte-stream.ts';
 import { MessageConnection } from './message-connection.ts';
 import { MessageError } from './message-error.ts';
 import { startTimeout } from './timeout.ts';
@@ -60,7 +60,7 @@ type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
   | { readonly kind: 'open'; readonly connection: MessageConnection }
-  | { readonly kind: 'closing'; readonly gone: Promise<void> }
+  | { readonly kind: 'closing' }
   | { readonly kind: 'closed' };
 
 /** One request that the server has not answered. `gaveUp`: nobody waits for it any more. */
@@ -80,7 +80,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   readonly #options: Required<MessageClientOptions>;
   readonly #pending = new Map<number, PendingRequest>();
   #state: State = { kind: 'idle' };
+  /** Resolves when an open connection is gone. */
+  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void } = makeGate();
   #lastId = 0;
+  /** What the server sent that could not be understood, and for which the connection is given up. */
+  #failure: Error | undefined;
 
   constructor(options: MessageClientOptions = {}) {
     super();
@@ -109,11 +113,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       abort.abort(new MessageError('timeout', `no connection within ${connectTimeoutMs} ms`)),
     );
     try {
-      const stream = await dial(abort.signal);
-      if (abort.signal.aborted) {
-        stream.destroy();
-        throw abort.signal.reason;
-      }
+      const stream = await dialUntilAborted(dial, abort.signal);
       this.#open(new MessageConnection(stream, this.#makeCodec(), this.#connectionLimits(), this.#connectionEvents()));
     } catch (error) {
       this.#state = { kind: 'closed' };
@@ -142,14 +142,13 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     const state = this.#state;
     if (state.kind === 'idle') this.#state = { kind: 'closed' };
     if (state.kind === 'connecting') state.abort.abort(new MessageError('closed', 'the client was closed'));
-    if (state.kind === 'closing') await state.gone;
+    if (state.kind === 'closing') await this.#gone.promise;
     if (state.kind !== 'open') return;
-    const gone = new Promise<void>((resolve) => this.once('close', () => resolve()));
-    this.#state = { kind: 'closing', gone };
+    this.#state = { kind: 'closing' };
     this.#failAll(new MessageError('closed', 'the client was closed'));
     this.disconnected(undefined);
     state.connection.end();
-    await gone;
+    await this.#gone.promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -192,7 +191,13 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
         reject(error);
       };
       this.#pending.set(id, { command, parameters, state: 'waiting', succeed, fail });
-      connection.send({ command, parameters, id });
+      try {
+        connection.send({ command, parameters, id });
+      } catch (error) {
+        // What cannot be written as JSON was not sent, and nothing will be answered.
+        this.#pending.delete(id);
+        fail(error);
+      }
     });
   }
 
@@ -209,6 +214,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /** A result has come for a call that had given up. Does nothing unless overridden. */
   protected lateResult(_result: RpcResult, _command: string, _parameters: object): void {}
+
+  /** A result has come for a call that waits for it. Does nothing unless overridden. */
+  protected timelyResult(_result: RpcResult, _command: string): void {}
 
   /** An event has come; those who override it pass it on by calling this. */
   protected serverEvent(event: ServerEvent): void {
@@ -233,18 +241,24 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   #connectionEvents(): ConstructorParameters<typeof MessageConnection>[3] {
     return {
-      message: (message) => this.#receive(message),
-      malformed: (error) => this.emit('error', error),
-      broken: (error) => this.emit('error', error),
+      message: (message) => {
+        this.#receive(message);
+        return undefined;
+      },
+      malformed: (error) => this.#tell(() => this.emit('error', error)),
+      broken: (error) => {
+        this.#failure = error;
+        this.#tell(() => this.emit('error', error));
+      },
       finished: () => this.#end(),
-      closed: (error) => this.#closed(error),
+      closed: (error) => this.#closed(error ?? this.#failure),
     };
   }
 
   #open(connection: MessageConnection): void {
     this.#state = { kind: 'open', connection };
     connection.start();
-    this.emit('connect');
+    this.#tell(() => this.emit('connect'));
   }
 
   #requireConnection(): MessageConnection {
@@ -266,13 +280,15 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   #receive(message: unknown): void {
     if (!isRecord(message)) {
-      this.emit('error', new RequestError('invalid', 'the server sent a message that is no object'));
+      const error = new RequestError('invalid', 'the server sent a message that is no object');
+      this.#tell(() => this.emit('error', error));
     } else if (typeof message.event === 'string') {
-      this.serverEvent(message as ServerEvent);
+      this.#tell(() => this.serverEvent(message as ServerEvent));
     } else if (typeof message.id === 'number') {
       this.#settle(message.id, message);
     } else if (isRecord(message.error)) {
-      this.emit('error', MessageError.fromReply(message.error));
+      const error = MessageError.fromReply(message.error);
+      this.#tell(() => this.emit('error', error));
     }
   }
 
@@ -284,6 +300,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     if (request.state === 'gaveUp') {
       if (isRecord(result)) this.lateResult(result as RpcResult, request.command, request.parameters);
     } else if (isRecord(result)) {
+      this.timelyResult(result as RpcResult, request.command);
       request.succeed(result as RpcResult);
     } else {
       request.fail(MessageError.fromReply(isRecord(error) ? error : {}));
@@ -303,7 +320,19 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       this.#failAll(new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause: error }));
       this.disconnected(error);
     }
-    this.emit('close', error);
+    this.#gone.resolve();
+    this.#tell(() => this.emit('close', error));
+  }
+
+  /** A listener that throws is an uncaught exception, as anywhere; it does not keep the others from their messages. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #failAll(error: MessageError): void {
@@ -311,6 +340,25 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     this.#pending.clear();
     for (const request of requests) if (request.state === 'waiting') request.fail(error);
   }
+}
+
+/** Gives up when told to, whether or not the dialer does. A connection that comes too late is closed. */
+function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+    dial(signal).then((stream) => {
+      if (signal.aborted) stream.destroy();
+      else resolve(stream);
+    }, reject);
+  });
+}
+
+function makeGate(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((open) => {
+    resolve = open;
+  });
+  return { promise, resolve };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

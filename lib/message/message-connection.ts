@@ -3,9 +3,11 @@
  * ends; knows nothing of commands.
  */
 
+import { ByteBuffer } from '../wire/byte-buffer.ts';
 import type { Codec } from '../wire/codec.ts';
 import { ProtocolError, RequestError } from '../wire/errors.ts';
-import type { ByteSink, ByteStream } from './byte-stream.ts';
+import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
+import type { PendingResult } from './pending-result.ts';
 import { startTimeout } from './timeout.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
@@ -18,10 +20,13 @@ export interface ConnectionLimits {
   readonly closeTimeoutMs: number;
 }
 
+/** White space that a connection may send before anything that tells its protocol. */
+const MAX_UNDETECTED_BYTES = 65_536;
+
 /** Who reads the messages. */
 export interface ConnectionEvents {
-  /** One message, in order. */
-  message(message: unknown): void;
+  /** One message, in order. With a result that is still pending, the next is given out when that is settled. */
+  message(message: unknown): PendingResult | undefined;
   /** Something that is no message; the connection goes on. */
   malformed(error: RequestError): void;
   /** Something that ends all understanding; the connection closes once what is sent here has gone out. */
@@ -32,7 +37,7 @@ export interface ConnectionEvents {
   closed(error: Error | undefined): void;
 }
 
-/** Chooses the codec by the first bytes: undefined while they do not tell, `unknown` closes the connection. */
+/** Chooses the codec by all bytes so far: undefined while they do not tell, `unknown` closes the connection. */
 export type CodecChoice = (firstBytes: Uint8Array) => Codec | 'unknown' | undefined;
 
 /**
@@ -49,9 +54,12 @@ export class MessageConnection implements ByteSink {
   /** Until the first byte has told which one it is, the choice. */
   #codec: Codec | CodecChoice;
   #state: State = 'open';
-  /** `working` while messages are given out, `held` while the output has to drain first. */
+  /** What came before the codec was chosen. */
+  readonly #undetected = new ByteBuffer();
+  /** `working` while messages are given out, `held` while output has to drain or a result to be settled first. */
   #reading: 'idle' | 'working' | 'held' = 'idle';
   #output = '';
+  #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
   constructor(stream: ByteStream, codec: Codec | CodecChoice, limits: ConnectionLimits, events: ConnectionEvents) {
@@ -87,21 +95,45 @@ export class MessageConnection implements ByteSink {
 
   /** Sends a message with everything else of this turn. On a connection that is closed it goes nowhere. */
   send(message: object): void {
+    this.#send(message, 'complete');
+  }
+
+  /** Sends the beginning of a message, or a further piece; `send` ends it. */
+  sendPiece(message: object): void {
+    this.#send(message, 'continued');
+  }
+
+  #send(message: object, completeness: Completeness): void {
     if (this.isClosed || typeof this.#codec === 'function') return;
-    if (this.#output === '') queueMicrotask(this.#flush);
-    this.#output += this.#codec.encode(message);
+    if (this.#stream.isFramed) this.#stream.write(this.#codec.encode(message), this.#codec.encoding, completeness);
+    else this.#append(this.#codec.encode(message));
     if (this.unsentBytes > this.#limits.hardOutputBytes) {
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
   }
 
+  /** Calls back once everything sent so far is with the system; never if the connection closes before. */
+  whenDrained(callback: () => void): void {
+    this.#flush();
+    this.#stream.whenDrained(() => {
+      if (!this.isClosed) callback();
+    });
+  }
+
   /** Sends the rest, then closes this side; a peer that does not follow in time is cut off. */
   end(closeTimeoutMs: number = this.#limits.closeTimeoutMs): void {
-    if (this.isClosed) return;
-    this.#flush();
-    this.#state = 'ending';
-    this.#stream.resume();
-    this.#stream.end();
+    if (this.#state === 'closed') return;
+    if (this.#state !== 'ending') {
+      this.#flush();
+      this.#state = 'ending';
+      this.#stream.resume();
+      this.#stream.end();
+    }
+    // Asked for again, by a server that stops, the shorter time counts.
+    const atMs = performance.now() + closeTimeoutMs;
+    if (atMs >= this.#closeAtMs) return;
+    this.#closeAtMs = atMs;
+    this.#stopCloseTimeout?.();
     this.#stopCloseTimeout = startTimeout(closeTimeoutMs, () => this.#stream.destroy());
   }
 
@@ -113,16 +145,8 @@ export class MessageConnection implements ByteSink {
 
   data(bytes: Uint8Array): void {
     if (this.isClosed) return;
-    if (typeof this.#codec === 'function') {
-      const choice = this.#codec(bytes);
-      if (choice === undefined) return;
-      if (choice === 'unknown') {
-        this.destroy();
-        return;
-      }
-      this.#codec = choice;
-    }
-    this.#codec.push(bytes);
+    if (typeof this.#codec === 'function') this.#detect(this.#codec, bytes);
+    else this.#codec.push(bytes);
     this.#giveOut();
   }
 
@@ -141,46 +165,80 @@ export class MessageConnection implements ByteSink {
     this.#events.closed(error);
   }
 
-  /** Gives out messages until more bytes are needed or the output has to drain. */
+  #detect(choose: CodecChoice, bytes: Uint8Array): void {
+    this.#undetected.add(bytes);
+    const choice = choose(bytes);
+    if (choice === undefined && this.#undetected.length <= MAX_UNDETECTED_BYTES) return;
+    const firstBytes = this.#undetected.take();
+    if (choice === undefined || choice === 'unknown') {
+      this.destroy();
+    } else {
+      this.#codec = choice;
+      choice.push(firstBytes);
+    }
+  }
+
+  #append(text: string): void {
+    if (this.#output === '') queueMicrotask(this.#flush);
+    this.#output += text;
+  }
+
+  /** Gives out messages until more bytes are needed or it has to wait. */
   #giveOut(): void {
     if (this.#reading !== 'idle') return;
     this.#reading = 'working';
     while (!this.isClosed) {
-      if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustHold()) return;
+      if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustDrain()) return;
       const message = typeof this.#codec === 'function' ? undefined : this.#codec.next();
       if (message === undefined) break;
-      if (message instanceof RequestError) {
-        this.#events.malformed(message);
-      } else if (message instanceof ProtocolError) {
-        this.#events.broken(message);
-        this.end();
-      } else {
-        this.#events.message(message);
+      const pending = this.#giveOutOne(message);
+      if (pending !== undefined && !pending.isSettled) {
+        this.#hold();
+        pending.whenSettled(this.#goOn);
+        return;
       }
     }
     this.#reading = 'idle';
     if (this.#state === 'finishing') this.#events.finished();
   }
 
+  #giveOutOne(message: unknown): PendingResult | undefined {
+    if (message instanceof ProtocolError) {
+      this.#events.broken(message);
+      this.end();
+    } else if (message instanceof RequestError) {
+      this.#events.malformed(message);
+    } else {
+      return this.#events.message(message);
+    }
+    return undefined;
+  }
+
   /** Whether the output is still too long once it was offered to the system: then reading waits until it has drained. */
-  #mustHold(): boolean {
+  #mustDrain(): boolean {
     this.#flush();
     if (this.unsentBytes < this.#limits.softOutputBytes) return false;
-    this.#reading = 'held';
-    this.#stream.pause();
-    this.#stream.whenDrained(() => {
-      if (this.isClosed) return;
-      this.#reading = 'idle';
-      this.#stream.resume();
-      this.#giveOut();
-    });
+    this.#hold();
+    this.#stream.whenDrained(this.#goOn);
     return true;
   }
 
+  #hold(): void {
+    this.#reading = 'held';
+    this.#stream.pause();
+  }
+
+  readonly #goOn = (): void => {
+    if (this.isClosed) return;
+    this.#reading = 'idle';
+    this.#stream.resume();
+    this.#giveOut();
+  };
+
   readonly #flush = (): void => {
-    if (this.#output === '' || this.isClosed) return;
+    if (this.#output === '' || this.isClosed || typeof this.#codec === 'function') return;
     const output = this.#output;
     this.#output = '';
-    this.#stream.write(output);
+    this.#stream.write(output, this.#codec.encoding);
   };
 }

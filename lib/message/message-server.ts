@@ -3,38 +3,21 @@
  * It listens, routes, checks parameters and replies; what the commands do is up to the class that extends it.
  */
 
-import { detectProtocol } from '../wire/detect.ts';
-import { type ProtocolError, RequestError } from '../wire/errors.ts';
-import { NdjsonCodec } from '../wire/ndjson-codec.ts';
-import type { ErrorStatus } from '../wire/statuses.ts';
+import type { Codec } from '../wire/codec.ts';
+import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import type { ByteStream, Listener } from './byte-stream.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
 import { consoleLogger, type Logger } from './logger.ts';
-import { type ConnectionLimits, MessageConnection } from './message-connection.ts';
-import type { MessageId, MessageSession } from './message-session.ts';
-import { PendingResult } from './pending-result.ts';
+import { MessageConnection } from './message-connection.ts';
+import { type MessageCounters, newMessageCounters } from './message-counters.ts';
+import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
+import { MessageRouter } from './message-router.ts';
+import type { MessageSession } from './message-session.ts';
+import type { PendingResult } from './pending-result.ts';
+import type { ProtocolService } from './protocol-service.ts';
 import { QuietLog } from './quiet-log.ts';
-import { findFault, type Request } from './request.ts';
+import type { Request } from './request.ts';
 import { startTimeout } from './timeout.ts';
-import { show } from './validation.ts';
-
-/** What a server admits at most. Lengths are bytes in UTF-8; unsent output counts a character as one. */
-export interface MessageLimits extends ConnectionLimits {
-  readonly maxConnections: number;
-  readonly maxMessageBytes: number;
-  /** Requests of one session whose result has yet to come; with so many, only immediate commands are served. */
-  readonly maxPendingRequests: number;
-}
-
-/** The limits of a server that was not told any. */
-export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
-  maxConnections: 20_000,
-  maxMessageBytes: 1_048_576,
-  maxPendingRequests: 10_000,
-  softOutputBytes: 262_144,
-  hardOutputBytes: 16_777_216,
-  closeTimeoutMs: 10_000,
-};
 
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
@@ -47,39 +30,24 @@ export interface MessageServerOptions {
   readonly logger?: Logger;
 }
 
-/** What a server has counted since it was made. */
-export interface MessageCounters {
-  /** Connections accepted so far. */
-  connections: number;
-  /** Connections closed by the allow-list. */
-  refusedConnections: number;
-  /** Connections closed because there were too many. */
-  excessConnections: number;
-  /** Connections closed because their first byte belongs to no protocol of ours. */
-  unknownProtocols: number;
-  unknownCommands: number;
-  /** Messages that could not be understood, and requests with wrong parameters. */
-  invalidRequests: number;
-  /** Handlers that threw. */
-  failedRequests: number;
+/** What holds for the connections of one listener. */
+export interface ListenOptions {
+  /** The protocols that are served there; all that the server knows when it is left out. */
+  readonly protocols?: readonly Protocol[];
 }
 
 /**
  * Extend it with a table of commands and a `commandXxx` method for each. A method takes `(session, parameters, id)` and
  * returns the result, an object; or a promise or a `PendingResult` when it comes later; or throws a `RequestError`.
  */
-export abstract class MessageServer<Session extends MessageSession = MessageSession> {
-  readonly counters: MessageCounters = {
-    connections: 0,
-    refusedConnections: 0,
-    excessConnections: 0,
-    unknownProtocols: 0,
-    unknownCommands: 0,
-    invalidRequests: 0,
-    failedRequests: 0,
-  };
+export abstract class MessageServer<
+  Session extends MessageSession = MessageSession,
+  Options extends ListenOptions = ListenOptions,
+> {
+  readonly counters: MessageCounters = newMessageCounters();
   protected readonly limits: MessageLimits;
   protected readonly logger: Logger;
+  readonly #router: MessageRouter<Session>;
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #listeners: Listener[] = [];
   readonly #sessions = new Set<Session>();
@@ -93,14 +61,21 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     this.logger = options.logger ?? consoleLogger;
     this.#quietLog = new QuietLog(this.logger);
     this.#commands = bindCommands(options.commands, this);
+    this.#router = new MessageRouter<Session>({
+      commands: this.#commands,
+      limits: this.limits,
+      logger: this.logger,
+      counters: this.counters,
+      answerBare: (session, request) => this.answerBare(session, request),
+    });
   }
 
   /** Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`. */
-  async listen(listener: Listener): Promise<string> {
+  async listen(listener: Listener, options: Options = {} as Options): Promise<string> {
     if (this.#closing !== undefined) throw new Error('the server is closed');
     this.#listeners.push(listener);
     return await listener.open({
-      accepted: (stream) => this.#accept(stream),
+      accepted: (stream) => this.#accept(stream, options),
       refused: (address) => {
         this.counters.refusedConnections += 1;
         this.#quietLog.warn(
@@ -132,7 +107,12 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   }
 
   /** Makes the session of a new connection. */
-  protected abstract createSession(connection: MessageConnection): Session;
+  protected abstract createSession(connection: MessageConnection, options: Options): Session;
+
+  /** How a protocol is served to the clients of a listener; undefined when it is not. Extend it for further protocols. */
+  protected service(protocol: Protocol, _options: Options): ProtocolService<Session> | undefined {
+    return protocol === 'ndjson' ? this.#router : undefined;
+  }
 
   /** A client has come. */
   protected sessionBegan(_session: Session): void {}
@@ -146,11 +126,11 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   }
 
   /**
-   * Answers a message without an id and without `parameters`, where another protocol's custom asks for it: with a
-   * message, or a `PendingResult` of one.
+   * Serves a message without an id and without `parameters` in another way, where another protocol's custom asks for it;
+   * false when it is to be served as any other.
    */
-  protected answerBare(_session: Session, _message: Request): object | undefined {
-    return undefined;
+  protected answerBare(_session: Session, _message: Request): boolean {
+    return false;
   }
 
   async #close(drainMs: number): Promise<void> {
@@ -172,7 +152,7 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     if (this.#sessions.size > 0) await gone;
   }
 
-  #accept(stream: ByteStream): void {
+  #accept(stream: ByteStream, options: Options): void {
     const { maxConnections } = this.limits;
     if (this.#sessions.size >= maxConnections) {
       this.counters.excessConnections += 1;
@@ -184,36 +164,65 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
     }
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
-    const connection = new MessageConnection(stream, (bytes) => this.#chooseCodec(stream, bytes), this.limits, {
-      message: (message) => this.#serve(session, message),
-      malformed: (error) => this.#answerError(session, undefined, error),
+    let service: ProtocolService<Session> = this.#router;
+    const chooseCodec = (firstBytes: Uint8Array): Codec | 'unknown' | undefined => {
+      const protocol = detectProtocol(firstBytes);
+      if (protocol === undefined) return undefined;
+      const chosen = protocol === 'unknown' ? undefined : this.#findService(stream, protocol, options);
+      if (chosen === undefined || protocol === 'unknown') return this.#refuseProtocol(stream);
+      session.protocol = protocol;
+      service = chosen;
+      return service.makeCodec();
+    };
+    const connection = new MessageConnection(stream, chooseCodec, this.limits, {
+      message: (message) => this.#serve(service, session, message),
+      malformed: (error) => service.refuse(session, error),
       broken: (error) => {
-        this.#answerError(session, undefined, error);
+        service.refuse(session, error);
         this.#endSession(session);
       },
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
     });
-    const session: Session = this.createSession(connection);
-    this.#sessions.add(session);
-    this.sessionBegan(session);
+    const begun = this.#beginSession(connection, options);
+    if (begun === undefined) {
+      stream.destroy();
+      return;
+    }
+    const session: Session = begun;
     connection.start();
   }
 
-  #chooseCodec(stream: ByteStream, firstBytes: Uint8Array): NdjsonCodec | 'unknown' | undefined {
-    const protocol = detectProtocol(firstBytes);
-    if (protocol === 'ndjson') return new NdjsonCodec(this.limits.maxMessageBytes);
-    if (protocol === undefined) return undefined;
+  #beginSession(connection: MessageConnection, options: Options): Session | undefined {
+    try {
+      const session = this.createSession(connection, options);
+      this.sessionBegan(session);
+      this.#sessions.add(session);
+      return session;
+    } catch (error) {
+      this.logger.error({ err: error, peer: connection.peer }, 'a session could not begin');
+      return undefined;
+    }
+  }
+
+  #findService(stream: ByteStream, protocol: Protocol, options: Options): ProtocolService<Session> | undefined {
+    if (options.protocols !== undefined && !options.protocols.includes(protocol)) return undefined;
+    // A frame is a message by itself: there a length has no place.
+    if (protocol === 'prefixed' && stream.isFramed) return undefined;
+    return this.service(protocol, options);
+  }
+
+  #refuseProtocol(stream: ByteStream): 'unknown' {
     this.counters.unknownProtocols += 1;
     const host = stream.peer.replace(/:\d+$/, '');
-    this.#quietLog.warn(`protocol ${host}`, `closed a connection from ${host} that does not begin with a JSON object`);
+    this.#quietLog.warn(`protocol ${host}`, `closed a connection from ${host} that speaks no protocol of this port`);
     return 'unknown';
   }
 
   /** The peer said all it had to say and each request has been carried out: what can be answered still is. */
   #finish(session: Session): void {
     this.#endSession(session);
-    if (session.pending.size === 0) session.connection.end();
+    session.endIfAnswered();
   }
 
   #forget(session: Session, error: Error | undefined): void {
@@ -226,137 +235,21 @@ export abstract class MessageServer<Session extends MessageSession = MessageSess
   #endSession(session: Session): void {
     if (session.state === 'ended') return;
     session.state = 'ended';
-    this.sessionEnded(session);
+    try {
+      this.sessionEnded(session);
+    } catch (error) {
+      this.logger.error({ err: error, peer: session.address }, 'a session did not end as it should');
+    }
   }
 
   /** Whatever goes wrong with one message, the others are served. */
-  #serve(session: Session, message: unknown): void {
+  #serve(service: ProtocolService<Session>, session: Session, message: unknown): PendingResult | undefined {
     try {
-      this.#route(session, message);
+      return service.serve(session, message);
     } catch (error) {
       this.counters.failedRequests += 1;
       this.logger.error({ err: error, peer: session.address }, 'a message could not be served');
+      return undefined;
     }
-  }
-
-  #route(session: Session, message: unknown): void {
-    const fault = findFault(message);
-    if (fault !== undefined) {
-      this.#refuse(session, fault.id, fault.message);
-      return;
-    }
-    const request = message as Request;
-    const id = request.id ?? undefined;
-    if (id === undefined && request.parameters === undefined && this.#answerBare(session, request)) return;
-    if (id !== undefined && session.pending.has(id)) {
-      this.#refuse(session, undefined, `id ${JSON.stringify(id)} is in flight`);
-      return;
-    }
-    this.#execute(session, id, request.command, request.parameters ?? {});
-  }
-
-  #answerBare(session: Session, request: Request): boolean {
-    const answer = this.answerBare(session, request);
-    if (answer === undefined) return false;
-    const command = this.#commands.get(request.command);
-    if (command !== undefined) command.requestCount += 1;
-    if (answer instanceof PendingResult) answer.whenSettled((reply) => session.connection.send(reply));
-    else session.connection.send(answer);
-    return true;
-  }
-
-  #execute(session: Session, id: MessageId | undefined, name: string, parameters: unknown): void {
-    const command = this.#commands.get(name);
-    if (command === undefined) {
-      this.counters.unknownCommands += 1;
-      this.#reply(session, id, { status: 'unknownCommand', message: `command is ${show(name)}` });
-      return;
-    }
-    command.requestCount += 1;
-    if (command.needsId && id === undefined) {
-      this.#refuse(session, id, `id is missing; ${name} needs one`);
-      return;
-    }
-    const errors = command.validator.check(parameters);
-    if (errors !== undefined) {
-      this.counters.invalidRequests += 1;
-      this.#reply(session, id, { status: 'invalid', message: errors[0]?.message, errors });
-      return;
-    }
-    const { maxPendingRequests } = this.limits;
-    if (session.pending.size >= maxPendingRequests && !command.isImmediate) {
-      this.#reply(session, id, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
-      return;
-    }
-    try {
-      this.#answer(session, id, name, command.handler(session, parameters, id));
-    } catch (error) {
-      this.#fail(session, id, name, error);
-    }
-  }
-
-  #answer(session: Session, id: MessageId | undefined, name: string, result: object): void {
-    if (result instanceof PendingResult) {
-      this.#answerLater(session, id, result);
-    } else if (result instanceof Promise) {
-      const pending = new PendingResult();
-      this.#answerLater(session, id, pending);
-      result.then(
-        (value: object) => pending.settle(value),
-        (error: unknown) => {
-          if (id !== undefined) session.pending.delete(id);
-          this.#fail(session, id, name, error);
-          this.#endIfFinished(session);
-        },
-      );
-    } else {
-      this.#reply(session, id, result);
-    }
-  }
-
-  #answerLater(session: Session, id: MessageId | undefined, pending: PendingResult): void {
-    if (id !== undefined) session.pending.set(id, pending);
-    pending.whenSettled((result) => {
-      if (id !== undefined) session.pending.delete(id);
-      this.#reply(session, id, result);
-      this.#endIfFinished(session);
-    });
-  }
-
-  #endIfFinished(session: Session): void {
-    if (session.connection.isFinished && session.pending.size === 0) session.connection.end();
-  }
-
-  #reply(session: Session, id: MessageId | undefined, result: object): void {
-    if (id !== undefined) session.connection.send({ id, result });
-  }
-
-  #refuse(session: Session, id: MessageId | undefined, message: string): void {
-    this.#answerError(session, id, { status: 'invalid', message });
-  }
-
-  #answerError(
-    session: Session,
-    id: MessageId | undefined,
-    error: { readonly status: ErrorStatus; readonly message: string } | ProtocolError,
-  ): void {
-    this.counters.invalidRequests += 1;
-    const described = { status: error.status, message: error.message };
-    session.connection.send(id === undefined ? { error: described } : { id, error: described });
-  }
-
-  /** What went wrong inside is for the log; the client learns only that it did. */
-  #fail(session: Session, id: MessageId | undefined, command: string, error: unknown): void {
-    if (error instanceof RequestError) {
-      if (id !== undefined) this.#answerError(session, id, error);
-      return;
-    }
-    this.counters.failedRequests += 1;
-    this.logger.error({ err: error, command, peer: session.address }, 'a command failed');
-    if (id === undefined) return;
-    session.connection.send({
-      id,
-      error: { status: 'internal', message: 'the server failed to carry out the command' },
-    });
   }
 }

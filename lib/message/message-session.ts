@@ -1,7 +1,7 @@
 /** A client as a message server sees it, for as long as its connection lasts. */
 
+import type { Protocol } from '../wire/detect.ts';
 import type { MessageConnection } from './message-connection.ts';
-import type { PendingResult } from './pending-result.ts';
 
 /** What a request is called by its client: a whole number or a string. */
 export type MessageId = number | string;
@@ -9,13 +9,38 @@ export type MessageId = number | string;
 /** One client's session. Servers that know more of their clients extend it. */
 export class MessageSession {
   readonly connection: MessageConnection;
+  /** What the client speaks; undefined until its first byte has come. */
+  protocol: Protocol | undefined;
   /** `ended` as soon as nothing more is expected from the client, which may be before the connection is gone. */
   state: 'live' | 'ended' = 'live';
-  /** Requests whose result will come later, by their ids. */
-  readonly pending: Map<MessageId, PendingResult> = new Map<MessageId, PendingResult>();
+  /** Requests whose result will come later: how many, and the ids of those that have one. */
+  pendingCount = 0;
+  readonly #pendingIds = new Set<MessageId>();
 
   constructor(connection: MessageConnection) {
     this.connection = connection;
+  }
+
+  isPending(id: MessageId): boolean {
+    return this.#pendingIds.has(id);
+  }
+
+  /** A result will come later. */
+  addPending(id: MessageId | undefined): void {
+    this.pendingCount += 1;
+    if (id !== undefined) this.#pendingIds.add(id);
+  }
+
+  /** A result that was to come has come, and has been sent if there is anything to send. */
+  removePending(id: MessageId | undefined): void {
+    this.pendingCount -= 1;
+    if (id !== undefined) this.#pendingIds.delete(id);
+    this.endIfAnswered();
+  }
+
+  /** Closes this side, once the client has closed its own and has all answers that it can tell apart. */
+  endIfAnswered(): void {
+    if (this.connection.isFinished && this.#pendingIds.size === 0) this.connection.end();
   }
 
   /** Where the client is, for people: `127.0.0.1:50123`. */

@@ -5,6 +5,10 @@ export class PendingResult<Result extends object = object> {
   #result: Result | undefined;
   #listener: ((result: Result) => void) | undefined;
 
+  get isSettled(): boolean {
+    return this.#result !== undefined;
+  }
+
   /** Gives the result. A second call is an error of the program. */
   settle(result: Result): void {
     if (this.#result !== undefined) throw new Error('a pending result was settled twice');

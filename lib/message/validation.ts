@@ -58,8 +58,9 @@ export class Validator {
       const known = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
       return { field, message: `${field} is not known; expected ${known.join(', ') || 'nothing'}` };
     }
-    const expected = error.parentSchema?.description ?? error.message;
-    return { field: at, message: `${at} is ${show(error.data)}; expected ${String(expected)}` };
+    const description = error.parentSchema?.description;
+    const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
+    return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
   }
 }
 
@@ -80,7 +81,8 @@ function stringify(value: unknown): string {
 
 function asAccess(key: string): string {
   if (/^\d+$/.test(key)) return `[${key}]`;
-  return /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${show(key)}]`;
+  const isShort = key.length <= MAX_SHOWN_CHARACTERS;
+  return isShort && /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${show(key)}]`;
 }
 
 function unescapePointer(token: string): string {

@@ -1,6 +1,7 @@
 /** The locks of this process: the lock table with a clock, tokens, and work in slices where there is much of it. */
 
 import { randomUUID } from 'node:crypto';
+import type { LockKind } from '../locks/lock.ts';
 import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
@@ -18,6 +19,8 @@ import { PendingResult } from '../message/pending-result.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type {
+  HoldersPage,
+  HoldersRequest,
   ListPage,
   ListRequest,
   LockClientInfo,
@@ -28,14 +31,13 @@ import type {
   LockStatistics,
   ManagedSession,
 } from './lock-manager.ts';
+import { SlicedWork } from './sliced-work.ts';
 import { StatisticsRecorder } from './stats.ts';
 import { tokensFromWallClock } from './tokens.ts';
 
-/** Work that can wait is done in slices of this length, so that no client waits for it longer. */
-const SLICE_MS = 1;
 /** How much is done between two looks at the clock. */
 const CLAIMS_A_STEP = 64;
-const NAMES_A_STEP = 256;
+const NAMES_A_STEP = 32;
 /** A session with no more claims than this is freed in the turn in which it ends. */
 const MAX_CLAIMS_FREED_AT_ONCE = 256;
 /** What a listed holder or waiter takes beside its texts, in characters of JSON, about. */
@@ -67,6 +69,7 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
+  readonly #slicedWork: SlicedWork;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
   #isSweeping = false;
@@ -75,6 +78,7 @@ export class LocalLockManager implements LockManager {
 
   constructor(options: LocalLockManagerOptions) {
     this.clock = options.clock ?? systemClock;
+    this.#slicedWork = new SlicedWork(this.clock);
     this.#limits = options.limits;
     this.table = new LockTable<LockClientInfo, PendingResult<LockResult>>({
       limits: options.limits,
@@ -87,17 +91,34 @@ export class LocalLockManager implements LockManager {
     return new LocalSession(this, this.table.openSession(client));
   }
 
-  inspect(lockName: string, maxEntries: number): LockDescription {
+  inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription {
     const nowMs = this.clock.nowMs();
-    return describe(this.publish(this.table.inspect(lockName, maxEntries, nowMs)), nowMs);
+    return describe(this.publish(this.table.inspect(lockName, maxEntries, nowMs, kind)), nowMs);
   }
 
   list(request: ListRequest): PendingResult<ListPage> {
     const page = new PendingResult<ListPage>();
-    const scan = this.table.scan(request);
-    this.#inSlices(
+    const scan = this.table.scan(request, request.kind);
+    this.#slicedWork.add(
       () => scan.step(NAMES_A_STEP),
-      () => page.settle(this.#makePage(scan.names, scan.hasMore)),
+      () => page.settle(this.#makePage(scan.names, scan.hasMore, request.kind)),
+    );
+    return page;
+  }
+
+  listHolders({ kind, lockName, afterToken, max }: HoldersRequest): PendingResult<HoldersPage> {
+    const page = new PendingResult<HoldersPage>();
+    const scan = this.table.scanHolders(kind, afterToken, max, lockName);
+    this.#slicedWork.add(
+      () => scan.step(NAMES_A_STEP),
+      () => {
+        const holders = scan.holders.map(({ name, session }) => ({
+          lockName: name,
+          name: session.subject.clientName,
+          address: session.subject.address,
+        }));
+        page.settle(scan.hasMore ? { holders, next: scan.lastToken } : { holders });
+      },
     );
     return page;
   }
@@ -129,7 +150,7 @@ export class LocalLockManager implements LockManager {
     this.#afterwards();
     if (!this.table.needsSweep || this.#isSweeping) return;
     this.#isSweeping = true;
-    this.#inSlices(
+    this.#slicedWork.add(
       () => {
         this.#handle(this.table.sweep(CLAIMS_A_STEP, this.clock.nowMs()));
         return !this.table.needsSweep;
@@ -183,7 +204,7 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
     this.#armedForMs = this.table.nextDeadlineMs;
     this.#stopTimer = this.clock.startTimeout(Math.max(0, this.#armedForMs - this.clock.nowMs()), () => {
-      this.#inSlices(
+      this.#slicedWork.add(
         () => {
           const nowMs = this.clock.nowMs();
           this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
@@ -197,24 +218,12 @@ export class LocalLockManager implements LockManager {
     });
   }
 
-  /** Repeats a step until it says that it was the last; others have their turn after each slice. */
-  #inSlices(step: () => boolean, done: () => void): void {
-    const endMs = this.clock.nowMs() + SLICE_MS;
-    do {
-      if (step()) {
-        done();
-        return;
-      }
-    } while (this.clock.nowMs() < endMs);
-    this.clock.defer(() => this.#inSlices(step, done));
-  }
-
-  #makePage(names: readonly string[], hasMore: boolean): ListPage {
+  #makePage(names: readonly string[], hasMore: boolean, kind: LockKind | undefined): ListPage {
     const locks: LockDescription[] = [];
     let entriesLeft = this.#limits.maxPageEntries;
     let charactersLeft = this.#limits.maxPageBytes;
     for (const name of names) {
-      const lock = this.inspect(name, this.#limits.maxPageEntries);
+      const lock = this.inspect(name, this.#limits.maxPageEntries, kind);
       if (lock.holderCount + lock.waiterCount === 0) continue;
       const entries = lock.holders.length + lock.waiters.length;
       const characters = [...lock.holders, ...lock.waiters].reduce(

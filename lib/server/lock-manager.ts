@@ -3,6 +3,7 @@
  * are milliseconds.
  */
 
+import type { LockKind } from '../locks/lock.ts';
 import type {
   AcquireRequest,
   AcquireResult,
@@ -83,6 +84,8 @@ export interface LockDescription {
 
 /** Which page of the names is wanted. */
 export interface ListRequest {
+  /** Only locks of that kind, if it is given. */
+  readonly kind?: LockKind | undefined;
   readonly prefix: string;
   readonly after?: string | undefined;
   /** How many names at most. */
@@ -93,6 +96,22 @@ export interface ListRequest {
 export interface ListPage {
   readonly locks: readonly LockDescription[];
   readonly next?: string;
+}
+
+/** Which page of the holders is wanted. */
+export interface HoldersRequest {
+  readonly kind: LockKind;
+  /** Only holders of that lock, if it is given. */
+  readonly lockName?: string | undefined;
+  /** Only grants behind that token; 0 for all. */
+  readonly afterToken: number;
+  readonly max: number;
+}
+
+/** One page of holders, in the order of their grants; `next` is what to ask for as `afterToken` when there is more. */
+export interface HoldersPage {
+  readonly holders: readonly { readonly lockName: string; readonly name: string; readonly address: string }[];
+  readonly next?: number;
 }
 
 /** Counts now, and since the start. */
@@ -120,9 +139,10 @@ export interface LockManager {
   /** Whether tokens keep growing over a restart whatever the wall clock does. */
   readonly isDurable: boolean;
   openSession(client: LockClientInfo): ManagedSession;
-  /** At most `maxEntries` holders and as many waiters are listed. */
-  inspect(lockName: string, maxEntries: number): LockDescription | PendingResult<LockDescription>;
+  /** At most `maxEntries` holders and as many waiters are listed, of one kind of lock only if that is given. */
+  inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription | PendingResult<LockDescription>;
   list(request: ListRequest): ListPage | PendingResult<ListPage>;
+  listHolders(request: HoldersRequest): HoldersPage | PendingResult<HoldersPage>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
   /** Grants nothing new from now on and answers all that wait `draining`. Resolves when nobody holds anything. */
   drain(): Promise<void>;

@@ -2,18 +2,20 @@
 
 import type { TableLimits } from '../locks/types.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
-import {
-  DEFAULT_MESSAGE_LIMITS,
-  type MessageLimits,
-  MessageServer,
-  type MessageServerOptions,
-} from '../message/message-server.ts';
+import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
+import { type ListenOptions, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
+import type { ProtocolService } from '../message/protocol-service.ts';
 import type { Request } from '../message/request.ts';
 import { show } from '../message/validation.ts';
+import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
 import { encodedLength } from '../wire/text.ts';
+import { LineCommands } from './line-commands.ts';
+import type { Dialect } from './line-dialects.ts';
+import { LineListings } from './line-listings.ts';
+import { LineStatistics } from './line-statistics.ts';
 import { LocalLockManager, type PageLimits } from './local-lock-manager.ts';
 import type {
   CancelParameters,
@@ -29,6 +31,7 @@ import type {
 import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockManager, LockResult, LockStatistics } from './lock-manager.ts';
 import { NameRegistry } from './name-registry.ts';
+import { answerUnlock, PrefixedCommands } from './prefixed-commands.ts';
 import { LockServerSession } from './session.ts';
 import { VERSION } from './version.ts';
 
@@ -61,6 +64,16 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly limits?: Partial<LockServerLimits>;
   /** Where the locks are kept; in this process when none is given. */
   readonly manager?: LockManager;
+  /** Whether clients may ask who holds what (`list`, `inspect`, `d`, `sd`, `dump`) and who is there; true by default. */
+  readonly dump?: boolean;
+  /** Whether clients may register names and ask for those of others; true by default. */
+  readonly registry?: boolean;
+}
+
+/** What holds for the clients of one listener. */
+export interface LockListenOptions extends ListenOptions {
+  /** What the line protocol is like there; `glockd` by default. */
+  readonly dialect?: Dialect;
 }
 
 /** What every result begins with. */
@@ -71,18 +84,26 @@ interface Result {
 type LockLimit = 'maxNameBytes' | 'maxOwnerBytes' | 'maxClientNameBytes';
 
 /** Serves locks to as many clients as connect to its listeners. */
-export class LockServer extends MessageServer<LockServerSession> {
+export class LockServer extends MessageServer<LockServerSession, LockListenOptions> {
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
   readonly #registry = new NameRegistry();
   readonly #startedMs = performance.now();
+  readonly #isDumpOn: boolean;
+  readonly #isRegistryOn: boolean;
+  readonly #lines: Readonly<Record<Dialect, LineCommands>>;
+  readonly #prefixed: PrefixedCommands;
 
   constructor(options: LockServerOptions = {}) {
-    const { limits: given, manager, ...rest } = options;
+    const { limits: given, manager, dump = true, registry = true, ...rest } = options;
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
     super({ ...rest, limits, commands: LOCK_COMMANDS });
     this.#limits = limits;
     this.#manager = manager ?? new LocalLockManager({ limits });
+    this.#isDumpOn = dump;
+    this.#isRegistryOn = registry;
+    this.#lines = this.#makeLineCommands();
+    this.#prefixed = new PrefixedCommands(limits);
   }
 
   /**
@@ -138,11 +159,13 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Tells who holds a lock and who waits for it. */
   commandInspect(_session: LockServerSession, { lockName, max = DEFAULT_LISTED }: InspectParameters): object {
+    if (!this.#isDumpOn) return DENIED;
     return withStatus(this.#manager.inspect(lockName, Math.min(max, this.#limits.maxPageEntries)));
   }
 
   /** Tells the same of all names, in name order and by pages. */
   commandList(_session: LockServerSession, parameters: ListParameters): object {
+    if (!this.#isDumpOn) return DENIED;
     const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
     return withStatus(this.#manager.list({ prefix, after, max: Math.min(max, this.#limits.maxPageEntries) }));
   }
@@ -154,6 +177,7 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Gives the client a name, or clears it. */
   commandIdentify(session: LockServerSession, { name }: IdentifyParameters): object {
+    if (!this.#isRegistryOn) return DENIED;
     const refusal = this.#tooLong('maxClientNameBytes', name);
     if (refusal !== undefined) return refusal;
     this.#registry.register(session, name);
@@ -167,6 +191,7 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Tells the clients that have a name, by pages, in the order in which they were named. */
   commandWho(_session: LockServerSession, { name, after = 0, max = DEFAULT_LISTED }: WhoParameters): object {
+    if (!this.#isDumpOn || !this.#isRegistryOn) return DENIED;
     return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
   }
 
@@ -177,7 +202,7 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Agrees on the protocol and tells the client what it deals with. */
   commandHello(session: LockServerSession, { name }: HelloParameters): object {
-    if (name !== undefined) {
+    if (name !== undefined && this.#isRegistryOn) {
       const refusal = this.#tooLong('maxClientNameBytes', name);
       if (refusal !== undefined) return refusal;
       this.#registry.register(session, name);
@@ -208,6 +233,14 @@ export class LockServer extends MessageServer<LockServerSession> {
     return new LockServerSession(connection, this.#manager);
   }
 
+  protected override service(
+    protocol: Protocol,
+    options: LockListenOptions,
+  ): ProtocolService<LockServerSession> | undefined {
+    if (protocol === 'line') return this.#lines[options.dialect ?? 'glockd'];
+    return protocol === 'prefixed' ? this.#prefixed : super.service(protocol, options);
+  }
+
   protected override sessionEnded(session: LockServerSession): void {
     this.#registry.forget(session);
     session.locks.end();
@@ -218,16 +251,29 @@ export class LockServer extends MessageServer<LockServerSession> {
   }
 
   /** pkLockServer's way to unlock: a message without an id whose name stands beside the command. */
-  protected override answerBare(session: LockServerSession, message: Request): object | undefined {
-    if (message.command !== 'unlock') return undefined;
-    const { lockName } = message;
-    if (typeof lockName !== 'string') return { attempted: 'unlock', result: 'invalid' };
-    const reply = (status: Status): object => ({
-      attempted: 'unlock',
-      result: status === 'ok' ? 'ok' : 'notFound',
-      lockName,
-    });
-    return mapResult(session.locks.release({ name: lockName }), ({ status }) => reply(status));
+  protected override answerBare(session: LockServerSession, { command, lockName }: Request): boolean {
+    if (command !== 'unlock') return false;
+    answerUnlock(session, lockName, typeof lockName === 'string' ? lockName : undefined);
+    return true;
+  }
+
+  #makeLineCommands(): Readonly<Record<Dialect, LineCommands>> {
+    const { maxMessageBytes, maxNameBytes, maxClientNameBytes, maxPageEntries } = this.#limits;
+    const options = {
+      manager: this.#manager,
+      registry: this.#registry,
+      statistics: new LineStatistics(() => this.sessions.size),
+      listings: new LineListings(this.#manager, this.#registry, maxPageEntries),
+      isDumpOn: this.#isDumpOn,
+      isRegistryOn: this.#isRegistryOn,
+      maxLineBytes: maxMessageBytes,
+      maxNameBytes,
+      maxClientNameBytes,
+    };
+    return {
+      glockd: new LineCommands({ ...options, dialect: 'glockd' }),
+      lockd: new LineCommands({ ...options, dialect: 'lockd' }),
+    };
   }
 
   #tooLong(limit: LockLimit, text: string): (Result & { limit: LockLimit; value: number }) | undefined {
@@ -249,6 +295,7 @@ export class LockServer extends MessageServer<LockServerSession> {
 }
 
 const OK: Result = Object.freeze({ status: 'ok' });
+const DENIED: Result = Object.freeze({ status: 'denied' });
 
 function invalid(message: string): Result & { message: string } {
   return { status: 'invalid', message };

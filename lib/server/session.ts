@@ -8,14 +8,16 @@ import type { LockClientInfo, LockManager, LostHold, ManagedSession } from './lo
 export class LockServerSession extends MessageSession implements LockClientInfo {
   readonly locks: ManagedSession;
   clientName = '';
+  /** Of the line protocol: nothing but blank lines was read yet. */
+  isFirstLine = true;
 
   constructor(connection: MessageConnection, manager: LockManager) {
     super(connection);
     this.locks = manager.openSession(this);
   }
 
-  /** Tells the client of a hold that it lost, but for those that it lost by going away. */
+  /** Tells the client of a hold that it lost, but for those that it lost by going away. Only our messages have events. */
   lost(hold: LostHold): void {
-    if (hold.reason !== 'sessionEnded') this.sendEvent({ event: 'lost', ...hold });
+    if (hold.reason !== 'sessionEnded' && this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });
   }
 }

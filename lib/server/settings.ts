@@ -1,17 +1,59 @@
 /** The settings of the server program: what they are, what they must look like and what they are without being set. */
 
 import { readFileSync } from 'node:fs';
-import { type JsonSchema, SchemaCompiler } from '../message/validation.ts';
+import { type JsonSchema, type Problem, SchemaCompiler, show } from '../message/validation.ts';
+import type { Protocol } from '../wire/detect.ts';
+import type { Dialect } from './line-dialects.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './lock-server.ts';
+
+/** A TCP port: 0 for none, `auto` for one that the system chooses. */
+export type Port = number | 'auto';
+
+/** Files in PEM; an empty name is none. */
+export interface TlsSettings {
+  readonly cert: string;
+  readonly key: string;
+  /** With authorities, clients must have a certificate of one of them. */
+  readonly ca: string;
+}
+
+/** One more way to connect, beside `host` and `port`. What is left out is as it is for those. */
+export interface ListenerSettings {
+  readonly enabled: boolean;
+  readonly transport: 'tcp' | 'unix' | 'websocket';
+  readonly host?: string;
+  readonly port?: Port;
+  readonly allowed?: readonly string[];
+  /** The protocols served there; all by default, but on WebSocket, which has no `prefixed`. */
+  readonly protocols?: readonly Protocol[];
+  /** What the line protocol is like there; `glockd` by default. */
+  readonly dialect?: Dialect;
+  /** Unix sockets: the file, and its mode in octal. */
+  readonly path?: string;
+  readonly mode?: string;
+  readonly tls?: TlsSettings;
+}
 
 /** Everything that can be set; `config/settings.json` has each with its default. */
 export interface Settings {
   /** The address to listen on. */
   readonly host: string;
-  /** The TCP port; 0 lets the system choose. */
-  readonly port: number;
+  readonly port: Port;
   /** Addresses and CIDR ranges that may connect. */
   readonly allowed: readonly string[];
+  readonly listeners: readonly ListenerSettings[];
+  /** WebSocket: origins of the pages that may connect, and names by which the server may be called. */
+  readonly origins: readonly string[];
+  readonly hosts: readonly string[];
+  readonly tls: TlsSettings;
+  /** A file for the process id, which also keeps a second server out; empty for none. */
+  readonly pidfile: string;
+  /** Who to become once all listeners are open; empty for nobody else. */
+  readonly user: string;
+  readonly group: string;
+  /** Whether clients may ask who holds what, and register names. */
+  readonly dump: boolean;
+  readonly registry: boolean;
   /** Log connections and other details too. */
   readonly verbose: boolean;
   /** How long holders may take to release when the server is told to stop, in seconds. */
@@ -19,15 +61,70 @@ export interface Settings {
   readonly limits: LockServerLimits;
 }
 
-/** What the command line may set. */
-export type SettingsOverrides = Partial<Pick<Settings, 'host' | 'port' | 'allowed' | 'verbose'>>;
-
 /** The settings are wrong, or cannot be read; the message is one line for people. */
 export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
 
 const MAX_DRAIN_SECONDS = 86_400;
+
+const text = (description: string): JsonSchema => ({ type: 'string', default: '', description });
+const flag = (value: boolean): JsonSchema => ({ type: 'boolean', default: value, description: 'true or false' });
+const host: JsonSchema = { type: 'string', minLength: 1, description: 'an address or a host name' };
+const port: JsonSchema = {
+  anyOf: [{ type: 'integer', minimum: 0, maximum: 65_535 }, { const: 'auto' }],
+  description: 'a whole number from 0 to 65535, or "auto"',
+};
+const addresses: JsonSchema = {
+  type: 'array',
+  items: { type: 'string', description: 'an address or a CIDR range, a string' },
+  description: 'a list of addresses and CIDR ranges',
+};
+const names = (description: string): JsonSchema => ({
+  type: 'array',
+  items: { type: 'string', minLength: 1, description: 'a string' },
+  default: [],
+  description,
+});
+
+const tls: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { cert: text('a file'), key: text('a file'), ca: text('a file') },
+  description: 'an object',
+};
+
+const listener: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['transport'],
+  description: 'an object',
+  properties: {
+    enabled: flag(true),
+    transport: { enum: ['tcp', 'unix', 'websocket'], description: '"tcp", "unix" or "websocket"' },
+    host,
+    port,
+    allowed: addresses,
+    protocols: {
+      type: 'array',
+      minItems: 1,
+      items: { enum: ['ndjson', 'prefixed', 'line'], description: '"ndjson", "prefixed" or "line"' },
+      description: 'a list of one protocol or more',
+    },
+    dialect: { enum: ['glockd', 'lockd'], description: '"glockd" or "lockd"' },
+    path: { type: 'string', minLength: 1, description: 'a file' },
+    mode: { type: 'string', pattern: '^0?[0-7]{3}$', description: 'a mode in octal such as "0660"' },
+    tls,
+  },
+};
+
+/** What can be switched on: the ancestors' ports, a Unix socket, and WebSocket. */
+const DEFAULT_LISTENERS: readonly ListenerSettings[] = [
+  { enabled: false, transport: 'tcp', port: 9_999, protocols: ['line'], dialect: 'glockd' },
+  { enabled: false, transport: 'tcp', port: 2_626, protocols: ['line'], dialect: 'lockd' },
+  { enabled: false, transport: 'unix', path: '/run/holdfast/holdfast.sock', mode: '0600' },
+  { enabled: false, transport: 'websocket', port: 9_998 },
+];
 
 const limitSchemas = Object.fromEntries(
   Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [
@@ -47,21 +144,19 @@ const schema: JsonSchema = {
   description: 'an object',
   additionalProperties: false,
   properties: {
-    host: { type: 'string', minLength: 1, default: '127.0.0.1', description: 'an address or a host name' },
-    port: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 65_535,
-      default: 20_934,
-      description: 'a whole number from 0 to 65535',
-    },
-    allowed: {
-      type: 'array',
-      items: { type: 'string', description: 'an address or a CIDR range, a string' },
-      default: ['127.0.0.1', '::1'],
-      description: 'a list of addresses and CIDR ranges',
-    },
-    verbose: { type: 'boolean', default: false, description: 'true or false' },
+    host: { ...host, default: '127.0.0.1' },
+    port: { ...port, default: 20_934 },
+    allowed: { ...addresses, default: ['127.0.0.1', '::1'] },
+    listeners: { type: 'array', items: listener, default: DEFAULT_LISTENERS, description: 'a list of listeners' },
+    origins: names('a list of origins'),
+    hosts: names('a list of host names'),
+    tls: { ...tls, default: {} },
+    pidfile: text('a file'),
+    user: text('the name or number of a user'),
+    group: text('the name or number of a group'),
+    dump: flag(true),
+    registry: flag(true),
+    verbose: flag(false),
     drainSeconds: {
       type: 'number',
       minimum: 0,
@@ -80,35 +175,75 @@ const schema: JsonSchema = {
 };
 
 /**
- * The settings of a file, with what the command line says instead and defaults for what nobody says.
- * @throws SettingsError when the file cannot be read or a setting is unknown or wrong.
+ * The settings as a file has them, unchecked.
+ * @throws SettingsError when the file cannot be read or is no object in JSON.
  */
-export function loadSettings(file: string, overrides: SettingsOverrides = {}): Settings {
-  const settings = { ...readSettingsFile(file), ...overrides };
-  const problem = new SchemaCompiler('fillDefaults').compile(schema, 'settings').check(settings)?.[0];
-  if (problem !== undefined) throw new SettingsError(`${file}: ${problem.message}`);
-  const { limits } = settings as unknown as Settings;
-  if (limits.hardOutputBytes <= limits.softOutputBytes) {
-    const expected = `a number above settings.limits.softOutputBytes, ${limits.softOutputBytes}`;
-    throw new SettingsError(
-      `${file}: settings.limits.hardOutputBytes is ${limits.hardOutputBytes}; expected ${expected}`,
-    );
-  }
-  return settings as unknown as Settings;
-}
-
-function readSettingsFile(file: string): object {
-  let text: string;
+export function readSettingsFile(file: string): Readonly<Record<string, unknown>> {
+  let content: string;
   try {
-    text = readFileSync(file, 'utf8');
+    content = readFileSync(file, 'utf8');
   } catch (error) {
     throw new SettingsError(`cannot read the settings: ${(error as Error).message}`);
   }
   try {
-    const settings: unknown = JSON.parse(text);
-    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return settings;
+    const settings: unknown = JSON.parse(content.replace(/^\ufeff/, ''));
+    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return { ...settings };
   } catch (error) {
     throw new SettingsError(`${file}: not JSON: ${(error as Error).message}`);
   }
   throw new SettingsError(`${file}: expected an object of settings`);
+}
+
+/**
+ * Settings with defaults for what is not there. `source` is what messages call them: the name of their file.
+ * @throws SettingsError when one is unknown or wrong.
+ */
+export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
+  const settings = structuredClone(given);
+  const problem =
+    new SchemaCompiler('fillDefaults').compile(schema, 'settings').check(settings)?.[0] ??
+    findContradiction(settings as unknown as Settings);
+  if (problem !== undefined) throw new SettingsError(`${source}: ${problem.message}`);
+  return settings as unknown as Settings;
+}
+
+/** What no schema of a single setting can tell. */
+function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
+  // A reply must never be what cuts a client off; JSON may take six characters for one of a name.
+  const leastHardOutputBytes = limits.softOutputBytes + 6 * limits.maxPageBytes;
+  if (limits.hardOutputBytes < leastHardOutputBytes) {
+    const field = 'settings.limits.hardOutputBytes';
+    const expected = `softOutputBytes and six times maxPageBytes, ${leastHardOutputBytes}, or more`;
+    return { field, message: `${field} is ${limits.hardOutputBytes}; expected ${expected}` };
+  }
+  if (user !== '' && group === '') {
+    return { field: 'settings.group', message: 'settings.group is ""; expected a group, since there is settings.user' };
+  }
+  for (const [index, each] of listeners.entries()) {
+    const problem = findListenerProblem(each, `settings.listeners[${index}]`);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+const UNIX_ONLY = ['path', 'mode'] as const;
+const NETWORK_ONLY = ['host', 'port', 'allowed', 'tls'] as const;
+
+/** Each transport needs some settings, and has no use for others. */
+function findListenerProblem(listener: ListenerSettings, at: string): Problem | undefined {
+  const { transport, protocols } = listener;
+  const needed = transport === 'unix' ? 'path' : 'port';
+  if (listener[needed] === undefined) {
+    return { field: `${at}.${needed}`, message: `${at}.${needed} is missing; a listener on ${transport} needs it` };
+  }
+  for (const name of transport === 'unix' ? NETWORK_ONLY : UNIX_ONLY) {
+    const value = listener[name];
+    if (value === undefined) continue;
+    return { field: `${at}.${name}`, message: `${at}.${name} is ${show(value)}; expected none on ${transport}` };
+  }
+  if (transport === 'websocket' && protocols?.includes('prefixed')) {
+    const field = `${at}.protocols`;
+    return { field, message: `${field} is ${show(protocols)}; expected "ndjson" or "line" on websocket` };
+  }
+  return undefined;
 }

@@ -7,7 +7,8 @@ const MAPPED_PREFIX_BITS = 96;
 
 /** Answers for each address whether it is allowed; an IPv4 address that comes as an IPv6 one counts as IPv4. */
 export class AllowList {
-  readonly #list: BlockList = new BlockList();
+  /** One for each family: a range of IPv6 must not let IPv4 in, which some of its addresses stand for. */
+  readonly #lists: Readonly<Record<'ipv4' | 'ipv6', BlockList>> = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /**
    * Takes addresses (`127.0.0.1`, `::1`) and CIDR ranges (`10.0.0.0/8`, `fd00::/8`).
@@ -20,7 +21,8 @@ export class AllowList {
   allows(address: string): boolean {
     const canonical = canonicalAddress(address);
     if (isIP(canonical) === 0) return false;
-    return this.#list.check(canonical, familyOf(canonical));
+    const family = familyOf(canonical);
+    return this.#lists[family].check(canonical, family);
   }
 
   #add(entry: string): void {
@@ -30,12 +32,12 @@ export class AllowList {
     const canonical = canonicalAddress(address);
     const family = familyOf(canonical);
     if (bits === undefined) {
-      this.#list.addAddress(canonical, family);
+      this.#lists[family].addAddress(canonical, family);
       return;
     }
     const prefix = Number(bits) - (canonical === address ? 0 : MAPPED_PREFIX_BITS);
     if (prefix < 0 || prefix > (family === 'ipv4' ? 32 : 128)) throw wrongEntry(entry);
-    this.#list.addSubnet(canonical, prefix, family);
+    this.#lists[family].addSubnet(canonical, prefix, family);
   }
 }
 

@@ -1,11 +1,12 @@
 /** A socket of the system, TCP or Unix, as a byte stream. */
 
 import type { Socket } from 'node:net';
-import type { ByteSink, ByteStream } from '../message/byte-stream.ts';
+import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
 
 /** Wraps a connected socket. The socket must have been opened with `allowHalfOpen`. */
 export class SocketStream implements ByteStream {
   readonly peer: string;
+  readonly isFramed = false;
   readonly #socket: Socket;
 
   constructor(socket: Socket, peer: string) {
@@ -27,8 +28,8 @@ export class SocketStream implements ByteStream {
     this.#socket.on('data', (bytes: Uint8Array) => sink.data(bytes));
   }
 
-  write(text: string): void {
-    this.#socket.write(text, 'utf8');
+  write(text: string, encoding: StreamEncoding): void {
+    this.#socket.write(text, encoding);
   }
 
   whenDrained(callback: () => void): void {

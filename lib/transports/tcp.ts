@@ -1,11 +1,19 @@
-/** TCP: listening with an allow-list, and connecting. */
+/** TCP, plain and with TLS: listening with an allow-list, and connecting. */
 
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
 import { dialSocket } from './dial-socket.ts';
+import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
+import { type DialTlsOptions, HANDSHAKE_TIMEOUT_MS, readTlsFiles, type TlsFiles, tlsConnectOptions } from './tls.ts';
 
 /**
  * How long a silent connection may stay so before the system asks whether the other end is still there. It then asks
@@ -24,23 +32,43 @@ export interface TcpListenerOptions {
   readonly port: number;
   /** Addresses and CIDR ranges that may connect. */
   readonly allowed: readonly string[];
+  /** Serve TLS with these files; plain TCP without. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** A listener whose certificates can be read again. */
+export interface TcpListener extends Listener {
+  /** Reads certificate and key again, for connections from now on. @throws Error when that fails; the old ones stay. */
+  reload(): void;
 }
 
 /**
  * Listens on TCP. Connections of others than the allowed are closed before a byte is read.
- * @throws TypeError when `allowed` has an entry that is neither an address nor a range.
+ * @throws TypeError when `allowed` has an entry that is neither an address nor a range, and the system's error when a
+ * file of `tls` cannot be read.
  */
-export function tcp(options: TcpListenerOptions): Listener {
-  return new TcpListener(options);
+export function tcp(options: TcpListenerOptions): TcpListener {
+  return new AllowedTcpListener(options);
 }
 
-class TcpListener implements Listener {
+/** What is done with a connection that the allow-list has let in. */
+export type Admit = (socket: Socket, address: string, events: ListenerEvents) => void;
+
+/** A TCP server that asks the allow-list before it reads a byte, and before any handshake. */
+export class AllowedTcpListener implements TcpListener {
   readonly #options: TcpListenerOptions;
   readonly #allowList: AllowList;
   readonly #server: Server;
+  readonly #tls: TlsServer | undefined;
+  readonly #admit: Admit;
+  readonly #closed: () => void;
+  #state: 'usable' | 'closed' = 'usable';
 
-  constructor(options: TcpListenerOptions) {
+  /** `closed` is called when no more connections are let in. */
+  constructor(options: TcpListenerOptions, admit: Admit = acceptBytes, closed: () => void = () => {}) {
     this.#options = options;
+    this.#admit = admit;
+    this.#closed = closed;
     this.#allowList = new AllowList(options.allowed);
     this.#server = createServer({
       allowHalfOpen: true,
@@ -48,49 +76,80 @@ class TcpListener implements Listener {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
     });
+    if (options.tls !== undefined) this.#tls = makeTlsServer(readTlsFiles(options.tls));
   }
 
-  open(events: ListenerEvents): Promise<string> {
+  async open(events: ListenerEvents): Promise<string> {
     const { host, port } = this.#options;
-    this.#server.on('connection', (socket) => this.#admit(socket, events));
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => events.failed(error));
-        const bound = this.#server.address();
-        resolve(typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : String(bound));
-      });
-    });
+    this.#server.on('connection', (socket) => this.#ask(socket, events));
+    this.#tls?.on('secureConnection', (socket) => this.#admit(socket, addressOf(socket), events));
+    // A client that fails its handshake is closed by itself.
+    this.#tls?.on('tlsClientError', (_error, socket) => socket.destroy());
+    await bind(this.#server, { host, port, backlog: BACKLOG }, events);
+    if (this.#state === 'closed') {
+      this.#server.close();
+      throw new Error('the listener was closed');
+    }
+    const bound = this.#server.address();
+    return typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : String(bound);
   }
 
   close(): Promise<void> {
-    if (!this.#server.listening) return Promise.resolve();
+    this.#state = 'closed';
     // The callback of `close` waits for the connections too; the port is free when the call returns.
-    this.#server.close();
+    if (this.#server.listening) this.#server.close();
+    this.#closed();
     return Promise.resolve();
   }
 
-  #admit(socket: Socket, events: ListenerEvents): void {
+  reload(): void {
+    if (this.#options.tls !== undefined) this.#tls?.setSecureContext(readTlsFiles(this.#options.tls));
+  }
+
+  #ask(socket: Socket, events: ListenerEvents): void {
     // A peer that is gone already has no address any more.
-    const address = canonicalAddress(socket.remoteAddress ?? '');
-    if (this.#allowList.allows(address)) {
-      events.accepted(new SocketStream(socket, formatAddress(address, socket.remotePort ?? 0)));
-      return;
+    const address = addressOf(socket);
+    if (!this.#allowList.allows(address)) {
+      socket.on('error', () => {});
+      socket.destroy();
+      if (address !== '') events.refused(address);
+    } else if (this.#tls === undefined) {
+      this.#admit(socket, address, events);
+    } else {
+      this.#tls.emit('connection', socket);
     }
-    socket.on('error', () => {});
-    socket.destroy();
-    if (address !== '') events.refused(address);
   }
 }
 
-/** Connects to a TCP port. */
-export function dialTcp(options: { readonly host: string; readonly port: number }): Dialer {
-  const { host, port } = options;
-  return (signal) =>
-    dialSocket(
-      { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS },
-      formatAddress(host, port),
-      signal,
-    );
+function acceptBytes(socket: Socket, address: string, events: ListenerEvents): void {
+  events.accepted(new SocketStream(socket, formatAddress(address, socket.remotePort ?? 0)));
+}
+
+function addressOf(socket: Socket): string {
+  return canonicalAddress(socket.remoteAddress ?? '');
+}
+
+function makeTlsServer(options: TlsOptions): TlsServer {
+  return createTlsServer({ ...options, allowHalfOpen: true, handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+}
+
+/** Connects to a TCP port, with TLS if that is given. */
+export function dialTcp(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: DialTlsOptions | undefined;
+}): Dialer {
+  const { host, port, tls } = options;
+  const socketOptions = {
+    host,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
+  };
+  const peer = formatAddress(host, port);
+  if (tls === undefined) return (signal) => dialSocket(() => connect(socketOptions), 'connect', peer, signal);
+  const tlsOptions = { ...socketOptions, ...tlsConnectOptions(tls) };
+  return (signal) => dialSocket(() => connectTls(tlsOptions), 'secureConnect', peer, signal);
 }

@@ -3,14 +3,20 @@
  * HTTP request from a browser page never reaches a command, in its body either.
  */
 
-/** `unknown`: close the connection. */
-export type Protocol = 'ndjson' | 'unknown';
+/** Newline-delimited JSON, pkLockServer's length-prefixed JSON, and the line protocol of lockd and glockd. */
+export type Protocol = 'ndjson' | 'prefixed' | 'line';
 
-/** Looks at the first bytes; undefined while there is nothing but white space. */
-export function detectProtocol(bytes: Uint8Array): Protocol | undefined {
+const TAB = 0x09;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+
+/** Looks at the first bytes; undefined while there is nothing but white space. `unknown`: close the connection. */
+export function detectProtocol(bytes: Uint8Array): Protocol | 'unknown' | undefined {
   for (const byte of bytes) {
-    if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) continue;
-    return byte === 0x7b ? 'ndjson' : 'unknown';
+    if (byte === SPACE || (byte >= TAB && byte <= CARRIAGE_RETURN)) continue;
+    if (byte === 0x7b) return 'ndjson';
+    if (byte === 0x00) return 'prefixed';
+    return byte >= 0x61 && byte <= 0x7a ? 'line' : 'unknown';
   }
   return undefined;
 }

@@ -2,9 +2,8 @@
 
 import type { ErrorStatus } from './statuses.ts';
 
-/** One request cannot be served; the connection goes on. A handler may throw it to answer its caller with an error. */
-export class RequestError extends Error {
-  override readonly name: string = 'RequestError';
+/** An error that the peer is told of. */
+abstract class WireError extends Error {
   readonly status: ErrorStatus;
 
   constructor(status: ErrorStatus, message: string) {
@@ -13,13 +12,12 @@ export class RequestError extends Error {
   }
 }
 
-/** The byte stream cannot be understood any further: the peer is told, then the connection is closed. */
-export class ProtocolError extends Error {
-  override readonly name: string = 'ProtocolError';
-  readonly status: ErrorStatus;
+/** One request cannot be served; the connection goes on. A handler may throw it to answer its caller with an error. */
+export class RequestError extends WireError {
+  override readonly name: string = 'RequestError';
+}
 
-  constructor(status: ErrorStatus, message: string) {
-    super(message);
-    this.status = status;
-  }
+/** The byte stream cannot be understood any further: the peer is told, then the connection is closed. */
+export class ProtocolError extends WireError {
+  override readonly name: string = 'ProtocolError';
 }

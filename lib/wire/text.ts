@@ -58,6 +58,14 @@ function highestSecond(lead: number): number {
   return lead === 0xf4 ? 0x8f : 0xbf;
 }
 
+/** The encoded form, each byte as one character below U+0100: for streams that are written in Latin-1. */
+export function encodeText(text: string): string {
+  if (/^[\0-\x7f]*$/.test(text)) return text;
+  const parts: string[] = [];
+  for (const byte of encodedBytes(text, 0)) parts.push(String.fromCharCode(byte));
+  return parts.join('');
+}
+
 /** How many bytes the text has in its encoded form; limits count these. */
 export function encodedLength(text: string): number {
   let length = 0;
@@ -75,33 +83,43 @@ export function encodedLength(text: string): number {
 
 /** The order of the encoded forms, byte by byte; names with equal forms are ordered by their UTF-16 units. */
 export function compareEncoded(a: string, b: string): number {
-  const shorter = Math.min(a.length, b.length);
-  for (let index = 0; index < shorter; index += 1) {
-    const unitA = a.charCodeAt(index);
-    const unitB = b.charCodeAt(index);
-    if (unitA === unitB) continue;
-    if (!isSurrogate(unitA) && !isSurrogate(unitB)) return unitA - unitB;
-    return compareBytes(a, b);
-  }
-  if (a.length === b.length) return 0;
-  // A name that goes on where the other ends may turn a lone surrogate at the end of the common part into a pair.
-  return shorter > 0 && isSurrogate(a.charCodeAt(shorter - 1)) ? compareBytes(a, b) : a.length - b.length;
+  const index = firstDifference(a, b);
+  if (index === a.length && index === b.length) return 0;
+  // A name that ends here has no unit; and a surrogate at the end of the common part may be half of a pair.
+  const unitA = index < a.length ? a.charCodeAt(index) : -1;
+  const unitB = index < b.length ? b.charCodeAt(index) : -1;
+  const isPlain = !isSurrogate(unitA) && !isSurrogate(unitB) && (index === 0 || !isSurrogate(a.charCodeAt(index - 1)));
+  return isPlain ? unitA - unitB : compareBytes(a, b, Math.max(0, index - 1));
 }
 
-function compareBytes(a: string, b: string): number {
-  const bytesA = [...encodedBytes(a)];
-  const bytesB = [...encodedBytes(b)];
-  const shorter = Math.min(bytesA.length, bytesB.length);
-  for (let index = 0; index < shorter; index += 1) {
-    const difference = (bytesA[index] as number) - (bytesB[index] as number);
+const CHUNK = 1_024;
+
+/** Where two texts begin to differ. Long common parts are compared by the engine, which is much faster than by unit. */
+function firstDifference(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  let index = 0;
+  while (index + CHUNK <= shorter && a.slice(index, index + CHUNK) === b.slice(index, index + CHUNK)) index += CHUNK;
+  while (index < shorter && a.charCodeAt(index) === b.charCodeAt(index)) index += 1;
+  return index;
+}
+
+/** Compares from a unit on before which both are equal, and which is the first of a pair if it is of one. */
+function compareBytes(a: string, b: string, from: number): number {
+  const bytesA = encodedBytes(a, from);
+  const bytesB = encodedBytes(b, from);
+  for (;;) {
+    const byteA = bytesA.next();
+    const byteB = bytesB.next();
+    if (byteA.done === true && byteB.done === true) return a < b ? -1 : 1;
+    const difference = (byteA.done === true ? -1 : byteA.value) - (byteB.done === true ? -1 : byteB.value);
     if (difference !== 0) return difference;
   }
-  return bytesA.length - bytesB.length || (a < b ? -1 : 1);
 }
 
-function* encodedBytes(text: string): Generator<number, void, undefined> {
-  for (const character of text) {
-    const code = character.codePointAt(0) as number;
+function* encodedBytes(text: string, from: number): Generator<number, void, undefined> {
+  for (let index = from; index < text.length; index += 1) {
+    const code = text.codePointAt(index) as number;
+    if (code >= 0x10000) index += 1;
     if (code < 0x80) yield code;
     else if (isEscapedByte(code)) yield code - 0xdc00;
     else if (code < 0x800) yield* [0xc0 | (code >> 6), continuation(code, 0)];

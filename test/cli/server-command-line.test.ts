@@ -58,6 +58,7 @@ describe('the command line of the server program', () => {
       const { code, output } = await run('--config', file, ...args, '--print-settings');
       expect(code).to.equal(EXIT_CODES.ok);
       expect(JSON.parse(output)).to.deep.equal({
+        ...DEFAULTS,
         host: '::1',
         port: 7,
         allowed: ['::1', '10.0.0.0/8'],
@@ -75,7 +76,7 @@ describe('the command line of the server program', () => {
   });
 
   it('takes the settings of --config', async () => {
-    writeFileSync(file, JSON.stringify({ port: 0, allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } }));
+    writeFileSync(file, JSON.stringify({ port: 'auto', allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } }));
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: 127\.0\.0\.2$/);
     const client = await RawClient.connect(port, '127.0.0.2');
@@ -105,9 +106,9 @@ describe('the command line of the server program', () => {
     });
 
     it('when the port is no port', async () => {
-      const wrong = ['65536', '-1', '1.5', 'http', '', ' 1', '0x10', '1e3'];
+      const wrong = ['65536', '-1', '1.5', 'http', ' 1', '0x10', '1e3'];
       await Promise.all(
-        wrong.map((port) => isRefused([`--port=${port}`], /Expected a whole number from 0 to 65535\./)),
+        wrong.map((port) => isRefused([`--port=${port}`], /Expected a whole number from 0 to 65535, or auto\./)),
       );
     });
 
@@ -121,9 +122,12 @@ describe('the command line of the server program', () => {
 
     it('when a setting is wrong or unknown, naming the file, the setting and what was expected', async () => {
       for (const [settings, complaint] of [
-        [{ port: 'http' }, 'settings.port is "http"; expected a whole number from 0 to 65535'],
+        [{ port: 'http' }, 'settings.port is "http"; expected a whole number from 0 to 65535, or "auto"'],
         [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1 to 2147483647'],
-        [{ prot: 1 }, 'settings.prot is not known; expected host, port, allowed, verbose, drainSeconds, limits'],
+        [
+          { prot: 1 },
+          'settings.prot is not known; expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, verbose, drainSeconds, limits',
+        ],
         [[], 'expected an object of settings'],
       ] as const) {
         writeFileSync(file, JSON.stringify(settings));

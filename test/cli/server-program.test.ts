@@ -51,9 +51,9 @@ describe('the server program', () => {
   });
 
   it('ends with the same code when the host is no address of this machine', async () => {
-    const program = startProgram('bin/server.js', '--host', '192.0.2.1', '--port', '0');
+    const program = startProgram('bin/server.js', '--host', '192.0.2.1', '--port', 'auto');
     expect(await program.exit).to.deep.equal({ code: EXIT_CODES.cannotListen, signal: null });
-    expect(program.errorOutput).to.match(/^holdfast: cannot listen on 192\.0\.2\.1, port 0: .*\n$/);
+    expect(program.errorOutput).to.match(/^holdfast: cannot listen on 192\.0\.2\.1, port auto: .*\n$/);
   });
 
   describe('with an allow-list', () => {
@@ -130,7 +130,7 @@ describe('the server program', () => {
     await client.closed;
     expect(JSON.parse(await program.nextErrorLine())).to.include({
       level: 40,
-      msg: 'closed a connection from 127.0.0.1 that does not begin with a JSON object',
+      msg: 'closed a connection from 127.0.0.1 that speaks no protocol of this port',
     });
   });
 });

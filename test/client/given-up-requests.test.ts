@@ -153,6 +153,30 @@ describe('a client that gave up a request', () => {
       expect(await other.inspect('jobs')).to.include({ holderCount: 1 });
     });
 
+    it('gives back a grant that was left to another request, when that is given up too', async () => {
+      const held = await other.lock('jobs');
+      const request = { lockName: 'jobs', owner: 'x' };
+      const [first, second] = [new AbortController(), new AbortController()];
+      const given = rejection(client.rpc('lock', request, { signal: first.signal }));
+      await client.rpc('ping');
+      proxy.delay('toClient');
+      await held.release();
+      await proxy.holds('toClient');
+      first.abort();
+      await given;
+      const behindTheGrant = client.rpc('ping');
+      await until(async () => (await other.stats()).requests.ping === 2);
+      proxy.delay('toServer');
+      const again = rejection(client.rpc('lock', request, { signal: second.signal }));
+      await proxy.holds('toServer');
+      proxy.free('toClient');
+      await behindTheGrant;
+      second.abort();
+      await again;
+      proxy.free('toServer');
+      await isFreeFor(other);
+    });
+
     it('passes over late answers to other commands', async () => {
       proxy.delay('toClient');
       for (const command of ['ping', 'stats', 'unlockAll', 'nothing']) {

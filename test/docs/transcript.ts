@@ -28,26 +28,30 @@ export function readTranscripts(markdown: string): Transcript[] {
   return transcripts;
 }
 
+const LAST_QUESTION = '{"command":"ping","id":"nothing more"}';
+const LAST_ANSWER = '{"id":"nothing more","result":{"status":"ok"}}';
+
 /** Holds one conversation with the server at that port; throws where an answer differs. */
 export async function replay(transcript: Transcript, port: number): Promise<void> {
-  const clients = new Map<string, Client>();
+  const clients = new Map<string, TranscriptClient>();
   const tokens = new TokenPairs();
   try {
     for (const line of transcript.lines) {
       const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
       expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
-      const client = clients.get(name) ?? (await Client.connect(port));
+      const client = clients.get(name) ?? (await TranscriptClient.connect(port));
       clients.set(name, client);
       if (direction === '>') client.send(tokens.actual(text));
       else compare(JSON.parse(text), JSON.parse(await client.nextLine()), tokens, line);
     }
-    for (const client of clients.values()) await client.expectNothingMore();
+    for (const client of clients.values()) await client.expectNothingMore(LAST_QUESTION, LAST_ANSWER);
   } finally {
     for (const client of clients.values()) client.close();
   }
 }
 
-class Client {
+/** One connection of a conversation, line by line. */
+export class TranscriptClient {
   readonly #socket: Socket;
   readonly #lines: AsyncIterator<string>;
 
@@ -56,10 +60,15 @@ class Client {
     this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   }
 
-  static async connect(port: number): Promise<Client> {
+  static async connect(port: number): Promise<TranscriptClient> {
     const socket = connect({ host: '127.0.0.1', port });
     await once(socket, 'connect');
-    return new Client(socket);
+    return new TranscriptClient(socket);
+  }
+
+  /** As the server sees it. */
+  get address(): string {
+    return `${this.#socket.localAddress}:${this.#socket.localPort}`;
   }
 
   send(line: string): void {
@@ -72,10 +81,10 @@ class Client {
     return value;
   }
 
-  /** A ping is answered next, so nothing else was on its way. */
-  async expectNothingMore(): Promise<void> {
-    this.send('{"command":"ping","id":"nothing more"}');
-    expect(JSON.parse(await this.nextLine())).to.deep.equal({ id: 'nothing more', result: { status: 'ok' } });
+  /** What is asked last is answered next, so nothing else was on its way. */
+  async expectNothingMore(question: string, answer: string): Promise<void> {
+    this.send(question);
+    expect(await this.nextLine()).to.equal(answer);
   }
 
   close(): void {

@@ -171,3 +171,35 @@ describe('a client that goes away with 20,000 locks', () => {
     }
   });
 });
+
+describe('a client that goes away from 20,000 queues', () => {
+  const QUEUES = 20_000;
+
+  afterEach(endTest);
+
+  it('is in none of them from then on', async () => {
+    const server = await startServer({ maxLocksPerSession: 100_000, maxPendingRequests: 100_000 });
+    const [holder, leaver, third] = await server.connectThree();
+    const requests = Array.from({ length: QUEUES }, (_, id) => ({
+      command: 'lock',
+      parameters: { lockName: `lock ${id}` },
+      id,
+    }));
+    holder.send(...requests);
+    for (const { id } of requests) expect(await holder.next()).to.deep.include({ id });
+    await third.queue('before', 'lock 2');
+    leaver.send(...requests);
+    // What was asked for last is worked off first: its grant to another tells that the session has ended.
+    await leaver.take('last');
+    await third.queue('ended', 'last');
+    await third.queue('behind', 'lock 0');
+    leaver.reset();
+    expect(await third.next()).to.deep.include({ id: 'ended' });
+    expect(await holder.ask('inspect', { lockName: 'lock 2' })).to.include({ holderCount: 1, waiterCount: 1 });
+    expect(await holder.ask('inspect', { lockName: 'lock 1' })).to.include({ holderCount: 1, waiterCount: 0 });
+    expect(await holder.ask('inspect', { lockName: 'lock 0' })).to.include({ holderCount: 1, waiterCount: 1 });
+    await holder.ask('unlock', { lockName: 'lock 0' });
+    expect(await third.next()).to.deep.include({ id: 'behind' });
+    expect(await holder.ask('stats')).to.include({ waiting: 1, cancelled: QUEUES, orphans: 1, holders: QUEUES + 1 });
+  });
+});

@@ -164,15 +164,14 @@ describe('what is no request', () => {
     await other.settle();
   });
 
-  it('closes a connection without an answer when its first byte begins no object', async () => {
+  it('closes a connection without an answer when its first byte belongs to no protocol', async () => {
     const starts = [
       'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n',
       'POST / HTTP/1.1\r\n\r\n{"command":"lock","parameters":{"lockName":"a"},"id":1}\n',
       '[]\n',
-      'null\n',
+      '-1\n',
       '"lock"\n',
       ' \n\t[',
-      '\u0000\u0000\u0000\u0010{"command":"ping"}',
       '\u0016\u0003\u0001',
       '\ufeff{"command":"ping","id":1}\n',
     ];
@@ -184,7 +183,7 @@ describe('what is no request', () => {
     }
     const client = await server.connect();
     expect(await client.ask('stats')).to.include({ unknownProtocols: starts.length, openConnections: 2 });
-    expect(log.shown).to.deep.equal(['closed a connection from 127.0.0.1 that does not begin with a JSON object']);
+    expect(log.shown).to.deep.equal(['closed a connection from 127.0.0.1 that speaks no protocol of this port']);
   });
 
   it('can be white space, which is passed over', async () => {

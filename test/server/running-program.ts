@@ -101,7 +101,7 @@ export function startProgram(
 
 /** Starts a server on a port that the system chooses and waits until it listens. */
 export async function startServerProgram(...args: readonly string[]): Promise<ServerProgram> {
-  const program = startProgram('bin/server.js', '--port', '0', ...args);
+  const program = startProgram('bin/server.js', '--port', 'auto', ...args);
   const startLine = await program.nextLine();
   const port = Number(/ listens on \S*:(\d+), allowed: /.exec(startLine)?.[1]);
   if (!(port > 0)) throw new Error(`the server said ${startLine}`);

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
-import { loadSettings, SettingsError, type SettingsOverrides } from '../../lib/server/settings.ts';
+import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/server/settings.ts';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 
 const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: string][] = [
   ['host', [null, 1, true, [], {}, ''], 'an address or a host name'],
-  ['port', [null, '20934', true, 1.5, -1, 65_536, [], {}], 'a whole number from 0 to 65535'],
+  ['port', [null, '20934', true, 1.5, -1, 65_536, [], {}], 'a whole number from 0 to 65535, or "auto"'],
   ['allowed', [null, '127.0.0.1', 1, true, {}], 'a list of addresses and CIDR ranges'],
   ['verbose', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['drainSeconds', [null, '1', true, -1, -0.1, 86_401, [], {}], 'a number of seconds from 0 to 86400'],
@@ -42,6 +42,7 @@ describe('the settings', () => {
   it('are what the file says, and the defaults for what it does not say', () => {
     const said = { host: '::1', port: 0, allowed: [], verbose: true, drainSeconds: 1.5 };
     expect(load({ ...said, limits: { maxLocks: 7 } })).to.deep.equal({
+      ...load({}),
       ...said,
       limits: { ...DEFAULT_LOCK_SERVER_LIMITS, maxLocks: 7 },
     });
@@ -83,7 +84,8 @@ describe('the settings', () => {
   }
 
   it('are refused when one is unknown', () => {
-    const known = 'expected host, port, allowed, verbose, drainSeconds, limits';
+    const known =
+      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, verbose, drainSeconds, limits';
     refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
     refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
     refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);
@@ -91,18 +93,18 @@ describe('the settings', () => {
     refuses({ limits: { maxlocks: 1 } }, `${file}: settings.limits.maxlocks is not known; expected ${limits}`);
   });
 
-  it('are refused when the hard limit of output is not above the soft one', () => {
-    const expected = 'expected a number above settings.limits.softOutputBytes';
-    const limits = { softOutputBytes: 10, hardOutputBytes: 10 };
-    refuses({ limits }, `${file}: settings.limits.hardOutputBytes is 10; ${expected}, 10`);
-    refuses({ limits: { hardOutputBytes: 9 } }, `${file}: settings.limits.hardOutputBytes is 9; ${expected}, 262144`);
+  it('are refused when the hard limit of output leaves no room for a page', () => {
+    const expected = 'expected softOutputBytes and six times maxPageBytes';
+    const limits = { softOutputBytes: 10, maxPageBytes: 10, hardOutputBytes: 69 };
+    refuses({ limits }, `${file}: settings.limits.hardOutputBytes is 69; ${expected}, 70, or more`);
+    expect(load({ limits: { ...limits, hardOutputBytes: 70 } }).limits.hardOutputBytes).to.equal(70);
   });
 
   it('are refused when the command line says something wrong', () => {
     const overrides = { port: 65_536 };
     expect(() => load({}, overrides)).to.throw(
       SettingsError,
-      'settings.port is 65536; expected a whole number from 0 to 65535',
+      'settings.port is 65536; expected a whole number from 0 to 65535, or "auto"',
     );
   });
 
@@ -127,7 +129,7 @@ describe('the settings', () => {
     }
   });
 
-  function load(settings: object, overrides?: SettingsOverrides): ReturnType<typeof loadSettings> {
+  function load(settings: object, overrides: object = {}): Settings {
     writeFileSync(file, JSON.stringify(settings));
     return loadSettings(file, overrides);
   }
@@ -138,3 +140,8 @@ describe('the settings', () => {
       .with.property('message', message);
   }
 });
+
+/** As the program does: the file, with what the command line says instead. */
+function loadSettings(file: string, overrides: object = {}): Settings {
+  return completeSettings({ ...readSettingsFile(file), ...overrides }, file);
+}

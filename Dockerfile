@@ -1,0 +1,22 @@
+# The lock server in a container. Who may connect is a matter of `--allow`: by default nobody from outside of it.
+FROM node:22-slim AS build
+WORKDIR /holdfast
+COPY package.json package-lock.json tsconfig.json ./
+RUN npm ci --no-audit --no-fund
+COPY lib lib
+COPY test test
+COPY bench bench
+COPY examples examples
+RUN npm run build
+
+FROM node:22-slim
+ENV NODE_ENV=production
+WORKDIR /holdfast
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
+COPY bin bin
+COPY config config
+COPY --from=build /holdfast/dist/lib dist/lib
+USER node
+EXPOSE 20934
+ENTRYPOINT ["node", "bin/server.js"]

@@ -1,0 +1,137 @@
+/**
+ * The habit of PHP programs, a new connection for every request: connect, lock, unlock, close, many at once, in
+ * pkLockServer's framing. How many a second, beside a bare server of Node's `net` in the same run, and the memory of the
+ * server before and after. Ends with code 1 when anything is left behind.
+ *
+ *     npm run build && node dist/bench/connection-churn.js [--short]
+ */
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { startServer } from './server-process.ts';
+
+const TIMES = process.argv.includes('--short') ? 2_000 : 100_000;
+const AT_ONCE = 50;
+const WARM_UP = TIMES / 10;
+const HEADER_BYTES = 4;
+const KILOBYTES_A_MEGABYTE = 1_024;
+
+function frame(message: object): Buffer {
+  const body = Buffer.from(JSON.stringify(message));
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32BE(body.length);
+  return Buffer.concat([header, body]);
+}
+
+/** Answers whatever comes with a frame as long as those of a lock server, and knows nothing. */
+async function serveBarely(): Promise<void> {
+  const reply = frame({ id: 1, result: { status: 'ok' } });
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => socket.write(reply));
+  });
+  server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 });
+  await once(server, 'listening');
+  process.send?.((server.address() as AddressInfo).port);
+}
+
+/** One request as a PHP program makes it. Resolves to the two replies when the connection is closed. */
+function request(port: number, lockName: string): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    const replies: string[] = [];
+    let bytes: Buffer = Buffer.alloc(0);
+    socket.once('connect', () => socket.write(frame({ command: 'lock', parameters: { lockName }, id: 1 })));
+    socket.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      if (bytes.length < HEADER_BYTES || bytes.length < HEADER_BYTES + bytes.readUInt32BE()) return;
+      replies.push(bytes.toString('utf8', HEADER_BYTES));
+      bytes = Buffer.alloc(0);
+      if (replies.length === 1) socket.write(frame({ command: 'unlock', lockName }));
+      else socket.end();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => resolve(replies));
+  });
+}
+
+/** Makes that many requests; how many a second. Every tenth asks for a lock that others ask for, too. */
+async function churn(port: number, times: number, check: (replies: readonly string[]) => void): Promise<number> {
+  let started = 0;
+  const startMs = performance.now();
+  const run = async (): Promise<void> => {
+    while (started < times) {
+      started += 1;
+      check(await request(port, started % 10 === 0 ? 'all' : `own-${started}`));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, run));
+  return (times * 1_000) / (performance.now() - startMs);
+}
+
+function checkReplies([locked = 'nothing', unlocked = 'nothing']: readonly string[]): void {
+  if (locked !== '{"id":1,"result":{"status":"ok"}}') throw new Error(`lock was answered ${locked}`);
+  if (!unlocked.startsWith('{"attempted":"unlock","result":"ok",')) throw new Error(`unlock was answered ${unlocked}`);
+}
+
+/** What `q` tells, on a connection of its own that the server ends. */
+async function statistics(port: number): Promise<ReadonlyMap<string, number>> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.end('q\n');
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  const rows = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(': '));
+  return new Map(rows.map(([key = '', value]) => [key, Number(value)]));
+}
+
+async function checkNothingIsLeft(port: number): Promise<void> {
+  let now = await statistics(port);
+  // The last connections may be about to close.
+  while ((now.get('connections') as number) > 1) now = await statistics(port);
+  for (const key of ['locks', 'shared_locks', 'orphans', 'shared_orphans', 'invalid_commands']) {
+    if (now.get(key) === 0) continue;
+    console.error(`${key}: ${now.get(key)} instead of 0`);
+    process.exitCode = 1;
+  }
+}
+
+/** The memory that a process has in use, in megabytes; undefined where the system does not tell. */
+function residentMegabytes(pid: number): number | undefined {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(kilobytes) / KILOBYTES_A_MEGABYTE;
+  } catch {
+    return undefined;
+  }
+}
+
+async function measure(): Promise<void> {
+  const bare = fork(fileURLToPath(import.meta.url), ['--bare']);
+  const [barePort] = (await once(bare, 'message')) as [number];
+  const server = await startServer();
+  const memory = (): string => residentMegabytes(server.process.pid as number)?.toFixed(1) ?? '?';
+
+  const fresh = memory();
+  await churn(barePort, WARM_UP, () => {});
+  await churn(server.port, WARM_UP, checkReplies);
+  const warm = memory();
+  const bareRate = await churn(barePort, TIMES, () => {});
+  const rate = await churn(server.port, TIMES, checkReplies);
+  await checkNothingIsLeft(server.port);
+  const after = memory();
+  await server.stop();
+  bare.kill();
+
+  console.log(`${TIMES} times connect, lock, unlock, close, ${AT_ONCE} at once`);
+  console.log(`holdfast: ${rate.toFixed(0)} connections a second; a bare server: ${bareRate.toFixed(0)}`);
+  console.log(`holdfast : bare server: ${(rate / bareRate).toFixed(2)}`);
+  console.log(`memory of the server: ${fresh} MB at first, ${warm} MB after ${WARM_UP}, ${after} MB at the end`);
+}
+
+await (process.argv.includes('--bare') ? serveBarely() : measure());

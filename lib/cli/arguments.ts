@@ -1,0 +1,39 @@
+/** What options of the command line must look like. */
+
+import { InvalidArgumentError } from 'commander';
+
+const MAX_SECONDS = 1e9;
+
+/** A TCP port; 0 is none, `auto` lets the system choose. */
+export function parsePort(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  const port = Number(text);
+  if (!/^\d*$/.test(text) || port > 65_535) {
+    throw new InvalidArgumentError('Expected a whole number from 0 to 65535, or auto.');
+  }
+  return port;
+}
+
+/** A TCP port to connect to. */
+export function parseTargetPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError('Expected a whole number from 1 to 65535.');
+  }
+  return port;
+}
+
+/** A number of seconds. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+    throw new InvalidArgumentError(`Expected a number of seconds from 0 to ${MAX_SECONDS}.`);
+  }
+  return seconds;
+}
+
+/** A flag with a value; without one it is true. */
+export function parseBoolean(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new InvalidArgumentError('Expected true or false.');
+}

@@ -1,0 +1,131 @@
+/** The server under glockd's own command line, defaults and exit codes, for those who start it by script. */
+
+import { completeSettings, type Settings, SettingsError } from '../server/settings.ts';
+import { VERSION } from '../server/version.ts';
+import { exitOnFailure, serve } from './serve.ts';
+
+/** As glockd has them: 2 for a wrong command line, 3 and 4 when the pidfile cannot be opened or is taken. */
+const CODES = { usage: 2, pidfile: 3, pidfileTaken: 4, cannotListen: 1 };
+
+const USAGE = `Usage of glockd:
+  -port number      listen on TCP there (default 9999; 0 is nowhere)
+  -ws number        listen for WebSocket there (default 9998; 0 is nowhere)
+  -unix path        listen on a Unix socket there (default none)
+  -pidfile path     write the process id there and keep a second server out (required)
+  -dump             allow dump, d, sd and who (default true)
+  -registry         allow iam and who (default true)
+  -verbose          log connections and other details too
+  -ssl              serve TLS on the TCP port and require certificates of clients
+  -ssl-cert file    the certificate (required for -ssl)
+  -ssl-key file     its key (required for -ssl)
+  -ssl-ca file      the authorities of the clients' certificates (required for -ssl)
+  -allow list       addresses and CIDR ranges that may connect, separated by commas (default 127.0.0.1,::1)
+  -origin list      origins of the pages that may connect by WebSocket, separated by commas (default none)
+`;
+
+const BOOLEANS = ['dump', 'registry', 'verbose', 'ssl'];
+const TEXTS = ['port', 'ws', 'unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca', 'allow', 'origin'];
+const FLAGS = [...BOOLEANS, ...TEXTS];
+const HELP = ['h', 'help'];
+/** As Go's `strconv.ParseBool`. */
+const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
+
+/** Runs the program with the arguments of the command line. */
+export async function runGlockd(args: readonly string[]): Promise<void> {
+  try {
+    const flags = parseFlags(args);
+    if (flags === 'help') {
+      process.stderr.write(USAGE);
+      process.exit(CODES.usage);
+    }
+    const settings = settingsOf(flags);
+    const addresses = await serve(settings, CODES);
+    process.stdout.write(`holdfast ${VERSION} listens as glockd on ${addresses.join(', ')}, ${whoMay(settings)}\n`);
+  } catch (error) {
+    exitOnFailure(error, CODES.usage);
+  }
+}
+
+/**
+ * Go's flags: one dash or two, `-name value` or `-name=value`; a boolean has its value only behind `=`. The first
+ * argument that is no flag ends them.
+ * @throws SettingsError when there is no such flag, or a value is missing or wrong.
+ */
+function parseFlags(args: readonly string[]): ReadonlyMap<string, string> | 'help' {
+  const flags = new Map<string, string>();
+  for (let index = 0; index < args.length; index += 1) {
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(args[index] as string);
+    if (match === null) break;
+    const [, name = '', given] = match;
+    if (HELP.includes(name)) return 'help';
+    if (!FLAGS.includes(name)) throw new SettingsError(`flag provided but not defined: -${name}`);
+    const isValueNext = given === undefined && TEXTS.includes(name);
+    if (isValueNext) index += 1;
+    const value = isValueNext ? args[index] : (given ?? 'true');
+    if (value === undefined) throw new SettingsError(`flag needs an argument: -${name}`);
+    flags.set(name, value);
+  }
+  return flags;
+}
+
+function settingsOf(flags: ReadonlyMap<string, string>): Settings {
+  const pidfile = flags.get('pidfile') ?? '';
+  if (pidfile === '') throw new SettingsError('please specify a pidfile: -pidfile path');
+  const unix = flags.get('unix') ?? '';
+  const ws = portOf(flags, 'ws', 9_998);
+  const given = {
+    // All interfaces, as glockd: both of IPv6 and of IPv4.
+    host: '::',
+    port: portOf(flags, 'port', 9_999),
+    allowed: listOf(flags, 'allow') ?? ['127.0.0.1', '::1'],
+    origins: listOf(flags, 'origin') ?? [],
+    listeners: [
+      ...(ws === 0 ? [] : [{ transport: 'websocket', port: ws, tls: { cert: '', key: '', ca: '' } }]),
+      ...(unix === '' ? [] : [{ transport: 'unix', path: unix }]),
+    ],
+    tls: tlsOf(flags),
+    pidfile,
+    dump: booleanOf(flags, 'dump', true),
+    registry: booleanOf(flags, 'registry', true),
+    verbose: booleanOf(flags, 'verbose', false),
+  };
+  return completeSettings(given, 'the command line');
+}
+
+function portOf(flags: ReadonlyMap<string, string>, name: string, byDefault: number): number | 'auto' {
+  const text = flags.get(name) ?? String(byDefault);
+  if (text === 'auto') return text;
+  if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${name}`);
+  return Number(text);
+}
+
+function booleanOf(flags: ReadonlyMap<string, string>, name: string, byDefault: boolean): boolean {
+  const text = flags.get(name) ?? String(byDefault);
+  if (TRUE.includes(text)) return true;
+  if (FALSE.includes(text)) return false;
+  throw new SettingsError(`invalid boolean value ${JSON.stringify(text)} for -${name}`);
+}
+
+function listOf(flags: ReadonlyMap<string, string>, name: string): string[] | undefined {
+  return flags
+    .get(name)
+    ?.split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+}
+
+function tlsOf(flags: ReadonlyMap<string, string>): object {
+  if (!booleanOf(flags, 'ssl', false)) return {};
+  for (const name of ['ssl-cert', 'ssl-key', 'ssl-ca']) {
+    if ((flags.get(name) ?? '') === '') throw new SettingsError(`-ssl needs -${name}`);
+  }
+  return { cert: flags.get('ssl-cert'), key: flags.get('ssl-key'), ca: flags.get('ssl-ca') };
+}
+
+/** Who is used to glockd, which lets everybody in, must see at once that this one does not. */
+function whoMay({ allowed }: Settings): string {
+  const isLocal = allowed.every((each) => /^(127\.|::1$)/.test(each));
+  const list = allowed.join(', ') || 'nobody';
+  return isLocal ? `for this machine only (${list}): -allow 0.0.0.0/0,::/0 opens it to all` : `allowed: ${list}`;
+}

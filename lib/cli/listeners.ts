@@ -1,0 +1,98 @@
+/** From settings to listeners. */
+
+import type { Listener } from '../message/byte-stream.ts';
+import type { LockListenOptions } from '../server/lock-server.ts';
+import {
+  type ListenerSettings,
+  type Port,
+  type Settings,
+  SettingsError,
+  type TlsSettings,
+} from '../server/settings.ts';
+import { AllowList } from '../transports/allow-list.ts';
+import { tcp } from '../transports/tcp.ts';
+import type { TlsFiles } from '../transports/tls.ts';
+import { unix } from '../transports/unix.ts';
+import { webSocket } from '../transports/websocket.ts';
+
+/** One listener, and what holds for its clients. */
+export interface PlannedListener {
+  /** Where it will listen, for messages about it. */
+  readonly place: string;
+  readonly listener: Listener;
+  /** Reads its certificates again; there when it has any. @throws Error when that fails. */
+  readonly reload?: () => void;
+  readonly options: LockListenOptions;
+}
+
+/**
+ * The listeners of the settings that are switched on.
+ * @throws SettingsError when an address is none, a file cannot be read, or there is no listener at all.
+ */
+export function planListeners(settings: Settings): PlannedListener[] {
+  const { host, port } = settings;
+  const first: ListenerSettings = { enabled: true, transport: 'tcp', host, port };
+  const planned = [plan(settings, first, 'settings')];
+  for (const [index, each] of settings.listeners.entries()) {
+    if (each.enabled) planned.push(plan(settings, each, `settings.listeners[${index}]`));
+  }
+  const listeners = planned.filter((each) => each !== undefined);
+  if (listeners.length === 0) throw new SettingsError('nothing to listen on: settings.port is 0 and no listener is on');
+  return listeners;
+}
+
+function plan(settings: Settings, listener: ListenerSettings, field: string): PlannedListener | undefined {
+  const { transport, protocols, dialect } = listener;
+  const options: LockListenOptions = {
+    ...(protocols === undefined ? {} : { protocols }),
+    ...(dialect === undefined ? {} : { dialect }),
+  };
+  if (transport === 'unix') {
+    const { path = '', mode = '0600' } = listener;
+    return { place: path, listener: unix({ path, mode: Number.parseInt(mode, 8) }), options };
+  }
+  const number = systemPort(listener.port ?? 0);
+  if (number === undefined) return undefined;
+  const { host = settings.host, allowed = settings.allowed, tls = settings.tls } = listener;
+  checkAllowed(allowed, listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`);
+  const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
+  const where = { host, port: number, allowed, tls: tlsFiles(tls, tlsField) };
+  const place = `${host}, port ${listener.port}`;
+  try {
+    const { origins, hosts, limits } = settings;
+    const frames = { origins, hosts, maxMessageBytes: limits.maxMessageBytes };
+    const listens = transport === 'tcp' ? tcp(where) : webSocket({ ...where, ...frames });
+    return {
+      place,
+      listener: listens,
+      options: transport === 'tcp' ? options : { protocols: ['ndjson', 'line'], ...options },
+      ...(where.tls === undefined ? {} : { reload: () => listens.reload() }),
+    };
+  } catch (error) {
+    throw new SettingsError(`${field}: ${(error as Error).message}`);
+  }
+}
+
+/** Names the entry that is wrong, so that it is found in the file. */
+function checkAllowed(allowed: readonly string[], field: string): void {
+  for (const [index, entry] of allowed.entries()) {
+    try {
+      new AllowList([entry]);
+    } catch (error) {
+      throw new SettingsError(`${field}[${index}]: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** The system chooses a port when it is asked for port 0, which here is none. */
+function systemPort(port: Port): number | undefined {
+  if (port === 'auto') return 0;
+  return port === 0 ? undefined : port;
+}
+
+function tlsFiles({ cert, key, ca }: TlsSettings, field: string): TlsFiles | undefined {
+  if (cert === '' && key === '' && ca === '') return undefined;
+  if (cert === '' || key === '')
+    throw new SettingsError(`${field}: a certificate needs its key, and a key its certificate`);
+  return { certFile: cert, keyFile: key, caFile: ca === '' ? undefined : ca };
+}

@@ -1,0 +1,107 @@
+/** The file that tells the process id of a server and keeps a second one out. */
+
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/** Another server that is running has the file. */
+export class PidfileTakenError extends Error {
+  override readonly name: string = 'PidfileTakenError';
+}
+
+/** One server's claim to its pidfile. */
+export interface Pidfile {
+  /** Removes the file, or empties it where it may not be removed. */
+  release(): void;
+}
+
+/**
+ * Takes the pidfile for this process. Node has no `flock`; on Linux a Unix socket in the abstract name space, named after
+ * the real path of the file, is held as long as the process lives. Elsewhere the file is created exclusively, and one of
+ * a process that is gone is replaced. Rejects with `PidfileTakenError`, or with the system's error.
+ */
+export async function takePidfile(file: string): Promise<Pidfile> {
+  const path = realPath(file);
+  const guard = process.platform === 'linux' ? await holdName(path) : undefined;
+  let descriptor: number;
+  try {
+    if (guard === undefined) takeExclusively(path);
+    descriptor = openSync(path, 'w');
+  } catch (error) {
+    guard?.close();
+    throw error;
+  }
+  writeSync(descriptor, String(process.pid));
+  return {
+    release: () => {
+      // Opened before privileges were dropped, the file can be emptied when it cannot be removed any more.
+      if (!succeeds(() => unlinkSync(path))) succeeds(() => ftruncateSync(descriptor));
+      // Last: once the name is free another server may write the file.
+      guard?.close();
+    },
+  };
+}
+
+/** Two names of one file are one pidfile. */
+function realPath(file: string): string {
+  const path = join(realpathSync(dirname(resolve(file))), basename(file));
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** After privileges were dropped the file may be out of reach, which is no reason not to end. */
+function succeeds(run: () => void): boolean {
+  try {
+    run();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function holdName(path: string): Promise<Server> {
+  return new Promise((resolveName, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? taken(path) : error);
+    });
+    // The name space is shared by all users of the machine; the inode of the folder makes the name short and exact.
+    const folder = statSync(dirname(path));
+    server.listen({ path: `\0holdfast-pidfile-${folder.dev}-${folder.ino}-${basename(path)}` }, () => {
+      server.unref();
+      resolveName(server);
+    });
+  });
+}
+
+function takeExclusively(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const pid = Number(readFileSync(path, 'utf8'));
+    if (pid > 0 && pid !== process.pid && isRunning(pid)) throw taken(path);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function taken(path: string): PidfileTakenError {
+  return new PidfileTakenError(`${path}: another server that is running has this pidfile`);
+}

@@ -1,0 +1,162 @@
+/** A lock server as a process: opens what the settings say, tells where, and ends by signals. */
+
+import { constants } from 'node:os';
+import { type Logger as PinoLogger, pino } from 'pino';
+import { LockServer } from '../server/lock-server.ts';
+import { type Settings, SettingsError } from '../server/settings.ts';
+import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
+import { type PlannedListener, planListeners } from './listeners.ts';
+import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
+
+const STDERR = 2;
+const MS_A_SECOND = 1_000;
+const MAX_UNREAD_LOG_BYTES = 1_048_576;
+const LAST_LINES_TIMEOUT_MS = 1_000;
+
+type LogDestination = ReturnType<typeof pino.destination>;
+
+/** With which code a program ends that could not start, by what kept it. */
+export interface StartFailureCodes {
+  readonly usage: number;
+  readonly pidfile: number;
+  readonly pidfileTaken: number;
+  readonly cannotListen: number;
+}
+
+/** A start failed; what to tell people, and the exit code. */
+export class StartFailure extends Error {
+  override readonly name: string = 'StartFailure';
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Starts a server and arranges for its end: the first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP
+ * reads the certificates again. Resolves to where it listens. Rejects with a `StartFailure`.
+ */
+export async function serve(settings: Settings, codes: StartFailureCodes): Promise<readonly string[]> {
+  const planned = failWith(codes.usage, () => planListeners(settings));
+  const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
+  const { limits, verbose, dump, registry } = settings;
+  // Written beside the work, and lines are dropped when nobody reads them: a log never keeps clients waiting.
+  const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
+  const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
+  const server = new LockServer({ limits, logger, dump, registry });
+  try {
+    const addresses = await openAll(server, planned, codes);
+    failWith(codes.usage, () => dropPrivileges(settings));
+    closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
+    process.on('SIGHUP', () => reloadAll(planned, logger));
+    return addresses;
+  } catch (error) {
+    await server.close();
+    pidfile?.release();
+    throw error;
+  }
+}
+
+/** Says on standard error why a program does not start, and ends it. */
+export function exitOnFailure(error: unknown, usageCode: number): never {
+  if (error instanceof StartFailure || error instanceof SettingsError) {
+    process.stderr.write(`holdfast: ${error.message}\n`);
+    process.exit(error instanceof StartFailure ? error.exitCode : usageCode);
+  }
+  throw error;
+}
+
+function failWith<Result>(exitCode: number, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    throw new StartFailure(exitCode, (error as Error).message);
+  }
+}
+
+async function claimPidfile(file: string, codes: StartFailureCodes): Promise<Pidfile> {
+  try {
+    return await takePidfile(file);
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof PidfileTakenError) throw new StartFailure(codes.pidfileTaken, message);
+    throw new StartFailure(codes.pidfile, `pidfile: ${message}`);
+  }
+}
+
+async function openAll(
+  server: LockServer,
+  planned: readonly PlannedListener[],
+  codes: StartFailureCodes,
+): Promise<string[]> {
+  const addresses: string[] = [];
+  for (const { place, listener, options } of planned) {
+    try {
+      addresses.push(await server.listen(listener, options));
+    } catch (error) {
+      throw new StartFailure(codes.cannotListen, `cannot listen on ${place}: ${(error as Error).message}`);
+    }
+  }
+  return addresses;
+}
+
+/** The group first: the user may not be allowed to change it any more. */
+function dropPrivileges({ user, group }: Settings): void {
+  if (group !== '') {
+    become('group', group, (id) => {
+      process.setgroups?.([id]);
+      process.setgid?.(id);
+    });
+  }
+  if (user !== '') become('user', user, (id) => process.setuid?.(id));
+}
+
+function become(setting: string, name: string, change: (id: string | number) => void): void {
+  try {
+    change(nameOrNumber(name));
+  } catch (error) {
+    throw new Error(`settings.${setting} is ${JSON.stringify(name)}: ${(error as Error).message}`);
+  }
+}
+
+function nameOrNumber(text: string): string | number {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** The first signal lets clients finish, the second ends the process at once. */
+function closeOnSignal(
+  server: LockServer,
+  logger: PinoLogger,
+  log: LogDestination,
+  pidfile: Pidfile | undefined,
+  drainMs: number,
+): void {
+  let isClosing = false;
+  process.on('exit', () => pidfile?.release());
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isClosing) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
+      isClosing = true;
+      logger.info({ signal, drainMs }, 'stopping');
+      void server.close({ drainMs }).then(() => {
+        // Without a reader the last lines are lost, rather than the end put off.
+        setTimeout(() => process.exit(EXIT_CODES.ok), LAST_LINES_TIMEOUT_MS);
+        log.flush(() => process.exit(EXIT_CODES.ok));
+      });
+    });
+  }
+}
+
+function reloadAll(planned: readonly PlannedListener[], logger: PinoLogger): void {
+  for (const { place, reload } of planned) {
+    if (reload === undefined) continue;
+    try {
+      reload();
+      logger.info({ place }, 'read the certificates again');
+    } catch (error) {
+      logger.error({ err: error, place }, 'the certificates could not be read again; the old ones stay');
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/** Requests of the message protocol: from a message to the method of its command, and from its result to the reply. */
+
+import { type ProtocolError, RequestError } from '../wire/errors.ts';
+import { NdjsonCodec } from '../wire/ndjson-codec.ts';
+import type { ErrorStatus } from '../wire/statuses.ts';
+import type { Command } from './command-table.ts';
+import type { Logger } from './logger.ts';
+import type { MessageCounters } from './message-counters.ts';
+import type { MessageLimits } from './message-limits.ts';
+import type { MessageId, MessageSession } from './message-session.ts';
+import { PendingResult } from './pending-result.ts';
+import type { ProtocolService } from './protocol-service.ts';
+import { findFault, type Request } from './request.ts';
+import { show } from './validation.ts';
+
+/** What the router works with. */
+export interface MessageRouterOptions<Session extends MessageSession> {
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly limits: MessageLimits;
+  readonly logger: Logger;
+  readonly counters: MessageCounters;
+  /** Serves a message without an id and without `parameters` where that is another protocol's custom. */
+  readonly answerBare: (session: Session, request: Request) => boolean;
+}
+
+/** Serves newline-delimited JSON. Only names in the table of commands ever lead to a method. */
+export class MessageRouter<Session extends MessageSession> implements ProtocolService<Session> {
+  readonly #commands: ReadonlyMap<string, Command>;
+  readonly #limits: MessageLimits;
+  readonly #logger: Logger;
+  readonly #counters: MessageCounters;
+  readonly #answerBareWith: MessageRouterOptions<Session>['answerBare'];
+
+  constructor(options: MessageRouterOptions<Session>) {
+    this.#commands = options.commands;
+    this.#limits = options.limits;
+    this.#logger = options.logger;
+    this.#counters = options.counters;
+    this.#answerBareWith = options.answerBare;
+  }
+
+  makeCodec(): NdjsonCodec {
+    return new NdjsonCodec(this.#limits.maxMessageBytes);
+  }
+
+  refuse(session: Session, error: RequestError | ProtocolError): void {
+    this.#answerError(session, undefined, error);
+  }
+
+  serve(session: Session, message: unknown): undefined {
+    const fault = findFault(message);
+    if (fault !== undefined) {
+      this.#refuse(session, fault.id, fault.message);
+      return;
+    }
+    const request = message as Request;
+    const id = request.id ?? undefined;
+    if (id === undefined && request.parameters === undefined && this.#answerBare(session, request)) return;
+    if (id !== undefined && session.isPending(id)) {
+      this.#refuse(session, undefined, `id ${JSON.stringify(id)} is in flight`);
+      return;
+    }
+    this.#execute(session, id, request.command, request.parameters ?? {});
+  }
+
+  #answerBare(session: Session, request: Request): boolean {
+    if (!this.#answerBareWith(session, request)) return false;
+    const command = this.#commands.get(request.command);
+    if (command !== undefined) command.requestCount += 1;
+    return true;
+  }
+
+  #execute(session: Session, id: MessageId | undefined, name: string, parameters: unknown): void {
+    const command = this.#commands.get(name);
+    if (command === undefined) {
+      this.#counters.unknownCommands += 1;
+      this.#reply(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
+      return;
+    }
+    command.requestCount += 1;
+    if (command.needsId && id === undefined) {
+      this.#refuse(session, id, `id is missing; ${name} needs one`);
+      return;
+    }
+    const errors = command.validator.check(parameters);
+    if (errors !== undefined) {
+      this.#counters.invalidRequests += 1;
+      this.#reply(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
+      return;
+    }
+    const { maxPendingRequests } = this.#limits;
+    if (session.pendingCount >= maxPendingRequests && !command.isImmediate) {
+      this.#reply(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
+      return;
+    }
+    try {
+      this.#answer(session, id, name, command.handler(session, parameters, id));
+    } catch (error) {
+      this.#fail(session, id, name, error);
+    }
+  }
+
+  #answer(session: Session, id: MessageId | undefined, name: string, result: object): void {
+    if (result instanceof PendingResult) {
+      session.addPending(id);
+      result.whenSettled((settled) => {
+        this.#reply(session, id, name, settled);
+        session.removePending(id);
+      });
+    } else if (result instanceof Promise) {
+      session.addPending(id);
+      result
+        .then(
+          (settled: object) => this.#reply(session, id, name, settled),
+          (error: unknown) => this.#fail(session, id, name, error),
+        )
+        .finally(() => session.removePending(id));
+    } else {
+      this.#reply(session, id, name, result);
+    }
+  }
+
+  /** A result that cannot be written as JSON is a failure of the handler's. */
+  #reply(session: Session, id: MessageId | undefined, name: string, result: object): void {
+    if (id === undefined) return;
+    try {
+      session.connection.send({ id, result });
+    } catch (error) {
+      this.#fail(session, id, name, error);
+    }
+  }
+
+  #refuse(session: Session, id: MessageId | undefined, message: string): void {
+    this.#answerError(session, id, { status: 'invalid', message });
+  }
+
+  #answerError(
+    session: Session,
+    id: MessageId | undefined,
+    error: { readonly status: ErrorStatus; readonly message: string } | ProtocolError,
+  ): void {
+    this.#counters.invalidRequests += 1;
+    const described = { status: error.status, message: error.message };
+    session.connection.send(id === undefined ? { error: described } : { id, error: described });
+  }
+
+  /** What went wrong inside is for the log; the client learns only that it did. */
+  #fail(session: Session, id: MessageId | undefined, command: string, error: unknown): void {
+    if (error instanceof RequestError) {
+      if (id !== undefined) this.#answerError(session, id, error);
+      return;
+    }
+    this.#counters.failedRequests += 1;
+    this.#logger.error({ err: error, command, peer: session.address }, 'a command failed');
+    if (id === undefined) return;
+    session.connection.send({
+      id,
+      error: { status: 'internal', message: 'the server failed to carry out the command' },
+    });
+  }
+}

@@ -1,0 +1,181 @@
+/** The line protocol of lockd and glockd, on the same lock manager and through the same sessions as the messages. */
+
+import type { LockKind } from '../locks/lock.ts';
+import { mapResult, PendingResult } from '../message/pending-result.ts';
+import type { ProtocolService } from '../message/protocol-service.ts';
+import type { ProtocolError, RequestError } from '../wire/errors.ts';
+import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.ts';
+import { encodedLength } from '../wire/text.ts';
+import { DIALECTS, type Dialect, type LineTexts } from './line-dialects.ts';
+import type { LineListings } from './line-listings.ts';
+import type { LineStatistics } from './line-statistics.ts';
+import type { LockManager } from './lock-manager.ts';
+import type { NameRegistry } from './name-registry.ts';
+import type { LockServerSession } from './session.ts';
+
+/** What the line commands work with. */
+export interface LineCommandsOptions {
+  readonly manager: LockManager;
+  readonly registry: NameRegistry;
+  readonly statistics: LineStatistics;
+  readonly listings: LineListings;
+  readonly dialect: Dialect;
+  /** Whether `d sd dump who` answer, and whether `iam who` do. */
+  readonly isDumpOn: boolean;
+  readonly isRegistryOn: boolean;
+  readonly maxLineBytes: number;
+  readonly maxNameBytes: number;
+  readonly maxClientNameBytes: number;
+}
+
+/** What a command answers: text, nothing, or either later. */
+type Answer = LineReply | PendingResult<LineReply> | undefined;
+
+type Handler = (session: LockServerSession, line: CommandLine) => Answer;
+
+const DISABLED: LineReply = { text: '0 disabled\n' };
+/** A first line that ends so is an HTTP request, whatever its method. */
+const HTTP_VERSION = / HTTP\/[12]\.[01]$/;
+
+/** Serves one dialect. Replies stay in the order of the commands: the next waits for a reply that comes later. */
+export class LineCommands implements ProtocolService<LockServerSession> {
+  readonly #options: LineCommandsOptions;
+  readonly #texts: LineTexts;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+
+  constructor(options: LineCommandsOptions) {
+    this.#options = options;
+    const dialect = DIALECTS[options.dialect];
+    this.#texts = dialect.texts;
+    const all: Readonly<Record<string, Handler>> = {
+      g: (session, { name }) => this.#get(session, name),
+      r: (session, { name }) => this.#release(session, name),
+      i: (_session, { name }) => this.#inspect(name),
+      sg: (session, { name }) => this.#getShared(session, name),
+      sr: (session, { name }) => this.#releaseShared(session, name),
+      si: (_session, { name }) => this.#inspectShared(name),
+      d: (session, line) => this.#list(session, 'readerWriter', line),
+      sd: (session, line) => this.#list(session, 'permit', line),
+      dump: (session, { name }) => this.#dump(session, name),
+      q: (session, { name }) => this.#query(session, name),
+      me: (session) => reply(`1 ${session.address} ${session.clientName || session.address}`),
+      iam: (session, { name }) => this.#identify(session, name),
+      who: (session, line) => this.#who(session, line),
+    };
+    this.#handlers = new Map(dialect.commands.map((word) => [word, all[word] as Handler]));
+  }
+
+  makeCodec(): LineCodec {
+    return new LineCodec(this.#options.maxLineBytes);
+  }
+
+  serve(session: LockServerSession, message: unknown): PendingResult | undefined {
+    const line = message as CommandLine;
+    if (session.isFirstLine) {
+      session.isFirstLine = line.word === '';
+      if (HTTP_VERSION.test(` ${line.name}`)) {
+        session.connection.destroy();
+        return undefined;
+      }
+    }
+    const handler = this.#handlers.get(line.word);
+    this.#options.statistics.count(handler === undefined ? undefined : line.word);
+    const answer = handler?.(session, line);
+    if (answer === undefined) return undefined;
+    const sent = mapResult(answer, (given): object => {
+      if (given.text !== '' || given.isLastPiece) session.connection.send(given);
+      return given;
+    });
+    return sent instanceof PendingResult ? sent : undefined;
+  }
+
+  refuse(session: LockServerSession, error: RequestError | ProtocolError): void {
+    session.connection.send(reply(`0 ${error.message}`));
+  }
+
+  #get(session: LockServerSession, name: string): Answer {
+    if (encodedLength(name) > this.#options.maxNameBytes) return reply(this.#texts.getFailure(name));
+    const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: 0 });
+    return mapResult(result, (lock) => {
+      const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
+      return reply(isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name));
+    });
+  }
+
+  #release(session: LockServerSession, name: string): Answer {
+    return mapResult(session.locks.release({ name }), ({ status }) =>
+      reply(status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name)),
+    );
+  }
+
+  #inspect(name: string): Answer {
+    return this.#countHolders('readerWriter', name, (count) =>
+      count > 0 ? this.#texts.isLocked(name) : this.#texts.notLocked(name),
+    );
+  }
+
+  #getShared(session: LockServerSession, name: string): Answer {
+    if (encodedLength(name) > this.#options.maxNameBytes) return reply(this.#texts.sharedGetFailure(name));
+    const result = session.locks.acquire({ name, mode: 'permit', tag: '', waitMs: 0 });
+    return mapResult(result, (permit) =>
+      reply(
+        permit.status === 'ok' ? this.#texts.sharedGetSuccess(name, permit.count) : this.#texts.sharedGetFailure(name),
+      ),
+    );
+  }
+
+  #releaseShared(session: LockServerSession, name: string): Answer {
+    return mapResult(session.locks.release({ name, mode: 'permit' }), ({ status }) =>
+      reply(status === 'ok' ? this.#texts.sharedReleaseSuccess(name) : this.#texts.sharedReleaseFailure(name)),
+    );
+  }
+
+  #inspectShared(name: string): Answer {
+    return this.#countHolders('permit', name, (count) =>
+      count > 0 ? this.#texts.sharedIsLocked(name, count) : this.#texts.sharedNotLocked(name),
+    );
+  }
+
+  #countHolders(kind: LockKind, name: string, describe: (count: number) => string): Answer {
+    return mapResult(this.#options.manager.inspect(name, 0, kind), ({ holderCount }) => reply(describe(holderCount)));
+  }
+
+  #list(session: LockServerSession, kind: LockKind, { name, hasName }: CommandLine): Answer {
+    if (!this.#options.isDumpOn) return DISABLED;
+    const { listings } = this.#options;
+    return listings.holders(session, kind, hasName ? name : undefined);
+  }
+
+  #dump(session: LockServerSession, name: string): Answer {
+    if (!this.#options.isDumpOn) return DISABLED;
+    return this.#options.listings.dump(session, name === 'shared' ? 'permit' : 'readerWriter');
+  }
+
+  #query(session: LockServerSession, name: string): Answer {
+    const { manager, statistics, listings, isDumpOn } = this.#options;
+    const answer = mapResult(manager.statistics(), (locks) => ({ text: statistics.describe(locks) }));
+    if (name !== 'full' || !isDumpOn) return answer;
+    const full = new PendingResult<LineReply>();
+    mapResult(answer, ({ text }) => {
+      listings.allHoldersBehind(session, text).whenSettled((last) => full.settle(last));
+      return full;
+    });
+    return full;
+  }
+
+  #identify(session: LockServerSession, name: string): Answer {
+    if (!this.#options.isRegistryOn) return DISABLED;
+    if (encodedLength(name) > this.#options.maxClientNameBytes) return reply('0 name too long');
+    this.#options.registry.register(session, name);
+    return reply('1 ok');
+  }
+
+  #who(session: LockServerSession, { name, hasName }: CommandLine): Answer {
+    if (!this.#options.isDumpOn || !this.#options.isRegistryOn) return DISABLED;
+    return this.#options.listings.who(session, hasName ? name : undefined);
+  }
+}
+
+function reply(line: string): LineReply {
+  return { text: `${line}\n` };
+}

@@ -1,0 +1,152 @@
+/** The listings of the line protocol, however long: page by page, each when the client has read the one before. */
+
+import type { LockKind } from '../locks/lock.ts';
+import { mapResult, PendingResult } from '../message/pending-result.ts';
+import type { LineReply } from '../wire/line-codec.ts';
+import type { HoldersRequest, LockDescription, LockManager } from './lock-manager.ts';
+import type { NameRegistry } from './name-registry.ts';
+import type { LockServerSession } from './session.ts';
+
+/** A page of text and how to go on; the last has nothing to go on with. */
+interface Page {
+  readonly text: string;
+  readonly next?: () => Page | PendingResult<Page>;
+}
+
+/** Makes listings of one server. */
+export class LineListings {
+  readonly #manager: LockManager;
+  readonly #registry: NameRegistry;
+  readonly #pageSize: number;
+
+  /** `pageSize` is the number of lines, or names, of one page. */
+  constructor(manager: LockManager, registry: NameRegistry, pageSize: number) {
+    this.#manager = manager;
+    this.#registry = registry;
+    this.#pageSize = pageSize;
+  }
+
+  /** A line for each who holds anything, or who holds that name, in the order of the grants. */
+  holders(session: LockServerSession, kind: LockKind, lockName?: string): PendingResult<LineReply> {
+    return this.#send(session, () => this.#holdersPage({ kind, lockName, afterToken: 0 }));
+  }
+
+  /** A text, then all who hold reader/writer locks, then all who hold permits. */
+  allHoldersBehind(session: LockServerSession, text: string): PendingResult<LineReply> {
+    return this.#send(session, () => ({
+      text,
+      next: () =>
+        chain(this.#holdersPage({ kind: 'readerWriter', afterToken: 0 }), () =>
+          this.#holdersPage({ kind: 'permit', afterToken: 0 }),
+        ),
+    }));
+  }
+
+  /** One line of all names with the addresses that hold them, as Go prints a map. */
+  dump(session: LockServerSession, kind: LockKind): PendingResult<LineReply> {
+    const page = (after: string | undefined, separator: string): Page | PendingResult<Page> =>
+      mapResult(this.#manager.list({ prefix: '', after, max: this.#pageSize, kind }), ({ locks, next }): Page => {
+        const entries = locks.filter(({ holderCount }) => holderCount > 0).map((lock) => this.#dumpEntry(kind, lock));
+        const then = (): Page | PendingResult<Page> =>
+          next === undefined ? { text: ']\n' } : page(next, entries.length > 0 ? ' ' : separator);
+        return inSequence(entries, separator, then);
+      });
+    return this.#send(session, () => ({ text: 'map[', next: () => page(undefined, '') }));
+  }
+
+  /** A line for each client with a name, of one name only if it is given. */
+  who(session: LockServerSession, name: string | undefined): PendingResult<LineReply> {
+    const page = (after: number): Page => {
+      const { clients, next } = this.#registry.page(name, after, this.#pageSize);
+      const text = clients.map((client) => `${client.address}: ${inOneLine(client.name)}\n`).join('');
+      return next === undefined ? { text } : { text, next: () => page(next) };
+    };
+    return this.#send(session, () => page(0));
+  }
+
+  #holdersPage(request: Omit<HoldersRequest, 'max'>): Page | PendingResult<Page> {
+    return mapResult(this.#manager.listHolders({ ...request, max: this.#pageSize }), ({ holders, next }): Page => {
+      const text = holders.map((holder) => describeHolder(holder.lockName, holder)).join('');
+      return next === undefined ? { text } : { text, next: () => this.#holdersPage({ ...request, afterToken: next }) };
+    });
+  }
+
+  /** One name with the addresses that hold it: of an exclusive lock the first, of a permit all. */
+  #dumpEntry(kind: LockKind, { lockName, holders, holderCount }: LockDescription): Page {
+    const addresses = holders.map(({ address }) => address);
+    const name = inOneLine(lockName);
+    if (kind === 'readerWriter') return { text: `${name}:${addresses[0] ?? ''}` };
+    if (addresses.length >= holderCount) return { text: `${name}:[${addresses.join(' ')}]` };
+    const further = (afterToken: number, separator: string): Page | PendingResult<Page> =>
+      mapResult(this.#manager.listHolders({ kind, lockName, afterToken, max: this.#pageSize }), (page): Page => {
+        const { next } = page;
+        const text = separator + page.holders.map(({ address }) => address).join(' ');
+        return next === undefined ? { text: `${text}]` } : { text, next: () => further(next, ' ') };
+      });
+    return { text: `${name}:[`, next: () => further(0, '') };
+  }
+
+  /** Sends the pages; the last one is the result. */
+  #send(session: LockServerSession, firstPage: () => Page | PendingResult<Page>): PendingResult<LineReply> {
+    const done = new PendingResult<LineReply>();
+    let text = '';
+    let isInPieces = false;
+    const goOn = (nextPage: () => Page | PendingResult<Page>): void => {
+      mapResult(nextPage(), (page) => {
+        text += page.text;
+        const { next } = page;
+        if (next === undefined) {
+          done.settle(isInPieces ? { text, isLastPiece: true } : { text });
+        } else if (text.length < MAX_UNSENT_CHARACTERS) {
+          goOn(next);
+        } else {
+          session.connection.sendPiece({ text });
+          isInPieces = true;
+          text = '';
+          session.connection.whenDrained(() => goOn(next));
+        }
+        return page;
+      });
+    };
+    goOn(firstPage);
+    return done;
+  }
+}
+
+/** Text that is put together before it is sent and waited for. */
+const MAX_UNSENT_CHARACTERS = 65_536;
+
+/** Entries with spaces between them, and behind `separator`; those that are whole run together. */
+function inSequence(entries: readonly Page[], separator: string, then: () => Page | PendingResult<Page>): Page {
+  let text = '';
+  for (const [index, entry] of entries.entries()) {
+    text += (index === 0 ? separator : ' ') + entry.text;
+    const { next } = entry;
+    if (next === undefined) continue;
+    const rest = entries.slice(index + 1);
+    return { text, next: () => chain(next(), () => inSequence(rest, ' ', then)) };
+  }
+  return { text, next: then };
+}
+
+/** One listing behind another. */
+function chain(first: Page | PendingResult<Page>, then: () => Page | PendingResult<Page>): Page | PendingResult<Page> {
+  return mapResult(
+    first,
+    ({ text, next }): Page => ({ text, next: next === undefined ? then : () => chain(next(), then) }),
+  );
+}
+
+interface Holder {
+  readonly name: string;
+  readonly address: string;
+}
+
+function describeHolder(lockName: string, { name, address }: Holder): string {
+  return `${inOneLine(lockName)}: ${inOneLine(name) || address}\n`;
+}
+
+/** Names that came by message may have line breaks. */
+function inOneLine(name: string): string {
+  return name.replace(/[\r\n]/g, ' ');
+}

@@ -1,0 +1,47 @@
+/** TLS: the files that a server needs, and what a client needs. */
+
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions, TlsOptions } from 'node:tls';
+
+/** How long a handshake may take, of TLS or of WebSocket. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/** Files in PEM. */
+export interface TlsFiles {
+  /** The certificate, with the intermediate ones behind it. */
+  readonly certFile: string;
+  /** Its private key. */
+  readonly keyFile: string;
+  /** Certificates of the authorities whose clients may connect; with it a client certificate is required. */
+  readonly caFile?: string | undefined;
+}
+
+/** What a client needs, in PEM. */
+export interface DialTlsOptions {
+  /** Certificates of the authorities that the server's must come from; the system's when it is left out. */
+  readonly ca?: string | undefined;
+  /** The client's own certificate and key, where the server asks for one. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the server's certificate must have, when that is not the host's. */
+  readonly serverName?: string | undefined;
+}
+
+/** Reads the files. @throws the system's error when one cannot be read. */
+export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOptions {
+  return {
+    cert: readFileSync(certFile),
+    key: readFileSync(keyFile),
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile), requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+/** The options of the system's `connect` for them. */
+export function tlsConnectOptions({ ca, cert, key, serverName }: DialTlsOptions): ConnectionOptions {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}

@@ -1,0 +1,108 @@
+/** pkLockServer's framing: a 4-byte big-endian length, then that many bytes of JSON. Knows neither sockets nor commands. */
+
+import { ByteBuffer } from './byte-buffer.ts';
+import type { Codec } from './codec.ts';
+import { ProtocolError, RequestError } from './errors.ts';
+import { decodeText } from './text.ts';
+
+const PREFIX_BYTES = 4;
+
+/**
+ * A frame that is not JSON is a `RequestError`; one that announces more than `maxMessageBytes` a `ProtocolError`, before
+ * any of it is kept.
+ */
+export class PrefixedCodec implements Codec {
+  readonly encoding = 'latin1';
+  readonly #maxMessageBytes: number;
+  readonly #chunks: Uint8Array[] = [];
+  #offset = 0;
+  readonly #partial: ByteBuffer = new ByteBuffer();
+  /** The length of the body that comes next; undefined while its prefix comes. */
+  #bodyBytes: number | undefined;
+  #state: 'reading' | 'broken' = 'reading';
+
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#state === 'reading' && bytes.length > 0) this.#chunks.push(bytes);
+  }
+
+  /** A frame that was begun and not finished is nothing. */
+  end(): void {}
+
+  next(): unknown | RequestError | ProtocolError | undefined {
+    for (let part = this.#nextPart(); part !== undefined; part = this.#nextPart()) {
+      if (this.#bodyBytes !== undefined) {
+        this.#bodyBytes = undefined;
+        return parse(part);
+      }
+      const length = new DataView(part.buffer, part.byteOffset, PREFIX_BYTES).getUint32(0);
+      if (length > this.#maxMessageBytes) return this.#breakOff(length);
+      if (length === 0) return parse(new Uint8Array(0));
+      this.#bodyBytes = length;
+    }
+    return undefined;
+  }
+
+  /** Characters beyond ASCII go out as JSON's escapes, so a frame has as many bytes as characters. */
+  encode(message: object): string {
+    const json = JSON.stringify(message).replace(
+      /[\u007f-\uffff]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    const { length } = json;
+    return String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + json;
+  }
+
+  /** The next prefix or body, once all of it is there. */
+  #nextPart(): Uint8Array | undefined {
+    const length = this.#bodyBytes ?? PREFIX_BYTES;
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+      const piece = chunk.subarray(this.#offset, this.#offset + length - this.#partial.length);
+      this.#offset += piece.length;
+      if (this.#offset === chunk.length) {
+        this.#chunks.shift();
+        this.#offset = 0;
+      }
+      if (piece.length === length) return piece;
+      this.#partial.add(piece);
+      if (this.#partial.length === length) return this.#partial.take();
+    }
+    return undefined;
+  }
+
+  #breakOff(length: number): ProtocolError {
+    this.#state = 'broken';
+    this.#chunks.length = 0;
+    return new ProtocolError(
+      'limit',
+      `a message of ${length} bytes is longer than maxMessageBytes, ${this.#maxMessageBytes}`,
+    );
+  }
+}
+
+/** As in PHP's `json_decode`. What is nested much deeper can be read, but not written back: and ids are echoed. */
+const MAX_DEPTH = 512;
+
+function parse(body: Uint8Array): unknown | RequestError {
+  const text = decodeText(body);
+  if (text.length > MAX_DEPTH && isTooDeep(text)) return new RequestError('invalid', `nested deeper than ${MAX_DEPTH}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return new RequestError('invalid', `not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** Counts the brackets outside of strings. */
+function isTooDeep(json: string): boolean {
+  let depth = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}

@@ -1,0 +1,181 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
+import { needs } from '../foreign/system-program.ts';
+import { endTest } from '../server/clean-up.ts';
+
+const ONLY_LOCAL = /, for this machine only \(127\.0\.0\.1, ::1\): -allow 0\.0\.0\.0\/0,::\/0 opens it to all$/;
+
+describe('the server program under the command line of glockd', () => {
+  let folder: string;
+  let pidfile: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+    pidfile = join(folder, 'glockd.pid');
+  });
+  afterEach(endTest);
+
+  it('takes the flags as the scripts of glockd write them', async () => {
+    const [port, ws, path] = [await freePort(), await freePort(), join(folder, 'glockd.sock')];
+    const args = ['-port', `${port}`, '-ws', `${ws}`, '-unix', path, '-pidfile', pidfile];
+    const { addresses } = await startListening('bin/glockd.js', ...args, '-dump=false', '-registry=false');
+    expect(addresses).to.deep.equal([`[::]:${port}`, `[::]:${ws}`, path]);
+    const client = await LineClient.connect(port);
+    expect(await client.ask('g foo')).to.equal('1 Lock Get Success: foo');
+    expect(await (await LineClient.connect({ path })).ask('g foo')).to.equal('0 Lock Get Failure: foo');
+  });
+
+  it('takes two dashes, and values behind an equals sign', async () => {
+    const args = ['--port=auto', '--ws', '0', `--pidfile=${pidfile}`, '--dump=false', '--verbose=true'];
+    const { ports, program } = await startListening('bin/glockd.js', ...args);
+    expect(ports).to.have.lengthOf(1);
+    expect(await (await LineClient.connect(ports[0] as number)).ask('dump')).to.equal('0 disabled');
+    expect(await program.nextErrorLine()).to.include('"connected"');
+  });
+
+  it('serves IPv4 and IPv6', async () => {
+    const port = await start();
+    const overIPv4 = await LineClient.connect({ host: '127.0.0.1', port });
+    const overIPv6 = await LineClient.connect({ host: '::1', port });
+    expect(await overIPv4.ask('me')).to.match(/^1 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+$/);
+    expect(await overIPv6.ask('me')).to.match(/^1 \[::1\]:\d+ \[::1\]:\d+$/);
+  });
+
+  it('lets clients ask who holds what, and register names, unless told otherwise', async () => {
+    const client = await LineClient.connect(await start());
+    expect(await client.ask('dump')).to.equal('map[]');
+    expect(await client.ask('iam me')).to.equal('1 ok');
+  });
+
+  for (const value of ['false', '0', 'f', 'F', 'FALSE', 'False']) {
+    it(`takes ${value} for false, as Go does`, async () => {
+      const client = await LineClient.connect(await start(`-dump=${value}`, `-registry=${value}`));
+      expect(await client.ask('dump')).to.equal('0 disabled');
+      expect(await client.ask('d')).to.equal('0 disabled');
+      expect(await client.ask('iam me')).to.equal('0 disabled');
+      expect(await client.ask('me')).to.match(/^1 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+$/);
+    });
+  }
+
+  it('takes the word behind a boolean flag for the end of the flags, as Go does', async () => {
+    const client = await LineClient.connect(await start('-dump', 'false', '-nonsense'));
+    expect(await client.ask('dump')).to.equal('map[]');
+  });
+
+  describe('says in its first line', () => {
+    it('that only this machine may connect, and which flag opens it', async () => {
+      const { startLine } = await startListening('bin/glockd.js', ...lone());
+      expect(startLine)
+        .to.match(/^holdfast \S+ listens as glockd on \[::\]:\d+, /)
+        .and.match(ONLY_LOCAL);
+    });
+
+    it('the same when only addresses of this machine are allowed', async () => {
+      const { startLine } = await startListening('bin/glockd.js', ...lone(), '-allow', '127.0.0.0/8');
+      expect(startLine).to.match(/, for this machine only \(127\.0\.0\.0\/8\): -allow /);
+    });
+
+    it('who may connect once it was opened with that flag', async () => {
+      const { startLine, ports } = await startListening('bin/glockd.js', ...lone(), '-allow', '0.0.0.0/0,::/0');
+      expect(startLine).to.match(/:\d+, allowed: 0\.0\.0\.0\/0, ::\/0$/);
+      const where = { host: '127.0.0.1', localAddress: '127.0.0.2', port: ports[0] as number };
+      expect(await (await LineClient.connect(where)).ask('i foo')).to.equal('0 Lock Not Locked: foo');
+    });
+  });
+
+  it('closes connections of others than the allowed', async () => {
+    const port = await start();
+    await (await LineClient.connect({ host: '127.0.0.1', localAddress: '127.0.0.2', port })).closed;
+  });
+
+  describe('ends with the code of glockd', () => {
+    it('2 when there is no pidfile', async () => {
+      await ends(2, /^holdfast: please specify a pidfile: -pidfile path\n$/, '-port', 'auto', '-ws', '0');
+    });
+
+    it('2 when a flag is unknown, lacks its value or has a wrong one', async () => {
+      await Promise.all([
+        ends(2, /flag provided but not defined: -nonsense/, ...lone(), '-nonsense'),
+        ends(2, /flag needs an argument: -port/, '-port'),
+        ends(2, /invalid value "http" for flag -port/, '-port', 'http', '-pidfile', pidfile),
+        ends(2, /65535/, '-port', '65536', '-pidfile', pidfile),
+        ends(2, /invalid boolean value "maybe" for -dump/, ...lone(), '-dump=maybe'),
+        ends(2, /"localhost" is no address/, ...lone(), '-allow', 'localhost'),
+        ends(2, /-ssl needs -ssl-cert/, ...lone(), '-ssl'),
+      ]);
+      expect(existsSync(pidfile)).to.equal(false);
+    });
+
+    it('2 when it is asked for help', async () => {
+      await ends(2, /^Usage of glockd:\n {2}-port /, '-h');
+      await ends(2, /^Usage of glockd:\n {2}-port /, '--help');
+    });
+
+    it('2 when everything is switched off', async () => {
+      await ends(2, /nothing to listen on/, '-port', '0', '-ws', '0', '-pidfile', pidfile);
+    });
+
+    it('3 when the pidfile cannot be opened', async () => {
+      await ends(3, /^holdfast: pidfile: ENOENT/, '-port', 'auto', '-pidfile', join(folder, 'missing/glockd.pid'));
+      await ends(3, /^holdfast: pidfile: EISDIR/, '-port', 'auto', '-pidfile', folder);
+    });
+
+    it('4 when another server has the pidfile', async () => {
+      await start();
+      const before = readFileSync(pidfile, 'utf8');
+      await ends(4, /glockd\.pid: another server that is running has this pidfile\n$/, ...lone());
+      expect(readFileSync(pidfile, 'utf8')).to.equal(before);
+    });
+  });
+
+  describe('with -ssl', () => {
+    before(function () {
+      needs(this, 'openssl');
+    });
+
+    it('serves TLS to clients with a certificate of the authority, and to no others', async () => {
+      const { ca, server, client } = makeCertificates(folder);
+      const files = ['-ssl-cert', server.certFile, '-ssl-key', server.keyFile, '-ssl-ca', ca.certFile];
+      const port = await start('-ssl', ...files);
+      const line = new LineClient(await tlsConnect(port, ca, client));
+      expect(await line.ask('g foo')).to.equal('1 Lock Get Success: foo');
+      const without = new LineClient(await tlsConnect(port, ca));
+      await without.closed;
+      const plain = await LineClient.connect(port);
+      plain.send('g foo');
+      await plain.closed;
+      expect(await line.statistics()).to.include({ connections: 1, command_g: 1 });
+    });
+  });
+
+  /** The flags for a server that listens on one port only. */
+  function lone(): string[] {
+    return ['-port', 'auto', '-ws', '0', '-pidfile', pidfile];
+  }
+
+  async function start(...args: readonly string[]): Promise<number> {
+    const { ports } = await startListening('bin/glockd.js', ...lone(), ...args);
+    return ports[0] as number;
+  }
+
+  async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
+    const program = runProgram('bin/glockd.js', ...args);
+    expect(await program.exit, args.join(' ')).to.deep.equal({ code, signal: null });
+    expect(program.output).to.equal('');
+    expect(program.errorOutput).to.match(complaint);
+  }
+});
+
+/** A port that nobody uses just now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

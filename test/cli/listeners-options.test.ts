@@ -1,0 +1,363 @@
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { makeCertificate, makeCertificates, tlsConnect } from '../foreign/certificates.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { type ListeningProgram, makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
+import { needs } from '../foreign/system-program.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+
+describe('the options of the server program for its listeners', () => {
+  let folder: string;
+  let config: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+    config = join(folder, 'settings.json');
+    writeFileSync(config, '{"port":"auto"}');
+  });
+  afterEach(endTest);
+
+  it('open a WebSocket and a Unix socket beside the port, with the same locks', async () => {
+    const path = join(folder, 'lock.sock');
+    const { addresses, ports } = await start('--ws', 'auto', '--unix', path);
+    expect(addresses).to.deep.equal([`127.0.0.1:${ports[0]}`, `127.0.0.1:${ports[1]}`, path]);
+    const line = await LineClient.connect(ports[0] as number);
+    expect(await line.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+    expect(await (await LineClient.connect({ path })).ask('g jobs')).to.equal('0 Lock Get Failure: jobs');
+    expect(await overWebSocket(ports[1] as number, 'g jobs')).to.equal('0 Lock Get Failure: jobs');
+    const tryLock = '{"command":"lock","parameters":{"lockName":"jobs","timeLimit":0},"id":1}';
+    expect(await overWebSocket(ports[1] as number, tryLock)).to.equal('{"id":1,"result":{"status":"unavailable"}}');
+  });
+
+  it('switch off by 0 or nothing what the settings switch on', async () => {
+    const path = join(folder, 'lock.sock');
+    const pidfile = join(folder, 'server.pid');
+    settings({ port: 'auto', pidfile, listeners: [{ transport: 'unix', path }, webSocketOn('auto')] });
+    const off = await start('--ws', '0', '--unix', '', '--pidfile', '');
+    expect(off.addresses).to.deep.equal([`127.0.0.1:${off.ports[0]}`]);
+    expect([existsSync(path), existsSync(pidfile)]).to.deep.equal([false, false]);
+    for (const nowhere of ['0', '']) {
+      const { addresses, program } = await start('--port', nowhere, '--ws', '');
+      expect(addresses, nowhere).to.deep.equal([path]);
+      expect(existsSync(pidfile)).to.equal(true);
+      await program.kill();
+    }
+  });
+
+  it('replace the listener of the settings and leave the others', async () => {
+    const [first, second] = [join(folder, 'first.sock'), join(folder, 'second.sock')];
+    settings({ port: 0, listeners: [{ transport: 'unix', path: first, mode: '0666' }, webSocketOn('auto')] });
+    const { addresses, ports } = await start('--unix', second);
+    expect(addresses).to.have.members([`127.0.0.1:${ports[0]}`, second]);
+    expect(modeOf(second)).to.equal(0o666);
+    expect(existsSync(first)).to.equal(false);
+  });
+
+  it('end the program when they leave nothing to listen on', async () => {
+    await ends(EXIT_CODES.usage, /^holdfast: nothing to listen on: /, '--port', '0');
+    await ends(EXIT_CODES.usage, /^holdfast: nothing to listen on: /, '--port', '', '--ws', '0', '--unix', '');
+  });
+
+  it('forbid clients to ask who holds what, or to register names', async () => {
+    const { ports } = await start('--dump', 'false', '--registry', 'false');
+    const client = await LineClient.connect(ports[0] as number);
+    for (const command of ['d', 'sd', 'dump', 'who', 'iam me']) {
+      expect(await client.ask(command), command).to.equal('0 disabled');
+    }
+    expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+  });
+
+  it('allow both when they say true, whatever the settings say', async () => {
+    settings({ port: 'auto', dump: false, registry: false });
+    const { ports } = await start('--dump', '--registry', 'true');
+    const client = await LineClient.connect(ports[0] as number);
+    expect(await client.ask('iam me')).to.equal('1 ok');
+    expect(await client.ask('who')).to.match(/^127\.0\.0\.1:\d+: me$/);
+  });
+
+  describe('--unix', () => {
+    let path: string;
+
+    beforeEach(() => {
+      path = join(folder, 'lock.sock');
+    });
+
+    it('makes a socket for the own user alone and removes it at the end', async () => {
+      const { program } = await start('--unix', path);
+      expect(modeOf(path)).to.equal(0o600);
+      program.signal('SIGTERM');
+      expect((await program.exit).code).to.equal(EXIT_CODES.ok);
+      expect(existsSync(path)).to.equal(false);
+    });
+
+    it('replaces the socket of a server that was killed', async () => {
+      await (await start('--unix', path)).program.kill();
+      expect(existsSync(path)).to.equal(true);
+      await start('--unix', path);
+      expect(await (await LineClient.connect({ path })).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+    });
+
+    it('leaves the socket of a server that is running', async () => {
+      await start('--unix', path);
+      await ends(EXIT_CODES.cannotListen, /cannot listen on \S+lock\.sock: .*EADDRINUSE/, '--unix', path);
+      expect(await (await LineClient.connect({ path })).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+    });
+
+    it('leaves a file that is no socket', async () => {
+      writeFileSync(path, 'precious');
+      await ends(EXIT_CODES.cannotListen, /cannot listen on \S+lock\.sock: .*EADDRINUSE/, '--unix', path);
+      expect(readFileSync(path, 'utf8')).to.equal('precious');
+    });
+
+    it('refuses a path that is too long for a socket, and makes no file of a part of it', async () => {
+      const long = join(folder, 'x'.repeat(120));
+      await ends(EXIT_CODES.cannotListen, /^holdfast: cannot listen on /, '--unix', long);
+      expect(readdirSync(folder)).to.deep.equal(['settings.json']);
+    });
+  });
+
+  describe('--tls-cert, --tls-key and --tls-ca', () => {
+    before(function () {
+      needs(this, 'openssl');
+    });
+
+    it('serve TLS on the port and on WebSocket, and nothing else there', async () => {
+      const { ca, server } = makeCertificates(folder);
+      const { ports } = await start('--ws', 'auto', '--tls-cert', server.certFile, '--tls-key', server.keyFile);
+      const [port = 0, ws = 0] = ports;
+      const client = new LineClient(await tlsConnect(port, ca));
+      expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+      const trust = readFileSync(ca.certFile);
+      expect(await overWebSocket(ws, 'g jobs', trust)).to.equal('0 Lock Get Failure: jobs');
+      const plain = await LineClient.connect(port);
+      plain.send('r jobs');
+      await plain.closed;
+      expect(await client.ask('i jobs')).to.equal('1 Lock Is Locked: jobs');
+    });
+
+    it('let clients in with a certificate of the authority only', async () => {
+      const { ca, server, client } = makeCertificates(folder);
+      const files = ['--tls-cert', server.certFile, '--tls-key', server.keyFile, '--tls-ca', ca.certFile];
+      const port = (await start(...files)).ports[0] as number;
+      const other = makeCertificates(makeFolder());
+      for (const certificate of [undefined, other.client]) {
+        await new LineClient(await tlsConnect(port, ca, certificate)).closed;
+      }
+      const known = new LineClient(await tlsConnect(port, ca, client));
+      expect(await known.statistics()).to.include({ connections: 1 });
+    });
+
+    it('are read again on SIGHUP; connections that there are stay', async () => {
+      const { ca, server } = makeCertificates(folder);
+      const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
+      const port = ports[0] as number;
+      const before = await tlsConnect(port, ca);
+      expect(before.getPeerCertificate().subject.CN).to.equal('server');
+      const renewed = makeCertificate(folder, ca, 'renewed');
+      renameSync(renewed.certFile, server.certFile);
+      renameSync(renewed.keyFile, server.keyFile);
+      expect((await tlsConnect(port, ca)).getPeerCertificate().subject.CN).to.equal('server');
+      program.signal('SIGHUP');
+      expect(await program.nextErrorLine()).to.include('read the certificates again');
+      expect((await tlsConnect(port, ca)).getPeerCertificate().subject.CN).to.equal('renewed');
+      expect(await new LineClient(before).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+    });
+
+    it('stay as they were when they cannot be read again', async () => {
+      const { ca, server } = makeCertificates(folder);
+      const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
+      writeFileSync(server.certFile, 'no certificate');
+      program.signal('SIGHUP');
+      expect(await program.nextErrorLine()).to.include('the certificates could not be read again; the old ones stay');
+      const client = new LineClient(await tlsConnect(ports[0] as number, ca));
+      expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+    });
+
+    it('end the program when a file is missing or a key has no certificate', async () => {
+      const missing = join(folder, 'missing.pem');
+      const complaint = /^holdfast: settings\S*: ENOENT.*missing\.pem'\n$/;
+      await ends(EXIT_CODES.usage, complaint, '--tls-cert', missing, '--tls-key', missing);
+      await ends(EXIT_CODES.usage, /a certificate needs its key, and a key its certificate/, '--tls-cert', missing);
+    });
+  });
+
+  it('leave SIGHUP without an effect on a server without certificates', async () => {
+    const { program, ports } = await start();
+    const client = await LineClient.connect(ports[0] as number);
+    await client.ask('g jobs');
+    program.signal('SIGHUP');
+    expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+    expect(await (await LineClient.connect(ports[0] as number)).ask('i jobs')).to.equal('1 Lock Is Locked: jobs');
+    expect(program.errorOutput).to.not.include('certificates');
+  });
+
+  describe('with user and group', () => {
+    before(function () {
+      if (process.getuid?.() === 0) return;
+      console.log('      skipped: only root can become another user');
+      this.skip();
+    });
+
+    for (const [user, group] of [
+      ['nobody', 'nogroup'],
+      ['65534', '65534'],
+    ]) {
+      it(`become ${user} of ${group} alone once all is open`, async () => {
+        settings({ port: 'auto', user, group, listeners: [{ transport: 'unix', path: join(folder, 'lock.sock') }] });
+        const { program, ports } = await start();
+        const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
+        expect(status).to.match(/^Uid:\t65534\t65534\t65534\t65534$/m);
+        expect(status).to.match(/^Gid:\t65534\t65534\t65534\t65534$/m);
+        expect(status).to.match(/^Groups:\t65534 $/m);
+        const client = await LineClient.connect(ports[0] as number);
+        expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+      });
+    }
+
+    it('end the program when there is no such user, and leave nothing behind', async () => {
+      const [path, pidfile] = [join(folder, 'lock.sock'), join(folder, 'server.pid')];
+      chmodSync(folder, 0o755);
+      settings({
+        port: 'auto',
+        user: 'nosuchuser',
+        group: 'nogroup',
+        pidfile,
+        listeners: [{ transport: 'unix', path }],
+      });
+      await ends(EXIT_CODES.usage, /^holdfast: .*nosuchuser\n$/);
+      expect([existsSync(path), existsSync(pidfile)]).to.deep.equal([false, false]);
+    });
+  });
+
+  function settings(content: object): void {
+    writeFileSync(config, JSON.stringify(content));
+  }
+
+  function start(...args: readonly string[]): Promise<ListeningProgram> {
+    return startListening('bin/server.js', '--config', config, ...args);
+  }
+
+  async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
+    const program = runProgram('bin/server.js', '--config', config, ...args);
+    const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
+    expect(outcome, args.join(' ')).to.deep.equal({ code, signal: null });
+    expect(program.errorOutput).to.match(complaint);
+  }
+});
+
+describe('the listeners of a settings file', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+  });
+  afterEach(endTest);
+
+  it('speak the dialect that each is given, about the same locks', async () => {
+    const glockd = { transport: 'tcp', port: 'auto', protocols: ['line'], dialect: 'glockd' };
+    const { ports } = await start([glockd, { ...glockd, dialect: 'lockd' }]);
+    const [glock, lock] = [await LineClient.connect(ports[1] as number), await LineClient.connect(ports[2] as number)];
+    expect(await glock.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+    expect(await lock.ask('g jobs\r')).to.equal('0 Cannot Get Lock');
+    expect(await lock.ask('i jobs\r')).to.equal('1 Locked');
+    expect(await lock.ask('sg jobs\r')).to.equal('1 Got Lock');
+    expect(await glock.ask('sg jobs')).to.equal('2 Shared Lock Get Success: jobs');
+    expect(await lock.statistics()).to.include({ locks: 1, shared_locks: 1, connections: 2 });
+  });
+
+  it('close connections of other protocols than theirs', async () => {
+    const { ports } = await start([{ transport: 'tcp', port: 'auto', protocols: ['ndjson'] }]);
+    const line = await LineClient.connect(ports[1] as number);
+    line.send('g jobs');
+    await line.closed;
+    const message = await RawClient.connect(ports[1] as number);
+    expect(await message.ask('stats')).to.include({ locks: 0, grants: 0 });
+  });
+
+  it('have hosts and allow-lists of their own', async () => {
+    const { addresses, ports } = await start([
+      { transport: 'tcp', host: '127.0.0.3', port: 'auto', allowed: ['127.0.0.2'] },
+    ]);
+    expect(addresses[1]).to.equal(`127.0.0.3:${ports[1]}`);
+    const where = { host: '127.0.0.3', port: ports[1] as number };
+    await (await LineClient.connect({ ...where, localAddress: '127.0.0.1' })).closed;
+    const client = await LineClient.connect({ ...where, localAddress: '127.0.0.2' });
+    expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+  });
+
+  it('are only those that are enabled', async () => {
+    const path = join(folder, 'lock.sock');
+    const off = { enabled: false, transport: 'tcp', port: 'auto' };
+    const { addresses } = await start([
+      off,
+      { transport: 'unix', path, mode: '0660' },
+      { ...off, enabled: true, port: 0 },
+    ]);
+    expect(addresses).to.have.lengthOf(2);
+    expect(addresses[1]).to.equal(path);
+    expect(modeOf(path)).to.equal(0o660);
+  });
+
+  const tcp = { transport: 'tcp', port: 1 };
+  const unix = { transport: 'unix', path: 'x' };
+  const ws = { transport: 'websocket', port: 'auto' };
+  const mistakes: readonly [mistake: string, listener: object, complaint: string][] = [
+    ['no transport', {}, '.transport is missing'],
+    ['an unknown transport', { transport: 'udp' }, '.transport is "udp"; expected "tcp", "unix" or "websocket"'],
+    ['no port', { transport: 'websocket' }, '.port is missing; a listener on websocket needs it'],
+    ['a port that is none', { ...tcp, port: 7e4 }, '.port is 70000; expected a whole number from 0 to 65535'],
+    ['no path', { transport: 'unix' }, '.path is missing; a listener on unix needs it'],
+    ['an empty path', { ...unix, path: '' }, '.path is ""; expected a file'],
+    ['a mode that is none', { ...unix, mode: 'rw' }, '.mode is "rw"; expected a mode in octal such as "0660"'],
+    ['an unknown dialect', { ...tcp, dialect: 'elockd' }, '.dialect is "elockd"; expected "glockd" or "lockd"'],
+    ['an unknown protocol', { ...tcp, protocols: ['line', 'http'] }, '.protocols[1] is "http"; expected "ndjson", '],
+    ['an unknown key', { ...tcp, prot: 1 }, '.prot is not known; expected enabled, transport, host, port'],
+    ['an address that is none', { ...tcp, allowed: ['::1', 'a'] }, '.allowed[1]: "a" is no address; expected one'],
+    ['a certificate without its key', { ...tcp, tls: { cert: 'x' } }, '.tls'],
+    ['a protocol that WebSocket has not', { ...ws, protocols: ['prefixed'] }, '.protocols'],
+    ['an allow-list on a Unix socket', { ...unix, path: '/dev/null/x', allowed: [] }, '.allowed'],
+  ];
+  for (const [mistake, listener, complaint] of mistakes) {
+    it(`with ${mistake} stop the start, with the place and what was expected`, async () => {
+      const program = runProgram('bin/server.js', '--config', write([listener]));
+      const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
+      expect(outcome).to.deep.equal({ code: EXIT_CODES.usage, signal: null });
+      expect(program.errorOutput)
+        .to.match(/^holdfast: [^\n]+\n$/)
+        .and.include(`settings.listeners[0]${complaint}`);
+    });
+  }
+
+  function write(listeners: unknown): string {
+    const config = join(folder, 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', listeners }));
+    return config;
+  }
+
+  function start(listeners: readonly object[]): Promise<ListeningProgram> {
+    return startListening('bin/server.js', '--config', write(listeners));
+  }
+});
+
+function webSocketOn(port: number | 'auto'): object {
+  return { transport: 'websocket', port };
+}
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
+
+/** Sends a frame and returns the first that comes back. */
+function overWebSocket(port: number, frame: string, ca?: Buffer): Promise<string> {
+  const socket = new WebSocket(`${ca === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}`, ca && { ca });
+  whenTestEnds(() => socket.terminate());
+  return new Promise((resolve, reject) => {
+    socket.on('open', () => socket.send(frame));
+    socket.on('message', (data) => resolve(String(data)));
+    socket.on('error', reject);
+  });
+}

@@ -1,0 +1,165 @@
+import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { type ListeningProgram, makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
+import { endTest } from '../server/clean-up.ts';
+
+const PROGRAMS = [
+  { script: 'bin/server.js', takenCode: EXIT_CODES.pidfile },
+  { script: 'bin/glockd.js', takenCode: 4 },
+] as const;
+
+for (const { script, takenCode } of PROGRAMS) {
+  describe(`the pidfile of ${script}`, () => {
+    let folder: string;
+    let pidfile: string;
+
+    beforeEach(() => {
+      folder = makeFolder();
+      pidfile = join(folder, 'server.pid');
+    });
+    afterEach(endTest);
+
+    it('holds the pid while the server runs, and is gone at its end', async () => {
+      const { program } = await start();
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+      program.signal('SIGTERM');
+      expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+      expect(existsSync(pidfile)).to.equal(false);
+    });
+
+    it('keeps a second server out, which leaves it as it is', async () => {
+      const first = await start();
+      await isKeptOut(pidfile);
+      await isKeptOut(pidfile);
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+      await serves(first);
+    });
+
+    it('keeps a second server out under whatever name its folder is called', async () => {
+      await start();
+      const other = join(makeFolder(), 'link');
+      symlinkSync(folder, other);
+      await isKeptOut(join(other, 'server.pid'));
+    });
+
+    it('keeps a second server out under the name of a link to it', async () => {
+      const first = await start();
+      const link = join(folder, 'link.pid');
+      symlinkSync('server.pid', link);
+      await isKeptOut(link);
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+    });
+
+    it('keeps a second server out when it was removed meanwhile', async () => {
+      const first = await start();
+      rmSync(pidfile);
+      await isKeptOut(pidfile);
+      await serves(first);
+    });
+
+    it('does not keep a server with another pidfile out', async () => {
+      const first = await start();
+      const second = await startListening(script, ...args(join(folder, 'other.pid')));
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+      await serves(second);
+    });
+
+    it('of a server that was killed is taken over', async () => {
+      const first = await start();
+      await first.program.kill();
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+      const second = await start();
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${second.program.pid}`);
+      await serves(second);
+      await isKeptOut(pidfile);
+    });
+
+    it('with the pid of another running process is taken over', async () => {
+      writeFileSync(pidfile, `${process.pid}`);
+      const { program } = await start();
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    });
+
+    it('with a longer text in it holds the pid alone afterwards', async () => {
+      writeFileSync(pidfile, 'what was here before\n');
+      const { program } = await start();
+      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    });
+
+    it('is gone after a start that failed', async () => {
+      const { ports } = await start();
+      const other = join(folder, 'other.pid');
+      const failed = runProgram(script, ...args(other), ...['--port', `${ports[0]}`]);
+      expect((await failed.exit).code).to.be.greaterThan(0);
+      expect(failed.errorOutput).to.include('EADDRINUSE');
+      expect(existsSync(other)).to.equal(false);
+    });
+
+    function args(file: string): string[] {
+      const ws = script === 'bin/glockd.js' ? ['--ws', '0'] : [];
+      return ['--port', 'auto', ...ws, '--pidfile', file];
+    }
+
+    function start(): Promise<ListeningProgram> {
+      return startListening(script, ...args(pidfile));
+    }
+
+    async function isKeptOut(file: string): Promise<void> {
+      const second = runProgram(script, ...args(file));
+      const outcome = await Promise.race([second.exit, second.nextLine().catch(() => second.exit)]);
+      expect(outcome).to.deep.equal({ code: takenCode, signal: null });
+      expect(second.errorOutput).to.match(/^holdfast: \S+\.pid: another server that is running has this pidfile\n$/);
+    }
+
+    async function serves({ ports }: ListeningProgram): Promise<void> {
+      const client = await LineClient.connect(ports[0] as number);
+      expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
+    }
+  });
+}
+
+describe('the pidfile of a server with settings', () => {
+  let folder: string;
+  let pidfile: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+    pidfile = join(folder, 'server.pid');
+  });
+  afterEach(endTest);
+
+  it('is gone too when a second signal ends the server at once', async () => {
+    const { program, ports } = await start({ drainSeconds: 600 });
+    const holder = await LineClient.connect(ports[0] as number);
+    await holder.ask('g foo');
+    program.signal('SIGTERM');
+    expect(await program.nextErrorLine()).to.include('"stopping"');
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: SIGNAL_EXIT_CODE + constants.signals.SIGTERM, signal: null });
+    expect(existsSync(pidfile)).to.equal(false);
+  });
+
+  it('is emptied at the end by a server that may not remove it any more', async function () {
+    if (process.getuid?.() !== 0) {
+      console.log('      skipped: only root can become another user');
+      this.skip();
+    }
+    chmodSync(folder, 0o755);
+    const { program } = await start({ user: 'nobody', group: 'nogroup' });
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect(existsSync(pidfile) ? readFileSync(pidfile, 'utf8') : '').to.equal('');
+  });
+
+  function start(settings: object): Promise<ListeningProgram> {
+    const config = join(folder, 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile, ...settings }));
+    return startListening('bin/server.js', '--config', config);
+  }
+});

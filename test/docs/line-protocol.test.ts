@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { DIALECTS, type Dialect } from '../../lib/server/line-dialects.ts';
+import { LockServer } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { TranscriptClient } from './transcript.ts';
+
+const document = readFileSync('docs/line-protocol.md', 'utf8');
+const blocks = [...document.matchAll(/^```line-transcript(?: dialect=(\w+))?\n([\s\S]*?)^```$/gm)];
+
+describe('docs/line-protocol.md', () => {
+  for (const [index, [, dialect, body = '']] of blocks.entries()) {
+    it(`shows what the server answers: example ${index + 1}`, async () => {
+      const server = new LockServer();
+      const listener = tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] });
+      const address = await server.listen(listener, { dialect: (dialect ?? 'glockd') as Dialect });
+      try {
+        await replayLines(body.trimEnd().split('\n'), Number(address.split(':').at(-1)), dialect);
+      } finally {
+        await server.close();
+      }
+    });
+  }
+
+  it('has an example of each command', () => {
+    const sent = blocks.map(([, , body]) => body).join('');
+    for (const word of DIALECTS.glockd.commands) expect(sent).to.match(new RegExp(`^\\w> ${word}( |$)`, 'm'));
+  });
+});
+
+async function replayLines(lines: readonly string[], port: number, dialect: string | undefined): Promise<void> {
+  const clients = new Map<string, TranscriptClient>();
+  const withAddresses = (text: string): string =>
+    text.replace(/ADDRESS_(\w)/g, (_, name: string) => clients.get(name)?.address ?? name);
+  try {
+    for (const line of lines) {
+      const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
+      const client = clients.get(name) ?? (await TranscriptClient.connect(port));
+      clients.set(name, client);
+      if (direction === '>') client.send(text);
+      else expect(await client.nextLine()).to.equal(withAddresses(text));
+    }
+    const notLocked = dialect === 'lockd' ? '0 Not Locked' : '0 Lock Not Locked: nothing more';
+    for (const client of clients.values()) await client.expectNothingMore('i nothing more', notLocked);
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
+}

@@ -1,0 +1,97 @@
+/** Chromium without a window, and the pages that a test serves to it. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { Inbox } from '../server/inbox.ts';
+import { until } from '../server/raw-client.ts';
+import { makeFolder } from './listening-program.ts';
+import { SystemProgram } from './system-program.ts';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--remote-debugging-port=0',
+];
+
+/** A server of one page, which is told what goes on in it. */
+export class PageServer {
+  readonly origin: string;
+  readonly #reports: Inbox<string>;
+
+  /** Serves a page with this script, in which `report(text)` tells something to the test. */
+  static async start(script: string): Promise<PageServer> {
+    const reports = new Inbox<string>();
+    const report = "const report = (text) => fetch('/report', { method: 'POST', body: String(text) });";
+    const page = `<!doctype html><title>page</title><script>${report}\n${script}</script>`;
+    const server = createServer(async (request, response) => {
+      if (request.method === 'POST') {
+        let text = '';
+        for await (const chunk of request) text += chunk;
+        reports.push(text);
+      }
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(request.url === '/' ? page : '');
+    });
+    whenTestEnds(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new PageServer(`http://localhost:${(server.address() as AddressInfo).port}`, reports);
+  }
+
+  private constructor(origin: string, reports: Inbox<string>) {
+    this.origin = origin;
+    this.#reports = reports;
+  }
+
+  /** What the page tells next. */
+  nextReport(): Promise<string> {
+    return this.#reports.next();
+  }
+}
+
+/** A browser with one page open; it is killed when the test ends. */
+export class Browser {
+  readonly #program: SystemProgram;
+  readonly #profile: string;
+
+  constructor(url: string) {
+    this.#profile = makeFolder();
+    this.#program = new SystemProgram('chromium', [...FLAGS, `--user-data-dir=${this.#profile}`, url], {
+      HOME: this.#profile,
+    });
+  }
+
+  /** Closes the page as its user would, which leaves the browser running. */
+  async closePage(): Promise<void> {
+    const file = join(this.#profile, 'DevToolsActivePort');
+    await until(() => new Promise((resolve) => setImmediate(() => resolve(existsSync(file)))));
+    const tools = `http://127.0.0.1:${readFileSync(file, 'utf8').split('\n')[0]}/json`;
+    // Without a second page the browser would end with the first.
+    await fetch(`${tools}/new?about:blank`, { method: 'PUT' });
+    const pages = (await (await fetch(`${tools}/list`)).json()) as { type: string; id: string; title: string }[];
+    const page = pages.find(({ type, title }) => type === 'page' && title === 'page');
+    if (page === undefined) throw new Error(`there is no such page: ${JSON.stringify(pages)}`);
+    await fetch(`${tools}/close/${page.id}`);
+  }
+
+  kill(): Promise<void> {
+    return this.#program.kill();
+  }
+
+  /** Whether it still answers. */
+  async isRunning(): Promise<boolean> {
+    const port = readFileSync(join(this.#profile, 'DevToolsActivePort'), 'utf8').split('\n')[0];
+    return (await fetch(`http://127.0.0.1:${port}/json/version`)).ok;
+  }
+}

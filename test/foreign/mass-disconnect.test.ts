@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { endTest } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { LineClient } from './line-client.ts';
+import { startOnPort } from './listening-program.ts';
+
+const CONNECTIONS = 200;
+const LOCKS_EACH = 50;
+const ALL = CONNECTIONS * LOCKS_EACH;
+
+describe(`${CONNECTIONS} connections with ${LOCKS_EACH} exclusive and ${LOCKS_EACH} shared locks each`, () => {
+  let port: number;
+  let crowd: LineClient[];
+  let bystander: LineClient;
+  let watcher: LineClient;
+
+  beforeEach(async function () {
+    this.timeout(60_000);
+    port = await startOnPort();
+    [bystander, watcher] = [await LineClient.connect(port), await LineClient.connect(port)];
+    crowd = await Promise.all(Array.from({ length: CONNECTIONS }, () => LineClient.connect(port)));
+    await Promise.all(crowd.map(takeAll));
+    expect(await watcher.statistics()).to.include({
+      connections: CONNECTIONS + 2,
+      locks: ALL,
+      shared_locks: LOCKS_EACH,
+      orphans: 0,
+      shared_orphans: 0,
+    });
+  });
+  afterEach(endTest);
+
+  for (const [how, close] of [
+    ['closed', (client: LineClient) => client.socket.destroy()],
+    ['reset', (client: LineClient) => client.socket.resetAndDestroy()],
+    ['ended from their side', (client: LineClient) => client.socket.end()],
+  ] as const) {
+    it(`that are ${how} at once free them all, are counted exactly, and disturb nobody`, async function () {
+      this.timeout(60_000);
+      const pairs = lockAndUnlock(1_000);
+      for (const client of crowd) close(client);
+      await pairs;
+      await until(async () => (await watcher.statistics()).connections === 2);
+      expect(await watcher.statistics()).to.include({
+        locks: 0,
+        shared_locks: 0,
+        orphans: ALL,
+        shared_orphans: ALL,
+        command_g: ALL + 1_000,
+        command_sg: ALL,
+      });
+      await Promise.all(crowd.map((client) => client.closed));
+      for (const index of crowd.keys()) await takeAll(await LineClient.connect(port), index);
+    });
+  }
+
+  /** All of the lines go out in one packet, or a few. */
+  async function takeAll(client: LineClient, index: number): Promise<void> {
+    const numbers = [...Array(LOCKS_EACH).keys()];
+    client.send(...numbers.flatMap((number) => [`g own ${index} ${number}`, `sg all ${number}`]));
+    for (const number of numbers) {
+      expect(await client.next()).to.equal(`1 Lock Get Success: own ${index} ${number}`);
+      expect(await client.next()).to.match(/^[1-9]\d* Shared Lock Get Success: all \d+$/);
+    }
+  }
+
+  async function lockAndUnlock(times: number): Promise<void> {
+    for (let time = 0; time < times; time += 1) {
+      expect(await bystander.ask('g bystander')).to.equal('1 Lock Get Success: bystander');
+      expect(await bystander.ask('r bystander')).to.equal('1 Lock Release Success: bystander');
+    }
+  }
+});

@@ -1,0 +1,255 @@
+import { getEventListeners } from 'node:events';
+import { expect } from 'chai';
+import { MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
+import { MessageError } from '../../lib/message/message-error.ts';
+import { errorOf } from '../support/error-of.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import type { RawPeer } from '../support/raw-peer.ts';
+import type { RawServer } from '../support/raw-server.ts';
+
+const FOREVER = Number.POSITIVE_INFINITY;
+
+/** Keeps what only subclasses learn. */
+class CuriousClient extends MessageClient {
+  readonly learnt: unknown[] = [];
+
+  protected override gaveUp(id: number, command: string): void {
+    this.learnt.push({ gaveUp: command, id });
+  }
+
+  protected override lateResult(result: RpcResult, command: string): void {
+    this.learnt.push({ late: command, result });
+  }
+}
+
+describe('MessageClient: calls to a message server', () => {
+  let scope: MessageScope;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    await scope.startServer();
+  });
+
+  afterEach(() => scope.close());
+
+  it('resolves to the result of a command', async () => {
+    const client = await scope.connectClient();
+    expect(await client.rpc('add', { amount: 3 })).to.deep.equal({ status: 'ok', count: 3 });
+    expect(await client.rpc('add')).to.deep.equal({ status: 'ok', count: 4 });
+    expect(await client.rpc('echo', { value: 'é😀\ud800\udcff' })).to.deep.equal({
+      status: 'ok',
+      value: 'é😀\ud800\udcff',
+    });
+  });
+
+  it('resolves to a result of any status', async () => {
+    const client = await scope.connectClient();
+    expect(await client.rpc('add', { amount: 'x' })).to.have.property('status', 'invalid');
+    expect(await client.rpc('subtract')).to.have.property('status', 'unknownCommand');
+  });
+
+  it('rejects with the status of an error reply', async () => {
+    const client = await scope.connectClient();
+    expect(await errorOf(client.rpc('refuse'))).to.include({ code: 'limit', message: 'there is enough of it' });
+    expect(await errorOf(client.rpc('reject', { politely: true }))).to.include({ code: 'invalid' });
+    const failure = await errorOf(client.rpc('fail', { detail: 'a secret' }));
+    expect(failure).to.be.instanceOf(MessageError).with.property('code', 'internal');
+    expect(failure.message).to.equal('the server failed to carry out the command');
+  });
+
+  it('has many calls in flight, answered in any order', async () => {
+    const client = await scope.connectClient();
+    const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
+    const calls = keys.map((key) => client.rpc('wait', { key }));
+    for (const key of [...keys].sort(() => Math.random() - 0.5)) client.notify('release', { key });
+    const expected = keys.map((released) => ({ status: 'ok', released }));
+    expect(await Promise.all(calls)).to.deep.equal(expected);
+  });
+
+  it('sends notifications, which are not answered', async () => {
+    const client = await scope.connectClient();
+    for (let count = 0; count < 3; count += 1) client.notify('add', { amount: 10 });
+    expect(await client.rpc('add')).to.have.property('count', 31);
+  });
+
+  it('takes messages of many megabytes', async () => {
+    const client = await scope.connectClient();
+    expect(await client.rpc('blob', { bytes: 10_000_000 }))
+      .to.have.property('blob')
+      .with.length(10_000_000);
+  });
+
+  it('emits events', async () => {
+    const client = await scope.connectClient();
+    await client.rpc('add');
+    const events: unknown[] = [];
+    client.on('event', (event) => events.push(event));
+    await (await scope.connectClient()).rpc('broadcast', { count: 2 });
+    await client.rpc('add');
+    expect(events).to.deep.equal([
+      { event: 'tick', number: 1, blob: '' },
+      { event: 'tick', number: 2, blob: '' },
+    ]);
+  });
+});
+
+describe('MessageClient: calls that end early', () => {
+  let scope: MessageScope;
+  let server: RawServer;
+  let client: CuriousClient;
+  let peer: RawPeer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startRawServer();
+    client = new CuriousClient({ maxPendingRequests: 3 });
+    scope.atEnd(() => client.close());
+    await client.connect(server.dial);
+    peer = await server.accept();
+  });
+
+  afterEach(() => scope.close());
+
+  /** Answers whatever is called next, so that everything sent before has been received. */
+  async function sync(): Promise<void> {
+    const call = client.rpc('sync', {}, { timeoutMs: FOREVER });
+    for (;;) {
+      const { command, id } = await peer.next();
+      if (command !== 'sync') continue;
+      peer.send({ id, result: { status: 'ok' } });
+      await call;
+      return;
+    }
+  }
+
+  it('gives every request an id of its own', async () => {
+    const calls = [client.rpc('a'), client.rpc('b', { c: 1 })];
+    const requests = await peer.take(2);
+    expect(requests).to.deep.equal([
+      { command: 'a', parameters: {}, id: 1 },
+      { command: 'b', parameters: { c: 1 }, id: 2 },
+    ]);
+    peer.send({ id: 2, result: { status: 'second' } }, { id: 1, result: { status: 'first' } });
+    expect((await Promise.all(calls)).map(({ status }) => status)).to.deep.equal(['first', 'second']);
+  });
+
+  it('rejects with timeout when the result does not come in time, and passes it on when it comes late', async () => {
+    const error = await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
+    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+    expect(error.message).to.equal('no result of slow within 1 ms');
+    const { id } = await peer.next();
+    expect(client.learnt).to.deep.equal([{ gaveUp: 'slow', id }]);
+    peer.send({ id, result: { status: 'ok', token: 1 } });
+    await sync();
+    expect(client.learnt.slice(1)).to.deep.equal([{ late: 'slow', result: { status: 'ok', token: 1 } }]);
+  });
+
+  it('passes a late result on once, and no late error', async () => {
+    await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
+    await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
+    peer.send({ id: 1, result: { status: 'ok' } }, { id: 1, result: { status: 'ok' } });
+    peer.send({ id: 2, error: { status: 'invalid', message: 'no' } });
+    await sync();
+    expect(client.learnt.filter((each) => Object.hasOwn(each as object, 'late'))).to.have.length(1);
+  });
+
+  it('waits without end for a call without a limit', async () => {
+    const slow = client.rpc('slow', {}, { timeoutMs: FOREVER });
+    await errorOf(client.rpc('fast', {}, { timeoutMs: 5 }));
+    await sync();
+    peer.send({ id: 1, result: { status: 'ok' } });
+    expect(await slow).to.deep.equal({ status: 'ok' });
+  });
+
+  it('rejects a time that is none', async () => {
+    for (const timeoutMs of [-1, Number.NaN]) {
+      expect(await errorOf(client.rpc('a', {}, { timeoutMs }))).to.be.instanceOf(RangeError);
+    }
+    await sync();
+    expect(client.learnt).to.deep.equal([]);
+  });
+
+  it('rejects with the reason of a signal that was aborted before, and sends nothing', async () => {
+    const reason = new Error('no longer wanted');
+    expect(await errorOf(client.rpc('a', {}, { signal: AbortSignal.abort(reason) }))).to.equal(reason);
+    const call = client.rpc('b');
+    expect(await peer.next()).to.deep.equal({ command: 'b', parameters: {}, id: 1 });
+    peer.send({ id: 1, result: { status: 'ok' } });
+    await call;
+    expect(client.learnt).to.deep.equal([]);
+  });
+
+  it('rejects with the reason of a signal that is aborted meanwhile, and passes the late result on', async () => {
+    const reason = new Error('no longer wanted');
+    const controller = new AbortController();
+    const failed = errorOf(client.rpc('slow', {}, { signal: controller.signal, timeoutMs: FOREVER }));
+    const { id } = await peer.next();
+    controller.abort(reason);
+    expect(await failed).to.equal(reason);
+    peer.send({ id, result: { status: 'ok' } });
+    await sync();
+    expect(client.learnt).to.deep.equal([
+      { gaveUp: 'slow', id },
+      { late: 'slow', result: { status: 'ok' } },
+    ]);
+  });
+
+  it('changes nothing when the signal is aborted after the result', async () => {
+    const controller = new AbortController();
+    const call = client.rpc('a', {}, { signal: controller.signal });
+    await peer.next();
+    peer.send({ id: 1, result: { status: 'ok' } });
+    await call;
+    controller.abort();
+    await sync();
+    expect(client.learnt).to.deep.equal([]);
+  });
+
+  it('leaves no listener on a signal, however a call ends', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const expectNone = (): void => {
+      expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
+    };
+    const answered = client.rpc('a', {}, { signal });
+    const refused = errorOf(client.rpc('b', {}, { signal }));
+    expect(getEventListeners(signal, 'abort')).to.have.length(2);
+    peer.send({ id: 1, result: { status: 'ok' } }, { id: 2, error: { status: 'invalid' } });
+    await answered;
+    await refused;
+    expectNone();
+    await errorOf(client.rpc('late', {}, { signal, timeoutMs: 1 }));
+    expectNone();
+    await errorOf(client.rpc('wrong', {}, { signal, timeoutMs: -1 }));
+    expectNone();
+    await errorOf(client.rpc('unsendable', { value: 1n }, { signal }));
+    expectNone();
+    const lost = errorOf(client.rpc('lost', {}, { signal }));
+    await sync();
+    peer.reset();
+    await lost;
+    expectNone();
+    await errorOf(client.rpc('closed', {}, { signal }));
+    expectNone();
+  });
+
+  it('rejects calls above maxPendingRequests, those that gave up and are not answered included', async () => {
+    const slow = client.rpc('a', {}, { timeoutMs: FOREVER });
+    await errorOf(client.rpc('b', {}, { timeoutMs: 1 }));
+    await errorOf(client.rpc('c', {}, { timeoutMs: 1 }));
+    expect(await errorOf(client.rpc('d')))
+      .to.be.instanceOf(MessageError)
+      .with.property('code', 'limit');
+    expect(await peer.take(3)).to.have.length(3);
+    peer.send({ id: 1, result: { status: 'ok' } });
+    await slow;
+    await sync();
+  });
+
+  it('forgets a call whose parameters cannot be sent', async () => {
+    for (let count = 0; count < 5; count += 1) {
+      expect(await errorOf(client.rpc('a', { value: 1n }))).to.be.instanceOf(TypeError);
+    }
+    await sync();
+  });
+});

@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import type { ByteStream, Dialer } from '../../lib/message/byte-stream.ts';
+import { MessageClient } from '../../lib/message/message-client.ts';
+import { MessageError } from '../../lib/message/message-error.ts';
+import { dialTcp } from '../../lib/transports/tcp.ts';
+import { errorOf } from '../support/error-of.ts';
+import { ManualStream } from '../support/manual-stream.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import type { RawServer } from '../support/raw-server.ts';
+
+/** Never connects, and gives up when it is told to. */
+const dialNowhere: Dialer = (signal) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+
+/** Never connects and never gives up. */
+const dialForever: Dialer = () => new Promise(() => {});
+
+describe('MessageClient: connecting', () => {
+  let scope: MessageScope;
+  let server: RawServer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startRawServer();
+  });
+
+  afterEach(() => scope.close());
+
+  it('goes from idle over connecting and open to closed, and tells of it', async () => {
+    const told: string[] = [];
+    const client = new MessageClient();
+    client.on('connect', () => told.push(`connect, ${client.state}`));
+    client.on('close', (error) => told.push(`close, ${client.state}, ${String(error)}`));
+    expect(client.state).to.equal('idle');
+    const connecting = client.connect(server.dial);
+    expect(client.state).to.equal('connecting');
+    await connecting;
+    expect(client.state).to.equal('open');
+    const closing = client.close();
+    expect(client.state).to.equal('closing');
+    await closing;
+    expect(client.state).to.equal('closed');
+    expect(told).to.deep.equal(['connect, open', 'close, closed, undefined']);
+  });
+
+  it('rejects with the error of the system when nobody listens', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as { port: number };
+    probe.close();
+    await once(probe, 'close');
+    const client = new MessageClient();
+    expect(await errorOf(client.connect(dialTcp({ host: '127.0.0.1', port })))).to.have.property(
+      'code',
+      'ECONNREFUSED',
+    );
+    expect(client.state).to.equal('closed');
+  });
+
+  it('rejects with timeout when the connection does not come', async () => {
+    const client = new MessageClient();
+    const error = await errorOf(client.connect(dialNowhere, { connectTimeoutMs: 1 }));
+    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+    expect(client.state).to.equal('closed');
+  });
+
+  it('rejects with timeout also when the dialer does not listen to its signal', async () => {
+    const client = new MessageClient();
+    const error = await errorOf(client.connect(dialForever, { connectTimeoutMs: 1 }));
+    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+  });
+
+  it('destroys a stream that comes after the time was over', async () => {
+    const stream = new ManualStream();
+    let arrive: (stream: ByteStream) => void = () => {};
+    const isAborted = new Promise<void>((resolve) => {
+      const client = new MessageClient();
+      const dial: Dialer = (signal) => {
+        signal.addEventListener('abort', () => resolve());
+        return new Promise((resolveStream) => {
+          arrive = resolveStream;
+        });
+      };
+      client.connect(dial, { connectTimeoutMs: 1 }).catch(() => undefined);
+    });
+    await isAborted;
+    arrive(stream);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stream.calls).to.deep.equal(['destroy']);
+  });
+
+  it('rejects with closed when it is closed meanwhile', async () => {
+    const client = new MessageClient();
+    const failed = errorOf(client.connect(dialNowhere, { connectTimeoutMs: Number.POSITIVE_INFINITY }));
+    await client.close();
+    expect(await failed)
+      .to.be.instanceOf(MessageError)
+      .with.property('code', 'closed');
+    expect(client.state).to.equal('closed');
+  });
+
+  it('opens no connection when it is closed while it dials', async () => {
+    const client = new MessageClient();
+    const failed = errorOf(client.connect(server.dial));
+    await client.close();
+    expect(await failed).to.have.property('code', 'closed');
+    expect(client.state).to.equal('closed');
+  });
+
+  it('connects once', async () => {
+    const client = new MessageClient();
+    const first = client.connect(server.dial);
+    expect(await errorOf(client.connect(server.dial))).to.have.property('message', 'a client connects once');
+    await first;
+    expect(await errorOf(client.connect(server.dial))).to.have.property('code', 'closed');
+    await client.close();
+    expect(await errorOf(client.connect(server.dial))).to.have.property('code', 'closed');
+  });
+
+  it('does not connect after it was closed', async () => {
+    const client = new MessageClient();
+    await client.close();
+    expect(client.state).to.equal('closed');
+    expect(await errorOf(client.connect(server.dial))).to.have.property('code', 'closed');
+  });
+
+  it('closes the connection at the end of its scope', async () => {
+    {
+      await using client = new MessageClient();
+      await client.connect(server.dial);
+      expect(client.state).to.equal('open');
+    }
+    const peer = await server.accept();
+    expect((await peer.closed).hasEnded).to.equal(true);
+  });
+});

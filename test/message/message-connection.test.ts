@@ -1,0 +1,221 @@
+import { expect } from 'chai';
+import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
+import { ManualStream } from '../support/manual-stream.ts';
+
+const LIMITS: ConnectionLimits = { softOutputBytes: 100, hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
+const MAX_MESSAGE_BYTES = 500;
+
+type Handler = (message: Record<string, unknown>, connection: MessageConnection) => void;
+
+const streams: ManualStream[] = [];
+
+/** A connection over a stream by hand, and what it told of. */
+function connectionThat(handle: Handler): { stream: ManualStream; connection: MessageConnection; told: string[] } {
+  const stream = new ManualStream();
+  const told: string[] = [];
+  const connection: MessageConnection = new MessageConnection(
+    stream,
+    (bytes) => {
+      if (bytes[0] === 0x20) return undefined;
+      return bytes[0] === 0x7b ? new NdjsonCodec(MAX_MESSAGE_BYTES) : 'unknown';
+    },
+    LIMITS,
+    {
+      message: (message) => {
+        told.push(JSON.stringify(message));
+        handle(message as Record<string, unknown>, connection);
+      },
+      malformed: ({ message }) => told.push(message.replace(/: .*/, '')),
+      broken: () => {
+        told.push('broken');
+        connection.send({ last: 'word' });
+      },
+      finished: () => told.push('finished'),
+      closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
+    },
+  );
+  connection.start();
+  streams.push(stream);
+  return { stream, connection, told };
+}
+
+const echo: Handler = (message, connection) => connection.send(message);
+
+/** All microtasks have run. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** A message of so many bytes on the wire. */
+function sized(bytes: number): string {
+  return `{"a":"${'x'.repeat(bytes - 9)}"}\n`;
+}
+
+describe('MessageConnection', () => {
+  afterEach(() => {
+    for (const stream of streams.splice(0)) stream.close();
+  });
+
+  it('sends all replies of one turn in one write', async () => {
+    const { stream } = connectionThat(echo);
+    stream.receive('{"a":1}\n{"a":2}\n');
+    stream.receive('{"a":3}\n');
+    expect(stream.calls).to.deep.equal([]);
+    await nextTurn();
+    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n{"a":3}\n']);
+    stream.receive('{"a":4}\n');
+    await nextTurn();
+    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n{"a":3}\n', '{"a":4}\n']);
+  });
+
+  it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
+    const { stream, told } = connectionThat(echo);
+    stream.isStuck = true;
+    stream.receive(sized(60).repeat(5));
+    expect(told).to.have.length(2);
+    expect(stream.isPaused).to.equal(true);
+    stream.receive(sized(60));
+    await nextTurn();
+    expect(told).to.have.length(2);
+    expect(stream.calls.join('')).to.equal(sized(60).repeat(2));
+  });
+
+  it('goes on to decode below the soft limit by one byte, and not at it', () => {
+    const below = connectionThat(echo);
+    below.stream.isStuck = true;
+    below.stream.receive(sized(99) + sized(20));
+    expect(below.told).to.have.length(2);
+    const at = connectionThat(echo);
+    at.stream.isStuck = true;
+    at.stream.receive(sized(100) + sized(20));
+    expect(at.told).to.have.length(1);
+  });
+
+  it('goes on where it stopped once the output has drained, and stops again', async () => {
+    const { stream, told } = connectionThat(echo);
+    stream.isStuck = true;
+    stream.receive(sized(60).repeat(5));
+    stream.drain();
+    expect(told).to.have.length(4);
+    expect(stream.isPaused).to.equal(true);
+    stream.drain();
+    expect(told).to.have.length(5);
+    expect(stream.isPaused).to.equal(false);
+    await nextTurn();
+    expect(stream.calls.join('')).to.equal(sized(60).repeat(5));
+  });
+
+  it('does not stop for output that the system takes at once', () => {
+    const { stream, told } = connectionThat(echo);
+    stream.receive(sized(60).repeat(5));
+    expect(told).to.have.length(5);
+    expect(stream.isPaused).to.equal(false);
+  });
+
+  it('keeps the end of the peer for when the output has drained', () => {
+    const { stream, told } = connectionThat(echo);
+    stream.isStuck = true;
+    stream.receive(sized(60).repeat(3));
+    stream.receiveEnd();
+    expect(told).to.have.length(2);
+    stream.drain();
+    expect(told.slice(2)).to.deep.equal([sized(60).trim(), 'finished']);
+  });
+
+  it('cuts the peer off above the hard limit and not at it', () => {
+    const { stream, connection, told } = connectionThat(echo);
+    stream.isStuck = true;
+    stream.receive('{"a":1}\n');
+    for (let count = 0; count < 9; count += 1) connection.send(JSON.parse(sized(108)));
+    expect(connection.unsentBytes).to.equal(980);
+    connection.send(JSON.parse(sized(20)));
+    expect(connection.unsentBytes).to.equal(1_000);
+    expect(told).to.deep.equal(['{"a":1}']);
+    connection.send(JSON.parse(sized(10)));
+    expect(told).to.deep.equal(['{"a":1}', 'closed: more than 1000 bytes of unsent output']);
+    expect(stream.calls).to.deep.equal(['destroy']);
+  });
+
+  it('gives out no message after it was closed in between', () => {
+    for (const close of ['end', 'destroy'] as const) {
+      const { stream, told } = connectionThat((_message, connection) => connection[close]());
+      stream.receive('{"a":1}\n{"a":2}\n');
+      stream.receive('{"a":3}\n');
+      expect(told, close).to.deep.equal(close === 'end' ? ['{"a":1}'] : ['{"a":1}', 'closed']);
+    }
+  });
+
+  it('sends what it has before it closes its side, and nothing afterwards', async () => {
+    const { stream, connection } = connectionThat(echo);
+    stream.receive('{"a":1}\n');
+    connection.end();
+    connection.send({ a: 2 });
+    connection.end();
+    await nextTurn();
+    expect(stream.calls).to.deep.equal(['{"a":1}\n', 'end']);
+  });
+
+  it('goes on to read what it drops when it closes its side while it was paused', () => {
+    const { stream, connection, told } = connectionThat(echo);
+    stream.isStuck = true;
+    stream.receive(sized(100).repeat(2));
+    expect(stream.isPaused).to.equal(true);
+    connection.end();
+    expect(stream.isPaused).to.equal(false);
+    stream.drain();
+    expect(told).to.have.length(1);
+  });
+
+  it('tells once that it is closed, whoever closed it, and sends nothing any more', async () => {
+    const { stream, connection, told } = connectionThat(echo);
+    stream.receive('{"a":1}\n');
+    stream.close(new Error('reset'));
+    stream.close();
+    connection.destroy(new Error('again'));
+    connection.send({ a: 2 });
+    connection.end();
+    await nextTurn();
+    expect(told).to.deep.equal(['{"a":1}', 'closed: reset']);
+    expect(stream.calls.filter((call) => call !== 'destroy')).to.deep.equal([]);
+  });
+
+  it('answers the peer that has closed its side until this side is closed', async () => {
+    const { stream, connection, told } = connectionThat(() => {});
+    stream.receive('{"a":1}');
+    expect(connection.isFinished).to.equal(false);
+    stream.receiveEnd();
+    expect(told).to.deep.equal(['{"a":1}', 'finished']);
+    expect(connection.isFinished).to.equal(true);
+    connection.send({ answer: 1 });
+    await nextTurn();
+    expect(stream.calls).to.deep.equal(['{"answer":1}\n']);
+    connection.end();
+    expect(connection.isFinished).to.equal(false);
+  });
+
+  it('closes after what is said to a peer that cannot be understood any more', () => {
+    const { stream, told } = connectionThat(echo);
+    stream.receive(`{"a":1}\nnonsense\n${'x'.repeat(MAX_MESSAGE_BYTES + 1)}\n{"a":2}\n`);
+    expect(told).to.deep.equal(['{"a":1}', 'not JSON', 'broken']);
+    expect(stream.calls).to.deep.equal(['{"a":1}\n{"last":"word"}\n', 'end']);
+  });
+
+  it('closes at once when the first bytes belong to nothing that it knows', () => {
+    const { stream, told } = connectionThat(echo);
+    stream.receive('  ');
+    stream.receive('GET / HTTP/1.1\r\n\r\n{"a":1}\n');
+    stream.receive('{"a":2}\n');
+    expect(told).to.deep.equal(['closed']);
+    expect(stream.calls).to.deep.equal(['destroy']);
+  });
+
+  it('is finished when the peer leaves without a word', () => {
+    const { stream, told } = connectionThat(echo);
+    stream.receive(' ');
+    stream.receiveEnd();
+    expect(told).to.deep.equal(['finished']);
+  });
+});

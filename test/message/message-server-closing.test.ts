@@ -1,0 +1,310 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { CounterServer } from '../support/counter-server.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import { parseAddress } from '../support/parse-address.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+
+describe('MessageServer: the end of a connection', () => {
+  let scope: MessageScope;
+  let server: CounterServer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startServer({ maxMessageBytes: 1_000, hardOutputBytes: 100_000 });
+  });
+
+  afterEach(() => scope.close());
+
+  describe('by a client that closes its side', () => {
+    it('carries out what was received, answers it, then closes', async () => {
+      const peer = await scope.connectPeer();
+      peer.send({ command: 'add', id: 1 }, { command: 'add' }, { command: 'add', id: 2 });
+      peer.end();
+      expect(await peer.rest()).to.deep.equal([
+        { id: 1, result: { status: 'ok', count: 1 } },
+        { id: 2, result: { status: 'ok', count: 3 } },
+      ]);
+      expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
+    });
+
+    it('carries out a last message without a newline', async () => {
+      const peer = await scope.connectPeer();
+      peer.write('{"command":"add","id":1}');
+      peer.end();
+      expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', count: 1 } }]);
+    });
+
+    it('answers the waits that end with the session', async () => {
+      const peer = await scope.connectPeer();
+      peer.send(
+        { command: 'wait', parameters: { key: 'a' }, id: 1 },
+        { command: 'wait', parameters: { key: 'b' }, id: 2 },
+        { command: 'add', id: 3 },
+      );
+      peer.end();
+      expect(await peer.rest()).to.deep.equal([
+        { id: 3, result: { status: 'ok', count: 1 } },
+        { id: 1, result: { status: 'cancelled' } },
+        { id: 2, result: { status: 'cancelled' } },
+      ]);
+      expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
+    });
+
+    it('answers what takes longer before it closes', async () => {
+      const peer = await scope.connectPeer();
+      peer.send(
+        { command: 'promise', parameters: { key: 'a' }, id: 1 },
+        { command: 'promise', parameters: { key: 'b' }, id: 2 },
+        { command: 'promise', parameters: { key: 'c' } },
+      );
+      peer.end();
+      await server.until(() => server.ended.length === 1);
+      const bystander = await scope.connectPeer();
+      await bystander.ask('release', { key: 'b' }, 1);
+      expect(await peer.next()).to.have.property('id', 2);
+      await bystander.expectNothing();
+      expect(server.sessionCount).to.equal(2);
+      await bystander.ask('release', { key: 'a' }, 2);
+      expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', released: 'a' } }]);
+      expect((await peer.closed).hasEnded).to.equal(true);
+    });
+
+    it('closes also when what takes longer fails', async () => {
+      const peer = await scope.connectPeer();
+      peer.send({ command: 'promise', parameters: { key: 'bad' }, id: 1 });
+      peer.end();
+      await server.until(() => server.ended.length === 1);
+      await (await scope.connectPeer()).ask('release', { key: 'bad' }, 1);
+      expect(await peer.rest()).to.have.nested.property('[0].error.status', 'internal');
+      expect((await peer.closed).hasEnded).to.equal(true);
+    });
+
+    it('closes when it had nothing to say', async () => {
+      const peer = await scope.connectPeer();
+      peer.end();
+      expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
+    });
+  });
+
+  describe('tells the subclass once that a session began and once that it ended', () => {
+    const endings: [string, (peer: RawPeer) => unknown][] = [
+      ['a client that closes its side', (peer) => peer.end()],
+      ['a client that destroys the socket', (peer) => peer.socket.destroy()],
+      ['a client that resets the connection', (peer) => peer.reset()],
+      ['a message that is too long', (peer) => peer.write('x'.repeat(2_000))],
+      ['a message that is too long from a client that is gone', (peer) => peer.socket.end('x'.repeat(2_000))],
+      [
+        'too many events',
+        async () => (await scope.connectPeer()).send({ command: 'broadcast', parameters: { bytes: 200_000 } }),
+      ],
+      ['the server', () => server.close()],
+      [
+        'a client that closes its side and is reset while it is answered',
+        async (peer) => {
+          peer.send({ command: 'promise', parameters: { key: 'a' }, id: 1 });
+          peer.end();
+          await server.until(() => server.ended.length === 1);
+          peer.reset();
+        },
+      ],
+      [
+        'a client that is reset while the server closes',
+        (peer) => {
+          const closed = server.close();
+          peer.reset();
+          return closed;
+        },
+      ],
+    ];
+    for (const [what, end] of endings) {
+      it(`when it is ended by ${what}`, async () => {
+        const peer = await scope.connectPeer();
+        peer.send({ command: 'wait', parameters: { key: 'w' }, id: 'w' });
+        await peer.expectNothing();
+        const [session] = server.began;
+        expect(server.ended).to.deep.equal([]);
+        await end(peer);
+        await peer.closed;
+        await server.until(() => server.ended.length > 0);
+        const bystander = await scope.connectPeer().catch(() => undefined);
+        await bystander?.expectNothing();
+        await server.close();
+        expect(server.ended.filter((each) => each === session)).to.have.length(1);
+        expect(server.began.filter((each) => each === session)).to.have.length(1);
+        expect(server.ended).to.have.length(server.began.length);
+        expect(server.waitCount).to.equal(0);
+      });
+    }
+
+    it('when its first byte belongs to no protocol', async () => {
+      const peer = await scope.connectPeer();
+      peer.write('GET / HTTP/1.1\r\n\r\n');
+      await peer.closed;
+      await server.close();
+      expect(server.began).to.have.length(1);
+      expect(server.ended).to.deep.equal(server.began);
+    });
+
+    it('when it never said a word', async () => {
+      const peer = await scope.connectPeer();
+      await server.until(() => server.began.length === 1);
+      peer.reset();
+      await server.until(() => server.ended.length === 1);
+      await server.close();
+      expect(server.ended).to.deep.equal(server.began);
+    });
+  });
+
+  it('ends the session at once when a message is too long, though the client does not close its side', async () => {
+    const patient = await scope.startServer({ maxMessageBytes: 1_000, closeTimeoutMs: 600_000 });
+    const peer = await scope.connectPeer({ allowHalfOpen: true });
+    peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 });
+    await peer.expectNothing();
+    peer.write('x'.repeat(2_000));
+    await patient.until(() => patient.ended.length === 1);
+    expect(patient.sessionCount).to.equal(1);
+    expect(patient.waitCount).to.equal(0);
+    expect(await peer.next()).to.have.nested.property('error.status', 'limit');
+  });
+
+  it('drops results that come after the connection is gone', async () => {
+    const peer = await scope.connectPeer();
+    peer.send({ command: 'promise', parameters: { key: 'a' }, id: 1 });
+    await peer.expectNothing();
+    peer.reset();
+    await server.until(() => server.ended.length === 1);
+    const bystander = await scope.connectPeer();
+    expect(await bystander.ask('release', { key: 'a' }, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
+    await bystander.expectNothing();
+  });
+});
+
+describe('MessageServer.close', () => {
+  let scope: MessageScope;
+  let server: CounterServer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startServer();
+  });
+
+  afterEach(() => scope.close());
+
+  async function expectRefused(address: string): Promise<void> {
+    const error: unknown = await RawPeer.connect(address).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    expect(error).to.have.property('code', 'ECONNREFUSED');
+  }
+
+  it('closes the connections of clients, those that wait included', async () => {
+    const peer = await scope.connectPeer();
+    const silent = await scope.connectPeer();
+    await server.until(() => server.began.length === 2);
+    peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 });
+    await server.until(() => server.waitCount === 1);
+    await server.close();
+    expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'cancelled' } }]);
+    expect((await silent.closed).hasEnded).to.equal(true);
+    expect(server.sessionCount).to.equal(0);
+    await expectRefused(scope.address);
+  });
+
+  it('can be called twice, at once and later', async () => {
+    await scope.connectPeer();
+    await Promise.all([server.close(), server.close()]);
+    await server.close();
+    await expectRefused(scope.address);
+  });
+
+  it('closes a server that never listened', async () => {
+    await new CounterServer({ limits: {}, logger: scope.logger }).close();
+  });
+
+  it('cuts off clients that do not close their side in time', async () => {
+    const stubborn = await scope.connectPeer({ allowHalfOpen: true });
+    await stubborn.expectNothing();
+    await server.close();
+    expect(server.ended).to.deep.equal(server.began);
+    expect(server.sessionCount).to.equal(0);
+  });
+
+  it('cuts off clients that do not read in time', async () => {
+    const deaf = await scope.connectPeer();
+    await deaf.expectNothing();
+    deaf.socket.pause();
+    deaf.send(...Array.from({ length: 500 }, (_, id) => ({ command: 'blob', parameters: { bytes: 65_536 }, id })));
+    const bystander = await scope.connectPeer();
+    await bystander.expectNothing();
+    await server.close();
+    expect(server.sessionCount).to.equal(0);
+  });
+
+  it('serves its clients and takes no new ones until they have finished', async () => {
+    let finish = (): void => {};
+    server.drained = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const peer = await scope.connectPeer();
+    await peer.expectNothing();
+    const closed = server.close({ drainMs: Number.POSITIVE_INFINITY });
+    expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
+    await expectRefused(scope.address);
+    expect(await peer.ask('add', {}, 2)).to.have.nested.property('result.count', 2);
+    finish();
+    await closed;
+    expect((await peer.closed).hasEnded).to.equal(true);
+  });
+
+  it('closes when the time is over, whether its clients have finished or not', async () => {
+    server.drained = new Promise(() => {});
+    const peer = await scope.connectPeer();
+    await peer.expectNothing();
+    await server.close({ drainMs: 1 });
+    expect((await peer.closed).hasEnded).to.equal(true);
+  });
+
+  it('closes all listeners', async () => {
+    const second = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+    const peer = await RawPeer.connect(second);
+    await peer.expectNothing();
+    await server.close();
+    await expectRefused(scope.address);
+    await expectRefused(second);
+  });
+
+  it('leaves the server closed for good', async () => {
+    await server.close();
+    const error: unknown = await server
+      .listen(tcp({ host: '127.0.0.1', port: 0, allowed: [] }))
+      .catch((cause: unknown) => cause);
+    expect(error).to.be.instanceOf(Error).with.property('message', 'the server is closed');
+  });
+
+  it('closes a listener that was about to be opened', async () => {
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address() as { port: number };
+    probe.close();
+    await once(probe, 'close');
+    const listener = tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] });
+    scope.atEnd(() => listener.close());
+    const listening = server.listen(listener).catch(() => undefined);
+    await server.close();
+    await listening;
+    await expectRefused(`127.0.0.1:${port}`);
+  });
+
+  it('lets a client close cleanly that is closed at the same time', async () => {
+    const client = await scope.connectClient();
+    await Promise.all([server.close(), client.close()]);
+    expect(client.state).to.equal('closed');
+    const { host, port } = parseAddress(scope.address);
+    const dialled = await dialTcp({ host, port })(new AbortController().signal).catch((cause: unknown) => cause);
+    expect(dialled).to.have.property('code', 'ECONNREFUSED');
+  });
+});

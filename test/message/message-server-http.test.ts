@@ -1,0 +1,79 @@
+import { request } from 'node:http';
+import { expect } from 'chai';
+import type { CounterServer } from '../support/counter-server.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import { parseAddress } from '../support/parse-address.ts';
+
+const COMMANDS = '{"command":"add","id":1}\n{"command":"add"}\n';
+
+describe('MessageServer: HTTP requests and other protocols', () => {
+  let scope: MessageScope;
+  let server: CounterServer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startServer();
+  });
+
+  afterEach(() => scope.close());
+
+  async function expectNothingDone(): Promise<void> {
+    const bystander = await scope.connectPeer();
+    await bystander.expectNothing();
+    expect(server.requestCounts).to.include({ add: 0, echo: 1 });
+    expect(server.count).to.equal(0);
+    expect(server.counters.unknownProtocols).to.equal(1);
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'closed a connection from 127.0.0.1 that speaks no protocol of this port',
+    ]);
+  }
+
+  const first: [string, string][] = [
+    ['GET', 'GET /{"command":"add"} HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['POST', `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${COMMANDS.length}\r\n\r\n`],
+    ['PUT over HTTP/1.0', 'PUT / HTTP/1.0\r\n\r\n'],
+    ['OPTIONS', 'OPTIONS * HTTP/1.1\r\n\r\n'],
+    ['a method of one capital letter', 'G / HTTP/1.1\r\n\r\n'],
+    ['lower-case get', 'get / HTTP/1.1\r\n\r\n'],
+    ['lower-case post', 'post / HTTP/1.1\r\n\r\n'],
+    ['a method after blank lines', '\r\n\r\n POST / HTTP/1.1\r\n\r\n'],
+    ['the beginning of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['the beginning of TLS', '\x16\x03\x01'],
+    ['a list', '['],
+    ['a string', '"{"\n'],
+    ['a byte order mark', '\ufeff'],
+    ['a number', '1\n'],
+  ];
+  for (const [what, bytes] of first) {
+    it(`closes a connection that begins with ${what}, carrying nothing out`, async () => {
+      const peer = await scope.connectPeer();
+      peer.write(`${bytes}${COMMANDS}`);
+      await peer.closed;
+      expect(peer.bytesReceived).to.equal(0);
+      await expectNothingDone();
+    });
+  }
+
+  it('carries nothing out of a body that comes on its own', async () => {
+    const peer = await scope.connectPeer();
+    peer.write('POST / HTTP/1.1\r\n');
+    await server.until(() => server.ended.length === 1);
+    peer.write(`\r\n${COMMANDS}`);
+    await peer.closed;
+    expect(peer.bytesReceived).to.equal(0);
+    await expectNothingDone();
+  });
+
+  for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
+    it(`closes the connection of a ${method} request with commands in its body`, async () => {
+      const failure = await new Promise<Error>((resolve, reject) => {
+        const sent = request({ ...parseAddress(scope.address), method, path: '/', agent: false });
+        sent.on('error', resolve);
+        sent.on('response', () => reject(new Error('there was a response')));
+        sent.end(COMMANDS);
+      });
+      expect(failure).to.have.property('code').that.is.oneOf(['ECONNRESET', 'EPIPE']);
+      await expectNothingDone();
+    });
+  }
+});

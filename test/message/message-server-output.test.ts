@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { MessageScope } from '../support/message-scope.ts';
+
+const BLOB_BYTES = 32_768;
+const SOFT_BYTES = 65_536;
+/** More than sockets keep on their own: 32 MiB of replies. */
+const REQUESTS = 1_000;
+
+describe('MessageServer: clients that do not read', () => {
+  let scope: MessageScope;
+
+  beforeEach(() => {
+    scope = new MessageScope();
+  });
+
+  afterEach(() => scope.close());
+
+  it('carries out no more requests of a client above the soft limit, serves others, and goes on when it reads', async () => {
+    const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
+    const deaf = await scope.connectPeer();
+    await deaf.expectNothing();
+    deaf.socket.pause();
+    const requests = Array.from({ length: REQUESTS }, (_, id) => ({
+      command: 'blob',
+      parameters: { bytes: BLOB_BYTES },
+      id,
+    }));
+    deaf.send(...requests);
+    const bystander = await scope.connectPeer();
+    for (let id = 0; id < 100; id += 1) {
+      expect(await bystander.ask('add', {}, id)).to.have.nested.property('result.count', id + 1);
+    }
+    expect(server.unsentAtBlob.length).to.be.lessThan(REQUESTS);
+    deaf.socket.resume();
+    const replies = await deaf.take(REQUESTS);
+    expect(replies.map(({ id }) => id)).to.deep.equal(requests.map(({ id }) => id));
+    expect(server.unsentAtBlob).to.have.length(REQUESTS);
+    expect(Math.max(...server.unsentAtBlob)).to.be.lessThan(SOFT_BYTES);
+  });
+
+  it('answers everything to a client that reads only after it has closed its side', async () => {
+    const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
+    const deaf = await scope.connectPeer();
+    await deaf.expectNothing();
+    deaf.socket.pause();
+    deaf.send(
+      ...Array.from({ length: REQUESTS }, (_, id) => ({ command: 'blob', parameters: { bytes: BLOB_BYTES }, id })),
+    );
+    deaf.end();
+    const bystander = await scope.connectPeer();
+    await bystander.expectNothing();
+    expect(server.ended).to.deep.equal([]);
+    deaf.socket.resume();
+    expect((await deaf.rest()).map(({ id }) => id)).to.deep.equal(Array.from({ length: REQUESTS }, (_, id) => id));
+  });
+
+  it('cuts off a client that gets too many events, and only that one', async () => {
+    const server = await scope.startServer({ softOutputBytes: SOFT_BYTES, hardOutputBytes: 1_048_576 });
+    const deaf = await scope.connectPeer();
+    const reader = await scope.connectPeer();
+    const bystander = await scope.connectPeer();
+    for (const peer of [deaf, reader, bystander]) await peer.expectNothing();
+    const [deafSession] = server.began;
+    deaf.socket.pause();
+    let sent = 0;
+    for (; sent < REQUESTS && server.ended.length === 0; sent += 1) {
+      await bystander.ask('broadcast', { bytes: BLOB_BYTES }, sent);
+      expect(await reader.next()).to.have.property('event', 'tick');
+    }
+    expect(server.ended).to.deep.equal([deafSession]);
+    deaf.socket.resume();
+    expect((await deaf.rest()).length).to.be.lessThan(sent);
+    await reader.expectNothing();
+    const causes = scope.logger.at('debug').map(({ details }) => details.error);
+    expect(causes.filter((cause) => cause !== undefined)).to.deep.equal(['more than 1048576 bytes of unsent output']);
+  });
+
+  it('cuts off a client that gets too many events in one turn', async () => {
+    const server = await scope.startServer({ hardOutputBytes: 1_048_576 });
+    const victim = await scope.connectPeer();
+    const bystander = await scope.connectPeer();
+    await victim.expectNothing();
+    await bystander.ask('broadcast', { bytes: BLOB_BYTES, count: REQUESTS }, 1);
+    await victim.closed;
+    expect(server.ended).to.deep.equal([server.began[0]]);
+    await bystander.expectNothing();
+  });
+
+  it('closes connections above maxConnections, says so once, and takes new ones when there is room', async () => {
+    const server = await scope.startServer({ maxConnections: 2 });
+    const [first, second] = [await scope.connectPeer(), await scope.connectPeer()];
+    await first.expectNothing();
+    await second.expectNothing();
+    for (let count = 0; count < 3; count += 1) {
+      const excess = await scope.connectPeer();
+      await excess.closed;
+      expect(excess.bytesReceived).to.equal(0);
+    }
+    expect(server.counters).to.include({ connections: 2, excessConnections: 3 });
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'refused a connection: there are maxConnections, 2',
+    ]);
+    first.end();
+    await first.closed;
+    await server.until(() => server.sessionCount === 1);
+    const next = await scope.connectPeer();
+    await next.expectNothing();
+    await second.expectNothing();
+  });
+});

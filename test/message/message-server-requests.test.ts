@@ -1,0 +1,304 @@
+import { expect } from 'chai';
+import type { CounterServer } from '../support/counter-server.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import type { Message, RawPeer } from '../support/raw-peer.ts';
+
+describe('MessageServer: requests', () => {
+  let scope: MessageScope;
+  let server: CounterServer;
+  let peer: RawPeer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startServer({ maxMessageBytes: 1_000_000 });
+    peer = await scope.connectPeer();
+  });
+
+  afterEach(() => scope.close());
+
+  it('carries a command out by the method of its name', async () => {
+    expect(await peer.ask('add', { amount: 2 }, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 2 } });
+    expect(await peer.ask('echo', { value: ['é😀', null] }, 2)).to.deep.equal({
+      id: 2,
+      result: { status: 'ok', value: ['é😀', null] },
+    });
+  });
+
+  it('takes missing parameters for none', async () => {
+    peer.send({ command: 'add', id: 1 }, { command: 'add', id: 2, parameters: null });
+    expect((await peer.take(2)).map(({ result }) => (result as Message).count)).to.deep.equal([1, 2]);
+  });
+
+  it('answers two messages of one packet', async () => {
+    peer.write('{"command":"add","id":1}\n{"command":"add","id":2}\n');
+    expect(await peer.take(2)).to.deep.equal([
+      { id: 1, result: { status: 'ok', count: 1 } },
+      { id: 2, result: { status: 'ok', count: 2 } },
+    ]);
+  });
+
+  it('answers a message that comes in many packets', async () => {
+    for (const byte of Buffer.from('{"command":"echo","id":1,"parameters":{"value":"é😀"}}\n')) {
+      await new Promise((resolve) => peer.socket.write(Uint8Array.of(byte), resolve));
+    }
+    expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok', value: 'é😀' } });
+  });
+
+  it('answers 10,000 messages of one packet in their order', async () => {
+    const ids = Array.from({ length: 10_000 }, (_, index) => index);
+    peer.send(...ids.map((id) => ({ command: 'add', id })));
+    const replies = await peer.take(ids.length);
+    expect(replies.map(({ id }) => id)).to.deep.equal(ids);
+    expect(replies.at(-1)).to.deep.equal({ id: 9_999, result: { status: 'ok', count: 10_000 } });
+  });
+
+  it('takes lines that end in CRLF, blank lines, and white space before the first', async () => {
+    peer.write('\r\n  \n{"command":"add","id":1}\r\n\r\n\n{"command":"add","id":2}\r\n');
+    expect((await peer.take(2)).map(({ id }) => id)).to.deep.equal([1, 2]);
+  });
+
+  it('sends no reply to a request without an id, but carries it out', async () => {
+    peer.send(
+      { command: 'add', parameters: {} },
+      { command: 'add', parameters: {}, id: null },
+      { command: 'add', parameters: { amount: 'wrong' } },
+      { command: 'nothing like that', parameters: {} },
+      { command: 'fail', parameters: {} },
+      { command: 'refuse', parameters: {} },
+    );
+    expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 3 } });
+  });
+
+  it('counts what it was asked', async () => {
+    peer.send({ command: 'add' }, { command: 'add' }, { command: 'none' }, { command: 'add', parameters: 1 });
+    peer.write('nonsense\n');
+    peer.send([]);
+    await peer.take(2);
+    expect(server.requestCounts).to.include({ add: 3, echo: 0 });
+    expect(server.counters).to.deep.equal({
+      connections: 1,
+      refusedConnections: 0,
+      excessConnections: 0,
+      unknownProtocols: 0,
+      unknownCommands: 1,
+      invalidRequests: 3,
+      failedRequests: 0,
+    });
+  });
+
+  describe('ids', () => {
+    const usable: [string, number | string][] = [
+      ['zero', 0],
+      ['a negative number', -1],
+      ['the greatest whole number that is safe', Number.MAX_SAFE_INTEGER],
+      ['the digits of a number', '7'],
+      ['the empty string', ''],
+      ['a string of 128 bytes', 'é'.repeat(64)],
+      ['a string with a lone surrogate', '\ud800\udc80'.slice(1)],
+      ['the name of a property of every object', '__proto__'],
+    ];
+    for (const [what, id] of usable) {
+      it(`takes ${what} and gives it back as it was`, async () => {
+        expect(await peer.ask('add', {}, id)).to.deep.equal({ id, result: { status: 'ok', count: 1 } });
+      });
+    }
+
+    const unusable: [string, unknown, string][] = [
+      ['a string of 129 bytes', `é${'x'.repeat(127)}`, `"é${'x'.repeat(78)}...`],
+      ['a string of many bytes', 'x'.repeat(100_000), `"${'x'.repeat(79)}...`],
+      ['a fraction', 1.5, '1.5'],
+      ['a number that is too great to be exact', 9_007_199_254_740_992, '9007199254740992'],
+      ['a huge number', 1e300, '1e+300'],
+      ['true', true, 'true'],
+      ['false', false, 'false'],
+      ['a list', [7], '[7]'],
+      ['an object', { id: 7 }, '{"id":7}'],
+    ];
+    for (const [what, id, shown] of unusable) {
+      it(`refuses ${what}, without an id and without carrying the request out`, async () => {
+        peer.send({ command: 'add', id });
+        const message = `id is ${shown}; expected a whole number or a string of up to 128 bytes`;
+        expect(await peer.next()).to.deep.equal({ error: { status: 'invalid', message } });
+        expect(server.count).to.equal(0);
+      });
+    }
+
+    it('tells the number 7 from the string "7"', async () => {
+      peer.send(
+        { command: 'wait', parameters: { key: 'a' }, id: 7 },
+        { command: 'wait', parameters: { key: 'b' }, id: '7' },
+      );
+      expect(await peer.ask('release', { key: 'b' }, 1)).to.deep.equal({
+        id: '7',
+        result: { status: 'ok', released: 'b' },
+      });
+      expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok' } });
+    });
+
+    it('refuses an id that is in flight, without an id, and leaves the first request alone', async () => {
+      peer.send({ command: 'wait', parameters: { key: 'a' }, id: 7 }, { command: 'add', id: 7 });
+      expect(await peer.next()).to.deep.equal({ error: { status: 'invalid', message: 'id 7 is in flight' } });
+      peer.send({ command: 'promise', parameters: { key: 'b' }, id: '8' }, { command: 'add', id: '8' });
+      expect(await peer.next()).to.deep.equal({ error: { status: 'invalid', message: 'id "8" is in flight' } });
+      expect(server.count).to.equal(0);
+      expect(await peer.ask('release', { key: 'a' }, 1)).to.deep.equal({
+        id: 7,
+        result: { status: 'ok', released: 'a' },
+      });
+    });
+
+    it('takes an id again once its request was answered', async () => {
+      for (const key of ['wait', 'promise']) {
+        peer.send({ command: key, parameters: { key }, id: 7 }, { command: 'release', parameters: { key }, id: 1 });
+        expect((await peer.take(2)).map(({ id }) => id)).to.have.members([1, 7]);
+        expect(await peer.ask('add', {}, 7)).to.have.property('id', 7);
+      }
+      for (const command of ['fail', 'reject']) {
+        await peer.ask(command, {}, 7);
+        expect(await peer.ask('add', {}, 7)).to.have.property('result');
+      }
+    });
+
+    it('keeps the ids of two clients apart', async () => {
+      const other = await scope.connectPeer();
+      peer.send({ command: 'wait', parameters: { key: 'a' }, id: 7 });
+      await peer.expectNothing();
+      expect(await other.ask('add', {}, 7)).to.deep.equal({ id: 7, result: { status: 'ok', count: 1 } });
+    });
+
+    it('refuses a request without an id where the command needs one', async () => {
+      peer.send({ command: 'needy' }, { command: 'needy', id: null });
+      const refusal = { error: { status: 'invalid', message: 'id is missing; needy needs one' } };
+      expect(await peer.take(2)).to.deep.equal([refusal, refusal]);
+      expect(server.count).to.equal(0);
+      expect(await peer.ask('needy', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
+    });
+  });
+
+  describe('what cannot be understood', () => {
+    const wrong: [string, string, Message][] = [
+      ['null', 'null', { error: { status: 'invalid', message: 'the message is null; expected an object' } }],
+      ['a number', '7', { error: { status: 'invalid', message: 'the message is 7; expected an object' } }],
+      [
+        'a list',
+        '[{"id":7}]',
+        { error: { status: 'invalid', message: 'the message is [{"id":7}]; expected an object' } },
+      ],
+      ['no command', '{"id":7}', { id: 7, error: { status: 'invalid', message: 'command is missing' } }],
+      ['no command and no id', '{}', { error: { status: 'invalid', message: 'command is missing' } }],
+      [
+        'a command that is no string',
+        '{"id":"a","command":["add"]}',
+        { id: 'a', error: { status: 'invalid', message: 'command is ["add"]; expected a string' } },
+      ],
+      [
+        'a command of null',
+        '{"id":0,"command":null}',
+        { id: 0, error: { status: 'invalid', message: 'command is null; expected a string' } },
+      ],
+    ];
+    for (const [what, line, reply] of wrong) {
+      it(`answers ${what} with an error and goes on`, async () => {
+        peer.write(`{"command":"add","id":1}\n${line}\n{"command":"add","id":2}\n`);
+        const [, answer, after] = await peer.take(3);
+        expect(answer).to.deep.equal(reply);
+        expect(after).to.deep.equal({ id: 2, result: { status: 'ok', count: 2 } });
+      });
+    }
+
+    it('answers a line that is not JSON with an error and goes on', async () => {
+      peer.write('{"command":"add","id":1\n{"command":"add","id":2}\n');
+      const [answer, after] = await peer.take(2);
+      expect(answer).to.have.nested.property('error.status', 'invalid');
+      expect(answer).to.not.have.property('id');
+      expect(after).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
+    });
+
+    it('answers a message that is too long with an error and closes, carrying nothing out after it', async () => {
+      peer.write(`{"command":"add","id":1}\n{"id":"${'x'.repeat(1_000_000)}"}\n{"command":"add","id":2}\n`);
+      expect(await peer.rest()).to.deep.equal([
+        { id: 1, result: { status: 'ok', count: 1 } },
+        { error: { status: 'limit', message: 'a message is longer than maxMessageBytes, 1000000' } },
+      ]);
+      expect((await peer.closed).hasEnded).to.equal(true);
+      expect(server.count).to.equal(1);
+    });
+  });
+
+  describe('parameters', () => {
+    const wrong: [unknown, string, string][] = [
+      [{ amount: '3' }, 'parameters.amount', 'parameters.amount is "3"; expected a whole number'],
+      [{ amount: 1.5 }, 'parameters.amount', 'parameters.amount is 1.5; expected a whole number'],
+      [{ amount: null }, 'parameters.amount', 'parameters.amount is null; expected a whole number'],
+      [{ amount: true }, 'parameters.amount', 'parameters.amount is true; expected a whole number'],
+      [{ amount: [1] }, 'parameters.amount', 'parameters.amount is [1]; expected a whole number'],
+      [{ colour: 1 }, 'parameters.colour', 'parameters.colour is not known; expected amount'],
+      [[], 'parameters', 'parameters is []; expected an object'],
+      ['amount', 'parameters', 'parameters is "amount"; expected an object'],
+      [false, 'parameters', 'parameters is false; expected an object'],
+    ];
+    for (const [parameters, field, message] of wrong) {
+      it(`refuses ${JSON.stringify(parameters)}, saying what was expected`, async () => {
+        peer.send({ command: 'add', parameters, id: 1 });
+        const result = { status: 'invalid', message, errors: [{ field, message }] };
+        expect(await peer.next()).to.deep.equal({ id: 1, result });
+        expect(server.count).to.equal(0);
+      });
+    }
+
+    it('says which parameter is missing', async () => {
+      expect(await peer.ask('wait', {}, 1)).to.have.nested.property('result.message', 'parameters.key is missing');
+    });
+
+    it('refuses a parameter of the name __proto__ like any other that is not known', async () => {
+      peer.write('{"command":"add","id":1,"parameters":{"__proto__":{"amount":5}}}\n');
+      expect(await peer.next()).to.have.nested.property('result.status', 'invalid');
+      expect(server.count).to.equal(0);
+    });
+  });
+
+  describe('unknown commands', () => {
+    const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf', 'commandAdd', 'commandX'];
+    for (const name of [...names, 'Add', 'ADD', 'add ', '', 'close', 'listen', 'sessionEnded', 'drain', '\ud800']) {
+      it(`answers ${JSON.stringify(name)} with unknownCommand`, async () => {
+        const result = { status: 'unknownCommand', message: `command is ${JSON.stringify(name)}` };
+        expect(await peer.ask(name, {}, 1)).to.deep.equal({ id: 1, result });
+        expect(await peer.ask('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
+        expect(server.counters.unknownCommands).to.equal(1);
+      });
+    }
+
+    it('shows no more than the beginning of a long name', async () => {
+      const reply = await peer.ask('x'.repeat(100_000), {}, 1);
+      expect(reply).to.have.nested.property('result.message', `command is "${'x'.repeat(79)}...`);
+    });
+  });
+
+  describe('bare messages', () => {
+    it('answers a message without id and parameters as the subclass says', async () => {
+      peer.send({ command: 'add', amount: 5 });
+      expect(await peer.next()).to.deep.equal({ attempted: 'add', count: 5 });
+      expect(server.requestCounts.add).to.equal(1);
+    });
+
+    it('answers it later when the subclass says so', async () => {
+      peer.send({ command: 'add', key: 'a' }, { command: 'release', parameters: { key: 'a' }, id: 1 });
+      expect(await peer.take(2)).to.deep.equal([
+        { status: 'ok', released: 'a' },
+        { id: 1, result: { status: 'ok' } },
+      ]);
+    });
+
+    it('takes a message with an id or with parameters for a request', async () => {
+      peer.send({ command: 'add', amount: 5, id: 1 }, { command: 'add', amount: 5, parameters: {} });
+      expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
+      expect(await peer.ask('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 3 } });
+    });
+
+    it('logs what the subclass throws and goes on', async () => {
+      peer.send({ command: 'add', amount: 'unlucky' });
+      expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
+      expect(scope.logger.at('error')).to.have.length(1);
+    });
+  });
+});

@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import { startTimeout } from '../../lib/message/timeout.ts';
+
+function timeIsOver(delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    startTimeout(delayMs, resolve);
+  });
+}
+
+describe('startTimeout', () => {
+  const stops: (() => void)[] = [];
+  let calls: number[];
+
+  function start(delayMs: number): () => void {
+    const stop = startTimeout(delayMs, () => calls.push(delayMs));
+    stops.push(stop);
+    return stop;
+  }
+
+  beforeEach(() => {
+    calls = [];
+  });
+
+  afterEach(() => {
+    for (const stop of stops.splice(0)) stop();
+  });
+
+  it('calls back once, shorter times first', async () => {
+    start(5);
+    start(1);
+    start(0.5);
+    await timeIsOver(20);
+    await timeIsOver(20);
+    expect(calls).to.have.members([0.5, 1, 5]);
+    expect(calls.at(-1)).to.equal(5);
+  });
+
+  it('calls back never when it was stopped', async () => {
+    const stop = start(1);
+    start(2);
+    stop();
+    await timeIsOver(20);
+    expect(calls).to.deep.equal([2]);
+  });
+
+  it('does not take times of more than 24.8 days, or without end, for short ones', async () => {
+    for (const delayMs of [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 1e15, Number.POSITIVE_INFINITY]) start(delayMs);
+    await timeIsOver(20);
+    expect(calls).to.deep.equal([]);
+  });
+
+  it('stops a time that never ends', () => {
+    expect(() => start(Number.POSITIVE_INFINITY)()).to.not.throw();
+  });
+});

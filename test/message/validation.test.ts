@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { type JsonSchema, SchemaCompiler, show, type Validator } from '../../lib/message/validation.ts';
+
+function compile(schema: JsonSchema, root = 'parameters'): Validator {
+  return new SchemaCompiler().compile({ type: 'object', ...schema }, root);
+}
+
+function problemsOf(schema: JsonSchema, value: unknown): string[] {
+  const problems = compile(schema).check(value) ?? [];
+  return problems.map(({ message }) => message);
+}
+
+describe('Validator', () => {
+  const schema: JsonSchema = {
+    type: 'object',
+    properties: {
+      amount: { type: 'integer', minimum: 1, maximum: 9, description: 'a whole number from 1 to 9' },
+      name: { type: 'string' },
+      time: { anyOf: [{ type: 'number', minimum: 0 }, { const: false }], description: 'a number from 0, or false' },
+      places: { type: 'array', items: { type: 'object', properties: { 'a/b~c': { const: 1, description: '1' } } } },
+    },
+    additionalProperties: false,
+  };
+
+  it('finds nothing wrong with what the schema admits', () => {
+    const value = { amount: 9, name: '', time: false, places: [{ 'a/b~c': 1 }] };
+    expect(compile(schema).check(value)).to.equal(undefined);
+  });
+
+  it('names the field, its value and what was expected', () => {
+    expect(problemsOf(schema, { amount: 0 })).to.deep.equal([
+      'parameters.amount is 0; expected a whole number from 1 to 9',
+    ]);
+    expect(compile(schema, 'settings').check({ amount: 'x' })).to.deep.equal([
+      { field: 'settings.amount', message: 'settings.amount is "x"; expected a whole number from 1 to 9' },
+    ]);
+  });
+
+  it('tells what was expected of a field with alternatives as a whole', () => {
+    for (const time of ['soon', -1, true, null]) {
+      expect(problemsOf(schema, { time })[0]).to.equal(
+        `parameters.time is ${JSON.stringify(time)}; expected a number from 0, or false`,
+      );
+    }
+  });
+
+  it('says in plain words what was expected of a field without a description', () => {
+    const [message] = problemsOf(schema, { name: 7 });
+    expect(message).to.match(/^parameters\.name is 7; (it must be|expected) (a )?string$/);
+  });
+
+  it('never converts a value to the type that was expected', () => {
+    const value = { amount: '3' };
+    expect(problemsOf(schema, value)).to.have.length(1);
+    expect(problemsOf(schema, { name: 3 })).to.have.length(1);
+    expect(problemsOf(schema, { amount: true })).to.have.length(1);
+    expect(value).to.deep.equal({ amount: '3' });
+  });
+
+  it('finds fields inside lists and under strange names', () => {
+    expect(problemsOf(schema, { places: [{}, { 'a/b~c': 2 }] })).to.deep.equal([
+      'parameters.places[1]["a/b~c"] is 2; expected 1',
+    ]);
+  });
+
+  it('tells which field is missing and which is not known', () => {
+    expect(problemsOf({ required: ['lockName'] }, {})).to.deep.equal(['parameters.lockName is missing']);
+    expect(problemsOf(schema, { Amount: 1 })).to.deep.equal([
+      'parameters.Amount is not known; expected amount, name, time, places',
+    ]);
+    expect(problemsOf({ additionalProperties: false }, { a: 1 })).to.deep.equal([
+      'parameters.a is not known; expected nothing',
+    ]);
+  });
+
+  it('takes a field of the name __proto__ for an unknown one', () => {
+    expect(problemsOf(schema, JSON.parse('{"__proto__":{"amount":1}}'))).to.deep.equal([
+      'parameters.__proto__ is not known; expected amount, name, time, places',
+    ]);
+  });
+
+  it('fills defaults in only when it is told to', () => {
+    const withDefault: JsonSchema = { type: 'object', properties: { port: { type: 'integer', default: 20_934 } } };
+    const kept = {};
+    compile(withDefault).check(kept);
+    expect(kept).to.deep.equal({});
+    const filled = {};
+    new SchemaCompiler('fillDefaults').compile(withDefault, 'settings').check(filled);
+    expect(filled).to.deep.equal({ port: 20_934 });
+  });
+});
+
+describe('show', () => {
+  it('shows values as JSON and cuts them when they are long', () => {
+    expect(show({ a: ['\n'] })).to.equal('{"a":["\\n"]}');
+    expect(show(undefined)).to.equal('undefined');
+    expect(show('x'.repeat(1_000_000))).to.equal(`"${'x'.repeat(79)}...`);
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    expect(show(JSON.parse(deep))).to.equal('[...]');
+    expect(show('x'.repeat(78))).to.equal(`"${'x'.repeat(78)}"`);
+  });
+});

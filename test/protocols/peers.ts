@@ -1,0 +1,149 @@
+/** Connections of every transport, seen alike: commands go out, replies come in, as bytes. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type RawData, WebSocket } from 'ws';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { Inbox } from '../server/inbox.ts';
+
+/** One connection to a server. Replies are in Latin-1: each character is a byte. */
+export interface Peer {
+  /** What the server calls this connection. */
+  readonly address: string;
+  /** Resolves when the connection is gone, whoever closed it. */
+  readonly closed: Promise<void>;
+  /** Replies, or lines of them, that came and were not looked at. */
+  readonly unreadCount: number;
+  /** Sends commands in one packet, or as one frame each. */
+  send(commands: readonly Uint8Array[]): void;
+  /** The next reply, which has that many lines, without the end of the last. */
+  receive(lineCount: number): Promise<string>;
+  /** Goes away, with a frame that says so where there are frames. */
+  close(): void;
+}
+
+/** How often a new Unix connection was made decides what it is called. */
+export type Connect = (connectionNumber: number) => Promise<Peer>;
+
+/** A peer on a stream of bytes. */
+export class StreamPeer implements Peer {
+  readonly address: string;
+  readonly socket: Socket;
+  readonly closed: Promise<void>;
+  readonly #lines = new Inbox<string>();
+  #incomplete = '';
+
+  constructor(socket: Socket, address: string) {
+    this.socket = socket;
+    this.address = address;
+    whenTestEnds(() => socket.destroy());
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.#read(text));
+    // What became of the connection is told by `close`.
+    socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#lines.end(new Error(`the connection is closed, behind ${JSON.stringify(this.#incomplete)}`));
+        resolve();
+      });
+    });
+  }
+
+  get unreadCount(): number {
+    return this.#lines.size + (this.#incomplete === '' ? 0 : 1);
+  }
+
+  send(commands: readonly Uint8Array[]): void {
+    this.socket.write(Buffer.concat(commands.flatMap((command) => [command, Buffer.from('\n')])));
+  }
+
+  /** Sends the last command without the end of its line, and closes this side. */
+  finish(command: Uint8Array): void {
+    this.socket.end(command);
+  }
+
+  async receive(lineCount: number): Promise<string> {
+    const lines: string[] = [];
+    while (lines.length < lineCount) lines.push(await this.#lines.next());
+    return lines.join('\n');
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #read(text: string): void {
+    const lines = (this.#incomplete + text).split('\n');
+    this.#incomplete = lines.pop() as string;
+    for (const line of lines) this.#lines.push(line);
+  }
+}
+
+/** A peer whose commands and replies are frames. */
+export class FramePeer implements Peer {
+  readonly address: string;
+  readonly webSocket: WebSocket;
+  readonly closed: Promise<void>;
+  readonly #frames = new Inbox<string>();
+
+  constructor(webSocket: WebSocket, address: string) {
+    this.webSocket = webSocket;
+    this.address = address;
+    whenTestEnds(() => webSocket.terminate());
+    webSocket.on('message', (data: RawData) => this.#frames.push((data as Buffer).toString('latin1')));
+    webSocket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      webSocket.once('close', () => {
+        this.#frames.end(new Error('the connection is closed'));
+        resolve();
+      });
+    });
+  }
+
+  get unreadCount(): number {
+    return this.#frames.size;
+  }
+
+  send(commands: readonly Uint8Array[]): void {
+    for (const command of commands) this.webSocket.send(command, { binary: true });
+  }
+
+  receive(_lineCount: number): Promise<string> {
+    return this.#frames.next();
+  }
+
+  close(): void {
+    this.webSocket.close();
+  }
+}
+
+/** Connects over TCP. */
+export async function connectTcp(port: number): Promise<StreamPeer> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  await once(socket, 'connect');
+  return new StreamPeer(socket, `127.0.0.1:${socket.localPort}`);
+}
+
+/** Connects over TLS. */
+export async function connectSecurely(port: number, ca: string): Promise<StreamPeer> {
+  const socket = connectTls({ host: '127.0.0.1', port, ca });
+  await once(socket, 'secureConnect');
+  return new StreamPeer(socket, `127.0.0.1:${socket.localPort}`);
+}
+
+/** Connects to a Unix socket. */
+export async function connectUnix(path: string, connectionNumber: number): Promise<StreamPeer> {
+  const socket = connect({ path });
+  await once(socket, 'connect');
+  return new StreamPeer(socket, `unix:${connectionNumber}`);
+}
+
+/** Connects over WebSocket. */
+export async function connectFrames(url: string, options: WebSocket.ClientOptions = {}): Promise<FramePeer> {
+  const webSocket = new WebSocket(url, options);
+  const upgraded = once(webSocket, 'upgrade');
+  const opened = once(webSocket, 'open');
+  const [[response]] = await Promise.all([upgraded, opened]);
+  return new FramePeer(webSocket, `127.0.0.1:${response.socket.localPort}`);
+}

@@ -1,0 +1,116 @@
+/** The transports that every conversation is held on. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
+import {
+  DEFAULT_LOCK_SERVER_LIMITS,
+  type LockListenOptions,
+  LockServer,
+  type LockServerOptions,
+} from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { unix } from '../../lib/transports/unix.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { LogRecorder, portOf } from '../server/running-server.ts';
+import { Authority } from '../transports/certificates.ts';
+import { type Connect, connectFrames, connectSecurely, connectTcp, connectUnix, type StreamPeer } from './peers.ts';
+
+/** One way to reach a server. */
+export interface Transport {
+  readonly name: string;
+  /** Whether a client can close its side and go on reading. */
+  readonly canHalfClose: boolean;
+  /** Has the server listen there too. */
+  listen(server: LockServer, options?: LockListenOptions): Promise<Listening>;
+}
+
+/** How to reach a listener. */
+export interface Listening {
+  readonly connect: Connect;
+  /** As bytes, without WebSocket's handshake. */
+  readonly connectRaw: () => Promise<StreamPeer>;
+}
+
+const HERE = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
+const PAGES = { origins: [], hosts: [], maxMessageBytes: DEFAULT_LOCK_SERVER_LIMITS.maxMessageBytes };
+
+/** All of them. */
+export const TRANSPORTS: readonly Transport[] = [
+  {
+    name: 'TCP',
+    canHalfClose: true,
+    listen: async (server, options) => {
+      const port = portOf(await server.listen(tcp(HERE), options));
+      return { connect: () => connectTcp(port), connectRaw: () => connectTcp(port) };
+    },
+  },
+  {
+    name: 'a Unix socket',
+    canHalfClose: true,
+    listen: async (server, options) => {
+      const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+      whenTestEnds(() => rmSync(folder, { recursive: true }));
+      const path = await server.listen(unix({ path: join(folder, 'lock.sock') }), options);
+      return {
+        connect: (connectionNumber) => connectUnix(path, connectionNumber),
+        connectRaw: () => connectUnix(path, 1),
+      };
+    },
+  },
+  {
+    name: 'WebSocket',
+    canHalfClose: false,
+    listen: async (server, options) => {
+      const port = portOf(await server.listen(webSocket({ ...HERE, ...PAGES }), options));
+      return { connect: () => connectFrames(`ws://127.0.0.1:${port}`), connectRaw: () => connectTcp(port) };
+    },
+  },
+  {
+    name: 'TLS',
+    canHalfClose: true,
+    listen: async (server, options) => {
+      const authority = new Authority();
+      const port = portOf(await server.listen(tcp({ ...HERE, tls: authority.issue('server') }), options));
+      const connect = (): Promise<StreamPeer> => connectSecurely(port, authority.cert);
+      return { connect, connectRaw: connect };
+    },
+  },
+  {
+    name: 'WebSocket over TLS',
+    canHalfClose: false,
+    listen: async (server, options) => {
+      const authority = new Authority();
+      const tls = authority.issue('server');
+      const port = portOf(await server.listen(webSocket({ ...HERE, ...PAGES, tls }), options));
+      return {
+        connect: () => connectFrames(`wss://127.0.0.1:${port}`, { ca: authority.cert }),
+        connectRaw: () => connectSecurely(port, authority.cert),
+      };
+    },
+  },
+];
+
+/** A silent server without listeners, closed when the test ends; its tokens are 1, 2, 3 and so on. */
+export function makeServer(options: LockServerOptions = {}): LockServer {
+  let token = 0;
+  const manager = new LocalLockManager({
+    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits },
+    nextToken: () => {
+      token += 1;
+      return token;
+    },
+  });
+  const server = new LockServer({ logger: new LogRecorder(), ...options, manager });
+  whenTestEnds(() => server.close());
+  return server;
+}
+
+/** Waits until the server has that many connections. */
+export async function untilConnections(server: LockServer, count: number): Promise<void> {
+  while ((server.commandStats() as { openConnections: number }).openConnections !== count) {
+    await new Promise(setImmediate);
+  }
+}

@@ -1,0 +1,9 @@
+/** What a promise was rejected with; throws when it was not. */
+export async function errorOf(promise: Promise<unknown>): Promise<Error & { readonly code?: string }> {
+  const value: unknown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(value instanceof Error)) throw new Error('the promise was not rejected with an error');
+  return value;
+}

@@ -1,0 +1,71 @@
+/** A byte stream without a network: a test plays both the system and the peer. */
+
+import type { ByteSink, ByteStream } from '../../lib/message/byte-stream.ts';
+
+export class ManualStream implements ByteStream {
+  readonly peer = 'by hand';
+  readonly isFramed = false;
+  /** What was written, write by write, and when this side was ended or destroyed. */
+  readonly calls: string[] = [];
+  isPaused = false;
+  unsentBytes = 0;
+  /** Whether writes stay unsent until `drain`. */
+  isStuck = false;
+  #sink: ByteSink | undefined;
+  #drainCallbacks: (() => void)[] = [];
+
+  start(sink: ByteSink): void {
+    this.#sink = sink;
+  }
+
+  write(text: string): void {
+    this.calls.push(text);
+    if (this.isStuck) this.unsentBytes += Buffer.byteLength(text);
+  }
+
+  whenDrained(callback: () => void): void {
+    this.#drainCallbacks.push(callback);
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  end(): void {
+    this.calls.push('end');
+  }
+
+  destroy(): void {
+    this.calls.push('destroy');
+  }
+
+  /** The peer sends something. */
+  receive(text: string): void {
+    this.#requireSink().data(Buffer.from(text));
+  }
+
+  /** The peer closes its side. */
+  receiveEnd(): void {
+    this.#requireSink().ended();
+  }
+
+  /** The stream is gone. */
+  close(error?: Error): void {
+    this.#requireSink().closed(error);
+  }
+
+  /** The system takes all that was written. */
+  drain(): void {
+    this.unsentBytes = 0;
+    for (const callback of this.#drainCallbacks.splice(0)) callback();
+  }
+
+  #requireSink(): ByteSink {
+    if (this.#sink === undefined) throw new Error('nobody reads the stream');
+    return this.#sink;
+  }
+}

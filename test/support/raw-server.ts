@@ -1,0 +1,56 @@
+/** A server without a protocol: a test takes its connections one by one and answers by hand. */
+
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { dialTcp } from '../../lib/transports/tcp.ts';
+import { RawPeer } from './raw-peer.ts';
+
+export class RawServer {
+  readonly #server: Server;
+  readonly #accepted: RawPeer[] = [];
+  readonly #all: RawPeer[] = [];
+
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on('connection', (socket) => {
+      const peer = new RawPeer(socket);
+      this.#accepted.push(peer);
+      this.#all.push(peer);
+      server.emit('taken in');
+    });
+  }
+
+  static async listen(): Promise<RawServer> {
+    const server = createServer();
+    const raw = new RawServer(server);
+    server.listen({ host: '127.0.0.1', port: 0 });
+    await once(server, 'listening');
+    return raw;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (typeof address !== 'object' || address === null) throw new Error('the server does not listen');
+    return address.port;
+  }
+
+  /** Opens a connection to it. */
+  get dial(): ReturnType<typeof dialTcp> {
+    return dialTcp({ host: '127.0.0.1', port: this.port });
+  }
+
+  /** The next connection. */
+  async accept(): Promise<RawPeer> {
+    for (;;) {
+      const peer = this.#accepted.shift();
+      if (peer !== undefined) return peer;
+      await once(this.#server, 'taken in');
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const peer of this.#all) peer.socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}

@@ -1,0 +1,39 @@
+/** A logger that keeps what it was told. */
+
+import type { Logger } from '../../lib/message/logger.ts';
+
+/** One call of the logger. */
+export interface LogEntry {
+  readonly level: keyof Logger;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+export class RecordingLogger implements Logger {
+  readonly entries: LogEntry[] = [];
+
+  debug(details: object, message: string): void {
+    this.#add('debug', details, message);
+  }
+
+  info(details: object, message: string): void {
+    this.#add('info', details, message);
+  }
+
+  warn(details: object, message: string): void {
+    this.#add('warn', details, message);
+  }
+
+  error(details: object, message: string): void {
+    this.#add('error', details, message);
+  }
+
+  /** What was told at that level. */
+  at(level: keyof Logger): LogEntry[] {
+    return this.entries.filter((entry) => entry.level === level);
+  }
+
+  #add(level: keyof Logger, details: object, message: string): void {
+    this.entries.push({ level, details: details as LogEntry['details'], message });
+  }
+}

@@ -1,0 +1,53 @@
+/** Certificates made by the openssl program, in a folder that is removed when the test ends. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { whenTestEnds } from '../server/clean-up.ts';
+
+/** A certificate and its key: the files, and what is in them. */
+export interface Certificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** An authority whose certificates are for `localhost` and 127.0.0.1. */
+export class Authority {
+  readonly #folder: string;
+  readonly #own: Certificate;
+
+  constructor(name = 'authority') {
+    this.#folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
+    whenTestEnds(() => rmSync(this.#folder, { recursive: true }));
+    this.#own = this.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE']);
+  }
+
+  get certFile(): string {
+    return this.#own.certFile;
+  }
+
+  get cert(): string {
+    return this.#own.cert;
+  }
+
+  /** Makes a certificate; one of the same name before it is overwritten. */
+  issue(name: string): Certificate {
+    const { certFile, keyFile } = this.#own;
+    return this.#make(name, [
+      ...['-CA', certFile, '-CAkey', keyFile],
+      ...['-addext', 'basicConstraints=CA:FALSE', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ]);
+  }
+
+  #make(name: string, options: readonly string[]): Certificate {
+    const certFile = join(this.#folder, `${name}.pem`);
+    const keyFile = join(this.#folder, `${name}.key`);
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-keyout', keyFile];
+    const request = ['req', '-x509', ...key, '-out', certFile, '-days', '2', '-subj', `/CN=${name}`, ...options];
+    execFileSync('openssl', request, { stdio: 'pipe' });
+    return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+  }
+}

@@ -1,0 +1,220 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import type { CounterServer } from '../support/counter-server.ts';
+import { errorOf } from '../support/error-of.ts';
+import { MessageScope } from '../support/message-scope.ts';
+import { parseAddress } from '../support/parse-address.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+
+describe('tcp', () => {
+  let scope: MessageScope;
+  let server: CounterServer;
+
+  beforeEach(async () => {
+    scope = new MessageScope();
+    server = await scope.startServer();
+  });
+
+  afterEach(() => scope.close());
+
+  /** Listens there too; gives the port at the given address. */
+  async function listen(host: string, allowed: string[]): Promise<number> {
+    return parseAddress(await server.listen(tcp({ host, port: 0, allowed }))).port;
+  }
+
+  async function connectFrom(localAddress: string, port: number, host = '127.0.0.1'): Promise<RawPeer> {
+    const peer = await RawPeer.connect(`${host}:${port}`, { localAddress });
+    scope.atEnd(() => {
+      peer.socket.destroy();
+    });
+    return peer;
+  }
+
+  async function expectRefused(peer: RawPeer): Promise<void> {
+    peer.send({ command: 'add' }, { command: 'add', id: 1 });
+    await peer.closed;
+    expect(peer.bytesReceived).to.equal(0);
+    expect(server.count).to.equal(0);
+    expect(server.began).to.deep.equal([]);
+  }
+
+  it('tells where it listens', async () => {
+    expect(scope.address).to.match(/^127\.0\.0\.1:[1-9]\d*$/);
+    expect(await server.listen(tcp({ host: '::1', port: 0, allowed: [] }))).to.match(/^\[::1\]:[1-9]\d*$/);
+  });
+
+  it('closes connections from addresses that are not allowed without a byte', async () => {
+    const port = await listen('127.0.0.1', ['127.0.0.1']);
+    for (let count = 1; count <= 3; count += 1) {
+      await expectRefused(await connectFrom('127.0.0.2', port));
+      expect(server.counters).to.include({ refusedConnections: count, connections: 0 });
+    }
+    await expectRefused(await connectFrom('127.0.0.3', port));
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
+      'refused a connection from 127.0.0.3; to allow it, add "127.0.0.3" to "allowed" in the settings',
+    ]);
+  });
+
+  it('allows what is listed, by itself or in a range', async () => {
+    const port = await listen('127.0.0.1', ['127.0.0.2', '127.1.0.0/16']);
+    for (const localAddress of ['127.0.0.2', '127.1.2.3']) {
+      await (await connectFrom(localAddress, port)).expectNothing();
+    }
+    const refused = await connectFrom('127.0.0.1', port);
+    await refused.closed;
+    expect(refused.bytesReceived).to.equal(0);
+  });
+
+  it('allows nobody when nobody is listed', async () => {
+    await expectRefused(await connectFrom('127.0.0.1', await listen('127.0.0.1', [])));
+  });
+
+  it('has a list for each listener', async () => {
+    const port = await listen('127.0.0.1', ['127.0.0.2']);
+    await (await scope.connectPeer()).expectNothing();
+    const refused = await connectFrom('127.0.0.1', port);
+    await refused.closed;
+    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+  });
+
+  it('closes IPv4 connections that come as IPv6 ones when they are not allowed', async () => {
+    const port = await listen('::', ['127.0.0.1', '::1']);
+    await expectRefused(await connectFrom('127.0.0.2', port));
+    expect(server.counters.refusedConnections).to.equal(1);
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
+    ]);
+  });
+
+  it('allows IPv4 connections that come as IPv6 ones when they are listed as IPv4', async () => {
+    const port = await listen('::', ['127.0.0.2']);
+    await (await connectFrom('127.0.0.2', port)).expectNothing();
+    expect(server.began[0]?.address).to.match(/^127\.0\.0\.2:\d+$/);
+    const refused = await connectFrom('127.0.0.1', port);
+    await refused.closed;
+    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+  });
+
+  it('allows IPv6 connections that are listed, and only these', async () => {
+    const port = await listen('::', ['::1']);
+    await (await connectFrom('::1', port, '::1')).expectNothing();
+    expect(server.began[0]?.address).to.match(/^\[::1\]:\d+$/);
+    await (await connectFrom('127.0.0.1', port)).closed;
+    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+  });
+
+  it('survives clients that are gone before they are looked at', async () => {
+    const { port } = parseAddress(scope.address);
+    for (let count = 0; count < 50; count += 1) (await connectFrom('127.0.0.1', port)).reset();
+    await (await scope.connectPeer()).expectNothing();
+    await server.close();
+    expect(server.ended).to.have.length(server.began.length);
+  });
+
+  it('cannot be made with an entry that is no address', () => {
+    expect(() => tcp({ host: '127.0.0.1', port: 0, allowed: ['localhost'] })).to.throw(TypeError, '"localhost"');
+  });
+
+  it('rejects with EADDRINUSE when the port is taken, and leaves the server alone', async () => {
+    const { host, port } = parseAddress(scope.address);
+    expect(await errorOf(server.listen(tcp({ host, port, allowed: [] })))).to.have.property('code', 'EADDRINUSE');
+    await (await scope.connectPeer()).expectNothing();
+    await server.close();
+  });
+
+  it('rejects with the error of the system when the address is not one of this machine', async () => {
+    const failed = errorOf(server.listen(tcp({ host: '192.0.2.1', port: 0, allowed: [] })));
+    expect(await failed).to.have.property('code', 'EADDRNOTAVAIL');
+  });
+
+  it('frees the port when it is closed, while connections stay', async () => {
+    const listener = tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] });
+    const { host, port } = parseAddress(
+      await listener.open({
+        accepted: (stream) => {
+          const echo = (bytes: Uint8Array): void => stream.write(Buffer.from(bytes).toString(), 'utf8');
+          stream.start({ data: echo, ended: () => stream.end(), closed: () => {} });
+        },
+        refused: () => {},
+        failed: () => {},
+      }),
+    );
+    const peer = await connectFrom('127.0.0.1', port);
+    peer.send({ first: 1 });
+    await peer.next();
+    await listener.close();
+    const other = createServer().listen({ host, port });
+    await once(other, 'listening');
+    other.close();
+    peer.send({ second: 2 });
+    expect(await peer.next()).to.deep.equal({ second: 2 });
+  });
+});
+
+describe('dialTcp', () => {
+  let scope: MessageScope;
+
+  beforeEach(() => {
+    scope = new MessageScope();
+  });
+
+  afterEach(() => scope.close());
+
+  it('says whom it talks to', async () => {
+    const server = await scope.startRawServer();
+    const stream = await server.dial(new AbortController().signal);
+    expect(stream.peer).to.equal(`127.0.0.1:${server.port}`);
+    stream.destroy();
+    await (await server.accept()).closed;
+  });
+
+  it('can write after the other side has closed its own', async () => {
+    const server = await scope.startRawServer();
+    const stream = await server.dial(new AbortController().signal);
+    const ended = new Promise<void>((resolve) => {
+      stream.start({ data: () => {}, ended: resolve, closed: () => {} });
+    });
+    const peer = await server.accept();
+    peer.end();
+    await ended;
+    await new Promise((resolve) => setImmediate(resolve));
+    stream.write('{"late":true}\n', 'utf8');
+    stream.end();
+    expect(await peer.next()).to.deep.equal({ late: true });
+  });
+
+  it('rejects with the reason of a signal that was aborted before, and connects nowhere', async () => {
+    const server = await scope.startRawServer();
+    const reason = new Error('too late');
+    expect(await errorOf(server.dial(AbortSignal.abort(reason)))).to.equal(reason);
+  });
+
+  it('rejects with the reason of a signal that is aborted meanwhile', async () => {
+    const server = await scope.startRawServer();
+    const reason = new Error('too late');
+    const controller = new AbortController();
+    const failed = errorOf(server.dial(controller.signal));
+    controller.abort(reason);
+    expect(await failed).to.equal(reason);
+  });
+
+  it('leaves the stream alone when the signal is aborted afterwards', async () => {
+    await scope.startServer();
+    const controller = new AbortController();
+    const stream = await dialTcp(parseAddress(scope.address))(controller.signal);
+    controller.abort();
+    const answer = new Promise<string>((resolve, reject) => {
+      stream.start({
+        data: (bytes) => resolve(Buffer.from(bytes).toString()),
+        ended: () => reject(new Error('ended')),
+        closed: () => reject(new Error('closed')),
+      });
+    });
+    stream.write('{"command":"add","id":1}\n', 'utf8');
+    expect(await answer).to.equal('{"id":1,"result":{"status":"ok","count":1}}\n');
+    stream.destroy();
+  });
+});

@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { connect as connectSecureSocket, type TLSSocket } from 'node:tls';
+import { expect } from 'chai';
+import { MessageClient } from '../../lib/message/message-client.ts';
+import type { LockServer } from '../../lib/server/lock-server.ts';
+import { dialTcp, type TcpListener, tcp } from '../../lib/transports/tcp.ts';
+import type { DialTlsOptions, TlsFiles } from '../../lib/transports/tls.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
+import { connectFrames, connectSecurely, connectTcp } from '../protocols/peers.ts';
+import { makeServer, untilConnections } from '../protocols/transports.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { portOf } from '../server/running-server.ts';
+import { Authority, type Certificate } from './certificates.ts';
+
+/** A listener of each kind. */
+const LISTENERS: Readonly<Record<string, (tls: TlsFiles, allowed?: readonly string[]) => TcpListener>> = {
+  TCP: (tls, allowed = ['127.0.0.1']) => tcp({ host: '127.0.0.1', port: 0, allowed, tls }),
+  WebSocket: (tls, allowed = ['127.0.0.1']) =>
+    webSocket({ host: '127.0.0.1', port: 0, allowed, tls, origins: [], hosts: [], maxMessageBytes: 1_000_000 }),
+};
+
+for (const [transport, makeListener] of Object.entries(LISTENERS)) {
+  describe(`TLS on ${transport}`, () => {
+    let authority: Authority;
+    let certificate: Certificate;
+    let server: LockServer;
+
+    beforeEach(() => {
+      authority = new Authority();
+      certificate = authority.issue('server');
+      server = makeServer();
+    });
+    afterEach(endTest);
+
+    async function listen(listener: TcpListener): Promise<number> {
+      return portOf(await server.listen(listener));
+    }
+
+    /** The serial number of the certificate that a new connection is shown. */
+    async function serialNumber(port: number): Promise<string> {
+      const socket = connectSecureSocket({ host: '127.0.0.1', port, ca: authority.cert });
+      whenTestEnds(() => socket.destroy());
+      await once(socket, 'secureConnect');
+      return socket.getPeerCertificate().serialNumber;
+    }
+
+    it('closes a connection that speaks without TLS, without effect', async () => {
+      const port = await listen(makeListener(certificate));
+      const peer = await connectTcp(port);
+      peer.send([Buffer.from('g jobs'), Buffer.from('g jobs')]);
+      await peer.closed;
+      expect(server.commandStats()).to.include({ connections: 0, grants: 0 });
+      expect(await serialNumber(port)).to.not.equal('');
+    });
+
+    it('asks the allow-list before the handshake', async () => {
+      const port = await listen(makeListener(certificate, ['10.0.0.0/8']));
+      const peer = await connectTcp(port);
+      await peer.closed;
+      expect(peer.unreadCount).to.equal(0);
+      expect(server.commandStats()).to.include({ refusedConnections: 1, connections: 0 });
+    });
+
+    it('survives connections that are reset in the middle of the handshake', async () => {
+      const port = await listen(makeListener(certificate));
+      for (let time = 0; time < 20; time += 1) {
+        const socket = connect({ host: '127.0.0.1', port });
+        await once(socket, 'connect');
+        await new Promise((resolve) => socket.write(Buffer.of(0x16, 3, 1, 2, 0, 1, 0), resolve));
+        socket.resetAndDestroy();
+      }
+      expect(await serialNumber(port)).to.not.equal('');
+    });
+
+    it('closes a connection that never begins its handshake', async function () {
+      this.timeout(60_000);
+      const peer = await connectTcp(await listen(makeListener(certificate)));
+      await peer.closed;
+    });
+
+    it('serves the new certificate after reload, to new connections only', async () => {
+      const listener = makeListener(certificate);
+      const port = await listen(listener);
+      const first = await serialNumber(port);
+      authority.issue('server');
+      expect(await serialNumber(port)).to.equal(first);
+      listener.reload();
+      const second = await serialNumber(port);
+      expect(second).to.not.equal(first);
+    });
+
+    it('keeps the old certificate when the new one cannot be used', async () => {
+      const listener = makeListener(certificate);
+      const port = await listen(listener);
+      const first = await serialNumber(port);
+      writeFileSync(certificate.certFile, 'nonsense');
+      expect(() => listener.reload()).to.throw();
+      expect(await serialNumber(port)).to.equal(first);
+      copyFileSync(authority.issue('other').certFile, certificate.certFile);
+      expect(() => listener.reload(), 'the key of another certificate').to.throw();
+      expect(await serialNumber(port)).to.equal(first);
+    });
+
+    it('cannot be set up with files that are not there or are no certificates', () => {
+      expect(() => makeListener({ ...certificate, certFile: '/nowhere/cert.pem' })).to.throw('ENOENT');
+      expect(() => makeListener({ ...certificate, keyFile: '/nowhere/key.pem' })).to.throw('ENOENT');
+      expect(() => makeListener({ ...certificate, caFile: '/nowhere/ca.pem' })).to.throw('ENOENT');
+      expect(() => makeListener({ ...certificate, keyFile: certificate.certFile })).to.throw();
+    });
+
+    it('requires a certificate of the authority from clients when one is given', async () => {
+      const port = await listen(makeListener({ ...certificate, caFile: authority.certFile }));
+      const stranger = new Authority('stranger');
+      for (const shown of [{}, pick(stranger.issue('client'))]) {
+        const socket = connectSecureSocket({ host: '127.0.0.1', port, ca: authority.cert, ...shown });
+        await refused(socket);
+      }
+      expect(server.commandStats()).to.include({ connections: 0, grants: 0 });
+      const socket = connectSecureSocket({
+        host: '127.0.0.1',
+        port,
+        ca: authority.cert,
+        ...pick(authority.issue('c')),
+      });
+      whenTestEnds(() => socket.destroy());
+      await once(socket, 'secureConnect');
+      socket.write(transport === 'TCP' ? 'i jobs\n' : 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const [answer] = await once(socket, 'data');
+      expect(String(answer)).to.match(transport === 'TCP' ? /^0 Lock Not Locked: jobs\n$/ : /^HTTP\/1\.1 426 /);
+    });
+  });
+}
+
+function pick({ cert, key }: Certificate): { cert: string; key: string } {
+  return { cert, key };
+}
+
+/** A connection that says something and is closed without an answer. */
+async function refused(socket: TLSSocket): Promise<void> {
+  let answer = '';
+  socket.on('error', () => {});
+  socket.on('data', (bytes: Buffer) => {
+    answer += bytes.toString();
+  });
+  socket.write('g jobs\n');
+  // Not `once`, which throws the error that comes first.
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(answer).to.equal('');
+}
+
+describe('a client over TLS', () => {
+  let authority: Authority;
+  afterEach(endTest);
+
+  async function connectClient(port: number, tls: DialTlsOptions, host = '127.0.0.1'): Promise<MessageClient> {
+    const client = new MessageClient();
+    whenTestEnds(() => client.close());
+    await client.connect(dialTcp({ host, port, tls }));
+    return client;
+  }
+
+  async function listen(withClients = false): Promise<number> {
+    authority = new Authority();
+    const files = authority.issue('server');
+    const tls = withClients ? { ...files, caFile: authority.certFile } : files;
+    return portOf(await makeServer().listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], tls })));
+  }
+
+  it('is served, by address and by name', async () => {
+    const port = await listen();
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const client = await connectClient(port, { ca: authority.cert }, host);
+      expect(await client.rpc('lock', { lockName: host })).to.include({ status: 'ok' });
+    }
+    const named = await connectClient(port, { ca: authority.cert, serverName: 'localhost' });
+    expect(await named.rpc('ping')).to.deep.equal({ status: 'ok' });
+  });
+
+  it('does not connect to a server whose certificate it does not trust or is for another name', async () => {
+    const port = await listen();
+    const codeOf = (tls: DialTlsOptions): Promise<string | undefined> =>
+      connectClient(port, tls).then(
+        () => undefined,
+        (error: NodeJS.ErrnoException) => error.code,
+      );
+    expect(await codeOf({})).to.equal('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+    expect(await codeOf({ ca: new Authority('stranger').cert })).to.be.a('string');
+    const wrongName = { ca: authority.cert, serverName: 'elsewhere.example' };
+    expect(await codeOf(wrongName)).to.equal('ERR_TLS_CERT_ALTNAME_INVALID');
+  });
+
+  it('shows its certificate where the server asks for one', async () => {
+    const port = await listen(true);
+    const { cert, key } = authority.issue('client');
+    const client = await connectClient(port, { ca: authority.cert, cert, key });
+    expect(await client.rpc('ping')).to.deep.equal({ status: 'ok' });
+  });
+
+  it('learns that the connection is lost when the server asks for a certificate and gets none', async () => {
+    const port = await listen(true);
+    const client = new MessageClient();
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    await client.connect(dialTcp({ host: '127.0.0.1', port, tls: { ca: authority.cert } }));
+    await closed;
+    expect(client.state).to.equal('closed');
+  });
+
+  it('frees its locks when it closes, on TCP and on WebSocket', async () => {
+    authority = new Authority();
+    const server = makeServer();
+    const tls = authority.issue('server');
+    const options = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], tls };
+    const port = portOf(await server.listen(tcp(options)));
+    const frames = webSocket({ ...options, origins: [], hosts: [], maxMessageBytes: 1_000 });
+    const framePort = portOf(await server.listen(frames));
+    const peers = [
+      await connectSecurely(port, authority.cert),
+      await connectFrames(`wss://localhost:${framePort}`, { ca: authority.cert }),
+    ];
+    for (const peer of peers) {
+      peer.send([Buffer.from('g jobs')]);
+      expect(await peer.receive(1)).to.equal('1 Lock Get Success: jobs');
+      peer.close();
+      await untilConnections(server, peer === peers[0] ? 1 : 0);
+    }
+    expect(server.commandStats()).to.include({ orphans: 2, holders: 0 });
+  });
+});

@@ -1,0 +1,298 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
+import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
+import { connectFrames, connectTcp, type FramePeer } from '../protocols/peers.ts';
+import { makeServer, untilConnections } from '../protocols/transports.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { portOf } from '../server/running-server.ts';
+
+const PAGE = 'https://intranet.example';
+
+describe('WebSocket', () => {
+  let server: LockServer;
+  let port: number;
+  afterEach(endTest);
+
+  async function listen(given: Partial<WebSocketListenerOptions> = {}, options?: LockServerOptions): Promise<void> {
+    server = makeServer(options);
+    const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
+    const listener = webSocket({
+      ...here,
+      origins: [PAGE],
+      hosts: ['locks.example'],
+      maxMessageBytes: 1_000,
+      ...given,
+    });
+    port = portOf(await server.listen(listener));
+  }
+
+  function connectHere(options: WebSocket.ClientOptions = {}): Promise<FramePeer> {
+    return connectFrames(`ws://127.0.0.1:${port}`, options);
+  }
+
+  /** Connects and takes a lock. */
+  async function isServed(options: WebSocket.ClientOptions): Promise<void> {
+    const peer = await connectHere(options);
+    peer.send([Buffer.from('i jobs')]);
+    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: jobs');
+  }
+
+  /** The status with which the handshake is refused. */
+  async function refusal(options: WebSocket.ClientOptions): Promise<number | undefined> {
+    const refused = new WebSocket(`ws://127.0.0.1:${port}`, options);
+    refused.on('error', () => {});
+    whenTestEnds(() => refused.terminate());
+    const [, response] = await once(refused, 'unexpected-response');
+    return response.statusCode;
+  }
+
+  /** A handshake as text. */
+  function handshake(headers: Readonly<Record<string, string>>): string {
+    const all = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', ...headers };
+    const lines = Object.entries({ 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...all });
+    return `GET / HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+  }
+
+  it('is for programs, which send no origin, and for pages of listed origins', async () => {
+    await listen();
+    await isServed({});
+    await isServed({ origin: PAGE });
+  });
+
+  it('refuses pages of other origins, null among them', async () => {
+    await listen({ origins: [PAGE, 'null'] });
+    const others = ['http://intranet.example', `${PAGE}:8443`, `${PAGE}.evil.example`, 'https://evil.example', 'null'];
+    for (const origin of [...others, 'file://', 'http://localhost', 'http://127.0.0.1']) {
+      expect(await refusal({ origin }), origin).to.equal(403);
+    }
+    await untilConnections(server, 0);
+    expect(server.commandStats()).to.include({ connections: 0 });
+  });
+
+  it('refuses an origin that is empty', async () => {
+    await listen();
+    expect(await refusal({ headers: { Origin: '' } })).to.equal(403);
+  });
+
+  it('may be called by addresses, localhost and listed names', async () => {
+    await listen();
+    const names = ['127.0.0.1', 'localhost', 'locks.example', '10.1.2.3', '[::1]', 'LOCALHOST', 'Locks.Example'];
+    for (const host of [...names, ...names.map((name) => `${name}:9998`)]) await isServed({ headers: { Host: host } });
+  });
+
+  it('refuses to be called by other names', async () => {
+    await listen();
+    const others = [
+      'evil.example',
+      'evil.example:9998',
+      'localhost.evil.example',
+      'x.locks.example',
+      '127.0.0.1.nip.io',
+    ];
+    for (const host of others) {
+      expect(await refusal({ headers: { Host: host } }), host).to.equal(403);
+    }
+    expect(server.commandStats()).to.include({ connections: 0 });
+  });
+
+  it('refuses to be called by no name', async () => {
+    await listen();
+    for (const headers of [{ Host: '' }, {}]) {
+      const peer = await connectTcp(port);
+      peer.socket.write(handshake(headers));
+      expect(await peer.receive(1)).to.match(/^HTTP\/1\.1 40[03] /);
+      peer.socket.end();
+      await peer.closed;
+    }
+    expect(server.commandStats()).to.include({ connections: 0 });
+  });
+
+  it('closes the connection of a handshake that it refuses, also when the client does not', async () => {
+    await listen();
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+    // Not `once`, which throws the error that comes first.
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    whenTestEnds(() => socket.destroy());
+    socket.resume();
+    socket.write(handshake({ Host: 'localhost', Origin: 'https://evil.example' }));
+    await once(socket, 'end');
+    // A server that has closed both sides answers what comes by a reset.
+    socket.on('error', () => {});
+    const goOn = (): void => {
+      if (!socket.destroyed) socket.write('more', () => setImmediate(goOn));
+    };
+    goOn();
+    await gone;
+  });
+
+  it('survives handshakes that are refused and reset at once', async () => {
+    await listen();
+    for (let time = 0; time < 50; time += 1) {
+      const socket = connect({ host: '127.0.0.1', port });
+      await once(socket, 'connect');
+      const origin = time % 2 === 0 ? 'https://evil.example' : PAGE;
+      await new Promise((resolve) => socket.write(handshake({ Host: 'localhost', Origin: origin }), resolve));
+      socket.resetAndDestroy();
+    }
+    await isServed({});
+  });
+
+  it('asks the allow-list before it reads the handshake', async () => {
+    await listen({ allowed: ['10.0.0.0/8'] });
+    const peer = await connectTcp(port);
+    await peer.closed;
+    expect(peer.unreadCount).to.equal(0);
+    expect(server.commandStats()).to.include({ refusedConnections: 1, connections: 0 });
+  });
+
+  it('closes a connection that never sends its handshake', async function () {
+    this.timeout(60_000);
+    await listen();
+    const peer = await connectTcp(port);
+    await peer.closed;
+  });
+
+  it('closes a connection whose handshake never ends', async function () {
+    this.timeout(60_000);
+    await listen();
+    const peer = await connectTcp(port);
+    peer.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
+    await peer.closed;
+  });
+
+  it('closes connections without a handshake when the server closes', async () => {
+    await listen();
+    const peer = await connectTcp(port);
+    await isServed({});
+    await server.close();
+    await peer.closed;
+  });
+
+  it('takes messages in frames, with line breaks within them', async () => {
+    await listen();
+    const peer = await connectHere();
+    const message = { command: 'lock', parameters: { lockName: 'two\nlines' }, id: 1 };
+    peer.webSocket.send(JSON.stringify(message, undefined, 2));
+    expect(await peer.receive(1)).to.equal('{"id":1,"result":{"status":"ok","token":1,"count":1}}');
+    peer.webSocket.send('\r\n{\r\n"command":"ping",\n\n"id":2}\r\n\r\n');
+    expect(await peer.receive(1)).to.equal('{"id":2,"result":{"status":"ok"}}');
+    peer.webSocket.send('{"command":"ping",');
+    expect(await peer.receive(1)).to.match(/^\{"error":\{"status":"invalid","message":"not JSON: /);
+    peer.webSocket.send('{"command":"ping","id":3}\n{"command":"ping","id":4}');
+    expect(await peer.receive(1)).to.match(/^\{"error":\{"status":"invalid","message":"not JSON: /);
+    peer.webSocket.send(Buffer.from('{"command":"ping","id":5}'));
+    expect(await peer.receive(1)).to.equal('{"id":5,"result":{"status":"ok"}}');
+  });
+
+  it('takes a frame with line breaks as one line command', async () => {
+    await listen();
+    const peer = await connectHere();
+    for (const command of ['g one\nr one', 'i one r one', 'i one\r\n\r\n r one\n', 'r one\tr\r\none']) {
+      peer.webSocket.send(command);
+    }
+    expect(await peer.receive(1)).to.equal('1 Lock Get Success: one r one');
+    expect(await peer.receive(1)).to.equal('1 Lock Is Locked: one r one');
+    expect(await peer.receive(1)).to.equal('1 Lock Is Locked: one r one');
+    expect(await peer.receive(1)).to.equal('1 Lock Release Success: one r one');
+    expect(peer.unreadCount).to.equal(0);
+  });
+
+  it('answers in text frames, and in a binary one what is no UTF-8', async () => {
+    await listen();
+    const peer = await connectHere();
+    const kinds: boolean[] = [];
+    peer.webSocket.on('message', (_data, isBinary) => kinds.push(isBinary));
+    peer.webSocket.send('i \u00e9');
+    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: \u00c3\u00a9');
+    peer.webSocket.send(Buffer.of(0x69, 0x20, 0xe9));
+    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: \u00e9');
+    expect(kinds).to.deep.equal([false, true]);
+  });
+
+  it('puts together a command that comes in fragments', async () => {
+    await listen();
+    const peer = await connectHere();
+    peer.webSocket.send('i jo', { fin: false });
+    peer.webSocket.send('', { fin: false });
+    peer.webSocket.send('bs', { fin: true });
+    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: jobs');
+  });
+
+  it("does not serve pkLockServer's framing", async () => {
+    await listen();
+    const peer = await connectHere();
+    const message = '{"command":"unlock"}';
+    peer.webSocket.send(Buffer.concat([Buffer.of(0, 0, 0, message.length), Buffer.from(message)]));
+    await peer.closed;
+    expect(peer.unreadCount).to.equal(0);
+  });
+
+  it('closes a connection with a frame that is too large, and frees its locks', async () => {
+    await listen();
+    const peer = await connectHere();
+    peer.webSocket.send(`g ${'n'.repeat(998)}`);
+    expect(await peer.receive(1)).to.equal(`1 Lock Get Success: ${'n'.repeat(998)}`);
+    peer.webSocket.send(`i ${'n'.repeat(999)}`);
+    const [code] = await once(peer.webSocket, 'close');
+    expect(code).to.equal(1009);
+    await untilConnections(server, 0);
+    expect(server.commandStats()).to.include({ holders: 0, orphans: 1 });
+    await isServed({});
+  });
+
+  it('closes a connection with a text frame that is no UTF-8', async () => {
+    await listen();
+    const peer = await connectHere();
+    peer.webSocket.send(Buffer.of(0x67, 0x20, 0xff), { binary: false });
+    const [code] = await once(peer.webSocket, 'close');
+    expect(code).to.equal(1007);
+    await untilConnections(server, 0);
+    expect(server.commandStats()).to.include({ grants: 0 });
+  });
+
+  it('frees the locks of a connection that closes, or is cut off', async () => {
+    await listen();
+    for (const leave of [
+      (peer: FramePeer) => peer.webSocket.close(),
+      (peer: FramePeer) => peer.webSocket.terminate(),
+    ]) {
+      const peer = await connectHere();
+      peer.webSocket.send('g jobs');
+      expect(await peer.receive(1)).to.equal('1 Lock Get Success: jobs');
+      leave(peer);
+      await untilConnections(server, 0);
+      expect(server.commandStats()).to.include({ holders: 0 });
+    }
+  });
+
+  it('executes what was sent before the closing frame', async () => {
+    await listen();
+    const peer = await connectHere();
+    for (let time = 0; time < 100; time += 1) peer.webSocket.send(`g ${time}`);
+    peer.webSocket.close();
+    for (let time = 0; time < 100; time += 1) {
+      expect(await peer.receive(1)).to.equal(`1 Lock Get Success: ${time}`);
+    }
+    await untilConnections(server, 0);
+    expect(server.commandStats()).to.include({ grants: 100, orphans: 100 });
+  });
+
+  it('refuses more connections than are admitted', async () => {
+    await listen({}, { limits: { maxConnections: 1 } });
+    await isServed({});
+    const second = await connectHere();
+    await second.closed;
+    expect(server.commandStats()).to.include({ excessConnections: 1 });
+  });
+
+  it('tells clients when the server closes', async () => {
+    await listen();
+    const peer = await connectHere();
+    const closed = once(peer.webSocket, 'close');
+    await server.close();
+    expect((await closed)[0]).to.equal(1000);
+  });
+});

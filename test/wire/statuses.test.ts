@@ -1,0 +1,33 @@
+import { expect } from 'chai';
+import { type ErrorStatus, STATUSES } from '../../lib/wire/statuses.ts';
+
+const ERROR_STATUSES: readonly ErrorStatus[] = ['invalid', 'limit', 'internal'];
+
+describe('STATUSES', () => {
+  it('has exactly the statuses of the protocol', () => {
+    expect(Object.keys(STATUSES)).to.have.members([
+      'ok',
+      'timeout',
+      'unavailable',
+      'cancelled',
+      'deadlock',
+      'notHeld',
+      'invalid',
+      'unknownCommand',
+      'limit',
+      'denied',
+      'draining',
+      'internal',
+    ]);
+  });
+
+  it('says what each means, in a sentence that fits into a row of a table', () => {
+    for (const [status, meaning] of Object.entries(STATUSES)) {
+      expect(meaning, status).to.match(/^[A-Z][^\n|]+\.$/);
+    }
+  });
+
+  it('contains the statuses of error replies', () => {
+    expect(STATUSES).to.include.all.keys(...ERROR_STATUSES);
+  });
+});
