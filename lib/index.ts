@@ -31,13 +31,18 @@ export { type ListenOptions, MessageServer, type MessageServerOptions } from './
 export { type MessageId, MessageSession } from './message/message-session.ts';
 export { PendingResult } from './message/pending-result.ts';
 export type { ProtocolService } from './message/protocol-service.ts';
+export type { Dialect } from './server/line-dialects.ts';
 export {
   DEFAULT_LOCK_SERVER_LIMITS,
+  type LockListenOptions,
   LockServer,
   type LockServerLimits,
   type LockServerOptions,
 } from './server/lock-server.ts';
-export { dialTcp, type TcpListenerOptions, tcp } from './transports/tcp.ts';
-export { dialUnix } from './transports/unix.ts';
+export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
+export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';
+export { dialUnix, type UnixListenerOptions, unix } from './transports/unix.ts';
+export { type WebSocketListenerOptions, webSocket } from './transports/websocket.ts';
+export type { Protocol } from './wire/detect.ts';
 export { RequestError } from './wire/errors.ts';
 export { STATUSES, type Status } from './wire/statuses.ts';

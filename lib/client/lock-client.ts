@@ -8,6 +8,7 @@ import {
   type ServerEvent,
 } from '../message/message-client.ts';
 import { dialTcp } from '../transports/tcp.ts';
+import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
 import { LockError, type LockErrorCode, type LockLostCode } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
@@ -26,6 +27,8 @@ export interface LockClientOptions extends MessageClientOptions, ConnectOptions 
   readonly host?: string;
   readonly port?: number;
   readonly path?: string;
+  /** Use TLS, with these certificates. */
+  readonly tls?: DialTlsOptions;
   /** The name by which others see this client. */
   readonly name?: string;
 }
@@ -72,9 +75,9 @@ export class LockClient extends MessageClient {
    * with a `LockError` of the code `protocol` when the server does not speak this protocol.
    */
   static async connect(options: LockClientOptions = {}): Promise<LockClient> {
-    const { host = DEFAULT_HOST, port = DEFAULT_PORT, path, name } = options;
+    const { host = DEFAULT_HOST, port = DEFAULT_PORT, path, tls, name } = options;
     const client = new LockClient(options);
-    await client.connect(path === undefined ? dialTcp({ host, port }) : dialUnix({ path }), options);
+    await client.connect(path === undefined ? dialTcp({ host, port, tls }) : dialUnix({ path }), options);
     try {
       await client.#greet(name, options.connectTimeoutMs);
     } catch (error) {
