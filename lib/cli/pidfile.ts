@@ -31,17 +31,20 @@ export interface Pidfile {
  * a process that is gone is replaced. Rejects with `PidfileTakenError`, or with the system's error.
  */
 export async function takePidfile(file: string): Promise<Pidfile> {
+  const canHoldName = process.platform === 'linux';
+  // Made before it is asked what its real path is, which a link to nothing has not; and not emptied while another has it.
+  if (canHoldName) closeSync(openSync(file, 'a'));
   const path = realPath(file);
-  const guard = process.platform === 'linux' ? await holdName(path) : undefined;
+  const guard = canHoldName ? await holdName(path) : undefined;
   let descriptor: number;
   try {
     if (guard === undefined) takeExclusively(path);
     descriptor = openSync(path, 'w');
+    writeSync(descriptor, String(process.pid));
   } catch (error) {
     guard?.close();
     throw error;
   }
-  writeSync(descriptor, String(process.pid));
   return {
     release: () => {
       // Opened before privileges were dropped, the file can be emptied when it cannot be removed any more.

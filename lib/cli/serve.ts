@@ -44,6 +44,8 @@ export async function serve(settings: Settings, codes: StartFailureCodes): Promi
   const { limits, verbose, dump, registry } = settings;
   // Written beside the work, and lines are dropped when nobody reads them: a log never keeps clients waiting.
   const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
+  // A disk that is full costs lines of the log, not the locks.
+  log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
   const server = new LockServer({ limits, logger, dump, registry });
   try {
@@ -141,9 +143,14 @@ function closeOnSignal(
       isClosing = true;
       logger.info({ signal, drainMs }, 'stopping');
       void server.close({ drainMs }).then(() => {
-        // Without a reader the last lines are lost, rather than the end put off.
-        setTimeout(() => process.exit(EXIT_CODES.ok), LAST_LINES_TIMEOUT_MS);
-        log.flush(() => process.exit(EXIT_CODES.ok));
+        // Where they cannot be written the last lines are lost, rather than the end put off: without being told that
+        // they are lost, the log would try again at the exit.
+        const exit = (): void => {
+          log.destroy();
+          process.exit(EXIT_CODES.ok);
+        };
+        setTimeout(exit, LAST_LINES_TIMEOUT_MS);
+        log.flush(exit);
       });
     });
   }

@@ -35,7 +35,7 @@ type Handler = (session: LockServerSession, line: CommandLine) => Answer;
 
 const DISABLED: LineReply = { text: '0 disabled\n' };
 /** A first line that ends so is an HTTP request, whatever its method. */
-const HTTP_VERSION = / HTTP\/[12]\.[01]$/;
+const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
 
 /** Serves one dialect. Replies stay in the order of the commands: the next waits for a reply that comes later. */
 export class LineCommands implements ProtocolService<LockServerSession> {

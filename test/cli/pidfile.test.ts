@@ -144,6 +144,14 @@ describe('the pidfile of a server with settings', () => {
     expect(existsSync(pidfile)).to.equal(false);
   });
 
+  it('keeps a second server out under a link whose file was not there yet', async () => {
+    symlinkSync(join(folder, 'target.pid'), pidfile);
+    const { program } = await start({});
+    const second = runProgram('bin/server.js', '--config', join(folder, 'settings.json'));
+    expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
+    expect(readFileSync(join(folder, 'target.pid'), 'utf8')).to.equal(`${program.pid}`);
+  });
+
   it('is emptied at the end by a server that may not remove it any more', async function () {
     if (process.getuid?.() !== 0) {
       console.log('      skipped: only root can become another user');
