@@ -1,16 +1,48 @@
 /** The public API. */
 
-export { LockClient, type LockClientOptions, type LockOptions } from './client/lock-client.ts';
-export { LockError, type LockErrorCode, type LockLostCode, LockLostError } from './client/lock-error.ts';
+export type { ClientOptions, LockClientBase, LockClientEvents } from './client/base-client.ts';
+export type { ClientState } from './client/client-life.ts';
+export type { ReconnectOptions } from './client/connection-keeper.ts';
+export type { EventStream } from './client/event-stream.ts';
+export { LockClient, type LockClientOptions } from './client/lock-client.ts';
+export {
+  LockCancelledError,
+  LockClosedError,
+  LockDeadlockError,
+  LockDeniedError,
+  LockDrainingError,
+  LockError,
+  type LockErrorCode,
+  LockInvalidError,
+  LockLimitError,
+  type LockLostCode,
+  LockLostError,
+  LockTimeoutError,
+} from './client/lock-error.ts';
 export { LockHandle } from './client/lock-handle.ts';
 export type {
+  DeadlockStep,
   ListOptions,
   LockHolder,
   LockInformation,
   LockPage,
   LockWaiter,
+  NamedLockHolder,
   ServerStatistics,
 } from './client/lock-information.ts';
+export type {
+  HoldOptions,
+  LockAllOptions,
+  LockItem,
+  LockMode,
+  LockModeOptions,
+  LockOptions,
+  NestedLockOptions,
+  NestedTryLockOptions,
+  TryLockOptions,
+  WaitOptions,
+} from './client/lock-options.ts';
+export { LockSet } from './client/lock-set.ts';
 export type { ByteSink, ByteStream, Dialer, Listener, ListenerEvents } from './message/byte-stream.ts';
 export type { CommandDefinition, CommandTable } from './message/command-table.ts';
 export { consoleLogger, type Logger } from './message/logger.ts';

@@ -1,4 +1,6 @@
-/** What asking for a lock, and holding one, can fail with. */
+/** What asking for a lock, and holding one, can fail with: one class for each reason, each with a stable code. */
+
+import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
 
 /** Stable, for callers to match on. */
 export type LockErrorCode =
@@ -6,7 +8,9 @@ export type LockErrorCode =
   | 'timeout'
   /** The wait was ended on the server. */
   | 'cancelled'
-  /** The server refused the request as wrong, such as a name that is no string. */
+  /** Waiting would have closed a cycle of owners that wait for each other. */
+  | 'deadlock'
+  /** The request is wrong, such as a name that is no string. */
   | 'invalid'
   /** A limit of the server forbids it. */
   | 'limit'
@@ -14,19 +18,11 @@ export type LockErrorCode =
   | 'denied'
   /** The server is about to stop and grants nothing more. */
   | 'draining'
+  /** The client was closed. */
+  | 'closed'
   /** The server answered with something that this client does not know. */
-  | 'protocol';
-
-/** A lock was not granted; `code` says why. */
-export class LockError extends Error {
-  override readonly name: string = 'LockError';
-  readonly code: LockErrorCode;
-
-  constructor(code: LockErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+  | 'protocol'
+  | LockLostCode;
 
 /** Why a lock was lost. */
 export type LockLostCode =
@@ -36,18 +32,117 @@ export type LockLostCode =
   | 'closed'
   /** The lease was over. */
   | 'leaseOver'
-  /** Somebody took it away. */
+  /** An administrator took it away. */
   | 'forced'
+  /** Another took it with `steal`. */
   | 'stolen';
 
-/** The reason with which a handle's signal aborts. */
-export class LockLostError extends Error {
-  override readonly name: string = 'LockLostError';
-  readonly code: LockLostCode;
+/** A lock was not granted, or was lost; `code` says why. */
+export class LockError extends Error {
+  override readonly name: string = 'LockError';
+  readonly code: LockErrorCode;
 
-  constructor(code: LockLostCode, lockName: string) {
-    super(`the lock ${JSON.stringify(lockName)} was lost: ${EXPLANATIONS[code]}`);
+  constructor(code: LockErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
+  }
+}
+
+/** `timeout`: the lock was not granted within `waitMs`. */
+export class LockTimeoutError extends LockError {
+  override readonly name: string = 'LockTimeoutError';
+  /** Those who held the lock when the time was over, up to ten; empty where the server does not tell. */
+  readonly holders: readonly NamedLockHolder[];
+
+  constructor(message: string, holders: readonly NamedLockHolder[] = [], options?: ErrorOptions) {
+    super('timeout', message, options);
+    this.holders = holders;
+  }
+}
+
+/** `cancelled`: the wait was ended on the server, by `unlockAll` or `cancel`. */
+export class LockCancelledError extends LockError {
+  override readonly name: string = 'LockCancelledError';
+
+  constructor(message: string) {
+    super('cancelled', message);
+  }
+}
+
+/** `deadlock`: waiting would have closed a cycle of owners that wait for each other. */
+export class LockDeadlockError extends LockError {
+  override readonly name: string = 'LockDeadlockError';
+  /** Who waits for what, this request first; each is kept waiting by the next, the last by the first. */
+  readonly cycle: readonly DeadlockStep[];
+
+  constructor(message: string, cycle: readonly DeadlockStep[]) {
+    super('deadlock', message);
+    this.cycle = cycle;
+  }
+}
+
+/** `invalid`: the request is wrong; the message names the field, its value and what was expected. */
+export class LockInvalidError extends LockError {
+  override readonly name: string = 'LockInvalidError';
+
+  constructor(message: string) {
+    super('invalid', message);
+  }
+}
+
+/** `limit`: a limit of the server forbids it. */
+export class LockLimitError extends LockError {
+  override readonly name: string = 'LockLimitError';
+  /** The setting, such as `maxLocksPerSession`, and its value. */
+  readonly limit: string;
+  readonly value: number;
+
+  constructor(message: string, limit: string, value: number) {
+    super('limit', message);
+    this.limit = limit;
+    this.value = value;
+  }
+}
+
+/** `denied`: the server is set not to allow it. */
+export class LockDeniedError extends LockError {
+  override readonly name: string = 'LockDeniedError';
+
+  constructor(message: string) {
+    super('denied', message);
+  }
+}
+
+/** `draining`: the server is about to stop and grants nothing more. */
+export class LockDrainingError extends LockError {
+  override readonly name: string = 'LockDrainingError';
+
+  constructor(message: string) {
+    super('draining', message);
+  }
+}
+
+/** `closed`: the client was closed. */
+export class LockClosedError extends LockError {
+  override readonly name: string = 'LockClosedError';
+
+  constructor(options?: ErrorOptions) {
+    super('closed', 'the client was closed', options);
+  }
+}
+
+/** A lock was lost while it was held; `code` says why. It is also the reason with which a handle's signal aborts. */
+export class LockLostError extends LockError {
+  override readonly name: string = 'LockLostError';
+  declare readonly code: LockLostCode;
+  readonly lockName: string;
+  /** From `locked`: what the function returned although its lock was lost meanwhile. */
+  readonly result: unknown;
+
+  constructor(code: LockLostCode, lockName: string, options: { readonly result?: unknown } = {}) {
+    super(code, `the lock ${JSON.stringify(lockName)} was lost: ${EXPLANATIONS[code]}`);
+    this.lockName = lockName;
+    this.result = options.result;
   }
 }
 

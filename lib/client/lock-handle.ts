@@ -1,60 +1,139 @@
-/** One hold of a lock, for as long as it lasts. */
+/** One hold of a lock, as the caller has it, for as long as it lasts. */
 
-import { type LockLostCode, LockLostError } from './lock-error.ts';
-
-/** `lost`: the server freed it, or may have. */
-type State = 'held' | 'released' | 'lost';
-
-/** Gives the lock back on the server; resolves to whether it was held. */
-export type ReleaseOnServer = (handle: LockHandle) => Promise<boolean>;
+import { runGuarded } from './guarded.ts';
+import type { Hold } from './hold.ts';
+import { LockInvalidError, type LockLostCode, type LockLostError, LockTimeoutError } from './lock-error.ts';
+import {
+  type LockMode,
+  type LockRequest,
+  type NestedLockOptions,
+  type NestedTryLockOptions,
+  toRequest,
+} from './lock-options.ts';
+import { lockKey, type Owner } from './owner.ts';
 
 /** A lock that was granted. Give it back with `release()`, or let `await using` do it. */
 export class LockHandle implements AsyncDisposable {
   readonly name: string;
+  readonly mode: LockMode;
   /** The fencing token: greater than that of every grant before. Give it to the resource, which refuses smaller ones. */
   readonly token: number;
-  /** The owner tag under which the server knows this hold. */
-  readonly owner: string;
+  /** How many held the lock when it was granted, this handle included. */
+  readonly count: number;
+  readonly #hold: Hold;
+  readonly #owner: Owner;
   readonly #lost = new AbortController();
-  readonly #releaseOnServer: ReleaseOnServer;
-  #state: State = 'held';
-  #released: Promise<boolean> | undefined;
+  readonly #lose: (loss: LockLostError) => void;
+  #ended: Promise<LockLostCode | undefined> | undefined;
 
-  constructor(name: string, token: number, owner: string, releaseOnServer: ReleaseOnServer) {
+  /** For the client, which makes handles. */
+  constructor(hold: Hold, owner: Owner) {
+    const { name, mode, token, count } = hold.grant;
     this.name = name;
+    this.mode = mode;
     this.token = token;
-    this.owner = owner;
-    this.#releaseOnServer = releaseOnServer;
+    this.count = count;
+    this.#hold = hold;
+    this.#owner = owner;
+    this.#lose = (loss) => this.#lost.abort(loss);
+    hold.addUser(this.#lose);
+    if (hold.loss !== undefined) this.#lose(hold.loss);
+  }
+
+  /** The owner tag under which the server knows this hold. */
+  get owner(): string {
+    return this.#owner.tag;
+  }
+
+  /** Whether the lock is still held, as far as the client knows. */
+  get isHeld(): boolean {
+    return this.#ended === undefined && this.#hold.isHeld;
   }
 
   /** Aborts when the lock is lost, with a `LockLostError` as its reason; never because it was given back. */
   get signal(): AbortSignal {
+    this.#noticeLoss();
     return this.#lost.signal;
   }
 
+  /** Does nothing while the lock is held. @throws LockLostError when it was lost. */
+  throwIfLost(): void {
+    this.#noticeLoss();
+    this.#lost.signal.throwIfAborted();
+  }
+
   /**
-   * Gives the lock back. Resolves to whether it was still held when the server was told; false too when the connection
-   * broke before the answer. A second call does nothing and resolves to the same. Never rejects.
+   * Gives the lock back; handles that re-entered it keep it until the last of them is released. Resolves to whether it
+   * was still held when the server was told; false too when the connection broke before the answer. A second call does
+   * nothing and resolves to the same. Never rejects.
    */
-  release(): Promise<boolean> {
-    this.#released ??= this.#release();
-    return this.#released;
+  async release(): Promise<boolean> {
+    return (await this.end()) === undefined;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release().then(() => {});
+  /** The same, for those who want to know why: resolves to the reason for which the lock was not held any more. */
+  end(): Promise<LockLostCode | undefined> {
+    this.#ended ??= this.#hold.removeUser(this.#lose);
+    return this.#ended;
   }
 
-  /** For the client that made the handle: the lock is not held any more. */
-  lose(code: LockLostCode): void {
-    if (this.#state !== 'held') return;
-    this.#state = 'lost';
-    this.#lost.abort(new LockLostError(code, this.name));
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
   }
 
-  async #release(): Promise<boolean> {
-    if (this.#state !== 'held') return false;
-    this.#state = 'released';
-    return await this.#releaseOnServer(this);
+  /**
+   * Takes a further lock as the owner of this one, so that the server sees which locks belong together; the lock of this
+   * very handle is entered once more, without asking. Rejects as `LockClient.lock` does, with `invalid` when this handle
+   * was released, and with its `LockLostError` when it was lost.
+   */
+  async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
+    const handle = await this.#take(toRequest(name, options));
+    if (handle !== null) return handle;
+    throw new LockTimeoutError(`the lock ${JSON.stringify(name)} was not granted: it is not free`);
+  }
+
+  /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
+  async tryLock(name: string, options: NestedTryLockOptions = {}): Promise<LockHandle | null> {
+    return await this.#take(toRequest(name, { ...options, waitMs: 0 }));
+  }
+
+  /** Runs a function while it holds a further lock as the same owner. Resolves and rejects as `LockClient.locked` does. */
+  async locked<Value>(
+    name: string,
+    run: (handle: LockHandle) => Value | Promise<Value>,
+    options: NestedLockOptions = {},
+  ): Promise<Awaited<Value>> {
+    const handle = await this.lock(name, options);
+    return await runGuarded(handle, () => run(handle));
+  }
+
+  async #take(request: LockRequest): Promise<LockHandle | null> {
+    this.throwIfLost();
+    request.signal?.throwIfAborted();
+    if (this.#ended !== undefined) {
+      throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
+    }
+    if (lockKey(request.name, request.mode) === lockKey(this.name, this.mode)) return this.#reenter(request);
+    const hold = await this.#owner.take(request);
+    return hold === null ? null : new LockHandle(hold, this.#owner);
+  }
+
+  #reenter({ mode, leaseMs, steal }: LockRequest): LockHandle {
+    if (this.mode === 'shared' && mode === 'exclusive') {
+      throw new LockInvalidError('mode is "exclusive"; expected "shared", since the handle holds the lock shared');
+    }
+    if (leaseMs !== undefined) {
+      throw new LockInvalidError(
+        `leaseMs is ${leaseMs}; expected none, since a lock that is entered again keeps its own`,
+      );
+    }
+    if (steal) throw new LockInvalidError('steal is true; expected none, since the handle holds the lock');
+    return new LockHandle(this.#hold, this.#owner);
+  }
+
+  /** A pause of the whole process may have outlasted the lease before any timer could say so. */
+  #noticeLoss(): void {
+    const loss = this.#ended === undefined ? this.#hold.loss : undefined;
+    if (loss !== undefined && !this.#lost.signal.aborted) this.#lose(loss);
   }
 }

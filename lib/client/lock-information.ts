@@ -10,6 +10,25 @@ export interface LockHolder {
   readonly mode: 'exclusive' | 'shared' | 'permit';
   readonly token: number;
   readonly heldMs: number;
+  /** It was taken with `stealable`. */
+  readonly stealable?: true;
+}
+
+/** One who holds a certain lock. */
+export interface NamedLockHolder extends LockHolder {
+  readonly lockName: string;
+}
+
+/** One of those who would wait for each other in a deadlock. */
+export interface DeadlockStep {
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  /** The lock that it waits for, and how it asked for it. */
+  readonly lockName: string;
+  readonly mode: 'exclusive' | 'shared' | 'permit';
+  /** Whether the next one in the cycle holds that lock or waits ahead in its queue. */
+  readonly blockedBy: 'holder' | 'waiter';
 }
 
 /** One who waits for a lock. */
@@ -21,6 +40,10 @@ export interface LockWaiter {
   /** Of a permit. */
   readonly limit?: number;
   readonly waitedMs: number;
+  /** Its place in the queue of the reader/writer lock or of the permit; 1 is next. */
+  readonly position: number;
+  /** It waits for several locks at once. */
+  readonly lockAll?: true;
 }
 
 /** One lock: its holders in the order of their grants, its waiters in the order of the queue. */

@@ -26,6 +26,8 @@ export interface ByteStream {
   whenDrained(callback: () => void): void;
   pause(): void;
   resume(): void;
+  /** Whether the stream keeps the process alive; streams that never do have none. */
+  setReferenced?(isReferenced: boolean): void;
   /** Sends what was written, then closes this side. */
   end(): void;
   /** Closes at once, whatever was not sent. */

@@ -155,6 +155,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     return this.close();
   }
 
+  /** Lets the process end although the connection is open, or no longer; a browser has no such thing. */
+  setReferenced(isReferenced: boolean): void {
+    if (this.#state.kind === 'open') this.#state.connection.setReferenced(isReferenced);
+  }
+
   /** As `rpc`, but the result is converted in the very turn in which it comes, before anything else is read. */
   protected call<Result>(
     command: string,
@@ -199,6 +204,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
         fail(error);
       }
     });
+  }
+
+  /** Gives up all calls of one command: they reject with the reason. */
+  protected giveUpAll(command: string, reason: unknown): void {
+    for (const [id, request] of this.#pending) if (request.command === command) this.#giveUp(id, reason);
   }
 
   /** Whether a call is in flight, has not given up, and is one that fits. */

@@ -112,6 +112,11 @@ export class MessageConnection implements ByteSink {
     }
   }
 
+  /** Whether the connection keeps the process alive, where there is such a thing. */
+  setReferenced(isReferenced: boolean): void {
+    this.#stream.setReferenced?.(isReferenced);
+  }
+
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
   whenDrained(callback: () => void): void {
     this.#flush();

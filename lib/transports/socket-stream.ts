@@ -47,6 +47,11 @@ export class SocketStream implements ByteStream {
     this.#socket.resume();
   }
 
+  setReferenced(isReferenced: boolean): void {
+    if (isReferenced) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
   end(): void {
     this.#socket.end();
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockLostError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import type { ServerEvent } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
@@ -17,7 +17,7 @@ describe('a lock is lost', () => {
   it('when the connection is cut: the signals of all handles abort', async () => {
     const server = await startServer();
     const proxy = await DelayingProxy.start(server.port);
-    const client = await server.client({ port: proxy.port });
+    const client = await server.client({ port: proxy.port, reconnect: false });
     const handles = [await client.lock('a'), await client.lock('b')];
     const losses = handles.map(whenLost);
     proxy.cut();
@@ -32,18 +32,18 @@ describe('a lock is lost', () => {
     const other = await server.client();
     expect(await other.lock('a')).to.include({ name: 'a' });
     expect(await rejection(client.lock('a')))
-      .to.be.instanceOf(MessageError)
+      .to.be.instanceOf(LockClosedError)
       .and.include({ code: 'closed' });
   });
 
   it('when the server is killed', async () => {
     const { program, port } = await startServerProgram();
-    const client = await LockClient.connect({ port });
+    const client = await LockClient.connect({ port, reconnect: false });
     whenTestEnds(() => client.close());
     const handle = await client.lock('jobs');
     const lost = whenLost(handle);
     const waiting = rejection(client.lock('jobs'));
-    const closed = new Promise((resolve) => client.once('close', resolve));
+    const closed = new Promise<void>((resolve) => client.once('close', resolve));
     program.signal('SIGKILL');
     expect(await lost).to.include({ code: 'connectionLost' });
     expect(await waiting)
@@ -125,7 +125,7 @@ describe('a lock is lost', () => {
     const client = await server.client({ port: proxy.port });
     const handle = await client.lock('jobs');
     expect(await handle.release()).to.equal(true);
-    const closed = new Promise((resolve) => client.once('close', resolve));
+    const closed = new Promise((resolve) => client.once('disconnect', resolve));
     proxy.cut();
     await closed;
     expect(handle.signal.aborted).to.equal(false);
@@ -145,7 +145,7 @@ describe('a lock is lost', () => {
     expect(handle.signal.aborted).to.equal(false);
   });
 
-  it('under a function that runs: the signal tells it, and its own outcome is passed on', async () => {
+  it('under a function that runs: the signal tells it, and its value is no result but comes with the error', async () => {
     const server = await startServer();
     const proxy = await DelayingProxy.start(server.port);
     const client = await server.client({ port: proxy.port });
@@ -154,7 +154,23 @@ describe('a lock is lost', () => {
       proxy.cut();
       return (await lost).code;
     });
-    expect(await outcome).to.equal('connectionLost');
+    expect(await rejection(outcome))
+      .to.be.instanceOf(LockLostError)
+      .and.include({ code: 'connectionLost', lockName: 'jobs', result: 'connectionLost' });
+  });
+
+  it('under a function that throws: that is passed on as it is', async () => {
+    const server = await startServer();
+    const proxy = await DelayingProxy.start(server.port);
+    const client = await server.client({ port: proxy.port });
+    const thrown = new Error('from the function');
+    const outcome = client.locked('jobs', async (handle) => {
+      const lost = whenLost(handle);
+      proxy.cut();
+      await lost;
+      throw thrown;
+    });
+    expect(await rejection(outcome)).to.equal(thrown);
   });
 });
 

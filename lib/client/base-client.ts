@@ -1,0 +1,271 @@
+/** The client of the lock server, without the ways to reach it: locks as handles, and its life over many connections. */
+
+import { EventEmitter } from 'eventemitter3';
+import type { Dialer } from '../message/byte-stream.ts';
+import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
+import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
+import { EventStream } from './event-stream.ts';
+import { runGuarded } from './guarded.ts';
+import { LockTimeoutError } from './lock-error.ts';
+import { LockHandle } from './lock-handle.ts';
+import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
+import {
+  type LockAllOptions,
+  type LockItem,
+  type LockMode,
+  type LockOptions,
+  type LockRequest,
+  type Patience,
+  type TryLockOptions,
+  toPatience,
+  toRequest,
+} from './lock-options.ts';
+import { LockSet } from './lock-set.ts';
+import { type LockSource, Owner } from './owner.ts';
+import { refusal } from './refusal.ts';
+
+const DEFAULT_BUFFERED_EVENTS = 1_000;
+
+/** How a client is made. */
+export interface ClientOptions extends LifeOptions {
+  /** Events that an iterator of `events()` keeps for a reader who lags behind; 1,000 by default. */
+  readonly maxBufferedEvents?: number | undefined;
+}
+
+/** What a client tells of. */
+export interface LockClientEvents {
+  /** There is a connection; the first, or a further one. */
+  connect: () => void;
+  /** The connection was lost, and with it everything that was held; the error says why. */
+  disconnect: (error: Error | undefined) => void;
+  /** An attempt to connect failed, or the server sent something that could not be understood. */
+  error: (error: Error) => void;
+  /** The server sent an event, such as `lost`. */
+  event: (event: ServerEvent) => void;
+  /** The client is closed for good. */
+  close: () => void;
+}
+
+/**
+ * A client of a lock server. Every lock taken through it is free once the connection is gone, whatever the reason. Two
+ * calls of one client exclude each other as those of two clients do.
+ */
+export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {
+  readonly #maxBufferedEvents: number;
+  readonly #life: ClientLife;
+  readonly #source: LockSource;
+  /** Owners that were named by the caller, as long as something is asked for or held under them. */
+  readonly #namedOwners = new Map<string, Owner>();
+  #lastOwner = 0;
+
+  protected constructor(dial: Dialer, options: ClientOptions) {
+    super();
+    this.#maxBufferedEvents = options.maxBufferedEvents ?? DEFAULT_BUFFERED_EVENTS;
+    const life = new ClientLife(dial, options, {
+      connected: () => this.#tell(() => this.emit('connect')),
+      disconnected: (error) => this.#tell(() => this.emit('disconnect', error)),
+      failed: (error) => this.#tell(() => this.emit('error', error)),
+      event: (event) => this.#tell(() => this.emit('event', event)),
+      closed: () => this.#tell(() => this.emit('close')),
+    });
+    this.#life = life;
+    this.#source = {
+      ask: (owner, request) => life.ask(request, (connection) => connection.acquire(owner, request)),
+      closing: life.closing,
+    };
+  }
+
+  get state(): ClientState {
+    return this.#life.state;
+  }
+
+  /**
+   * Connects now rather than with the first call; resolves when there is a connection. Rejects with what the first attempt
+   * failed with: the system's error, such as `ECONNREFUSED`, a `MessageError` (`timeout`, `closed`, `connectionLost`), or a
+   * `LockError` of the code `protocol` when the server does not speak this protocol.
+   */
+  async connect(): Promise<void> {
+    await this.#life.connect();
+  }
+
+  /**
+   * Takes a lock, waiting for it if need be. Should the connection be lost meanwhile, asks again on the next one. Rejects
+   * with a `LockError` (`timeout`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`), with a
+   * `MessageError` (`connectionLost`, `timeout`) when there is no connection, or with the signal's reason.
+   */
+  async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
+    const handle = await this.#take(toRequest(name, options), options.owner);
+    if (handle !== null) return handle;
+    throw new LockTimeoutError(`the lock ${JSON.stringify(name)} was not granted: it is not free`);
+  }
+
+  /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
+  async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
+    return await this.#take(toRequest(name, { ...options, waitMs: 0 }), options.owner);
+  }
+
+  /**
+   * Runs a function while it holds a lock and gives the lock back also when the function throws. Resolves to its value, or
+   * rejects with what it throws, or as `lock` does. When the lock was lost while the function ran, its value is not to be
+   * relied on: rejects with a `LockLostError` that has it as `result`.
+   */
+  async locked<Value>(
+    name: string,
+    run: (handle: LockHandle) => Value | Promise<Value>,
+    options: LockOptions = {},
+  ): Promise<Awaited<Value>> {
+    const handle = await this.lock(name, options);
+    return await runGuarded(handle, () => run(handle));
+  }
+
+  /**
+   * Takes several locks, all of them or none, and holds none of them while it waits. Rejects as `lock` does. Calls that
+   * only use this never wait for each other in a circle, whatever the order of the names.
+   */
+  async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
+    const set = await this.#takeAll(locks, toPatience(options));
+    if (set !== null) return set;
+    throw new LockTimeoutError('the locks were not granted: not all of them are free');
+  }
+
+  /** Takes several locks if that needs no waiting; resolves to null if it does. */
+  async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
+    return await this.#takeAll(locks, toPatience({ waitMs: 0 }));
+  }
+
+  /** Runs a function while it holds several locks. Resolves and rejects as `locked` does. */
+  async lockedAll<Value>(
+    locks: readonly (string | LockItem)[],
+    run: (set: LockSet) => Value | Promise<Value>,
+    options: LockAllOptions = {},
+  ): Promise<Awaited<Value>> {
+    const set = await this.lockAll(locks, options);
+    return await runGuarded(set, () => run(set));
+  }
+
+  /** Who holds a lock and who waits for it. */
+  async inspect(name: string): Promise<LockInformation> {
+    return (await this.#command('inspect', { lockName: name })) as unknown as LockInformation;
+  }
+
+  /** One page of all that is held or waited for, in name order. */
+  async list(options: ListOptions = {}): Promise<LockPage> {
+    return (await this.#command('list', options)) as unknown as LockPage;
+  }
+
+  /** All that is held or waited for, in name order, page by page. */
+  async *listAll(options: Omit<ListOptions, 'after'> = {}): AsyncGenerator<LockInformation, void, undefined> {
+    let page = await this.list(options);
+    yield* page.locks;
+    while (page.next !== undefined) {
+      page = await this.list({ ...options, after: page.next });
+      yield* page.locks;
+    }
+  }
+
+  /** What the server counted. */
+  async stats(): Promise<ServerStatistics> {
+    return (await this.#command('stats', {})) as unknown as ServerStatistics;
+  }
+
+  /** Gives this client the name by which others see it, on this connection and all that follow. */
+  async identify(name: string): Promise<void> {
+    if (this.state === 'connected') await this.#command('identify', { name });
+    this.#life.name = name;
+  }
+
+  /**
+   * Takes a lock away from all who hold it; `mode: 'permit'` for permits. Resolves to how many that were. Rejects with a
+   * `LockError`, `denied` unless the server's settings allow it.
+   */
+  async forceUnlock(name: string, options: { readonly mode?: LockMode } = {}): Promise<number> {
+    return Number((await this.#command('forceUnlock', { lockName: name, ...options })).released);
+  }
+
+  /** Sends any command and waits for its result, as `MessageClient.rpc` does; waits for a connection if there is none. */
+  rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
+    return this.#life.rpc(command, parameters, options);
+  }
+
+  /** What the server sends from now on without being asked, until the client is closed or the loop is left. */
+  events(): EventStream<ServerEvent> {
+    const stream = new EventStream<ServerEvent>(this.#maxBufferedEvents, () => {
+      this.off('event', stream.push);
+      this.off('close', stream.end);
+    });
+    this.on('event', stream.push);
+    this.once('close', stream.end);
+    if (this.state === 'closed') stream.end();
+    return stream;
+  }
+
+  /** Lets the process end although the client is open. Everything it holds is free then. */
+  unref(): this {
+    this.#life.setReferenced(false);
+    return this;
+  }
+
+  /** Keeps the process alive while the client is open, as it is from the beginning. */
+  ref(): this {
+    this.#life.setReferenced(true);
+    return this;
+  }
+
+  /**
+   * Ends all waits with the code `closed`, gives what is held up to `drainMs` milliseconds (none by default) to be
+   * released, then closes the connection: what is held still is lost. Resolves when the connection is gone.
+   */
+  close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    return this.#life.close(options.drainMs ?? 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
+    const owner = this.#owner(ownerTag);
+    const hold = await owner.take(request);
+    return hold === null ? null : new LockHandle(hold, owner);
+  }
+
+  async #takeAll(locks: readonly (string | LockItem)[], patience: Patience): Promise<LockSet | null> {
+    const items = locks.map((lock) => (typeof lock === 'string' ? { name: lock } : lock));
+    const owner = this.#owner(undefined);
+    const holds = await this.#life.ask(patience, (connection) => connection.acquireAll(owner.tag, items, patience));
+    if (holds === null) return null;
+    for (const hold of holds) owner.keep(hold);
+    return new LockSet(holds, owner);
+  }
+
+  async #command(command: string, parameters: object): Promise<RpcResult> {
+    const result = await this.rpc(command, parameters);
+    if (result.status !== 'ok') throw refusal(result, `${command} was refused`);
+    return result;
+  }
+
+  /** A fresh one, unless the caller names it. */
+  #owner(tag: string | undefined): Owner {
+    if (tag === undefined) {
+      do this.#lastOwner += 1;
+      while (this.#namedOwners.has(String(this.#lastOwner)));
+      return new Owner(String(this.#lastOwner), this.#source, () => {});
+    }
+    const known = this.#namedOwners.get(tag);
+    if (known !== undefined) return known;
+    const owner = new Owner(tag, this.#source, () => this.#namedOwners.delete(tag));
+    this.#namedOwners.set(tag, owner);
+    return owner;
+  }
+
+  /** A listener that throws is an uncaught exception, as anywhere; what the client does goes on. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

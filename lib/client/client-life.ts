@@ -1,0 +1,221 @@
+/** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
+
+import type { Dialer } from '../message/byte-stream.ts';
+import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
+import { MessageError } from '../message/message-error.ts';
+import { startTimeout } from '../message/timeout.ts';
+import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
+import type { Hold } from './hold.ts';
+import { LockConnection } from './lock-connection.ts';
+import { LockClosedError, LockTimeoutError } from './lock-error.ts';
+import { type Patience, remainingMs } from './lock-options.ts';
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+
+/** How a client lives. */
+export interface LifeOptions extends MessageClientOptions {
+  /** The name by which others see this client. */
+  readonly name?: string | undefined;
+  /** Milliseconds until one attempt to connect is given up; 10,000 by default, `Infinity` for no limit. */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds until a call is given up that has no connection or no answer; 30,000 by default. What a call waits for
+   * its lock comes on top of that.
+   */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The delays before a lost connection is opened again; `false` closes the client instead. */
+  readonly reconnect?: ReconnectOptions | false | undefined;
+  /** What new calls do while the connection is lost: `wait` for the next one, which is the default, or `fail` at once. */
+  readonly whileDisconnected?: 'wait' | 'fail' | undefined;
+}
+
+/**
+ * `idle`: made, and not used yet. `connecting`: the first connection is being opened. `connected`. `reconnecting`: it was
+ * lost, or could not be opened, and is being opened again. `closing`: no new calls. `closed`: for good.
+ */
+export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
+
+/** Who is told of it. */
+export interface LifeEvents {
+  connected(): void;
+  /** The connection was lost, and with it everything that was held. */
+  disconnected(error: Error | undefined): void;
+  /** An attempt to connect failed, or the server sent what could not be understood. */
+  failed(error: Error): void;
+  event(event: ServerEvent): void;
+  closed(): void;
+}
+
+/** From the first connection to the end of the last. */
+export class ClientLife {
+  readonly #dial: Dialer;
+  readonly #options: LifeOptions;
+  readonly #events: LifeEvents;
+  readonly #keeper: ConnectionKeeper<LockConnection>;
+  readonly #closing = new AbortController();
+  readonly #requestTimeoutMs: number;
+  readonly #whileDisconnected: 'wait' | 'fail';
+  /** By which others see the client, from the next connection on. */
+  name: string | undefined;
+  /** The connection that is being opened. */
+  #opening: LockConnection | undefined;
+  #isReferenced = true;
+  #closed: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
+    this.#dial = dial;
+    this.#options = options;
+    this.#events = events;
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.#whileDisconnected = options.whileDisconnected ?? 'wait';
+    this.name = options.name;
+    this.#keeper = new ConnectionKeeper<LockConnection>({
+      open: () => this.#open(),
+      reconnect: options.reconnect ?? {},
+      connected: (connection) => {
+        connection.setReferenced(this.#isReferenced);
+        events.connected();
+      },
+      failed: (error) => events.failed(error),
+    });
+  }
+
+  get state(): ClientState {
+    if (this.#isClosed) return 'closed';
+    return this.#closed === undefined ? this.#keeper.state : 'closing';
+  }
+
+  /** Aborts, with the error for those who wait, when the client is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Makes a first attempt to connect; rejects with what it failed with. */
+  async connect(): Promise<void> {
+    await this.#keeper.connect();
+  }
+
+  /** Sends a command, once there is a connection. */
+  async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
+    const { timeoutMs = this.#requestTimeoutMs, signal } = options;
+    const connection = this.#keeper.current ?? (await this.#keeper.get(timeoutMs, signal, this.#whileDisconnected));
+    return await connection.rpc(command, parameters, { ...options, timeoutMs });
+  }
+
+  /** Asks for holds on one connection after the other, until there is an answer: a wait outlives its connection. */
+  async ask<Granted extends Hold | readonly Hold[]>(
+    patience: Patience,
+    ask: (connection: LockConnection) => Promise<Granted | null>,
+  ): Promise<Granted | null> {
+    for (let whileDisconnected = this.#whileDisconnected; ; whileDisconnected = 'wait') {
+      this.#throwIfClosing();
+      const connection = this.#keeper.current ?? (await this.#connection(patience, whileDisconnected));
+      try {
+        const granted = await ask(connection);
+        // What was lost before anybody had it is asked for again.
+        if (granted === null || holdsOf(granted).every(({ isHeld }) => isHeld)) return this.#handOut(granted, patience);
+        for (const hold of holdsOf(granted)) void hold.giveBack();
+      } catch (error) {
+        this.#throwUnlessLost(error, patience);
+      }
+    }
+  }
+
+  setReferenced(isReferenced: boolean): void {
+    this.#isReferenced = isReferenced;
+    this.#keeper.setReferenced(isReferenced);
+    this.#keeper.current?.setReferenced(isReferenced);
+  }
+
+  /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
+  close(drainMs: number): Promise<void> {
+    this.#closed ??= this.#close(drainMs);
+    return this.#closed;
+  }
+
+  /** A call that was given up meanwhile has no use for its lock. */
+  #handOut<Granted extends Hold | readonly Hold[]>(granted: Granted | null, { signal }: Patience): Granted | null {
+    const isClosing = this.#closed !== undefined;
+    if (granted === null || (!isClosing && signal?.aborted !== true)) return granted;
+    for (const hold of holdsOf(granted)) void hold.giveBack();
+    signal?.throwIfAborted();
+    throw new LockClosedError();
+  }
+
+  /** Returns when the call is to be made again, on the next connection. */
+  #throwUnlessLost(error: unknown, patience: Patience): void {
+    if (!(error instanceof MessageError)) throw error;
+    if (error.code === 'closed') this.#throwIfClosing(error);
+    const isLost = error.code === 'closed' || error.code === 'connectionLost';
+    if (isLost && this.#options.reconnect !== false) return;
+    if (error.code !== 'timeout') throw error;
+    const text = `the lock was not granted within ${patience.waitMs} ms: ${error.message}`;
+    throw new LockTimeoutError(text, [], { cause: error });
+  }
+
+  /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
+  async #connection(patience: Patience, whileDisconnected: 'wait' | 'fail'): Promise<LockConnection> {
+    const { waitMs, signal } = patience;
+    const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
+    try {
+      return await this.#keeper.get(timeoutMs, signal, whileDisconnected);
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
+      if (error.code !== 'timeout') throw error;
+      throw new LockTimeoutError(`the lock was not granted: ${error.message}`, [], { cause: error });
+    }
+  }
+
+  async #open(): Promise<LockConnection> {
+    const connection = new LockConnection({ ...this.#options, requestTimeoutMs: this.#requestTimeoutMs });
+    this.#opening = connection;
+    connection.on('event', (event) => this.#events.event(event));
+    connection.on('error', (error) => this.#events.failed(error));
+    connection.on('close', (error) => this.#disconnected(connection, error));
+    try {
+      await connection.open(this.#dial, this.name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
+      return connection;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  #disconnected(connection: LockConnection, error: Error | undefined): void {
+    if (this.#keeper.current !== connection) return;
+    this.#keeper.lost(connection, error);
+    this.#events.disconnected(error);
+    // Where no further connection is to be opened, that was the end.
+    if (this.#keeper.state === 'closed') void this.close(0);
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const reason = new LockClosedError();
+    this.#closing.abort(reason);
+    const connection = this.#keeper.current;
+    if (connection !== undefined && drainMs > 0) {
+      connection.cancelWaits(reason);
+      let stopTimeout = (): void => {};
+      const timeIsOver = new Promise<void>((resolve) => {
+        stopTimeout = startTimeout(drainMs, resolve);
+      });
+      await Promise.race([connection.unheld(), timeIsOver]);
+      stopTimeout();
+    }
+    this.#keeper.close();
+    await Promise.all([connection?.close(), this.#opening?.close()]);
+    this.#isClosed = true;
+    this.#events.closed();
+  }
+
+  #throwIfClosing(cause?: Error): void {
+    if (this.#closed !== undefined) throw new LockClosedError({ cause });
+  }
+}
+
+function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
+  return 'grant' in granted ? [granted] : granted;
+}

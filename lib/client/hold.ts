@@ -1,0 +1,109 @@
+/** One hold on the server, as this client knows it. The handles that share it are what callers see. */
+
+import { Lease } from './lease.ts';
+import { type LockLostCode, LockLostError } from './lock-error.ts';
+import type { LockMode } from './lock-options.ts';
+
+/** A grant, as the server told it. */
+export interface Grant {
+  readonly name: string;
+  readonly mode: LockMode;
+  /** The owner tag. */
+  readonly owner: string;
+  readonly token: number;
+  /** Holders of the lock at the grant, this one included. */
+  readonly count: number;
+}
+
+/** What a hold asks of the connection that it was granted on. */
+export interface HoldKeeper {
+  /** Gives it back; resolves to undefined when it was held, else to why it was not. Never rejects. */
+  giveBack(hold: Hold): Promise<LockLostCode | undefined>;
+  /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
+  renew(hold: Hold, leaseMs: number): Promise<boolean>;
+}
+
+/** Held until the last of those who use it lets go, or until it is lost. */
+export class Hold {
+  readonly grant: Grant;
+  readonly #keeper: HoldKeeper;
+  #state: 'held' | 'released' | 'lost' = 'held';
+  #users = 0;
+  #loss: LockLostError | undefined;
+  #lease: Lease | undefined;
+  readonly #whenLost = new Set<(loss: LockLostError) => void>();
+  #whenEnded: (() => void) | undefined;
+
+  constructor(grant: Grant, keeper: HoldKeeper) {
+    this.grant = grant;
+    this.#keeper = keeper;
+  }
+
+  /** Why the hold was lost; undefined as long as it was not. */
+  get loss(): LockLostError | undefined {
+    if (this.#state === 'held' && this.#lease?.isOver === true) this.#expire();
+    return this.#loss;
+  }
+
+  get isHeld(): boolean {
+    return this.loss === undefined && this.#state === 'held';
+  }
+
+  /** Renews the lease until the hold ends. Resolves once it is known to run. */
+  startLease(leaseMs: number, sentMs: number): Promise<void> {
+    this.#lease = new Lease(leaseMs, sentMs, {
+      renew: () => this.#keeper.renew(this, leaseMs),
+      over: () => this.#expire(),
+    });
+    return this.#lease.confirmed;
+  }
+
+  /** One more handle uses the hold. It is told when the hold is lost, until it lets go. */
+  addUser(whenLost: (loss: LockLostError) => void): void {
+    this.#users += 1;
+    this.#whenLost.add(whenLost);
+  }
+
+  /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
+  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostCode | undefined> {
+    this.#whenLost.delete(whenLost);
+    this.#users -= 1;
+    const loss = this.loss;
+    if (loss !== undefined) return loss.code;
+    return this.#users > 0 ? undefined : await this.giveBack();
+  }
+
+  /** Gives the lock back, whoever uses it. */
+  giveBack(): Promise<LockLostCode | undefined> {
+    if (this.#state !== 'held') return Promise.resolve(this.#loss?.code);
+    this.#state = 'released';
+    this.#lease?.stop();
+    // What the owner asks for next goes out behind the unlock.
+    const given = this.#keeper.giveBack(this);
+    this.#whenEnded?.();
+    return given;
+  }
+
+  /** The server freed the lock, or may have. */
+  lose(code: LockLostCode): void {
+    if (this.#state !== 'held') return;
+    this.#state = 'lost';
+    this.#lease?.stop();
+    const loss = new LockLostError(code, this.grant.name);
+    this.#loss = loss;
+    for (const tell of [...this.#whenLost]) tell(loss);
+    this.#whenEnded?.();
+  }
+
+  /** Calls back when the hold has been given back or lost, at once if that is so already. One listener. */
+  whenEnded(listener: () => void): void {
+    if (this.#state === 'held') this.#whenEnded = listener;
+    else listener();
+  }
+
+  /** What the server may not know yet is said to it, too. */
+  #expire(): void {
+    this.lose('leaseOver');
+    void this.#keeper.giveBack(this);
+  }
+}

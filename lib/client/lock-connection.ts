@@ -1,0 +1,226 @@
+/** One connection to a lock server, and what is held through it: all of it ends with the connection. */
+
+import type { Dialer } from '../message/byte-stream.ts';
+import {
+  MessageClient,
+  type MessageClientOptions,
+  type RpcResult,
+  type ServerEvent,
+} from '../message/message-client.ts';
+import { MessageError } from '../message/message-error.ts';
+import { Hold, type HoldKeeper } from './hold.ts';
+import type { LockLostCode } from './lock-error.ts';
+import { type LockItem, type LockRequest, type Patience, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
+import { refusal } from './refusal.ts';
+
+const PROTOCOL = 1;
+const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', forced: 'forced', stolen: 'stolen' };
+
+/** What tells one hold from another in the parameters of `lock`. */
+interface LockParameters {
+  readonly lockName?: unknown;
+  readonly owner?: unknown;
+  readonly mode?: unknown;
+}
+
+/** How the connection is made. */
+export interface LockConnectionOptions extends MessageClientOptions {
+  /** Milliseconds until the server's answer is given up, beyond what the request itself may wait. */
+  readonly requestTimeoutMs: number;
+}
+
+/** Asks for locks and keeps account of the holds. */
+export class LockConnection extends MessageClient implements HoldKeeper {
+  readonly #requestTimeoutMs: number;
+  readonly #holds = new Map<number, Hold>();
+  /** Late grants that were left to another call of the same owner which has not had its result. */
+  readonly #leftGrants = new Set<number>();
+  #whenUnheld: (() => void) | undefined;
+
+  constructor(options: LockConnectionOptions) {
+    super(options);
+    this.#requestTimeoutMs = options.requestTimeoutMs;
+  }
+
+  /**
+   * Connects and greets the server. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, with
+   * the signal's reason, or with a `LockError` of the code `protocol` when the server does not speak this protocol.
+   */
+  async open(dial: Dialer, name: string | undefined, timeoutMs: number): Promise<void> {
+    await this.connect(dial, { connectTimeoutMs: timeoutMs });
+    try {
+      const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
+      const result = await this.rpc('hello', parameters, { timeoutMs });
+      if (result.status === 'ok' && result.protocol === PROTOCOL) return;
+      throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Asks for a lock; resolves to null when a try-lock would have had to wait. Rejects as `LockClient.lock` does. */
+  async acquire(owner: string, request: LockRequest): Promise<Hold | null> {
+    const { name, mode, limit, leaseMs, steal, stealable } = request;
+    const parameters = {
+      lockName: name,
+      owner,
+      ...(mode === 'exclusive' ? {} : { mode }),
+      ...(limit === undefined ? {} : { limit }),
+      ...(leaseMs === undefined ? {} : { lease: toLease(leaseMs) }),
+      ...(steal ? { steal } : {}),
+      ...(stealable ? { stealable } : {}),
+    };
+    const sentMs = performance.now();
+    const hold = await this.#ask('lock', parameters, request, (result) => {
+      if (result.status === 'unavailable') return null;
+      if (result.status !== 'ok') throw refusal(result, `the lock ${JSON.stringify(name)} was not granted`);
+      return this.#addHold(name, mode, owner, result.token, result.count);
+    });
+    if (hold !== null && leaseMs !== undefined) await hold.startLease(leaseMs, sentMs);
+    return hold;
+  }
+
+  /** Asks for all of several locks; resolves to null when a try-lock would have had to wait. */
+  acquireAll(owner: string, items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null> {
+    const locks = items.map(({ name, mode, limit }) => ({
+      lockName: name,
+      ...(mode === undefined ? {} : { mode }),
+      ...(limit === undefined ? {} : { limit }),
+    }));
+    return this.#ask('lockAll', { locks, owner }, patience, (result) => {
+      if (result.status === 'unavailable') return null;
+      if (result.status !== 'ok') {
+        const names = items.map(({ name }) => JSON.stringify(name)).join(', ');
+        throw refusal(result, `the locks ${names} were not granted`);
+      }
+      const [tokens, counts] = [result.tokens as readonly number[], result.counts as readonly number[]];
+      return items.map(({ name, mode }, index) =>
+        this.#addHold(name, mode ?? 'exclusive', owner, tokens[index], counts[index]),
+      );
+    });
+  }
+
+  async giveBack(hold: Hold): Promise<LockLostCode | undefined> {
+    const { name, owner, token } = hold.grant;
+    this.#forget(token);
+    try {
+      const result = await this.rpc(
+        'unlock',
+        { lockName: name, owner, token },
+        { timeoutMs: Number.POSITIVE_INFINITY },
+      );
+      return result.status === 'ok' ? undefined : 'forced';
+    } catch (error) {
+      // Without a connection there is nothing to give back: the server frees what the client held.
+      return error instanceof MessageError && error.code === 'closed' ? 'closed' : 'connectionLost';
+    }
+  }
+
+  async renew(hold: Hold, leaseMs: number): Promise<boolean> {
+    const { name, mode, owner, token } = hold.grant;
+    const parameters = { lockName: name, owner, mode, lease: toLease(leaseMs), timeLimit: 0 };
+    const result = await this.rpc('lock', parameters, { timeoutMs: Number.POSITIVE_INFINITY });
+    if (result.status === 'ok' && result.token !== token) {
+      // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
+      this.notify('unlock', { token: result.token });
+    }
+    return result.status === 'ok' && result.token === token;
+  }
+
+  /** Gives up all waits: they reject with the reason. */
+  cancelWaits(reason: unknown): void {
+    this.giveUpAll('lock', reason);
+    this.giveUpAll('lockAll', reason);
+  }
+
+  /** Resolves once nothing is held. */
+  unheld(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#holds.size === 0) resolve();
+      else this.#whenUnheld = resolve;
+    });
+  }
+
+  protected override gaveUp(id: number, command: string): void {
+    if (command === 'lock' || command === 'lockAll') this.notify('cancel', { id });
+  }
+
+  /**
+   * A grant that nobody waits for any more goes back at once. It is left alone when the owner had it already, or when
+   * another call asks for the same lock under the same owner and so is granted the same hold.
+   */
+  protected override lateResult(result: RpcResult, command: string, parameters: object): void {
+    if (result.status !== 'ok') return;
+    if (command === 'lockAll') this.#giveBackAll(result, parameters);
+    if (command !== 'lock') return;
+    const token = result.token as number;
+    if (result.alreadyHeld !== undefined && !this.#leftGrants.has(token)) return;
+    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) {
+      this.#leftGrants.add(token);
+      return;
+    }
+    this.#leftGrants.delete(token);
+    this.notify('unlock', { token });
+  }
+
+  /** Somebody has the hold that a late grant was left for. */
+  protected override timelyResult(result: RpcResult, command: string): void {
+    if (command === 'lock' && result.status === 'ok') this.#leftGrants.delete(result.token as number);
+  }
+
+  protected override serverEvent(event: ServerEvent): void {
+    if (event.event === 'lost' && typeof event.token === 'number') {
+      const hold = this.#holds.get(event.token);
+      this.#forget(event.token);
+      hold?.lose(LOSSES[String(event.reason)] ?? 'forced');
+    }
+    super.serverEvent(event);
+  }
+
+  protected override disconnected(): void {
+    const code = this.state === 'closing' ? 'closed' : 'connectionLost';
+    const holds = [...this.#holds.values()];
+    this.#holds.clear();
+    for (const hold of holds) hold.lose(code);
+    this.#whenUnheld?.();
+  }
+
+  /** The server measures the wait; should it not answer at all, the client gives up some time later. */
+  #ask<Result>(
+    command: string,
+    parameters: object,
+    patience: Patience,
+    convert: (result: RpcResult) => Result,
+  ): Promise<Result> {
+    const waitMs = remainingMs(patience);
+    const options = { timeoutMs: waitMs + this.#requestTimeoutMs, signal: patience.signal };
+    return this.call(command, { ...parameters, timeLimit: toTimeLimit(waitMs) }, options, convert);
+  }
+
+  #addHold(name: string, mode: LockRequest['mode'], owner: string, token: unknown, count: unknown): Hold {
+    const hold = new Hold({ name, mode, owner, token: Number(token), count: Number(count) }, this);
+    this.#holds.set(hold.grant.token, hold);
+    return hold;
+  }
+
+  #forget(token: number): void {
+    this.#holds.delete(token);
+    if (this.#holds.size === 0) this.#whenUnheld?.();
+  }
+
+  #giveBackAll(result: RpcResult, parameters: object): void {
+    const { locks } = parameters as { readonly locks: readonly { readonly lockName: string }[] };
+    const tokens = result.tokens as readonly number[];
+    const alreadyHeld = (result.alreadyHeld ?? []) as readonly string[];
+    for (const [index, { lockName }] of locks.entries()) {
+      if (!alreadyHeld.includes(lockName)) this.notify('unlock', { token: tokens[index] });
+    }
+  }
+}
+
+/** Whether two lock requests are for one hold: the same lock, under the same owner. */
+function isSameHold(a: LockParameters, b: LockParameters): boolean {
+  const isPermit = (parameters: LockParameters): boolean => parameters.mode === 'permit';
+  return a.lockName === b.lockName && (a.owner ?? '') === (b.owner ?? '') && isPermit(a) === isPermit(b);
+}

@@ -1,0 +1,68 @@
+/** Several locks that were granted together, as one guard. */
+
+import type { Hold } from './hold.ts';
+import type { LockLostCode, LockLostError } from './lock-error.ts';
+import { LockHandle } from './lock-handle.ts';
+import type { Owner } from './owner.ts';
+
+/** All of them are held, or the set is lost. Give them back with `release()`, or let `await using` do it. */
+export class LockSet implements AsyncDisposable {
+  /** What each lock of the set is, in the order in which they were asked for. Their owner is the same. */
+  readonly handles: readonly LockHandle[];
+  readonly #lost = new AbortController();
+  #ended: Promise<LockLostCode | undefined> | undefined;
+
+  /** For the client, which makes sets. */
+  constructor(holds: readonly Hold[], owner: Owner) {
+    this.handles = holds.map((hold) => new LockHandle(hold, owner));
+    for (const { signal } of this.handles) {
+      const lose = (): void => this.#lost.abort(signal.reason);
+      if (signal.aborted) lose();
+      else signal.addEventListener('abort', lose, { once: true });
+    }
+  }
+
+  /** The names, for people. */
+  get name(): string {
+    return this.handles.map(({ name }) => name).join(', ');
+  }
+
+  /** The fencing tokens, in the order in which the locks were asked for. */
+  get tokens(): readonly number[] {
+    return this.handles.map(({ token }) => token);
+  }
+
+  /** Whether all of them are still held, as far as the client knows. */
+  get isHeld(): boolean {
+    return this.handles.every(({ isHeld }) => isHeld);
+  }
+
+  /** Aborts when the first of them is lost, with its `LockLostError` as the reason; never because they were given back. */
+  get signal(): AbortSignal {
+    const loss = this.handles.find(({ signal }) => signal.aborted)?.signal.reason as LockLostError | undefined;
+    if (loss !== undefined && !this.#lost.signal.aborted) this.#lost.abort(loss);
+    return this.#lost.signal;
+  }
+
+  /** Does nothing while all of them are held. @throws LockLostError when one was lost. */
+  throwIfLost(): void {
+    this.signal.throwIfAborted();
+  }
+
+  /** Gives all of them back. Resolves to whether all were still held. A second call resolves to the same. Never rejects. */
+  async release(): Promise<boolean> {
+    return (await this.end()) === undefined;
+  }
+
+  /** The same; resolves to the reason for which the first lost one was not held any more. */
+  end(): Promise<LockLostCode | undefined> {
+    this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((codes) =>
+      codes.find((code) => code !== undefined),
+    );
+    return this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}

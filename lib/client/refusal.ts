@@ -1,0 +1,66 @@
+/** Turns what the server answers instead of a lock into the error that the caller sees. */
+
+import type { RpcResult } from '../message/message-client.ts';
+import {
+  LockCancelledError,
+  LockDeadlockError,
+  LockDeniedError,
+  LockDrainingError,
+  LockError,
+  LockInvalidError,
+  LockLimitError,
+  LockTimeoutError,
+} from './lock-error.ts';
+import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
+
+const MS_A_SECOND = 1_000;
+
+/** The error for a result that is not `ok`; `what` begins its message. */
+export function refusal(result: RpcResult, what: string): LockError {
+  const { status, message, limit, value } = result;
+  const text = `${what}: ${typeof message === 'string' ? message : status}`;
+  switch (status) {
+    case 'timeout':
+    case 'unavailable':
+      return timeout(what, result);
+    case 'cancelled':
+      return new LockCancelledError(text);
+    case 'deadlock':
+      return deadlock(what, result);
+    case 'invalid':
+      return new LockInvalidError(text);
+    case 'limit':
+      return new LockLimitError(`${text} (${String(limit)}, ${String(value)})`, String(limit), Number(value));
+    case 'denied':
+      return new LockDeniedError(text);
+    case 'draining':
+      return new LockDrainingError(text);
+    default:
+      return new LockError('protocol', text);
+  }
+}
+
+function timeout(what: string, { holders }: RpcResult): LockTimeoutError {
+  const known = Array.isArray(holders) ? (holders as readonly NamedLockHolder[]) : [];
+  const held = known.map((holder) => {
+    const heldSeconds = (holder.heldMs / MS_A_SECOND).toFixed(1);
+    return `${party(holder)} holds ${JSON.stringify(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
+  });
+  return new LockTimeoutError(`${what}: ${['timeout', ...held].join('; ')}`, known);
+}
+
+function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {
+  const steps = Array.isArray(cycle) ? (cycle as readonly DeadlockStep[]) : [];
+  const lines = steps.map((step, index) => {
+    const next = steps[(index + 1) % steps.length] as DeadlockStep;
+    const verb = step.blockedBy === 'holder' ? 'which is held by' : 'where ahead of it waits';
+    return `\n  ${party(step)} waits for ${JSON.stringify(step.lockName)} (${step.mode}), ${verb} ${party(next)}`;
+  });
+  const text = `${what}: it would wait for an owner that waits for it${lines.length > 0 ? ':' : ''}${lines.join('')}`;
+  return new LockDeadlockError(text, steps);
+}
+
+/** A client and its owner, for people. */
+function party({ name, address, owner }: Pick<NamedLockHolder, 'name' | 'address' | 'owner'>): string {
+  return `${name === '' ? '' : `${name} at `}${address}${owner === '' ? '' : `, owner ${owner}`}`;
+}
