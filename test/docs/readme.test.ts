@@ -47,7 +47,13 @@ describe('README.md', () => {
   });
 
   it('links to files that are there', () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/protocol.md']) {
+    for (const file of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/architecture.md',
+      'docs/protocol.md',
+      'docs/datastores.md',
+    ]) {
       const folder = file.includes('/') ? 'docs/' : '';
       for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(() => readFileSync(`${folder}${target}`), `${target} in ${file}`).to.not.throw(/ENOENT/);
