@@ -9,6 +9,8 @@ import { expect } from 'chai';
 import { MessageClient, type ServerEvent } from '../../lib/message/message-client.ts';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { startMemcached, startRedis } from '../datastores/real-stores.ts';
+import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
@@ -85,6 +87,39 @@ describe('the examples', () => {
     it('have a database refuse a late writer', async () => {
       expect(await start('fencing-in-sql')).to.equal('fast writes: true\nslow writes: false\nbalance: 70\n');
     });
+  });
+
+  describe('with a lock in a datastore', () => {
+    const LOCKED = (kind: string): string => `nightly-report is locked on ${kind}\ntotal: 496\n`;
+
+    afterEach(endTest);
+
+    it('work in memory', async () => {
+      expect(await runOn('memory')).to.equal(LOCKED('memory'));
+    });
+
+    it('work on holdfast', async () => {
+      const { port } = await startServer();
+      expect(await runOn('holdfast', port)).to.equal(LOCKED('holdfast'));
+    });
+
+    it('work on Redis', async function () {
+      needs(this, 'redis-server');
+      const { port } = await startRedis();
+      expect(await runOn('redis', port)).to.equal(LOCKED('redis'));
+    });
+
+    it('work on Memcached', async function () {
+      needs(this, 'memcached');
+      const { port } = await startMemcached();
+      expect(await runOn('memcached', port)).to.equal(LOCKED('memcached'));
+    });
+
+    async function runOn(kind: string, port?: number): Promise<string> {
+      const { stdout, stderr } = await run(process.execPath, ['dist/examples/dlock.js', kind, String(port)]);
+      expect(stderr).to.equal('');
+      return stdout;
+    }
   });
 
   describe('of a message server', () => {
