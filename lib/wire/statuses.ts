@@ -5,7 +5,8 @@ export const STATUSES = {
   ok: 'The command was carried out.',
   timeout: 'The wait limit was over before the lock could be granted. Nothing is held.',
   unavailable: 'A try-lock would have had to wait, for holders or behind waiters.',
-  cancelled: 'The waiting request was ended by `cancel`, `unlock`, `unlockAll` or the end of its session.',
+  cancelled:
+    'The waiting request was ended by `cancel`, `unlock`, `unlockAll` or the end of its session; a `lockAll` also by the loss of a hold that it counted on.',
   deadlock: 'Granting would need a cycle of owners to wait for each other. Reserved: not detected yet.',
   notHeld: 'There was nothing to unlock: the session neither holds the lock nor waits for it, or a key does not fit.',
   invalid:

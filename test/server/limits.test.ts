@@ -138,6 +138,47 @@ describe('the limits of the server', () => {
     expect(await first.next()).to.deep.include({ id: 1 });
   });
 
+  it('maxLocksPerRequest counts the locks of one lockAll', async () => {
+    const client = await (await startServer({ maxLocksPerRequest: 3 })).connect();
+    const locks = ['a', 'b', 'c', 'd'].map((lockName) => ({ lockName }));
+    const refusal = { status: 'limit', limit: 'maxLocksPerRequest', value: 3 };
+    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
+    await leftNothing(client);
+    expect(await client.ask('lockAll', { locks: locks.slice(1) })).to.include({ status: 'ok' });
+    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
+    await leftNothing(client, 3);
+  });
+
+  it('are told by hello', async () => {
+    const client = await (await startServer({ maxLocksPerRequest: 3, maxLocksPerSession: 4 })).connect();
+    const { limits } = await client.ask('hello', { protocol: 1 });
+    expect(limits).to.include({ maxLocksPerRequest: 3, maxLocksPerSession: 4, maxWaitersPerLock: 10_000 });
+  });
+
+  it('hold for each lock of a lockAll, which then does nothing', async () => {
+    const limits = { maxLocks: 6, maxLocksPerSession: 4, maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
+    const [holder, client, waiter] = await (await startServer(limits)).connectThree();
+    await holder.take('held');
+    await waiter.queue(1, 'held');
+    const named = (...names: string[]): object[] => names.map((lockName) => ({ lockName }));
+    for (const [parameters, limit] of [
+      [{ locks: named('a', 'b', 'c', 'd', 'e') }, 'maxLocksPerSession'],
+      [{ locks: named('a', 'held') }, 'maxWaitersPerLock'],
+      [{ locks: named('a', 'ninebytes') }, 'maxNameBytes'],
+      [{ locks: named('a'), owner: 'ninebytes' }, 'maxOwnerBytes'],
+    ] as const) {
+      const value = limits[limit];
+      expect(await client.ask('lockAll', parameters), limit).to.deep.equal({ status: 'limit', limit, value });
+    }
+    expect(await client.ask('stats')).to.include({ locks: 1, holders: 1, waiting: 1 });
+    await holder.take('a');
+    await holder.take('b');
+    await holder.take('c');
+    const refusal = { status: 'limit', limit: 'maxLocks', value: 6 };
+    expect(await client.ask('lockAll', { locks: named('d', 'e', 'f') })).to.deep.equal(refusal);
+    expect(await client.ask('lockAll', { locks: named('d', 'e') })).to.include({ status: 'ok' });
+  });
+
   describe('maxPendingRequests', () => {
     it('refuses what may have to wait and serves the rest', async () => {
       const [holder, client] = await (await startServer({ maxPendingRequests: 2 })).connectTwo();
@@ -146,6 +187,7 @@ describe('the limits of the server', () => {
       await client.queue(2, 'a', { owner: 'x' });
       const refusal = { status: 'limit', limit: 'maxPendingRequests', value: 2 };
       expect(await client.ask('lock', { lockName: 'free' })).to.deep.equal(refusal);
+      expect(await client.ask('lockAll', { locks: [{ lockName: 'free' }] })).to.deep.equal(refusal);
       expect(await client.ask('list')).to.deep.equal(refusal);
       expect(await client.ask('stats')).to.deep.equal(refusal);
       for (const [command, parameters] of [
