@@ -179,6 +179,34 @@ describe('the limits of the server', () => {
     expect(await client.ask('lockAll', { locks: named('d', 'e') })).to.include({ status: 'ok' });
   });
 
+  it('maxPageEntries bounds the cycle that a deadlock tells of', async () => {
+    const server = await startServer({ maxPageEntries: 2 });
+    const clients = await server.connectThree();
+    await circle(clients.slice(0, 2));
+    const [first, second] = clients;
+    const short = await second.ask('lock', { lockName: '0', owner: '1' });
+    expect(short.cycle).to.have.lengthOf(2);
+    await second.ask('unlockAll');
+    await first.next();
+    await first.ask('unlockAll');
+    await circle(clients);
+    expect(await clients[2].ask('lock', { lockName: '0', owner: '2' })).to.deep.equal({ status: 'deadlock' });
+  });
+
+  it('maxPageBytes bounds it too', async () => {
+    const server = await startServer({ maxPageBytes: 400 });
+    const [first, second] = await server.connectTwo();
+    const long = 'x'.repeat(100);
+    await circle([first, second]);
+    expect(await second.ask('lock', { lockName: '0', owner: '1' })).to.have.nested.property('cycle.length', 2);
+    await first.take(long, { owner: '0' });
+    await second.ask('unlock', { lockName: '1', owner: '1' });
+    await first.next();
+    await second.take('2', { owner: '1' });
+    await first.queue('last', '2', { owner: '0' });
+    expect(await second.ask('lock', { lockName: long, owner: '1' })).to.deep.equal({ status: 'deadlock' });
+  });
+
   describe('maxPendingRequests', () => {
     it('refuses what may have to wait and serves the rest', async () => {
       const [holder, client] = await (await startServer({ maxPendingRequests: 2 })).connectTwo();
@@ -272,6 +300,14 @@ describe('the limits of the server', () => {
     await leftNothing(other, 1);
   });
 });
+
+/** Each takes the lock of its number, and all but the last wait for that of the next. */
+async function circle(clients: readonly RawClient[]): Promise<void> {
+  for (const [index, client] of clients.entries()) await client.take(`${index}`, { owner: `${index}` });
+  for (const [index, client] of clients.slice(0, -1).entries()) {
+    await client.queue(`wait ${index}`, `${index + 1}`, { owner: `${index}` });
+  }
+}
 
 async function leftNothing(client: RawClient, holders = 0): Promise<void> {
   expect(await client.ask('stats')).to.include({ locks: holders, permits: 0, holders, waiting: 0 });

@@ -134,8 +134,16 @@ describe('the stats command', () => {
     expect(await stats(holder)).to.include({ grants: 6, timeouts: 1, cancelled: 0 });
   });
 
-  it('counts holds that were stolen or freed by force', async () => {
+  it('counts deadlocks, and holds that were stolen or freed by force', async () => {
     const [first, second] = await (await startServer({}, undefined, { forceUnlock: true })).connectTwo();
+    await first.take('a', { owner: 'x' });
+    await second.take('b', { owner: 'y' });
+    await first.queue(1, 'b', { owner: 'x' });
+    expect(await second.ask('lock', { lockName: 'a', owner: 'y' })).to.include({ status: 'deadlock' });
+    expect(await second.ask('lockAll', { locks: [{ lockName: 'a' }], owner: 'y' })).to.include({ status: 'deadlock' });
+    expect(await stats(second)).to.include({ deadlocks: 2, waiting: 1, grants: 2, cancelled: 0, timeouts: 0 });
+    await second.ask('unlockAll');
+    await first.next();
     await first.take('p', { mode: 'permit' });
     await first.take('p', { mode: 'permit', owner: 'x' });
     await first.take('s', { mode: 'shared' });
@@ -146,8 +154,8 @@ describe('the stats command', () => {
     expect(await stats(second)).to.include({ forced: 2, stolen: 0, permits: 0 });
     await second.take('s', { steal: true });
     expect(await second.ask('stats')).to.include({
-      ...{ deadlocks: 0, forced: 2, stolen: 3, releases: 0, expiredLeases: 0, orphans: 0, permitOrphans: 0 },
-      ...{ grants: 6, holders: 1, locks: 1 },
+      ...{ deadlocks: 2, forced: 2, stolen: 3, releases: 1, expiredLeases: 0, orphans: 0, permitOrphans: 0 },
+      ...{ grants: 9, holders: 3, locks: 3 },
     });
   });
 
