@@ -203,6 +203,20 @@ describe('lock table', () => {
       expect(scene.table.counts).to.include({ locks: 1, holders: 2 });
     });
 
+    it('forbid a place to pass those ahead of it, and leave it where it is', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.dora, { ...PERMIT, name: 'p' });
+      scene.acquire(scene.ben, { ...X, name: 'b' });
+      scene.acquire(scene.ben, { ...PERMIT, name: 'p', limit: 1 });
+      scene.acquire(scene.anna, { ...X, name: 'b' });
+      scene.acquire(scene.anna, { ...PERMIT, name: 'p', limit: 1 });
+      expect(viewCycle(scene.acquire(scene.anna, { ...PERMIT, name: 'p' }))).to.deep.equal([
+        'anna/x waits for b exclusive: holder',
+        'ben/x waits for p permit: holder',
+      ]);
+      expect(scene.waiters('p')).to.deep.equal(['ben/x', 'anna/x']);
+    });
+
     it('count holds of a session that has ended as free, before they are worked off', () => {
       const scene = sceneWithBenWaitingForAnna();
       scene.endSession(scene.ben, 0);
