@@ -182,13 +182,15 @@ export class LockBook<Subject, Context> {
       this.removeGroup(claim.group, answer);
       return;
     }
-    for (const wait of claim.place ?? NOTHING) {
-      this.#forgetWait(wait);
-      this.#answer(wait, claim.owner, answer);
+    if (claim.place !== undefined) {
+      for (const wait of claim.place) {
+        this.#forgetWait(wait);
+        this.#answer(wait, claim.owner, answer);
+      }
+      claim.place = undefined;
     }
-    claim.place = undefined;
     this.#detach(claim);
-    this.#cancelReliers(claim);
+    if (claim.reliers !== undefined) this.#cancelReliers(claim.reliers);
   }
 
   /** Takes a group out of all its queues, which are left unsettled. */
@@ -219,7 +221,7 @@ export class LockBook<Subject, Context> {
     this.#detach(claim);
     const { owner, lock, mode, token } = claim;
     this.#tell({ kind: 'lost', session: owner.session, name: lock.name, mode, tag: owner.tag, token, reason });
-    this.#cancelReliers(claim);
+    if (claim.reliers !== undefined) this.#cancelReliers(claim.reliers);
   }
 
   /** What happened since this was last asked. */
@@ -246,9 +248,8 @@ export class LockBook<Subject, Context> {
   }
 
   /** A group that names a hold among its locks cannot be granted any more when that ends. */
-  #cancelReliers(claim: Claim<Subject, Context>): void {
-    if (claim.reliers === undefined) return;
-    for (const group of claim.reliers) this.removeGroup(group, CANCELLED);
+  #cancelReliers(reliers: Set<WaitGroup<Subject, Context>>): void {
+    for (const group of reliers) this.removeGroup(group, CANCELLED);
   }
 
   #forgetWait(wait: Wait<Subject, Context>): void {

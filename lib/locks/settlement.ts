@@ -58,7 +58,7 @@ export class Settlement<Subject, Context> {
   /** Grants what a lock has room for, in order, then whatever that makes room for elsewhere. */
   settle(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#letIn(lock, nowMs);
-    this.settleRest(nowMs);
+    if (this.#book.unsettled.length > 0 || this.#deferred.size > 0) this.settleRest(nowMs);
   }
 
   /** Settles the locks that the book says may have room for others. */

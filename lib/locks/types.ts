@@ -81,7 +81,7 @@ export interface WaitStep<Subject = unknown, Context = unknown> {
   readonly tag: string;
   readonly name: string;
   readonly mode: LockMode;
-  /** The next one holds the lock, or waits ahead in its queue. */
+  /** The next one holds the lock (or would, were the request granted), or waits ahead in its queue. */
   readonly blockedBy: 'holder' | 'waiter';
 }
 

@@ -300,11 +300,12 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     return this.#isDumpOn ? result : mapResult(result, hideOthers);
   }
 
-  /** Whoever misses a lock should find in the log who took it. */
+  /** Whoever misses a lock should find in the log who took it. Stealing may be everyday among those who agreed to it. */
   #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
     if (taken === undefined || taken.count === 0) return;
     const client = { name: session.clientName, address: session.address };
-    this.logger.warn({ by, client, lockName, ...taken }, 'a lock was taken away from its holders');
+    const level = by === 'steal' ? 'info' : 'warn';
+    this.logger[level]({ by, client, lockName, ...taken }, 'a lock was taken away from its holders');
   }
 
   #describeCounts(locks: LockStatistics): object {
