@@ -8,7 +8,7 @@ import { type Both, TablePair } from './table-pair.ts';
 import { NAMES, NO_LIMITS, type Step, slicedSteps } from './table-steps.ts';
 
 /** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
-const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 10_000);
+const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 6_000);
 const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, { ...NO_LIMITS, maxLocksPerSession: 5, maxWaitersPerLock: 3 });
 const ALL = Number.POSITIVE_INFINITY;
 
