@@ -1,10 +1,11 @@
 /** The public API for browsers: the lock client over WebSocket, without anything that needs Node. */
 
-export type { LockClientBase, LockClientEvents } from './client/base-client.ts';
+export type { ClientOptions, LockClientBase, LockClientEvents } from './client/base-client.ts';
 export { type BrowserClientOptions, LockClient } from './client/browser-client.ts';
 export type { ClientState } from './client/client-life.ts';
 export type { ReconnectOptions } from './client/connection-keeper.ts';
 export type { EventStream } from './client/event-stream.ts';
+export type { TermOptions } from './client/leader-terms.ts';
 export {
   LockCancelledError,
   LockClosedError,
