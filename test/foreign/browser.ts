@@ -74,15 +74,18 @@ export class Browser {
 
   /** Closes the page as its user would, which leaves the browser running. */
   async closePage(): Promise<void> {
-    const file = join(this.#profile, 'DevToolsActivePort');
-    await until(() => new Promise((resolve) => setImmediate(() => resolve(existsSync(file)))));
-    const tools = `http://127.0.0.1:${readFileSync(file, 'utf8').split('\n')[0]}/json`;
     // Without a second page the browser would end with the first.
-    await fetch(`${tools}/new?about:blank`, { method: 'PUT' });
+    await this.openPage('about:blank');
+    const tools = await this.#tools();
     const pages = (await (await fetch(`${tools}/list`)).json()) as { type: string; id: string; title: string }[];
     const page = pages.find(({ type, title }) => type === 'page' && title === 'page');
     if (page === undefined) throw new Error(`there is no such page: ${JSON.stringify(pages)}`);
     await fetch(`${tools}/close/${page.id}`);
+  }
+
+  /** Opens a further page, in front of the others. */
+  async openPage(url: string): Promise<void> {
+    await fetch(`${await this.#tools()}/new?${encodeURIComponent(url)}`, { method: 'PUT' });
   }
 
   kill(): Promise<void> {
@@ -91,7 +94,18 @@ export class Browser {
 
   /** Whether it still answers. */
   async isRunning(): Promise<boolean> {
-    const port = readFileSync(join(this.#profile, 'DevToolsActivePort'), 'utf8').split('\n')[0];
-    return (await fetch(`http://127.0.0.1:${port}/json/version`)).ok;
+    return (await fetch(`${await this.#tools()}/version`)).ok;
+  }
+
+  /** Where the browser takes orders, once it has written that down. */
+  async #tools(): Promise<string> {
+    const file = join(this.#profile, 'DevToolsActivePort');
+    let port: string | undefined;
+    await until(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (existsSync(file)) port = /^(\d+)\n/.exec(readFileSync(file, 'utf8'))?.[1];
+      return port !== undefined;
+    });
+    return `http://127.0.0.1:${port}/json`;
   }
 }
