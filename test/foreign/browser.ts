@@ -28,18 +28,24 @@ export class PageServer {
   readonly origin: string;
   readonly #reports: Inbox<string>;
 
-  /** Serves a page with this script, in which `report(text)` tells something to the test. */
-  static async start(script: string): Promise<PageServer> {
+  /**
+   * Serves a page with this script, in which `report(text)` tells something to the test. A function is asked for the
+   * script whenever the page is loaded.
+   */
+  static async start(script: string | (() => string)): Promise<PageServer> {
     const reports = new Inbox<string>();
     const report = "const report = (text) => fetch('/report', { method: 'POST', body: String(text) });";
-    const page = `<!doctype html><title>page</title><script>${report}\n${script}</script>`;
+    const page = (): string => {
+      const text = typeof script === 'string' ? script : script();
+      return `<!doctype html><title>page</title><script>${report}\n${text}</script>`;
+    };
     const server = createServer(async (request, response) => {
       if (request.method === 'POST') {
         let text = '';
         for await (const chunk of request) text += chunk;
         reports.push(text);
       }
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(request.url === '/' ? page : '');
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(request.url === '/' ? page() : '');
     });
     whenTestEnds(() => {
       server.closeAllConnections();
