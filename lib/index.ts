@@ -72,6 +72,7 @@ export {
   type LockServerLimits,
   type LockServerOptions,
 } from './server/lock-server.ts';
+export { type DialWebSocketOptions, dialWebSocket } from './transports/dial-web-socket-node.ts';
 export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
 export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';
 export { dialUnix, type UnixListenerOptions, unix } from './transports/unix.ts';

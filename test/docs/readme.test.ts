@@ -53,6 +53,7 @@ describe('README.md', () => {
       'docs/architecture.md',
       'docs/protocol.md',
       'docs/datastores.md',
+      'docs/browser.md',
     ]) {
       const folder = file.includes('/') ? 'docs/' : '';
       for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
