@@ -5,6 +5,7 @@ import type { LockKind } from '../locks/lock.ts';
 import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
+  AcquireResult,
   CancelResult,
   LockView,
   Outcome,
@@ -14,6 +15,7 @@ import type {
   RequestId,
   TableEvent,
   TableLimits,
+  WaitResult,
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import { compareEncoded } from '../wire/text.ts';
@@ -182,7 +184,7 @@ export class LocalLockManager implements LockManager {
     for (const event of events) {
       this.#statistics.recordEvent(event);
       if (event.kind === 'answered') {
-        event.context.settle(event.result);
+        event.context.settle(toLockResult(event.result));
       } else {
         const { name, mode, tag, token, reason } = event;
         event.session.subject.lost({ lockName: name, mode, owner: tag, token, reason });
@@ -259,8 +261,9 @@ class LocalSession implements ManagedSession {
     const context = new PendingResult<LockResult>();
     const result = this.#manager.publish(table.acquire(this.#session, { ...request, context }, clock.nowMs()));
     if (result.status === 'queued') return context;
-    this.#manager.recordGrant(result);
-    return result;
+    const answer = toLockResult(result);
+    this.#manager.recordGrant(answer);
+    return answer;
   }
 
   release(request: ReleaseRequest): ReleaseResult {
@@ -285,6 +288,13 @@ class LocalSession implements ManagedSession {
   end(): void {
     this.#manager.endSession(this.#session);
   }
+}
+
+/** What the lock table says of others is left out: it speaks of them as sessions. */
+function toLockResult(result: Exclude<AcquireResult | WaitResult, { readonly status: 'queued' }>): LockResult {
+  if (result.status === 'timeout' || result.status === 'deadlock') return { status: result.status };
+  if ('tokens' in result) throw new Error('a request for one lock was granted several');
+  return result;
 }
 
 function describe(view: LockView<LockClientInfo, PendingResult<LockResult>>, nowMs: number): LockDescription {

@@ -7,13 +7,16 @@ import type { LockKind } from '../locks/lock.ts';
 import type {
   AcquireRequest,
   AcquireResult,
+  AllGranted,
   CancelResult,
+  Deadlock,
   LockMode,
   LossReason,
   ReleaseAllResult,
   ReleaseRequest,
   ReleaseResult,
   RequestId,
+  TimedOut,
   WaitResult,
 } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
@@ -22,7 +25,9 @@ import type { PendingResult } from '../message/pending-result.ts';
 export type LockRequest = Omit<AcquireRequest<unknown>, 'context'>;
 
 /** What a lock request is answered, now or later. */
-export type LockResult = Exclude<AcquireResult, { readonly status: 'queued' }> | WaitResult;
+export type LockResult =
+  | Exclude<AcquireResult | WaitResult, AllGranted | TimedOut | Deadlock | { readonly status: 'queued' }>
+  | { readonly status: 'timeout' | 'deadlock' };
 
 /** A hold that its session did not give up itself. */
 export interface LostHold {

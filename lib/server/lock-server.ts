@@ -52,6 +52,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxLocks: 1_000_000,
   maxLocksPerSession: 10_000,
   maxWaitersPerLock: 10_000,
+  maxLocksPerRequest: 1_000,
   maxNameBytes: 60_000,
   maxOwnerBytes: 256,
   maxClientNameBytes: 256,

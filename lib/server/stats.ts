@@ -33,6 +33,10 @@ export class StatisticsRecorder {
 
   /** An answer to a lock request, given at once or later. */
   recordAnswer(result: LockResult): void {
+    this.#recordStatus(result);
+  }
+
+  #recordStatus(result: { readonly status: string; readonly alreadyHeld?: unknown }): void {
     if (result.status === 'ok') {
       if (result.alreadyHeld === undefined) this.#grants += 1;
     } else if (result.status === 'timeout') {
@@ -43,7 +47,7 @@ export class StatisticsRecorder {
   }
 
   recordEvent(event: TableEvent<unknown, unknown>): void {
-    if (event.kind === 'answered') this.recordAnswer(event.result);
+    if (event.kind === 'answered') this.#recordStatus(event.result);
     else if (event.reason === 'lease') this.#expiredLeases += 1;
     else if (event.mode === 'permit') this.#permitOrphans += 1;
     else this.#orphans += 1;

@@ -128,7 +128,7 @@ export class NaiveLockTable {
         this.#loseHold(due.of, 'lease');
         this.#letIn(due.of, nowMs);
       } else {
-        this.#endRequest(due.of, { status: 'timeout' }, nowMs);
+        this.#endRequest(due.of, { status: 'timeout', holders: [] }, nowMs);
       }
     }
     return this.#takeEvents();
@@ -168,12 +168,12 @@ export class NaiveLockTable {
       name,
       holderCount: holds.length,
       waiterCount: places.length,
-      holders: holds.slice(0, max).map(({ session, tag, mode, token, sinceMs }) => {
-        return { session, tag, mode, token, sinceMs };
-      }),
+      holders: holds.slice(0, max).map(viewHolder),
       waiters: places.slice(0, max).map((place) => {
         const { session, tag, isPermit, sinceMs } = place;
-        return { session, tag, mode: modeOf(place), limit: isPermit ? limitOf(place) : undefined, sinceMs };
+        const limit = isPermit ? limitOf(place) : undefined;
+        const position = this.places.filter((other) => isSameLock(other, place)).indexOf(place) + 1;
+        return { session, tag, mode: modeOf(place), limit, sinceMs, position, isPartOfAll: false };
       }),
     };
   }
@@ -356,6 +356,10 @@ export class NaiveLockTable {
   #outcome<Result>(result: Result): NaiveOutcome<Result> {
     return { result, events: this.#takeEvents() };
   }
+}
+
+function viewHolder({ session, tag, mode, token, sinceMs }: Hold): NaiveView['holders'][number] {
+  return { session, tag, mode, token, sinceMs, isStealable: false };
 }
 
 const UPGRADE: AcquireResult = { status: 'invalid', message: 'shared cannot become exclusive' };

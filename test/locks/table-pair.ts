@@ -271,7 +271,7 @@ class Tokens {
   }
 }
 
-function withContext<Result extends { status: string; token?: number; alreadyHeld?: true }>(
+function withContext<Result extends { status: string; token?: number; alreadyHeld?: unknown }>(
   result: Result,
   tokens: Tokens,
   context: number,
@@ -288,7 +288,8 @@ function withoutMessage(result: { status: string }): { status: string } {
 
 function eventWithContext(event: NaiveEvent, tokens: Tokens): NaiveEvent {
   if (event.kind === 'lost') return { ...event, token: tokens.contextOf(event.token) };
-  return { ...event, result: withContext(event.result, tokens, event.context) };
+  if (event.result.status === 'timeout') return { ...event, result: { status: 'timeout', holders: [] } };
+  return { ...event, result: withContext<object & { status: string }>(event.result, tokens, event.context) as never };
 }
 
 function modeOf(claim: { mode: LockMode } | { requests: Request[] }): LockMode {

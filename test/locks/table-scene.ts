@@ -33,7 +33,7 @@ export class TableScene {
   constructor(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []) {
     let granted = 0;
     this.table = new LockTable<string, string>({
-      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, ...limits },
+      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
       nextToken: () => {
         granted += 1;
         return tokens[granted - 1] ?? granted;

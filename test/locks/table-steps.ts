@@ -43,10 +43,20 @@ export function lastNameFirst(a: string, b: string): number {
   return a > b ? -1 : 1;
 }
 
-export const NO_LIMITS: TableLimits = { maxLocks: 1000, maxLocksPerSession: 1000, maxWaitersPerLock: 1000 };
+export const NO_LIMITS: TableLimits = {
+  maxLocks: 1000,
+  maxLocksPerSession: 1000,
+  maxWaitersPerLock: 1000,
+  maxLocksPerRequest: 1000,
+};
 
 /** Few enough of everything that limits are met. */
-export const TIGHT_LIMITS: TableLimits = { maxLocks: 4, maxLocksPerSession: 5, maxWaitersPerLock: 3 };
+export const TIGHT_LIMITS: TableLimits = {
+  maxLocks: 4,
+  maxLocksPerSession: 5,
+  maxWaitersPerLock: 3,
+  maxLocksPerRequest: 2,
+};
 
 /** Every name that a step can ask for. */
 export const NAMES: readonly string[] = ['a', 'ab', 'b', 'c', 'd', 'e', 'f', 'g'];
