@@ -104,11 +104,11 @@ for (const socket of [false, true]) {
     });
 
     it('lists more locks than fit into one slice of work', async () => {
-      const names = Array.from({ length: 200 }, (_, index) => `lock ${index}`);
+      const names = Array.from({ length: 200 }, (_, index) => `lock ${100 + index}`);
       await Promise.all(names.map((name) => holder.lock(name)));
       const listed: string[] = [];
       for await (const { lockName } of waiter.listAll()) listed.push(lockName);
-      expect(listed).to.deep.equal(names.toSorted());
+      expect(listed).to.deep.equal(names);
     });
   });
 }
