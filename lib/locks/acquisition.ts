@@ -1,12 +1,12 @@
 /** The rules by which a single lock is asked for: granted, queued, refused or stolen. */
 
 import { Claim, Place } from './claim.ts';
+import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import type { LockSession } from './lock-session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireRequest, AcquireResult, Granted, Invalid, LimitReached, RequestId, TableLimits } from './types.ts';
-import { findDeadlock, mayDeadlock, mayDeadlockByPassing } from './wait-graph.ts';
 
 /** How many claims are worked off at a time when their locks are in the way of a new one. */
 const CLAIMS_SWEPT_FOR_ROOM = 64;
@@ -60,7 +60,7 @@ export class Acquisition<Subject, Context> {
     if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
     const claim = this.#addClaim(session, lock, request, nowMs);
     if (isAdmitted) {
-      const deadlock = mayDeadlockByPassing(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
+      const deadlock = passesWhileWaiting(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
       if (deadlock === undefined) return this.#grant(claim, request, nowMs);
       claim.owner.detach(claim);
       return deadlock;
@@ -68,7 +68,7 @@ export class Acquisition<Subject, Context> {
     claim.place = new Place<Subject, Context>();
     this.#book.addWait(claim, request, nowMs);
     this.#book.enqueue(claim);
-    const deadlock = mayDeadlock(claim.owner, [claim]) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
+    const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock === undefined) return QUEUED;
     this.#book.takeBackClaim(claim);
     return deadlock;
@@ -84,7 +84,7 @@ export class Acquisition<Subject, Context> {
     if (refusal !== undefined) return refusal;
     if (claim.place !== undefined) {
       if (!claim.lock.admitsWaiter(claim, limitOf(request))) return this.#joinPlace(claim, request, nowMs);
-      const deadlock = mayDeadlockByPassing(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
+      const deadlock = passesWhileWaiting(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
       if (deadlock !== undefined) return deadlock;
       this.#book.grantPlace(claim, claim.place, nowMs);
       this.#settlement.settle(claim.lock, nowMs);

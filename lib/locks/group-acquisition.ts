@@ -2,12 +2,12 @@
 
 import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
 import { Claim } from './claim.ts';
+import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import type { LockSession } from './lock-session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireAllResult, Invalid, LimitReached, LockAllRequest, LockWanted, TableLimits } from './types.ts';
-import { findDeadlock, mayDeadlock, mayDeadlockByPassing } from './wait-graph.ts';
 import { WaitGroup } from './wait-group.ts';
 
 /** How many claims are worked off at a time at least when their locks are in the way of new ones. */
@@ -105,7 +105,7 @@ export class GroupAcquisition<Subject, Context> {
   ): AcquireAllResult<Subject, Context> {
     const claims = this.#addClaims(session, request, parts, nowMs);
     const owner = session.owner(request.tag);
-    const passing = claims.filter(mayDeadlockByPassing);
+    const passing = claims.filter(passesWhileWaiting);
     const deadlock = passing.length === 0 ? undefined : findDeadlock(owner, { passing });
     if (deadlock === undefined) return this.#book.grantAll(claims, request.id, nowMs);
     for (const claim of claims) {
@@ -127,7 +127,7 @@ export class GroupAcquisition<Subject, Context> {
     const group = new WaitGroup<Subject, Context>({ owner, claims, id: request.id, context: request.context });
     this.#book.addGroup(group, nowMs + request.waitMs);
     const { waiting } = group;
-    const deadlock = mayDeadlock(owner, waiting) ? findDeadlock(owner, { waiting }) : undefined;
+    const deadlock = isWaitedFor(owner) ? findDeadlock(owner, { waiting }) : undefined;
     if (deadlock === undefined) return { status: 'queued' };
     this.#book.takeBackGroup(group);
     this.#settlement.settleRest(nowMs);

@@ -18,7 +18,7 @@ import type {
   TableEvent,
   WaitResult,
 } from './types.ts';
-import type { WaitGroup } from './wait-group.ts';
+import { isUnlimited, type WaitGroup } from './wait-group.ts';
 
 const NOTHING: readonly never[] = Object.freeze([]);
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
@@ -102,9 +102,12 @@ export class LockBook<Subject, Context> {
       claim.reliers ??= new Set();
       claim.reliers.add(group);
     }
-    if (group.owner.tag !== '' && group.hasUnlimited) {
-      group.owner.unlimitedGroups ??= new Set();
-      group.owner.unlimitedGroups.add(group);
+    for (const claim of group.waiting) {
+      if (!isUnlimited(claim)) continue;
+      for (const concerned of [claim.lock, claim.owner]) {
+        concerned.unlimitedGroups ??= new Set();
+        concerned.unlimitedGroups.add(group);
+      }
     }
     group.owner.session.addWait(group);
     this.#waiting += 1;
@@ -259,6 +262,7 @@ export class LockBook<Subject, Context> {
     for (const claim of group.waiting) {
       claim.group = undefined;
       claim.lock.waitingCount -= 1;
+      claim.lock.unlimitedGroups?.delete(group);
     }
     for (const claim of group.held) {
       claim.reliers?.delete(group);

@@ -4,6 +4,7 @@
  */
 
 import type { Claim } from './claim.ts';
+import { findDeadlock, isWaitedFor } from './deadlock.ts';
 import { viewNamedHolder } from './holder-scan.ts';
 import type { Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -23,6 +24,8 @@ export class Settlement<Subject, Context> {
   readonly #lingering = new Set<LockSession<Subject, Context>>();
   /** How many sessions have ever lingered. */
   #lingeredCount = 0;
+  /** Locks that let in after all others were settled. */
+  readonly #deferred = new Set<Lock<Subject, Context>>();
 
   constructor(book: LockBook<Subject, Context>) {
     this.#book = book;
@@ -61,12 +64,15 @@ export class Settlement<Subject, Context> {
   /** Settles the locks that the book says may have room for others. */
   settleRest(nowMs: number): void {
     const { unsettled } = this.#book;
-    if (unsettled.length === 0) return;
-    // The list grows on the way.
-    for (let index = 0; index < unsettled.length; index += 1) {
-      this.#letIn(unsettled[index] as Lock<Subject, Context>, nowMs);
+    while (unsettled.length > 0 || this.#deferred.size > 0) {
+      // The list grows on the way.
+      for (let index = 0; index < unsettled.length; index += 1) {
+        this.#letIn(unsettled[index] as Lock<Subject, Context>, nowMs);
+      }
+      unsettled.length = 0;
+      unsettled.push(...this.#deferred);
+      this.#deferred.clear();
     }
-    unsettled.length = 0;
   }
 
   /**
@@ -77,10 +83,19 @@ export class Settlement<Subject, Context> {
     if (request instanceof WaitGroup) return this.#endGroup(request, status, nowMs);
     const claim = request.claim;
     this.touch(claim.lock, nowMs);
-    if (claim.place === undefined) return false;
-    this.#book.endWait(request, claim.place, this.#resultOf(status, [claim]));
+    const { place } = claim;
+    if (place === undefined) return false;
+    const limitBefore = place.limit;
+    this.#book.endWait(request, place, this.#resultOf(status, [claim]));
+    if (place.size > 0 && place.limit < limitBefore) this.#endDeadlock(claim);
     this.settle(claim.lock, nowMs);
     return true;
+  }
+
+  /** A place that was given a smaller limit may never be granted by that. */
+  #endDeadlock(claim: Claim<Subject, Context>): void {
+    const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
+    if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
   }
 
   /** Takes a hold whose lease is over away from its owner; one whose session ended before was lost by that. */
@@ -157,6 +172,7 @@ export class Settlement<Subject, Context> {
 
   #letIn(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#clearLingering(lock);
+    if (this.#deferred.size > 0 && this.#deferred.has(lock)) return;
     for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
       if (!lock.admitsWaiter(claim, claim.waitLimit)) break;
       if (claim.place !== undefined) this.#book.grantPlace(claim, claim.place, nowMs);
@@ -229,6 +245,11 @@ export class Settlement<Subject, Context> {
       for (const claim of claims) {
         if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
       }
+    }
+    // What they wait for elsewhere may be free: then they hold this one too, which comes before anybody is let in here.
+    for (const group of lock.unlimitedGroups ?? []) {
+      this.#deferred.add(lock);
+      this.#unsettleStaleLocksOf(group.owner);
     }
   }
 

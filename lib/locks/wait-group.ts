@@ -41,11 +41,6 @@ export class WaitGroup<Subject, Context> implements Deadline {
     this.context = context;
   }
 
-  /** Whether it asks for a permit without limit. */
-  get hasUnlimited(): boolean {
-    return this.waiting.some(isUnlimited);
-  }
-
   /**
    * Whether its permits without limit pass those who wait. Not while the owner waits elsewhere and has a tag: it would
    * keep such a permit until that wait ends, and those it passed might be who it waits for.
