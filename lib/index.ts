@@ -4,6 +4,7 @@ export type { ClientOptions, LockClientBase, LockClientEvents } from './client/b
 export type { ClientState } from './client/client-life.ts';
 export type { ReconnectOptions } from './client/connection-keeper.ts';
 export type { EventStream } from './client/event-stream.ts';
+export type { TermOptions } from './client/leader-terms.ts';
 export { LockClient, type LockClientOptions } from './client/lock-client.ts';
 export {
   LockCancelledError,

@@ -6,6 +6,7 @@ import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-clie
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
+import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { LockTimeoutError } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
 import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
@@ -116,6 +117,29 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   ): Promise<Awaited<Value>> {
     const handle = await this.lock(name, options);
     return await runGuarded(handle, () => run(handle));
+  }
+
+  /**
+   * Runs a function under a lock if that needs no waiting; `{ ran: false }` if it does. Rejects as `locked` does.
+   */
+  async tryLocked<Value>(
+    name: string,
+    run: (handle: LockHandle) => Value | Promise<Value>,
+    options: TryLockOptions = {},
+  ): Promise<{ readonly ran: true; readonly value: Awaited<Value> } | { readonly ran: false }> {
+    const handle = await this.tryLock(name, options);
+    if (handle === null) return { ran: false };
+    return { ran: true, value: await runGuarded(handle, () => run(handle)) };
+  }
+
+  /**
+   * Leader election: each turn of the loop is a term in which this client holds the lock, and is the leader. A turn that
+   * ends, or is left with `break`, ends the term; work in it should stop when the `signal` of its handle aborts. Waits as
+   * long as it takes, over lost connections and servers that restart, until the given signal aborts: then the loop ends.
+   * Rejects as `lock` does otherwise.
+   */
+  terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
+    return leaderTerms(this, name, options);
   }
 
   /**

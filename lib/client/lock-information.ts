@@ -87,6 +87,11 @@ export interface ServerStatistics {
   readonly timeouts: number;
   readonly cancelled: number;
   readonly expiredLeases: number;
+  /** Requests refused because they would have closed a deadlock. */
+  readonly deadlocks: number;
+  /** Holds that were taken away by `forceUnlock`, and by `steal`. */
+  readonly forced: number;
+  readonly stolen: number;
   readonly orphans: number;
   readonly permitOrphans: number;
   readonly connections: number;
