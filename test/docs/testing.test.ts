@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { compileFiles } from './compiled-examples.ts';
 
 const run = promisify(execFile);
 /** Within the package, so that the examples import it by its name. */
@@ -13,14 +14,9 @@ describe('docs/testing.md', () => {
 
   before(async function () {
     this.timeout(60_000);
-    rmSync(FOLDER, { recursive: true, force: true });
-    mkdirSync(FOLDER, { recursive: true });
-    for (const [, file = 'example.ts', code = ''] of examples) writeFileSync(`${FOLDER}/${file}`, code);
-    const options = { outDir: '.', rootDir: '.', declaration: false, isolatedDeclarations: false, sourceMap: false };
-    const config = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.ts'], exclude: [] };
-    writeFileSync(`${FOLDER}/tsconfig.json`, JSON.stringify(config));
-    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', FOLDER]).catch(({ stdout }) =>
-      expect.fail(stdout),
+    await compileFiles(
+      FOLDER,
+      examples.map(([, file = 'example.ts', code = '']) => [file, code]),
     );
   });
 

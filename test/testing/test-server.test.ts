@@ -151,6 +151,31 @@ for (const socket of [false, true]) {
       expect(error.message).to.equal("the clock is the system's; start the server with { clock: 'manual' } to move it");
     });
 
+    it('settles though a program lets a turn pass between what it does', async () => {
+      const client = await server.client();
+      const chain = (async () => {
+        for (let index = 0; index < 5; index += 1) {
+          await client.lock(`step ${index}`);
+          for (let turn = 0; turn < 2; turn += 1) await new Promise(setImmediate);
+        }
+      })();
+      await server.settled();
+      expect((await client.inspect('step 4')).holderCount).to.equal(1);
+      await chain;
+    });
+
+    it('leaves no client behind that was being made when it was closed', async () => {
+      for (let turns = 0; turns < 12; turns += 1) {
+        const other = await start({ socket });
+        const made = other.client().catch((error: unknown) => error);
+        for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+        await other.close();
+        const client = await made;
+        if (client instanceof LockClient) expect(client.state).to.equal('closed');
+        else expect(client).to.be.instanceOf(Error);
+      }
+    });
+
     it('has no client made after its end', async () => {
       const made = rejection(server.client());
       await server.close();
