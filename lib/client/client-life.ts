@@ -129,7 +129,7 @@ export class ClientLife {
       try {
         const granted = await asked;
         // What was lost before anybody had it is asked for again.
-        if (granted === null || holdsOf(granted).every(({ isHeld }) => isHeld)) return this.#handOut(granted, patience);
+        if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
         for (const hold of holdsOf(granted)) void hold.giveBack();
       } catch (error) {
         this.#throwUnlessLost(error, patience);
@@ -236,6 +236,11 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#closed !== undefined) throw new LockClosedError({ cause });
   }
+}
+
+/** What another took away is not taken back behind its back: the caller learns of it by its handle. */
+function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
+  return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
 }
 
 function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
