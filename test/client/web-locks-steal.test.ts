@@ -94,6 +94,15 @@ describe('a steal by the Web Locks API', () => {
     expect(await last.settled).to.equal('value');
   });
 
+  it('in the same turn as the grant ends a request also whose callback throws', async () => {
+    const throwing = (): never => {
+      throw new Error('from the callback');
+    };
+    const held = rejection(locks.request('jobs', throwing));
+    await locks.request('jobs', STEAL, () => {});
+    isStolen(await held);
+  });
+
   it('is told to a holder whose callback ends while that is on its way', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const far = await server.client({ port: proxy.port });

@@ -303,7 +303,7 @@ describe('the Web Locks API', () => {
     });
 
     it('ends a request that waits, with its reason, and the next one moves up', async () => {
-      for (const reason of [undefined, 'My cat handled it.']) {
+      for (const reason of [undefined, 'My cat handled it.', new LockClosedError()]) {
         const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
         const controller = new AbortController();
         const writer = new HeldRequest(locks, 'jobs', { signal: controller.signal });
