@@ -24,8 +24,11 @@ import {
 import { LockSet } from './lock-set.ts';
 import { type LockSource, Owner } from './owner.ts';
 import { refusal } from './refusal.ts';
+import { WebLockManager } from './web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
+/** As much as a page can have; each costs the server a look at all names. */
+const LISTED_A_PAGE = 1_000;
 
 /** How a client is made. */
 export interface ClientOptions extends LifeOptions {
@@ -58,6 +61,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /** Owners that were named by the caller, as long as something is asked for or held under them. */
   readonly #namedOwners = new Map<string, Owner>();
   #lastOwner = 0;
+  #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions) {
     super();
@@ -165,6 +169,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   ): Promise<Awaited<Value>> {
     const set = await this.lockAll(locks, options);
     return await runGuarded(set, () => run(set));
+  }
+
+  /** The Web Locks API, as a browser has it at `navigator.locks`. */
+  get locks(): WebLockManager {
+    this.#locks ??= new WebLockManager({
+      isClosed: () => this.state === 'closing' || this.state === 'closed',
+      take: (request) => this.#take(request, undefined),
+      listAll: () => this.listAll({ max: LISTED_A_PAGE }),
+    });
+    return this.#locks;
   }
 
   /** Who holds a lock and who waits for it. */

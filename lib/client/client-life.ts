@@ -4,7 +4,7 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
+import { ConnectionKeeper, type ReconnectOptions, type Waiting } from './connection-keeper.ts';
 import type { Hold } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockTimeoutError } from './lock-error.ts';
@@ -47,6 +47,11 @@ export interface LifeEvents {
   closed(): void;
 }
 
+/** A call that was sent: wrapped, so that one can wait for the sending without waiting for the answer. */
+interface Asked<Granted> {
+  readonly asked: Promise<Granted | null>;
+}
+
 /** From the first connection to the end of the last. */
 export class ClientLife {
   readonly #dial: Dialer;
@@ -60,6 +65,8 @@ export class ClientLife {
   name: string | undefined;
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
+  /** Calls are numbered as they are made, and keep their number over connections. */
+  #lastOrder = 0;
   #isReferenced = true;
   #closed: Promise<void> | undefined;
   #isClosed = false;
@@ -100,8 +107,11 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
-    const connection = this.#keeper.current ?? (await this.#keeper.get(timeoutMs, signal, this.#whileDisconnected));
-    return await connection.rpc(command, parameters, { ...options, timeoutMs });
+    const waiting = { timeoutMs, signal, patience: this.#whileDisconnected, order: this.#nextOrder() };
+    const { asked } = await this.#keeper.get(waiting, (connection) => ({
+      asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
+    }));
+    return await asked;
   }
 
   /** Asks for holds on one connection after the other, until there is an answer: a wait outlives its connection. */
@@ -109,13 +119,17 @@ export class ClientLife {
     patience: Patience,
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
+    const use = (connection: LockConnection): Asked<Granted> => ({ asked: ask(connection) });
+    const order = this.#nextOrder();
     for (let whileDisconnected = this.#whileDisconnected; ; whileDisconnected = 'wait') {
       this.#throwIfClosing();
-      const connection = this.#keeper.current ?? (await this.#connection(patience, whileDisconnected));
+      const { current } = this.#keeper;
+      const waiting = { signal: patience.signal, patience: whileDisconnected, order };
+      const { asked } = current === undefined ? await this.#askNext(patience, waiting, use) : use(current);
       try {
-        const granted = await ask(connection);
+        const granted = await asked;
         // What was lost before anybody had it is asked for again.
-        if (granted === null || holdsOf(granted).every(({ isHeld }) => isHeld)) return this.#handOut(granted, patience);
+        if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
         for (const hold of holdsOf(granted)) void hold.giveBack();
       } catch (error) {
         this.#throwUnlessLost(error, patience);
@@ -146,6 +160,8 @@ export class ClientLife {
 
   /** Returns when the call is to be made again, on the next connection. */
   #throwUnlessLost(error: unknown, patience: Patience): void {
+    // The reason of a signal may be any error, also one like those that are looked at below.
+    patience.signal?.throwIfAborted();
     if (!(error instanceof MessageError)) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
@@ -156,17 +172,26 @@ export class ClientLife {
   }
 
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
-  async #connection(patience: Patience, whileDisconnected: 'wait' | 'fail'): Promise<LockConnection> {
-    const { waitMs, signal } = patience;
-    const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
+  async #askNext<Granted>(
+    patience: Patience,
+    waiting: Omit<Waiting, 'timeoutMs'>,
+    use: (connection: LockConnection) => Asked<Granted>,
+  ): Promise<Asked<Granted>> {
+    const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get(timeoutMs, signal, whileDisconnected);
+      return await this.#keeper.get({ ...waiting, timeoutMs }, use);
     } catch (error) {
+      patience.signal?.throwIfAborted();
       if (!(error instanceof MessageError)) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
       if (error.code !== 'timeout') throw error;
       throw new LockTimeoutError(`the lock was not granted: ${error.message}`, [], { cause: error });
     }
+  }
+
+  #nextOrder(): number {
+    this.#lastOrder += 1;
+    return this.#lastOrder;
   }
 
   async #open(): Promise<LockConnection> {
@@ -214,6 +239,11 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#closed !== undefined) throw new LockClosedError({ cause });
   }
+}
+
+/** What another took away is not taken back behind its back: the caller learns of it by its handle. */
+function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
+  return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
 }
 
 function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {

@@ -26,8 +26,19 @@ export interface KeeperOptions<Connection> {
   readonly connected: (connection: Connection) => void;
 }
 
-/** Who waits for a connection. */
-interface Waiting<Connection> {
+/** How a call waits for the connection. */
+export interface Waiting {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether it waits for a second attempt after the first has failed. */
+  readonly patience: 'wait' | 'fail';
+  /** Calls with smaller numbers go out first. */
+  readonly order: number;
+}
+
+/** One who waits for the connection. */
+interface Waiter<Connection> {
+  readonly order: number;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -40,7 +51,7 @@ const STABLE_MS = 1_000;
 /** Full jitter: any delay up to a bound that doubles, so that many clients do not come back at once. */
 export class ConnectionKeeper<Connection> {
   readonly #options: KeeperOptions<Connection>;
-  readonly #waiting = new Set<Waiting<Connection>>();
+  readonly #waiting = new Set<Waiter<Connection>>();
   #state: KeeperState = 'idle';
   #current: Connection | undefined;
   #connectedMs = 0;
@@ -74,24 +85,26 @@ export class ConnectionKeeper<Connection> {
     if (this.#current !== undefined) return this.#current;
     if (this.#state === 'closed') throw closedError(this.#lastError);
     if (this.#state === 'idle') this.#attempt('once');
-    return await this.#wait(Number.POSITIVE_INFINITY, undefined);
+    return await this.#wait({ timeoutMs: Number.POSITIVE_INFINITY, order: 0 }, (connection) => connection);
   }
 
   /**
-   * The connection, as soon as there is one. Rejects with a `MessageError`: `closed`; `timeout` when there was none
-   * within `timeoutMs`; or with the signal's reason. Who will not wait for a second attempt is told `connectionLost` when
-   * one has failed before, or what the first one fails with.
+   * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
+   * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
+   * reason. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
+   * one fails with.
    */
-  async get(timeoutMs: number, signal: AbortSignal | undefined, patience: 'wait' | 'fail'): Promise<Connection> {
+  async get<Used>(waiting: Waiting, use: (connection: Connection) => Used): Promise<Used> {
+    const { signal, patience } = waiting;
     signal?.throwIfAborted();
-    if (this.#current !== undefined) return this.#current;
+    if (this.#current !== undefined) return use(this.#current);
     if (this.#state === 'closed') throw closedError(this.#lastError);
     if (this.#state === 'reconnecting' && patience === 'fail') {
       const cause = this.#lastError;
       throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
     }
     if (this.#state === 'idle') this.#attempt(patience === 'wait' ? 'again' : 'once');
-    return await this.#wait(timeoutMs, signal);
+    return await this.#wait(waiting, use);
   }
 
   /** The connection is gone. */
@@ -114,19 +127,22 @@ export class ConnectionKeeper<Connection> {
     this.#rejectAll(closedError(error));
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Connection> {
-    if (this.#current !== undefined) return Promise.resolve(this.#current);
+  #wait<Used>(
+    { timeoutMs, signal, order }: Omit<Waiting, 'patience'>,
+    use: (connection: Connection) => Used,
+  ): Promise<Used> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
-        this.#waiting.delete(waiting);
+        this.#waiting.delete(waiter);
         stopTimeout();
         signal?.removeEventListener('abort', abort);
       };
-      const abort = (): void => waiting.reject(signal?.reason);
-      const waiting: Waiting<Connection> = {
+      const abort = (): void => waiter.reject(signal?.reason);
+      const waiter: Waiter<Connection> = {
+        order,
         resolve: (connection) => {
           stop();
-          resolve(connection);
+          resolve(use(connection));
         },
         reject: (error) => {
           stop();
@@ -135,10 +151,10 @@ export class ConnectionKeeper<Connection> {
       };
       const stopTimeout = startTimeout(timeoutMs, () => {
         const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
-        waiting.reject(new MessageError('timeout', text, { cause: this.#lastError }));
+        waiter.reject(new MessageError('timeout', text, { cause: this.#lastError }));
       });
       signal?.addEventListener('abort', abort, { once: true });
-      this.#waiting.add(waiting);
+      this.#waiting.add(waiter);
     });
   }
 
@@ -157,8 +173,9 @@ export class ConnectionKeeper<Connection> {
     this.#wasConnected = true;
     this.#current = connection;
     this.#connectedMs = performance.now();
+    // What was asked for before goes out first, also before what those who are told of the connection ask for.
+    for (const { resolve } of [...this.#waiting].sort((a, b) => a.order - b.order)) resolve(connection);
     this.#options.connected(connection);
-    for (const { resolve } of [...this.#waiting]) resolve(connection);
   }
 
   #fail(error: Error, persistence: 'once' | 'again'): void {

@@ -35,6 +35,8 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   readonly #holds = new Map<number, Hold>();
   /** Late grants that were left to another call of the same owner which has not had its result. */
   readonly #leftGrants = new Set<number>();
+  /** Holds that are being given back, by their tokens, and why they were lost before that if the server has said so. */
+  readonly #ending = new Map<number, LockLostCode | undefined>();
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LockConnectionOptions) {
@@ -104,16 +106,19 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   async giveBack(hold: Hold): Promise<LockLostCode | undefined> {
     const { name, owner, token } = hold.grant;
     this.#forget(token);
+    this.#ending.set(token, undefined);
     try {
       const result = await this.rpc(
         'unlock',
         { lockName: name, owner, token },
         { timeoutMs: Number.POSITIVE_INFINITY },
       );
-      return result.status === 'ok' ? undefined : 'forced';
+      return result.status === 'ok' ? undefined : (this.#ending.get(token) ?? 'forced');
     } catch (error) {
       // Without a connection there is nothing to give back: the server frees what the client held.
       return error instanceof MessageError && error.code === 'closed' ? 'closed' : 'connectionLost';
+    } finally {
+      this.#ending.delete(token);
     }
   }
 
@@ -172,8 +177,10 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   protected override serverEvent(event: ServerEvent): void {
     if (event.event === 'lost' && typeof event.token === 'number') {
       const hold = this.#holds.get(event.token);
+      const code = LOSSES[String(event.reason)] ?? 'forced';
       this.#forget(event.token);
-      hold?.lose(LOSSES[String(event.reason)] ?? 'forced');
+      hold?.lose(code);
+      if (this.#ending.has(event.token)) this.#ending.set(event.token, code);
     }
     super.serverEvent(event);
   }
