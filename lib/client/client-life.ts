@@ -5,10 +5,11 @@ import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '.
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
-import type { Hold } from './hold.ts';
+import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockTimeoutError } from './lock-error.ts';
 import { type Patience, remainingMs } from './lock-options.ts';
+import type { HoldParameters } from './unanswered-requests.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -123,6 +124,13 @@ export class ClientLife {
     }
   }
 
+  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  whenAnswered(hold: HoldParameters, listener: () => void): void {
+    const connection = this.#keeper.current;
+    if (connection === undefined) listener();
+    else connection.whenAnswered(hold, listener);
+  }
+
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
     this.#keeper.setReferenced(isReferenced);
@@ -214,8 +222,4 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#closed !== undefined) throw new LockClosedError({ cause });
   }
-}
-
-function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
-  return 'grant' in granted ? [granted] : granted;
 }

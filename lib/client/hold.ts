@@ -23,6 +23,11 @@ export interface HoldKeeper {
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
 }
 
+/** Those that were granted together, or the one. */
+export function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
+  return 'grant' in granted ? [granted] : granted;
+}
+
 /** Held until the last of those who use it lets go, or until it is lost. */
 export class Hold {
   readonly grant: Grant;

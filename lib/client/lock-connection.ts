@@ -12,16 +12,10 @@ import { Hold, type HoldKeeper } from './hold.ts';
 import type { LockLostCode } from './lock-error.ts';
 import { type LockItem, type LockRequest, type Patience, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
 import { refusal } from './refusal.ts';
+import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-requests.ts';
 
 const PROTOCOL = 1;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', forced: 'forced', stolen: 'stolen' };
-
-/** What tells one hold from another in the parameters of `lock`. */
-interface LockParameters {
-  readonly lockName?: unknown;
-  readonly owner?: unknown;
-  readonly mode?: unknown;
-}
 
 /** How the connection is made. */
 export interface LockConnectionOptions extends MessageClientOptions {
@@ -33,8 +27,9 @@ export interface LockConnectionOptions extends MessageClientOptions {
 export class LockConnection extends MessageClient implements HoldKeeper {
   readonly #requestTimeoutMs: number;
   readonly #holds = new Map<number, Hold>();
-  /** Late grants that were left to another call of the same owner which has not had its result. */
-  readonly #leftGrants = new Set<number>();
+  /** Late grants that were left to another call for the same hold which has not had its result. */
+  readonly #leftGrants = new Map<string, number>();
+  readonly #unanswered = new UnansweredRequests();
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LockConnectionOptions) {
@@ -120,12 +115,22 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
     const { name, mode, owner, token } = hold.grant;
     const parameters = { lockName: name, owner, mode, lease: toLease(leaseMs), timeLimit: 0 };
-    const result = await this.rpc('lock', parameters, { timeoutMs: Number.POSITIVE_INFINITY });
-    if (result.status === 'ok' && result.token !== token) {
-      // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
-      this.notify('unlock', { token: result.token });
+    this.#unanswered.add(parameters);
+    try {
+      const result = await this.rpc('lock', parameters, { timeoutMs: Number.POSITIVE_INFINITY });
+      if (result.status === 'ok' && result.token !== token) {
+        // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
+        this.notify('unlock', { token: result.token });
+      }
+      return result.status === 'ok' && result.token === token;
+    } finally {
+      this.#unanswered.answered(parameters);
     }
-    return result.status === 'ok' && result.token === token;
+  }
+
+  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  whenAnswered(hold: HoldParameters, listener: () => void): void {
+    this.#unanswered.whenAnswered(hold, listener);
   }
 
   /** Gives up all waits: they reject with the reason. */
@@ -142,8 +147,9 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     });
   }
 
-  protected override gaveUp(id: number, command: string): void {
+  protected override gaveUp(id: number, command: string, parameters: object): void {
     if (command === 'lock' || command === 'lockAll') this.notify('cancel', { id });
+    if (command === 'lock') this.#unanswered.add(parameters);
   }
 
   /**
@@ -151,22 +157,22 @@ export class LockConnection extends MessageClient implements HoldKeeper {
    * another call asks for the same lock under the same owner and so is granted the same hold.
    */
   protected override lateResult(result: RpcResult, command: string, parameters: object): void {
-    if (result.status !== 'ok') return;
-    if (command === 'lockAll') this.#giveBackAll(result, parameters);
+    if (command === 'lockAll' && result.status === 'ok') this.#giveBackAll(result, parameters);
     if (command !== 'lock') return;
-    const token = result.token as number;
-    if (result.alreadyHeld !== undefined && !this.#leftGrants.has(token)) return;
-    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) {
-      this.#leftGrants.add(token);
-      return;
-    }
-    this.#leftGrants.delete(token);
-    this.notify('unlock', { token });
+    if (result.status === 'ok') this.#lateGrant(result, parameters);
+    else this.#giveBackLeft(parameters);
+    this.#unanswered.answered(parameters);
   }
 
-  /** Somebody has the hold that a late grant was left for. */
-  protected override timelyResult(result: RpcResult, command: string): void {
-    if (command === 'lock' && result.status === 'ok') this.#leftGrants.delete(result.token as number);
+  protected override lateError(command: string, parameters: object): void {
+    if (command === 'lock') this.#unanswered.answered(parameters);
+  }
+
+  /** Somebody has the hold that a late grant was left for, or was refused it. */
+  protected override timelyResult(result: RpcResult, command: string, parameters: object): void {
+    if (command !== 'lock' || this.#leftGrants.size === 0) return;
+    if (result.status === 'ok') this.#leftGrants.delete(holdKey(parameters));
+    else this.#giveBackLeft(parameters);
   }
 
   protected override serverEvent(event: ServerEvent): void {
@@ -183,6 +189,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const holds = [...this.#holds.values()];
     this.#holds.clear();
     for (const hold of holds) hold.lose(code);
+    this.#unanswered.clear();
     this.#whenUnheld?.();
   }
 
@@ -209,6 +216,24 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     if (this.#holds.size === 0) this.#whenUnheld?.();
   }
 
+  #lateGrant(result: RpcResult, parameters: object): void {
+    const key = holdKey(parameters);
+    const token = result.token as number;
+    if (result.alreadyHeld !== undefined && this.#leftGrants.get(key) !== token) return;
+    this.#leftGrants.set(key, token);
+    this.#giveBackLeft(parameters);
+  }
+
+  /** Unless yet another call may be granted the hold. */
+  #giveBackLeft(parameters: object): void {
+    const key = holdKey(parameters);
+    const token = this.#leftGrants.get(key);
+    if (token === undefined) return;
+    if (this.isWaitingFor((other, its) => other === 'lock' && holdKey(its) === key)) return;
+    this.#leftGrants.delete(key);
+    this.notify('unlock', { token });
+  }
+
   #giveBackAll(result: RpcResult, parameters: object): void {
     const { locks } = parameters as { readonly locks: readonly { readonly lockName: string }[] };
     const tokens = result.tokens as readonly number[];
@@ -217,10 +242,4 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       if (!alreadyHeld.includes(lockName)) this.notify('unlock', { token: tokens[index] });
     }
   }
-}
-
-/** Whether two lock requests are for one hold: the same lock, under the same owner. */
-function isSameHold(a: LockParameters, b: LockParameters): boolean {
-  const isPermit = (parameters: LockParameters): boolean => parameters.mode === 'permit';
-  return a.lockName === b.lockName && (a.owner ?? '') === (b.owner ?? '') && isPermit(a) === isPermit(b);
 }

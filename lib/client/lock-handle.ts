@@ -113,7 +113,7 @@ export class LockHandle implements AsyncDisposable {
     if (this.#ended !== undefined) {
       throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
     }
-    if (lockKey(request.name, request.mode) === lockKey(this.name, this.mode)) return this.#reenter(request);
+    if (lockKey(request) === lockKey(this)) return this.#reenter(request);
     const hold = await this.#owner.take(request);
     return hold === null ? null : new LockHandle(hold, this.#owner);
   }
