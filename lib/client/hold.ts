@@ -56,6 +56,8 @@ export class Hold {
 
   /** Renews the lease until the hold ends. Resolves once it is known to run. */
   startLease(leaseMs: number, sentMs: number): Promise<void> {
+    // The loss may have come right behind the grant.
+    if (this.#state !== 'held') return Promise.resolve();
     this.#lease = new Lease(leaseMs, sentMs, {
       renew: () => this.#keeper.renew(this, leaseMs),
       over: () => this.#expire(),

@@ -30,6 +30,8 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   /** Late grants that were left to another call for the same hold which has not had its result. */
   readonly #leftGrants = new Map<string, number>();
   readonly #unanswered = new UnansweredRequests();
+  /** Tokens of holds that are being given back, with the reason when the server had freed one before. */
+  readonly #returning = new Map<number, LockLostCode | undefined>();
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LockConnectionOptions) {
@@ -72,7 +74,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       if (result.status !== 'ok') throw refusal(result, `the lock ${JSON.stringify(name)} was not granted`);
       return this.#addHold(name, mode, owner, result.token, result.count);
     });
-    if (hold !== null && leaseMs !== undefined) await hold.startLease(leaseMs, sentMs);
+    if (hold !== null && leaseMs !== undefined) await this.#startLease(hold, leaseMs, sentMs, request.signal);
     return hold;
   }
 
@@ -98,17 +100,21 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 
   async giveBack(hold: Hold): Promise<LockLostCode | undefined> {
     const { name, owner, token } = hold.grant;
-    this.#forget(token);
+    this.#holds.delete(token);
+    this.#returning.set(token, undefined);
     try {
       const result = await this.rpc(
         'unlock',
         { lockName: name, owner, token },
         { timeoutMs: Number.POSITIVE_INFINITY },
       );
-      return result.status === 'ok' ? undefined : 'forced';
+      return result.status === 'ok' ? undefined : (this.#returning.get(token) ?? 'forced');
     } catch (error) {
       // Without a connection there is nothing to give back: the server frees what the client held.
       return error instanceof MessageError && error.code === 'closed' ? 'closed' : 'connectionLost';
+    } finally {
+      this.#returning.delete(token);
+      this.#tellIfUnheld();
     }
   }
 
@@ -139,11 +145,11 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     this.giveUpAll('lockAll', reason);
   }
 
-  /** Resolves once nothing is held. */
+  /** Resolves once nothing is held, and what was given back is known to be free. */
   unheld(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#holds.size === 0) resolve();
-      else this.#whenUnheld = resolve;
+      this.#whenUnheld = resolve;
+      this.#tellIfUnheld();
     });
   }
 
@@ -177,9 +183,12 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 
   protected override serverEvent(event: ServerEvent): void {
     if (event.event === 'lost' && typeof event.token === 'number') {
+      const code = LOSSES[String(event.reason)] ?? 'forced';
       const hold = this.#holds.get(event.token);
-      this.#forget(event.token);
-      hold?.lose(LOSSES[String(event.reason)] ?? 'forced');
+      this.#holds.delete(event.token);
+      if (this.#returning.has(event.token)) this.#returning.set(event.token, code);
+      hold?.lose(code);
+      this.#tellIfUnheld();
     }
     super.serverEvent(event);
   }
@@ -211,9 +220,30 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     return hold;
   }
 
-  #forget(token: number): void {
-    this.#holds.delete(token);
-    if (this.#holds.size === 0) this.#whenUnheld?.();
+  /**
+   * Resolves once the lease is known to run, or the hold to be lost. Should the call be given up meanwhile, the lock goes
+   * back at once.
+   */
+  async #startLease(hold: Hold, leaseMs: number, sentMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { name, owner, mode } = hold.grant;
+    let giveUp = (): void => {};
+    const givenUp = new Promise<void>((resolve) => {
+      giveUp = () => {
+        void hold.giveBack();
+        resolve();
+      };
+    });
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
+    await hold.startLease(leaseMs, sentMs);
+    // Who asks again must not be granted what a late renewal got, and gives back.
+    const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
+    if (!hold.isHeld) await Promise.race([answered, givenUp]);
+    signal?.removeEventListener('abort', giveUp);
+  }
+
+  #tellIfUnheld(): void {
+    if (this.#holds.size === 0 && this.#returning.size === 0) this.#whenUnheld?.();
   }
 
   #lateGrant(result: RpcResult, parameters: object): void {
