@@ -62,8 +62,10 @@ export class ClientLife {
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
   #isReferenced = true;
-  #closed: Promise<void> | undefined;
-  #isClosed = false;
+  #phase: 'living' | 'closing' | 'closed' = 'living';
+  /** Resolves when the client is closed. */
+  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void };
+  #callCount = 0;
 
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
     this.#dial = dial;
@@ -72,6 +74,11 @@ export class ClientLife {
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#whileDisconnected = options.whileDisconnected ?? 'wait';
     this.name = options.name;
+    let resolve = (): void => {};
+    const promise = new Promise<void>((open) => {
+      resolve = open;
+    });
+    this.#gone = { promise, resolve };
     this.#keeper = new ConnectionKeeper<LockConnection>({
       open: () => this.#open(),
       reconnect: options.reconnect ?? {},
@@ -80,12 +87,12 @@ export class ClientLife {
         events.connected();
       },
       failed: (error) => events.failed(error),
+      discard: (connection) => void connection.close(),
     });
   }
 
   get state(): ClientState {
-    if (this.#isClosed) return 'closed';
-    return this.#closed === undefined ? this.#keeper.state : 'closing';
+    return this.#phase === 'living' ? this.#keeper.state : this.#phase;
   }
 
   /** Aborts, with the error for those who wait, when the client is closed. */
@@ -101,7 +108,8 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
-    const connection = this.#keeper.current ?? (await this.#keeper.get(timeoutMs, signal, this.#whileDisconnected));
+    const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
+    const connection = this.#keeper.current ?? (await this.#keeper.get(patience));
     return await connection.rpc(command, parameters, { ...options, timeoutMs });
   }
 
@@ -110,9 +118,11 @@ export class ClientLife {
     patience: Patience,
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
-    for (let whileDisconnected = this.#whileDisconnected; ; whileDisconnected = 'wait') {
+    // After a loss those who have waited for longer ask again first.
+    const order = this.#nextCall();
+    for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       this.#throwIfClosing();
-      const connection = this.#keeper.current ?? (await this.#connection(patience, whileDisconnected));
+      const connection = this.#keeper.current ?? (await this.#connection(patience, whenFailed, order));
       try {
         const granted = await ask(connection);
         // What was lost before anybody had it is asked for again.
@@ -139,14 +149,17 @@ export class ClientLife {
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
   close(drainMs: number): Promise<void> {
-    this.#closed ??= this.#close(drainMs);
-    return this.#closed;
+    // Set before anybody is told, who might close once more.
+    if (this.#phase === 'living') {
+      this.#phase = 'closing';
+      void this.#close(drainMs).then(this.#gone.resolve);
+    }
+    return this.#gone.promise;
   }
 
   /** A call that was given up meanwhile has no use for its lock. */
   #handOut<Granted extends Hold | readonly Hold[]>(granted: Granted | null, { signal }: Patience): Granted | null {
-    const isClosing = this.#closed !== undefined;
-    if (granted === null || (!isClosing && signal?.aborted !== true)) return granted;
+    if (granted === null || (this.#phase === 'living' && signal?.aborted !== true)) return granted;
     for (const hold of holdsOf(granted)) void hold.giveBack();
     signal?.throwIfAborted();
     throw new LockClosedError();
@@ -164,11 +177,11 @@ export class ClientLife {
   }
 
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
-  async #connection(patience: Patience, whileDisconnected: 'wait' | 'fail'): Promise<LockConnection> {
+  async #connection(patience: Patience, whenFailed: 'wait' | 'fail', order: number): Promise<LockConnection> {
     const { waitMs, signal } = patience;
     const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get(timeoutMs, signal, whileDisconnected);
+      return await this.#keeper.get({ timeoutMs, signal, whenFailed, order });
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
@@ -179,13 +192,16 @@ export class ClientLife {
 
   async #open(): Promise<LockConnection> {
     const connection = new LockConnection({ ...this.#options, requestTimeoutMs: this.#requestTimeoutMs });
+    const name = this.name;
     this.#opening = connection;
     connection.on('event', (event) => this.#events.event(event));
     connection.on('error', (error) => this.#events.failed(error));
     connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      await connection.open(this.#dial, this.name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      await connection.open(this.#dial, name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
       if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
+      // It may have been given another name meanwhile.
+      if (this.name !== name) connection.notify('identify', { name: this.name });
       return connection;
     } finally {
       this.#opening = undefined;
@@ -215,11 +231,16 @@ export class ClientLife {
     }
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.close()]);
-    this.#isClosed = true;
+    this.#phase = 'closed';
     this.#events.closed();
   }
 
+  #nextCall(): number {
+    this.#callCount += 1;
+    return this.#callCount;
+  }
+
   #throwIfClosing(cause?: Error): void {
-    if (this.#closed !== undefined) throw new LockClosedError({ cause });
+    if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
 }
