@@ -41,13 +41,13 @@ export class StartFailure extends Error {
 export async function serve(settings: Settings, codes: StartFailureCodes): Promise<readonly string[]> {
   const planned = failWith(codes.usage, () => planListeners(settings));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
-  const { limits, verbose, dump, registry } = settings;
+  const { limits, verbose, dump, registry, forceUnlock } = settings;
   // Written beside the work, and lines are dropped when nobody reads them: a log never keeps clients waiting.
   const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
   // A disk that is full costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const server = new LockServer({ limits, logger, dump, registry });
+  const server = new LockServer({ limits, logger, dump, registry, forceUnlock });
   try {
     const addresses = await openAll(server, planned, codes);
     failWith(codes.usage, () => dropPrivileges(settings));

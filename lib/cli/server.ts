@@ -28,6 +28,7 @@ interface CommandLine {
   readonly pidfile?: string;
   readonly dump?: boolean;
   readonly registry?: boolean;
+  readonly forceUnlock?: boolean;
   readonly verbose?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -69,6 +70,7 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--pidfile <path>', 'write the process id there and keep a second server out')
     .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
     .option('--registry [boolean]', 'let clients register names', parseBoolean)
+    .option('--force-unlock [boolean]', 'let clients take away the locks of others', parseBoolean)
     .option('--tls-cert <file>', 'serve TLS with this certificate')
     .option('--tls-key <file>', 'its key')
     .option('--tls-ca <file>', 'require certificates of clients, from these authorities')
@@ -82,10 +84,10 @@ function parseCommandLine(args: readonly string[]): CommandLine {
 
 /** The file's settings, with what the command line says instead. */
 function settingsOf(commandLine: CommandLine): Settings {
-  const { config, host, port, ws, unix, allow, origin, pidfile, dump, registry, verbose } = commandLine;
+  const { config, host, port, ws, unix, allow, origin, pidfile, dump, registry, forceUnlock, verbose } = commandLine;
   const file = readSettingsFile(config);
   const given: Record<string, unknown> = { ...file };
-  const overrides = { host, port, allowed: allow, origins: origin, pidfile, dump, registry, verbose };
+  const overrides = { host, port, allowed: allow, origins: origin, pidfile, dump, registry, forceUnlock, verbose };
   for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
   const { tlsCert, tlsKey, tlsCa } = commandLine;
   const tls = { cert: tlsCert, key: tlsKey, ca: tlsCa };

@@ -4,6 +4,7 @@ import type { Deadline } from './deadline-heap.ts';
 import type { Lock } from './lock.ts';
 import type { Owner } from './lock-session.ts';
 import type { AcquireRequest, LockMode, RequestId } from './types.ts';
+import type { WaitGroup } from './wait-group.ts';
 import { type Linked, WaitQueue } from './wait-queue.ts';
 
 /**
@@ -20,8 +21,15 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>>,
   token = 0;
   /** The request that the grant answered. */
   requestId: RequestId | undefined = undefined;
-  /** The requests that wait in this claim's place; present exactly while it waits. */
+  isStealable = false;
+  /** The requests that wait in this claim's place. While it waits it has either this or a group. */
   place: Place<Subject, Context> | undefined = undefined;
+  /** The request for several locks that this claim waits for a part of. */
+  group: WaitGroup<Subject, Context> | undefined = undefined;
+  /** The limit that the group asks for here; `Infinity` for none. */
+  groupLimit = 0;
+  /** Waiting requests for several locks that name this hold among them. */
+  reliers: Set<WaitGroup<Subject, Context>> | undefined = undefined;
 
   previous: Claim<Subject, Context> | undefined = undefined;
   next: Claim<Subject, Context> | undefined = undefined;
@@ -36,6 +44,11 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>>,
     this.owner = owner;
     this.mode = mode;
     this.sinceMs = sinceMs;
+  }
+
+  /** The limit that it waits with. */
+  get waitLimit(): number {
+    return this.place === undefined ? this.groupLimit : this.place.limit;
   }
 }
 
@@ -85,6 +98,7 @@ export class Wait<Subject, Context> implements Linked<Wait<Subject, Context>>, D
   /** `Infinity` for none. */
   readonly limit: number;
   readonly leaseMs: number | undefined;
+  readonly isStealable: boolean;
   readonly context: Context;
 
   previous: Wait<Subject, Context> | undefined = undefined;
@@ -99,6 +113,7 @@ export class Wait<Subject, Context> implements Linked<Wait<Subject, Context>>, D
     this.mode = request.mode;
     this.limit = request.limit ?? Number.POSITIVE_INFINITY;
     this.leaseMs = request.leaseMs;
+    this.isStealable = request.isStealable ?? false;
     this.context = request.context;
   }
 }

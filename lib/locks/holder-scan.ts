@@ -2,12 +2,7 @@
 
 import type { Claim } from './claim.ts';
 import { PageScan } from './page-scan.ts';
-import type { HolderView } from './types.ts';
-
-/** One holder with the name of its lock. */
-export interface NamedHolderView<Subject, Context> extends HolderView<Subject, Context> {
-  readonly name: string;
-}
+import type { HolderView, NamedHolderView } from './types.ts';
 
 /** The search for one page of holders. Tokens grow with every grant, so their order is that of the grants. */
 export class HolderScan<Subject, Context> extends PageScan<Claim<Subject, Context>> {
@@ -22,7 +17,7 @@ export class HolderScan<Subject, Context> extends PageScan<Claim<Subject, Contex
 
   /** The page: those who still hold what they held when they were found. */
   get holders(): readonly NamedHolderView<Subject, Context>[] {
-    return this.page.filter(isHeld).map((claim) => ({ name: claim.lock.name, ...viewHolder(claim) }));
+    return this.page.filter(isHeld).map(viewNamedHolder);
   }
 
   /** The last token of the page, for the next one to begin behind. */
@@ -33,8 +28,13 @@ export class HolderScan<Subject, Context> extends PageScan<Claim<Subject, Contex
 
 /** A hold as others may see it. */
 export function viewHolder<Subject, Context>(claim: Claim<Subject, Context>): HolderView<Subject, Context> {
-  const { owner, mode, token, sinceMs } = claim;
-  return { session: owner.session, tag: owner.tag, mode, token, sinceMs };
+  const { owner, mode, token, sinceMs, isStealable } = claim;
+  return { session: owner.session, tag: owner.tag, mode, token, sinceMs, isStealable };
+}
+
+/** The same with the name of the lock. */
+export function viewNamedHolder<Subject, Context>(claim: Claim<Subject, Context>): NamedHolderView<Subject, Context> {
+  return { name: claim.lock.name, ...viewHolder(claim) };
 }
 
 function isHeld<Subject, Context>(claim: Claim<Subject, Context>): boolean {

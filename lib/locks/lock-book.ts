@@ -1,30 +1,40 @@
 /**
  * The book that the lock table keeps: locks, claims, deadlines, counts and the record of what an operation caused.
- * Here claims are granted, removed and let in; what may be asked for is the lock table's business.
+ * Here claims are granted and removed; who is let in next is the settlement's business, what may be asked for is the
+ * business of the requests.
  */
 
 import { type Claim, type Place, Wait } from './claim.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { Lock, type LockKind } from './lock.ts';
-import type { LockSession } from './lock-session.ts';
-import type { AcquireRequest, Granted, LossReason, RequestId, TableCounts, TableEvent, WaitResult } from './types.ts';
+import type { Owner, WaitingRequest } from './lock-session.ts';
+import type {
+  AcquireRequest,
+  AllGranted,
+  Granted,
+  LossReason,
+  RequestId,
+  TableCounts,
+  TableEvent,
+  WaitResult,
+} from './types.ts';
+import { isUnlimited, type WaitGroup } from './wait-group.ts';
 
-const NOTHING_HAPPENED: readonly never[] = Object.freeze([]);
-const CANCELLED: WaitResult = Object.freeze({ status: 'cancelled' });
+const NOTHING: readonly never[] = Object.freeze([]);
+const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
-/** State and its transitions; after each public operation of the table every lock has let in whom it has room for. */
+/** Everything that ends by itself. */
+export type Ending<Subject, Context> = Claim<Subject, Context> | WaitingRequest<Subject, Context>;
+
+/** State and its transitions. */
 export class LockBook<Subject, Context> {
   readonly readerWriterLocks: Map<string, Lock<Subject, Context>> = new Map<string, Lock<Subject, Context>>();
   readonly permits: Map<string, Lock<Subject, Context>> = new Map<string, Lock<Subject, Context>>();
-  readonly deadlines: DeadlineHeap<Claim<Subject, Context> | Wait<Subject, Context>> = new DeadlineHeap<
-    Claim<Subject, Context> | Wait<Subject, Context>
-  >();
-  /** Sessions that ended with claims still to be worked off. */
-  readonly #lingering = new Set<LockSession<Subject, Context>>();
+  readonly deadlines: DeadlineHeap<Ending<Subject, Context>> = new DeadlineHeap<Ending<Subject, Context>>();
+  /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
+  readonly unsettled: Lock<Subject, Context>[] = [];
   sessionCount = 0;
   readonly #nextToken: () => number;
-  /** How many sessions have ever lingered. */
-  #lingeredCount = 0;
   #events: TableEvent<Subject, Context>[] | undefined;
   #heldLocks = 0;
   #heldPermits = 0;
@@ -54,17 +64,21 @@ export class LockBook<Subject, Context> {
     return kind === 'permit' ? this.permits : this.readerWriterLocks;
   }
 
-  addLock(name: string, kind: LockKind): Lock<Subject, Context> {
-    const lock = new Lock<Subject, Context>(name, kind, this.#lingeredCount);
+  addLock(name: string, kind: LockKind, clearedAt: number): Lock<Subject, Context> {
+    const lock = new Lock<Subject, Context>(name, kind, clearedAt);
     this.locksOf(kind).set(name, lock);
     return lock;
   }
 
-  /** What an operation finds under a name: no claim of an ended session is left on it. */
-  touch(lock: Lock<Subject, Context> | undefined, nowMs: number): Lock<Subject, Context> | undefined {
-    if (lock === undefined || this.#lingering.size === 0 || lock.clearedAt === this.#lingeredCount) return lock;
-    this.settle(lock, nowMs);
-    return lock.isUnused ? undefined : lock;
+  /** Forgets a lock that nobody holds and nobody waits for. */
+  forgetIfUnused(lock: Lock<Subject, Context>): void {
+    if (lock.isUnused) this.locksOf(lock.kind).delete(lock.name);
+  }
+
+  /** Puts a claim with a place at the end of the queue. */
+  enqueue(claim: Claim<Subject, Context>): void {
+    claim.lock.enqueue(claim);
+    claim.owner.waitingCount += 1;
   }
 
   /** Adds one more waiting request to a claim that has a place. */
@@ -77,27 +91,43 @@ export class LockBook<Subject, Context> {
     this.deadlines.add(wait, nowMs + request.waitMs);
   }
 
-  /** Answers a waiting request without a grant; false when its lock turns out to be free and it is granted instead. */
-  endWait(wait: Wait<Subject, Context>, result: WaitResult, nowMs: number): boolean {
-    const claim = wait.claim;
-    this.touch(claim.lock, nowMs);
-    if (claim.place === undefined) return false;
-    this.#forgetWait(wait);
-    claim.place.remove(wait);
-    this.#answer(wait, result);
-    if (claim.place.size === 0) this.removeClaim(claim);
-    else claim.mode = claim.place.mode;
-    this.settle(claim.lock, nowMs);
-    return true;
+  /** Puts the waiting claims of a group at the end of their queues. */
+  addGroup(group: WaitGroup<Subject, Context>, deadlineMs: number): void {
+    for (const claim of group.waiting) {
+      claim.group = group;
+      this.enqueue(claim);
+      claim.lock.waitingCount += 1;
+    }
+    for (const claim of group.held) {
+      claim.reliers ??= new Set();
+      claim.reliers.add(group);
+    }
+    for (const claim of group.waiting) {
+      if (!isUnlimited(claim)) continue;
+      for (const concerned of [claim.lock, claim.owner]) {
+        concerned.unlimitedGroups ??= new Set();
+        concerned.unlimitedGroups.add(group);
+      }
+    }
+    group.owner.session.addWait(group);
+    this.#waiting += 1;
+    this.deadlines.add(group, deadlineMs);
   }
 
-  grant(
-    claim: Claim<Subject, Context>,
-    requestId: RequestId | undefined,
-    leaseMs: number | undefined,
-    nowMs: number,
-  ): Granted {
+  /** Takes one of the requests out of a place; the claim is left waiting for the others. */
+  endWait(wait: Wait<Subject, Context>, place: Place<Subject, Context>, result: WaitResult<Subject, Context>): void {
+    const { claim } = wait;
+    this.#forgetWait(wait);
+    place.remove(wait);
+    this.#answer(wait, claim.owner, result);
+    if (place.size === 0) this.removeClaim(claim);
+    else claim.mode = place.mode;
+  }
+
+  /** Grants a claim that is new or waits. */
+  grant(claim: Claim<Subject, Context>, requestId: RequestId | undefined, nowMs: number): Granted {
     const lock = claim.lock;
+    if (claim.state === 'waiting') this.#waitLess(claim.owner);
     lock.addHolder(claim);
     claim.token = this.#nextToken();
     claim.sinceMs = nowMs;
@@ -105,19 +135,36 @@ export class LockBook<Subject, Context> {
     claim.owner.session.addHold(claim);
     this.#holders += 1;
     if (lock.holders.size === 1) this.#countHeld(lock, 1);
-    if (leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
     return { status: 'ok', token: claim.token, count: lock.holders.size };
   }
 
   /** Grants a claim that waits and answers all requests in its place: the first has the grant, the others share it. */
   grantPlace(claim: Claim<Subject, Context>, place: Place<Subject, Context>, nowMs: number): void {
     claim.place = undefined;
-    const granted = this.grant(claim, place.first?.id, undefined, nowMs);
+    claim.isStealable = place.first?.isStealable ?? false;
+    const granted = this.grant(claim, place.first?.id, nowMs);
     for (const wait of place) {
       this.#forgetWait(wait);
       if (wait.leaseMs !== undefined) this.startLease(claim, wait.leaseMs, nowMs);
-      this.#answer(wait, wait === place.first ? granted : { ...granted, alreadyHeld: true });
+      this.#answer(wait, claim.owner, wait === place.first ? granted : { ...granted, alreadyHeld: true });
     }
+  }
+
+  /** Grants those of an owner's claims that are not held yet; all are counted in the answer. */
+  grantAll(claims: readonly Claim<Subject, Context>[], requestId: RequestId | undefined, nowMs: number): AllGranted {
+    const alreadyHeld = claims.filter((claim) => claim.state === 'held').map((claim) => claim.lock.name);
+    for (const claim of claims) if (claim.state !== 'held') this.grant(claim, requestId, nowMs);
+    const tokens = claims.map((claim) => claim.token);
+    const counts = claims.map((claim) => claim.lock.holders.size);
+    return alreadyHeld.length === 0 ? { status: 'ok', tokens, counts } : { status: 'ok', tokens, counts, alreadyHeld };
+  }
+
+  /** Grants all that a group waits for. Those behind it may share some of its locks: they are left unsettled. */
+  grantGroup(group: WaitGroup<Subject, Context>, nowMs: number): void {
+    this.#forgetGroup(group);
+    const granted = this.grantAll(group.claims, group.id, nowMs);
+    for (const claim of group.waiting) this.unsettled.push(claim.lock);
+    this.#answer(group, group.owner, granted);
   }
 
   /** Starts a lease, or starts it anew. */
@@ -126,111 +173,83 @@ export class LockBook<Subject, Context> {
     this.deadlines.add(claim, nowMs + leaseMs);
   }
 
-  /** Takes a hold whose lease is over away from its owner; one whose session ended before was lost by that. */
-  expireHold(claim: Claim<Subject, Context>, nowMs: number): void {
-    this.touch(claim.lock, nowMs);
-    if (claim.state !== 'held') return;
-    this.#takeAway(claim, 'lease');
-    this.settle(claim.lock, nowMs);
-  }
-
-  /** Takes a hold or a queue place out of the book. Its lock may have room for others afterwards: see `settle`. */
-  removeClaim(claim: Claim<Subject, Context>, answer: WaitResult = CANCELLED): void {
-    const { lock, owner, place } = claim;
-    for (const wait of place ?? NOTHING_HAPPENED) {
-      this.#forgetWait(wait);
-      this.#answer(wait, answer);
-    }
-    claim.place = undefined;
-    if (claim.state === 'held') {
-      this.deadlines.remove(claim);
-      owner.session.removeHold(claim);
-      this.#holders -= 1;
-      if (lock.holders.size === 1) this.#countHeld(lock, -1);
-    }
-    lock.remove(claim);
-    owner.detach(claim);
-  }
-
-  /** Grants what a lock has room for, in order, and forgets the lock when nobody holds it or waits for it. */
-  settle(lock: Lock<Subject, Context>, nowMs: number): void {
-    this.#clearLingering(lock);
-    for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
-      const place = claim.place as Place<Subject, Context>;
-      if (!lock.admitsWaiter(claim, place.limit)) break;
-      this.grantPlace(claim, place, nowMs);
-    }
-    if (lock.isUnused) this.locksOf(lock.kind).delete(lock.name);
-  }
-
   /**
-   * Takes away up to `max` claims of a session that has ended; the rest lingers. All of them leave before anybody is let
-   * in, so that no grant counts a holder who is gone.
+   * Takes a hold or a queue place out of the book, and with a part of a group the whole group. The lock may have room
+   * for others afterwards and must be settled.
    */
-  freeClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
-    const locks = new Set<Lock<Subject, Context>>();
-    for (let freed = 0; freed < max && session.claimCount > 0; freed += 1) {
-      const claim = session.anyClaim(undefined) as Claim<Subject, Context>;
-      locks.add(claim.lock);
-      this.#freeClaim(claim);
-    }
-    if (session.claimCount === 0) this.#lingering.delete(session);
-    else this.#linger(session);
-    // A lock where nobody waits is left to whoever touches it: to look through its holders for each session that ends
-    // would cost more the more of them end together.
-    for (const lock of locks) {
-      if (lock.queue.size > 0) this.settle(lock, nowMs);
-      else if (lock.isUnused) this.locksOf(lock.kind).delete(lock.name);
-    }
-  }
-
-  get hasLingering(): boolean {
-    return this.#lingering.size > 0;
-  }
-
-  /** Takes away up to `max` claims of the session that has lingered longest. */
-  sweep(max: number, nowMs: number): void {
-    for (const session of this.#lingering) {
-      this.freeClaims(session, max, nowMs);
+  removeClaim(claim: Claim<Subject, Context>, answer: WaitResult<Subject, Context> = CANCELLED): void {
+    if (claim.group !== undefined) {
+      this.removeGroup(claim.group, answer);
       return;
     }
+    if (claim.place !== undefined) {
+      for (const wait of claim.place) {
+        this.#forgetWait(wait);
+        this.#answer(wait, claim.owner, answer);
+      }
+      claim.place = undefined;
+    }
+    this.#detach(claim);
+    if (claim.reliers !== undefined) this.#cancelReliers(claim.reliers);
+  }
+
+  /** Takes a group out of all its queues, which are left unsettled. */
+  removeGroup(group: WaitGroup<Subject, Context>, answer: WaitResult<Subject, Context>): void {
+    this.takeBackGroup(group);
+    this.#answer(group, group.owner, answer);
+  }
+
+  /** Takes a claim back that was just made to wait, without an answer: the caller has one. */
+  takeBackClaim(claim: Claim<Subject, Context>): void {
+    for (const wait of claim.place ?? NOTHING) this.#forgetWait(wait);
+    claim.place = undefined;
+    this.#detach(claim);
+    this.forgetIfUnused(claim.lock);
+  }
+
+  /** The same for a group. */
+  takeBackGroup(group: WaitGroup<Subject, Context>): void {
+    this.#forgetGroup(group);
+    for (const claim of group.waiting) {
+      this.#detach(claim);
+      this.unsettled.push(claim.lock);
+    }
+  }
+
+  /** Takes a hold away from an owner who did not ask for it. */
+  takeAway(claim: Claim<Subject, Context>, reason: LossReason): void {
+    this.#detach(claim);
+    const { owner, lock, mode, token } = claim;
+    this.#tell({ kind: 'lost', session: owner.session, name: lock.name, mode, tag: owner.tag, token, reason });
+    if (claim.reliers !== undefined) this.#cancelReliers(claim.reliers);
   }
 
   /** What happened since this was last asked. */
   takeEvents(): readonly TableEvent<Subject, Context>[] {
     const events = this.#events;
-    if (events === undefined) return NOTHING_HAPPENED;
+    if (events === undefined) return NOTHING;
     this.#events = undefined;
     return events;
   }
 
-  #linger(session: LockSession<Subject, Context>): void {
-    if (this.#lingering.has(session)) return;
-    this.#lingering.add(session);
-    this.#lingeredCount += 1;
-  }
-
-  /** Looks through a lock once after each session that lingers, so that touching it stays cheap. */
-  #clearLingering(lock: Lock<Subject, Context>): void {
-    if (this.#lingering.size === 0 || lock.clearedAt === this.#lingeredCount) return;
-    lock.clearedAt = this.#lingeredCount;
-    for (const claims of [lock.holders, lock.queue]) {
-      for (const claim of claims) {
-        if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
-      }
+  /** A claim without waiting requests leaves its lock and its owner. */
+  #detach(claim: Claim<Subject, Context>): void {
+    const { lock, owner } = claim;
+    if (claim.state === 'held') {
+      this.deadlines.remove(claim);
+      owner.session.removeHold(claim);
+      this.#holders -= 1;
+      if (lock.holders.size === 1) this.#countHeld(lock, -1);
+    } else {
+      this.#waitLess(owner);
     }
+    lock.remove(claim);
+    owner.detach(claim);
   }
 
-  #freeClaim(claim: Claim<Subject, Context>): void {
-    if (claim.state === 'held') this.#takeAway(claim, 'sessionEnded');
-    else this.removeClaim(claim);
-  }
-
-  /** Takes a hold away from an owner who did not ask for it. */
-  #takeAway(claim: Claim<Subject, Context>, reason: LossReason): void {
-    this.removeClaim(claim);
-    const { owner, lock, mode, token } = claim;
-    this.#tell({ kind: 'lost', session: owner.session, name: lock.name, mode, tag: owner.tag, token, reason });
+  /** A group that names a hold among its locks cannot be granted any more when that ends. */
+  #cancelReliers(reliers: Set<WaitGroup<Subject, Context>>): void {
+    for (const group of reliers) this.removeGroup(group, CANCELLED);
   }
 
   #forgetWait(wait: Wait<Subject, Context>): void {
@@ -240,13 +259,41 @@ export class LockBook<Subject, Context> {
     this.deadlines.remove(wait);
   }
 
+  #forgetGroup(group: WaitGroup<Subject, Context>): void {
+    for (const claim of group.waiting) {
+      claim.group = undefined;
+      claim.lock.waitingCount -= 1;
+      claim.lock.unlimitedGroups?.delete(group);
+    }
+    for (const claim of group.held) {
+      claim.reliers?.delete(group);
+      if (claim.reliers?.size === 0) claim.reliers = undefined;
+    }
+    group.owner.unlimitedGroups?.delete(group);
+    group.owner.session.removeWait(group);
+    this.#waiting -= 1;
+    this.deadlines.remove(group);
+  }
+
+  /** One wait less may be what a group needs for its permits without limit to pass. */
+  #waitLess(owner: Owner<Subject, Context>): void {
+    owner.waitingCount -= 1;
+    for (const group of owner.unlimitedGroups ?? NOTHING) {
+      if (group.mayPass) for (const claim of group.waiting) this.unsettled.push(claim.lock);
+    }
+  }
+
   #countHeld(lock: Lock<Subject, Context>, change: 1 | -1): void {
     if (lock.kind === 'permit') this.#heldPermits += change;
     else this.#heldLocks += change;
   }
 
-  #answer(wait: Wait<Subject, Context>, result: WaitResult): void {
-    this.#tell({ kind: 'answered', session: wait.claim.owner.session, context: wait.context, result });
+  #answer(
+    request: WaitingRequest<Subject, Context>,
+    owner: Owner<Subject, Context>,
+    result: WaitResult<Subject, Context>,
+  ): void {
+    this.#tell({ kind: 'answered', session: owner.session, context: request.context, result });
   }
 
   #tell(event: TableEvent<Subject, Context>): void {

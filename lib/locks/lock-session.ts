@@ -2,7 +2,11 @@
 
 import type { Claim, Wait } from './claim.ts';
 import type { RequestId } from './types.ts';
+import type { WaitGroup } from './wait-group.ts';
 import { type Linked, WaitQueue } from './wait-queue.ts';
+
+/** A request that waits, for one lock or for several. */
+export type WaitingRequest<Subject, Context> = Wait<Subject, Context> | WaitGroup<Subject, Context>;
 
 /** One owner of a session: the untagged one, or one with a tag. Lives as long as it holds or waits. */
 export class Owner<Subject, Context> implements Linked<Owner<Subject, Context>> {
@@ -11,6 +15,10 @@ export class Owner<Subject, Context> implements Linked<Owner<Subject, Context>> 
   /** The most recent of its claims; the others follow by `ownerNext`. */
   firstClaim: Claim<Subject, Context> | undefined = undefined;
   claimCount = 0;
+  /** How many of the claims wait. */
+  waitingCount = 0;
+  /** Those of its waiting requests for several locks that ask for a permit without limit. */
+  unlimitedGroups: Set<WaitGroup<Subject, Context>> | undefined = undefined;
   previous: Owner<Subject, Context> | undefined = undefined;
   next: Owner<Subject, Context> | undefined = undefined;
 
@@ -53,7 +61,7 @@ export class LockSession<Subject, Context> {
   #tagged: Map<string, Owner<Subject, Context>> | undefined;
   /** The tagged owners again, so that the first is found without a walk over the map's deleted entries. */
   readonly #taggedInOrder: WaitQueue<Owner<Subject, Context>> = new WaitQueue<Owner<Subject, Context>>();
-  #waits: Map<RequestId, Wait<Subject, Context>> | undefined;
+  #waits: Map<RequestId, WaitingRequest<Subject, Context>> | undefined;
   /** Both are built when first asked for, so that sessions that never ask do not pay. */
   #holdsByToken: Map<number, Claim<Subject, Context>> | undefined;
   #holdCountsByRequest: Map<RequestId, number> | undefined;
@@ -89,17 +97,17 @@ export class LockSession<Subject, Context> {
     return this.#untagged.firstClaim ?? this.#taggedInOrder.first?.firstClaim;
   }
 
-  findWait(id: RequestId): Wait<Subject, Context> | undefined {
+  findWait(id: RequestId): WaitingRequest<Subject, Context> | undefined {
     return this.#waits?.get(id);
   }
 
-  addWait(wait: Wait<Subject, Context>): void {
+  addWait(wait: WaitingRequest<Subject, Context>): void {
     if (wait.id === undefined) return;
     this.#waits ??= new Map();
     this.#waits.set(wait.id, wait);
   }
 
-  removeWait(wait: Wait<Subject, Context>): void {
+  removeWait(wait: WaitingRequest<Subject, Context>): void {
     if (wait.id !== undefined) this.#waits?.delete(wait.id);
   }
 
@@ -130,12 +138,16 @@ export class LockSession<Subject, Context> {
     return this.#holdCountsByRequest.has(id);
   }
 
-  *#holds(): Generator<Claim<Subject, Context>, void, undefined> {
-    for (const owner of [this.#untagged, ...this.#taggedInOrder]) {
-      for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
-        if (claim.state === 'held') yield claim;
-      }
+  /** All claims of the session, of one owner only if a tag is given. */
+  *claims(tag: string | undefined): Generator<Claim<Subject, Context>, void, undefined> {
+    const owners = tag === undefined ? [this.#untagged, ...this.#taggedInOrder] : [this.findOwner(tag)];
+    for (const owner of owners) {
+      for (let claim = owner?.firstClaim; claim !== undefined; claim = claim.ownerNext) yield claim;
     }
+  }
+
+  *#holds(): Generator<Claim<Subject, Context>, void, undefined> {
+    for (const claim of this.claims(undefined)) if (claim.state === 'held') yield claim;
   }
 }
 

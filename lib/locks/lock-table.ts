@@ -3,19 +3,23 @@
  * deterministic, keeps no clock and calls nobody: each operation is given the time and returns what happened.
  */
 
-import { Claim, Place, Wait } from './claim.ts';
-import { HolderScan, viewHolder } from './holder-scan.ts';
-import { ListScan, type PageRequest } from './list-scan.ts';
+import { Acquisition } from './acquisition.ts';
+import { Claim } from './claim.ts';
+import { GroupAcquisition } from './group-acquisition.ts';
+import type { HolderScan } from './holder-scan.ts';
+import type { ListScan, PageRequest } from './list-scan.ts';
 import { kindOf, type Lock, type LockKind } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { LockSession } from './lock-session.ts';
+import { LockViews } from './lock-views.ts';
+import { Settlement } from './settlement.ts';
 import type {
+  AcquireAllResult,
   AcquireRequest,
   AcquireResult,
   CancelResult,
-  HolderView,
-  LimitReached,
-  LockMode,
+  ForceReleaseResult,
+  LockAllRequest,
   LockView,
   Outcome,
   ReleaseAllResult,
@@ -24,20 +28,9 @@ import type {
   RequestId,
   TableCounts,
   TableEvent,
-  TableLimits,
   TableOptions,
-  WaiterView,
-  WaitResult,
 } from './types.ts';
 
-const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
-/** How many claims are worked off at a time when their locks are in the way of a new one. */
-const CLAIMS_SWEPT_FOR_ROOM = 64;
-const QUEUED: AcquireResult = Object.freeze({ status: 'queued' });
-const UNAVAILABLE: AcquireResult = Object.freeze({ status: 'unavailable' });
-const DRAINING: { readonly status: 'draining' } = Object.freeze({ status: 'draining' });
-const CANCELLED: WaitResult = Object.freeze({ status: 'cancelled' });
-const TIMEOUT: WaitResult = Object.freeze({ status: 'timeout' });
 const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 
 /**
@@ -46,14 +39,18 @@ const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
  */
 export class LockTable<Subject, Context> {
   readonly #book: LockBook<Subject, Context>;
-  readonly #limits: TableLimits;
-  readonly #compareNames: (a: string, b: string) => number;
+  readonly #settlement: Settlement<Subject, Context>;
+  readonly #acquisition: Acquisition<Subject, Context>;
+  readonly #groupAcquisition: GroupAcquisition<Subject, Context>;
+  readonly #views: LockViews<Subject, Context>;
   #state: 'serving' | 'draining' = 'serving';
 
-  constructor(options: TableOptions) {
-    this.#book = new LockBook<Subject, Context>(options.nextToken);
-    this.#limits = options.limits;
-    this.#compareNames = options.compareNames;
+  constructor({ limits, nextToken, compareNames }: TableOptions) {
+    this.#book = new LockBook<Subject, Context>(nextToken);
+    this.#settlement = new Settlement<Subject, Context>(this.#book);
+    this.#acquisition = new Acquisition<Subject, Context>(this.#book, this.#settlement, limits);
+    this.#groupAcquisition = new GroupAcquisition<Subject, Context>(this.#book, this.#settlement, limits);
+    this.#views = new LockViews<Subject, Context>(this.#book, this.#settlement, compareNames);
   }
 
   openSession(subject: Subject): LockSession<Subject, Context> {
@@ -66,19 +63,28 @@ export class LockTable<Subject, Context> {
     session: LockSession<Subject, Context>,
     request: AcquireRequest<Context>,
     nowMs: number,
-  ): Outcome<Subject, Context, AcquireResult> {
+  ): Outcome<Subject, Context, AcquireResult<Subject, Context>> {
     requireLive(session);
-    const lock = this.#touch(request.name, request.mode, nowMs);
-    const owner = lock === undefined ? undefined : session.findOwner(request.tag);
-    const claim = owner === undefined ? undefined : lock?.find(owner);
-    const result =
-      claim === undefined
-        ? this.#acquireAnew(session, lock, request, nowMs)
-        : this.#acquireAgain(claim, request, nowMs);
-    return this.#outcome(result);
+    return this.#outcome(this.#acquisition.acquire(session, request, this.#state === 'draining', nowMs));
   }
 
-  /** Gives up one hold, or leaves a queue: the requests that waited there are answered `cancelled`. */
+  /**
+   * Asks for several locks: all are granted in one step, or none. When the result is `queued`, the answer is an event of
+   * some later operation; `cancelled` also when one of those that the owner held before has ended meanwhile.
+   */
+  acquireAll(
+    session: LockSession<Subject, Context>,
+    request: LockAllRequest<Context>,
+    nowMs: number,
+  ): Outcome<Subject, Context, AcquireAllResult<Subject, Context>> {
+    requireLive(session);
+    return this.#outcome(this.#groupAcquisition.acquireAll(session, request, this.#state === 'draining', nowMs));
+  }
+
+  /**
+   * Gives up one hold, or leaves a queue: the requests that waited there are answered `cancelled`. A request for several
+   * locks leaves all of their queues.
+   */
   release(
     session: LockSession<Subject, Context>,
     request: ReleaseRequest,
@@ -88,11 +94,11 @@ export class LockTable<Subject, Context> {
     const claim = this.#findClaim(session, request);
     if (claim === undefined || !fits(claim, request)) return this.#outcome(NOT_HELD);
     const lock = claim.lock;
-    this.#book.touch(lock, nowMs);
+    this.#settlement.touchClaim(claim, nowMs);
     const wasHeld = claim.state === 'held';
     this.#book.removeClaim(claim);
     const count = lock.holders.size;
-    this.#book.settle(lock, nowMs);
+    this.#settlement.settle(lock, nowMs);
     return this.#outcome(wasHeld ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
@@ -104,15 +110,15 @@ export class LockTable<Subject, Context> {
   ): Outcome<Subject, Context, ReleaseAllResult> {
     requireLive(session);
     let released = 0;
+    if (this.#settlement.hasLingering) this.#settlement.touchClaims(session, tag, nowMs);
     // All leave before anybody is let in, so that no owner of the session is granted what it is about to give up.
     const locks = new Set<Lock<Subject, Context>>();
     for (let claim = session.anyClaim(tag); claim !== undefined; claim = session.anyClaim(tag)) {
-      this.#book.touch(claim.lock, nowMs);
       if (claim.state === 'held') released += 1;
       locks.add(claim.lock);
       this.#book.removeClaim(claim);
     }
-    for (const lock of locks) this.#book.settle(lock, nowMs);
+    for (const lock of locks) this.#settlement.settle(lock, nowMs);
     return this.#outcome({ status: 'ok', released });
   }
 
@@ -124,7 +130,7 @@ export class LockTable<Subject, Context> {
   ): Outcome<Subject, Context, CancelResult> {
     requireLive(session);
     const wait = session.findWait(id);
-    if (wait !== undefined && this.#book.endWait(wait, CANCELLED, nowMs)) {
+    if (wait !== undefined && this.#settlement.endRequest(wait, 'cancelled', nowMs)) {
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });
     }
     const isGranted = session.holdsGrantOf(id);
@@ -141,8 +147,8 @@ export class LockTable<Subject, Context> {
     for (let ended = 0; ended < max; ended += 1) {
       const due = this.#book.deadlines.takeDue(nowMs);
       if (due === undefined) break;
-      if (due instanceof Wait) this.#book.endWait(due, TIMEOUT, nowMs);
-      else this.#book.expireHold(due, nowMs);
+      if (due instanceof Claim) this.#settlement.expireHold(due, nowMs);
+      else this.#settlement.endRequest(due, 'timeout', nowMs);
     }
     return this.#book.takeEvents();
   }
@@ -159,34 +165,37 @@ export class LockTable<Subject, Context> {
     if (session.state === 'live') {
       session.state = 'ended';
       this.#book.sessionCount -= 1;
-      this.#book.freeClaims(session, max, nowMs);
+      this.#settlement.freeClaims(session, max, nowMs);
     }
     return this.#book.takeEvents();
   }
 
   /** Whether sessions that ended still have claims to be swept away. */
   get needsSweep(): boolean {
-    return this.#book.hasLingering;
+    return this.#settlement.hasLingering;
   }
 
   /** Takes away up to `max` claims of sessions that have ended. */
   sweep(max: number, nowMs: number): readonly TableEvent<Subject, Context>[] {
-    this.#book.sweep(max, nowMs);
+    this.#settlement.sweep(max, nowMs);
     return this.#book.takeEvents();
   }
 
   /** From now on nothing new is granted; every waiting request is answered `draining`. */
   drain(nowMs: number): readonly TableEvent<Subject, Context>[] {
     this.#state = 'draining';
-    for (const locks of [this.#book.readerWriterLocks, this.#book.permits]) {
-      for (const lock of locks.values()) {
-        // Who waits only for sessions that have ended is granted the lock yet.
-        this.#book.touch(lock, nowMs);
-        for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);
-        if (lock.isUnused) locks.delete(lock.name);
-      }
-    }
+    this.#settlement.drain(nowMs);
     return this.#book.takeEvents();
+  }
+
+  /** Takes a lock away from all who hold it, whoever they are, and lets in those who wait. */
+  forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Subject, Context, ForceReleaseResult> {
+    const lock = this.#settlement.touch(this.#book.locksOf(kind).get(name), nowMs);
+    if (lock === undefined) return this.#outcome({ status: 'ok', released: 0 });
+    this.#settlement.touchHolders(lock, nowMs);
+    const released = this.#settlement.takeFromHolders(lock, 'forced');
+    this.#settlement.settle(lock, nowMs);
+    return this.#outcome({ status: 'ok', released });
   }
 
   get counts(): TableCounts {
@@ -203,23 +212,7 @@ export class LockTable<Subject, Context> {
     nowMs: number,
     kind?: LockKind,
   ): Outcome<Subject, Context, LockView<Subject, Context>> {
-    const holders: HolderView<Subject, Context>[] = [];
-    const waiters: WaiterView<Subject, Context>[] = [];
-    let holderCount = 0;
-    let waiterCount = 0;
-    for (const each of kind === undefined ? KINDS : [kind]) {
-      const lock = this.#book.touch(this.#book.locksOf(each).get(name), nowMs);
-      if (lock === undefined) continue;
-      holderCount += lock.holders.size;
-      waiterCount += lock.queue.size;
-      for (let claim = lock.holders.first; claim !== undefined && holders.length < max; claim = claim.next) {
-        holders.push(viewHolder(claim));
-      }
-      for (let claim = lock.queue.first; claim !== undefined && waiters.length < max; claim = claim.next) {
-        waiters.push(viewWaiter(claim));
-      }
-    }
-    return this.#outcome({ name, holderCount, waiterCount, holders, waiters });
+    return this.#outcome(this.#views.inspect(name, max, nowMs, kind));
   }
 
   /**
@@ -227,96 +220,12 @@ export class LockTable<Subject, Context> {
    * whose sessions have all ended may be among them: `inspect` tells.
    */
   scan(request: PageRequest, kind?: LockKind): ListScan {
-    return new ListScan(request, this.#compareNames, this.#names(kind));
+    return this.#views.scan(request, kind);
   }
 
   /** Starts the search for one page of the holders of one kind of lock, or of one lock, in the order of their grants. */
   scanHolders(kind: LockKind, afterToken: number, max: number, name?: string): HolderScan<Subject, Context> {
-    return new HolderScan<Subject, Context>(this.#holders(kind, name), afterToken, max);
-  }
-
-  *#names(kind: LockKind | undefined): Generator<string, void, undefined> {
-    for (const each of kind === undefined ? KINDS : [kind]) yield* this.#book.locksOf(each).keys();
-  }
-
-  *#holders(kind: LockKind, name: string | undefined): Generator<Claim<Subject, Context>, void, undefined> {
-    if (name !== undefined) {
-      yield* [...(this.#book.locksOf(kind).get(name)?.holders ?? [])];
-      return;
-    }
-    // A copy of each lock's holders, which may change before the next step.
-    for (const lock of this.#book.locksOf(kind).values()) yield* [...lock.holders];
-  }
-
-  #touch(name: string, mode: LockMode, nowMs: number): Lock<Subject, Context> | undefined {
-    return this.#book.touch(this.#book.locksOf(kindOf(mode)).get(name), nowMs);
-  }
-
-  #acquireAnew(
-    session: LockSession<Subject, Context>,
-    lock: Lock<Subject, Context> | undefined,
-    request: AcquireRequest<Context>,
-    nowMs: number,
-  ): AcquireResult {
-    if (this.#state === 'draining') return DRAINING;
-    const isAdmitted = lock === undefined || lock.admitsNewcomer(request.mode, limitOf(request));
-    if (!isAdmitted && request.waitMs <= 0) return UNAVAILABLE;
-    const refusal = this.#limitReached(session, lock, isAdmitted, nowMs);
-    if (refusal !== undefined) return refusal;
-    if (!isAdmitted && isWaiting(session, request)) return idInFlight(request);
-    const known = lock ?? this.#book.addLock(request.name, kindOf(request.mode));
-    const claim = new Claim<Subject, Context>(known, session.owner(request.tag), request.mode, nowMs);
-    claim.owner.attach(claim);
-    if (isAdmitted) return this.#book.grant(claim, request.id, request.leaseMs, nowMs);
-    claim.place = new Place<Subject, Context>();
-    this.#book.addWait(claim, request, nowMs);
-    known.enqueue(claim);
-    return QUEUED;
-  }
-
-  /** The owner holds the lock already or waits for it. */
-  #acquireAgain(claim: Claim<Subject, Context>, request: AcquireRequest<Context>, nowMs: number): AcquireResult {
-    if (claim.mode === 'shared' && request.mode === 'exclusive') {
-      const verb = claim.state === 'held' ? 'holds' : 'awaits';
-      return { status: 'invalid', message: `the owner ${verb} the lock shared and cannot ask for it exclusive` };
-    }
-    const lock = claim.lock;
-    if (claim.place !== undefined) {
-      if (!lock.admitsWaiter(claim, limitOf(request))) return this.#joinPlace(claim, request, nowMs);
-      this.#book.grantPlace(claim, claim.place, nowMs);
-      this.#book.settle(lock, nowMs);
-    }
-    if (request.leaseMs !== undefined) this.#book.startLease(claim, request.leaseMs, nowMs);
-    return { status: 'ok', token: claim.token, count: lock.holders.size, alreadyHeld: true };
-  }
-
-  #joinPlace(claim: Claim<Subject, Context>, request: AcquireRequest<Context>, nowMs: number): AcquireResult {
-    if (request.waitMs <= 0) return UNAVAILABLE;
-    if (isWaiting(claim.owner.session, request)) return idInFlight(request);
-    const { maxWaitersPerLock } = this.#limits;
-    if (claim.lock.waitingCount >= maxWaitersPerLock) return limitReached('maxWaitersPerLock', maxWaitersPerLock);
-    this.#book.addWait(claim, request, nowMs);
-    return QUEUED;
-  }
-
-  #limitReached(
-    session: LockSession<Subject, Context>,
-    lock: Lock<Subject, Context> | undefined,
-    isAdmitted: boolean,
-    nowMs: number,
-  ): LimitReached | undefined {
-    const { maxLocks, maxLocksPerSession, maxWaitersPerLock } = this.#limits;
-    if (session.claimCount >= maxLocksPerSession) return limitReached('maxLocksPerSession', maxLocksPerSession);
-    if (lock === undefined) {
-      // Locks of sessions that have ended do not count.
-      while (this.#book.lockCount >= maxLocks && this.#book.hasLingering)
-        this.#book.sweep(CLAIMS_SWEPT_FOR_ROOM, nowMs);
-      return this.#book.lockCount >= maxLocks ? limitReached('maxLocks', maxLocks) : undefined;
-    }
-    if (!isAdmitted && lock.waitingCount >= maxWaitersPerLock) {
-      return limitReached('maxWaitersPerLock', maxWaitersPerLock);
-    }
-    return undefined;
+    return this.#views.scanHolders(kind, afterToken, max, name);
   }
 
   #findClaim(session: LockSession<Subject, Context>, request: ReleaseRequest): Claim<Subject, Context> | undefined {
@@ -342,33 +251,9 @@ function requireLive<Subject, Context>(session: LockSession<Subject, Context>): 
   if (session.state === 'ended') throw new Error('a session that has ended asked for something');
 }
 
-function limitOf<Context>(request: AcquireRequest<Context>): number {
-  return request.limit ?? Number.POSITIVE_INFINITY;
-}
-
-function isWaiting<Subject, Context>(
-  session: LockSession<Subject, Context>,
-  request: AcquireRequest<Context>,
-): boolean {
-  return request.id !== undefined && session.findWait(request.id) !== undefined;
-}
-
-function idInFlight<Context>(request: AcquireRequest<Context>): AcquireResult {
-  return { status: 'invalid', message: `id ${JSON.stringify(request.id)} is in flight` };
-}
-
-function limitReached(limit: keyof TableLimits, value: number): LimitReached {
-  return { status: 'limit', limit, value };
-}
-
 /** Whether everything that the request names is true of the claim. */
 function fits<Subject, Context>(claim: Claim<Subject, Context>, request: ReleaseRequest): boolean {
   const { name = claim.lock.name, mode = claim.mode, tag = claim.owner.tag, token } = request;
   if (claim.lock.name !== name || claim.mode !== mode || claim.owner.tag !== tag) return false;
   return token === undefined || (claim.state === 'held' && claim.token === token);
-}
-
-function viewWaiter<Subject, Context>(claim: Claim<Subject, Context>): WaiterView<Subject, Context> {
-  const limit = claim.mode === 'permit' ? claim.place?.limit : undefined;
-  return { session: claim.owner.session, tag: claim.owner.tag, mode: claim.mode, limit, sinceMs: claim.sinceMs };
 }

@@ -3,6 +3,7 @@
 import type { Claim } from './claim.ts';
 import type { Owner } from './lock-session.ts';
 import type { LockMode } from './types.ts';
+import type { WaitGroup } from './wait-group.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
@@ -24,6 +25,8 @@ export class Lock<Subject, Context> {
   readonly queue: WaitQueue<Claim<Subject, Context>> = new WaitQueue<Claim<Subject, Context>>();
   /** Requests that wait, which may share places. */
   waitingCount = 0;
+  /** Groups that wait for a permit without limit here, and may be granted it from anywhere in the queue. */
+  unlimitedGroups: Set<WaitGroup<Subject, Context>> | undefined = undefined;
   /** How many lingering sessions there had been when their claims were last cleared from this lock. */
   clearedAt: number;
   #index: Map<Owner<Subject, Context>, Claim<Subject, Context>> | undefined;

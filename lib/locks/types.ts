@@ -12,7 +12,7 @@ export type LockMode = 'exclusive' | 'shared' | 'permit';
 export type RequestId = number | string;
 
 /** Why a hold ended without its owner asking for it. */
-export type LossReason = 'lease' | 'sessionEnded';
+export type LossReason = 'lease' | 'sessionEnded' | 'forced' | 'stolen';
 
 /** What one request asks for. The context comes back with an answer that came later. */
 export interface AcquireRequest<Context> {
@@ -26,6 +26,33 @@ export interface AcquireRequest<Context> {
   readonly waitMs: number;
   /** Milliseconds from the grant after which the table frees the lock by itself; none means never. */
   readonly leaseMs?: number | undefined;
+  /**
+   * Takes the reader/writer lock away from its holders, and passes those who wait: from `stealable` holders only, or
+   * from `any`. Exclusive requests only.
+   */
+  readonly steal?: 'stealable' | 'any' | undefined;
+  /** Whether the hold that this request is granted may be stolen. Asking again for what is held does not change it. */
+  readonly isStealable?: boolean | undefined;
+  readonly id?: RequestId | undefined;
+  readonly context: Context;
+}
+
+/** One of the locks of a request for several. */
+export interface LockWanted {
+  readonly name: string;
+  readonly mode: LockMode;
+  /** Permits only: as for a single lock. */
+  readonly limit?: number | undefined;
+}
+
+/** What a request for several locks asks for: all of them in one step, or none. */
+export interface LockAllRequest<Context> {
+  /** At least one, and none of them twice. */
+  readonly locks: readonly LockWanted[];
+  /** The owner tag within the session; the empty string is the session's untagged owner. */
+  readonly tag: string;
+  /** Milliseconds to wait at most: 0 is a try-lock, `Infinity` waits without limit. */
+  readonly waitMs: number;
   readonly id?: RequestId | undefined;
   readonly context: Context;
 }
@@ -39,6 +66,40 @@ export interface Granted {
   readonly alreadyHeld?: true;
 }
 
+/** The grant of several locks: tokens and numbers of holders in the order in which the locks were asked for. */
+export interface AllGranted {
+  readonly status: 'ok';
+  readonly tokens: readonly number[];
+  readonly counts: readonly number[];
+  /** The names that the owner held before, which keep their tokens; present when there is one. */
+  readonly alreadyHeld?: readonly string[];
+}
+
+/** One who waits for a lock, and how the next one of the cycle keeps him from it. */
+export interface WaitStep<Subject = unknown, Context = unknown> {
+  readonly session: LockSession<Subject, Context>;
+  readonly tag: string;
+  readonly name: string;
+  readonly mode: LockMode;
+  /** The next one holds the lock (or would, were the request granted), or waits ahead in its queue. */
+  readonly blockedBy: 'holder' | 'waiter';
+}
+
+/**
+ * A request that no order of releases by owners that do not wait could ever grant. Each in the cycle waits for the
+ * next, and the last for the first, who is the owner of the request.
+ */
+export interface Deadlock<Subject = unknown, Context = unknown> {
+  readonly status: 'deadlock';
+  readonly cycle: readonly WaitStep<Subject, Context>[];
+}
+
+/** A request that makes no sense where it is made. The message is for people. */
+export interface Invalid {
+  readonly status: 'invalid';
+  readonly message: string;
+}
+
 /** A request that a limit of the table forbids: which, and its value. */
 export interface LimitReached {
   readonly status: 'limit';
@@ -46,14 +107,23 @@ export interface LimitReached {
   readonly value: number;
 }
 
-/** What became of a request at once. `queued`: the answer comes as an event. */
-export type AcquireResult =
-  | Granted
+/** What becomes of a request that is not granted at once. `queued`: the answer comes as an event. */
+type NotGranted<Subject, Context> =
   | LimitReached
+  | Deadlock<Subject, Context>
+  | Invalid
   | { readonly status: 'queued' }
   | { readonly status: 'unavailable' }
-  | { readonly status: 'draining' }
-  | { readonly status: 'invalid'; readonly message: string };
+  | { readonly status: 'draining' };
+
+/** What became of a request at once. `denied`: the lock may not be stolen. */
+export type AcquireResult<Subject = unknown, Context = unknown> =
+  | Granted
+  | NotGranted<Subject, Context>
+  | { readonly status: 'denied' };
+
+/** What became of a request for several locks at once. */
+export type AcquireAllResult<Subject = unknown, Context = unknown> = AllGranted | NotGranted<Subject, Context>;
 
 /** Which hold or queue place to give up. All keys that are given must fit. */
 export interface ReleaseRequest {
@@ -77,16 +147,30 @@ export interface ReleaseAllResult {
   readonly released: number;
 }
 
+/** How many holds were taken away. */
+export interface ForceReleaseResult {
+  readonly status: 'ok';
+  readonly released: number;
+}
+
 /** `granted`: the request was answered with a grant that is still held, and is left alone. */
 export interface CancelResult {
   readonly status: 'ok';
   readonly outcome: 'cancelled' | 'granted' | 'unknown';
 }
 
+/** The wait took too long: some of those who hold what was waited for, at most ten. */
+export interface TimedOut<Subject = unknown, Context = unknown> {
+  readonly status: 'timeout';
+  readonly holders: readonly NamedHolderView<Subject, Context>[];
+}
+
 /** How a queued request ended. */
-export type WaitResult =
+export type WaitResult<Subject = unknown, Context = unknown> =
   | Granted
-  | { readonly status: 'timeout' }
+  | AllGranted
+  | TimedOut<Subject, Context>
+  | Deadlock<Subject, Context>
   | { readonly status: 'cancelled' }
   | { readonly status: 'draining' };
 
@@ -96,7 +180,7 @@ export type TableEvent<Subject, Context> =
       readonly kind: 'answered';
       readonly session: LockSession<Subject, Context>;
       readonly context: Context;
-      readonly result: WaitResult;
+      readonly result: WaitResult<Subject, Context>;
     }
   | {
       readonly kind: 'lost';
@@ -121,6 +205,12 @@ export interface HolderView<Subject, Context> {
   readonly mode: LockMode;
   readonly token: number;
   readonly sinceMs: number;
+  readonly isStealable: boolean;
+}
+
+/** One holder with the name of its lock. */
+export interface NamedHolderView<Subject, Context> extends HolderView<Subject, Context> {
+  readonly name: string;
 }
 
 /** One who waits for a lock, however many requests share the place. */
@@ -131,6 +221,10 @@ export interface WaiterView<Subject, Context> {
   /** Permits only: the greatest limit among the requests that share the place. */
   readonly limit: number | undefined;
   readonly sinceMs: number;
+  /** The place in the queue of its lock, from 1; the reader/writer lock and the permit have a queue each. */
+  readonly position: number;
+  /** Whether it waits for several locks at once. */
+  readonly isPartOfAll: boolean;
 }
 
 /** Everything about one name: holders in order of their grants, waiters in order of the queue. */
@@ -151,6 +245,8 @@ export interface TableLimits {
   readonly maxLocksPerSession: number;
   /** Requests that wait for one lock. */
   readonly maxWaitersPerLock: number;
+  /** Locks that one request asks for. */
+  readonly maxLocksPerRequest: number;
 }
 
 /** Counts as they are now. */
@@ -160,7 +256,7 @@ export interface TableCounts {
   /** Names whose permit is held. */
   readonly permits: number;
   readonly holders: number;
-  /** Requests that wait. */
+  /** Requests that wait; one for several locks counts once. */
   readonly waiting: number;
   readonly sessions: number;
 }

@@ -6,7 +6,6 @@ import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
   CancelResult,
-  LockView,
   Outcome,
   ReleaseAllResult,
   ReleaseRequest,
@@ -18,11 +17,22 @@ import type {
 import { PendingResult } from '../message/pending-result.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
+import {
+  charactersOf,
+  type DescribedAnswer,
+  describeAnswer,
+  describeLock,
+  describeTaken,
+  type TableAnswer,
+} from './lock-descriptions.ts';
 import type {
+  ForceReleaseResult,
   HoldersPage,
   HoldersRequest,
   ListPage,
   ListRequest,
+  LockAllRequest,
+  LockAllResult,
   LockClientInfo,
   LockDescription,
   LockManager,
@@ -30,6 +40,7 @@ import type {
   LockResult,
   LockStatistics,
   ManagedSession,
+  PageLimits,
 } from './lock-manager.ts';
 import { SlicedWork } from './sliced-work.ts';
 import { StatisticsRecorder } from './stats.ts';
@@ -40,16 +51,6 @@ const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
 /** A session with no more claims than this is freed in the turn in which it ends. */
 const MAX_CLAIMS_FREED_AT_ONCE = 256;
-/** What a listed holder or waiter takes beside its texts, in characters of JSON, about. */
-const ENTRY_CHARACTERS = 120;
-
-/** How much one reply tells at most. */
-export interface PageLimits {
-  /** Holders and waiters in one page. */
-  readonly maxPageEntries: number;
-  /** The length of one page, about; a single lock is told whatever its length. */
-  readonly maxPageBytes: number;
-}
 
 /** How the locks of this process are kept. */
 export interface LocalLockManagerOptions {
@@ -59,13 +60,18 @@ export interface LocalLockManagerOptions {
   readonly nextToken?: () => number;
 }
 
-type Event = TableEvent<LockClientInfo, PendingResult<LockResult>>;
+/** Where the answer of a request goes that has to wait; what it is answered is what it asked for. */
+interface Context {
+  settle(answer: LockResult | LockAllResult): void;
+}
+
+type Event = TableEvent<LockClientInfo, Context>;
 
 /** A lock manager whose locks end with the process. */
 export class LocalLockManager implements LockManager {
   readonly epoch: string = randomUUID();
   readonly isDurable = false;
-  readonly table: LockTable<LockClientInfo, PendingResult<LockResult>>;
+  readonly table: LockTable<LockClientInfo, Context>;
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
@@ -80,7 +86,7 @@ export class LocalLockManager implements LockManager {
     this.clock = options.clock ?? systemClock;
     this.#slicedWork = new SlicedWork(this.clock);
     this.#limits = options.limits;
-    this.table = new LockTable<LockClientInfo, PendingResult<LockResult>>({
+    this.table = new LockTable<LockClientInfo, Context>({
       limits: options.limits,
       nextToken: options.nextToken ?? tokensFromWallClock(),
       compareNames: compareEncoded,
@@ -93,7 +99,7 @@ export class LocalLockManager implements LockManager {
 
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription {
     const nowMs = this.clock.nowMs();
-    return describe(this.publish(this.table.inspect(lockName, maxEntries, nowMs, kind)), nowMs);
+    return describeLock(this.publish(this.table.inspect(lockName, maxEntries, nowMs, kind)), nowMs);
   }
 
   list(request: ListRequest): PendingResult<ListPage> {
@@ -123,6 +129,11 @@ export class LocalLockManager implements LockManager {
     return page;
   }
 
+  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult {
+    const outcome = this.table.forceRelease(lockName, kind, this.clock.nowMs());
+    return { ...this.publish(outcome), taken: describeTaken(outcome.events) };
+  }
+
   /** Waits until the sessions that have ended are worked off, so that what counts as free is counted as free. */
   statistics(): LockStatistics | PendingResult<LockStatistics> {
     const count = (): LockStatistics => ({ ...this.table.counts, ...this.#statistics.totals });
@@ -145,7 +156,7 @@ export class LocalLockManager implements LockManager {
   }
 
   /** Frees everything of a session, at once or in slices. */
-  endSession(session: LockSession<LockClientInfo, PendingResult<LockResult>>): void {
+  endSession(session: LockSession<LockClientInfo, Context>): void {
     this.#handle(this.table.endSession(session, MAX_CLAIMS_FREED_AT_ONCE, this.clock.nowMs()));
     this.#afterwards();
     if (!this.table.needsSweep || this.#isSweeping) return;
@@ -164,14 +175,16 @@ export class LocalLockManager implements LockManager {
   }
 
   /** Answers and tells whom an operation concerned, then returns its own result. */
-  publish<Result extends object>(outcome: Outcome<LockClientInfo, PendingResult<LockResult>, Result>): Result {
+  publish<Result extends object>(outcome: Outcome<LockClientInfo, Context, Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
     this.#afterwards();
     return outcome.result;
   }
 
-  recordGrant(result: LockResult): void {
-    this.#statistics.recordAnswer(result);
+  /** Counts what the table answered at once, and returns it as clients are told it. */
+  answer<Given extends TableAnswer>(given: Given): DescribedAnswer<Given> {
+    this.#statistics.recordAnswer(given);
+    return describeAnswer(given, this.#limits, this.clock);
   }
 
   recordReleases(count: number): void {
@@ -182,7 +195,7 @@ export class LocalLockManager implements LockManager {
     for (const event of events) {
       this.#statistics.recordEvent(event);
       if (event.kind === 'answered') {
-        event.context.settle(event.result);
+        event.context.settle(describeAnswer(event.result, this.#limits, this.clock));
       } else {
         const { name, mode, tag, token, reason } = event;
         event.session.subject.lost({ lockName: name, mode, owner: tag, token, reason });
@@ -227,8 +240,7 @@ export class LocalLockManager implements LockManager {
       if (lock.holderCount + lock.waiterCount === 0) continue;
       const entries = lock.holders.length + lock.waiters.length;
       const characters = [...lock.holders, ...lock.waiters].reduce(
-        (sum, { owner, name: clientName, address }) =>
-          sum + owner.length + clientName.length + address.length + ENTRY_CHARACTERS,
+        (sum, entry) => sum + charactersOf(entry),
         name.length,
       );
       const last = locks.at(-1);
@@ -247,9 +259,9 @@ export class LocalLockManager implements LockManager {
 /** One client's locks in this process. */
 class LocalSession implements ManagedSession {
   readonly #manager: LocalLockManager;
-  readonly #session: LockSession<LockClientInfo, PendingResult<LockResult>>;
+  readonly #session: LockSession<LockClientInfo, Context>;
 
-  constructor(manager: LocalLockManager, session: LockSession<LockClientInfo, PendingResult<LockResult>>) {
+  constructor(manager: LocalLockManager, session: LockSession<LockClientInfo, Context>) {
     this.#manager = manager;
     this.#session = session;
   }
@@ -257,10 +269,19 @@ class LocalSession implements ManagedSession {
   acquire(request: LockRequest): LockResult | PendingResult<LockResult> {
     const { table, clock } = this.#manager;
     const context = new PendingResult<LockResult>();
-    const result = this.#manager.publish(table.acquire(this.#session, { ...request, context }, clock.nowMs()));
+    const outcome = table.acquire(this.#session, { ...request, context }, clock.nowMs());
+    const result = this.#manager.publish(outcome);
     if (result.status === 'queued') return context;
-    this.#manager.recordGrant(result);
-    return result;
+    const answer = this.#manager.answer(result);
+    if (request.steal === undefined || answer.status !== 'ok') return answer;
+    return { ...answer, taken: describeTaken(outcome.events) };
+  }
+
+  acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult> {
+    const { table, clock } = this.#manager;
+    const context = new PendingResult<LockAllResult>();
+    const result = this.#manager.publish(table.acquireAll(this.#session, { ...request, context }, clock.nowMs()));
+    return result.status === 'queued' ? context : this.#manager.answer(result);
   }
 
   release(request: ReleaseRequest): ReleaseResult {
@@ -285,28 +306,4 @@ class LocalSession implements ManagedSession {
   end(): void {
     this.#manager.endSession(this.#session);
   }
-}
-
-function describe(view: LockView<LockClientInfo, PendingResult<LockResult>>, nowMs: number): LockDescription {
-  return {
-    lockName: view.name,
-    holderCount: view.holderCount,
-    waiterCount: view.waiterCount,
-    holders: view.holders.map(({ session, tag, mode, token, sinceMs }) => ({
-      owner: tag,
-      name: session.subject.clientName,
-      address: session.subject.address,
-      mode,
-      token,
-      heldMs: Math.round(nowMs - sinceMs),
-    })),
-    waiters: view.waiters.map(({ session, tag, mode, limit, sinceMs }) => ({
-      owner: tag,
-      name: session.subject.clientName,
-      address: session.subject.address,
-      mode,
-      ...(limit === undefined ? {} : { limit }),
-      waitedMs: Math.round(nowMs - sinceMs),
-    })),
-  };
 }

@@ -12,6 +12,17 @@ const name: JsonSchema = { type: 'string', description: 'a string' };
 const mode: JsonSchema = { enum: ['exclusive', 'shared', 'permit'], description: '"exclusive", "shared" or "permit"' };
 const owner: JsonSchema = { type: 'string', description: 'a string' };
 const token: JsonSchema = { type: 'integer', description: 'a whole number' };
+const flag: JsonSchema = { type: 'boolean', description: 'true or false' };
+const limit: JsonSchema = {
+  type: 'integer',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'a whole number from 1',
+};
+const timeLimit: JsonSchema = {
+  anyOf: [{ type: 'number', minimum: 0, maximum: MAX_SECONDS }, { const: false }],
+  description: `a number of seconds from 0 to ${MAX_SECONDS}, or false for no limit`,
+};
 const max: JsonSchema = {
   type: 'integer',
   minimum: 1,
@@ -31,16 +42,8 @@ export const LOCK_COMMANDS: CommandTable = {
       {
         lockName: name,
         mode,
-        limit: {
-          type: 'integer',
-          minimum: 1,
-          maximum: Number.MAX_SAFE_INTEGER,
-          description: 'a whole number from 1',
-        },
-        timeLimit: {
-          anyOf: [{ type: 'number', minimum: 0, maximum: MAX_SECONDS }, { const: false }],
-          description: `a number of seconds from 0 to ${MAX_SECONDS}, or false for no limit`,
-        },
+        limit,
+        timeLimit,
         owner,
         lease: {
           type: 'number',
@@ -48,12 +51,35 @@ export const LOCK_COMMANDS: CommandTable = {
           maximum: MAX_SECONDS,
           description: `a number of seconds above 0, up to ${MAX_SECONDS}`,
         },
+        steal: flag,
+        stealable: flag,
       },
       'lockName',
     ),
   },
+  lockAll: {
+    needsId: true,
+    parameters: parameters(
+      {
+        locks: {
+          type: 'array',
+          minItems: 1,
+          description: 'a list of one lock or more',
+          items: {
+            type: 'object',
+            description: 'an object',
+            ...parameters({ lockName: name, mode, limit }, 'lockName'),
+          },
+        },
+        timeLimit,
+        owner,
+      },
+      'locks',
+    ),
+  },
   unlock: { isImmediate: true, parameters: parameters({ lockName: name, mode, owner, token }) },
   unlockAll: { isImmediate: true, parameters: parameters({ owner }) },
+  forceUnlock: { isImmediate: true, parameters: parameters({ lockName: name, mode }, 'lockName') },
   cancel: {
     isImmediate: true,
     parameters: parameters(
@@ -89,6 +115,19 @@ export interface LockParameters {
   readonly timeLimit?: number | false;
   readonly owner?: string;
   readonly lease?: number;
+  readonly steal?: boolean;
+  readonly stealable?: boolean;
+}
+
+export interface LockAllParameters {
+  readonly locks: readonly Pick<LockParameters, 'lockName' | 'mode' | 'limit'>[];
+  readonly timeLimit?: number | false;
+  readonly owner?: string;
+}
+
+export interface ForceUnlockParameters {
+  readonly lockName: string;
+  readonly mode?: LockMode;
 }
 
 export interface UnlockParameters {

@@ -6,23 +6,60 @@
 import type { LockKind } from '../locks/lock.ts';
 import type {
   AcquireRequest,
-  AcquireResult,
+  AllGranted,
   CancelResult,
+  Granted,
+  LimitReached,
   LockMode,
   LossReason,
   ReleaseAllResult,
   ReleaseRequest,
   ReleaseResult,
   RequestId,
-  WaitResult,
+  LockAllRequest as TableLockAllRequest,
 } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 
 /** What is asked for: everything of the lock table's request but the context. */
 export type LockRequest = Omit<AcquireRequest<unknown>, 'context'>;
 
+/** The same for several locks at once. */
+export type LockAllRequest = Omit<TableLockAllRequest<unknown>, 'context'>;
+
+/** A grant; a steal tells whom the lock was taken from. */
+export interface LockGranted extends Granted {
+  readonly taken?: Taken;
+}
+
+/** Why nothing was granted. What tells of others is left out where clients are not to know, or where it is too long. */
+export type NotGranted =
+  | LimitReached
+  | { readonly status: 'unavailable' | 'cancelled' | 'draining' | 'denied' }
+  | { readonly status: 'invalid'; readonly message: string }
+  | { readonly status: 'timeout'; readonly holders?: readonly NamedHolderDescription[] }
+  | { readonly status: 'deadlock'; readonly cycle?: readonly WaitStepDescription[] };
+
 /** What a lock request is answered, now or later. */
-export type LockResult = Exclude<AcquireResult, { readonly status: 'queued' }> | WaitResult;
+export type LockResult = LockGranted | NotGranted;
+
+/** What a request for several locks is answered, now or later. */
+export type LockAllResult = AllGranted | NotGranted;
+
+/** How many holds were freed, and whose they were. */
+export interface ForceReleaseResult {
+  readonly status: 'ok';
+  readonly released: number;
+  readonly taken: Taken;
+}
+
+/** Holds that were taken away from their holders: how many, and the first of them. */
+export interface Taken {
+  readonly count: number;
+  readonly holders: readonly TakenHold[];
+}
+
+/** One who lost a hold. */
+export type TakenHold = Pick<HolderDescription, 'owner' | 'name' | 'address' | 'mode' | 'token'>;
 
 /** A hold that its session did not give up itself. */
 export interface LostHold {
@@ -45,6 +82,8 @@ export interface LockClientInfo {
 /** One client's locks. */
 export interface ManagedSession {
   acquire(request: LockRequest): LockResult | PendingResult<LockResult>;
+  /** All of them or none. */
+  acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult>;
   release(request: ReleaseRequest): ReleaseResult | PendingResult<ReleaseResult>;
   /** Of one owner of the session if a tag is given. */
   releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult>;
@@ -61,6 +100,23 @@ export interface HolderDescription {
   readonly mode: LockMode;
   readonly token: number;
   readonly heldMs: number;
+  /** Present when it said that others may steal the lock. */
+  readonly stealable?: true;
+}
+
+/** One who holds a lock, with the name of the lock. */
+export interface NamedHolderDescription extends HolderDescription {
+  readonly lockName: string;
+}
+
+/** One owner of a cycle: what it waits for, and how the next one keeps it from it, the last one by the first. */
+export interface WaitStepDescription {
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  readonly lockName: string;
+  readonly mode: LockMode;
+  readonly blockedBy: 'holder' | 'waiter';
 }
 
 /** One who waits for a lock. */
@@ -70,6 +126,10 @@ export interface WaiterDescription {
   readonly address: string;
   readonly mode: LockMode;
   readonly limit?: number;
+  /** 1 is next; counted for the reader/writer lock and for the permit of a name each. */
+  readonly position: number;
+  /** Present when it waits for other locks at the same time. */
+  readonly lockAll?: true;
   readonly waitedMs: number;
 }
 
@@ -80,6 +140,14 @@ export interface LockDescription {
   readonly waiterCount: number;
   readonly holders: readonly HolderDescription[];
   readonly waiters: readonly WaiterDescription[];
+}
+
+/** How much one reply tells at most. */
+export interface PageLimits {
+  /** Holders and waiters in one page, or owners in one cycle. */
+  readonly maxPageEntries: number;
+  /** The length of one page or cycle, about; a single lock is told whatever its length. */
+  readonly maxPageBytes: number;
 }
 
 /** Which page of the names is wanted. */
@@ -126,7 +194,11 @@ export interface LockStatistics {
   readonly releases: number;
   readonly timeouts: number;
   readonly cancelled: number;
+  readonly deadlocks: number;
   readonly expiredLeases: number;
+  /** Holds taken away by force, and by stealing. */
+  readonly forced: number;
+  readonly stolen: number;
   /** Holds freed because their session ended: of reader/writer locks, and of permits. */
   readonly orphans: number;
   readonly permitOrphans: number;
@@ -143,6 +215,8 @@ export interface LockManager {
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription | PendingResult<LockDescription>;
   list(request: ListRequest): ListPage | PendingResult<ListPage>;
   listHolders(request: HoldersRequest): HoldersPage | PendingResult<HoldersPage>;
+  /** Frees all holders of a lock, whoever they are. */
+  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult | PendingResult<ForceReleaseResult>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
   /** Grants nothing new from now on and answers all that wait `draining`. Resolves when nobody holds anything. */
   drain(): Promise<void>;

@@ -8,28 +8,29 @@ import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
 import type { Request } from '../message/request.ts';
-import { show } from '../message/validation.ts';
 import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
-import { encodedLength } from '../wire/text.ts';
 import { LineCommands } from './line-commands.ts';
 import type { Dialect } from './line-dialects.ts';
 import { LineListings } from './line-listings.ts';
 import { LineStatistics } from './line-statistics.ts';
-import { LocalLockManager, type PageLimits } from './local-lock-manager.ts';
+import { LocalLockManager } from './local-lock-manager.ts';
 import type {
   CancelParameters,
+  ForceUnlockParameters,
   HelloParameters,
   IdentifyParameters,
   InspectParameters,
   ListParameters,
+  LockAllParameters,
   LockParameters,
   UnlockAllParameters,
   UnlockParameters,
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
-import type { LockManager, LockResult, LockStatistics } from './lock-manager.ts';
+import type { LockAllResult, LockManager, LockResult, LockStatistics, PageLimits, Taken } from './lock-manager.ts';
+import { invalid, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
 import { answerUnlock, PrefixedCommands } from './prefixed-commands.ts';
 import { LockServerSession } from './session.ts';
@@ -37,14 +38,9 @@ import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
-const MS_A_SECOND = 1_000;
 
 /** What a lock server admits at most; lengths are bytes in UTF-8. */
-export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits {
-  readonly maxNameBytes: number;
-  readonly maxOwnerBytes: number;
-  readonly maxClientNameBytes: number;
-}
+export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {}
 
 /** The limits of a server that was not told any. */
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
@@ -52,6 +48,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxLocks: 1_000_000,
   maxLocksPerSession: 10_000,
   maxWaitersPerLock: 10_000,
+  maxLocksPerRequest: 1_000,
   maxNameBytes: 60_000,
   maxOwnerBytes: 256,
   maxClientNameBytes: 256,
@@ -68,6 +65,8 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly dump?: boolean;
   /** Whether clients may register names and ask for those of others; true by default. */
   readonly registry?: boolean;
+  /** Whether any client may take locks away from others (`forceUnlock`, and `steal` of any lock); false by default. */
+  readonly forceUnlock?: boolean;
 }
 
 /** What holds for the clients of one listener. */
@@ -81,8 +80,6 @@ interface Result {
   readonly status: Status;
 }
 
-type LockLimit = 'maxNameBytes' | 'maxOwnerBytes' | 'maxClientNameBytes';
-
 /** Serves locks to as many clients as connect to its listeners. */
 export class LockServer extends MessageServer<LockServerSession, LockListenOptions> {
   readonly #limits: LockServerLimits;
@@ -91,17 +88,21 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
   readonly #isRegistryOn: boolean;
+  readonly #isForceUnlockOn: boolean;
+  readonly #requests: LockRequests;
   readonly #lines: Readonly<Record<Dialect, LineCommands>>;
   readonly #prefixed: PrefixedCommands;
 
   constructor(options: LockServerOptions = {}) {
-    const { limits: given, manager, dump = true, registry = true, ...rest } = options;
+    const { limits: given, manager, dump = true, registry = true, forceUnlock = false, ...rest } = options;
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
     super({ ...rest, limits, commands: LOCK_COMMANDS });
     this.#limits = limits;
     this.#manager = manager ?? new LocalLockManager({ limits });
     this.#isDumpOn = dump;
     this.#isRegistryOn = registry;
+    this.#isForceUnlockOn = forceUnlock;
+    this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
     this.#lines = this.#makeLineCommands();
     this.#prefixed = new PrefixedCommands(limits);
   }
@@ -120,22 +121,27 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     session: LockServerSession,
     parameters: LockParameters,
     id: MessageId,
-  ): LockResult | Result | PendingResult<LockResult> {
-    const { lockName, mode = 'exclusive', limit, timeLimit = false, owner = '', lease } = parameters;
-    const refusal = this.#tooLong('maxNameBytes', lockName) ?? this.#tooLong('maxOwnerBytes', owner);
-    if (refusal !== undefined) return refusal;
-    if (limit !== undefined && mode !== 'permit') {
-      return invalid(`parameters.limit is ${limit}; expected none, since mode is ${show(mode)}`);
-    }
-    return session.locks.acquire({
-      name: lockName,
-      mode,
-      limit,
-      tag: owner,
-      waitMs: timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND,
-      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
-      id,
+  ): LockResult | Refusal | PendingResult<LockResult> {
+    const request = this.#requests.ofLock(parameters, id);
+    if ('status' in request) return request;
+    const result = this.#withoutOthers(session.locks.acquire(request));
+    if (request.steal === undefined) return result;
+    return mapResult(result, (answer) => {
+      if (answer.status !== 'ok') return answer;
+      const { taken, ...granted } = answer;
+      this.#logTaken('steal', session, request.name, taken);
+      return granted;
     });
+  }
+
+  /** Takes several locks, all or none; the result of a request that has to wait comes later. */
+  commandLockAll(
+    session: LockServerSession,
+    parameters: LockAllParameters,
+    id: MessageId,
+  ): LockAllResult | Refusal | PendingResult<LockAllResult> {
+    const request = this.#requests.ofLockAll(parameters, id);
+    return 'status' in request ? request : this.#withoutOthers(session.locks.acquireAll(request));
   }
 
   /** Gives back one lock, or leaves its queue. */
@@ -150,6 +156,16 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   /** Gives back all locks of the session and leaves all queues. */
   commandUnlockAll(session: LockServerSession, { owner }: UnlockAllParameters): object {
     return session.locks.releaseAll(owner);
+  }
+
+  /** Takes a lock away from all its holders. */
+  commandForceUnlock(session: LockServerSession, { lockName, mode = 'exclusive' }: ForceUnlockParameters): object {
+    if (!this.#isForceUnlockOn) return DENIED;
+    const released = this.#manager.forceRelease(lockName, mode === 'permit' ? 'permit' : 'readerWriter');
+    return mapResult(released, ({ taken, ...result }) => {
+      this.#logTaken('forceUnlock', session, lockName, taken);
+      return result;
+    });
   }
 
   /** Ends one waiting request of the session. */
@@ -178,7 +194,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   /** Gives the client a name, or clears it. */
   commandIdentify(session: LockServerSession, { name }: IdentifyParameters): object {
     if (!this.#isRegistryOn) return DENIED;
-    const refusal = this.#tooLong('maxClientNameBytes', name);
+    const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name);
     if (refusal !== undefined) return refusal;
     this.#registry.register(session, name);
     return OK;
@@ -203,12 +219,12 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   /** Agrees on the protocol and tells the client what it deals with. */
   commandHello(session: LockServerSession, { name }: HelloParameters): object {
     if (name !== undefined && this.#isRegistryOn) {
-      const refusal = this.#tooLong('maxClientNameBytes', name);
+      const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name);
       if (refusal !== undefined) return refusal;
       this.#registry.register(session, name);
     }
     const { maxMessageBytes, maxPendingRequests, maxNameBytes, maxOwnerBytes, maxClientNameBytes } = this.#limits;
-    const { maxLocksPerSession, maxWaitersPerLock, maxPageEntries } = this.#limits;
+    const { maxLocksPerSession, maxWaitersPerLock, maxLocksPerRequest, maxPageEntries } = this.#limits;
     return {
       status: 'ok',
       server: 'holdfast',
@@ -224,6 +240,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
         maxClientNameBytes,
         maxLocksPerSession,
         maxWaitersPerLock,
+        maxLocksPerRequest,
         maxPageEntries,
       },
     };
@@ -276,11 +293,19 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     };
   }
 
-  #tooLong(limit: LockLimit, text: string): (Result & { limit: LockLimit; value: number }) | undefined {
-    const value = this.#limits[limit];
-    // No text has more bytes than three times its UTF-16 units.
-    if (text.length * 3 <= value || encodedLength(text) <= value) return undefined;
-    return { status: 'limit', limit, value };
+  /** Who holds locks, and who waits, is no more told in answers than in listings. */
+  #withoutOthers<Answer extends LockResult | LockAllResult>(
+    result: Answer | PendingResult<Answer>,
+  ): Answer | PendingResult<Answer> {
+    return this.#isDumpOn ? result : mapResult(result, hideOthers);
+  }
+
+  /** Whoever misses a lock should find in the log who took it. Stealing may be everyday among those who agreed to it. */
+  #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
+    if (taken === undefined || taken.count === 0) return;
+    const client = { name: session.clientName, address: session.address };
+    const level = by === 'steal' ? 'info' : 'warn';
+    this.logger[level]({ by, client, lockName, ...taken }, 'a lock was taken away from its holders');
   }
 
   #describeCounts(locks: LockStatistics): object {
@@ -297,8 +322,9 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
 const OK: Result = Object.freeze({ status: 'ok' });
 const DENIED: Result = Object.freeze({ status: 'denied' });
 
-function invalid(message: string): Result & { message: string } {
-  return { status: 'invalid', message };
+function hideOthers<Answer extends LockResult | LockAllResult>(answer: Answer): Answer {
+  if (answer.status === 'timeout' || answer.status === 'deadlock') return { status: answer.status } as Answer;
+  return answer;
 }
 
 function withStatus<Described extends object>(result: Described | PendingResult<Described>): object {

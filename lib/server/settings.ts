@@ -54,6 +54,8 @@ export interface Settings {
   /** Whether clients may ask who holds what, and register names. */
   readonly dump: boolean;
   readonly registry: boolean;
+  /** Whether any client may take away the locks of others: `forceUnlock`, and `steal` whatever the holders said. */
+  readonly forceUnlock: boolean;
   /** Log connections and other details too. */
   readonly verbose: boolean;
   /** How long holders may take to release when the server is told to stop, in seconds. */
@@ -156,6 +158,7 @@ const schema: JsonSchema = {
     group: text('the name or number of a group'),
     dump: flag(true),
     registry: flag(true),
+    forceUnlock: flag(false),
     verbose: flag(false),
     drainSeconds: {
       type: 'number',

@@ -5,8 +5,10 @@ export const STATUSES = {
   ok: 'The command was carried out.',
   timeout: 'The wait limit was over before the lock could be granted. Nothing is held.',
   unavailable: 'A try-lock would have had to wait, for holders or behind waiters.',
-  cancelled: 'The waiting request was ended by `cancel`, `unlock`, `unlockAll` or the end of its session.',
-  deadlock: 'Granting would need a cycle of owners to wait for each other. Reserved: not detected yet.',
+  cancelled:
+    'The waiting request was ended by `cancel`, `unlock`, `unlockAll` or the end of its session; a `lockAll` also by the loss of a hold that it counted on.',
+  deadlock:
+    'The request could never be granted: its owner and others, each with a tag, would wait for each other in a circle.',
   notHeld: 'There was nothing to unlock: the session neither holds the lock nor waits for it, or a key does not fit.',
   invalid:
     'The request cannot be understood or contradicts itself; `message` names the field, its value and what was expected.',

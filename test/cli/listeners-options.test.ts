@@ -79,6 +79,15 @@ describe('the options of the server program for its listeners', () => {
     expect(await client.ask('who')).to.match(/^127\.0\.0\.1:\d+: me$/);
   });
 
+  it('let clients take away the locks of others only when --force-unlock says so', async () => {
+    const { ports } = await start();
+    const refused = await RawClient.connect(ports[0] as number);
+    expect(await refused.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'denied' });
+    const { ports: open } = await start('--force-unlock');
+    const client = await RawClient.connect(open[0] as number);
+    expect(await client.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', released: 0 });
+  });
+
   describe('--unix', () => {
     let path: string;
 

@@ -126,7 +126,7 @@ describe('the command line of the server program', () => {
         [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1 to 2147483647'],
         [
           { prot: 1 },
-          'settings.prot is not known; expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, verbose, drainSeconds, limits',
+          'settings.prot is not known; expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, limits',
         ],
         [[], 'expected an object of settings'],
       ] as const) {

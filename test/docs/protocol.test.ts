@@ -12,7 +12,7 @@ const transcripts = readTranscripts(document);
 describe('docs/protocol.md', () => {
   for (const [index, transcript] of transcripts.entries()) {
     it(`shows what the server answers: ${transcript.title}, example ${index + 1}`, async () => {
-      const server = new LockServer({ limits: transcript.settings.limits ?? {} });
+      const server = new LockServer(transcript.settings);
       const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
       try {
         await replay(transcript, Number(address.split(':').at(-1)));

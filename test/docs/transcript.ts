@@ -12,7 +12,7 @@ import { expect } from 'chai';
 export interface Transcript {
   /** The heading under which it stands. */
   readonly title: string;
-  readonly settings: { readonly limits?: Record<string, number> };
+  readonly settings: { readonly limits?: Record<string, number>; readonly forceUnlock?: boolean };
   readonly lines: readonly string[];
 }
 
@@ -130,6 +130,10 @@ function compare(documented: unknown, actual: unknown, tokens: TokenPairs, where
     expect(isKind(documented) && isKind(actual), `${key} in ${where}, got ${String(actual)}`).to.equal(true);
   } else if (key === 'token') {
     tokens.match(documented as number, actual as number);
+  } else if (key === 'tokens') {
+    expect(actual, where).to.have.lengthOf((documented as number[]).length);
+    for (const [index, token] of (documented as number[]).entries())
+      tokens.match(token, (actual as number[])[index] as number);
   } else if (typeof documented === 'string' && documented.endsWith('...')) {
     // Three dots stand for anything that may follow.
     expect(actual, where).to.not.equal(undefined);

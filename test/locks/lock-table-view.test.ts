@@ -28,8 +28,18 @@ describe('lock table', () => {
         name: 'jobs',
         holderCount: 1,
         waiterCount: 1,
-        holders: [{ session: scene.anna, tag: 'x', mode: 'exclusive', token: 1, sinceMs: 5 }],
-        waiters: [{ session: scene.ben, tag: '', mode: 'shared', limit: undefined, sinceMs: 10 }],
+        holders: [{ session: scene.anna, tag: 'x', mode: 'exclusive', token: 1, sinceMs: 5, isStealable: false }],
+        waiters: [
+          {
+            session: scene.ben,
+            tag: '',
+            mode: 'shared',
+            limit: undefined,
+            sinceMs: 10,
+            position: 1,
+            isPartOfAll: false,
+          },
+        ],
       });
     });
 

@@ -23,13 +23,22 @@ export interface NaiveView {
   readonly name: string;
   readonly holderCount: number;
   readonly waiterCount: number;
-  readonly holders: readonly { session: number; tag: string; mode: LockMode; token: number; sinceMs: number }[];
+  readonly holders: readonly {
+    session: number;
+    tag: string;
+    mode: LockMode;
+    token: number;
+    sinceMs: number;
+    isStealable: boolean;
+  }[];
   readonly waiters: readonly {
     session: number;
     tag: string;
     mode: LockMode;
     limit: number | undefined;
     sinceMs: number;
+    position: number;
+    isPartOfAll: boolean;
   }[];
 }
 

@@ -2,10 +2,34 @@
 
 import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
-import type { LockMode, ReleaseRequest, RequestId, TableEvent, TableLimits } from '../../lib/locks/types.ts';
-import { NaiveLockTable, nameOf, type Request } from './naive-lock-table.ts';
+import type {
+  AcquireAllResult,
+  AcquireResult,
+  LockMode,
+  Outcome,
+  ReleaseRequest,
+  RequestId,
+  TableEvent,
+  TableLimits,
+  WaitResult,
+  WaitStep,
+} from '../../lib/locks/types.ts';
+import { findFault, type NaiveStep } from './naive-deadlock.ts';
+import { NaiveLockTable } from './naive-lock-table.ts';
+import {
+  type AllRequest,
+  type Hold,
+  isSameLock,
+  isSameOwner,
+  keyOf,
+  modeOf,
+  nameOf,
+  type Place,
+  type Request,
+} from './naive-state.ts';
 import type { NaiveEvent, NaivePage, NaiveView } from './naive-types.ts';
-import { type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
+import { type AcquireAllStep, type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
+import { answerWithContext, Tokens } from './table-tokens.ts';
 
 type Session = LockSession<number, number>;
 
@@ -37,8 +61,8 @@ export class TablePair {
   readonly real: LockTable<number, number>;
   readonly naive: NaiveLockTable;
   readonly waiting: Map<number, Waiting> = new Map();
-  /** By context, the lock that a request was for. */
-  readonly lockOf: Map<number, string> = new Map();
+  /** By context, the locks that a request was for, but for those that its owner held already. */
+  readonly locksOf: Map<number, readonly string[]> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
   readonly #realTokens: Tokens = new Tokens();
@@ -68,6 +92,10 @@ export class TablePair {
     switch (step.step) {
       case 'acquire':
         return this.#acquire(step);
+      case 'acquireAll':
+        return this.#acquireAll(step);
+      case 'forceRelease':
+        return this.#forceRelease(step.name, step.isPermit);
       case 'release':
         return this.#release(this.#session(step.session), { name: step.name, tag: step.tag }, undefined);
       case 'releaseClaim':
@@ -80,7 +108,7 @@ export class TablePair {
         return this.#cancelWaiting(step.pick);
       case 'move':
         this.nowMs += step.byMs;
-        return this.#events(this.real.expire(step.max, this.nowMs), this.naive.expire(step.max, this.nowMs));
+        return this.#eventsOf(this.real.expire(step.max, this.nowMs), () => this.naive.expire(step.max, this.nowMs));
       case 'endSession':
         return this.#endSession(this.#session(step.session), step.max);
       case 'openSession':
@@ -91,9 +119,9 @@ export class TablePair {
       case 'list':
         return this.list(step.prefix, step.after, step.max);
       case 'drain':
-        return this.#events(this.real.drain(this.nowMs), this.naive.drain());
+        return this.#eventsOf(this.real.drain(this.nowMs), () => this.naive.drain());
       case 'sweep':
-        return this.#events(this.real.sweep(step.max, this.nowMs), []);
+        return this.#eventsOf(this.real.sweep(step.max, this.nowMs), () => []);
     }
   }
 
@@ -141,21 +169,61 @@ export class TablePair {
     const session = this.#session(step.session);
     this.#contextCount += 1;
     const context = this.#contextCount;
-    const { name, mode, tag, waitMs, leaseMs } = step;
+    const { name, mode, tag, waitMs, leaseMs, steal, isStealable } = step;
     const limit = mode === 'permit' ? step.limit : undefined;
     const id = this.#hasUniqueIds ? context : step.id;
-    const request: Request = { name, mode, limit, tag, waitMs, leaseMs, id, context };
-    this.lockOf.set(context, nameOf({ name, isPermit: mode === 'permit' }));
+    const request: Request = { name, mode, limit, tag, waitMs, leaseMs, steal, isStealable, id, context };
+    this.locksOf.set(context, [nameOf(keyOf(request))]);
     const real = this.real.acquire(session, request, this.nowMs);
+    return this.#answers(context, session, id, real, () => this.naive.acquire(session.subject, request, this.nowMs));
+  }
+
+  #acquireAll(step: AcquireAllStep): Both {
+    const session = this.#session(step.session);
+    this.#contextCount += 1;
+    const context = this.#contextCount;
+    const { tag, waitMs } = step;
+    const locks = step.locks.map((lock) => (lock.mode === 'permit' ? lock : { ...lock, limit: undefined }));
+    const id = this.#hasUniqueIds ? context : step.id;
+    const request: AllRequest = { locks, tag, waitMs, id, context };
+    this.locksOf.set(
+      context,
+      locks.filter((lock) => !this.#holds(session, tag, lock)).map((lock) => nameOf(keyOf(lock))),
+    );
+    const real = this.real.acquireAll(session, request, this.nowMs);
+    return this.#answers(context, session, id, real, () => this.naive.acquireAll(session.subject, request, this.nowMs));
+  }
+
+  #holds({ subject }: Session, tag: string, lock: { name: string; mode: LockMode }): boolean {
+    const isOwners = (hold: Hold) => isSameOwner(hold, { session: subject, tag }) && isSameLock(hold, keyOf(lock));
+    return this.naive.holds.some(isOwners);
+  }
+
+  /** Both tables' answers to a request for locks. */
+  #answers(
+    context: number,
+    session: Session,
+    id: RequestId | undefined,
+    real: Outcome<number, number, AcquireResult<number, number> | AcquireAllResult<number, number>>,
+    askNaive: () => { result: AcquireResult | AcquireAllResult; events: readonly NaiveEvent[] },
+  ): Both {
     if (real.result.status === 'queued') this.waiting.set(context, { session: session.subject, id });
-    const naive = this.naive.acquire(session.subject, request, this.nowMs);
+    const naive = this.#askNaive(real.events, askNaive);
     const both = this.#events(real.events, naive.events);
-    const realResult = withContext(real.result, this.#realTokens, context);
-    const naiveResult = withContext(naive.result, this.#naiveTokens, context);
+    const realResult = answerWithContext(real.result, this.#realTokens, context);
+    const naiveResult = answerWithContext(naive.result, this.#naiveTokens, context);
+    if (real.result.status === 'deadlock') this.#expectRealCycle(real.result.cycle);
     return {
       real: { ...both.real, result: withoutMessage(realResult) },
       naive: { ...both.naive, result: withoutMessage(naiveResult) },
     };
+  }
+
+  #forceRelease(name: string, isPermit: boolean): Both {
+    const kind = isPermit ? 'permit' : 'readerWriter';
+    return this.#outcomes(this.real.forceRelease(name, kind, this.nowMs), () =>
+      this.naive.forceRelease(name, isPermit, this.nowMs),
+    );
   }
 
   /** The token is the naive table's; one that the lock table has not granted yet is left out. */
@@ -165,8 +233,7 @@ export class TablePair {
     const hasToken = realToken !== undefined;
     const real = this.real.release(session, hasToken ? { ...request, token: realToken } : request, this.nowMs);
     const naiveRequest = hasToken ? { ...request, token: naiveToken } : request;
-    const naive = this.naive.release(session.subject, naiveRequest, this.nowMs);
-    return this.#outcomes(real, naive);
+    return this.#outcomes(real, () => this.naive.release(session.subject, naiveRequest, this.nowMs));
   }
 
   #releaseClaim(step: Extract<Step, { step: 'releaseClaim' }>): Both {
@@ -178,7 +245,7 @@ export class TablePair {
     const meant = (key: typeof step.wrong) => (step.wrong === key ? other : claim);
     const request = {
       ...(step.keys.includes('name') ? { name: meant('name').name } : {}),
-      ...(step.keys.includes('mode') ? { mode: modeOf(meant('mode')) } : {}),
+      ...(step.keys.includes('mode') ? { mode: modeOfClaim(meant('mode')) } : {}),
       ...(step.keys.includes('tag') ? { tag: meant('tag').tag } : {}),
     };
     const withToken = meant('token');
@@ -189,13 +256,12 @@ export class TablePair {
 
   #releaseAll(session: Session, tag: string | undefined): Both {
     const real = this.real.releaseAll(session, tag, this.nowMs);
-    this.naive.lockOrder = this.#locksLetIn(real.events);
-    return this.#outcomes(real, this.naive.releaseAll(session.subject, tag, this.nowMs));
+    return this.#outcomes(real, () => this.naive.releaseAll(session.subject, tag, this.nowMs));
   }
 
   #cancel(session: Session, id: RequestId): Both {
     const real = this.real.cancel(session, id, this.nowMs);
-    return this.#outcomes(real, this.naive.cancel(session.subject, id, this.nowMs));
+    return this.#outcomes(real, () => this.naive.cancel(session.subject, id, this.nowMs));
   }
 
   #cancelWaiting(pick: number): Both {
@@ -209,23 +275,40 @@ export class TablePair {
   #endSession(session: Session, max: number): Both {
     this.#sessions = this.#sessions.filter((other) => other !== session);
     const real = this.real.endSession(session, max, this.nowMs);
-    this.naive.lockOrder = this.#locksLetIn(real);
-    return this.#events(real, this.naive.endSession(session.subject, this.nowMs));
-  }
-
-  #locksLetIn(events: readonly TableEvent<number, number>[]): readonly string[] {
-    return events.flatMap((event) => {
-      const isGrant = event.kind === 'answered' && event.result.status === 'ok';
-      return isGrant ? [this.lockOf.get(event.context) as string] : [];
-    });
+    return this.#eventsOf(real, () => this.naive.endSession(session.subject, this.nowMs));
   }
 
   #outcomes(
     real: { result: unknown; events: readonly TableEvent<number, number>[] },
-    naive: { result: unknown; events: readonly NaiveEvent[] },
+    askNaive: () => { result: unknown; events: readonly NaiveEvent[] },
   ): Both {
+    const naive = this.#askNaive(real.events, askNaive);
     const both = this.#events(real.events, naive.events);
     return { real: { ...both.real, result: real.result }, naive: { ...both.naive, result: naive.result } };
+  }
+
+  #eventsOf(real: readonly TableEvent<number, number>[], askNaive: () => readonly NaiveEvent[]): Both {
+    return this.#events(real, this.#askNaive(real, askNaive));
+  }
+
+  /** The naive table lets in in the order that the lock table chose, as far as it may. */
+  #askNaive<Outcome>(real: readonly TableEvent<number, number>[], ask: () => Outcome): Outcome {
+    this.naive.grantOrder = real.flatMap((event) => {
+      return event.kind === 'answered' && event.result.status === 'ok' ? [event.context] : [];
+    });
+    this.naive.stuckStates = [];
+    return ask();
+  }
+
+  /** @throws unless the cycle explains why a request of the last step is stuck. */
+  #expectRealCycle(cycle: readonly WaitStep<number, number>[]): void {
+    const steps = cycle.map((step): NaiveStep => ({ ...step, session: step.session.subject }));
+    const first = steps[0] as NaiveStep;
+    const faults = this.naive.stuckStates
+      .filter(({ owner }) => isSameOwner(owner, first))
+      .map(({ state }) => findFault(steps, state, this.#hasUniqueIds));
+    if (faults.includes(undefined)) return;
+    throw new Error(`no cycle of the last step: ${JSON.stringify(steps)}: ${faults.join('; ')}`);
   }
 
   #events(real: readonly TableEvent<number, number>[], naive: readonly NaiveEvent[]): Both {
@@ -240,45 +323,10 @@ export class TablePair {
       if (event.kind === 'answered' && !this.waiting.delete(event.context)) {
         throw new Error(`request ${event.context} was answered without having waited`);
       }
+      if (event.kind === 'answered' && event.result.status === 'deadlock') this.#expectRealCycle(event.result.cycle);
       return eventWithContext({ ...event, session: event.session.subject }, this.#realTokens);
     });
   }
-}
-
-/** Which contexts one table's tokens were granted to. */
-class Tokens {
-  readonly #contexts: Map<number, number> = new Map();
-  readonly #tokens: Map<number, number> = new Map();
-  #greatest = 0;
-
-  /** @throws unless the token is greater than every one before. */
-  learn(token: number, context: number): void {
-    if (token <= this.#greatest) throw new Error(`token ${token} was granted after ${this.#greatest}`);
-    this.#greatest = token;
-    this.#contexts.set(token, context);
-    this.#tokens.set(context, token);
-  }
-
-  /** @throws when the token was never granted. */
-  contextOf(token: number): number {
-    const context = this.#contexts.get(token);
-    if (context === undefined) throw new Error(`token ${token} was never granted`);
-    return context;
-  }
-
-  tokenOf(context: number): number | undefined {
-    return this.#tokens.get(context);
-  }
-}
-
-function withContext<Result extends { status: string; token?: number; alreadyHeld?: true }>(
-  result: Result,
-  tokens: Tokens,
-  context: number,
-): Result {
-  if (result.token === undefined) return result;
-  if (result.alreadyHeld !== true) tokens.learn(result.token, context);
-  return { ...result, token: tokens.contextOf(result.token) };
 }
 
 /** What a message says is for people. */
@@ -288,9 +336,9 @@ function withoutMessage(result: { status: string }): { status: string } {
 
 function eventWithContext(event: NaiveEvent, tokens: Tokens): NaiveEvent {
   if (event.kind === 'lost') return { ...event, token: tokens.contextOf(event.token) };
-  return { ...event, result: withContext(event.result, tokens, event.context) };
+  return { ...event, result: answerWithContext(event.result, tokens, event.context) as WaitResult };
 }
 
-function modeOf(claim: { mode: LockMode } | { requests: Request[] }): LockMode {
-  return 'mode' in claim ? claim.mode : (claim.requests[0] as Request).mode;
+function modeOfClaim(claim: Hold | Place): LockMode {
+  return 'requests' in claim ? modeOf(claim) : claim.mode;
 }

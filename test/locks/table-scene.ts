@@ -1,12 +1,17 @@
 /** A lock table and four clients, for tests that read like a story. What happens to others is kept as news. */
 
+import type { LockKind } from '../../lib/locks/lock.ts';
 import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type {
+  AcquireAllResult,
   AcquireRequest,
   AcquireResult,
   CancelResult,
+  Deadlock,
+  LockAllRequest,
   LockView,
+  LockWanted,
   Outcome,
   ReleaseAllResult,
   ReleaseRequest,
@@ -33,7 +38,7 @@ export class TableScene {
   constructor(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []) {
     let granted = 0;
     this.table = new LockTable<string, string>({
-      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, ...limits },
+      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
       nextToken: () => {
         granted += 1;
         return tokens[granted - 1] ?? granted;
@@ -47,7 +52,7 @@ export class TableScene {
   }
 
   /** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
-  acquire(session: Session, request: Partial<AcquireRequest<string>> = {}): AcquireResult {
+  acquire(session: Session, request: Partial<AcquireRequest<string>> = {}): AcquireResult<string, string> {
     const usual: AcquireRequest<string> = {
       name: 'jobs',
       mode: 'exclusive',
@@ -56,6 +61,25 @@ export class TableScene {
       context: session.subject,
     };
     return this.#note(this.table.acquire(session, { ...usual, ...request }, this.nowMs));
+  }
+
+  /** Asks for several locks, exclusively unless the mode is given, untagged and for as long as it takes. */
+  acquireAll(
+    session: Session,
+    locks: readonly (string | LockWanted)[],
+    request: Partial<LockAllRequest<string>> = {},
+  ): AcquireAllResult<string, string> {
+    const usual: LockAllRequest<string> = {
+      locks: locks.map((lock) => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock)),
+      tag: '',
+      waitMs: ALL,
+      context: session.subject,
+    };
+    return this.#note(this.table.acquireAll(session, { ...usual, ...request }, this.nowMs));
+  }
+
+  forceRelease(name: string = 'jobs', kind: LockKind = 'readerWriter'): number {
+    return this.#note(this.table.forceRelease(name, kind, this.nowMs)).released;
   }
 
   release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
@@ -124,6 +148,15 @@ export class TableScene {
       }
     }
   }
+}
+
+/** A cycle as text: who waits for what, and how the next one keeps him from it. */
+export function viewCycle(result: { readonly status: string }): readonly string[] {
+  if (!('cycle' in result)) return [result.status];
+  const { cycle } = result as Deadlock<string, string>;
+  return cycle.map(({ session, tag, name, mode, blockedBy }) => {
+    return `${ownerName(session, tag)} waits for ${name} ${mode}: ${blockedBy}`;
+  });
 }
 
 function ownerName(session: Session, tag: string): string {

@@ -6,6 +6,8 @@ import type { LockMode, RequestId, TableLimits } from '../../lib/locks/types.ts'
 /** Sessions are meant by their place among the live ones, claims and waits by their place among all that there are. */
 export type Step =
   | AcquireStep
+  | AcquireAllStep
+  | { readonly step: 'forceRelease'; readonly name: string; readonly isPermit: boolean }
   | { readonly step: 'release'; readonly session: number; readonly name: string; readonly tag: string }
   | { readonly step: 'releaseClaim'; readonly pick: number; readonly keys: readonly Key[]; readonly wrong: Wrong }
   | { readonly step: 'releaseAll'; readonly session: number; readonly tag: string | undefined }
@@ -28,6 +30,17 @@ export interface AcquireStep {
   readonly tag: string;
   readonly waitMs: number;
   readonly leaseMs: number | undefined;
+  readonly steal: 'stealable' | 'any' | undefined;
+  readonly isStealable: boolean | undefined;
+  readonly id: RequestId | undefined;
+}
+
+export interface AcquireAllStep {
+  readonly step: 'acquireAll';
+  readonly session: number;
+  readonly locks: readonly { readonly name: string; readonly mode: LockMode; readonly limit: number | undefined }[];
+  readonly tag: string;
+  readonly waitMs: number;
   readonly id: RequestId | undefined;
 }
 
@@ -43,10 +56,20 @@ export function lastNameFirst(a: string, b: string): number {
   return a > b ? -1 : 1;
 }
 
-export const NO_LIMITS: TableLimits = { maxLocks: 1000, maxLocksPerSession: 1000, maxWaitersPerLock: 1000 };
+export const NO_LIMITS: TableLimits = {
+  maxLocks: 1000,
+  maxLocksPerSession: 1000,
+  maxWaitersPerLock: 1000,
+  maxLocksPerRequest: 1000,
+};
 
 /** Few enough of everything that limits are met. */
-export const TIGHT_LIMITS: TableLimits = { maxLocks: 4, maxLocksPerSession: 5, maxWaitersPerLock: 3 };
+export const TIGHT_LIMITS: TableLimits = {
+  maxLocks: 4,
+  maxLocksPerSession: 5,
+  maxWaitersPerLock: 3,
+  maxLocksPerRequest: 2,
+};
 
 /** Every name that a step can ask for. */
 export const NAMES: readonly string[] = ['a', 'ab', 'b', 'c', 'd', 'e', 'f', 'g'];
@@ -67,7 +90,31 @@ const acquire: fc.Arbitrary<AcquireStep> = fc.record({
   tag,
   waitMs: fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY)),
   leaseMs: fc.constantFrom(...Array(8).fill(undefined), 1, 2, 5),
+  steal: fc.constantFrom(...Array(20).fill(undefined), 'stealable', 'any'),
+  isStealable: fc.constantFrom(undefined, undefined, false, true),
   id: fc.option(id, { nil: undefined, freq: 6 }),
+});
+
+const acquireAll: fc.Arbitrary<AcquireAllStep> = fc.record({
+  step: fc.constant('acquireAll'),
+  session,
+  locks: fc.array(
+    fc.record({
+      name: fc.constantFrom('a', 'a', 'ab', 'b', 'c'),
+      mode: fc.constantFrom<LockMode>('exclusive', 'exclusive', 'exclusive', 'shared', 'shared', 'permit', 'permit'),
+      limit: fc.constantFrom(undefined, 1, 1, 2),
+    }),
+    { maxLength: 3 },
+  ),
+  tag,
+  waitMs: fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY)),
+  id: fc.option(id, { nil: undefined, freq: 6 }),
+});
+
+const forceRelease: fc.Arbitrary<Step> = fc.record({
+  step: fc.constant('forceRelease'),
+  name,
+  isPermit: fc.boolean(),
 });
 
 const releaseClaim: fc.Arbitrary<Step> = fc.record({
@@ -117,7 +164,7 @@ const list: fc.Arbitrary<Step> = fc.record({
 const drain: fc.Arbitrary<Step> = fc.constant({ step: 'drain' });
 const sweep: fc.Arbitrary<Step> = fc.record({ step: fc.constant('sweep'), max: fc.constantFrom(1, 1, 2, 3) });
 
-const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined };
+const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined, steal: undefined };
 
 function sequence(choices: fc.WeightedArbitrary<Step>[], maxLength: number): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(...choices), { minLength: 1, maxLength, size: 'max' });
@@ -126,7 +173,9 @@ function sequence(choices: fc.WeightedArbitrary<Step>[], maxLength: number): fc.
 /** Every session's end is finished at once. */
 export const steps: fc.Arbitrary<Step[]> = sequence(
   [
-    { weight: 330, arbitrary: acquire },
+    { weight: 270, arbitrary: acquire },
+    { weight: 60, arbitrary: acquireAll },
+    { weight: 5, arbitrary: forceRelease },
     { weight: 18, arbitrary: release },
     { weight: 45, arbitrary: releaseClaim },
     { weight: 12, arbitrary: releaseAll },
@@ -166,7 +215,9 @@ export const crowdingSteps: fc.Arbitrary<Step[]> = sequence(
 /** Sessions end in slices. Leases are asked for only by try-locks: a grant that comes late would start them late. */
 export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
   [
-    { weight: 300, arbitrary: acquire.map(withTimelyLease) },
+    { weight: 240, arbitrary: acquire.map(withTimelyLease) },
+    { weight: 60, arbitrary: acquireAll },
+    { weight: 5, arbitrary: forceRelease },
     { weight: 18, arbitrary: release },
     { weight: 40, arbitrary: releaseClaim },
     { weight: 12, arbitrary: releaseAll },
@@ -180,6 +231,30 @@ export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
     { weight: 1, arbitrary: drain },
   ],
   60,
+);
+
+/** Owners that hold and wait in many places, so that they come to wait for each other. */
+export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(
+  [
+    {
+      weight: 60,
+      arbitrary: fc
+        .tuple(acquire, fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('', 'x', 'x', 'x', 'x', 'y'))
+        .map(([step, name, tag]) => ({ ...step, name, tag, leaseMs: undefined })),
+    },
+    {
+      weight: 12,
+      arbitrary: fc
+        .tuple(acquireAll, fc.constantFrom('x', 'x', 'x', 'y'))
+        .map(([step, tag]) => ({ ...step, tag, waitMs: Number.POSITIVE_INFINITY })),
+    },
+    { weight: 10, arbitrary: releaseClaim },
+    { weight: 8, arbitrary: cancelWaiting },
+    { weight: 4, arbitrary: moveAtMost(fc.constantFrom(1, 100)) },
+    { weight: 1, arbitrary: endSessionAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
+    { weight: 2, arbitrary: openSession },
+  ],
+  40,
 );
 
 function withTimelyLease(step: AcquireStep): AcquireStep {

@@ -126,6 +126,7 @@ describe('the hello command', () => {
       'maxClientNameBytes',
       'maxLocksPerSession',
       'maxWaitersPerLock',
+      'maxLocksPerRequest',
       'maxPageEntries',
     ];
     expect(rest).to.deep.equal({

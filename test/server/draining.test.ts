@@ -28,6 +28,23 @@ describe('a server that is closed', () => {
     expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0 });
   });
 
+  it('answers a waiting lockAll draining once, and a new one too', async () => {
+    const [holder, waiter, other] = await server.connectThree();
+    await holder.take('a');
+    await holder.take('b', { mode: 'permit' });
+    const locks = [{ lockName: 'a' }, { lockName: 'b', mode: 'permit', limit: 1 }, { lockName: 'free' }];
+    waiter.send({ command: 'lockAll', parameters: { locks }, id: 1 });
+    await waiter.settle();
+    await startToDrain(holder);
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+    await waiter.settle();
+    for (const parameters of [{ locks }, { locks: [{ lockName: 'free' }] }, { locks, timeLimit: 0 }]) {
+      expect(await other.ask('lockAll', parameters)).to.deep.equal({ status: 'draining' });
+    }
+    expect(await holder.ask('lock', { lockName: 'a', steal: true, owner: 'x' })).to.deep.equal({ status: 'draining' });
+    expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0, locks: 1, permits: 1 });
+  });
+
   it('answers new lock requests draining, whether the lock is free or not', async () => {
     const [holder, other] = await server.connectTwo();
     await holder.take('held');

@@ -38,8 +38,8 @@ describe('the inspect command', () => {
         { owner: '', name: '', address: await address(second), mode: 'shared', token: 2 },
       ],
       waiters: [
-        { owner: '', name: '', address: await address(third), mode: 'exclusive' },
-        { owner: 'y', name: 'Ann', address: await address(first), mode: 'shared' },
+        { owner: '', name: '', address: await address(third), mode: 'exclusive', position: 1 },
+        { owner: 'y', name: 'Ann', address: await address(first), mode: 'shared', position: 2 },
       ],
     });
   });
@@ -58,6 +58,55 @@ describe('the inspect command', () => {
       ['exclusive', undefined],
       ['permit', 1],
     ]);
+  });
+
+  it('counts the positions of the reader/writer lock and of the permit each from 1', async () => {
+    const server = await startServer();
+    const [first, second] = await server.connectTwo();
+    await first.take('jobs', { mode: 'permit', limit: 1 });
+    await first.take('jobs');
+    await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
+    await second.queue(2, 'jobs');
+    await second.queue(3, 'jobs', { owner: 'x' });
+    await second.queue('shares the place of 3', 'jobs', { owner: 'x' });
+    const positions = async (): Promise<unknown[]> => {
+      const { waiters } = await first.ask('inspect', { lockName: 'jobs' });
+      return (waiters as Message[]).map(({ mode, owner, position }) => [mode, owner, position]);
+    };
+    expect(await positions()).to.deep.equal([
+      ['exclusive', '', 1],
+      ['exclusive', 'x', 2],
+      ['permit', '', 1],
+    ]);
+    await second.ask('cancel', { id: 'nothing' });
+    second.send({ command: 'cancel', parameters: { id: 2 } });
+    await second.next();
+    expect(await positions()).to.deep.equal([
+      ['exclusive', 'x', 1],
+      ['permit', '', 1],
+    ]);
+  });
+
+  it('marks what may be stolen, and who waits by lockAll, as list does', async () => {
+    const server = await startServer();
+    const [first, second] = await server.connectTwo();
+    await first.take('jobs', { stealable: true });
+    await first.take('other', { mode: 'permit', limit: 1, stealable: false });
+    const locks = [{ lockName: 'jobs' }, { lockName: 'other', mode: 'permit', limit: 1 }];
+    second.send({ command: 'lockAll', parameters: { locks, owner: 'x' }, id: 1 });
+    await second.settle();
+    const jobs = withoutTimes(await second.ask('inspect', { lockName: 'jobs' }));
+    const other = withoutTimes(await second.ask('inspect', { lockName: 'other' }));
+    const address = async (client: typeof first) => (await client.ask('whoami')).address;
+    const holder = { owner: '', name: '', address: await address(first) };
+    const waiter = { owner: 'x', name: '', address: await address(second), position: 1, lockAll: true };
+    expect(jobs.holders).to.deep.equal([{ ...holder, mode: 'exclusive', token: 1, stealable: true }]);
+    expect(jobs.waiters).to.deep.equal([{ ...waiter, mode: 'exclusive' }]);
+    expect(other.holders).to.deep.equal([{ ...holder, mode: 'permit', token: 2 }]);
+    expect(other.waiters).to.deep.equal([{ ...waiter, mode: 'permit', limit: 1 }]);
+    const { locks: listed } = await second.ask('list');
+    const { status: _, ...described } = jobs;
+    expect(withoutTimes((listed as Message[])[0] as Message)).to.deep.equal(described);
   });
 
   it('lists as many as it is asked for, and counts all', async () => {

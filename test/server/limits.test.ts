@@ -138,6 +138,75 @@ describe('the limits of the server', () => {
     expect(await first.next()).to.deep.include({ id: 1 });
   });
 
+  it('maxLocksPerRequest counts the locks of one lockAll', async () => {
+    const client = await (await startServer({ maxLocksPerRequest: 3 })).connect();
+    const locks = ['a', 'b', 'c', 'd'].map((lockName) => ({ lockName }));
+    const refusal = { status: 'limit', limit: 'maxLocksPerRequest', value: 3 };
+    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
+    await leftNothing(client);
+    expect(await client.ask('lockAll', { locks: locks.slice(1) })).to.include({ status: 'ok' });
+    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
+    await leftNothing(client, 3);
+  });
+
+  it('are told by hello', async () => {
+    const client = await (await startServer({ maxLocksPerRequest: 3, maxLocksPerSession: 4 })).connect();
+    const { limits } = await client.ask('hello', { protocol: 1 });
+    expect(limits).to.include({ maxLocksPerRequest: 3, maxLocksPerSession: 4, maxWaitersPerLock: 10_000 });
+  });
+
+  it('hold for each lock of a lockAll, which then does nothing', async () => {
+    const limits = { maxLocks: 6, maxLocksPerSession: 4, maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
+    const [holder, client, waiter] = await (await startServer(limits)).connectThree();
+    await holder.take('held');
+    await waiter.queue(1, 'held');
+    const named = (...names: string[]): object[] => names.map((lockName) => ({ lockName }));
+    for (const [parameters, limit] of [
+      [{ locks: named('a', 'b', 'c', 'd', 'e') }, 'maxLocksPerSession'],
+      [{ locks: named('a', 'held') }, 'maxWaitersPerLock'],
+      [{ locks: named('a', 'ninebytes') }, 'maxNameBytes'],
+      [{ locks: named('a'), owner: 'ninebytes' }, 'maxOwnerBytes'],
+    ] as const) {
+      const value = limits[limit];
+      expect(await client.ask('lockAll', parameters), limit).to.deep.equal({ status: 'limit', limit, value });
+    }
+    expect(await client.ask('stats')).to.include({ locks: 1, holders: 1, waiting: 1 });
+    await holder.take('a');
+    await holder.take('b');
+    await holder.take('c');
+    const refusal = { status: 'limit', limit: 'maxLocks', value: 6 };
+    expect(await client.ask('lockAll', { locks: named('d', 'e', 'f') })).to.deep.equal(refusal);
+    expect(await client.ask('lockAll', { locks: named('d', 'e') })).to.include({ status: 'ok' });
+  });
+
+  it('maxPageEntries bounds the cycle that a deadlock tells of', async () => {
+    const server = await startServer({ maxPageEntries: 2 });
+    const clients = await server.connectThree();
+    await circle(clients.slice(0, 2));
+    const [first, second] = clients;
+    const short = await second.ask('lock', { lockName: '0', owner: '1' });
+    expect(short.cycle).to.have.lengthOf(2);
+    await second.ask('unlockAll');
+    await first.next();
+    await first.ask('unlockAll');
+    await circle(clients);
+    expect(await clients[2].ask('lock', { lockName: '0', owner: '2' })).to.deep.equal({ status: 'deadlock' });
+  });
+
+  it('maxPageBytes bounds it too', async () => {
+    const server = await startServer({ maxPageBytes: 400 });
+    const [first, second] = await server.connectTwo();
+    const long = 'x'.repeat(100);
+    await circle([first, second]);
+    expect(await second.ask('lock', { lockName: '0', owner: '1' })).to.have.nested.property('cycle.length', 2);
+    await first.take(long, { owner: '0' });
+    await second.ask('unlock', { lockName: '1', owner: '1' });
+    await first.next();
+    await second.take('2', { owner: '1' });
+    await first.queue('last', '2', { owner: '0' });
+    expect(await second.ask('lock', { lockName: long, owner: '1' })).to.deep.equal({ status: 'deadlock' });
+  });
+
   describe('maxPendingRequests', () => {
     it('refuses what may have to wait and serves the rest', async () => {
       const [holder, client] = await (await startServer({ maxPendingRequests: 2 })).connectTwo();
@@ -146,6 +215,7 @@ describe('the limits of the server', () => {
       await client.queue(2, 'a', { owner: 'x' });
       const refusal = { status: 'limit', limit: 'maxPendingRequests', value: 2 };
       expect(await client.ask('lock', { lockName: 'free' })).to.deep.equal(refusal);
+      expect(await client.ask('lockAll', { locks: [{ lockName: 'free' }] })).to.deep.equal(refusal);
       expect(await client.ask('list')).to.deep.equal(refusal);
       expect(await client.ask('stats')).to.deep.equal(refusal);
       for (const [command, parameters] of [
@@ -230,6 +300,14 @@ describe('the limits of the server', () => {
     await leftNothing(other, 1);
   });
 });
+
+/** Each takes the lock of its number, and all but the last wait for that of the next. */
+async function circle(clients: readonly RawClient[]): Promise<void> {
+  for (const [index, client] of clients.entries()) await client.take(`${index}`, { owner: `${index}` });
+  for (const [index, client] of clients.slice(0, -1).entries()) {
+    await client.queue(`wait ${index}`, `${index + 1}`, { owner: `${index}` });
+  }
+}
 
 async function leftNothing(client: RawClient, holders = 0): Promise<void> {
   expect(await client.ask('stats')).to.include({ locks: holders, permits: 0, holders, waiting: 0 });

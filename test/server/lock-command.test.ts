@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { endTest } from './clean-up.ts';
+import type { Message } from './raw-client.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
 describe('the lock command', () => {
@@ -59,11 +60,26 @@ describe('the lock command', () => {
   it('answers timeout when the time limit is over, and the request waits no longer', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.take('jobs');
-    expect(await waiter.ask('lock', { lockName: 'jobs', timeLimit: 0.03 })).to.deep.equal({ status: 'timeout' });
+    expect(await waiter.ask('lock', { lockName: 'jobs', timeLimit: 0.03 })).to.include({ status: 'timeout' });
     expect(await waiter.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1, waiterCount: 0 });
     await holder.ask('unlock', { lockName: 'jobs' });
     expect(await waiter.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0, waiterCount: 0 });
     expect(waiter.unreadCount).to.equal(0);
+  });
+
+  it('tells with a timeout who holds the lock at that moment, ten of them at most', async () => {
+    const [holder, waiter] = await server.connectTwo();
+    await holder.ask('identify', { name: 'import' });
+    await holder.take('jobs', { stealable: true });
+    const { holders } = await waiter.ask('lock', { lockName: 'jobs', mode: 'shared', timeLimit: 0.01 });
+    const [{ heldMs, ...described }] = holders as [Message];
+    expect(heldMs).to.satisfy((value: number) => Number.isInteger(value) && value >= 0);
+    const { address } = await holder.ask('whoami');
+    const whose = { lockName: 'jobs', owner: '', name: 'import', address };
+    expect(described).to.deep.equal({ ...whose, mode: 'exclusive', token: 1, stealable: true });
+    for (let owner = 0; owner < 12; owner += 1) await holder.take('index', { mode: 'shared', owner: `${owner}` });
+    const many = await waiter.ask('lock', { lockName: 'index', timeLimit: 0.01 });
+    expect((many.holders as Message[]).map(({ owner }) => owner)).to.deep.equal([...'0123456789']);
   });
 
   it('lets in those behind a request whose time limit is over', async () => {

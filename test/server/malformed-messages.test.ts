@@ -117,7 +117,7 @@ describe('what is no request', () => {
       'listen',
       'drain',
       'counters',
-      'forceUnlock',
+      'forceRelease',
       '\u0000',
     ];
     for (const name of names) {

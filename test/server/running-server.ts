@@ -3,7 +3,12 @@
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, LockServer, type LockServerLimits } from '../../lib/server/lock-server.ts';
+import {
+  DEFAULT_LOCK_SERVER_LIMITS,
+  LockServer,
+  type LockServerLimits,
+  type LockServerOptions,
+} from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { whenTestEnds } from './clean-up.ts';
 import { RawClient } from './raw-client.ts';
@@ -69,7 +74,11 @@ export class RunningServer {
 }
 
 /** Starts a server whose tokens are 1, 2, 3 and so on, with limits other than the default ones if some are given. */
-export async function startServer(limits: Partial<LockServerLimits> = {}, logger?: Logger): Promise<RunningServer> {
+export async function startServer(
+  limits: Partial<LockServerLimits> = {},
+  logger?: Logger,
+  switches: Pick<LockServerOptions, 'dump' | 'forceUnlock'> = {},
+): Promise<RunningServer> {
   let token = 0;
   const manager = new LocalLockManager({
     limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits },
@@ -78,7 +87,7 @@ export async function startServer(limits: Partial<LockServerLimits> = {}, logger
       return token;
     },
   });
-  const server = new LockServer({ limits, manager, ...(logger === undefined ? {} : { logger }) });
+  const server = new LockServer({ ...switches, limits, manager, ...(logger === undefined ? {} : { logger }) });
   whenTestEnds(() => server.close());
   const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
   return new RunningServer(server, portOf(address));

@@ -12,6 +12,7 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
   ['host', [null, 1, true, [], {}, ''], 'an address or a host name'],
   ['port', [null, '20934', true, 1.5, -1, 65_536, [], {}], 'a whole number from 0 to 65535, or "auto"'],
   ['allowed', [null, '127.0.0.1', 1, true, {}], 'a list of addresses and CIDR ranges'],
+  ['forceUnlock', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['verbose', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['drainSeconds', [null, '1', true, -1, -0.1, 86_401, [], {}], 'a number of seconds from 0 to 86400'],
   ['limits', [null, 1, 'x', true, []], 'an object'],
@@ -85,7 +86,7 @@ describe('the settings', () => {
 
   it('are refused when one is unknown', () => {
     const known =
-      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, verbose, drainSeconds, limits';
+      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, limits';
     refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
     refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
     refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);

@@ -14,7 +14,10 @@ const NOTHING = {
   releases: 0,
   timeouts: 0,
   cancelled: 0,
+  deadlocks: 0,
   expiredLeases: 0,
+  forced: 0,
+  stolen: 0,
   orphans: 0,
   permitOrphans: 0,
   connections: 1,
@@ -29,8 +32,10 @@ const NOTHING = {
 
 const NO_REQUESTS = {
   lock: 0,
+  lockAll: 0,
   unlock: 0,
   unlockAll: 0,
+  forceUnlock: 0,
   cancel: 0,
   inspect: 0,
   list: 0,
@@ -110,6 +115,48 @@ describe('the stats command', () => {
     await holder.ask('unlock', { lockName: 'a' });
     await waiter.next();
     expect(await stats(waiter)).to.include({ grants: 2, releases: 1, holders: 1, waiting: 0 });
+  });
+
+  it('counts each new grant of a lockAll, and the request once as waiting', async () => {
+    const [holder, other] = await (await startServer()).connectTwo();
+    const locks = ['a', 'b', 'c'].map((lockName) => ({ lockName }));
+    await other.take('a');
+    expect(await other.ask('lockAll', { locks })).to.include({ status: 'ok' });
+    expect(await stats(other)).to.include({ grants: 3, holders: 3, waiting: 0 });
+    holder.send({ command: 'lockAll', parameters: { locks }, id: 1 });
+    await holder.settle();
+    expect(await stats(holder)).to.include({ grants: 3, waiting: 1 });
+    await other.ask('unlockAll');
+    await holder.next();
+    expect(await holder.ask('lockAll', { locks })).to.include({ status: 'ok' });
+    expect(await stats(holder)).to.include({ grants: 6, releases: 3, holders: 3, waiting: 0 });
+    for (const timeLimit of [0, 0.01]) await other.ask('lockAll', { locks, timeLimit });
+    expect(await stats(holder)).to.include({ grants: 6, timeouts: 1, cancelled: 0 });
+  });
+
+  it('counts deadlocks, and holds that were stolen or freed by force', async () => {
+    const [first, second] = await (await startServer({}, undefined, { forceUnlock: true })).connectTwo();
+    await first.take('a', { owner: 'x' });
+    await second.take('b', { owner: 'y' });
+    await first.queue(1, 'b', { owner: 'x' });
+    expect(await second.ask('lock', { lockName: 'a', owner: 'y' })).to.include({ status: 'deadlock' });
+    expect(await second.ask('lockAll', { locks: [{ lockName: 'a' }], owner: 'y' })).to.include({ status: 'deadlock' });
+    expect(await stats(second)).to.include({ deadlocks: 2, waiting: 1, grants: 2, cancelled: 0, timeouts: 0 });
+    await second.ask('unlockAll');
+    await first.next();
+    await first.take('p', { mode: 'permit' });
+    await first.take('p', { mode: 'permit', owner: 'x' });
+    await first.take('s', { mode: 'shared' });
+    await first.take('s', { mode: 'shared', owner: 'x' });
+    await first.take('s', { mode: 'shared', owner: 'y' });
+    await second.ask('forceUnlock', { lockName: 'p', mode: 'permit' });
+    await second.ask('forceUnlock', { lockName: 's', mode: 'permit' });
+    expect(await stats(second)).to.include({ forced: 2, stolen: 0, permits: 0 });
+    await second.take('s', { steal: true });
+    expect(await second.ask('stats')).to.include({
+      ...{ deadlocks: 2, forced: 2, stolen: 3, releases: 1, expiredLeases: 0, orphans: 0, permitOrphans: 0 },
+      ...{ grants: 9, holders: 3, locks: 3 },
+    });
   });
 
   it('counts the holds of clients that went away, those of permits apart', async () => {

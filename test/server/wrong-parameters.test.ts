@@ -10,6 +10,7 @@ const AN_ID = 'the id of a request: a whole number or a string';
 
 const NO_STRINGS = [null, 0, 1.5, true, [], ['a'], {}];
 const NO_WHOLE_NUMBERS = [null, 1.5, '1', true, [], [1], {}];
+const NO_FLAGS = [null, 0, 1, 'true', [], {}];
 const NO_MAXIMA = [...NO_WHOLE_NUMBERS, 0, -1, 10_001];
 
 /** For each parameter of each command what it needs beside it, what is wrong for it, and what is expected. */
@@ -38,11 +39,24 @@ const CASES: readonly [
     [null, '1', true, false, [], {}, 0, -1, 1_000_000_001],
     'a number of seconds above 0, up to 1000000000',
   ],
+  ['lock', 'steal', { lockName: 'a' }, NO_FLAGS, 'true or false'],
+  ['lock', 'stealable', { lockName: 'a' }, NO_FLAGS, 'true or false'],
+  ['lockAll', 'locks', {}, [null, 0, 'a', true, {}, { lockName: 'a' }, []], 'a list of one lock or more'],
+  [
+    'lockAll',
+    'timeLimit',
+    { locks: [{ lockName: 'a' }] },
+    [null, '1', true, [], {}, -1, 1_000_000_001],
+    'a number of seconds from 0 to 1000000000, or false for no limit',
+  ],
+  ['lockAll', 'owner', { locks: [{ lockName: 'a' }] }, NO_STRINGS, A_STRING],
   ['unlock', 'lockName', {}, NO_STRINGS, A_STRING],
   ['unlock', 'mode', { lockName: 'a' }, [...NO_STRINGS, 'none'], A_MODE],
   ['unlock', 'owner', { lockName: 'a' }, NO_STRINGS, A_STRING],
   ['unlock', 'token', {}, NO_WHOLE_NUMBERS, 'a whole number'],
   ['unlockAll', 'owner', {}, NO_STRINGS, A_STRING],
+  ['forceUnlock', 'lockName', {}, NO_STRINGS, A_STRING],
+  ['forceUnlock', 'mode', { lockName: 'a' }, [...NO_STRINGS, 'none'], A_MODE],
   ['cancel', 'id', {}, [null, 1.5, true, [], {}], AN_ID],
   ['inspect', 'lockName', {}, NO_STRINGS, A_STRING],
   ['inspect', 'max', { lockName: 'a' }, NO_MAXIMA, A_MAXIMUM],
@@ -57,8 +71,17 @@ const CASES: readonly [
   ['hello', 'name', { protocol: 1 }, NO_STRINGS, A_STRING],
 ];
 
+/** For each key of an entry of lockAll's locks what it needs beside it, what is wrong for it, and what is expected. */
+const ENTRY_CASES: readonly [key: string, others: object, wrong: readonly unknown[], expected: string][] = [
+  ['lockName', {}, NO_STRINGS, A_STRING],
+  ['mode', { lockName: 'b' }, [...NO_STRINGS, '', 'Shared'], A_MODE],
+  ['limit', { lockName: 'b', mode: 'permit' }, [...NO_WHOLE_NUMBERS, 0, -1, 2 ** 53], 'a whole number from 1'],
+];
+
 const REQUIRED: Readonly<Record<string, string>> = {
   lock: 'lockName',
+  lockAll: 'locks',
+  forceUnlock: 'lockName',
   cancel: 'id',
   inspect: 'lockName',
   identify: 'name',
@@ -67,7 +90,9 @@ const REQUIRED: Readonly<Record<string, string>> = {
 
 /** What each command knows, with what it needs. */
 const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> = {
-  lock: [{ lockName: 'a' }, 'lockName, mode, limit, timeLimit, owner, lease'],
+  lock: [{ lockName: 'a' }, 'lockName, mode, limit, timeLimit, owner, lease, steal, stealable'],
+  lockAll: [{ locks: [{ lockName: 'a' }] }, 'locks, timeLimit, owner'],
+  forceUnlock: [{ lockName: 'a' }, 'lockName, mode'],
   unlock: [{ lockName: 'a' }, 'lockName, mode, owner, token'],
   unlockAll: [{}, 'owner'],
   cancel: [{ id: 1 }, 'id'],
@@ -139,6 +164,46 @@ describe('wrong parameters', () => {
     });
   }
 
+  for (const [key, others, wrong, expected] of ENTRY_CASES) {
+    it(`are refused as ${key} of a lock of lockAll, naming its place in the list`, async () => {
+      for (const value of wrong) {
+        const at = `parameters.locks[1].${key}`;
+        const locks = [{ lockName: 'a' }, { ...others, [key]: value }];
+        await refuses('lockAll', { locks }, at, `${at} is ${JSON.stringify(value)}; expected ${expected}`);
+      }
+    });
+  }
+
+  it('are refused in a list of locks when an entry is no object, lacks its name or knows more', async () => {
+    for (const entry of [null, 'a', 1, true, []]) {
+      const message = `parameters.locks[0] is ${JSON.stringify(entry)}; expected an object`;
+      await refuses('lockAll', { locks: [entry] }, 'parameters.locks[0]', message);
+    }
+    const [missing, unknown] = ['parameters.locks[2].lockName', 'parameters.locks[0].owner'];
+    const locks = [{ lockName: 'a' }, { lockName: 'b' }, { mode: 'shared' }];
+    await refuses('lockAll', { locks }, missing, `${missing} is missing`);
+    const message = `${unknown} is not known; expected lockName, mode, limit`;
+    await refuses('lockAll', { locks: [{ lockName: 'a', owner: 'x' }] }, unknown, message);
+  });
+
+  it('that contradict each other are refused, naming the field', async () => {
+    for (const [command, parameters, message] of [
+      ['lock', { lockName: 'a', limit: 2 }, 'parameters.limit is 2; expected none, since mode is "exclusive"'],
+      [
+        'lockAll',
+        { locks: [{ lockName: 'a' }, { lockName: 'b', mode: 'shared', limit: 2 }] },
+        'parameters.locks[1].limit is 2; expected none, since mode is "shared"',
+      ],
+      [
+        'lock',
+        { lockName: 'a', mode: 'shared', steal: true },
+        'parameters.steal is true; expected none, since mode is "shared"',
+      ],
+    ] as const) {
+      expect(await client.ask(command, parameters)).to.deep.equal({ status: 'invalid', message });
+    }
+  });
+
   it('named __proto__ are unknown like others', async () => {
     client.write('{"command":"lock","parameters":{"lockName":"a","__proto__":{"mode":"shared"}},"id":1}\n');
     expect(await client.next()).to.have.nested.property('result.status', 'invalid');
@@ -178,6 +243,10 @@ describe('parameters that are right', () => {
       ['lock', { lockName: 'b', mode: 'permit', limit: Number.MAX_SAFE_INTEGER, timeLimit: 0 }],
       ['lock', { lockName: 'c', timeLimit: 0.000_001, lease: 1_000 }],
       ['lock', { lockName: 'd', timeLimit: false }],
+      ['lock', { lockName: 'e', steal: true, stealable: true }],
+      ['lock', { lockName: 'f', mode: 'shared', steal: false, stealable: false }],
+      ['lockAll', { locks: [{ lockName: '' }], timeLimit: 1e9, owner: '' }],
+      ['lockAll', { locks: [{ lockName: 'g', mode: 'permit', limit: Number.MAX_SAFE_INTEGER }], timeLimit: false }],
       ['inspect', { lockName: '', max: 10_000 }],
       ['list', { prefix: '', after: '', max: 1 }],
       ['who', { name: '', after: 0, max: 10_000 }],

@@ -1,0 +1,177 @@
+/** The rules by which several locks are asked for at once: all are granted in one step, or none. */
+
+import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
+import { Claim } from './claim.ts';
+import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
+import { kindOf, type Lock } from './lock.ts';
+import type { LockBook } from './lock-book.ts';
+import type { LockSession } from './lock-session.ts';
+import type { Settlement } from './settlement.ts';
+import type { AcquireAllResult, Invalid, LimitReached, LockAllRequest, LockWanted, TableLimits } from './types.ts';
+import { WaitGroup } from './wait-group.ts';
+
+/** How many claims are worked off at a time at least when their locks are in the way of new ones. */
+const CLAIMS_SWEPT_FOR_ROOM = 64;
+
+/** One lock that is asked for, as it is found. */
+interface Part<Subject, Context> {
+  readonly wanted: LockWanted;
+  readonly lock: Lock<Subject, Context> | undefined;
+  /** What the owner has in it already. */
+  readonly claim: Claim<Subject, Context> | undefined;
+}
+
+/** Answers requests for several locks, on a lock table's book. */
+export class GroupAcquisition<Subject, Context> {
+  readonly #book: LockBook<Subject, Context>;
+  readonly #settlement: Settlement<Subject, Context>;
+  readonly #limits: TableLimits;
+
+  constructor(book: LockBook<Subject, Context>, settlement: Settlement<Subject, Context>, limits: TableLimits) {
+    this.#book = book;
+    this.#settlement = settlement;
+    this.#limits = limits;
+  }
+
+  /** What becomes of a request; `draining` when nothing new is granted any more. */
+  acquireAll(
+    session: LockSession<Subject, Context>,
+    request: LockAllRequest<Context>,
+    isDraining: boolean,
+    nowMs: number,
+  ): AcquireAllResult<Subject, Context> {
+    const malformed = this.#findMistake(request.locks);
+    if (malformed !== undefined) return malformed;
+    this.#touchAll(request.locks, nowMs);
+    const owner = session.findOwner(request.tag);
+    const parts = request.locks.map((wanted): Part<Subject, Context> => {
+      const lock = this.#find(wanted);
+      return { wanted, lock, claim: owner === undefined ? undefined : lock?.find(owner) };
+    });
+    for (const { claim, wanted } of parts) {
+      if (claim === undefined) continue;
+      if (claim.state === 'waiting') return invalid(`the owner awaits ${JSON.stringify(wanted.name)} already`);
+      const refusal = upgradeRefused(claim, wanted.mode);
+      if (refusal !== undefined) return refusal;
+    }
+    const missing = parts.filter((part) => part.claim === undefined);
+    if (missing.length > 0 && isDraining) return { status: 'draining' };
+    const isAdmitted = missing.every(isAdmittedAtOnce);
+    if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
+    const refusal = this.#limitReached(session, missing, isAdmitted);
+    if (refusal !== undefined) return refusal;
+    if (isAdmitted) return this.#grant(session, request, parts, nowMs);
+    if (isWaiting(session, request.id)) return idInFlight(request.id);
+    return this.#wait(session, request, parts, nowMs);
+  }
+
+  #findMistake(locks: readonly LockWanted[]): Invalid | LimitReached | undefined {
+    const { maxLocksPerRequest } = this.#limits;
+    if (locks.length === 0) return invalid('locks is empty; expected at least one lock');
+    if (locks.length > maxLocksPerRequest) return limitReached('maxLocksPerRequest', maxLocksPerRequest);
+    const names = { readerWriter: new Set<string>(), permit: new Set<string>() };
+    for (const { name, mode } of locks) {
+      const known = names[kindOf(mode)];
+      if (known.has(name)) return invalid(`locks names ${JSON.stringify(name)} twice; expected each lock once`);
+      known.add(name);
+    }
+    return undefined;
+  }
+
+  /** Afterwards no claim of an ended session is on any of the locks, and as few locks as can be count. */
+  #touchAll(locks: readonly LockWanted[], nowMs: number): void {
+    if (!this.#settlement.hasLingering) return;
+    const max = Math.max(CLAIMS_SWEPT_FOR_ROOM, locks.length);
+    const { maxLocks } = this.#limits;
+    while (this.#settlement.hasLingering && this.#book.lockCount + this.#countUnknown(locks) > maxLocks) {
+      this.#settlement.sweep(max, nowMs);
+    }
+    for (const wanted of locks) this.#settlement.touch(this.#find(wanted), nowMs);
+  }
+
+  #countUnknown(locks: readonly LockWanted[]): number {
+    return locks.reduce((count, wanted) => count + (this.#find(wanted) === undefined ? 1 : 0), 0);
+  }
+
+  #find({ name, mode }: LockWanted): Lock<Subject, Context> | undefined {
+    return this.#book.locksOf(kindOf(mode)).get(name);
+  }
+
+  #grant(
+    session: LockSession<Subject, Context>,
+    request: LockAllRequest<Context>,
+    parts: readonly Part<Subject, Context>[],
+    nowMs: number,
+  ): AcquireAllResult<Subject, Context> {
+    const claims = this.#addClaims(session, request, parts, nowMs);
+    const owner = session.owner(request.tag);
+    const passing = claims.filter(passesWhileWaiting);
+    const deadlock = passing.length === 0 ? undefined : findDeadlock(owner, { passing });
+    if (deadlock === undefined) return this.#book.grantAll(claims, request.id, nowMs);
+    for (const claim of claims) {
+      if (claim.state !== 'new') continue;
+      owner.detach(claim);
+      this.#book.forgetIfUnused(claim.lock);
+    }
+    return deadlock;
+  }
+
+  #wait(
+    session: LockSession<Subject, Context>,
+    request: LockAllRequest<Context>,
+    parts: readonly Part<Subject, Context>[],
+    nowMs: number,
+  ): AcquireAllResult<Subject, Context> {
+    const claims = this.#addClaims(session, request, parts, nowMs);
+    const owner = session.owner(request.tag);
+    const group = new WaitGroup<Subject, Context>({ owner, claims, id: request.id, context: request.context });
+    this.#book.addGroup(group, nowMs + request.waitMs);
+    const { waiting } = group;
+    const deadlock = isWaitedFor(owner) ? findDeadlock(owner, { waiting }) : undefined;
+    if (deadlock === undefined) return { status: 'queued' };
+    this.#book.takeBackGroup(group);
+    this.#settlement.settleRest(nowMs);
+    return deadlock;
+  }
+
+  /** The owner's claims in the order in which they are asked for; those that are new belong to no queue yet. */
+  #addClaims(
+    session: LockSession<Subject, Context>,
+    request: LockAllRequest<Context>,
+    parts: readonly Part<Subject, Context>[],
+    nowMs: number,
+  ): readonly Claim<Subject, Context>[] {
+    const owner = session.owner(request.tag);
+    return parts.map(({ wanted, lock, claim }) => {
+      if (claim !== undefined) return claim;
+      const { name, mode } = wanted;
+      const known = lock ?? this.#book.addLock(name, kindOf(mode), this.#settlement.clearedAt);
+      const added = new Claim<Subject, Context>(known, owner, mode, nowMs);
+      added.groupLimit = limitOf(wanted);
+      owner.attach(added);
+      return added;
+    });
+  }
+
+  #limitReached(
+    session: LockSession<Subject, Context>,
+    missing: readonly Part<Subject, Context>[],
+    isAdmitted: boolean,
+  ): LimitReached | undefined {
+    const { maxLocks, maxLocksPerSession, maxWaitersPerLock } = this.#limits;
+    if (missing.length === 0) return undefined;
+    if (session.claimCount + missing.length > maxLocksPerSession) {
+      return limitReached('maxLocksPerSession', maxLocksPerSession);
+    }
+    const newLocks = missing.filter((part) => part.lock === undefined).length;
+    if (newLocks > 0 && this.#book.lockCount + newLocks > maxLocks) return limitReached('maxLocks', maxLocks);
+    if (!isAdmitted && missing.some(({ lock }) => lock !== undefined && lock.waitingCount >= maxWaitersPerLock)) {
+      return limitReached('maxWaitersPerLock', maxWaitersPerLock);
+    }
+    return undefined;
+  }
+}
+
+function isAdmittedAtOnce<Subject, Context>({ wanted, lock }: Part<Subject, Context>): boolean {
+  return lock === undefined || lock.admitsNewcomer(wanted.mode, limitOf(wanted));
+}

@@ -1,0 +1,83 @@
+/** What others may see of the locks: one name, a page of names, a page of holders. */
+
+import type { Claim } from './claim.ts';
+import { HolderScan, viewHolder } from './holder-scan.ts';
+import { ListScan, type PageRequest } from './list-scan.ts';
+import type { LockKind } from './lock.ts';
+import type { LockBook } from './lock-book.ts';
+import type { Settlement } from './settlement.ts';
+import type { HolderView, LockView, WaiterView } from './types.ts';
+
+const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
+
+/** Reads a lock table's book. */
+export class LockViews<Subject, Context> {
+  readonly #book: LockBook<Subject, Context>;
+  readonly #settlement: Settlement<Subject, Context>;
+  readonly #compareNames: (a: string, b: string) => number;
+
+  constructor(
+    book: LockBook<Subject, Context>,
+    settlement: Settlement<Subject, Context>,
+    compareNames: (a: string, b: string) => number,
+  ) {
+    this.#book = book;
+    this.#settlement = settlement;
+    this.#compareNames = compareNames;
+  }
+
+  inspect(name: string, max: number, nowMs: number, kind: LockKind | undefined): LockView<Subject, Context> {
+    const holders: HolderView<Subject, Context>[] = [];
+    const waiters: WaiterView<Subject, Context>[] = [];
+    let holderCount = 0;
+    let waiterCount = 0;
+    // Both first: what is let in at one of them may be let in at the other.
+    for (const each of kindsOf(kind)) this.#settlement.touch(this.#book.locksOf(each).get(name), nowMs);
+    for (const each of kindsOf(kind)) {
+      const lock = this.#book.locksOf(each).get(name);
+      if (lock === undefined) continue;
+      holderCount += lock.holders.size;
+      waiterCount += lock.queue.size;
+      for (let claim = lock.holders.first; claim !== undefined && holders.length < max; claim = claim.next) {
+        holders.push(viewHolder(claim));
+      }
+      let position = 1;
+      for (let claim = lock.queue.first; claim !== undefined && waiters.length < max; claim = claim.next) {
+        waiters.push(viewWaiter(claim, position));
+        position += 1;
+      }
+    }
+    return { name, holderCount, waiterCount, holders, waiters };
+  }
+
+  scan(request: PageRequest, kind: LockKind | undefined): ListScan {
+    return new ListScan(request, this.#compareNames, this.#names(kind));
+  }
+
+  scanHolders(kind: LockKind, afterToken: number, max: number, name?: string): HolderScan<Subject, Context> {
+    return new HolderScan<Subject, Context>(this.#holders(kind, name), afterToken, max);
+  }
+
+  *#names(kind: LockKind | undefined): Generator<string, void, undefined> {
+    for (const each of kindsOf(kind)) yield* this.#book.locksOf(each).keys();
+  }
+
+  *#holders(kind: LockKind, name: string | undefined): Generator<Claim<Subject, Context>, void, undefined> {
+    if (name !== undefined) {
+      yield* [...(this.#book.locksOf(kind).get(name)?.holders ?? [])];
+      return;
+    }
+    // A copy of each lock's holders, which may change before the next step.
+    for (const lock of this.#book.locksOf(kind).values()) yield* [...lock.holders];
+  }
+}
+
+function kindsOf(kind: LockKind | undefined): readonly LockKind[] {
+  return kind === undefined ? KINDS : [kind];
+}
+
+function viewWaiter<Subject, Context>(claim: Claim<Subject, Context>, position: number): WaiterView<Subject, Context> {
+  const { owner, mode, sinceMs, group, waitLimit } = claim;
+  const limit = mode === 'permit' && waitLimit !== Number.POSITIVE_INFINITY ? waitLimit : undefined;
+  return { session: owner.session, tag: owner.tag, mode, limit, sinceMs, position, isPartOfAll: group !== undefined };
+}

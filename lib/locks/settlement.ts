@@ -1,0 +1,277 @@
+/**
+ * Lets in whom a lock has room for after something ended, in strict order, and clears away what is left of sessions
+ * that have ended. After each operation of the table every lock that was touched has let in everybody it could.
+ */
+
+import type { Claim } from './claim.ts';
+import { findDeadlock, isWaitedFor } from './deadlock.ts';
+import { viewNamedHolder } from './holder-scan.ts';
+import type { Lock } from './lock.ts';
+import type { LockBook } from './lock-book.ts';
+import type { LockSession, Owner, WaitingRequest } from './lock-session.ts';
+import type { NamedHolderView, WaitResult } from './types.ts';
+import { isUnlimited, WaitGroup } from './wait-group.ts';
+
+/** How many of those who hold what was waited for a time-out tells of. */
+const MAX_HOLDERS_TOLD = 10;
+const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
+const DRAINING = Object.freeze({ status: 'draining' }) satisfies WaitResult;
+
+/** Works on a lock table's book. */
+export class Settlement<Subject, Context> {
+  readonly #book: LockBook<Subject, Context>;
+  /** Sessions that ended with claims still to be worked off. */
+  readonly #lingering = new Set<LockSession<Subject, Context>>();
+  /** How many sessions have ever lingered. */
+  #lingeredCount = 0;
+  /** Locks that let in after all others were settled. */
+  readonly #deferred = new Set<Lock<Subject, Context>>();
+
+  constructor(book: LockBook<Subject, Context>) {
+    this.#book = book;
+  }
+
+  get hasLingering(): boolean {
+    return this.#lingering.size > 0;
+  }
+
+  /** What a lock that is new now is marked with: no claim of an ended session is on it. */
+  get clearedAt(): number {
+    return this.#lingeredCount;
+  }
+
+  /** What an operation finds under a name: no claim of an ended session is left on it. */
+  touch(lock: Lock<Subject, Context> | undefined, nowMs: number): Lock<Subject, Context> | undefined {
+    if (lock === undefined || !this.#isStale(lock)) return lock;
+    this.settle(lock, nowMs);
+    return lock.isUnused ? undefined : lock;
+  }
+
+  /** Touches every lock that decides what becomes of a claim and of the groups that depend on it. */
+  touchClaim(claim: Claim<Subject, Context>, nowMs: number): void {
+    if (this.#lingering.size === 0) return;
+    this.touch(claim.lock, nowMs);
+    if (claim.group !== undefined) this.#touchGroup(claim.group, nowMs);
+    for (const group of [...(claim.reliers ?? [])]) this.#touchGroup(group, nowMs);
+  }
+
+  /** Grants what a lock has room for, in order, then whatever that makes room for elsewhere. */
+  settle(lock: Lock<Subject, Context>, nowMs: number): void {
+    this.#letIn(lock, nowMs);
+    if (this.#book.unsettled.length > 0 || this.#deferred.size > 0) this.settleRest(nowMs);
+  }
+
+  /** Settles the locks that the book says may have room for others. */
+  settleRest(nowMs: number): void {
+    const { unsettled } = this.#book;
+    while (unsettled.length > 0 || this.#deferred.size > 0) {
+      // The list grows on the way.
+      for (let index = 0; index < unsettled.length; index += 1) {
+        this.#letIn(unsettled[index] as Lock<Subject, Context>, nowMs);
+      }
+      unsettled.length = 0;
+      unsettled.push(...this.#deferred);
+      this.#deferred.clear();
+    }
+  }
+
+  /**
+   * Answers a waiting request without a grant; false when what it waits for turns out to be free and it is granted
+   * instead.
+   */
+  endRequest(request: WaitingRequest<Subject, Context>, status: 'timeout' | 'cancelled', nowMs: number): boolean {
+    if (request instanceof WaitGroup) return this.#endGroup(request, status, nowMs);
+    const claim = request.claim;
+    this.touch(claim.lock, nowMs);
+    const { place } = claim;
+    if (place === undefined) return false;
+    const limitBefore = place.limit;
+    this.#book.endWait(request, place, this.#resultOf(status, [claim]));
+    if (place.size > 0 && place.limit < limitBefore) this.#endDeadlock(claim);
+    this.settle(claim.lock, nowMs);
+    return true;
+  }
+
+  /** A place that was given a smaller limit may never be granted by that. */
+  #endDeadlock(claim: Claim<Subject, Context>): void {
+    const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
+    if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
+  }
+
+  /** Takes a hold whose lease is over away from its owner; one whose session ended before was lost by that. */
+  expireHold(claim: Claim<Subject, Context>, nowMs: number): void {
+    this.touchClaim(claim, nowMs);
+    if (claim.state !== 'held') return;
+    this.#book.takeAway(claim, 'lease');
+    this.settle(claim.lock, nowMs);
+  }
+
+  /** The same for all claims of a session, or of one of its owners. None of them comes or goes by that. */
+  touchClaims(session: LockSession<Subject, Context>, tag: string | undefined, nowMs: number): void {
+    for (const claim of session.claims(tag)) this.touchClaim(claim, nowMs);
+  }
+
+  /** Touches every lock that decides what becomes of those who hold a lock, and of the groups that count on them. */
+  touchHolders(lock: Lock<Subject, Context>, nowMs: number): void {
+    if (this.#lingering.size === 0) return;
+    for (const claim of [...lock.holders]) this.touchClaim(claim, nowMs);
+  }
+
+  /** Takes a lock away from all who hold it and tells how many. It is left unsettled. */
+  takeFromHolders(lock: Lock<Subject, Context>, reason: 'forced' | 'stolen'): number {
+    const count = lock.holders.size;
+    for (const claim of lock.holders) this.#book.takeAway(claim, reason);
+    return count;
+  }
+
+  /** Answers every waiting request `draining`. */
+  drain(nowMs: number): void {
+    const { readerWriterLocks, permits, unsettled } = this.#book;
+    const maps = [readerWriterLocks, permits];
+    // Who waits only for sessions that have ended is granted the lock yet.
+    for (const locks of maps) for (const lock of locks.values()) this.touch(lock, nowMs);
+    for (const locks of maps) {
+      for (const lock of locks.values()) {
+        for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);
+      }
+    }
+    for (const locks of maps) for (const lock of locks.values()) this.#book.forgetIfUnused(lock);
+    unsettled.length = 0;
+  }
+
+  /**
+   * Takes away about `max` claims of a session that has ended; the rest lingers. All of them leave before anybody is
+   * let in, so that no grant counts a holder who is gone. A group goes as a whole.
+   */
+  freeClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
+    const locks = new Set<Lock<Subject, Context>>();
+    const enough = session.claimCount - max;
+    while (session.claimCount > 0 && session.claimCount > enough) {
+      const claim = session.anyClaim(undefined) as Claim<Subject, Context>;
+      locks.add(claim.lock);
+      this.#freeClaim(claim);
+    }
+    if (session.claimCount === 0) this.#lingering.delete(session);
+    else this.#linger(session);
+    // A lock where nobody waits is left to whoever touches it: to look through its holders for each session that ends
+    // would cost more the more of them end together.
+    for (const lock of locks) {
+      if (lock.queue.size > 0) this.settle(lock, nowMs);
+      else this.#book.forgetIfUnused(lock);
+    }
+    this.settleRest(nowMs);
+  }
+
+  /** Takes away about `max` claims of the session that has lingered longest. */
+  sweep(max: number, nowMs: number): void {
+    for (const session of this.#lingering) {
+      this.freeClaims(session, max, nowMs);
+      return;
+    }
+  }
+
+  #letIn(lock: Lock<Subject, Context>, nowMs: number): void {
+    this.#clearLingering(lock);
+    if (this.#deferred.size > 0 && this.#deferred.has(lock)) return;
+    for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
+      if (!lock.admitsWaiter(claim, claim.waitLimit)) break;
+      if (claim.place !== undefined) this.#book.grantPlace(claim, claim.place, nowMs);
+      else if (!this.#admitGroup(claim.group as WaitGroup<Subject, Context>, lock, nowMs)) break;
+    }
+    this.#book.forgetIfUnused(lock);
+  }
+
+  /**
+   * Grants a group if each of its claims could be granted, as its claim on `lock` could. A lock that still has to be
+   * cleared of ended sessions is settled first, and the group looked at again: there if it is the head of that queue,
+   * otherwise here.
+   */
+  #admitGroup(group: WaitGroup<Subject, Context>, lock: Lock<Subject, Context>, nowMs: number): boolean {
+    const count = group.waiting.length;
+    for (let looked = 0; looked < count; looked += 1) {
+      const claim = group.waiting[group.blockedAt] as Claim<Subject, Context>;
+      const isStale = this.#isStale(claim.lock);
+      if (isStale) this.#book.unsettled.push(claim.lock);
+      if (isStale && isUnlimited(claim)) this.#book.unsettled.push(lock);
+      if (isStale || !group.couldGrant(claim)) {
+        if (isUnlimited(claim)) this.#unsettleStaleLocksOf(group.owner);
+        return false;
+      }
+      group.blockedAt = (group.blockedAt + 1) % count;
+    }
+    this.#book.grantGroup(group, nowMs);
+    return true;
+  }
+
+  /** What an owner waits for elsewhere may be free, and then its permits without limit may pass. */
+  #unsettleStaleLocksOf(owner: Owner<Subject, Context>): void {
+    for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
+      if (this.#isStale(claim.lock)) this.#book.unsettled.push(claim.lock);
+    }
+  }
+
+  #endGroup(group: WaitGroup<Subject, Context>, status: 'timeout' | 'cancelled', nowMs: number): boolean {
+    this.#touchGroup(group, nowMs);
+    if (!isWaiting(group)) return false;
+    this.#book.removeGroup(group, this.#resultOf(status, group.waiting));
+    this.settleRest(nowMs);
+    return true;
+  }
+
+  #touchGroup(group: WaitGroup<Subject, Context>, nowMs: number): void {
+    if (this.#lingering.size === 0) return;
+    for (const claim of group.waiting) this.touch(claim.lock, nowMs);
+  }
+
+  #resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim<Subject, Context>[]): WaitResult<Subject, Context> {
+    return status === 'cancelled' ? CANCELLED : { status, holders: viewSomeHolders(claims) };
+  }
+
+  #isStale(lock: Lock<Subject, Context>): boolean {
+    return this.#lingering.size > 0 && lock.clearedAt !== this.#lingeredCount;
+  }
+
+  #linger(session: LockSession<Subject, Context>): void {
+    if (this.#lingering.has(session)) return;
+    this.#lingering.add(session);
+    this.#lingeredCount += 1;
+  }
+
+  /** Looks through a lock once after each session that lingers, so that touching it stays cheap. */
+  #clearLingering(lock: Lock<Subject, Context>): void {
+    if (!this.#isStale(lock)) return;
+    lock.clearedAt = this.#lingeredCount;
+    for (const claims of [lock.holders, lock.queue]) {
+      for (const claim of claims) {
+        if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
+      }
+    }
+    // What they wait for elsewhere may be free: then they hold this one too, which comes before anybody is let in here.
+    for (const group of lock.unlimitedGroups ?? []) {
+      this.#deferred.add(lock);
+      this.#unsettleStaleLocksOf(group.owner);
+    }
+  }
+
+  #freeClaim(claim: Claim<Subject, Context>): void {
+    if (claim.state === 'held') this.#book.takeAway(claim, 'sessionEnded');
+    else this.#book.removeClaim(claim);
+  }
+}
+
+function isWaiting<Subject, Context>(group: WaitGroup<Subject, Context>): boolean {
+  return group.waiting[0]?.group === group;
+}
+
+function viewSomeHolders<Subject, Context>(
+  claims: readonly Claim<Subject, Context>[],
+): readonly NamedHolderView<Subject, Context>[] {
+  const holders: NamedHolderView<Subject, Context>[] = [];
+  for (const { lock } of claims) {
+    for (let claim = lock.holders.first; claim !== undefined; claim = claim.next) {
+      if (holders.length === MAX_HOLDERS_TOLD) return holders;
+      holders.push(viewNamedHolder(claim));
+    }
+  }
+  return holders;
+}

@@ -1,0 +1,108 @@
+/** Lock requests as clients make them, turned into those of the lock manager, or refused. */
+
+import { kindOf } from '../locks/lock.ts';
+import type { LockMode, LockWanted } from '../locks/types.ts';
+import type { MessageId } from '../message/message-session.ts';
+import { show } from '../message/validation.ts';
+import { encodedLength } from '../wire/text.ts';
+import type { LockAllParameters, LockParameters } from './lock-commands.ts';
+import type { LockAllRequest, LockRequest } from './lock-manager.ts';
+
+const MS_A_SECOND = 1_000;
+
+/** How long texts may be at most, in bytes in UTF-8. */
+export interface TextLimits {
+  readonly maxNameBytes: number;
+  readonly maxOwnerBytes: number;
+  readonly maxClientNameBytes: number;
+}
+
+/** Why a request is not even passed on. */
+export type Refusal =
+  | { readonly status: 'limit'; readonly limit: keyof TextLimits; readonly value: number }
+  | { readonly status: 'invalid'; readonly message: string };
+
+/** What one server lets its clients ask for. */
+export interface LockRequestsOptions {
+  readonly limits: TextLimits;
+  /** Whose holds a `steal` may take: those that said so, or any. */
+  readonly steal: 'stealable' | 'any';
+}
+
+/** Makes the requests of one server. */
+export class LockRequests {
+  readonly #limits: TextLimits;
+  readonly #steal: 'stealable' | 'any';
+
+  constructor({ limits, steal }: LockRequestsOptions) {
+    this.#limits = limits;
+    this.#steal = steal;
+  }
+
+  /** One lock. */
+  ofLock(parameters: LockParameters, id: MessageId): LockRequest | Refusal {
+    const { lockName, mode = 'exclusive', limit, timeLimit, owner = '', lease, steal = false, stealable } = parameters;
+    const refusal = this.#refusalOf(lockName, owner) ?? refuseLimit('parameters', mode, limit);
+    if (refusal !== undefined) return refusal;
+    if (steal && mode !== 'exclusive') {
+      return invalid(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
+    }
+    return {
+      name: lockName,
+      mode,
+      limit,
+      tag: owner,
+      waitMs: toWaitMs(timeLimit),
+      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
+      id,
+      steal: steal ? this.#steal : undefined,
+      isStealable: stealable,
+    };
+  }
+
+  /** Several locks, all or none. */
+  ofLockAll({ locks, timeLimit, owner = '' }: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
+    const requested: LockWanted[] = [];
+    const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
+    for (const [index, { lockName, mode = 'exclusive', limit }] of locks.entries()) {
+      const at = `parameters.locks[${index}]`;
+      const refusal = this.#refusalOf(lockName, owner) ?? refuseLimit(at, mode, limit);
+      if (refusal !== undefined) return refusal;
+      const ofKind = seen[kindOf(mode)];
+      const first = ofKind.get(lockName);
+      if (first !== undefined) {
+        const isTwice = `${at}.lockName is ${show(lockName)}, as parameters.locks[${first}].lockName is`;
+        return invalid(`${isTwice}; expected each lock once`);
+      }
+      ofKind.set(lockName, index);
+      requested.push({ name: lockName, mode, limit });
+    }
+    return { locks: requested, tag: owner, waitMs: toWaitMs(timeLimit), id };
+  }
+
+  #refusalOf(lockName: string, owner: string): Refusal | undefined {
+    return refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
+  }
+}
+
+/** The refusal of a text that is longer than that limit. */
+export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: string): Refusal | undefined {
+  const value = limits[limit];
+  // No text has more bytes than three times its UTF-16 units.
+  if (text.length * 3 <= value || encodedLength(text) <= value) return undefined;
+  return { status: 'limit', limit, value };
+}
+
+/** The refusal of parameters that contradict each other; the message names field, value and what was expected. */
+export function invalid(message: string): Refusal {
+  return { status: 'invalid', message };
+}
+
+function refuseLimit(at: string, mode: LockMode, limit: number | undefined): Refusal | undefined {
+  if (limit === undefined || mode === 'permit') return undefined;
+  return invalid(`${at}.limit is ${limit}; expected none, since mode is ${show(mode)}`);
+}
+
+function toWaitMs(timeLimit: number | false = false): number {
+  return timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND;
+}

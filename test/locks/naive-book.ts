@@ -1,0 +1,242 @@
+/**
+ * What the naive lock table keeps and how it changes: holds, places, groups and deadlines as arrays, and what happened
+ * to whom.
+ */
+
+import type { AllGranted, Granted, LossReason, WaitResult } from '../../lib/locks/types.ts';
+import { canBeGranted, type NaiveOwner } from './naive-deadlock.ts';
+import {
+  type AllRequest,
+  findGrantable,
+  type Group,
+  type Hold,
+  isSameLock,
+  isSameOwner,
+  keyOf,
+  type LockKey,
+  modeOf,
+  type NaiveState,
+  type Place,
+  type Request,
+} from './naive-state.ts';
+import type { NaiveEvent } from './naive-types.ts';
+
+export const CANCELLED: WaitResult = { status: 'cancelled' };
+const MAX_HOLDERS_TOLD = 10;
+
+/** State and its transitions, without a word on who may ask for what. */
+export class NaiveBook implements NaiveState {
+  /** In order of their grants. */
+  holds: Hold[] = [];
+  /** In order of arrival. */
+  places: Place[] = [];
+  groups: Group[] = [];
+  /** What it was like when a request was found to be in a deadlock, for each of those in the last step. */
+  stuckStates: { readonly owner: NaiveOwner; readonly state: NaiveState }[] = [];
+  /** In the order in which they were set. */
+  #deadlines: { readonly atMs: number; readonly of: Hold | Request | Group }[] = [];
+  #events: NaiveEvent[] = [];
+  /** Where a step lets in at several locks, it may begin with any; the requests with these contexts come first. */
+  grantOrder: readonly number[] = [];
+  #lastToken = 0;
+
+  get nextDeadlineMs(): number {
+    return Math.min(...this.#deadlines.map((deadline) => deadline.atMs));
+  }
+
+  /** Whether an owner with a tag waits for what it can never be granted. */
+  isStuck(owner: NaiveOwner): boolean {
+    return this.#isStuckIn({ holds: [...this.holds], places: [...this.places], groups: [...this.groups] }, owner);
+  }
+
+  /** The same, were it to hold more than it does. */
+  isStuckWith(owner: NaiveOwner, more: readonly Hold[]): boolean {
+    const isGranted = (place: Place) => isSameOwner(place, owner) && more.some((hold) => isSameLock(hold, place));
+    const places = this.places.filter((place) => !isGranted(place));
+    return this.#isStuckIn({ holds: [...this.holds, ...more], places, groups: [...this.groups] }, owner);
+  }
+
+  #isStuckIn(state: NaiveState, owner: NaiveOwner): boolean {
+    if (owner.tag === '' || canBeGranted(state, owner)) return false;
+    const places = state.places.map((place) => ({ ...place, requests: [...place.requests] }));
+    this.stuckStates.push({ owner, state: { ...state, places } });
+    return true;
+  }
+
+  answerHolder(hold: Hold, request: Request, nowMs: number): Granted {
+    if (request.leaseMs !== undefined) this.startLease(hold, request.leaseMs, nowMs);
+    return { status: 'ok', token: hold.token, count: this.holdersOf(hold).length, alreadyHeld: true };
+  }
+
+  wait(place: Place, request: Request, nowMs: number): void {
+    place.requests.push(request);
+    this.#deadlines.push({ atMs: nowMs + request.waitMs, of: request });
+  }
+
+  waitForAll(group: Group, atMs: number): void {
+    this.places.push(...group.places);
+    this.groups.push(group);
+    this.#deadlines.push({ atMs, of: group });
+  }
+
+  /** What ends first, if that is now; of those that end together the one that was set first. */
+  findDue(nowMs: number): Hold | Request | Group | undefined {
+    const earliestMs = this.nextDeadlineMs;
+    if (earliestMs > nowMs) return undefined;
+    return this.#deadlines.find((deadline) => deadline.atMs === earliestMs)?.of;
+  }
+
+  /** Grants whatever can be granted, for as long as there is anything. */
+  letIn(nowMs: number): void {
+    for (;;) {
+      const units = findGrantable(this);
+      const first = this.grantOrder.map((context) => units.find((unit) => this.#contextOf(unit) === context));
+      const unit = first.find((unit) => unit !== undefined) ?? units[0];
+      if (unit === undefined) return;
+      this.grantUnit(unit, nowMs);
+    }
+  }
+
+  #contextOf([place]: readonly Place[]): number | undefined {
+    return place === undefined ? undefined : (this.#groupOf(place)?.request.context ?? place.requests[0]?.context);
+  }
+
+  grantUnit([place]: readonly Place[], nowMs: number): void {
+    if (place === undefined) return;
+    const group = this.#groupOf(place);
+    if (group === undefined) {
+      this.#grantPlace(place, nowMs);
+      return;
+    }
+    this.removeGroup(group);
+    this.#tellAnswer(place.session, group.request.context, this.grantAll(place, group.request, nowMs));
+  }
+
+  #grantPlace(place: Place, nowMs: number): void {
+    const first = place.requests[0] as Request;
+    const hold = this.#grant(place, place, { ...first, mode: modeOf(place) }, nowMs);
+    const granted: Granted = { status: 'ok', token: hold.token, count: this.holdersOf(place).length };
+    for (const request of [...place.requests]) {
+      this.#answer(place, request, request === first ? granted : { ...granted, alreadyHeld: true });
+      if (request.leaseMs !== undefined) this.startLease(hold, request.leaseMs, nowMs);
+    }
+  }
+
+  grantAnew(owner: NaiveOwner, key: LockKey, request: Request, nowMs: number): Granted {
+    const hold = this.#grant(owner, key, request, nowMs);
+    if (request.leaseMs !== undefined) this.startLease(hold, request.leaseMs, nowMs);
+    return { status: 'ok', token: hold.token, count: this.holdersOf(key).length };
+  }
+
+  grantAll(owner: NaiveOwner, { locks, id }: AllRequest, nowMs: number): AllGranted {
+    const alreadyHeld: string[] = [];
+    const holds = locks.map((lock) => {
+      const key = keyOf(lock);
+      const known = this.holdersOf(key).find((hold) => isSameOwner(hold, owner));
+      if (known === undefined) return this.#grant(owner, key, { mode: lock.mode, id }, nowMs);
+      alreadyHeld.push(lock.name);
+      return known;
+    });
+    const tokens = holds.map((hold) => hold.token);
+    const counts = holds.map((hold) => this.holdersOf(hold).length);
+    return { status: 'ok', tokens, counts, ...(alreadyHeld.length === 0 ? {} : { alreadyHeld }) };
+  }
+
+  #grant(
+    { session, tag }: NaiveOwner,
+    { name, isPermit }: LockKey,
+    { mode, id: requestId, isStealable = false }: Pick<Request, 'mode' | 'id' | 'isStealable'>,
+    nowMs: number,
+  ): Hold {
+    this.#lastToken += 1;
+    const token = this.#lastToken;
+    const hold = { session, name, isPermit, tag, mode, token, sinceMs: nowMs, requestId, isStealable };
+    this.holds.push(hold);
+    return hold;
+  }
+
+  startLease(hold: Hold, leaseMs: number, nowMs: number): void {
+    this.#forgetDeadline(hold);
+    this.#deadlines.push({ atMs: nowMs + leaseMs, of: hold });
+  }
+
+  #forgetDeadline(of: Hold | Request | Group): void {
+    this.#deadlines = this.#deadlines.filter((deadline) => deadline.of !== of);
+  }
+
+  removeHold(hold: Hold): void {
+    this.holds = this.holds.filter((other) => other !== hold);
+    this.#forgetDeadline(hold);
+    for (const group of this.groups.filter((group) => group.held.includes(hold))) this.endGroup(group, CANCELLED);
+  }
+
+  loseHold(hold: Hold, reason: LossReason): void {
+    const { session, name, mode, tag, token } = hold;
+    this.#events.push({ kind: 'lost', session, name, mode, tag, token, reason });
+    this.removeHold(hold);
+  }
+
+  endRequest(request: Request, result: WaitResult, nowMs: number): void {
+    const place = this.placeOf(request);
+    this.#answer(place, request, result);
+    // The others may have asked for too little to be granted ever.
+    if (place.requests.length > 0 && this.isStuck(place)) this.endPlace(place, { status: 'deadlock', cycle: [] });
+    this.letIn(nowMs);
+  }
+
+  placeOf(request: Request): Place {
+    return this.places.find((place) => place.requests.includes(request)) as Place;
+  }
+
+  #groupOf(place: Place): Group | undefined {
+    return this.groups.find((group) => group.places.includes(place));
+  }
+
+  endPlace(place: Place, result: WaitResult): void {
+    const group = this.#groupOf(place);
+    if (group !== undefined) this.endGroup(group, result);
+    for (const request of [...place.requests]) this.#answer(place, request, result);
+  }
+
+  endGroup(group: Group, result: WaitResult): void {
+    if (!this.groups.includes(group)) return;
+    this.removeGroup(group);
+    this.#tellAnswer((group.places[0] as Place).session, group.request.context, result);
+  }
+
+  removeGroup(group: Group): void {
+    this.groups = this.groups.filter((other) => other !== group);
+    this.places = this.places.filter((place) => !group.places.includes(place));
+    this.#forgetDeadline(group);
+  }
+
+  timeoutOf(places: readonly Place[]): WaitResult {
+    const holds = places.flatMap((place) => this.holdersOf(place)).slice(0, MAX_HOLDERS_TOLD);
+    const holders = holds.map(({ session, tag, name, mode, token, sinceMs, isStealable }) => {
+      return { session, tag, name, mode, token, sinceMs, isStealable };
+    });
+    return { status: 'timeout', holders: holders as never };
+  }
+
+  /** The request waits no longer; the place goes with the last of them. */
+  #answer(place: Place, request: Request, result: WaitResult): void {
+    place.requests.splice(place.requests.indexOf(request), 1);
+    if (place.requests.length === 0) this.places = this.places.filter((other) => other !== place);
+    this.#forgetDeadline(request);
+    this.#tellAnswer(place.session, request.context, result);
+  }
+
+  #tellAnswer(session: number, context: number, result: WaitResult): void {
+    this.#events.push({ kind: 'answered', session, context, result });
+  }
+
+  holdersOf(key: LockKey): Hold[] {
+    return this.holds.filter((hold) => isSameLock(hold, key));
+  }
+
+  takeEvents(): readonly NaiveEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+}

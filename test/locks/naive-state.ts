@@ -1,0 +1,112 @@
+/** Holds and places as plain arrays, and the rules that say who may be let in. */
+
+import type { AcquireRequest, LockAllRequest, LockMode, LockWanted, RequestId } from '../../lib/locks/types.ts';
+
+export type Request = AcquireRequest<number>;
+export type AllRequest = LockAllRequest<number>;
+
+/** Which lock: the reader/writer lock or the permit of a name. */
+export interface LockKey {
+  readonly name: string;
+  readonly isPermit: boolean;
+}
+
+export interface Hold extends LockKey {
+  readonly session: number;
+  readonly tag: string;
+  readonly mode: LockMode;
+  readonly token: number;
+  readonly sinceMs: number;
+  readonly requestId: RequestId | undefined;
+  readonly isStealable: boolean;
+}
+
+/** A request that waits for several locks. */
+export interface Group {
+  readonly request: AllRequest;
+  /** In the order asked for. */
+  readonly places: readonly Place[];
+  /** What the owner held before. */
+  readonly held: readonly Hold[];
+}
+
+/** Where one owner waits for one lock: with all its requests in order of arrival, or with a part of a group. */
+export interface Place extends LockKey {
+  readonly session: number;
+  readonly tag: string;
+  readonly sinceMs: number;
+  readonly requests: Request[];
+  readonly wanted: LockWanted | undefined;
+}
+
+export interface NaiveState {
+  /** In order of their grants. */
+  readonly holds: readonly Hold[];
+  /** In order of arrival. */
+  readonly places: readonly Place[];
+  readonly groups: readonly Group[];
+}
+
+export function isSameLock(a: LockKey, b: LockKey): boolean {
+  return a.name === b.name && a.isPermit === b.isPermit;
+}
+
+export function isSameOwner(a: { session: number; tag: string }, b: { session: number; tag: string }): boolean {
+  return a.session === b.session && a.tag === b.tag;
+}
+
+export function keyOf({ name, mode }: { name: string; mode: LockMode }): LockKey {
+  return { name, isPermit: mode === 'permit' };
+}
+
+/** One name for each lock, across both name spaces. */
+export function nameOf(key: LockKey): string {
+  return key.isPermit ? `permit ${key.name}` : key.name;
+}
+
+export function limitAsked(request: { readonly limit?: number | undefined }): number {
+  return request.limit ?? Number.POSITIVE_INFINITY;
+}
+
+export function limitOf(place: Place): number {
+  return place.wanted === undefined ? Math.max(...place.requests.map(limitAsked)) : limitAsked(place.wanted);
+}
+
+export function modeOf(place: Place): LockMode {
+  if (place.wanted !== undefined) return place.wanted.mode;
+  const modes = place.requests.map((request) => request.mode);
+  return modes.includes('exclusive') ? 'exclusive' : (modes[0] as LockMode);
+}
+
+/** What is granted in one step: the places of a group, or a place by itself. */
+export function unitOf(state: NaiveState, place: Place): readonly Place[] {
+  return state.groups.find((group) => group.places.includes(place))?.places ?? [place];
+}
+
+export function hasRoomFor(state: NaiveState, key: LockKey, mode: LockMode, limit: number): boolean {
+  const holders = state.holds.filter((hold) => isSameLock(hold, key));
+  if (mode === 'permit') return holders.length < limit;
+  if (mode === 'shared') return holders.every((hold) => hold.mode === 'shared');
+  return holders.length === 0;
+}
+
+export function isHead(state: NaiveState, place: Place): boolean {
+  return state.places.find((other) => isSameLock(other, place)) === place;
+}
+
+/** All that could be granted now, each in one step. */
+export function findGrantable(state: NaiveState): readonly (readonly Place[])[] {
+  const units = [...new Set(state.places.map((place) => unitOf(state, place)))];
+  return units.filter((unit) => unit.every((place) => couldGrant(state, unit, place)));
+}
+
+function couldGrant(state: NaiveState, unit: readonly Place[], place: Place): boolean {
+  const isPassing = place.isPermit && limitOf(place) === Number.POSITIVE_INFINITY && mayPass(state, unit, place);
+  return isPassing || (isHead(state, place) && hasRoomFor(state, place, modeOf(place), limitOf(place)));
+}
+
+/** A tagged owner keeps what it has until nothing is left that it waits for: only then may it pass others. */
+function mayPass(state: NaiveState, unit: readonly Place[], { session, tag }: Place): boolean {
+  const places = state.places.filter((place) => isSameOwner(place, { session, tag }));
+  return tag === '' || places.length === unit.length;
+}

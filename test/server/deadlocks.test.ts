@@ -1,0 +1,85 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import type { Message, RawClient } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+const CLIENTS = 60;
+
+describe('a deadlock', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('of very many is refused to the one that closes the circle, with all of them in their order', async () => {
+    const clients = await server.connectMany(CLIENTS);
+    for (const [index, client] of clients.entries()) await client.take(`${index}`, { owner: `o${index}` });
+    for (const [index, client] of clients.slice(0, -1).entries()) {
+      await client.queue('next', `${index + 1}`, { owner: `o${index}` });
+    }
+    const last = clients.at(-1) as RawClient;
+    const { status, cycle } = await last.ask('lock', { lockName: '0', owner: `o${CLIENTS - 1}`, timeLimit: 3_600 });
+    expect(status).to.equal('deadlock');
+    expect((cycle as Message[]).map(({ owner, lockName }) => [owner, lockName])).to.deep.equal([
+      [`o${CLIENTS - 1}`, '0'],
+      ...clients.slice(0, -1).map((_, index) => [`o${index}`, `${index + 1}`]),
+    ]);
+    expect(await last.ask('stats')).to.include({ deadlocks: 1, waiting: CLIENTS - 1, holders: CLIENTS });
+  });
+
+  it('is none any more once one of the circle has gone away', async () => {
+    const [first, second, third] = await server.connectThree();
+    await first.take('a', { owner: 'x' });
+    await second.take('b', { owner: 'y' });
+    await third.take('c', { owner: 'z' });
+    await first.queue(1, 'b', { owner: 'x' });
+    await second.queue(1, 'c', { owner: 'y' });
+    expect(await third.ask('lock', { lockName: 'a', owner: 'z' })).to.include({ status: 'deadlock' });
+    second.reset();
+    expect(await first.next()).to.have.nested.property('result.status', 'ok');
+    await third.queue(1, 'a', { owner: 'z' });
+    await first.ask('unlockAll');
+    expect(await third.next()).to.have.nested.property('result.status', 'ok');
+  });
+
+  it('is none while the same tags belong to different clients', async () => {
+    const [first, second, third] = await server.connectThree();
+    await first.take('a', { owner: 'same' });
+    await second.take('b', { owner: 'same' });
+    await third.queue(1, 'a', { owner: 'same' });
+    await first.queue(1, 'b', { owner: 'same' });
+    await second.ask('unlockAll');
+    expect(await first.next()).to.have.nested.property('result.status', 'ok');
+  });
+
+  it('between two owners of one client is refused too', async () => {
+    const client = await server.connect();
+    await client.take('a', { owner: 'x' });
+    await client.take('b', { owner: 'y' });
+    await client.queue(1, 'b', { owner: 'x' });
+    const { status, cycle } = await client.ask('lock', { lockName: 'a', owner: 'y' });
+    expect(status).to.equal('deadlock');
+    expect((cycle as Message[]).map(({ owner }) => owner)).to.deep.equal(['y', 'x']);
+  });
+
+  it('never keeps those from finishing who give back what they hold and start again', async () => {
+    const clients = await server.connectMany(CLIENTS);
+    let deadlocks = 0;
+    const dine = async (client: RawClient, index: number): Promise<void> => {
+      const owner = `owner ${index}`;
+      for (let meal = 0; meal < 5; ) {
+        await client.take(`fork ${index}`, { owner });
+        const { status } = await client.ask('lock', { lockName: `fork ${(index + 1) % CLIENTS}`, owner });
+        expect(status).to.be.oneOf(['ok', 'deadlock']);
+        if (status === 'ok') meal += 1;
+        else deadlocks += 1;
+        await client.ask('unlockAll');
+      }
+    };
+    await Promise.all(clients.map(dine));
+    const last = await server.connect();
+    expect(await last.ask('stats')).to.include({ deadlocks, holders: 0, waiting: 0, locks: 0, timeouts: 0 });
+  });
+});

@@ -1,0 +1,116 @@
+import { expect } from 'chai';
+import { endTest } from './clean-up.ts';
+import { type Message, type RawClient, until } from './raw-client.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+const CLIENTS = 200;
+const LOCKS = 12;
+
+describe('the lockAll command', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(endTest);
+
+  it('needs an id', async () => {
+    const client = await server.connect();
+    client.send({ command: 'lockAll', parameters: { locks: [{ lockName: 'a' }] } });
+    expect(await client.next()).to.deep.equal({
+      error: { status: 'invalid', message: 'id is missing; lockAll needs one' },
+    });
+    expect(await client.ask('stats')).to.include({ holders: 0, waiting: 0 });
+  });
+
+  it('takes a thousand locks at once and hands them on at once when its client goes away', async () => {
+    const [first, second] = await server.connectTwo();
+    const locks = Array.from({ length: 1_000 }, (_, index) => ({ lockName: `lock ${index}` }));
+    const { tokens, counts } = await first.ask('lockAll', { locks });
+    expect(tokens).to.deep.equal(locks.map((_, index) => index + 1));
+    expect(counts).to.deep.equal(locks.map(() => 1));
+    second.send({ command: 'lockAll', parameters: { locks }, id: 1 });
+    await second.settle();
+    first.reset();
+    const { result } = await second.next();
+    expect((result as Message).tokens).to.deep.equal(locks.map((_, index) => index + 1_001));
+    expect(await second.ask('stats')).to.include({ orphans: 1_000, grants: 2_000, holders: 1_000, waiting: 0 });
+  });
+
+  it('leaves all queues when its client goes away, and each lets in who can be let in', async () => {
+    const [holder, leaver, other] = await server.connectThree();
+    await holder.take('held');
+    await holder.take('read', { mode: 'shared' });
+    const locks = [{ lockName: 'free' }, { lockName: 'read' }, { lockName: 'held' }];
+    leaver.send({ command: 'lockAll', parameters: { locks }, id: 1 });
+    await leaver.settle();
+    await other.queue('free', 'free');
+    await other.queue('read', 'read', { mode: 'shared' });
+    await other.queue('held', 'held');
+    leaver.reset();
+    const granted = [await other.next(), await other.next()];
+    expect(granted.map(({ id }) => id)).to.have.members(['free', 'read']);
+    expect(await other.ask('stats')).to.include({ waiting: 1, holders: 4, cancelled: 1, orphans: 0 });
+    expect(await other.ask('inspect', { lockName: 'held' })).to.include({ waiterCount: 1 });
+  });
+
+  it('excludes the other owners of the same client', async () => {
+    const client = await server.connect();
+    const locks = [{ lockName: 'a' }, { lockName: 'b' }];
+    expect(await client.ask('lockAll', { locks, owner: 'x' })).to.include({ status: 'ok' });
+    expect(await client.ask('lockAll', { locks, owner: 'y', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
+    expect(await client.ask('unlockAll', { owner: 'x' })).to.deep.equal({ status: 'ok', released: 2 });
+    expect(await client.ask('lockAll', { locks, owner: 'y', timeLimit: 0 })).to.include({ status: 'ok' });
+  });
+
+  it('times out with up to ten of those who hold any of its locks', async () => {
+    const [holder, client] = await server.connectTwo();
+    for (let index = 0; index < 15; index += 1) await holder.take('a', { mode: 'shared', owner: `${index}` });
+    await holder.take('b');
+    for (const [names, expected] of [
+      [['a', 'b'], 10],
+      [['b', 'free'], 1],
+    ] as const) {
+      const locks = names.map((lockName) => ({ lockName }));
+      const { status, holders } = await client.ask('lockAll', { locks, timeLimit: 0.01 });
+      expect(status).to.equal('timeout');
+      expect(holders).to.have.lengthOf(expected);
+      for (const each of holders as Message[]) {
+        expect(names).to.include(each.lockName);
+        expect(each).to.have.all.keys('lockName', 'owner', 'name', 'address', 'mode', 'token', 'heldMs');
+      }
+    }
+  });
+
+  it('is granted to all in the end when very many want some of the same locks', async () => {
+    const clients = await server.connectMany(CLIENTS);
+    const [watcher] = clients as [RawClient];
+    await watcher.settle();
+    const holders = new Map<string, number>();
+    let granted = 0;
+    const turns = clients.map(async (client, index) => {
+      // Overlapping sets in both directions.
+      const names = [index % LOCKS, (index * 5 + 1) % LOCKS, (index * 7 + 3) % LOCKS].map((lock) => `lock ${lock}`);
+      const wanted = index % 2 === 0 ? [...new Set(names)] : [...new Set(names)].reverse();
+      client.send({
+        command: 'lockAll',
+        parameters: { locks: wanted.map((lockName) => ({ lockName })), owner: 'tagged' },
+        id: index,
+      });
+      expect(await client.next()).to.have.nested.property('result.status', 'ok');
+      for (const name of wanted) {
+        expect(holders.get(name), `${name} for ${index}`).to.equal(undefined);
+        holders.set(name, index);
+      }
+      granted += 1;
+      for (const name of wanted) holders.delete(name);
+      if (index % 3 === 0) client.reset();
+      else await client.ask('unlockAll');
+    });
+    await Promise.all(turns);
+    expect(granted).to.equal(CLIENTS);
+    const last = await server.connect();
+    await until(async () => (await last.ask('stats')).holders === 0);
+    expect(await last.ask('stats')).to.include({ waiting: 0, locks: 0, deadlocks: 0, cancelled: 0, timeouts: 0 });
+  });
+});

@@ -1,0 +1,183 @@
+import { expect } from 'chai';
+import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
+import type { ManagedSession } from '../../lib/server/lock-manager.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { PrefixedClient } from '../protocols/prefixed-client.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+import { endTest, whenTestEnds } from './clean-up.ts';
+import { type RunningServer, startServer } from './running-server.ts';
+
+describe('a lock that is taken away', () => {
+  let log: RecordingLogger;
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    log = new RecordingLogger();
+    server = await startServer({}, log, { forceUnlock: true });
+  });
+  afterEach(endTest);
+
+  it('by forceUnlock is logged with who asked, which lock, and whose holds', async () => {
+    const [holder, admin] = await server.connectTwo();
+    await holder.ask('identify', { name: 'import' });
+    await admin.ask('identify', { name: 'Ann' });
+    await holder.take('jobs', { mode: 'shared', owner: 'x' });
+    await admin.take('jobs', { mode: 'shared' });
+    admin.send({ command: 'forceUnlock', parameters: { lockName: 'jobs' }, id: 1 });
+    expect(await admin.next()).to.include({ event: 'lost', reason: 'forced' });
+    expect(await admin.next()).to.deep.equal({ id: 1, result: { status: 'ok', released: 2 } });
+    expect(log.at('warn')).to.deep.equal([
+      {
+        level: 'warn',
+        message: 'a lock was taken away from its holders',
+        details: {
+          by: 'forceUnlock',
+          client: { name: 'Ann', address: addressOf(admin) },
+          lockName: 'jobs',
+          count: 2,
+          holders: [
+            { owner: 'x', name: 'import', address: addressOf(holder), mode: 'shared', token: 1 },
+            { owner: '', name: 'Ann', address: addressOf(admin), mode: 'shared', token: 2 },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it('by steal is logged in the same way, and the answer says nothing of it', async () => {
+    const [holder, thief] = await server.connectTwo();
+    await holder.take('jobs', { stealable: true });
+    expect(await thief.ask('lock', { lockName: 'jobs', steal: true })).to.deep.equal({
+      status: 'ok',
+      token: 2,
+      count: 1,
+    });
+    expect(log.at('warn')).to.deep.equal([]);
+    expect(log.at('info').map(({ details }) => details)).to.deep.equal([
+      {
+        by: 'steal',
+        client: { name: '', address: addressOf(thief) },
+        lockName: 'jobs',
+        count: 1,
+        holders: [{ owner: '', name: '', address: addressOf(holder), mode: 'exclusive', token: 1 }],
+      },
+    ]);
+  });
+
+  it('is not logged when nobody held it, nor when it was denied', async () => {
+    const logOfOther = new RecordingLogger();
+    const other = await startServer({}, logOfOther);
+    const [first, second] = [await other.connect(), await other.connect()];
+    await first.take('jobs', { steal: true });
+    expect(await first.ask('lock', { lockName: 'jobs', steal: true })).to.include({ alreadyHeld: true });
+    expect(await second.ask('lock', { lockName: 'jobs', steal: true })).to.deep.equal({ status: 'denied' });
+    expect(await second.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'denied' });
+    expect([...logOfOther.at('info'), ...logOfOther.at('warn')]).to.deep.equal([]);
+    const client = await server.connect();
+    expect(await client.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', released: 0 });
+    expect(log.at('warn')).to.deep.equal([]);
+  });
+
+  it('is logged with the first hundred of very many holders, and all of them are told', async () => {
+    const [holder, admin] = await server.connectTwo();
+    for (let index = 0; index < 250; index += 1) await holder.take('jobs', { mode: 'shared', owner: `${index}` });
+    await admin.queue(1, 'jobs');
+    admin.send({ command: 'forceUnlock', parameters: { lockName: 'jobs' }, id: 2 });
+    expect(await admin.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 251, count: 1 } });
+    expect(await admin.next()).to.deep.equal({ id: 2, result: { status: 'ok', released: 250 } });
+    for (let index = 0; index < 250; index += 1) {
+      const lost = await holder.next();
+      expect(lost).to.include({ event: 'lost', reason: 'forced', owner: `${index}`, token: index + 1 });
+    }
+    const [entry] = log.at('warn');
+    expect(entry?.details).to.include({ count: 250 });
+    expect(entry?.details.holders).to.have.lengthOf(100);
+  });
+
+  it('by somebody else leaves the rest of its old holder alone, and a fresh request waits its turn', async () => {
+    const [holder, thief] = await server.connectTwo();
+    await holder.take('a');
+    await holder.take('b');
+    await thief.take('a', { steal: true });
+    expect(await holder.next()).to.include({ event: 'lost', lockName: 'a', reason: 'stolen' });
+    await holder.queue(1, 'a');
+    expect(await holder.ask('unlock', { lockName: 'b' })).to.include({ status: 'ok' });
+    await thief.ask('unlock', { lockName: 'a' });
+    expect(await holder.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 4, count: 1 } });
+  });
+
+  it('by a client that goes away then is free, and not given back to its old holder', async () => {
+    const [holder, thief] = await server.connectTwo();
+    await holder.take('jobs', { stealable: true });
+    await thief.take('jobs', { steal: true });
+    await thief.leave();
+    expect(await holder.next()).to.include({ event: 'lost', reason: 'stolen' });
+    expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
+    expect(await holder.ask('stats')).to.include({ stolen: 1, orphans: 1, holders: 0 });
+  });
+
+  it('that a waiting lockAll counts on ends the lockAll', async () => {
+    const [client, other] = await server.connectTwo();
+    await other.take('b');
+    for (const take of [
+      () => other.ask('forceUnlock', { lockName: 'a' }),
+      () => other.ask('lock', { lockName: 'a', steal: true }),
+    ]) {
+      await client.take('a');
+      client.send({ command: 'lockAll', parameters: { locks: [{ lockName: 'a' }, { lockName: 'b' }] }, id: 1 });
+      await client.settle();
+      expect(await take()).to.include({ status: 'ok' });
+      const told = [await client.next(), await client.next()];
+      expect(told.find(({ id }) => id === 1)).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
+      expect(told.find(({ event }) => event === 'lost')).to.include({ lockName: 'a' });
+      await client.settle();
+    }
+    expect(await client.ask('stats')).to.include({ waiting: 0, cancelled: 2, forced: 1, stolen: 1 });
+  });
+
+  it("is not told to pkLockServer's clients, whose unlock then finds nothing", async () => {
+    const client = await PrefixedClient.connect(server.port);
+    client.lock('jobs', 1);
+    await client.expect('{"id":1,"result":{"status":"ok"}}');
+    client.lock('other', 2);
+    await client.expect('{"id":2,"result":{"status":"ok"}}');
+    const admin = await server.connect();
+    expect(await admin.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', released: 1 });
+    await admin.take('other', { steal: true });
+    client.unlock('jobs');
+    await client.expect('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
+    client.unlock('other');
+    await client.expect('{"attempted":"unlock","result":"notFound","lockName":"other"}');
+    await client.settle();
+    client.socket.destroy();
+    await admin.ask('unlock', { lockName: 'other' });
+    expect(await admin.ask('stats')).to.include({ forced: 1, stolen: 1, orphans: 0, releases: 1, holders: 0 });
+  });
+});
+
+describe('a lock that is taken away while one of its holders has just gone', () => {
+  afterEach(endTest);
+
+  it('names those only who were there', () => {
+    const manager = new LocalLockManager({ limits: DEFAULT_LOCK_SERVER_LIMITS });
+    whenTestEnds(() => manager.close());
+    const [leaver, stayer, thief] = ['leaver', 'stayer', 'thief'].map((address) =>
+      manager.openSession({ address, clientName: '', lost: () => {} }),
+    ) as [ManagedSession, ManagedSession, ManagedSession];
+    const shared = { mode: 'shared', tag: '', waitMs: 0, isStealable: true } as const;
+    // More than are freed in the turn in which a session ends.
+    for (let lock = 0; lock < 1_000; lock += 1) {
+      for (const session of [leaver, stayer]) session.acquire({ ...shared, name: `${lock}` });
+    }
+    leaver.end();
+    expect(manager.forceRelease('999', 'readerWriter')).to.have.nested.property('taken.count', 1);
+    const stolen = thief.acquire({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' });
+    expect(stolen).to.have.nested.property('taken.count', 1);
+    expect(stolen).to.have.nested.property('taken.holders[0].address', 'stayer');
+    expect(manager.forceRelease('0', 'readerWriter')).to.have.nested.property('taken.count', 1);
+  });
+});
+
+function addressOf({ socket }: { readonly socket: { readonly localPort?: number | undefined } }): string {
+  return `127.0.0.1:${socket.localPort}`;
+}
