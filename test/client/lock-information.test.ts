@@ -25,7 +25,8 @@ describe('what a client is told of locks', () => {
     expect(holders[0]?.address).to.equal((await holder.rpc('whoami')).address);
     expect(holders[0]?.heldMs).to.be.a('number');
     expect(waiters).to.have.lengthOf(1);
-    expect(waiters[0]).to.have.all.keys('owner', 'name', 'address', 'mode', 'waitedMs');
+    expect(waiters[0]).to.have.all.keys('owner', 'name', 'address', 'mode', 'waitedMs', 'position');
+    expect(waiters[0]?.position).to.equal(1);
     expect(waiters[0]?.address).to.equal((await waiter.rpc('whoami')).address);
     await handle.release();
     await (await waiting).release();
