@@ -58,8 +58,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
   readonly #source: LockSource;
-  /** Owners that were named by the caller, as long as something is asked for or held under them. */
-  readonly #namedOwners = new Map<string, Owner>();
+  /** As long as something is asked for or held under them. */
+  readonly #owners = new Map<string, Owner>();
   #lastOwner = 0;
   #locks: WebLockManager | undefined;
 
@@ -76,6 +76,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     this.#life = life;
     this.#source = {
       ask: (owner, request) => life.ask(request, (connection) => connection.acquire(owner, request)),
+      askAll: (owner, items, patience) =>
+        life.ask(patience, (connection) => connection.acquireAll(owner, items, patience)),
+      whenAnswered: (owner, { name, mode }, listener) => life.whenAnswered({ lockName: name, owner, mode }, listener),
       closing: life.closing,
     };
   }
@@ -270,10 +273,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   async #takeAll(locks: readonly (string | LockItem)[], patience: Patience): Promise<LockSet | null> {
     const items = locks.map((lock) => (typeof lock === 'string' ? { name: lock } : lock));
     const owner = this.#owner(undefined);
-    const holds = await this.#life.ask(patience, (connection) => connection.acquireAll(owner.tag, items, patience));
-    if (holds === null) return null;
-    for (const hold of holds) owner.keep(hold);
-    return new LockSet(holds, owner);
+    const holds = await owner.takeAll(items, patience);
+    return holds === null ? null : new LockSet(holds, owner);
   }
 
   async #command(command: string, parameters: object): Promise<RpcResult> {
@@ -283,17 +284,19 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /** A fresh one, unless the caller names it. */
-  #owner(tag: string | undefined): Owner {
-    if (tag === undefined) {
-      do this.#lastOwner += 1;
-      while (this.#namedOwners.has(String(this.#lastOwner)));
-      return new Owner(String(this.#lastOwner), this.#source, () => {});
-    }
-    const known = this.#namedOwners.get(tag);
+  #owner(tag: string = this.#freshTag()): Owner {
+    const known = this.#owners.get(tag);
     if (known !== undefined) return known;
-    const owner = new Owner(tag, this.#source, () => this.#namedOwners.delete(tag));
-    this.#namedOwners.set(tag, owner);
+    const owner = new Owner(tag, this.#source, () => this.#owners.delete(tag));
+    this.#owners.set(tag, owner);
     return owner;
+  }
+
+  /** One that no caller has named. */
+  #freshTag(): string {
+    do this.#lastOwner += 1;
+    while (this.#owners.has(String(this.#lastOwner)));
+    return String(this.#lastOwner);
   }
 
   /** A listener that throws is an uncaught exception, as anywhere; what the client does goes on. */

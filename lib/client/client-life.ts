@@ -4,11 +4,12 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { ConnectionKeeper, type ReconnectOptions, type Waiting } from './connection-keeper.ts';
-import type { Hold } from './hold.ts';
+import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
+import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockTimeoutError } from './lock-error.ts';
 import { type Patience, remainingMs } from './lock-options.ts';
+import type { HoldParameters } from './unanswered-requests.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -65,11 +66,11 @@ export class ClientLife {
   name: string | undefined;
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
-  /** Calls are numbered as they are made, and keep their number over connections. */
-  #lastOrder = 0;
   #isReferenced = true;
-  #closed: Promise<void> | undefined;
-  #isClosed = false;
+  #phase: 'living' | 'closing' | 'closed' = 'living';
+  /** Resolves when the client is closed. */
+  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void };
+  #callCount = 0;
 
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
     this.#dial = dial;
@@ -78,6 +79,11 @@ export class ClientLife {
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#whileDisconnected = options.whileDisconnected ?? 'wait';
     this.name = options.name;
+    let resolve = (): void => {};
+    const promise = new Promise<void>((open) => {
+      resolve = open;
+    });
+    this.#gone = { promise, resolve };
     this.#keeper = new ConnectionKeeper<LockConnection>({
       open: () => this.#open(),
       reconnect: options.reconnect ?? {},
@@ -86,12 +92,12 @@ export class ClientLife {
         events.connected();
       },
       failed: (error) => events.failed(error),
+      discard: (connection) => void connection.close(),
     });
   }
 
   get state(): ClientState {
-    if (this.#isClosed) return 'closed';
-    return this.#closed === undefined ? this.#keeper.state : 'closing';
+    return this.#phase === 'living' ? this.#keeper.state : this.#phase;
   }
 
   /** Aborts, with the error for those who wait, when the client is closed. */
@@ -107,8 +113,8 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
-    const waiting = { timeoutMs, signal, patience: this.#whileDisconnected, order: this.#nextOrder() };
-    const { asked } = await this.#keeper.get(waiting, (connection) => ({
+    const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
+    const { asked } = await this.#keeper.get(patience, (connection) => ({
       asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
     }));
     return await asked;
@@ -120,12 +126,13 @@ export class ClientLife {
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
     const use = (connection: LockConnection): Asked<Granted> => ({ asked: ask(connection) });
-    const order = this.#nextOrder();
-    for (let whileDisconnected = this.#whileDisconnected; ; whileDisconnected = 'wait') {
+    // After a loss those who have waited for longer ask again first.
+    const order = this.#nextCall();
+    for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       this.#throwIfClosing();
       const { current } = this.#keeper;
-      const waiting = { signal: patience.signal, patience: whileDisconnected, order };
-      const { asked } = current === undefined ? await this.#askNext(patience, waiting, use) : use(current);
+      const how = { signal: patience.signal, whenFailed, order };
+      const { asked } = current === undefined ? await this.#askNext(patience, how, use) : use(current);
       try {
         const granted = await asked;
         // What was lost before anybody had it is asked for again.
@@ -137,6 +144,13 @@ export class ClientLife {
     }
   }
 
+  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  whenAnswered(hold: HoldParameters, listener: () => void): void {
+    const connection = this.#keeper.current;
+    if (connection === undefined) listener();
+    else connection.whenAnswered(hold, listener);
+  }
+
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
     this.#keeper.setReferenced(isReferenced);
@@ -145,14 +159,17 @@ export class ClientLife {
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
   close(drainMs: number): Promise<void> {
-    this.#closed ??= this.#close(drainMs);
-    return this.#closed;
+    // Set before anybody is told, who might close once more.
+    if (this.#phase === 'living') {
+      this.#phase = 'closing';
+      void this.#close(drainMs).then(this.#gone.resolve);
+    }
+    return this.#gone.promise;
   }
 
   /** A call that was given up meanwhile has no use for its lock. */
   #handOut<Granted extends Hold | readonly Hold[]>(granted: Granted | null, { signal }: Patience): Granted | null {
-    const isClosing = this.#closed !== undefined;
-    if (granted === null || (!isClosing && signal?.aborted !== true)) return granted;
+    if (granted === null || (this.#phase === 'living' && signal?.aborted !== true)) return granted;
     for (const hold of holdsOf(granted)) void hold.giveBack();
     signal?.throwIfAborted();
     throw new LockClosedError();
@@ -174,12 +191,12 @@ export class ClientLife {
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
   async #askNext<Granted>(
     patience: Patience,
-    waiting: Omit<Waiting, 'timeoutMs'>,
+    how: Omit<ConnectionPatience, 'timeoutMs'>,
     use: (connection: LockConnection) => Asked<Granted>,
   ): Promise<Asked<Granted>> {
     const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get({ ...waiting, timeoutMs }, use);
+      return await this.#keeper.get({ ...how, timeoutMs }, use);
     } catch (error) {
       patience.signal?.throwIfAborted();
       if (!(error instanceof MessageError)) throw error;
@@ -189,20 +206,18 @@ export class ClientLife {
     }
   }
 
-  #nextOrder(): number {
-    this.#lastOrder += 1;
-    return this.#lastOrder;
-  }
-
   async #open(): Promise<LockConnection> {
     const connection = new LockConnection({ ...this.#options, requestTimeoutMs: this.#requestTimeoutMs });
+    const name = this.name;
     this.#opening = connection;
     connection.on('event', (event) => this.#events.event(event));
     connection.on('error', (error) => this.#events.failed(error));
     connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      await connection.open(this.#dial, this.name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      await connection.open(this.#dial, name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
       if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
+      // It may have been given another name meanwhile.
+      if (this.name !== name) connection.notify('identify', { name: this.name });
       return connection;
     } finally {
       this.#opening = undefined;
@@ -232,20 +247,21 @@ export class ClientLife {
     }
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.close()]);
-    this.#isClosed = true;
+    this.#phase = 'closed';
     this.#events.closed();
   }
 
+  #nextCall(): number {
+    this.#callCount += 1;
+    return this.#callCount;
+  }
+
   #throwIfClosing(cause?: Error): void {
-    if (this.#closed !== undefined) throw new LockClosedError({ cause });
+    if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
 }
 
 /** What another took away is not taken back behind its back: the caller learns of it by its handle. */
 function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
   return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
-}
-
-function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
-  return 'grant' in granted ? [granted] : granted;
 }

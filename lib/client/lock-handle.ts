@@ -98,7 +98,7 @@ export class LockHandle implements AsyncDisposable {
   /**
    * Takes a further lock as the owner of this one, so that the server sees which locks belong together; the lock of this
    * very handle is entered once more, without asking. Rejects as `LockClient.lock` does, with `invalid` when this handle
-   * was released, and with its `LockLostError` when it was lost.
+   * was released, and with its `LockLostError` when it was lost, or is while the call waits.
    */
   async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
     const handle = await this.#take(toRequest(name, options));
@@ -127,9 +127,14 @@ export class LockHandle implements AsyncDisposable {
     if (this.#ended !== undefined) {
       throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
     }
-    if (lockKey(request.name, request.mode) === lockKey(this.name, this.mode)) return this.#reenter(request);
-    const hold = await this.#owner.take(request);
+    if (lockKey(request) === lockKey(this)) return this.#reenter(request);
+    const hold = await this.#owner.take({ ...request, signal: this.#untilLost(request.signal) });
     return hold === null ? null : new LockHandle(hold, this.#owner);
+  }
+
+  /** Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. */
+  #untilLost(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#lost.signal : AbortSignal.any([signal, this.#lost.signal]);
   }
 
   #reenter({ mode, leaseMs, steal }: LockRequest): LockHandle {

@@ -225,8 +225,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   /** A result has come for a call that had given up. Does nothing unless overridden. */
   protected lateResult(_result: RpcResult, _command: string, _parameters: object): void {}
 
+  /** An error has come for a call that had given up. Does nothing unless overridden. */
+  protected lateError(_command: string, _parameters: object): void {}
+
   /** A result has come for a call that waits for it. Does nothing unless overridden. */
-  protected timelyResult(_result: RpcResult, _command: string): void {}
+  protected timelyResult(_result: RpcResult, _command: string, _parameters: object): void {}
 
   /** An event has come; those who override it pass it on by calling this. */
   protected serverEvent(event: ServerEvent): void {
@@ -309,8 +312,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     const { result, error } = message;
     if (request.state === 'gaveUp') {
       if (isRecord(result)) this.lateResult(result as RpcResult, request.command, request.parameters);
+      else this.lateError(request.command, request.parameters);
     } else if (isRecord(result)) {
-      this.timelyResult(result as RpcResult, request.command);
+      this.timelyResult(result as RpcResult, request.command, request.parameters);
       request.succeed(result as RpcResult);
     } else {
       request.fail(MessageError.fromReply(isRecord(error) ? error : {}));
