@@ -11,6 +11,7 @@ import {
   LockLostError,
   MessageClient,
   MessageError,
+  type WebLockManager,
   type WebSocketClass,
 } from 'holdfast/browser';
 
@@ -30,6 +31,21 @@ export async function takeLocks(button: HTMLButtonElement): Promise<void> {
   const response: Response = await client.locked('fetched', ({ signal, token }) => fetch(`/?${token}`, { signal }));
   console.log(response.ok, tried?.token);
   for await (const { lockName } of client.events()) console.log(lockName);
+}
+
+/** Code that was written for `navigator.locks`. */
+export async function useStandard(locks: LockManager): Promise<number | undefined> {
+  const { held, pending } = await locks.query();
+  const value: string = await locks.request('jobs', { mode: 'shared' }, async (lock) => `${lock?.name} ${lock?.mode}`);
+  console.log(value, pending?.length);
+  return held?.length;
+}
+
+export async function useOurs(client: LockClient): Promise<void> {
+  const locks: LockManager = client.locks;
+  for (const each of [locks, navigator.locks]) await useStandard(each);
+  const own: WebLockManager = client.locks;
+  console.log(await own.request('jobs', (lock) => lock?.name));
 }
 
 export function explain(error: unknown): string {
