@@ -178,8 +178,7 @@ export class ClientLife {
   /** Returns when the call is to be made again, on the next connection. */
   #throwUnlessLost(error: unknown, patience: Patience): void {
     // The reason of a signal may be any error, also one like those that are looked at below.
-    patience.signal?.throwIfAborted();
-    if (!(error instanceof MessageError)) throw error;
+    if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
     if (isLost && this.#options.reconnect !== false) return;
@@ -198,8 +197,7 @@ export class ClientLife {
     try {
       return await this.#keeper.get({ ...how, timeoutMs }, use);
     } catch (error) {
-      patience.signal?.throwIfAborted();
-      if (!(error instanceof MessageError)) throw error;
+      if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
       if (error.code !== 'timeout') throw error;
       throw new LockTimeoutError(`the lock was not granted: ${error.message}`, [], { cause: error });
