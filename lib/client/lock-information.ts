@@ -86,6 +86,11 @@ export interface ServerStatistics {
   readonly releases: number;
   readonly timeouts: number;
   readonly cancelled: number;
+  /** Requests that were refused because they would have closed a circle. */
+  readonly deadlocks: number;
+  /** Holds that were taken away by `forceUnlock`, and by `steal`. */
+  readonly forced: number;
+  readonly stolen: number;
   readonly expiredLeases: number;
   readonly orphans: number;
   readonly permitOrphans: number;
