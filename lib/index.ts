@@ -4,6 +4,7 @@ export type { ClientOptions, LockClientBase, LockClientEvents } from './client/b
 export type { ClientState } from './client/client-life.ts';
 export type { ReconnectOptions } from './client/connection-keeper.ts';
 export type { EventStream } from './client/event-stream.ts';
+export type { TermOptions } from './client/leader-terms.ts';
 export { LockClient, type LockClientOptions } from './client/lock-client.ts';
 export {
   LockCancelledError,
@@ -43,6 +44,10 @@ export type {
   WaitOptions,
 } from './client/lock-options.ts';
 export { LockSet } from './client/lock-set.ts';
+export type { WebLock } from './client/web-lock.ts';
+export type { WebLockMode, WebLockOptions } from './client/web-lock-options.ts';
+export type { WebLockInfo, WebLockSnapshot } from './client/web-lock-snapshot.ts';
+export type { WebLockCallback, WebLockManager } from './client/web-locks.ts';
 export type { ByteSink, ByteStream, Dialer, Listener, ListenerEvents } from './message/byte-stream.ts';
 export type { CommandDefinition, CommandTable } from './message/command-table.ts';
 export { consoleLogger, type Logger } from './message/logger.ts';
@@ -71,6 +76,7 @@ export {
   type LockServerLimits,
   type LockServerOptions,
 } from './server/lock-server.ts';
+export { type DialWebSocketOptions, dialWebSocket } from './transports/dial-web-socket-node.ts';
 export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
 export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';
 export { dialUnix, type UnixListenerOptions, unix } from './transports/unix.ts';

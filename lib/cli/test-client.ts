@@ -25,7 +25,7 @@ export async function runTestClient(args: readonly string[]): Promise<void> {
   const { host, port, name, timeLimit, hold, linger } = parseCommandLine(args);
   let client: LockClient;
   try {
-    client = await LockClient.connect({ host, port });
+    client = await LockClient.connect({ host, port, reconnect: false });
   } catch (error) {
     process.stderr.write(`Cannot connect to ${host}, port ${port}: ${(error as Error).message}\n`);
     process.exitCode = EXIT_CODES.failure;

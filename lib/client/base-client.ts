@@ -6,6 +6,7 @@ import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-clie
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
+import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { LockTimeoutError } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
 import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
@@ -23,8 +24,11 @@ import {
 import { LockSet } from './lock-set.ts';
 import { type LockSource, Owner } from './owner.ts';
 import { refusal } from './refusal.ts';
+import { WebLockManager } from './web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
+/** As much as a page can have; each costs the server a look at all names. */
+const LISTED_A_PAGE = 1_000;
 
 /** How a client is made. */
 export interface ClientOptions extends LifeOptions {
@@ -57,6 +61,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /** As long as something is asked for or held under them. */
   readonly #owners = new Map<string, Owner>();
   #lastOwner = 0;
+  #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions) {
     super();
@@ -122,6 +127,29 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /**
+   * Runs a function under a lock if that needs no waiting; `{ ran: false }` if it does. Rejects as `locked` does.
+   */
+  async tryLocked<Value>(
+    name: string,
+    run: (handle: LockHandle) => Value | Promise<Value>,
+    options: TryLockOptions = {},
+  ): Promise<{ readonly ran: true; readonly value: Awaited<Value> } | { readonly ran: false }> {
+    const handle = await this.tryLock(name, options);
+    if (handle === null) return { ran: false };
+    return { ran: true, value: await runGuarded(handle, () => run(handle)) };
+  }
+
+  /**
+   * Leader election: each turn of the loop is a term in which this client holds the lock, and is the leader. A turn that
+   * ends, or is left with `break`, ends the term; work in it should stop when the `signal` of its handle aborts. Waits as
+   * long as it takes, over lost connections and servers that restart, until the given signal aborts: then the loop ends.
+   * Rejects as `lock` does otherwise.
+   */
+  terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
+    return leaderTerms(this, name, options);
+  }
+
+  /**
    * Takes several locks, all of them or none, and holds none of them while it waits. Rejects as `lock` does. Calls that
    * only use this never wait for each other in a circle, whatever the order of the names.
    */
@@ -144,6 +172,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   ): Promise<Awaited<Value>> {
     const set = await this.lockAll(locks, options);
     return await runGuarded(set, () => run(set));
+  }
+
+  /** The Web Locks API, as a browser has it at `navigator.locks`. */
+  get locks(): WebLockManager {
+    this.#locks ??= new WebLockManager({
+      isClosed: () => this.state === 'closing' || this.state === 'closed',
+      take: (request) => this.#take(request, undefined),
+      listAll: () => this.listAll({ max: LISTED_A_PAGE }),
+    });
+    return this.#locks;
   }
 
   /** Who holds a lock and who waits for it. */

@@ -4,7 +4,7 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
+import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockTimeoutError } from './lock-error.ts';
@@ -46,6 +46,11 @@ export interface LifeEvents {
   failed(error: Error): void;
   event(event: ServerEvent): void;
   closed(): void;
+}
+
+/** A call that was sent: wrapped, so that one can wait for the sending without waiting for the answer. */
+interface Asked<Granted> {
+  readonly asked: Promise<Granted | null>;
 }
 
 /** From the first connection to the end of the last. */
@@ -109,8 +114,10 @@ export class ClientLife {
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
-    const connection = this.#keeper.current ?? (await this.#keeper.get(patience));
-    return await connection.rpc(command, parameters, { ...options, timeoutMs });
+    const { asked } = await this.#keeper.get(patience, (connection) => ({
+      asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
+    }));
+    return await asked;
   }
 
   /** Asks for holds on one connection after the other, until there is an answer: a wait outlives its connection. */
@@ -118,15 +125,18 @@ export class ClientLife {
     patience: Patience,
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
+    const use = (connection: LockConnection): Asked<Granted> => ({ asked: ask(connection) });
     // After a loss those who have waited for longer ask again first.
     const order = this.#nextCall();
     for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       this.#throwIfClosing();
-      const connection = this.#keeper.current ?? (await this.#connection(patience, whenFailed, order));
+      const { current } = this.#keeper;
+      const how = { signal: patience.signal, whenFailed, order };
+      const { asked } = current === undefined ? await this.#askNext(patience, how, use) : use(current);
       try {
-        const granted = await ask(connection);
+        const granted = await asked;
         // What was lost before anybody had it is asked for again.
-        if (granted === null || holdsOf(granted).every(({ isHeld }) => isHeld)) return this.#handOut(granted, patience);
+        if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
         for (const hold of holdsOf(granted)) void hold.giveBack();
       } catch (error) {
         this.#throwUnlessLost(error, patience);
@@ -167,6 +177,8 @@ export class ClientLife {
 
   /** Returns when the call is to be made again, on the next connection. */
   #throwUnlessLost(error: unknown, patience: Patience): void {
+    // The reason of a signal may be any error, also one like those that are looked at below.
+    patience.signal?.throwIfAborted();
     if (!(error instanceof MessageError)) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
@@ -177,12 +189,16 @@ export class ClientLife {
   }
 
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
-  async #connection(patience: Patience, whenFailed: 'wait' | 'fail', order: number): Promise<LockConnection> {
-    const { waitMs, signal } = patience;
-    const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
+  async #askNext<Granted>(
+    patience: Patience,
+    how: Omit<ConnectionPatience, 'timeoutMs'>,
+    use: (connection: LockConnection) => Asked<Granted>,
+  ): Promise<Asked<Granted>> {
+    const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get({ timeoutMs, signal, whenFailed, order });
+      return await this.#keeper.get({ ...how, timeoutMs }, use);
     } catch (error) {
+      patience.signal?.throwIfAborted();
       if (!(error instanceof MessageError)) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
       if (error.code !== 'timeout') throw error;
@@ -243,4 +259,9 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
+}
+
+/** What another took away is not taken back behind its back: the caller learns of it by its handle. */
+function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
+  return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
 }

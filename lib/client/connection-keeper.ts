@@ -90,20 +90,21 @@ export class ConnectionKeeper<Connection> {
 
   /** The connection, by one attempt at most: the one under way, or the next. Rejects with the reason for which it failed. */
   async connect(): Promise<Connection> {
-    return await this.#obtain({ timeoutMs: Number.POSITIVE_INFINITY, whenFailed: 'fail' });
+    return await this.#obtain({ timeoutMs: Number.POSITIVE_INFINITY, whenFailed: 'fail' }, (connection) => connection);
   }
 
   /**
-   * The connection, as soon as there is one. Rejects with a `MessageError`: `closed`; `timeout` when there was none
-   * within `timeoutMs`; or with the signal's reason. Who will not wait for a second attempt is told `connectionLost` when
-   * one has failed before, or what the first one fails with.
+   * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
+   * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
+   * reason. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
+   * one fails with.
    */
-  async get(patience: ConnectionPatience): Promise<Connection> {
+  async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
     if (this.#state === 'reconnecting' && patience.whenFailed === 'fail') {
       const cause = this.#lastError;
       throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
     }
-    return await this.#obtain(patience);
+    return await this.#obtain(patience, use);
   }
 
   /** The connection is gone. */
@@ -127,10 +128,13 @@ export class ConnectionKeeper<Connection> {
     for (const { reject } of [...this.#waiting]) reject(closedError(error));
   }
 
-  #obtain({ timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience): Promise<Connection> {
+  #obtain<Used>(
+    { timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience,
+    use: (connection: Connection) => Used,
+  ): Promise<Used> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      if (this.#current !== undefined) return resolve(this.#current);
+      if (this.#current !== undefined) return resolve(use(this.#current));
       if (this.#state === 'closed') throw closedError(this.#lastError);
       const stop = (): void => {
         this.#waiting.delete(waiting);
@@ -143,7 +147,7 @@ export class ConnectionKeeper<Connection> {
         order,
         resolve: (connection) => {
           stop();
-          resolve(connection);
+          resolve(use(connection));
         },
         reject: (error) => {
           stop();
@@ -178,9 +182,10 @@ export class ConnectionKeeper<Connection> {
     this.#wasConnected = true;
     this.#current = connection;
     this.#connectedMs = performance.now();
-    this.#options.connected(connection);
+    // What was asked for before goes out first, also before what those who are told of the connection ask for.
     const inOrder = [...this.#waiting].sort((a, b) => a.order - b.order);
     for (const { resolve } of inOrder) resolve(connection);
+    this.#options.connected(connection);
   }
 
   #fail(error: Error): void {

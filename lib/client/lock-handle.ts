@@ -63,6 +63,20 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /**
+   * What a promise comes to, as long as the lock is held: rejects with the `LockLostError` as soon as it is lost. What the
+   * promise stands for goes on; hand `signal` to it where it can be stopped.
+   */
+  whileHeld<Value>(promise: PromiseLike<Value>): Promise<Value> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const lose = (): void => reject(signal.reason);
+      if (signal.aborted) lose();
+      else signal.addEventListener('abort', lose, { once: true });
+      promise.then(resolve, reject).then(() => signal.removeEventListener('abort', lose));
+    });
+  }
+
+  /**
    * Gives the lock back; handles that re-entered it keep it until the last of them is released. Resolves to whether it
    * was still held when the server was told; false too when the connection broke before the answer. A second call does
    * nothing and resolves to the same. Never rejects.

@@ -86,12 +86,12 @@ export interface ServerStatistics {
   readonly releases: number;
   readonly timeouts: number;
   readonly cancelled: number;
-  /** Requests that were refused because they would have closed a circle. */
+  readonly expiredLeases: number;
+  /** Requests refused because they would have closed a deadlock. */
   readonly deadlocks: number;
   /** Holds that were taken away by `forceUnlock`, and by `steal`. */
   readonly forced: number;
   readonly stolen: number;
-  readonly expiredLeases: number;
   readonly orphans: number;
   readonly permitOrphans: number;
   readonly connections: number;

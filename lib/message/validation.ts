@@ -25,12 +25,18 @@ export class SchemaCompiler {
 
   /** `root` is what the whole value is called in messages. */
   compile(schema: JsonSchema, root: string): Validator {
-    return new Validator(this.#ajv.compile(schema), root);
+    return new CompiledSchema(this.#ajv.compile(schema), root);
   }
 }
 
 /** One compiled schema. */
-export class Validator {
+export interface Validator {
+  /** What is wrong with the value; undefined when it is as the schema says. */
+  check(value: unknown): readonly Problem[] | undefined;
+}
+
+/** Not exported, so that no declaration of the package needs those of ajv. */
+class CompiledSchema implements Validator {
   readonly #root: string;
   readonly #validate: ValidateFunction;
 
@@ -39,7 +45,6 @@ export class Validator {
     this.#root = root;
   }
 
-  /** What is wrong with the value; undefined when it is as the schema says. */
   check(value: unknown): readonly Problem[] | undefined {
     if (this.#validate(value)) return undefined;
     // What is wrong with each alternative says less than that none of them fits.

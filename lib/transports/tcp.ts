@@ -19,7 +19,7 @@ import { type DialTlsOptions, HANDSHAKE_TIMEOUT_MS, readTlsFiles, type TlsFiles,
  * How long a silent connection may stay so before the system asks whether the other end is still there. It then asks
  * once a second and gives up after ten questions without an answer (libuv's constants), so after about 21 seconds.
  */
-const KEEP_ALIVE_IDLE_MS = 10_000;
+export const KEEP_ALIVE_IDLE_MS = 10_000;
 
 /** Connections that the system may keep ready until they are accepted. */
 const BACKLOG = 4_096;

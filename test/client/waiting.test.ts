@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError, LockError, LockInvalidError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
@@ -77,6 +77,26 @@ describe('a wait for a lock', () => {
     await client.rpc('ping');
     await nobodyWaits();
     expect(await holder.stats()).to.include({ cancelled: 1, waiting: 0 });
+  });
+
+  it('ends with the reason of the signal as it is, also when that is an error of this library', async () => {
+    await holder.lock('jobs');
+    const reasons = [
+      new LockClosedError(),
+      new MessageError('timeout', 'from elsewhere'),
+      new MessageError('closed', 'from elsewhere'),
+      new MessageError('connectionLost', 'from elsewhere'),
+    ];
+    for (const reason of reasons) {
+      const abort = new AbortController();
+      const unconnected = new LockClient({ port: server.port });
+      whenTestEnds(() => unconnected.close());
+      const waiting = [client, unconnected].map((from) => rejection(from.lock('jobs', { signal: abort.signal })));
+      abort.abort(reason);
+      expect(await Promise.all(waiting)).to.deep.equal([reason, reason]);
+    }
+    await client.rpc('ping');
+    await nobodyWaits();
   });
 
   it('ends by a signal for one flow, and goes on for the other', async () => {

@@ -1,11 +1,19 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { MessageClient, type ServerEvent } from '../../lib/message/message-client.ts';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { startMemcached, startRedis } from '../datastores/real-stores.ts';
+import { needs } from '../foreign/system-program.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
 
 const run = promisify(execFile);
 
@@ -43,6 +51,75 @@ describe('the examples', () => {
       expect(new Set(tokens)).to.have.property('size', 3);
       expect(tokens).to.not.include(undefined);
     });
+  });
+
+  describe('with a lock server of their own', () => {
+    let server: RunningServer;
+    let folder: string;
+
+    beforeEach(async () => {
+      server = await startServer();
+      folder = mkdtempSync(join(tmpdir(), 'holdfast-examples-'));
+      whenTestEnds(() => rmSync(folder, { recursive: true }));
+    });
+    afterEach(endTest);
+
+    function start(program: string, ...args: string[]): Promise<string> {
+      const command = [`dist/examples/${program}.js`, String(server.port), ...args];
+      return run(process.execPath, command).then(({ stdout }) => stdout);
+    }
+
+    it('run a job of cron once on however many hosts', async () => {
+      const lastRun = join(folder, 'last-run');
+      const runs = await Promise.all([1, 2, 3].map(() => start('cron-job', '2026-11-21', lastRun)));
+      expect(runs.sort()).to.deep.equal(['2026-11-21 is done\n', '2026-11-21 is done\n', 'ran 2026-11-21\n']);
+      expect(await start('cron-job', '2026-11-22', lastRun)).to.equal('ran 2026-11-22\n');
+    });
+
+    it('stop a long import when its lock is lost', async () => {
+      const stopped = start('long-import');
+      const client = await server.client();
+      await until(async () => (await client.inspect('import')).holderCount === 1);
+      await server.server.close();
+      expect(await stopped).to.match(/^(importing\n)?stopped: connectionLost\n$/);
+    });
+
+    it('have a database refuse a late writer', async () => {
+      expect(await start('fencing-in-sql')).to.equal('fast writes: true\nslow writes: false\nbalance: 70\n');
+    });
+  });
+
+  describe('with a lock in a datastore', () => {
+    const LOCKED = (kind: string): string => `nightly-report is locked on ${kind}\ntotal: 496\n`;
+
+    afterEach(endTest);
+
+    it('work in memory', async () => {
+      expect(await runOn('memory')).to.equal(LOCKED('memory'));
+    });
+
+    it('work on holdfast', async () => {
+      const { port } = await startServer();
+      expect(await runOn('holdfast', port)).to.equal(LOCKED('holdfast'));
+    });
+
+    it('work on Redis', async function () {
+      needs(this, 'redis-server');
+      const { port } = await startRedis();
+      expect(await runOn('redis', port)).to.equal(LOCKED('redis'));
+    });
+
+    it('work on Memcached', async function () {
+      needs(this, 'memcached');
+      const { port } = await startMemcached();
+      expect(await runOn('memcached', port)).to.equal(LOCKED('memcached'));
+    });
+
+    async function runOn(kind: string, port?: number): Promise<string> {
+      const { stdout, stderr } = await run(process.execPath, ['dist/examples/dlock.js', kind, String(port)]);
+      expect(stderr).to.equal('');
+      return stdout;
+    }
   });
 
   describe('of a message server', () => {

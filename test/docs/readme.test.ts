@@ -1,52 +1,34 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
+import { CompiledExamples, readExamples } from './compiled-examples.ts';
 
-const run = promisify(execFile);
 const readme = readFileSync('README.md', 'utf8');
-/** Within the package, so that the examples import it by its name. */
-const FOLDER = 'dist/readme';
 
 /** What each TypeScript example of the README prints, in their order. */
 const PRINTED = [/^42 0\n$/, /^holding jobs under token \d{16}\n$/, /^ok \d{16}\n$/, /^hello\n$/];
 
 describe('README.md', () => {
-  const examples = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+  const examples = readExamples(readme);
+  let compiled: CompiledExamples;
   let server: LockServer;
 
   before(async function () {
     this.timeout(60_000);
     server = new LockServer();
     const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-    const port = address.split(':').at(-1) as string;
-    rmSync(FOLDER, { recursive: true, force: true });
-    mkdirSync(FOLDER, { recursive: true });
-    for (const [index, code] of examples.entries()) {
-      writeFileSync(`${FOLDER}/example-${index}.ts`, code.replaceAll('20934', port));
-    }
-    const options = { outDir: '.', rootDir: '.', declaration: false, isolatedDeclarations: false, sourceMap: false };
-    const config = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.ts'], exclude: [] };
-    writeFileSync(`${FOLDER}/tsconfig.json`, JSON.stringify(config));
-    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', FOLDER]).catch(({ stdout }) =>
-      expect.fail(stdout),
-    );
+    compiled = await CompiledExamples.compile('dist/readme', examples, { 20934: Number(address.split(':').at(-1)) });
   });
 
   after(async () => {
-    rmSync(FOLDER, { recursive: true, force: true });
+    compiled?.remove();
     await server.close();
   });
 
   for (const [index, expected] of PRINTED.entries()) {
-    it(`has TypeScript that compiles and works: example ${index + 1}`, async () => {
-      const { stdout, stderr } = await run(process.execPath, [`${FOLDER}/example-${index}.js`]);
-      expect(stdout).to.match(expected);
-      expect(stderr).to.equal('');
-    });
+    it(`has TypeScript that compiles and works: example ${index + 1}`, () => compiled.expectOutput(index, expected));
   }
 
   it('has no TypeScript beyond those examples', () => {
@@ -65,7 +47,14 @@ describe('README.md', () => {
   });
 
   it('links to files that are there', () => {
-    for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/protocol.md']) {
+    for (const file of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/architecture.md',
+      'docs/protocol.md',
+      'docs/datastores.md',
+      'docs/browser.md',
+    ]) {
       const folder = file.includes('/') ? 'docs/' : '';
       for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(() => readFileSync(`${folder}${target}`), `${target} in ${file}`).to.not.throw(/ENOENT/);

@@ -28,18 +28,24 @@ export class PageServer {
   readonly origin: string;
   readonly #reports: Inbox<string>;
 
-  /** Serves a page with this script, in which `report(text)` tells something to the test. */
-  static async start(script: string): Promise<PageServer> {
+  /**
+   * Serves a page with this script, in which `report(text)` tells something to the test. A function is asked for the
+   * script whenever the page is loaded.
+   */
+  static async start(script: string | (() => string)): Promise<PageServer> {
     const reports = new Inbox<string>();
     const report = "const report = (text) => fetch('/report', { method: 'POST', body: String(text) });";
-    const page = `<!doctype html><title>page</title><script>${report}\n${script}</script>`;
+    const page = (): string => {
+      const text = typeof script === 'string' ? script : script();
+      return `<!doctype html><title>page</title><script>${report}\n${text}</script>`;
+    };
     const server = createServer(async (request, response) => {
       if (request.method === 'POST') {
         let text = '';
         for await (const chunk of request) text += chunk;
         reports.push(text);
       }
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(request.url === '/' ? page : '');
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(request.url === '/' ? page() : '');
     });
     whenTestEnds(() => {
       server.closeAllConnections();
@@ -74,15 +80,18 @@ export class Browser {
 
   /** Closes the page as its user would, which leaves the browser running. */
   async closePage(): Promise<void> {
-    const file = join(this.#profile, 'DevToolsActivePort');
-    await until(() => new Promise((resolve) => setImmediate(() => resolve(existsSync(file)))));
-    const tools = `http://127.0.0.1:${readFileSync(file, 'utf8').split('\n')[0]}/json`;
     // Without a second page the browser would end with the first.
-    await fetch(`${tools}/new?about:blank`, { method: 'PUT' });
+    await this.openPage('about:blank');
+    const tools = await this.#tools();
     const pages = (await (await fetch(`${tools}/list`)).json()) as { type: string; id: string; title: string }[];
     const page = pages.find(({ type, title }) => type === 'page' && title === 'page');
     if (page === undefined) throw new Error(`there is no such page: ${JSON.stringify(pages)}`);
     await fetch(`${tools}/close/${page.id}`);
+  }
+
+  /** Opens a further page, in front of the others. */
+  async openPage(url: string): Promise<void> {
+    await fetch(`${await this.#tools()}/new?${encodeURIComponent(url)}`, { method: 'PUT' });
   }
 
   kill(): Promise<void> {
@@ -91,7 +100,18 @@ export class Browser {
 
   /** Whether it still answers. */
   async isRunning(): Promise<boolean> {
-    const port = readFileSync(join(this.#profile, 'DevToolsActivePort'), 'utf8').split('\n')[0];
-    return (await fetch(`http://127.0.0.1:${port}/json/version`)).ok;
+    return (await fetch(`${await this.#tools()}/version`)).ok;
+  }
+
+  /** Where the browser takes orders, once it has written that down. */
+  async #tools(): Promise<string> {
+    const file = join(this.#profile, 'DevToolsActivePort');
+    let port: string | undefined;
+    await until(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (existsSync(file)) port = /^(\d+)\n/.exec(readFileSync(file, 'utf8'))?.[1];
+      return port !== undefined;
+    });
+    return `http://127.0.0.1:${port}/json`;
   }
 }

@@ -188,6 +188,38 @@ describe('lock table', () => {
       expect(scene.waiters('p')).to.deep.equal([]);
     });
 
+    it('end such a place, too, when those behind it are who it waits for', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.cara, { ...PERMIT, name: 'p' });
+      scene.acquire(scene.dora, { ...PERMIT, name: 'p' });
+      scene.acquire(scene.anna, { ...X, name: 'm' });
+      scene.acquire(scene.ben, { ...PERMIT, name: 'p', limit: 2, id: 1 });
+      scene.acquire(scene.ben, { ...PERMIT, name: 'p', limit: 1 });
+      scene.acquire(scene.anna, { ...PERMIT, name: 'p', limit: 2 });
+      scene.acquire(scene.cara, { ...X, name: 'm' });
+      const [, ended] = scene.table.cancel(scene.ben, 1, 0).events;
+      expect(ended?.kind === 'answered' && viewCycle(ended.result)).to.deep.equal([
+        'ben/x waits for p permit: holder',
+        'cara/x waits for m exclusive: holder',
+        'anna/x waits for p permit: waiter',
+      ]);
+    });
+
+    it('count a permit without limit among several locks as waiting its turn while its owner waits elsewhere', () => {
+      const scene = new TableScene();
+      const READ = { name: 'a', mode: 'shared' } as const;
+      scene.acquire(scene.dora, { name: 'a' });
+      scene.acquire(scene.anna, { ...PERMIT, name: 'p' });
+      scene.acquire(scene.dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 });
+      scene.acquire(scene.ben, { ...X, name: 'h' });
+      scene.acquireAll(scene.ben, [READ, { name: 'p', mode: 'permit' }], X);
+      scene.acquire(scene.cara, { ...X, name: 'c' });
+      scene.acquire(scene.cara, { ...X, ...READ });
+      scene.acquire(scene.anna, { ...X, name: 'h' });
+      // Ben would pass Dora only if he waited for nothing else, and Cara is behind him.
+      expect(scene.acquire(scene.ben, { ...X, name: 'c' })).to.include({ status: 'deadlock' });
+    });
+
     it('forbid a permit without limit that would keep back who its owner waits for', () => {
       const scene = new TableScene();
       scene.acquire(scene.dora, { ...PERMIT, name: 'p' });
@@ -221,6 +253,14 @@ describe('lock table', () => {
       const scene = sceneWithBenWaitingForAnna();
       scene.endSession(scene.ben, 0);
       expect(scene.acquire(scene.anna, { ...X, name: 'b' })).to.include({ status: 'ok' });
+    });
+
+    it('are none through one whose session has ended, before its locks are worked off', () => {
+      const scene = sceneWithBenWaitingForAnna();
+      scene.acquire(scene.cara, { ...X, name: 'c' });
+      scene.acquire(scene.cara, { ...X, name: 'b' });
+      scene.endSession(scene.ben, 0);
+      expect(scene.acquire(scene.anna, { ...X, name: 'c' })).to.deep.equal({ status: 'queued' });
     });
 
     it('are looked for only when somebody waits for the owner', () => {

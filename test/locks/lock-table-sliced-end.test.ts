@@ -8,7 +8,7 @@ import { type Both, TablePair } from './table-pair.ts';
 import { NAMES, NO_LIMITS, type Step, slicedSteps } from './table-steps.ts';
 
 /** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
-const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 10_000);
+const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 6_000);
 const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, { ...NO_LIMITS, maxLocksPerSession: 5, maxWaitersPerLock: 3 });
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -92,16 +92,20 @@ class SlicedTrial {
       if (event.kind === 'lost') {
         expectSame(event, this.#naiveLosses.get(event.token));
       } else if (this.#isLive(event.session)) {
-        expectSameAnswer(event.result, this.#naiveAnswers.get(event.context));
+        expectSameAnswer(event.result, this.#naiveAnswers.get(event.context), this.#isForPermit(event.context));
       }
     }
     for (const event of both.naive.events) {
       if (!this.#isLive(event.session)) continue;
       if (event.kind === 'lost') expectSame(this.#realLosses.get(event.token), event);
       else if (event.result.status !== 'ok') {
-        expectSameAnswer(this.#realAnswers.get(event.context) as WaitResult, event.result);
+        expectSameAnswer(this.#realAnswers.get(event.context) as WaitResult, event.result, false);
       }
     }
+  }
+
+  #isForPermit(context: number): boolean {
+    return this.#pair.locksOf.get(context)?.some((lock) => lock.startsWith('permit ')) ?? false;
   }
 
   #isLive(session: number): boolean {
@@ -143,14 +147,14 @@ function locksTouched(step: Step): readonly string[] {
 }
 
 /**
- * Whoever is let in late may find fewer beside him than there were when his turn came, and never more. Of several locks
- * he may have held some all the time, and there others may have come.
+ * Whoever is let in late may find fewer beside him than there were when his turn came, and never more, but where others
+ * may pass. Of several locks he may have held some all the time, and there others may have come.
  */
-function expectSameAnswer(real: WaitResult, naive: WaitResult | undefined): void {
+function expectSameAnswer(real: WaitResult, naive: WaitResult | undefined, isPassable: boolean): void {
   expectSame(untimed(real), naive === undefined ? undefined : untimed(naive));
   if (real.status !== 'ok') return;
   if ('counts' in real) expect(Math.min(...real.counts)).to.be.at.least(1);
-  else expect(real.count).to.be.within(1, (naive as Granted).count);
+  else expect(real.count).to.be.within(1, isPassable ? ALL : (naive as Granted).count);
 }
 
 /** What does not depend on when it was given. */

@@ -1,0 +1,14 @@
+/** The entry point `holdfast/datastores`. */
+
+export type { Datastore } from './datastore.ts';
+export { HoldfastDatastore } from './holdfast-datastore.ts';
+export { type DatastoreLockOptions, Lock, LockNotAcquiredError } from './lock.ts';
+export {
+  type MemcachedClient,
+  MemcachedDatastore,
+  type MemcachedDatastoreOptions,
+  type MemcachedResponse,
+} from './memcached-datastore.ts';
+export { MemoryDatastore } from './memory-datastore.ts';
+export { type RedisClient, RedisDatastore, type RedisEvalOptions, type RedisSetOptions } from './redis-datastore.ts';
+export type { TimeToLiveOptions } from './time-to-live.ts';

@@ -1,0 +1,125 @@
+/** dlock's `Lock`: a named lock in a datastore, tried for once a second. Names and seconds are as they are there. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Datastore } from './datastore.ts';
+
+const DEFAULT_ID = 'unnamed';
+const DEFAULT_KEY_PREFIX = 'dlock';
+const MS_A_SECOND = 1_000;
+const RETRY_MS = 1_000;
+/** Timers know whole milliseconds: less than one is no time to wait for. */
+const SHORTEST_WAIT_MS = 1;
+
+/** The options of a lock. Others than these are kept for the application. */
+export interface DatastoreLockOptions {
+  /** What the lock's key in the datastore starts with, before a colon and the id; `dlock` by default. */
+  readonly ds_key_prefix?: string;
+  readonly [name: string]: unknown;
+}
+
+/** `locked` did not run its function, since another has the lock. */
+export class LockNotAcquiredError extends Error {
+  override readonly name: string = 'LockNotAcquiredError';
+  readonly code = 'notAcquired' as const;
+
+  constructor() {
+    super('Could not acquire lock');
+  }
+}
+
+/** A lock by its id. Two locks with the same id and prefix are one lock, wherever the datastore is shared. */
+export class Lock {
+  readonly #datastore: Datastore;
+  readonly #id: string;
+  readonly #options: Map<string, unknown>;
+
+  /** @throws {TypeError} when the datastore has not its two methods, or the id or the prefix is not a string. */
+  constructor(datastore: Datastore, id: string = DEFAULT_ID, options: DatastoreLockOptions = {}) {
+    if (typeof datastore?.acquireLock !== 'function' || typeof datastore.releaseLock !== 'function') {
+      throw new TypeError(`datastore is ${String(datastore)}; expected an object with acquireLock and releaseLock`);
+    }
+    if (typeof id !== 'string') throw new TypeError(`id is ${String(id)}; expected a string`);
+    this.#datastore = datastore;
+    this.#id = id;
+    this.#options = new Map([['ds_key_prefix', DEFAULT_KEY_PREFIX]]);
+    for (const [name, value] of Object.entries(options)) this.setOpt(name, value);
+  }
+
+  /**
+   * Takes the lock. With seconds it tries again once a second, and a last time when they are over. Resolves to whether
+   * it was taken: false also when it is held through this very lock. Rejects when the datastore does.
+   *
+   * @throws {RangeError} by rejection, when `seconds` is not a number from 0.
+   */
+  async acquire(seconds = 0): Promise<boolean> {
+    if (!(Number.isFinite(seconds) && seconds >= 0)) {
+      throw new RangeError(`seconds is ${String(seconds)}; expected a number from 0`);
+    }
+    const key = this.#key;
+    const endMs = performance.now() + seconds * MS_A_SECOND;
+    for (;;) {
+      if (await this.#datastore.acquireLock(key)) return true;
+      const leftMs = endMs - performance.now();
+      if (leftMs < SHORTEST_WAIT_MS) return false;
+      await sleep(Math.min(leftMs, RETRY_MS));
+    }
+  }
+
+  /**
+   * Gives the lock back, whichever user of the same datastore instance took it. Resolves to whether it was still held;
+   * false when it was not, or is now held through another instance, which keeps it.
+   */
+  async release(): Promise<boolean> {
+    return await this.#datastore.releaseLock(this.#key);
+  }
+
+  /**
+   * Runs a function while it holds the lock and gives the lock back, also when the function throws. Resolves to what the
+   * function returns and rejects with what it throws; rejects with a `LockNotAcquiredError`, and does not call it, when
+   * the lock is not free within `seconds`.
+   */
+  async locked<Value>(run: () => Value | Promise<Value>, seconds = 0): Promise<Value> {
+    if (!(await this.acquire(seconds))) throw new LockNotAcquiredError();
+    let value: Value;
+    try {
+      value = await run();
+    } catch (error) {
+      // What the function threw is what the caller must hear of, even if giving back fails too.
+      await this.release().catch(() => {});
+      throw error;
+    }
+    await this.release();
+    return value;
+  }
+
+  /** The datastore that was given. */
+  getDatastore(): Datastore {
+    return this.#datastore;
+  }
+
+  /** The id, without the prefix. */
+  getId(): string {
+    return this.#id;
+  }
+
+  /** The value of an option, null if there is none of that name. */
+  getOpt(name: string): unknown {
+    return this.#options.get(name) ?? null;
+  }
+
+  /**
+   * Sets an option from now on. With another prefix this is another lock, so give back what is held before.
+   *
+   * @throws {TypeError} when `ds_key_prefix` is not a string.
+   */
+  setOpt(name: string, value: unknown): void {
+    if (name === 'ds_key_prefix' && typeof value !== 'string') {
+      throw new TypeError(`ds_key_prefix is ${String(value)}; expected a string`);
+    }
+    this.#options.set(name, value);
+  }
+
+  get #key(): string {
+    return `${String(this.#options.get('ds_key_prefix'))}:${this.#id}`;
+  }
+}

@@ -1,0 +1,32 @@
+/** How long a store keeps a lock that nobody gives back. */
+
+/** The option of the datastores whose servers do not see that a holder is gone. */
+export interface TimeToLiveOptions {
+  /**
+   * Seconds after which the server frees a lock that was not given back, whether or not its holder still works: 3,600 by
+   * default.
+   */
+  readonly ttlSeconds?: number;
+}
+
+/** What a store can measure, in seconds. */
+export interface TimeToLiveRange {
+  readonly minSeconds: number;
+  readonly maxSeconds: number;
+  /** Whether it measures whole seconds only. */
+  readonly isWhole: boolean;
+}
+
+/** As dlock has it. */
+export const DEFAULT_TTL_SECONDS: number = 3_600;
+
+/** The time to live, in seconds. @throws {RangeError} when the store cannot measure it. */
+export function checkTimeToLive(ttlSeconds: number, range: TimeToLiveRange): number {
+  const { minSeconds, maxSeconds, isWhole } = range;
+  const isOfKind = isWhole ? Number.isInteger(ttlSeconds) : Number.isFinite(ttlSeconds);
+  if (isOfKind && ttlSeconds >= minSeconds && ttlSeconds <= maxSeconds) return ttlSeconds;
+  const kind = isWhole ? 'whole number' : 'number';
+  throw new RangeError(
+    `ttlSeconds is ${String(ttlSeconds)}; expected a ${kind} of seconds from ${minSeconds} to ${maxSeconds}`,
+  );
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { rejection } from '../client/rejection.ts';
+import { bundlePage, type PageBundle } from './page-bundle.ts';
+
+/** What the whole client may weigh, minified and compressed. */
+const MAX_BYTES = 15_000;
+
+const script = (from: string): string => `
+  import { LockClient } from '${from}';
+  new LockClient({ url: 'ws://127.0.0.1:20934' }).locked('jobs', ({ token }) => console.log(token));
+`;
+
+/** Everything that the files of a bundle import, and what they are themselves. */
+function pathsOf({ inputs }: PageBundle): string[] {
+  return Object.entries(inputs).flatMap(([path, { imports }]) => [path, ...imports.map((each) => each.path)]);
+}
+
+describe('holdfast/browser in a bundle', () => {
+  it('imports nothing of Node, and of other packages only eventemitter3', async () => {
+    const paths = pathsOf(await bundlePage(script('holdfast/browser')));
+    expect(paths).to.include.members(['dist/lib/browser.js', 'dist/lib/transports/dial-web-socket.js']);
+    for (const path of paths) expect(path).to.match(/^(page\.ts|dist\/lib\/.*\.js|node_modules\/eventemitter3\/.*)$/);
+  });
+
+  it('uses none of the globals of Node', async () => {
+    const { code } = await bundlePage(script('holdfast/browser'), { minify: true });
+    expect(code).to.match(/\bWebSocket\b/);
+    expect(code.match(/\b(Buffer|process|setImmediate|__dirname|__filename)\b/g)).to.equal(null);
+  });
+
+  it('is what a bundler for browsers takes for holdfast itself', async () => {
+    const [own, general] = [await bundlePage(script('holdfast/browser')), await bundlePage(script('holdfast'))];
+    expect(Object.keys(general.inputs)).to.have.members(Object.keys(own.inputs));
+  });
+
+  it(`has less than ${MAX_BYTES} bytes, minified and compressed`, async () => {
+    const everything = `export * from 'holdfast/browser';`;
+    const { code } = await bundlePage(everything, { minify: true, globalName: 'holdfast' });
+    const size = gzipSync(code, { level: 9 }).length;
+    expect(size).to.be.lessThan(MAX_BYTES);
+  });
+
+  it('cannot be made of the entry for Node', async () => {
+    const error = await rejection(bundlePage("import { LockServer } from './dist/lib/index.js'; new LockServer();"));
+    expect(String(error)).to.match(/Could not resolve "node:/);
+  });
+
+  it('has all that the entry for Node says of the client', () => {
+    const [node, browser] = [exportsOf('lib/index.ts'), exportsOf('lib/browser.ts')];
+    expect(node).to.include.members(['LockClient', 'LockHandle', 'LockLostError', 'LockOptions']);
+    expect(browser).to.include.members(node.filter((name) => name !== 'LockClientOptions'));
+  });
+});
+
+/** The names of values and types that an entry passes on from `lib/client`. */
+function exportsOf(entry: string): string[] {
+  const statements = readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/client\//gm);
+  return [...statements].flatMap(([, names]) =>
+    (names as string)
+      .split(',')
+      .map((name) => name.replace(/^\s*(type )?/, '').trim())
+      .filter((name) => name !== ''),
+  );
+}

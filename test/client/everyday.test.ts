@@ -1,0 +1,166 @@
+import { expect } from 'chai';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
+import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
+import { rejection } from './rejection.ts';
+
+describe('the terms of a leader', () => {
+  let server: RunningServer;
+  let client: LockClient;
+  let other: LockClient;
+
+  beforeEach(async () => {
+    server = await startServer();
+    client = await server.client();
+    other = await server.client();
+  });
+  afterEach(endTest);
+
+  it('are led by one client at a time', async () => {
+    const log: string[] = [];
+    let leaders = 0;
+    const lead = async (candidate: LockClient, name: string): Promise<void> => {
+      let terms = 0;
+      for await (const term of candidate.terms('leader')) {
+        leaders += 1;
+        expect(leaders).to.equal(1);
+        log.push(`${name} ${term.token}`);
+        await candidate.rpc('ping');
+        leaders -= 1;
+        terms += 1;
+        if (terms === 3) break;
+      }
+    };
+    await Promise.all([lead(client, 'a'), lead(other, 'b')]);
+    expect(log).to.deep.equal(['a 1', 'b 2', 'a 3', 'b 4', 'a 5', 'b 6']);
+    expect((await client.inspect('leader')).holderCount).to.equal(0);
+  });
+
+  it('end with the loop, also when that throws', async () => {
+    const thrown = new Error('from the loop');
+    const lead = async (): Promise<void> => {
+      for await (const term of client.terms('leader')) {
+        expect(term.isHeld).to.equal(true);
+        throw thrown;
+      }
+    };
+    expect(await rejection(lead())).to.equal(thrown);
+    expect((await other.inspect('leader')).holderCount).to.equal(0);
+  });
+
+  it('end with the signal: while it waits, and after the term in which it aborts', async () => {
+    const abort = new AbortController();
+    const waiter = new AbortController();
+    const terms: number[] = [];
+    for await (const term of client.terms('leader', { signal: abort.signal })) {
+      terms.push(term.token);
+      const waiting = (async () => {
+        for await (const unexpected of other.terms('leader', { signal: waiter.signal })) terms.push(unexpected.token);
+      })();
+      await until(async () => (await client.inspect('leader')).waiterCount === 1);
+      waiter.abort();
+      await waiting;
+      abort.abort();
+    }
+    expect(terms).to.deep.equal([1]);
+    expect(await client.inspect('leader')).to.include({ holderCount: 0, waiterCount: 0 });
+  });
+
+  it('go on with a new one on a new connection when the connection is lost', async () => {
+    const proxy = await DelayingProxy.start(server.port);
+    const cut = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1, maxDelayMs: 1 } });
+    const losses: unknown[] = [];
+    const tokens: number[] = [];
+    for await (const term of cut.terms('leader')) {
+      tokens.push(term.token);
+      if (tokens.length === 2) break;
+      proxy.cut();
+      await new Promise<void>((resolve) => {
+        term.signal.addEventListener('abort', () => resolve());
+      });
+      losses.push(term.signal.reason);
+    }
+    expect(tokens).to.deep.equal([1, 2]);
+    expect(losses[0]).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
+  });
+
+  it('go on when the server is stopped and another started in its place', async () => {
+    const { program, port } = await startServerProgram();
+    const candidate = await server.client({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
+    const leader = await server.client({ port, reconnect: false });
+    await leader.lock('leader');
+    const led = (async () => {
+      for await (const term of candidate.terms('leader')) return term.token;
+      return undefined;
+    })();
+    await until(async () => (await leader.inspect('leader')).waiterCount === 1);
+    program.signal('SIGTERM');
+    await program.exit;
+    await startServerProgram('--port', String(port));
+    expect(await led).to.be.a('number');
+  });
+
+  it('reject when the client is closed', async () => {
+    await other.lock('leader');
+    const lead = async (): Promise<void> => {
+      for await (const _ of client.terms('leader')) expect.fail('it is not free');
+    };
+    const led = rejection(lead());
+    await until(async () => (await other.inspect('leader')).waiterCount === 1);
+    await client.close();
+    expect(await led).to.be.instanceOf(LockClosedError);
+  });
+});
+
+describe('a function that is run under a lock if that is free', () => {
+  let server: RunningServer;
+  let client: LockClient;
+
+  beforeEach(async () => {
+    server = await startServer();
+    client = await server.client();
+  });
+  afterEach(endTest);
+
+  it('is run once by however many try at the same time', async () => {
+    let runs = 0;
+    const work = async (handle: LockHandle): Promise<number> => {
+      runs += 1;
+      await until(async () => (await client.stats()).requests.lock === 3);
+      return handle.token;
+    };
+    const outcomes = await Promise.all([1, 2, 3].map(() => client.tryLocked('jobs', work)));
+    expect(runs).to.equal(1);
+    expect(outcomes).to.deep.include.members([{ ran: true, value: 1 }, { ran: false }]);
+    expect((await client.inspect('jobs')).holderCount).to.equal(0);
+  });
+});
+
+describe('a promise that counts while a lock is held', () => {
+  afterEach(endTest);
+
+  it('is what it is, as long as the lock is held', async () => {
+    const server = await startServer();
+    const handle = await (await server.client()).lock('jobs');
+    const failure = new Error('its own');
+    expect(await handle.whileHeld(Promise.resolve(5))).to.equal(5);
+    expect(await rejection(handle.whileHeld(Promise.reject(failure)))).to.equal(failure);
+  });
+
+  it('rejects with the loss as soon as the lock is lost', async () => {
+    const server = await startServer();
+    const proxy = await DelayingProxy.start(server.port);
+    const client = await server.client({ port: proxy.port });
+    whenTestEnds(() => client.close());
+    const handle = await client.lock('jobs');
+    const never = rejection(handle.whileHeld(new Promise(() => {})));
+    proxy.cut();
+    expect(await never).to.be.instanceOf(LockLostError);
+    expect(await rejection(handle.whileHeld(Promise.resolve(5)))).to.equal(handle.signal.reason);
+  });
+});

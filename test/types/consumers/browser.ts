@@ -1,0 +1,45 @@
+/** What a page may write. */
+
+import {
+  type BrowserClientOptions,
+  type ClientState,
+  dialWebSocket,
+  LockClient,
+  LockClosedError,
+  LockError,
+  type LockHandle,
+  LockLostError,
+  MessageClient,
+  MessageError,
+  type WebSocketClass,
+} from 'holdfast/browser';
+
+const options: BrowserClientOptions = { url: 'wss://locks.example', name: document.title, whileDisconnected: 'fail' };
+const classOfBrowsers: WebSocketClass = WebSocket;
+
+export async function takeLocks(button: HTMLButtonElement): Promise<void> {
+  const lazy = new LockClient({ url: new URL('/locks', location.href), WebSocket: classOfBrowsers });
+  const state: ClientState = lazy.state;
+  await using client = await LockClient.connect(options);
+  client.on('connect', () => button.removeAttribute('disabled'));
+  const leaving = new AbortController();
+  addEventListener('pagehide', () => leaving.abort());
+  const handle: LockHandle = await client.lock('jobs', { signal: leaving.signal });
+  handle.signal.addEventListener('abort', () => button.setAttribute('disabled', state));
+  const tried = await client.tryLock('others', { mode: 'shared' });
+  const response: Response = await client.locked('fetched', ({ signal, token }) => fetch(`/?${token}`, { signal }));
+  console.log(response.ok, tried?.token);
+  for await (const { lockName } of client.events()) console.log(lockName);
+}
+
+export function explain(error: unknown): string {
+  if (error instanceof LockLostError) return error.lockName;
+  if (error instanceof LockClosedError || error instanceof LockError) return error.code;
+  return error instanceof MessageError ? error.code : String(error);
+}
+
+export async function call(): Promise<string> {
+  const client = new MessageClient({ maxMessageBytes: 1_000 });
+  await client.connect(dialWebSocket({ url: 'ws://localhost' }), { connectTimeoutMs: 1_000 });
+  return (await client.rpc('ping')).status;
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect } from 'chai';
+import { PackedPackage, type Project } from './packed-package.ts';
+
+const NODE = {
+  packages: ['eventemitter3', '@types/node', 'undici-types'],
+  compilerOptions: { lib: ['es2022', 'esnext.disposable'], types: ['node'], module: 'nodenext' },
+};
+const BROWSER = {
+  packages: ['eventemitter3'],
+  compilerOptions: {
+    lib: ['es2022', 'esnext.disposable', 'dom'],
+    types: [],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+  },
+};
+const PROJECTS = {
+  'a program for Node': { ...NODE, source: 'node.ts', mistakes: 'node-mistakes.ts' },
+  'a page': { ...BROWSER, source: 'browser.ts', mistakes: 'browser-mistakes.ts' },
+};
+
+describe('the types of the package', function () {
+  this.timeout(60_000);
+  let packed: PackedPackage;
+
+  before(async () => {
+    packed = await PackedPackage.pack();
+  });
+  after(() => packed?.remove());
+
+  for (const [name, { source, mistakes, ...project }] of Object.entries(PROJECTS)) {
+    describe(`for ${name}`, () => {
+      it('admit what is right', async () => {
+        const files = { [source]: read(source) };
+        expect(await packed.compile({ ...project, files })).to.deep.equal([]);
+      });
+
+      it('admit nothing that is wrong, each for its reason', async () => {
+        const text = read(mistakes);
+        const files = { [mistakes]: text.replaceAll('@ts-expect-error', 'wrong:') };
+        expect(await packed.compile({ ...project, files })).to.have.members(expectationsOf(mistakes, text));
+        expect(await packed.compile({ ...project, files: { [mistakes]: text } })).to.deep.equal([]);
+      });
+    });
+  }
+
+  it('are in order for each entry point', async () => {
+    const { entries } = packed;
+    expect(entries).to.include.members(['holdfast', 'holdfast/browser', 'holdfast/datastores']);
+    expect(await packed.compile(importing(entries, NODE))).to.deep.equal([]);
+    expect(await packed.compile(importing(['holdfast/browser'], BROWSER))).to.deep.equal([]);
+  });
+
+  it('are those for browsers where the condition browser is set', async () => {
+    const compilerOptions = { ...BROWSER.compilerOptions, customConditions: ['browser'] };
+    const files = { 'page.ts': read('browser.ts').replace("'holdfast/browser'", "'holdfast'") };
+    expect(await packed.compile({ ...BROWSER, compilerOptions, files })).to.deep.equal([]);
+  });
+
+  it('are missed when a package that they need is not there', async () => {
+    expect(
+      await packed.compile({ ...importing(['holdfast'], NODE), packages: NODE.packages.slice(1) }),
+    ).to.not.deep.equal([]);
+  });
+
+  it('name no other package than eventemitter3, for browsers not even Node', () => {
+    const entries = typesOf(JSON.parse(readFileSync(join(packed.path, 'package.json'), 'utf8')).exports);
+    expect(entries).to.include.members(['dist/lib/index.d.ts', 'dist/lib/browser.d.ts']);
+    for (const entry of entries) {
+      const names = namesIn(packed.path, entry);
+      for (const name of names) expect(name, entry).to.match(/^(eventemitter3|node:[a-z]+)$/);
+      if (entry.endsWith('browser.d.ts')) expect(names).to.deep.equal(['eventemitter3']);
+    }
+  });
+});
+
+function read(file: string): string {
+  return readFileSync(`test/types/consumers/${file}`, 'utf8');
+}
+
+/** A project that has a look at everything that the entries declare. */
+function importing(entries: readonly string[], project: Omit<Project, 'files'>): Project {
+  const lines = entries.map((entry, index) => `export * as entry${index} from '${entry}';\n`);
+  return { ...project, files: { 'entries.ts': lines.join('') } };
+}
+
+/** What the compiler says of each line below an expectation. */
+function expectationsOf(file: string, text: string): string[] {
+  const lines = text.split('\n');
+  return lines.flatMap((line, index) => {
+    const [, code] = /^\/\/ @ts-expect-error (TS\d+): /.exec(line) ?? [];
+    return code === undefined ? [] : [`${file}:${index + 2} ${code}`];
+  });
+}
+
+/** The declarations that the conditions of `exports` name. */
+function typesOf(exports: unknown): string[] {
+  if (typeof exports !== 'object' || exports === null) return [];
+  return Object.entries(exports).flatMap(([condition, target]) =>
+    condition === 'types' ? [normalize(String(target))] : typesOf(target),
+  );
+}
+
+/** The packages that a file of declarations, and those that it refers to, name. */
+function namesIn(root: string, entry: string): string[] {
+  const names = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = readFileSync(join(root, file), 'utf8');
+    const pattern = /(?:from|import|import\(|require\(|reference types=|reference path=)\s*['"]([^'"]+)['"]/g;
+    for (const [, name] of text.matchAll(pattern) as Iterable<[string, string]>) {
+      if (name.startsWith('.')) visit(join(dirname(file), name.replace(/\.[jt]s$/, '.d.ts')));
+      else names.add(name);
+    }
+  };
+  visit(entry);
+  return [...names];
+}
