@@ -4,6 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
+import { requireFromZero } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
@@ -65,7 +66,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   protected constructor(dial: Dialer, options: ClientOptions) {
     super();
-    this.#maxBufferedEvents = options.maxBufferedEvents ?? DEFAULT_BUFFERED_EVENTS;
+    const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
+    requireFromZero({ maxBufferedEvents });
+    this.#maxBufferedEvents = maxBufferedEvents;
     const life = new ClientLife(dial, options, {
       connected: () => this.#tell(() => this.emit('connect')),
       disconnected: (error) => this.#tell(() => this.emit('disconnect', error)),

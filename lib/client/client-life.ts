@@ -4,6 +4,7 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { requireFromZero, requireOneOf } from './client-options.ts';
 import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
@@ -72,7 +73,13 @@ export class ClientLife {
   readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void };
   #callCount = 0;
 
+  /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
+    const { connectTimeoutMs, requestTimeoutMs, reconnect, whileDisconnected } = options;
+    const { minDelayMs, maxDelayMs } = reconnect || {};
+    requireFromZero({ connectTimeoutMs, requestTimeoutMs });
+    requireFromZero({ 'reconnect.minDelayMs': minDelayMs, 'reconnect.maxDelayMs': maxDelayMs });
+    requireOneOf('whileDisconnected', whileDisconnected, ['wait', 'fail']);
     this.#dial = dial;
     this.#options = options;
     this.#events = events;
@@ -158,13 +165,14 @@ export class ClientLife {
   }
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
-  close(drainMs: number): Promise<void> {
+  async close(drainMs: number): Promise<void> {
+    requireFromZero({ drainMs });
     // Set before anybody is told, who might close once more.
     if (this.#phase === 'living') {
       this.#phase = 'closing';
       void this.#close(drainMs).then(this.#gone.resolve);
     }
-    return this.#gone.promise;
+    await this.#gone.promise;
   }
 
   /** A call that was given up meanwhile has no use for its lock. */

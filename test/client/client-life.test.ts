@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { LockClientEvents } from '../../lib/client/base-client.ts';
 import type { ClientState } from '../../lib/client/client-life.ts';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -31,6 +31,31 @@ describe('the life of a client', () => {
   afterEach(async () => {
     Math.random = random;
     await endTest();
+  });
+
+  describe('with options that make no sense', () => {
+    it('does not begin', async () => {
+      const wrong: [object, string][] = [
+        [{ connectTimeoutMs: -1 }, 'connectTimeoutMs is -1; expected a number from 0, or Infinity'],
+        [{ requestTimeoutMs: Number.NaN }, 'requestTimeoutMs is NaN; expected a number from 0, or Infinity'],
+        [{ reconnect: { minDelayMs: '5' } }, 'reconnect.minDelayMs is "5"; expected a number from 0, or Infinity'],
+        [{ reconnect: { maxDelayMs: null } }, 'reconnect.maxDelayMs is null; expected a number from 0, or Infinity'],
+        [{ maxBufferedEvents: -1 }, 'maxBufferedEvents is -1; expected a number from 0, or Infinity'],
+        [{ whileDisconnected: 'never' }, 'whileDisconnected is "never"; expected "wait" or "fail"'],
+      ];
+      for (const [options, message] of wrong) {
+        expect(() => new LockClient(options)).to.throw(LockInvalidError, message);
+        expect(await rejection(LockClient.connect(options))).to.be.instanceOf(LockInvalidError);
+      }
+    });
+
+    it('does not end', async () => {
+      const client = await connected();
+      expect(await rejection(client.close({ drainMs: -1 })))
+        .to.be.instanceOf(LockInvalidError)
+        .and.include({ message: 'drainMs is -1; expected a number from 0, or Infinity' });
+      expect(client.state).to.equal('connected');
+    });
   });
 
   describe('idle', () => {
