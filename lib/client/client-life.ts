@@ -177,8 +177,7 @@ export class ClientLife {
 
   /** Returns when the call is to be made again, on the next connection. */
   #throwUnlessLost(error: unknown, patience: Patience): void {
-    // The reason of a signal may be any error, also one like those that are looked at below.
-    patience.signal?.throwIfAborted();
+    throwIfReason(error, patience.signal);
     if (!(error instanceof MessageError)) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
@@ -198,7 +197,7 @@ export class ClientLife {
     try {
       return await this.#keeper.get({ ...how, timeoutMs }, use);
     } catch (error) {
-      patience.signal?.throwIfAborted();
+      throwIfReason(error, patience.signal);
       if (!(error instanceof MessageError)) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
       if (error.code !== 'timeout') throw error;
@@ -259,6 +258,11 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
+}
+
+/** The reason of a signal may be any error, also one of those that mean something else when the connection ends so. */
+function throwIfReason(error: unknown, signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true && error === signal.reason) throw error;
 }
 
 /** What another took away is not taken back behind its back: the caller learns of it by its handle. */
