@@ -44,6 +44,10 @@ export type {
   WaitOptions,
 } from './client/lock-options.ts';
 export { LockSet } from './client/lock-set.ts';
+export type { WebLock } from './client/web-lock.ts';
+export type { WebLockMode, WebLockOptions } from './client/web-lock-options.ts';
+export type { WebLockInfo, WebLockSnapshot } from './client/web-lock-snapshot.ts';
+export type { WebLockCallback, WebLockManager } from './client/web-locks.ts';
 export type { ByteSink, ByteStream, Dialer } from './message/byte-stream.ts';
 export {
   type ConnectOptions,
