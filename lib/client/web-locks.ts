@@ -90,8 +90,9 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
   try {
     return await source.take(toRequest(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }));
   } catch (error) {
-    if (signal?.aborted === true) throw signal.reason;
     if (!(error instanceof LockClosedError || error instanceof LockCancelledError)) throw error;
+    // The signal's reason may be any error, and is passed on as it is.
+    if (signal?.aborted === true && error === signal.reason) throw error;
     throw namedException('AbortError', `the request was ended: ${error.message}`, error);
   }
 }

@@ -12,6 +12,7 @@ import {
   MessageClient,
   MessageError,
   type WebLockManager,
+  type WebLockSnapshot,
   type WebSocketClass,
 } from 'holdfast/browser';
 
@@ -58,4 +59,16 @@ export async function call(): Promise<string> {
   const client = new MessageClient({ maxMessageBytes: 1_000 });
   await client.connect(dialWebSocket({ url: 'ws://localhost' }), { connectTimeoutMs: 1_000 });
   return (await client.rpc('ping')).status;
+}
+
+/** Code for `navigator.locks` takes either. */
+export async function useWebLocks(client: LockClient, signal: AbortSignal): Promise<number> {
+  const both: LockManager[] = [navigator.locks, client.locks];
+  const options: LockOptions = { mode: 'shared', signal };
+  const granted: Lock | null = await client.locks.request('jobs', options, (lock) => lock);
+  const snapshot: WebLockSnapshot = await client.locks.query();
+  const known: LockManagerSnapshot = snapshot;
+  console.log(granted?.mode, known.held, snapshot.pending[0]?.clientId.length);
+  const counts = both.map((locks) => locks.request('jobs', async () => 1));
+  return await client.locks.request('jobs', () => counts.length);
 }
