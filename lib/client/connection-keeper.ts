@@ -1,5 +1,6 @@
 /** Keeps one connection to the server: opens it when it is first needed, and again after it was lost. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 
@@ -139,7 +140,7 @@ export class ConnectionKeeper<Connection> {
       const stop = (): void => {
         this.#waiting.delete(waiting);
         stopTimeout();
-        signal?.removeEventListener('abort', abort);
+        stopListening();
       };
       const abort = (): void => waiting.reject(signal?.reason);
       const waiting: Waiting<Connection> = {
@@ -158,7 +159,7 @@ export class ConnectionKeeper<Connection> {
         const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
         waiting.reject(new MessageError('timeout', text, { cause: this.#lastError }));
       });
-      signal?.addEventListener('abort', abort, { once: true });
+      const stopListening = whenAborted(signal, abort);
       this.#waiting.add(waiting);
       if (this.#state === 'idle') this.#attempt();
     });

@@ -1,5 +1,6 @@
 /** One connection to a lock server, and what is held through it: all of it ends with the connection. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
 import {
   MessageClient,
@@ -233,13 +234,13 @@ export class LockConnection extends MessageClient implements HoldKeeper {
         resolve();
       };
     });
-    signal?.addEventListener('abort', giveUp, { once: true });
+    const stopListening = whenAborted(signal, giveUp);
     if (signal?.aborted === true) giveUp();
     await hold.startLease(leaseMs, sentMs);
     // Who asks again must not be granted what a late renewal got, and gives back.
     const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
     if (!hold.isHeld) await Promise.race([answered, givenUp]);
-    signal?.removeEventListener('abort', giveUp);
+    stopListening();
   }
 
   #tellIfUnheld(): void {

@@ -1,5 +1,6 @@
 /** One hold of a lock, as the caller has it, for as long as it lasts. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
 import { LockInvalidError, type LockLostCode, type LockLostError, LockTimeoutError } from './lock-error.ts';
@@ -71,8 +72,7 @@ export class LockHandle implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(signal.reason);
       if (signal.aborted) lose();
-      else signal.addEventListener('abort', lose, { once: true });
-      promise.then(resolve, reject).then(() => signal.removeEventListener('abort', lose));
+      promise.then(resolve, reject).then(whenAborted(signal, lose));
     });
   }
 
@@ -128,13 +128,25 @@ export class LockHandle implements AsyncDisposable {
       throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
     }
     if (lockKey(request) === lockKey(this)) return this.#reenter(request);
-    const hold = await this.#owner.take({ ...request, signal: this.#untilLost(request.signal) });
+    const hold = await this.#takeUnlessLost(request);
     return hold === null ? null : new LockHandle(hold, this.#owner);
   }
 
-  /** Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. */
-  #untilLost(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#lost.signal : AbortSignal.any([signal, this.#lost.signal]);
+  /**
+   * Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. By listeners
+   * that are removed: Node never forgets what `AbortSignal.any` made of a signal that lives on.
+   */
+  async #takeUnlessLost(request: LockRequest): Promise<Hold | null> {
+    const lost = this.#lost.signal;
+    const { signal } = request;
+    if (signal === undefined) return await this.#owner.take({ ...request, signal: lost });
+    const either = new AbortController();
+    const stops = [signal, lost].map((one) => whenAborted(one, () => either.abort(one.reason)));
+    try {
+      return await this.#owner.take({ ...request, signal: either.signal });
+    } finally {
+      for (const stop of stops) stop();
+    }
   }
 
   #reenter({ mode, leaseMs, steal }: LockRequest): LockHandle {

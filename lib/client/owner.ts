@@ -3,6 +3,7 @@
  * here, in the client, since the server lets an owner in twice.
  */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
@@ -109,8 +110,8 @@ export class Owner {
       const stop = (): void => {
         stopTimeout();
         turn.delete(next);
-        signal?.removeEventListener('abort', abort);
-        closing.removeEventListener('abort', close);
+        stopListening();
+        stopListeningToClose();
       };
       const fail = (error: unknown): void => {
         stop();
@@ -126,8 +127,8 @@ export class Owner {
         const text = `the lock ${JSON.stringify(name)} was not granted within ${waitMs} ms`;
         fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
       });
-      signal?.addEventListener('abort', abort, { once: true });
-      closing.addEventListener('abort', close, { once: true });
+      const stopListening = whenAborted(signal, abort);
+      const stopListeningToClose = whenAborted(closing, close);
       turn.add(next);
     });
   }

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { RequestError } from '../wire/errors.ts';
 import { NdjsonCodec } from '../wire/ndjson-codec.ts';
+import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
 import { MessageConnection } from './message-connection.ts';
 import { MessageError } from './message-error.ts';
@@ -178,10 +179,10 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       const stopTimeout = startTimeout(timeoutMs, () =>
         this.#giveUp(id, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
       );
-      signal?.addEventListener('abort', abort, { once: true });
+      const stopListening = whenAborted(signal, abort);
       const stopWaiting = (): void => {
         stopTimeout();
-        signal?.removeEventListener('abort', abort);
+        stopListening();
       };
       const succeed = (result: RpcResult): void => {
         stopWaiting();

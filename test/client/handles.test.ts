@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
@@ -209,6 +210,23 @@ describe('the handle of a lock', () => {
       expect(handle.signal.reason).to.be.instanceOf(LockLostError);
       await client.rpc('ping');
       await until(async () => (await other.inspect('b')).waiterCount === 0);
+    });
+
+    it('leaves no listener behind, and no more than one while many wait', async () => {
+      await other.lock('b');
+      const handle = await client.lock('a');
+      const abort = new AbortController();
+      const { signal } = abort;
+      const names = Array.from({ length: 20 }, (_, index) => (index < 10 ? 'b' : `b ${index}`));
+      const waiting = names.map((name) => handle.locked(name, () => client.rpc('ping'), { signal }).catch(() => name));
+      for (const { length } of [getEventListeners(signal, 'abort'), getEventListeners(handle.signal, 'abort')]) {
+        expect(length).to.equal(1);
+      }
+      abort.abort(new Error('enough'));
+      await Promise.all(waiting);
+      for (const { length } of [getEventListeners(signal, 'abort'), getEventListeners(handle.signal, 'abort')]) {
+        expect(length).to.equal(0);
+      }
     });
 
     it('still ends its wait by the signal of the call', async () => {
