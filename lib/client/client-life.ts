@@ -145,6 +145,7 @@ export class ClientLife {
         // What was lost before anybody had it is asked for again.
         if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
         for (const hold of holdsOf(granted)) void hold.giveBack();
+        throwIfLeaseOver(holdsOf(granted), patience);
       } catch (error) {
         this.#throwUnlessLost(error, patience);
       }
@@ -265,6 +266,14 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
+}
+
+/** A lease that is shorter than the way to the server and back is over each time: that ends with the wait. */
+function throwIfLeaseOver(holds: readonly Hold[], patience: Patience): void {
+  if (remainingMs(patience) > 0 || !holds.some(({ loss }) => loss?.code === 'leaseOver')) return;
+  throw new LockTimeoutError(
+    `the lock was not granted within ${patience.waitMs} ms: its lease was over each time before the answer came`,
+  );
 }
 
 /** What another took away is not taken back behind its back: the caller learns of it by its handle. */

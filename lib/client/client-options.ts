@@ -20,6 +20,7 @@ export function requireOneOf(name: string, value: string | undefined, expected: 
   throw new LockInvalidError(`${name} is ${describe(value)}; expected ${choices}`);
 }
 
-function describe(value: unknown): string {
+/** A value of any kind, for a message. */
+export function describe(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

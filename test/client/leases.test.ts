@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
-import { LockInvalidError, LockLostError } from '../../lib/client/lock-error.ts';
+import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
@@ -216,6 +216,16 @@ describe('the lease of a lock', () => {
       expect(error).to.be.instanceOf(LockInvalidError);
       expect((error as Error).message).to.equal(`leaseMs is ${leaseMs}; expected a number above 0, up to 1e12`);
     }
+    const text = await rejection(client.lock('jobs', JSON.parse('{"leaseMs":"1000"}')));
+    expect((text as Error).message).to.equal('leaseMs is "1000"; expected a number above 0, up to 1e12');
+  });
+
+  it('ends the call with its waitMs when it is over each time before the answer comes', async () => {
+    const error = await rejection(client.lock('jobs', { leaseMs: 1e-3, waitMs: 50 }));
+    expect(error).to.be.instanceOf(LockTimeoutError);
+    expect((error as Error).message).to.match(/ within 50 ms: its lease was over each time before the answer came$/);
+    expect(await rejection(client.tryLock('jobs', { leaseMs: 1e-3 }))).to.be.instanceOf(LockTimeoutError);
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
   /** Renewals that the client sent. */

@@ -64,6 +64,9 @@ describe('a wait for a lock', () => {
       expect(error).to.be.instanceOf(LockInvalidError).and.include({ code: 'invalid' });
       expect((error as Error).message).to.equal(`waitMs is ${waitMs}; expected a number from 0, or Infinity`);
     }
+    const text = await rejection(client.lock('jobs', JSON.parse('{"waitMs":"100"}')));
+    expect(text).to.be.instanceOf(LockInvalidError);
+    expect((text as Error).message).to.equal('waitMs is "100"; expected a number from 0, or Infinity');
     expect((await client.stats()).requests.lock).to.equal(0);
   });
 
@@ -112,6 +115,13 @@ describe('a wait for a lock', () => {
     expect((await holder.inspect('jobs')).waiterCount).to.equal(1);
     await handle.release();
     expect((await waiting).token).to.equal(2);
+  });
+
+  it('does not begin with a signal that is none', async () => {
+    const error = await rejection(client.lock('jobs', JSON.parse('{"signal":"now"}')));
+    expect(error).to.be.instanceOf(LockInvalidError);
+    expect((error as Error).message).to.equal('signal is "now"; expected an AbortSignal');
+    expect((await client.stats()).requests.lock).to.equal(0);
   });
 
   it('does not begin when the signal has aborted before', async () => {
