@@ -295,11 +295,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return owner;
   }
 
-  /** One that no caller has named. */
+  /** One that no caller has named, nor is likely to name by chance: a number alone would do as the key of a row. */
   #freshTag(): string {
-    do this.#lastOwner += 1;
-    while (this.#owners.has(String(this.#lastOwner)));
-    return String(this.#lastOwner);
+    let tag: string;
+    do {
+      this.#lastOwner += 1;
+      tag = `#${this.#lastOwner}`;
+    } while (this.#owners.has(tag));
+    return tag;
   }
 
   /** A listener that throws is an uncaught exception, as anywhere; what the client does goes on. */

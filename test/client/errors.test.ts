@@ -70,7 +70,7 @@ describe('the error of a lock that was not granted', () => {
       expect(error.holders.map(({ name }) => name)).to.deep.equal(['Ann', 'Bob']);
       expect(error.holders[0]).to.include({ lockName: 'jobs', name: 'Ann', mode: 'shared', owner, token });
       expect(error.message).to.match(
-        /^the locks? .*"jobs" (was|were) not granted: timeout; Ann at 127\.0\.0\.1:\d+, owner 1 holds "jobs" shared for \d+\.\d s; Bob at /,
+        /^the locks? .*"jobs" (was|were) not granted: timeout; Ann at 127\.0\.0\.1:\d+, owner #1 holds "jobs" shared for \d+\.\d s; Bob at /,
       );
     }
   });
@@ -87,7 +87,7 @@ describe('the error of a lock that was not granted', () => {
       { name: 'Bob', lockName: 'a', mode: 'exclusive', blockedBy: 'holder' },
       { name: 'Ann', lockName: 'b', mode: 'exclusive', blockedBy: 'holder' },
     ]);
-    const address = String.raw`127\.0\.0\.1:\d+, owner \d+`;
+    const address = String.raw`127\.0\.0\.1:\d+, owner #\d+`;
     expect(error.message).to.match(
       new RegExp(
         `^the lock "a" was not granted: it would wait for an owner that waits for it:\n` +

@@ -117,6 +117,12 @@ describe('calls with one owner', () => {
     for (const handle of handles) expect(await handle.release()).to.equal(true);
   });
 
+  it('never come upon a fresh owner by a number, which others would take for a part of a deadlock', async () => {
+    const fresh = await Promise.all([1, 2, 3, 4].map((index) => client.lock(`fresh ${index}`)));
+    const named = await Promise.all([1, 2, 3, 4].map((key) => client.lock(`named ${key}`, { owner: String(key) })));
+    for (const { owner } of fresh) expect(named.map((handle) => handle.owner)).to.not.include(owner);
+  });
+
   it('ask for a lock exclusively although a shared grant crosses the abort of the call before', async () => {
     proxy.delay('toServer');
     const abort = new AbortController();
