@@ -212,9 +212,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return (await this.#command('stats', {})) as unknown as ServerStatistics;
   }
 
-  /** Gives this client the name by which others see it, on this connection and all that follow. */
+  /** Gives this client the name by which others see it, on this connection and all that follow. Never connects. */
   async identify(name: string): Promise<void> {
-    if (this.state === 'connected') await this.#command('identify', { name });
+    const isAtOnce = this.state === 'connected' || this.state === 'closing' || this.state === 'closed';
+    // Of a client that is closed, the call rejects as any other does.
+    if (isAtOnce) await this.#command('identify', { name });
     this.#life.name = name;
   }
 

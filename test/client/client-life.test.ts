@@ -102,6 +102,9 @@ describe('the life of a client', () => {
       await client.close();
       expect(states).to.deep.equal(['close: closed']);
       expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      expect(await rejection(client.identify('Ann')))
+        .to.be.instanceOf(MessageError)
+        .and.include({ code: 'closed' });
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
