@@ -28,7 +28,7 @@ export interface TestServerOptions extends Omit<LockServerOptions, 'manager'> {
 }
 
 /** How a client of the test server is made: as `LockClient`, but for the way to reach it. */
-export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'tls' | 'dial'>;
+export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'tls' | 'dial'>;
 
 /** Which of its connections a client has now. */
 interface Line {
