@@ -72,12 +72,13 @@ export class Hold {
   }
 
   /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
-  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostCode | undefined> {
+  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostError | undefined> {
     this.#whenLost.delete(whenLost);
     this.#users -= 1;
     const loss = this.loss;
-    if (loss !== undefined) return loss.code;
-    return this.#users > 0 ? undefined : await this.giveBack();
+    if (loss !== undefined || this.#users > 0) return loss;
+    const code = await this.giveBack();
+    return code === undefined ? undefined : new LockLostError(code, this.grant.name);
   }
 
   /** Gives the lock back, whoever uses it. */

@@ -18,6 +18,8 @@ import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-r
 const PROTOCOL = 1;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', forced: 'forced', stolen: 'stolen' };
 
+const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
+
 /** How the connection is made. */
 export interface LockConnectionOptions extends MessageClientOptions {
   /** Milliseconds until the server's answer is given up, beyond what the request itself may wait. */
@@ -72,7 +74,9 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const sentMs = performance.now();
     const hold = await this.#ask('lock', parameters, request, (result) => {
       if (result.status === 'unavailable') return null;
-      if (result.status !== 'ok') throw refusal(result, `the lock ${JSON.stringify(name)} was not granted`);
+      const what = `the lock ${JSON.stringify(name)} was not granted`;
+      if (result.status === 'denied' && steal) throw refusal({ ...result, message: STEAL_DENIED }, what);
+      if (result.status !== 'ok') throw refusal(result, what);
       return this.#addHold(name, mode, owner, result.token, result.count);
     });
     if (hold !== null && leaseMs !== undefined) await this.#startLease(hold, leaseMs, sentMs, request.signal);

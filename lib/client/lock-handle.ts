@@ -3,7 +3,7 @@
 import { whenAborted } from '../message/abort-listeners.ts';
 import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
-import { LockInvalidError, type LockLostCode, type LockLostError, LockTimeoutError } from './lock-error.ts';
+import { LockInvalidError, type LockLostError, LockTimeoutError } from './lock-error.ts';
 import {
   type LockMode,
   type LockRequest,
@@ -25,7 +25,7 @@ export class LockHandle implements AsyncDisposable {
   readonly #owner: Owner;
   readonly #lost = new AbortController();
   readonly #lose: (loss: LockLostError) => void;
-  #ended: Promise<LockLostCode | undefined> | undefined;
+  #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes handles. */
   constructor(hold: Hold, owner: Owner) {
@@ -86,7 +86,7 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /** The same, for those who want to know why: resolves to the reason for which the lock was not held any more. */
-  end(): Promise<LockLostCode | undefined> {
+  end(): Promise<LockLostError | undefined> {
     this.#ended ??= this.#hold.removeUser(this.#lose);
     return this.#ended;
   }

@@ -1,6 +1,6 @@
 /** The Web Locks API on top of the lock server: code written for `navigator.locks` runs across machines. */
 
-import { LockCancelledError, LockClosedError, type LockLostCode, LockLostError } from './lock-error.ts';
+import { LockCancelledError, LockClosedError, LockLostError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
 import type { LockInformation } from './lock-information.ts';
 import { type LockRequest, toRequest } from './lock-options.ts';
@@ -102,10 +102,10 @@ async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unk
   const ran = settle(run);
   // A lock can be stolen before its callback runs; that loss came first.
   const outcome = await Promise.race([whenLost(handle.signal), ran]);
-  const code = await handle.end();
+  const loss = await handle.end();
   if (outcome.kind === 'threw') throw outcome.error;
   if (outcome.kind === 'lost') throw lost(outcome.loss);
-  if (code !== undefined) throw lost(lossOf(code, handle.name, outcome.value));
+  if (loss !== undefined) throw lost(new LockLostError(loss.code, loss.lockName, { result: outcome.value }));
   return outcome.value;
 }
 
@@ -123,10 +123,6 @@ function whenLost(signal: AbortSignal): Promise<Outcome> {
     if (signal.aborted) lose();
     else signal.addEventListener('abort', lose, { once: true });
   });
-}
-
-function lossOf(code: LockLostCode, name: string, result: unknown): LockLostError {
-  return new LockLostError(code, name, { result });
 }
 
 function lost(loss: LockLostError): Error {

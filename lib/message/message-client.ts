@@ -90,10 +90,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   constructor(options: MessageClientOptions = {}) {
     super();
     this.#options = {
-      maxMessageBytes: 16_777_216,
-      maxPendingRequests: 100_000,
-      maxUnsentBytes: 67_108_864,
-      ...options,
+      maxMessageBytes: options.maxMessageBytes ?? 16_777_216,
+      maxPendingRequests: options.maxPendingRequests ?? 100_000,
+      maxUnsentBytes: options.maxUnsentBytes ?? 67_108_864,
     };
   }
 

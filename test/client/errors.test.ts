@@ -38,7 +38,9 @@ describe('the error of a lock that was not granted', () => {
     isOf(await rejection(bob.lock('jobs', { waitMs: 5 })), LockTimeoutError, 'timeout');
     isOf(await rejection(bob.lock('jobs', { waitMs: -1 })), LockInvalidError, 'invalid');
     isOf(await rejection(bob.lock('x'.repeat(21))), LockLimitError, 'limit');
-    isOf(await rejection(bob.lock('jobs', { steal: true })), LockDeniedError, 'denied');
+    const denied = await rejection(bob.lock('jobs', { steal: true }));
+    isOf(denied, LockDeniedError, 'denied');
+    expect((denied as Error).message).to.match(/did not take it with stealable, .* setting forceUnlock is off$/);
     isOf(await rejection(bob.forceUnlock('jobs')), LockDeniedError, 'denied');
     const lost = ann.locked('list', () => ann.rpc('unlockAll'));
     isOf(await rejection(lost), LockLostError, 'forced');

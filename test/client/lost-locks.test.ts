@@ -156,7 +156,7 @@ describe('a lock is lost', () => {
     await proxy.holds('toClient');
     const ended = handle.end();
     proxy.free('toClient');
-    expect(await ended).to.equal('stolen');
+    expect(await ended).to.include({ code: 'stolen' });
     expect((await thief.inspect('jobs')).holderCount).to.equal(1);
   });
 
