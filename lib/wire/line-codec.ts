@@ -3,7 +3,7 @@
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { decodeText, encodeText } from './text.ts';
+import { encodeText, ownCopy } from './text.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {
@@ -40,19 +40,41 @@ export class LineCodec implements Codec {
   }
 
   end(): void {
-    this.#lines.end();
+    this.#lines.finish();
   }
 
   next(): CommandLine | ProtocolError | undefined {
     const line = this.#lines.next();
     if (line === undefined) return undefined;
     if (line === 'tooLong') return new ProtocolError('limit', 'Line Too Long');
-    return parseCommandLine(decodeText(line));
+    const { text, start, end } = this.#lines;
+    return scanCommandLine(text, start, end) ?? parseCommandLine(ownCopy(text.slice(start, end)));
   }
 
   encode({ text }: LineReply): string {
     return encodeText(text);
   }
+}
+
+const SPACE_CODE = 0x20;
+
+/** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
+function scanCommandLine(text: string, start: number, end: number): CommandLine | undefined {
+  const wordEnd = endOfPrintable(text, start, end);
+  if (wordEnd === start || text.charCodeAt(wordEnd) !== SPACE_CODE) return undefined;
+  const nameStart = wordEnd + 1;
+  if (nameStart >= end || endOfPrintable(text, nameStart, end) !== end) return undefined;
+  return { word: text.slice(start, wordEnd), name: ownCopy(text.slice(nameStart, end)), hasName: true };
+}
+
+function endOfPrintable(text: string, start: number, end: number): number {
+  let index = start;
+  while (index < end) {
+    const code = text.charCodeAt(index);
+    if (code <= SPACE_CODE || code >= 0x7f) break;
+    index += 1;
+  }
+  return index;
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */

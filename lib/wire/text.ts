@@ -14,6 +14,22 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
+/** Decodes bytes when all of them are ASCII, so that each is one character; undefined otherwise. */
+export function decodeAscii(bytes: Uint8Array): string | undefined {
+  try {
+    const text = strictDecoder.decode(bytes);
+    // Every other character of UTF-8 has fewer UTF-16 units than bytes.
+    return text.length === bytes.length ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same text, which keeps no larger one: engines make a part of a text a view of the whole. */
+export function ownCopy(part: string): string {
+  return ` ${part}`.slice(1);
+}
+
 function decodeWithEscapes(bytes: Uint8Array): string {
   const parts: string[] = [];
   let validFrom = 0;
@@ -60,10 +76,28 @@ function highestSecond(lead: number): number {
 
 /** The encoded form, each byte as one character below U+0100: for streams that are written in Latin-1. */
 export function encodeText(text: string): string {
-  if (/^[\0-\x7f]*$/.test(text)) return text;
+  if (isAscii(text)) return text;
   const parts: string[] = [];
   for (const byte of encodedBytes(text, 0)) parts.push(String.fromCharCode(byte));
   return parts.join('');
+}
+
+const utf8Encoder = new TextEncoder();
+const MAX_ARGUMENTS = 4_096;
+
+/** UTF-8, each byte as one character below U+0100: for text without lone surrogates. */
+export function encodeUtf8(text: string): string {
+  if (isAscii(text)) return text;
+  const bytes = utf8Encoder.encode(text);
+  let encoded = '';
+  for (let index = 0; index < bytes.length; index += MAX_ARGUMENTS) {
+    encoded += String.fromCharCode(...bytes.subarray(index, index + MAX_ARGUMENTS));
+  }
+  return encoded;
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 /** How many bytes the text has in its encoded form; limits count these. */
