@@ -3,7 +3,8 @@
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { encodeText, ownCopy } from './text.ts';
+import { decodeText, encodeText } from './text.ts';
+import { cachedText, HASH_START, hashOn } from './text-cache.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {
@@ -47,8 +48,8 @@ export class LineCodec implements Codec {
     const line = this.#lines.next();
     if (line === undefined) return undefined;
     if (line === 'tooLong') return new ProtocolError('limit', 'Line Too Long');
-    const { text, start, end } = this.#lines;
-    return scanCommandLine(text, start, end) ?? parseCommandLine(ownCopy(text.slice(start, end)));
+    const { bytes, start, end } = this.#lines;
+    return scanCommandLine(bytes, start, end) ?? parseCommandLine(decodeText(bytes.subarray(start, end)));
   }
 
   encode({ text }: LineReply): string {
@@ -56,25 +57,27 @@ export class LineCodec implements Codec {
   }
 }
 
-const SPACE_CODE = 0x20;
+const SPACE_BYTE = 0x20;
+const DELETE = 0x7f;
 
 /** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
-function scanCommandLine(text: string, start: number, end: number): CommandLine | undefined {
-  const wordEnd = endOfPrintable(text, start, end);
-  if (wordEnd === start || text.charCodeAt(wordEnd) !== SPACE_CODE) return undefined;
-  const nameStart = wordEnd + 1;
-  if (nameStart >= end || endOfPrintable(text, nameStart, end) !== end) return undefined;
-  return { word: text.slice(start, wordEnd), name: ownCopy(text.slice(nameStart, end)), hasName: true };
+function scanCommandLine(bytes: Uint8Array, start: number, end: number): CommandLine | undefined {
+  let wordEnd = start;
+  while (wordEnd < end && bytes[wordEnd] !== SPACE_BYTE) wordEnd += 1;
+  const word = scanPrintable(bytes, start, wordEnd);
+  const name = scanPrintable(bytes, wordEnd + 1, end);
+  return word === undefined || name === undefined ? undefined : { word, name, hasName: true };
 }
 
-function endOfPrintable(text: string, start: number, end: number): number {
-  let index = start;
-  while (index < end) {
-    const code = text.charCodeAt(index);
-    if (code <= SPACE_CODE || code >= 0x7f) break;
-    index += 1;
+function scanPrintable(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (start >= end) return undefined;
+  let hash = HASH_START;
+  for (let index = start; index < end; index += 1) {
+    const byte = bytes[index] as number;
+    if (byte <= SPACE_BYTE || byte >= DELETE) return undefined;
+    hash = hashOn(hash, byte);
   }
-  return index;
+  return cachedText(bytes, start, end, hash);
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */

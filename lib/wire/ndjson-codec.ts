@@ -5,7 +5,7 @@ import { ProtocolError, RequestError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { printReply } from './reply-printer.ts';
 import { scanRequest } from './request-scanner.ts';
-import { encodeUtf8 } from './text.ts';
+import { decodeText, encodeUtf8 } from './text.ts';
 
 /**
  * Splits bytes into lines and lines into values. A line that is not JSON is a `RequestError`; one of more than
@@ -33,8 +33,8 @@ export class NdjsonCodec implements Codec {
   next(): unknown | RequestError | ProtocolError | undefined {
     for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
       if (line === 'tooLong') return tooLong(this.#maxMessageBytes);
-      const { text, start, end } = this.#lines;
-      const value = scanRequest(text, start, end) ?? parse(text.slice(start, end));
+      const { bytes, start, end } = this.#lines;
+      const value = scanRequest(bytes, start, end) ?? parse(decodeText(bytes.subarray(start, end)));
       if (value !== undefined) return value;
     }
     return undefined;

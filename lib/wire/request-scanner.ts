@@ -1,9 +1,9 @@
 /**
- * Reads the requests that clients send most, as `JSON.stringify` writes them, straight from the text: several times as
+ * Reads the requests that clients send most, as `JSON.stringify` writes them, straight from the bytes: several times as
  * fast as `JSON.parse`. Whatever looks the least bit different is left to that, so there is one truth about JSON.
  */
 
-import { ownCopy } from './text.ts';
+import { cachedText, HASH_START, hashOn } from './text-cache.ts';
 
 type Scalar = string | number | boolean;
 
@@ -21,17 +21,19 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
+const DELETE = 0x7f;
 /** What has more is no whole number below 2^53. */
 const MAX_DIGITS = 16;
+const MAX_NUMBER_BYTES = 24;
 
-const HEAD = '{"command":"';
-const PARAMETERS = ',"parameters":{';
-const LOCK_NAME = '"lockName":"';
-const ID = '},"id":';
+const HEAD = ascii('{"command":"');
+const PARAMETERS = ascii(',"parameters":{"lockName":"');
+const ID = ascii('},"id":');
+const TRUE = ascii('true');
+const FALSE = ascii('false');
 
-/** The members that are read here: no name comes from the text, which keeps `__proto__` and its like out. */
-const MEMBERS: readonly (readonly [name: string, text: string])[] = [
-  'lockName',
+/** The further members that are read: no name comes from the bytes, which keeps `__proto__` and its like out. */
+const MEMBERS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   'owner',
   'timeLimit',
   'mode',
@@ -40,20 +42,29 @@ const MEMBERS: readonly (readonly [name: string, text: string])[] = [
   'token',
   'steal',
   'stealable',
-].map((name) => [name, `"${name}":`]);
+  'lockName',
+].map((name) => [name, ascii(`"${name}":`)]);
 
-/** Goes through one line at a time; what cannot be read is told by `undefined`, and where it stands does not matter then. */
+const NOTHING = new Uint8Array(0);
+
+function ascii(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/**
+ * Goes through one line; each method reads what it is named for, or tells by `undefined` that it is not there. Nothing
+ * that is read has a line break in it, so nothing is read beyond the line.
+ */
 class RequestScanner {
-  #text = '';
-  /** The next character. */
+  #bytes: Uint8Array = NOTHING;
+  /** The next byte. */
   #at = 0;
 
-  /** No pattern has a line break in it, so nothing is read beyond the line. */
-  scan(text: string, start: number, end: number): ScannedRequest | undefined {
-    this.#text = text;
+  scan(bytes: Uint8Array, start: number, end: number): ScannedRequest | undefined {
+    this.#bytes = bytes;
     this.#at = start;
     const request = this.#request();
-    this.#text = '';
+    this.#bytes = NOTHING;
     return this.#at === end ? request : undefined;
   }
 
@@ -61,21 +72,20 @@ class RequestScanner {
     if (!this.#take(HEAD)) return undefined;
     const command = this.#restOfString();
     if (command === undefined || !this.#take(PARAMETERS)) return undefined;
-    const parameters = this.#parameters();
+    const parameters = this.#restOfParameters();
     if (parameters === undefined || !this.#take(ID)) return undefined;
     const id = this.#value();
-    if (id === undefined || typeof id === 'boolean' || this.#code() !== CLOSING_BRACE) return undefined;
+    if (id === undefined || typeof id === 'boolean' || this.#bytes[this.#at] !== CLOSING_BRACE) return undefined;
     this.#at += 1;
     return { command, parameters, id };
   }
 
-  /** The members up to the closing brace. */
-  #parameters(): Record<string, Scalar> | undefined {
-    if (!this.#take(LOCK_NAME)) return undefined;
+  /** From within the name of the lock to the closing brace. */
+  #restOfParameters(): Record<string, Scalar> | undefined {
     const lockName = this.#restOfString();
     if (lockName === undefined) return undefined;
     const parameters: Record<string, Scalar> = { lockName };
-    while (this.#code() === COMMA) {
+    while (this.#bytes[this.#at] === COMMA) {
       this.#at += 1;
       const name = this.#memberName();
       const value = name === undefined ? undefined : this.#value();
@@ -86,85 +96,75 @@ class RequestScanner {
   }
 
   #memberName(): string | undefined {
-    for (const [name, text] of MEMBERS) if (this.#take(text)) return name;
+    for (const [name, bytes] of MEMBERS) if (this.#take(bytes)) return name;
     return undefined;
   }
 
   #value(): Scalar | undefined {
-    const code = this.#code();
-    if (code === QUOTE) {
+    const byte = this.#bytes[this.#at] ?? 0;
+    if (byte === QUOTE) {
       this.#at += 1;
       return this.#restOfString();
     }
-    if (code >= ZERO && code <= NINE) return this.#number();
-    if (this.#take('true')) return true;
-    return this.#take('false') ? false : undefined;
+    if (byte >= ZERO && byte <= NINE) return this.#number();
+    if (this.#take(TRUE)) return true;
+    return this.#take(FALSE) ? false : undefined;
   }
 
-  /** From behind the opening to behind the closing quote: characters that stand for themselves. */
+  /** From behind the opening to behind the closing quote: ASCII that stands for itself. */
   #restOfString(): string | undefined {
-    const text = this.#text;
+    const bytes = this.#bytes;
     const start = this.#at;
     let index = start;
-    for (let code = text.charCodeAt(index); code !== QUOTE; code = text.charCodeAt(index)) {
-      // Not a number beyond the end, which no comparison holds for.
-      if (!(code >= 0x20 && code !== BACKSLASH)) return undefined;
+    let hash = HASH_START;
+    for (let byte = bytes[index]; byte !== QUOTE; byte = bytes[index]) {
+      if (byte === undefined || byte < 0x20 || byte >= DELETE || byte === BACKSLASH) return undefined;
+      hash = hashOn(hash, byte);
       index += 1;
     }
     this.#at = index + 1;
-    return ownCopy(text.slice(start, index));
+    return cachedText(bytes, start, index, hash);
   }
 
-  /** A whole number of some digits, or a fraction of as many. */
+  /** A whole number below 2^53, or a fraction. */
   #number(): number | undefined {
     const start = this.#at;
-    let value = this.#digits();
-    if (value === undefined) return undefined;
-    if (this.#code() === POINT) {
-      const pointAt = this.#at;
-      while (this.#isDigit(this.#at + 1)) this.#at += 1;
-      if (this.#at === pointAt) return undefined;
-      this.#at += 1;
-      value = Number(this.#text.slice(start, this.#at));
-    }
-    return value;
+    const value = this.#digits();
+    if (value === undefined || value > Number.MAX_SAFE_INTEGER || this.#at - start > MAX_DIGITS) return undefined;
+    if (this.#at - start > 1 && this.#bytes[start] === ZERO) return undefined;
+    if (this.#bytes[this.#at] !== POINT) return value;
+    this.#at += 1;
+    if (this.#digits() === undefined || this.#at - start > MAX_NUMBER_BYTES) return undefined;
+    return Number(String.fromCharCode(...this.#bytes.subarray(start, this.#at)));
   }
 
+  /** Digits, one or more, and what they are as a whole number if that is exact. */
   #digits(): number | undefined {
-    const text = this.#text;
+    const bytes = this.#bytes;
     const start = this.#at;
-    let index = start;
     let value = 0;
-    for (let code = text.charCodeAt(index); code >= ZERO && code <= NINE; code = text.charCodeAt(index)) {
-      value = value * 10 + (code - ZERO);
+    let index = start;
+    for (let byte = bytes[index] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[index] ?? 0) {
+      value = value * 10 + (byte - ZERO);
       index += 1;
     }
-    const count = index - start;
-    if (count === 0 || count > MAX_DIGITS || value > Number.MAX_SAFE_INTEGER) return undefined;
-    if (count > 1 && text.charCodeAt(start) === ZERO) return undefined;
     this.#at = index;
-    return value;
+    return index === start ? undefined : value;
   }
 
-  #isDigit(index: number): boolean {
-    const code = this.#text.charCodeAt(index);
-    return code >= ZERO && code <= NINE;
-  }
-
-  #code(): number {
-    return this.#text.charCodeAt(this.#at);
-  }
-
-  #take(expected: string): boolean {
-    if (!this.#text.startsWith(expected, this.#at)) return false;
-    this.#at += expected.length;
+  #take(expected: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const { length } = expected;
+    for (let index = 0; index < length; index += 1) if (bytes[at + index] !== expected[index]) return false;
+    this.#at = at + length;
     return true;
   }
 }
 
 const scanner = new RequestScanner();
 
-/** The request between two places of a text, exactly as `JSON.parse` gives it; undefined when it is not a common one. */
-export function scanRequest(text: string, start: number, end: number): ScannedRequest | undefined {
-  return scanner.scan(text, start, end);
+/** The request between two places of a chunk, exactly as `JSON.parse` gives it; undefined when it is not a common one. */
+export function scanRequest(bytes: Uint8Array, start: number, end: number): ScannedRequest | undefined {
+  return scanner.scan(bytes, start, end);
 }

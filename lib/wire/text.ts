@@ -14,22 +14,6 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Decodes bytes when all of them are ASCII, so that each is one character; undefined otherwise. */
-export function decodeAscii(bytes: Uint8Array): string | undefined {
-  try {
-    const text = strictDecoder.decode(bytes);
-    // Every other character of UTF-8 has fewer UTF-16 units than bytes.
-    return text.length === bytes.length ? text : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The same text, which keeps no larger one: engines make a part of a text a view of the whole. */
-export function ownCopy(part: string): string {
-  return ` ${part}`.slice(1);
-}
-
 function decodeWithEscapes(bytes: Uint8Array): string {
   const parts: string[] = [];
   let validFrom = 0;

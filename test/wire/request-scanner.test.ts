@@ -7,7 +7,8 @@ import { scanRequest } from '../../lib/wire/request-scanner.ts';
 import { anyText } from './text-arbitraries.ts';
 
 function scan(text: string): unknown {
-  return scanRequest(text, 0, text.length);
+  const bytes = Buffer.from(text);
+  return scanRequest(bytes, 0, bytes.length);
 }
 
 function parse(text: string): unknown {
@@ -78,19 +79,25 @@ describe('scanRequest', () => {
     }
   });
 
-  it('finds its request in the midst of a text', () => {
+  it('finds its request in the midst of a chunk', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}';
-    const [before, behind] = ['1\n', '\n{"command":"x"'];
-    const scanned = scanRequest(before + message + behind, before.length, before.length + message.length);
-    expect(scanned).to.deep.equal(JSON.parse(message));
-    expect(scanRequest(message + behind, 0, message.length - 1)).to.equal(undefined);
-    expect(scanRequest(`${message} \n`, 0, message.length + 1)).to.equal(undefined);
+    const chunk = Buffer.from(`1\n${message}\n{"command":"x"`);
+    expect(scanRequest(chunk, 2, 2 + message.length)).to.deep.equal(JSON.parse(message));
+    expect(scanRequest(chunk, 2, 1 + message.length)).to.equal(undefined);
+    expect(scanRequest(Buffer.from(`${message} \n`), 0, message.length + 1)).to.equal(undefined);
   });
 
   it('reads nothing beyond the end of its line', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7';
-    expect(scanRequest(`${message}7}\n`, 0, message.length)).to.equal(undefined);
-    expect(scanRequest(`${message}\n}`, 0, message.length)).to.equal(undefined);
+    expect(scanRequest(Buffer.from(`${message}7}\n`), 0, message.length)).to.equal(undefined);
+    expect(scanRequest(Buffer.from(`${message}\n}`), 0, message.length)).to.equal(undefined);
+  });
+
+  it('tells names apart whose hashes are the same', () => {
+    for (const lockName of ['Aa', 'BB', 'Aa', 'AaAa', 'AaBB', 'BBAa', 'BBBB', 'AaAa']) {
+      const message = JSON.stringify({ command: 'lock', parameters: { lockName }, id: 1 });
+      expect(scan(message)).to.deep.equal(JSON.parse(message));
+    }
   });
 
   it('leaves to JSON.parse what it does not know', () => {
