@@ -76,6 +76,8 @@ describe('printReply', () => {
     ]) {
       expect(printReply({ id: 1, result })).to.equal(undefined);
     }
+    const hidden = Object.defineProperty({ status: 'ok' }, 'toJSON', { value: () => 1 });
+    expect(printReply({ id: 1, result: hidden })).to.equal(undefined);
     expect(printReply({ id: 'é', result: { status: 'ok' } })).to.equal(undefined);
     expect(printReply({ id: 1, result: { status: 'ok', count: {} } })).to.equal(undefined);
     expect(printReply({ id: 1, result: { count: 1, status: 'ok' } })).to.equal(undefined);
