@@ -9,6 +9,7 @@ import { ProtocolError, RequestError } from '../wire/errors.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
 import { startTimeout } from './timeout.ts';
+import { type Flushable, flushAtEndOfTurn, takeTurn } from './turn.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
 export interface ConnectionLimits {
@@ -47,7 +48,7 @@ export type CodecChoice = (firstBytes: Uint8Array) => Codec | 'unknown' | undefi
 type State = 'open' | 'finishing' | 'ending' | 'closed';
 
 /** Decodes what comes, joins what goes out in one turn into one write, and stops reading from a peer that does not read. */
-export class MessageConnection implements ByteSink {
+export class MessageConnection implements ByteSink, Flushable {
   readonly #stream: ByteStream;
   readonly #limits: ConnectionLimits;
   readonly #events: ConnectionEvents;
@@ -112,6 +113,14 @@ export class MessageConnection implements ByteSink {
     }
   }
 
+  /** Gives what was sent so far to the stream; by itself that happens at the end of the turn. */
+  flush(): void {
+    if (this.#output === '' || this.isClosed || typeof this.#codec === 'function') return;
+    const output = this.#output;
+    this.#output = '';
+    this.#stream.write(output, this.#codec.encoding);
+  }
+
   /** Whether the connection keeps the process alive, where there is such a thing. */
   setReferenced(isReferenced: boolean): void {
     this.#stream.setReferenced?.(isReferenced);
@@ -119,7 +128,7 @@ export class MessageConnection implements ByteSink {
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
   whenDrained(callback: () => void): void {
-    this.#flush();
+    this.flush();
     this.#stream.whenDrained(() => {
       if (!this.isClosed) callback();
     });
@@ -129,7 +138,7 @@ export class MessageConnection implements ByteSink {
   end(closeTimeoutMs: number = this.#limits.closeTimeoutMs): void {
     if (this.#state === 'closed') return;
     if (this.#state !== 'ending') {
-      this.#flush();
+      this.flush();
       this.#state = 'ending';
       this.#stream.resume();
       this.#stream.end();
@@ -152,14 +161,14 @@ export class MessageConnection implements ByteSink {
     if (this.isClosed) return;
     if (typeof this.#codec === 'function') this.#detect(this.#codec, bytes);
     else this.#codec.push(bytes);
-    this.#giveOut();
+    takeTurn(this.#giveOut);
   }
 
   ended(): void {
     if (this.#state !== 'open') return;
     this.#state = 'finishing';
     if (typeof this.#codec !== 'function') this.#codec.end();
-    this.#giveOut();
+    takeTurn(this.#giveOut);
   }
 
   closed(error: Error | undefined): void {
@@ -184,12 +193,12 @@ export class MessageConnection implements ByteSink {
   }
 
   #append(text: string): void {
-    if (this.#output === '') queueMicrotask(this.#flush);
+    if (this.#output === '') flushAtEndOfTurn(this);
     this.#output += text;
   }
 
   /** Gives out messages until more bytes are needed or it has to wait. */
-  #giveOut(): void {
+  readonly #giveOut = (): void => {
     if (this.#reading !== 'idle') return;
     this.#reading = 'working';
     while (!this.isClosed) {
@@ -205,7 +214,7 @@ export class MessageConnection implements ByteSink {
     }
     this.#reading = 'idle';
     if (this.#state === 'finishing') this.#events.finished();
-  }
+  };
 
   #giveOutOne(message: unknown): PendingResult | undefined {
     if (message instanceof ProtocolError) {
@@ -221,7 +230,7 @@ export class MessageConnection implements ByteSink {
 
   /** Whether the output is still too long once it was offered to the system: then reading waits until it has drained. */
   #mustDrain(): boolean {
-    this.#flush();
+    this.flush();
     if (this.unsentBytes < this.#limits.softOutputBytes) return false;
     this.#hold();
     this.#stream.whenDrained(this.#goOn);
@@ -237,13 +246,6 @@ export class MessageConnection implements ByteSink {
     if (this.isClosed) return;
     this.#reading = 'idle';
     this.#stream.resume();
-    this.#giveOut();
-  };
-
-  readonly #flush = (): void => {
-    if (this.#output === '' || this.isClosed || typeof this.#codec === 'function') return;
-    const output = this.#output;
-    this.#output = '';
-    this.#stream.write(output, this.#codec.encoding);
+    takeTurn(this.#giveOut);
   };
 }

@@ -4,6 +4,7 @@ import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { decodeText, encodeText } from './text.ts';
+import { cachedText, HASH_START, hashOn } from './text-cache.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {
@@ -40,19 +41,43 @@ export class LineCodec implements Codec {
   }
 
   end(): void {
-    this.#lines.end();
+    this.#lines.finish();
   }
 
   next(): CommandLine | ProtocolError | undefined {
     const line = this.#lines.next();
     if (line === undefined) return undefined;
     if (line === 'tooLong') return new ProtocolError('limit', 'Line Too Long');
-    return parseCommandLine(decodeText(line));
+    const { bytes, start, end } = this.#lines;
+    return scanCommandLine(bytes, start, end) ?? parseCommandLine(decodeText(bytes.subarray(start, end)));
   }
 
   encode({ text }: LineReply): string {
     return encodeText(text);
   }
+}
+
+const SPACE_BYTE = 0x20;
+const DELETE = 0x7f;
+
+/** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
+function scanCommandLine(bytes: Uint8Array, start: number, end: number): CommandLine | undefined {
+  let wordEnd = start;
+  while (wordEnd < end && bytes[wordEnd] !== SPACE_BYTE) wordEnd += 1;
+  const word = scanPrintable(bytes, start, wordEnd);
+  const name = scanPrintable(bytes, wordEnd + 1, end);
+  return word === undefined || name === undefined ? undefined : { word, name, hasName: true };
+}
+
+function scanPrintable(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (start >= end) return undefined;
+  let hash = HASH_START;
+  for (let index = start; index < end; index += 1) {
+    const byte = bytes[index] as number;
+    if (byte <= SPACE_BYTE || byte >= DELETE) return undefined;
+    hash = hashOn(hash, byte);
+  }
+  return cachedText(bytes, start, end, hash);
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */

@@ -3,9 +3,17 @@
 import { ByteBuffer } from './byte-buffer.ts';
 
 const NEWLINE = 0x0a;
+const NOTHING = new Uint8Array(0);
 
-/** Splits at `\n`. A line of more than `maxLineBytes` is found before more than that was kept, and ends all. */
+/**
+ * Splits at `\n`. A line of more than `maxLineBytes` is found before more than that was kept, and ends all. A line is
+ * told as a part of the bytes that it came with: to make a view of each would cost more than to read it.
+ */
 export class LineSplitter {
+  /** Where the line is that was given out last: from `start` to before `end`, without its `\n`. */
+  bytes: Uint8Array = NOTHING;
+  start = 0;
+  end = 0;
   readonly #maxLineBytes: number;
   /** Chunks that have not been looked through; the first from `#offset` on. */
   readonly #chunks: Uint8Array[] = [];
@@ -23,38 +31,54 @@ export class LineSplitter {
   }
 
   /** No more bytes will come: what is left over is a line too. */
-  end(): void {
+  finish(): void {
     if (this.#state === 'reading') this.#state = 'ended';
   }
 
-  /** The next line without its `\n`; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
-  next(): Uint8Array | 'tooLong' | undefined {
+  /** Goes to the next line; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
+  next(): 'line' | 'tooLong' | undefined {
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
-      const end = chunk.indexOf(NEWLINE, this.#offset);
-      const piece = chunk.subarray(this.#offset, end === -1 ? chunk.length : end);
-      if (this.#partial.length + piece.length > this.#maxLineBytes) return this.#breakOff();
+      const start = this.#offset;
+      const end = chunk.indexOf(NEWLINE, start);
+      const length = (end === -1 ? chunk.length : end) - start;
+      if (this.#partial.length + length > this.#maxLineBytes) return this.#breakOff();
       if (end === -1 || end === chunk.length - 1) {
         this.#chunks.shift();
         this.#offset = 0;
       } else {
         this.#offset = end + 1;
       }
-      if (end !== -1) return this.#complete(piece);
-      this.#partial.add(piece);
+      if (end !== -1) return this.#giveOut(chunk, start, end);
+      this.#partial.add(chunk.subarray(start));
     }
-    if (this.#state === 'ended' && this.#partial.length > 0) return this.#partial.take();
-    return undefined;
+    this.bytes = NOTHING;
+    if (this.#state !== 'ended' || this.#partial.length === 0) return undefined;
+    return this.#giveOutPartial();
   }
 
-  #complete(piece: Uint8Array): Uint8Array {
-    if (this.#partial.length === 0) return piece;
-    this.#partial.add(piece);
-    return this.#partial.take();
+  /** The line of the chunk that was looked at, behind what came before. */
+  #giveOut(chunk: Uint8Array, start: number, end: number): 'line' {
+    if (this.#partial.length > 0) {
+      this.#partial.add(chunk.subarray(start, end));
+      return this.#giveOutPartial();
+    }
+    this.bytes = chunk;
+    this.start = start;
+    this.end = end;
+    return 'line';
+  }
+
+  #giveOutPartial(): 'line' {
+    this.bytes = this.#partial.take();
+    this.start = 0;
+    this.end = this.bytes.length;
+    return 'line';
   }
 
   #breakOff(): 'tooLong' {
     this.#state = 'broken';
     this.#chunks.length = 0;
+    this.bytes = NOTHING;
     this.#partial.take();
     return 'tooLong';
   }

@@ -60,10 +60,28 @@ function highestSecond(lead: number): number {
 
 /** The encoded form, each byte as one character below U+0100: for streams that are written in Latin-1. */
 export function encodeText(text: string): string {
-  if (/^[\0-\x7f]*$/.test(text)) return text;
+  if (isAscii(text)) return text;
   const parts: string[] = [];
   for (const byte of encodedBytes(text, 0)) parts.push(String.fromCharCode(byte));
   return parts.join('');
+}
+
+const utf8Encoder = new TextEncoder();
+const MAX_ARGUMENTS = 4_096;
+
+/** UTF-8, each byte as one character below U+0100: for text without lone surrogates. */
+export function encodeUtf8(text: string): string {
+  if (isAscii(text)) return text;
+  const bytes = utf8Encoder.encode(text);
+  let encoded = '';
+  for (let index = 0; index < bytes.length; index += MAX_ARGUMENTS) {
+    encoded += String.fromCharCode(...bytes.subarray(index, index + MAX_ARGUMENTS));
+  }
+  return encoded;
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 /** How many bytes the text has in its encoded form; limits count these. */

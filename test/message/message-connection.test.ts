@@ -59,16 +59,37 @@ describe('MessageConnection', () => {
     for (const stream of streams.splice(0)) stream.close();
   });
 
-  it('sends all replies of one turn in one write', async () => {
+  it('sends all replies to one piece of input in one write', () => {
     const { stream } = connectionThat(echo);
     stream.receive('{"a":1}\n{"a":2}\n');
+    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n']);
     stream.receive('{"a":3}\n');
-    expect(stream.calls).to.deep.equal([]);
-    await nextTurn();
-    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n{"a":3}\n']);
-    stream.receive('{"a":4}\n');
-    await nextTurn();
-    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n{"a":3}\n', '{"a":4}\n']);
+    expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n', '{"a":3}\n']);
+  });
+
+  it('sends what answers no input in one write, too, before anything else happens', async () => {
+    const { stream, connection } = connectionThat(echo);
+    stream.receive('{"a":1}\n');
+    connection.send({ a: 2 });
+    connection.send({ a: 3 });
+    expect(stream.calls).to.deep.equal(['{"a":1}\n']);
+    await Promise.resolve();
+    expect(stream.calls).to.deep.equal(['{"a":1}\n', '{"a":2}\n{"a":3}\n']);
+  });
+
+  it('sends to several connections in the order in which the turn had something for them', () => {
+    const other = connectionThat(() => {});
+    other.stream.receive('{"hello":true}\n');
+    const { stream } = connectionThat((message, connection) => {
+      other.connection.send({ for: 'the other' });
+      connection.send(message);
+    });
+    const order: string[] = [];
+    for (const [name, each] of [['other', other.stream] as const, ['own', stream] as const]) {
+      each.write = () => order.push(name);
+    }
+    stream.receive('{"a":1}\n{"a":2}\n');
+    expect(order).to.deep.equal(['other', 'own']);
   });
 
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
@@ -129,6 +150,7 @@ describe('MessageConnection', () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.isStuck = true;
     stream.receive('{"a":1}\n');
+    expect(stream.calls.splice(0)).to.deep.equal(['{"a":1}\n']);
     for (let count = 0; count < 9; count += 1) connection.send(JSON.parse(sized(108)));
     expect(connection.unsentBytes).to.equal(980);
     connection.send(JSON.parse(sized(20)));
@@ -172,6 +194,7 @@ describe('MessageConnection', () => {
   it('tells once that it is closed, whoever closed it, and sends nothing any more', async () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.receive('{"a":1}\n');
+    connection.send({ a: 1 });
     stream.close(new Error('reset'));
     stream.close();
     connection.destroy(new Error('again'));
@@ -179,7 +202,7 @@ describe('MessageConnection', () => {
     connection.end();
     await nextTurn();
     expect(told).to.deep.equal(['{"a":1}', 'closed: reset']);
-    expect(stream.calls.filter((call) => call !== 'destroy')).to.deep.equal([]);
+    expect(stream.calls.filter((call) => call !== 'destroy')).to.deep.equal(['{"a":1}\n']);
   });
 
   it('answers the peer that has closed its side until this side is closed', async () => {

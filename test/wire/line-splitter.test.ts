@@ -2,11 +2,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { LineSplitter } from '../../lib/wire/line-splitter.ts';
 
-/** All that can be read now, as text. */
+/** All that can be read now, each byte a character. */
 function readAll(splitter: LineSplitter): string[] {
   const lines: string[] = [];
   for (let line = splitter.next(); line !== undefined; line = splitter.next()) {
-    lines.push(line === 'tooLong' ? line : Buffer.from(line).toString('latin1'));
+    lines.push(
+      line === 'tooLong' ? line : Buffer.from(splitter.bytes).toString('latin1', splitter.start, splitter.end),
+    );
   }
   return lines;
 }
@@ -28,7 +30,7 @@ describe('the line splitter', () => {
     expect(readAll(splitter)).to.deep.equal([]);
     splitter.push(Buffer.from('\nthree'));
     expect(readAll(splitter)).to.deep.equal(['two']);
-    splitter.end();
+    splitter.finish();
     expect(readAll(splitter)).to.deep.equal(['three']);
     expect(readAll(splitter)).to.deep.equal([]);
   });
@@ -36,13 +38,13 @@ describe('the line splitter', () => {
   it('gives out no further line when all have ended', () => {
     const splitter = new LineSplitter(100);
     splitter.push(Buffer.from('one\n'));
-    splitter.end();
+    splitter.finish();
     expect(readAll(splitter)).to.deep.equal(['one']);
   });
 
   it('takes nothing after the end', () => {
     const splitter = new LineSplitter(100);
-    splitter.end();
+    splitter.finish();
     splitter.push(Buffer.from('one\n'));
     expect(readAll(splitter)).to.deep.equal([]);
   });
@@ -51,8 +53,15 @@ describe('the line splitter', () => {
     const splitter = new LineSplitter(3);
     splitter.push(Buffer.from('123\n456'));
     expect(readAll(splitter)).to.deep.equal(['123']);
-    splitter.end();
+    splitter.finish();
     expect(readAll(splitter)).to.deep.equal(['456']);
+  });
+
+  it('keeps nothing of what has been read', () => {
+    const splitter = new LineSplitter(100);
+    splitter.push(Buffer.from('one\ntwo\nthr'));
+    expect(readAll(splitter)).to.deep.equal(['one', 'two']);
+    expect(splitter.bytes).to.have.length(0);
   });
 
   it('tells once of a line that is too long, with or without its end, and gives out nothing behind it', () => {
@@ -65,7 +74,7 @@ describe('the line splitter', () => {
         lines.push(...readAll(splitter));
       }
       splitter.push(Buffer.from('more\n'));
-      splitter.end();
+      splitter.finish();
       lines.push(...readAll(splitter));
       expect(lines, String(pieces)).to.deep.equal(['ok', 'tooLong']);
     }
@@ -83,7 +92,7 @@ describe('the line splitter', () => {
           splitter.push(Uint8Array.from(part));
           if (readsBetween) lines.push(...readAll(splitter));
         }
-        splitter.end();
+        splitter.finish();
         lines.push(...readAll(splitter));
         const expected = Buffer.concat(parts.map((part) => Buffer.from(part)))
           .toString('latin1')

@@ -173,13 +173,22 @@ describe('NdjsonCodec.encode', () => {
   it('writes one line that is decoded to the same message', () => {
     fc.assert(
       fc.property(fc.dictionary(anyText, value), (message) => {
-        const encoded = new NdjsonCodec(PLENTY).encode(message);
+        const codec = new NdjsonCodec(PLENTY);
+        const encoded = Buffer.from(codec.encode(message), codec.encoding);
         expect(encoded.indexOf('\n')).to.equal(encoded.length - 1);
-        expect(Buffer.from(encoded).toString()).to.equal(encoded);
+        expect(encoded.toString()).to.equal(`${JSON.stringify(message)}\n`);
         expect(decode(encoded)).to.deep.equal([JSON.parse(JSON.stringify(message))]);
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('NdjsonCodec with long messages', () => {
+  it('writes those beyond ASCII in UTF-8', () => {
+    const message = { text: 'é€😀'.repeat(10_000) };
+    const codec = new NdjsonCodec(PLENTY);
+    expect(Buffer.from(codec.encode(message), codec.encoding).toString()).to.equal(`${JSON.stringify(message)}\n`);
   });
 });
 

@@ -1,0 +1,44 @@
+/**
+ * One turn: the work on one piece of input. What is sent in it goes out at its end, a write for each connection, in the
+ * order in which the connections were first written to.
+ */
+
+/** Who has something to send. */
+export interface Flushable {
+  flush(): void;
+}
+
+const unsent: Flushable[] = [];
+/** `none`: what is sent now belongs to no input; a microtask sends it. */
+let state: 'none' | 'working' | 'scheduled' = 'none';
+const resolved = Promise.resolve();
+
+/** Does the work on one piece of input as a turn, or as a part of the turn that it falls into. */
+export function takeTurn(work: () => void): void {
+  if (state === 'working') {
+    work();
+    return;
+  }
+  state = 'working';
+  try {
+    work();
+  } finally {
+    endTurn();
+  }
+}
+
+/** Flushes at the end of the turn; asked once for each time that there is something. */
+export function flushAtEndOfTurn(flushable: Flushable): void {
+  unsent.push(flushable);
+  if (state !== 'none') return;
+  state = 'scheduled';
+  // A promise costs a fraction of what queueMicrotask does.
+  void resolved.then(endTurn);
+}
+
+function endTurn(): void {
+  state = 'none';
+  // What is written may fail at once and cause further output: the list may grow on the way.
+  for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
+  unsent.length = 0;
+}

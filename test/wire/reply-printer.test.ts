@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { printReply } from '../../lib/wire/reply-printer.ts';
+import { anyText } from './text-arbitraries.ts';
+
+function expectAgreement(message: object): void {
+  const printed = printReply(message);
+  if (printed !== undefined) expect(printed).to.equal(JSON.stringify(message));
+}
+
+const number = fc.oneof(
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.double(),
+  fc.integer({ min: 999_999_990, max: 1_000_000_010 }),
+  fc.integer({ min: 0, max: 9_007_199 }).map((high) => high * 1e9),
+  fc.integer({ min: 1_763_650_000_000_000, max: 1_763_650_000_100_000 }),
+  fc.constantFrom(0, -0, 1e9, -1e9, 1e15, 2 ** 53 - 1, 2 ** 53, 1e21, Number.NaN, Number.POSITIVE_INFINITY),
+);
+const text = fc.oneof(fc.string(), anyText, fc.string({ minLength: 60, maxLength: 70 }));
+const scalar = fc.oneof(number, text, fc.boolean(), fc.constantFrom(null, undefined));
+const key = fc.oneof(
+  fc.constantFrom('status', 'token', 'count', 'alreadyHeld', 'id', '1', '__proto__', 'toJSON'),
+  text,
+);
+const flat = fc.dictionary(key, scalar, { maxKeys: 5, noNullPrototype: true });
+const statusFirst = fc
+  .record({ status: fc.constantFrom('ok', 'notHeld', 'timeout', 'other'), token: number, count: number, more: flat })
+  .map(({ more, ...result }) => ({ ...result, ...more }));
+const likeGrants = fc.record(
+  { status: fc.constant('ok'), token: number, count: number, alreadyHeld: fc.boolean() },
+  { requiredKeys: ['status'], noNullPrototype: true },
+);
+
+describe('printReply', () => {
+  it('writes what servers answer most', () => {
+    for (const message of [
+      { id: 7, result: { status: 'ok', token: 1_763_650_000_000_001, count: 1 } },
+      { id: 'seven', result: { status: 'ok', token: 1_763_650_000_000_001, count: 2, alreadyHeld: true } },
+      { id: 0, result: { status: 'notHeld' } },
+      { id: 2 ** 53 - 1, result: { status: 'ok', count: 0 } },
+      { id: '', result: { status: 'ok', count: 0, token: -1.5 } },
+    ]) {
+      expect(printReply(message)).to.equal(JSON.stringify(message));
+    }
+  });
+
+  it('never differs from JSON.stringify', () => {
+    fc.assert(
+      fc.property(fc.oneof(number, text), fc.oneof(flat, statusFirst, likeGrants), (id, result) => {
+        expectAgreement({ id, result });
+        expectAgreement({ result, id });
+        expectAgreement({ id, result, more: 1 });
+        expectAgreement(result);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('never differs from JSON.stringify, whatever a handler returns', () => {
+    fc.assert(fc.property(fc.object({ withBigInt: false, withDate: true, withMap: true }), expectAgreement), {
+      numRuns: 2_000,
+    });
+  });
+
+  it('leaves to JSON.stringify what says itself how it is written, what inherits, and all that is not common', () => {
+    const inherits = Object.assign(Object.create({ count: 1 }), { status: 'ok' }) as object;
+    for (const result of [
+      { status: 'ok', toJSON: () => 1 },
+      new Date(0),
+      inherits,
+      [1],
+      { status: 'é' },
+      { é: 1 },
+      {},
+    ]) {
+      expect(printReply({ id: 1, result })).to.equal(undefined);
+    }
+    const hidden = Object.defineProperty({ status: 'ok' }, 'toJSON', { value: () => 1 });
+    expect(printReply({ id: 1, result: hidden })).to.equal(undefined);
+    expect(printReply({ id: 'é', result: { status: 'ok' } })).to.equal(undefined);
+    expect(printReply({ id: 1, result: { status: 'ok', count: {} } })).to.equal(undefined);
+    expect(printReply({ id: 1, result: { count: 1, status: 'ok' } })).to.equal(undefined);
+    expect(printReply({ id: 1, error: { status: 'invalid', message: 'no' } })).to.equal(undefined);
+  });
+});

@@ -1,0 +1,168 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
+import { scanRequest } from '../../lib/wire/request-scanner.ts';
+import { anyText } from './text-arbitraries.ts';
+
+function scan(text: string): unknown {
+  const bytes = Buffer.from(text);
+  return scanRequest(bytes, 0, bytes.length);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is scanned must be the very value that is parsed, members in the same order; what is not scanned may be anything. */
+function expectAgreement(text: string): void {
+  const scanned = scan(text);
+  if (scanned === undefined) return;
+  expect(scanned, text).to.deep.equal(parse(text));
+  expect(JSON.stringify(scanned), text).to.equal(JSON.stringify(parse(text)));
+}
+
+const number = fc.oneof(
+  fc.integer(),
+  fc.maxSafeNat(),
+  fc.double(),
+  fc.constantFrom(0, -0, 0.5, 1e9, 2 ** 53 - 1, 2 ** 53, 2 ** 53 + 2, 1e15, 1e16, 1e21),
+);
+const plainText = fc.string({ unit: fc.constantFrom(...'abcXYZ019 :,-_.{}[]') });
+const text = fc.oneof(plainText, fc.string(), anyText);
+const scalar = fc.oneof(number, text, fc.boolean(), fc.constant(null));
+const memberName = fc.oneof(
+  fc.constantFrom('owner', 'timeLimit', 'mode', 'limit', 'lease', 'token', 'steal', 'stealable', 'lockName'),
+  fc.constantFrom('__proto__', 'constructor', '7', 'id', 'x'),
+);
+const parameters = fc
+  .tuple(text, fc.array(fc.tuple(memberName, scalar), { maxLength: 5 }))
+  .map(([lockName, members]) => Object.fromEntries([['lockName', lockName], ...members]));
+const request = fc
+  .record({ command: text, parameters, id: fc.oneof(number, text) })
+  .map((message) => JSON.stringify(message));
+
+/** One change somewhere: a character replaced, put in or left out, or the end cut off. */
+const change = fc.tuple(
+  fc.double({ min: 0, max: 1, noNaN: true }),
+  fc.integer({ min: 0, max: 2 }),
+  fc.oneof(
+    fc.constantFrom(...'"\\{}[],:0123456789.eE+- \t\n\rtrufalsn'),
+    fc.string({ minLength: 1, maxLength: 1 }),
+    fc.constantFrom('"lockName":"y",', ',"owner":1', '00', '1.', '.5', '\u0000', 'é'),
+  ),
+);
+
+function changed(original: string, changes: readonly (readonly [number, number, string])[]): string {
+  return changes.reduce((text, [place, removed, added]) => {
+    const at = Math.round(place * text.length);
+    return text.slice(0, at) + added + text.slice(at + removed);
+  }, original);
+}
+
+describe('scanRequest', () => {
+  it('reads what clients send most', () => {
+    for (const message of [
+      '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}',
+      '{"command":"unlock","parameters":{"lockName":"a longer name of a lock"},"id":0}',
+      '{"command":"lock","parameters":{"lockName":"","owner":"x","timeLimit":0.5,"mode":"permit","limit":3},"id":"7"}',
+      '{"command":"lock","parameters":{"lockName":"a","timeLimit":false,"stealable":true,"steal":false,"lease":30},"id":1}',
+      '{"command":"unlock","parameters":{"lockName":"a","token":1763650000000001},"id":9007199254740991}',
+    ]) {
+      expect(scan(message), message).to.deep.equal(JSON.parse(message));
+      expectAgreement(message);
+    }
+  });
+
+  it('finds its request in the midst of a chunk', () => {
+    const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}';
+    const chunk = Buffer.from(`1\n${message}\n{"command":"x"`);
+    expect(scanRequest(chunk, 2, 2 + message.length)).to.deep.equal(JSON.parse(message));
+    expect(scanRequest(chunk, 2, 1 + message.length)).to.equal(undefined);
+    expect(scanRequest(Buffer.from(`${message} \n`), 0, message.length + 1)).to.equal(undefined);
+  });
+
+  it('reads nothing beyond the end of its line', () => {
+    const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7';
+    expect(scanRequest(Buffer.from(`${message}7}\n`), 0, message.length)).to.equal(undefined);
+    expect(scanRequest(Buffer.from(`${message}\n}`), 0, message.length)).to.equal(undefined);
+  });
+
+  it('tells names apart whose hashes are the same', () => {
+    for (const lockName of ['Aa', 'BB', 'Aa', 'AaAa', 'AaBB', 'BBAa', 'BBBB', 'AaAa']) {
+      const message = JSON.stringify({ command: 'lock', parameters: { lockName }, id: 1 });
+      expect(scan(message)).to.deep.equal(JSON.parse(message));
+    }
+  });
+
+  it('leaves to JSON.parse what it does not know', () => {
+    for (const message of [
+      '{"command":"lock","parameters":{"lockName":"\\u0061"},"id":7}',
+      '{"command":"lock","parameters":{"lockName":"a","__proto__":1},"id":7}',
+      '{"command":"lock","parameters":{"lockName":"a"},"id":9007199254740993}',
+      '{"command":"lock","parameters":{"lockName":"a"},"id":01}',
+      '{"command":"lock","parameters":{"lockName":"a"},"id":1.}',
+      '{"command":"lock","parameters":{"lockName":"a"},"id":7}x',
+      '{"command":"lock","parameters":{"lockName":"a\tb"},"id":7}',
+      '{"command":"lock","parameters":{"lockName":"a"}}',
+      '{"id":7,"command":"lock","parameters":{"lockName":"a"}}',
+    ]) {
+      expect(scan(message), message).to.equal(undefined);
+    }
+  });
+
+  it('never differs from JSON.parse', () => {
+    fc.assert(fc.property(request, expectAgreement), { numRuns: 3_000 });
+  });
+
+  it('never differs from JSON.parse on requests that were tampered with', () => {
+    const tampered = fc.tuple(request, fc.array(change, { minLength: 1, maxLength: 3 }));
+    fc.assert(
+      fc.property(tampered, ([message, changes]) => expectAgreement(changed(message, changes))),
+      { numRuns: 10_000 },
+    );
+  });
+
+  it('never differs from JSON.parse, whatever single character of a request is another', () => {
+    const message =
+      '{"command":"lock","parameters":{"lockName":"jobs","owner":"x","timeLimit":0.5,"steal":true},"id":10}';
+    for (let at = 0; at <= message.length; at += 1) {
+      for (let code = 0; code < 0x100; code += 1) {
+        const other = String.fromCharCode(code);
+        expectAgreement(message.slice(0, at) + other + message.slice(at + 1));
+        expectAgreement(message.slice(0, at) + other + message.slice(at));
+      }
+      expectAgreement(message.slice(0, at) + message.slice(at + 1));
+      expectAgreement(message.slice(0, at));
+    }
+  });
+});
+
+describe('names that the codec has read', () => {
+  it('do not keep the bytes that came with them', () => {
+    const COUNT = 300;
+    const FILLER = `${JSON.stringify('x'.repeat(60_000))}\n`;
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const kept: unknown[] = [];
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < COUNT; index += 1) {
+      const codec = new NdjsonCodec(100_000);
+      const name = `a name that is long enough ${index}`;
+      codec.push(Buffer.from(`{"command":"lock","parameters":{"lockName":"${name}"},"id":"${name}"}\n${FILLER}`));
+      kept.push(codec.next());
+      codec.next();
+      codec.next();
+    }
+    collectGarbage();
+    const bytesEach = (process.memoryUsage().heapUsed - before) / COUNT;
+    expect(kept).to.have.length(COUNT);
+    expect(bytesEach).to.be.below(5_000);
+  });
+});
