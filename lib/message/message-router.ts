@@ -2,6 +2,7 @@
 
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import { NdjsonCodec } from '../wire/ndjson-codec.ts';
+import { SERVER_TEXT } from '../wire/server-text.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
 import type { Command } from './command-table.ts';
 import type { Logger } from './logger.ts';
@@ -40,7 +41,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   }
 
   makeCodec(): NdjsonCodec {
-    return new NdjsonCodec(this.#limits.maxMessageBytes);
+    return new NdjsonCodec(this.#limits.maxMessageBytes, SERVER_TEXT);
   }
 
   refuse(session: Session, error: RequestError | ProtocolError): void {

@@ -4,6 +4,7 @@
  */
 
 import { STATUSES } from './statuses.ts';
+import { encodeUtf8 } from './text.ts';
 
 /** Longer ids are left to `JSON.stringify`. */
 const MAX_ID_CHARACTERS = 64;
@@ -17,6 +18,11 @@ interface CommonResult {
   readonly token?: unknown;
   readonly count?: unknown;
   readonly alreadyHeld?: unknown;
+}
+
+/** Any message as JSON in UTF-8, each character a byte. */
+export function printMessage(message: object): string {
+  return printReply(message) ?? encodeUtf8(JSON.stringify(message));
 }
 
 /** The message as JSON, all of it ASCII; undefined when it is not a common one. */

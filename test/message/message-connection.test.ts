@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
 import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
+import { SERVER_TEXT } from '../../lib/wire/server-text.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 
 const LIMITS: ConnectionLimits = { softOutputBytes: 100, hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
@@ -18,7 +19,7 @@ function connectionThat(handle: Handler): { stream: ManualStream; connection: Me
     stream,
     (bytes) => {
       if (bytes[0] === 0x20) return undefined;
-      return bytes[0] === 0x7b ? new NdjsonCodec(MAX_MESSAGE_BYTES) : 'unknown';
+      return bytes[0] === 0x7b ? new NdjsonCodec(MAX_MESSAGE_BYTES, SERVER_TEXT) : 'unknown';
     },
     LIMITS,
     {
