@@ -184,6 +184,9 @@ export abstract class MessageServer<
         service.refuse(session, error);
         this.#endSession(session);
       },
+      laterTurn: (goOn) => {
+        setImmediate(goOn);
+      },
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
     });

@@ -11,7 +11,10 @@ type Handler = (message: Record<string, unknown>, connection: MessageConnection)
 const streams: ManualStream[] = [];
 
 /** A connection over a stream by hand, and what it told of. */
-function connectionThat(handle: Handler): { stream: ManualStream; connection: MessageConnection; told: string[] } {
+function connectionThat(
+  handle: Handler,
+  laterTurn?: (goOn: () => void) => void,
+): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
   const connection: MessageConnection = new MessageConnection(
@@ -32,6 +35,7 @@ function connectionThat(handle: Handler): { stream: ManualStream; connection: Me
         connection.send({ last: 'word' });
       },
       finished: () => told.push('finished'),
+      ...(laterTurn === undefined ? {} : { laterTurn }),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
   );
@@ -69,6 +73,25 @@ describe('MessageConnection', () => {
     stream.receive('{"a":4}\n');
     await nextTurn();
     expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n{"a":3}\n', '{"a":4}\n']);
+  });
+
+  it('lets others have their turn when a peer has sent very many messages together', () => {
+    let goOn = (): void => {};
+    const { stream, told } = connectionThat(
+      () => {},
+      (callback) => {
+        goOn = callback;
+      },
+    );
+    stream.receive('{"a":1}\n'.repeat(300));
+    stream.receiveEnd();
+    expect(told).to.have.length(128);
+    expect(stream.isPaused).to.equal(true);
+    goOn();
+    expect(told).to.have.length(256);
+    goOn();
+    expect(told.slice(256)).to.deep.equal([...Array.from({ length: 44 }, () => '{"a":1}'), 'finished']);
+    expect(stream.isPaused).to.equal(false);
   });
 
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
