@@ -4,6 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
+import { requireFromZero } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
@@ -24,8 +25,11 @@ import {
 import { LockSet } from './lock-set.ts';
 import { type LockSource, Owner } from './owner.ts';
 import { refusal } from './refusal.ts';
+import { WebLockManager } from './web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
+/** As much as a page can have; each costs the server a look at all names. */
+const LISTED_A_PAGE = 1_000;
 
 /** How a client is made. */
 export interface ClientOptions extends LifeOptions {
@@ -55,13 +59,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
   readonly #source: LockSource;
-  /** Owners that were named by the caller, as long as something is asked for or held under them. */
-  readonly #namedOwners = new Map<string, Owner>();
+  /** As long as something is asked for or held under them. */
+  readonly #owners = new Map<string, Owner>();
   #lastOwner = 0;
+  #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions) {
     super();
-    this.#maxBufferedEvents = options.maxBufferedEvents ?? DEFAULT_BUFFERED_EVENTS;
+    const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
+    requireFromZero({ maxBufferedEvents });
+    this.#maxBufferedEvents = maxBufferedEvents;
     const life = new ClientLife(dial, options, {
       connected: () => this.#tell(() => this.emit('connect')),
       disconnected: (error) => this.#tell(() => this.emit('disconnect', error)),
@@ -72,6 +79,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     this.#life = life;
     this.#source = {
       ask: (owner, request) => life.ask(request, (connection) => connection.acquire(owner, request)),
+      askAll: (owner, items, patience) =>
+        life.ask(patience, (connection) => connection.acquireAll(owner, items, patience)),
+      whenAnswered: (owner, { name, mode }, listener) => life.whenAnswered({ lockName: name, owner, mode }, listener),
       closing: life.closing,
     };
   }
@@ -167,6 +177,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return await runGuarded(set, () => run(set));
   }
 
+  /** The Web Locks API, as a browser has it at `navigator.locks`. */
+  get locks(): WebLockManager {
+    this.#locks ??= new WebLockManager({
+      isClosed: () => this.state === 'closing' || this.state === 'closed',
+      take: (request) => this.#take(request, undefined),
+      listAll: () => this.listAll({ max: LISTED_A_PAGE }),
+    });
+    return this.#locks;
+  }
+
   /** Who holds a lock and who waits for it. */
   async inspect(name: string): Promise<LockInformation> {
     return (await this.#command('inspect', { lockName: name })) as unknown as LockInformation;
@@ -192,9 +212,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return (await this.#command('stats', {})) as unknown as ServerStatistics;
   }
 
-  /** Gives this client the name by which others see it, on this connection and all that follow. */
+  /** Gives this client the name by which others see it, on this connection and all that follow. Never connects. */
   async identify(name: string): Promise<void> {
-    if (this.state === 'connected') await this.#command('identify', { name });
+    const isAtOnce = this.state === 'connected' || this.state === 'closing' || this.state === 'closed';
+    // Of a client that is closed, the call rejects as any other does.
+    if (isAtOnce) await this.#command('identify', { name });
     this.#life.name = name;
   }
 
@@ -256,10 +278,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   async #takeAll(locks: readonly (string | LockItem)[], patience: Patience): Promise<LockSet | null> {
     const items = locks.map((lock) => (typeof lock === 'string' ? { name: lock } : lock));
     const owner = this.#owner(undefined);
-    const holds = await this.#life.ask(patience, (connection) => connection.acquireAll(owner.tag, items, patience));
-    if (holds === null) return null;
-    for (const hold of holds) owner.keep(hold);
-    return new LockSet(holds, owner);
+    const holds = await owner.takeAll(items, patience);
+    return holds === null ? null : new LockSet(holds, owner);
   }
 
   async #command(command: string, parameters: object): Promise<RpcResult> {
@@ -269,17 +289,22 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /** A fresh one, unless the caller names it. */
-  #owner(tag: string | undefined): Owner {
-    if (tag === undefined) {
-      do this.#lastOwner += 1;
-      while (this.#namedOwners.has(String(this.#lastOwner)));
-      return new Owner(String(this.#lastOwner), this.#source, () => {});
-    }
-    const known = this.#namedOwners.get(tag);
+  #owner(tag: string = this.#freshTag()): Owner {
+    const known = this.#owners.get(tag);
     if (known !== undefined) return known;
-    const owner = new Owner(tag, this.#source, () => this.#namedOwners.delete(tag));
-    this.#namedOwners.set(tag, owner);
+    const owner = new Owner(tag, this.#source, () => this.#owners.delete(tag));
+    this.#owners.set(tag, owner);
     return owner;
+  }
+
+  /** One that no caller has named, nor is likely to name by chance: a number alone would do as the key of a row. */
+  #freshTag(): string {
+    let tag: string;
+    do {
+      this.#lastOwner += 1;
+      tag = `#${this.#lastOwner}`;
+    } while (this.#owners.has(tag));
+    return tag;
   }
 
   /** A listener that throws is an uncaught exception, as anywhere; what the client does goes on. */

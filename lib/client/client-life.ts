@@ -4,11 +4,13 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
-import type { Hold } from './hold.ts';
+import { requireFromZero, requireOneOf } from './client-options.ts';
+import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
+import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockTimeoutError } from './lock-error.ts';
 import { type Patience, remainingMs } from './lock-options.ts';
+import type { HoldParameters } from './unanswered-requests.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -47,6 +49,11 @@ export interface LifeEvents {
   closed(): void;
 }
 
+/** A call that was sent: wrapped, so that one can wait for the sending without waiting for the answer. */
+interface Asked<Granted> {
+  readonly asked: Promise<Granted | null>;
+}
+
 /** From the first connection to the end of the last. */
 export class ClientLife {
   readonly #dial: Dialer;
@@ -61,16 +68,29 @@ export class ClientLife {
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
   #isReferenced = true;
-  #closed: Promise<void> | undefined;
-  #isClosed = false;
+  #phase: 'living' | 'closing' | 'closed' = 'living';
+  /** Resolves when the client is closed. */
+  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void };
+  #callCount = 0;
 
+  /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
+    const { connectTimeoutMs, requestTimeoutMs, reconnect, whileDisconnected } = options;
+    const { minDelayMs, maxDelayMs } = reconnect || {};
+    requireFromZero({ connectTimeoutMs, requestTimeoutMs });
+    requireFromZero({ 'reconnect.minDelayMs': minDelayMs, 'reconnect.maxDelayMs': maxDelayMs });
+    requireOneOf('whileDisconnected', whileDisconnected, ['wait', 'fail']);
     this.#dial = dial;
     this.#options = options;
     this.#events = events;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#whileDisconnected = options.whileDisconnected ?? 'wait';
     this.name = options.name;
+    let resolve = (): void => {};
+    const promise = new Promise<void>((open) => {
+      resolve = open;
+    });
+    this.#gone = { promise, resolve };
     this.#keeper = new ConnectionKeeper<LockConnection>({
       open: () => this.#open(),
       reconnect: options.reconnect ?? {},
@@ -79,12 +99,12 @@ export class ClientLife {
         events.connected();
       },
       failed: (error) => events.failed(error),
+      discard: (connection) => void connection.close(),
     });
   }
 
   get state(): ClientState {
-    if (this.#isClosed) return 'closed';
-    return this.#closed === undefined ? this.#keeper.state : 'closing';
+    return this.#phase === 'living' ? this.#keeper.state : this.#phase;
   }
 
   /** Aborts, with the error for those who wait, when the client is closed. */
@@ -100,8 +120,11 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = options;
-    const connection = this.#keeper.current ?? (await this.#keeper.get(timeoutMs, signal, this.#whileDisconnected));
-    return await connection.rpc(command, parameters, { ...options, timeoutMs });
+    const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
+    const { asked } = await this.#keeper.get(patience, (connection) => ({
+      asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
+    }));
+    return await asked;
   }
 
   /** Asks for holds on one connection after the other, until there is an answer: a wait outlives its connection. */
@@ -109,18 +132,31 @@ export class ClientLife {
     patience: Patience,
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
-    for (let whileDisconnected = this.#whileDisconnected; ; whileDisconnected = 'wait') {
+    const use = (connection: LockConnection): Asked<Granted> => ({ asked: ask(connection) });
+    // After a loss those who have waited for longer ask again first.
+    const order = this.#nextCall();
+    for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       this.#throwIfClosing();
-      const connection = this.#keeper.current ?? (await this.#connection(patience, whileDisconnected));
+      const { current } = this.#keeper;
+      const how = { signal: patience.signal, whenFailed, order };
+      const { asked } = current === undefined ? await this.#askNext(patience, how, use) : use(current);
       try {
-        const granted = await ask(connection);
+        const granted = await asked;
         // What was lost before anybody had it is asked for again.
-        if (granted === null || holdsOf(granted).every(({ isHeld }) => isHeld)) return this.#handOut(granted, patience);
+        if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
         for (const hold of holdsOf(granted)) void hold.giveBack();
+        throwIfLeaseOver(holdsOf(granted), patience);
       } catch (error) {
         this.#throwUnlessLost(error, patience);
       }
     }
+  }
+
+  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  whenAnswered(hold: HoldParameters, listener: () => void): void {
+    const connection = this.#keeper.current;
+    if (connection === undefined) listener();
+    else connection.whenAnswered(hold, listener);
   }
 
   setReferenced(isReferenced: boolean): void {
@@ -130,15 +166,19 @@ export class ClientLife {
   }
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
-  close(drainMs: number): Promise<void> {
-    this.#closed ??= this.#close(drainMs);
-    return this.#closed;
+  async close(drainMs: number): Promise<void> {
+    requireFromZero({ drainMs });
+    // Set before anybody is told, who might close once more.
+    if (this.#phase === 'living') {
+      this.#phase = 'closing';
+      void this.#close(drainMs).then(this.#gone.resolve);
+    }
+    await this.#gone.promise;
   }
 
   /** A call that was given up meanwhile has no use for its lock. */
   #handOut<Granted extends Hold | readonly Hold[]>(granted: Granted | null, { signal }: Patience): Granted | null {
-    const isClosing = this.#closed !== undefined;
-    if (granted === null || (!isClosing && signal?.aborted !== true)) return granted;
+    if (granted === null || (this.#phase === 'living' && signal?.aborted !== true)) return granted;
     for (const hold of holdsOf(granted)) void hold.giveBack();
     signal?.throwIfAborted();
     throw new LockClosedError();
@@ -146,7 +186,8 @@ export class ClientLife {
 
   /** Returns when the call is to be made again, on the next connection. */
   #throwUnlessLost(error: unknown, patience: Patience): void {
-    if (!(error instanceof MessageError)) throw error;
+    // The reason of a signal may be any error, also one like those that are looked at below.
+    if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
     if (isLost && this.#options.reconnect !== false) return;
@@ -156,13 +197,16 @@ export class ClientLife {
   }
 
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
-  async #connection(patience: Patience, whileDisconnected: 'wait' | 'fail'): Promise<LockConnection> {
-    const { waitMs, signal } = patience;
-    const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
+  async #askNext<Granted>(
+    patience: Patience,
+    how: Omit<ConnectionPatience, 'timeoutMs'>,
+    use: (connection: LockConnection) => Asked<Granted>,
+  ): Promise<Asked<Granted>> {
+    const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get(timeoutMs, signal, whileDisconnected);
+      return await this.#keeper.get({ ...how, timeoutMs }, use);
     } catch (error) {
-      if (!(error instanceof MessageError)) throw error;
+      if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
       if (error.code !== 'timeout') throw error;
       throw new LockTimeoutError(`the lock was not granted: ${error.message}`, [], { cause: error });
@@ -171,13 +215,16 @@ export class ClientLife {
 
   async #open(): Promise<LockConnection> {
     const connection = new LockConnection({ ...this.#options, requestTimeoutMs: this.#requestTimeoutMs });
+    const name = this.name;
     this.#opening = connection;
     connection.on('event', (event) => this.#events.event(event));
     connection.on('error', (error) => this.#events.failed(error));
     connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      await connection.open(this.#dial, this.name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      await connection.open(this.#dial, name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
       if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
+      // It may have been given another name meanwhile.
+      if (this.name !== name) connection.notify('identify', { name: this.name });
       return connection;
     } finally {
       this.#opening = undefined;
@@ -207,15 +254,29 @@ export class ClientLife {
     }
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.close()]);
-    this.#isClosed = true;
+    this.#phase = 'closed';
     this.#events.closed();
   }
 
+  #nextCall(): number {
+    this.#callCount += 1;
+    return this.#callCount;
+  }
+
   #throwIfClosing(cause?: Error): void {
-    if (this.#closed !== undefined) throw new LockClosedError({ cause });
+    if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
 }
 
-function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
-  return 'grant' in granted ? [granted] : granted;
+/** A lease that is shorter than the way to the server and back is over each time: that ends with the wait. */
+function throwIfLeaseOver(holds: readonly Hold[], patience: Patience): void {
+  if (remainingMs(patience) > 0 || !holds.some(({ loss }) => loss?.code === 'leaseOver')) return;
+  throw new LockTimeoutError(
+    `the lock was not granted within ${patience.waitMs} ms: its lease was over each time before the answer came`,
+  );
+}
+
+/** What another took away is not taken back behind its back: the caller learns of it by its handle. */
+function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
+  return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
 }

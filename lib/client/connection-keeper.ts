@@ -1,5 +1,6 @@
 /** Keeps one connection to the server: opens it when it is first needed, and again after it was lost. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 
@@ -21,13 +22,28 @@ export type KeeperState = 'idle' | 'connecting' | 'connected' | 'reconnecting' |
 export interface KeeperOptions<Connection> {
   readonly open: () => Promise<Connection>;
   readonly reconnect: ReconnectOptions | false;
-  /** An attempt has failed and another one follows. */
+  /** An attempt has failed, and another one follows or nobody was there to be told. */
   readonly failed: (error: Error) => void;
   readonly connected: (connection: Connection) => void;
+  /** The keeper was closed just when this one was opened. */
+  readonly discard: (connection: Connection) => void;
+}
+
+/** How somebody waits for a connection. */
+export interface ConnectionPatience {
+  /** Milliseconds to wait at most. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether to wait for further attempts when one fails. */
+  readonly whenFailed: 'wait' | 'fail';
+  /** Those with a smaller number are given the connection first; 0 if there is none. */
+  readonly order?: number | undefined;
 }
 
 /** Who waits for a connection. */
 interface Waiting<Connection> {
+  readonly whenFailed: 'wait' | 'fail';
+  readonly order: number;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,7 +64,8 @@ export class ConnectionKeeper<Connection> {
   #failures = 0;
   #wasConnected = false;
   #lastError: Error | undefined;
-  #stopDelay: () => void = () => {};
+  /** The pause before the next attempt, and when it ends. */
+  #delay: { readonly endMs: number; readonly stop: () => void } | undefined;
   #isReferenced = true;
 
   constructor(options: KeeperOptions<Connection>) {
@@ -67,31 +84,28 @@ export class ConnectionKeeper<Connection> {
   /** Whether waiting for the next attempt keeps the process alive. */
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
+    if (this.#delay === undefined) return;
+    this.#delay.stop();
+    this.#attemptAt(this.#delay.endMs);
   }
 
-  /** Makes one attempt, unless one is under way. Rejects with the reason for which it failed. */
+  /** The connection, by one attempt at most: the one under way, or the next. Rejects with the reason for which it failed. */
   async connect(): Promise<Connection> {
-    if (this.#current !== undefined) return this.#current;
-    if (this.#state === 'closed') throw closedError(this.#lastError);
-    if (this.#state === 'idle') this.#attempt('once');
-    return await this.#wait(Number.POSITIVE_INFINITY, undefined);
+    return await this.#obtain({ timeoutMs: Number.POSITIVE_INFINITY, whenFailed: 'fail' }, (connection) => connection);
   }
 
   /**
-   * The connection, as soon as there is one. Rejects with a `MessageError`: `closed`; `timeout` when there was none
-   * within `timeoutMs`; or with the signal's reason. Who will not wait for a second attempt is told `connectionLost` when
-   * one has failed before, or what the first one fails with.
+   * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
+   * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
+   * reason. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
+   * one fails with.
    */
-  async get(timeoutMs: number, signal: AbortSignal | undefined, patience: 'wait' | 'fail'): Promise<Connection> {
-    signal?.throwIfAborted();
-    if (this.#current !== undefined) return this.#current;
-    if (this.#state === 'closed') throw closedError(this.#lastError);
-    if (this.#state === 'reconnecting' && patience === 'fail') {
+  async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
+    if (this.#state === 'reconnecting' && patience.whenFailed === 'fail') {
       const cause = this.#lastError;
       throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
     }
-    if (this.#state === 'idle') this.#attempt(patience === 'wait' ? 'again' : 'once');
-    return await this.#wait(timeoutMs, signal);
+    return await this.#obtain(patience, use);
   }
 
   /** The connection is gone. */
@@ -110,23 +124,31 @@ export class ConnectionKeeper<Connection> {
     this.#state = 'closed';
     this.#current = undefined;
     this.#lastError = error;
-    this.#stopDelay();
-    this.#rejectAll(closedError(error));
+    this.#delay?.stop();
+    this.#delay = undefined;
+    for (const { reject } of [...this.#waiting]) reject(closedError(error));
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Connection> {
-    if (this.#current !== undefined) return Promise.resolve(this.#current);
+  #obtain<Used>(
+    { timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience,
+    use: (connection: Connection) => Used,
+  ): Promise<Used> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#current !== undefined) return resolve(use(this.#current));
+      if (this.#state === 'closed') throw closedError(this.#lastError);
       const stop = (): void => {
         this.#waiting.delete(waiting);
         stopTimeout();
-        signal?.removeEventListener('abort', abort);
+        stopListening();
       };
       const abort = (): void => waiting.reject(signal?.reason);
       const waiting: Waiting<Connection> = {
+        whenFailed,
+        order,
         resolve: (connection) => {
           stop();
-          resolve(connection);
+          resolve(use(connection));
         },
         reject: (error) => {
           stop();
@@ -137,45 +159,54 @@ export class ConnectionKeeper<Connection> {
         const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
         waiting.reject(new MessageError('timeout', text, { cause: this.#lastError }));
       });
-      signal?.addEventListener('abort', abort, { once: true });
+      const stopListening = whenAborted(signal, abort);
       this.#waiting.add(waiting);
+      if (this.#state === 'idle') this.#attempt();
     });
   }
 
-  /** `once`: a failure is for those who wait, and ends it. */
-  #attempt(persistence: 'once' | 'again'): void {
+  #attempt(): void {
+    this.#delay = undefined;
     if (this.#state === 'idle') this.#state = 'connecting';
     this.#options.open().then(
       (connection) => this.#succeed(connection),
-      (error: Error) => this.#fail(error, persistence),
+      (error: Error) => this.#fail(error),
     );
   }
 
   #succeed(connection: Connection): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed') {
+      this.#options.discard(connection);
+      return;
+    }
     this.#state = 'connected';
     this.#wasConnected = true;
     this.#current = connection;
     this.#connectedMs = performance.now();
+    // What was asked for before goes out first, also before what those who are told of the connection ask for.
+    const inOrder = [...this.#waiting].sort((a, b) => a.order - b.order);
+    for (const { resolve } of inOrder) resolve(connection);
     this.#options.connected(connection);
-    for (const { resolve } of [...this.#waiting]) resolve(connection);
   }
 
-  #fail(error: Error, persistence: 'once' | 'again'): void {
+  #fail(error: Error): void {
     if (this.#state === 'closed') return;
     this.#lastError = error;
-    if (persistence === 'once' || this.#options.reconnect === false) {
-      this.#state = 'idle';
-      this.#rejectAll(error);
-    } else {
-      this.#options.failed(error);
-      this.#scheduleNext();
-    }
+    const isLast = this.#options.reconnect === false;
+    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail');
+    for (const { reject } of told) reject(error);
+    // Where no call tells of it, an event does.
+    if (told.length === 0 || this.#goesOn) this.#options.failed(error);
+    this.#scheduleNext();
+  }
+
+  /** Who never was connected, and for whom nobody waits any more, need not try on. */
+  get #goesOn(): boolean {
+    return this.#wasConnected || this.#waiting.size > 0;
   }
 
   #scheduleNext(): void {
-    // Who never was connected, and for whom nobody waits any more, need not try on.
-    if (!this.#wasConnected && this.#waiting.size === 0) {
+    if (!this.#goesOn) {
       this.#state = 'idle';
       return;
     }
@@ -183,12 +214,13 @@ export class ConnectionKeeper<Connection> {
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
     const bound = Math.min(maxDelayMs, minDelayMs * 2 ** this.#failures);
     this.#failures += 1;
-    const importance = this.#isReferenced ? 'foreground' : 'background';
-    this.#stopDelay = startTimeout(Math.random() * bound, () => this.#attempt('again'), importance);
+    this.#attemptAt(performance.now() + Math.random() * bound);
   }
 
-  #rejectAll(error: unknown): void {
-    for (const { reject } of [...this.#waiting]) reject(error);
+  #attemptAt(endMs: number): void {
+    const importance = this.#isReferenced ? 'foreground' : 'background';
+    const stop = startTimeout(Math.max(0, endMs - performance.now()), () => this.#attempt(), importance);
+    this.#delay = { endMs, stop };
   }
 }
 

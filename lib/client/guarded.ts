@@ -1,11 +1,10 @@
 /** Runs a function under a guard: a handle, or several locks as one. */
 
-import { type LockLostCode, LockLostError } from './lock-error.ts';
+import { LockLostError } from './lock-error.ts';
 
 /** What gives back what it guards; resolves to why that was not held any more, if it was not. */
 export interface Guard {
-  readonly name: string;
-  end(): Promise<LockLostCode | undefined>;
+  end(): Promise<LockLostError | undefined>;
 }
 
 /**
@@ -20,7 +19,7 @@ export async function runGuarded<Value>(guard: Guard, run: () => Value | Promise
     await guard.end();
     throw error;
   }
-  const code = await guard.end();
-  if (code !== undefined) throw new LockLostError(code, guard.name, { result: value });
+  const loss = await guard.end();
+  if (loss !== undefined) throw new LockLostError(loss.code, loss.lockName, { result: value });
   return value;
 }

@@ -23,6 +23,11 @@ export interface HoldKeeper {
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
 }
 
+/** Those that were granted together, or the one. */
+export function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
+  return 'grant' in granted ? [granted] : granted;
+}
+
 /** Held until the last of those who use it lets go, or until it is lost. */
 export class Hold {
   readonly grant: Grant;
@@ -51,6 +56,8 @@ export class Hold {
 
   /** Renews the lease until the hold ends. Resolves once it is known to run. */
   startLease(leaseMs: number, sentMs: number): Promise<void> {
+    // The loss may have come right behind the grant.
+    if (this.#state !== 'held') return Promise.resolve();
     this.#lease = new Lease(leaseMs, sentMs, {
       renew: () => this.#keeper.renew(this, leaseMs),
       over: () => this.#expire(),
@@ -65,12 +72,13 @@ export class Hold {
   }
 
   /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
-  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostCode | undefined> {
+  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostError | undefined> {
     this.#whenLost.delete(whenLost);
     this.#users -= 1;
     const loss = this.loss;
-    if (loss !== undefined) return loss.code;
-    return this.#users > 0 ? undefined : await this.giveBack();
+    if (loss !== undefined || this.#users > 0) return loss;
+    const code = await this.giveBack();
+    return code === undefined ? undefined : new LockLostError(code, this.grant.name);
   }
 
   /** Gives the lock back, whoever uses it. */

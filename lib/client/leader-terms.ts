@@ -1,5 +1,7 @@
 /** Leader election: the one who holds a lock leads, for one term after the other. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
+import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { LockDrainingError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
@@ -18,7 +20,7 @@ export interface TermSource {
   lock(name: string, options: LockOptions): Promise<LockHandle>;
 }
 
-/** A server that is about to stop is asked again after a delay of up to this. */
+/** A server that is about to stop, or is not connected, is asked again after a delay of up to this. */
 const MAX_RETRY_MS = 1_000;
 
 /** One handle for each term. The lock is given back when the loop comes for the next one, or is left. */
@@ -46,20 +48,25 @@ async function stand(source: TermSource, name: string, options: LockOptions): Pr
     return await source.lock(name, options);
   } catch (error) {
     if (signal?.aborted === true) return undefined;
-    if (!(error instanceof LockDrainingError)) throw error;
+    if (!isPassing(error)) throw error;
     await pause(Math.random() * MAX_RETRY_MS, signal);
     return undefined;
   }
+}
+
+/** A server that stops, or a connection that is lost where new calls do not wait for the next one. */
+function isPassing(error: unknown): boolean {
+  return error instanceof LockDrainingError || (error instanceof MessageError && error.code === 'connectionLost');
 }
 
 function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {
       stopTimeout();
-      signal?.removeEventListener('abort', finish);
+      stopListening();
       resolve();
     };
     const stopTimeout = startTimeout(delayMs, finish);
-    signal?.addEventListener('abort', finish, { once: true });
+    const stopListening = whenAborted(signal, finish);
   });
 }

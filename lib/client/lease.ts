@@ -36,10 +36,11 @@ export class Lease {
     });
     const nowMs = performance.now();
     this.#endMs = sentMs + leaseMs;
-    if (nowMs < this.#endMs) {
+    if (nowMs < sentMs + leaseMs * RENEWAL_SHARE) {
       this.#confirm();
     } else {
-      // The request waited for longer than the lease is. When the server began to count is not known: a renewal tells.
+      // The request waited for so long that little or nothing is left. When the server began to count is not known: a
+      // renewal tells.
       this.#endMs = nowMs + leaseMs;
     }
     this.#arm(sentMs);
@@ -62,11 +63,20 @@ export class Lease {
     this.#stopEnd();
     // The connection keeps the process alive; these need not.
     this.#stopEnd = startTimeout(Math.max(0, this.#endMs - nowMs), () => this.#end(), 'background');
-    const renewalMs = sentMs + this.#leaseMs * RENEWAL_SHARE;
-    this.#stopRenewal = startTimeout(Math.max(0, renewalMs - nowMs), () => this.#renew(), 'background');
+    this.#renewAt(sentMs + this.#leaseMs * RENEWAL_SHARE);
+  }
+
+  #renewAt(renewalMs: number): void {
+    const delayMs = Math.max(0, renewalMs - performance.now());
+    this.#stopRenewal = startTimeout(delayMs, () => this.#renew(), 'background');
   }
 
   #renew(): void {
+    // After a pause of the process this may be long due, and the lock another's.
+    if (this.isOver) {
+      this.#end();
+      return;
+    }
     const sentMs = performance.now();
     this.#events.renew().then(
       (isRunning) => {
@@ -79,8 +89,10 @@ export class Lease {
         this.#confirm();
         this.#arm(sentMs);
       },
-      // Without an answer the lease ends by its timer, or the hold with its connection.
-      () => {},
+      // Refused by a limit, say. Should that go on, the lease ends by its timer; without a connection the hold is lost.
+      () => {
+        if (this.#state === 'running') this.#renewAt(sentMs + this.#leaseMs * RENEWAL_SHARE);
+      },
     );
   }
 

@@ -1,5 +1,6 @@
 /** One connection to a lock server, and what is held through it: all of it ends with the connection. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
 import {
   MessageClient,
@@ -12,16 +13,12 @@ import { Hold, type HoldKeeper } from './hold.ts';
 import type { LockLostCode } from './lock-error.ts';
 import { type LockItem, type LockRequest, type Patience, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
 import { refusal } from './refusal.ts';
+import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-requests.ts';
 
 const PROTOCOL = 1;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', forced: 'forced', stolen: 'stolen' };
 
-/** What tells one hold from another in the parameters of `lock`. */
-interface LockParameters {
-  readonly lockName?: unknown;
-  readonly owner?: unknown;
-  readonly mode?: unknown;
-}
+const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
 
 /** How the connection is made. */
 export interface LockConnectionOptions extends MessageClientOptions {
@@ -33,8 +30,11 @@ export interface LockConnectionOptions extends MessageClientOptions {
 export class LockConnection extends MessageClient implements HoldKeeper {
   readonly #requestTimeoutMs: number;
   readonly #holds = new Map<number, Hold>();
-  /** Late grants that were left to another call of the same owner which has not had its result. */
-  readonly #leftGrants = new Set<number>();
+  /** Late grants that were left to another call for the same hold which has not had its result. */
+  readonly #leftGrants = new Map<string, number>();
+  readonly #unanswered = new UnansweredRequests();
+  /** Tokens of holds that are being given back, with the reason when the server had freed one before. */
+  readonly #returning = new Map<number, LockLostCode | undefined>();
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LockConnectionOptions) {
@@ -74,10 +74,12 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const sentMs = performance.now();
     const hold = await this.#ask('lock', parameters, request, (result) => {
       if (result.status === 'unavailable') return null;
-      if (result.status !== 'ok') throw refusal(result, `the lock ${JSON.stringify(name)} was not granted`);
+      const what = `the lock ${JSON.stringify(name)} was not granted`;
+      if (result.status === 'denied' && steal) throw refusal({ ...result, message: STEAL_DENIED }, what);
+      if (result.status !== 'ok') throw refusal(result, what);
       return this.#addHold(name, mode, owner, result.token, result.count);
     });
-    if (hold !== null && leaseMs !== undefined) await hold.startLease(leaseMs, sentMs);
+    if (hold !== null && leaseMs !== undefined) await this.#startLease(hold, leaseMs, sentMs, request.signal);
     return hold;
   }
 
@@ -103,29 +105,43 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 
   async giveBack(hold: Hold): Promise<LockLostCode | undefined> {
     const { name, owner, token } = hold.grant;
-    this.#forget(token);
+    this.#holds.delete(token);
+    this.#returning.set(token, undefined);
     try {
       const result = await this.rpc(
         'unlock',
         { lockName: name, owner, token },
         { timeoutMs: Number.POSITIVE_INFINITY },
       );
-      return result.status === 'ok' ? undefined : 'forced';
+      return result.status === 'ok' ? undefined : (this.#returning.get(token) ?? 'forced');
     } catch (error) {
       // Without a connection there is nothing to give back: the server frees what the client held.
       return error instanceof MessageError && error.code === 'closed' ? 'closed' : 'connectionLost';
+    } finally {
+      this.#returning.delete(token);
+      this.#tellIfUnheld();
     }
   }
 
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
     const { name, mode, owner, token } = hold.grant;
     const parameters = { lockName: name, owner, mode, lease: toLease(leaseMs), timeLimit: 0 };
-    const result = await this.rpc('lock', parameters, { timeoutMs: Number.POSITIVE_INFINITY });
-    if (result.status === 'ok' && result.token !== token) {
-      // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
-      this.notify('unlock', { token: result.token });
+    this.#unanswered.add(parameters);
+    try {
+      const result = await this.rpc('lock', parameters, { timeoutMs: Number.POSITIVE_INFINITY });
+      if (result.status === 'ok' && result.token !== token) {
+        // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
+        this.notify('unlock', { token: result.token });
+      }
+      return result.status === 'ok' && result.token === token;
+    } finally {
+      this.#unanswered.answered(parameters);
     }
-    return result.status === 'ok' && result.token === token;
+  }
+
+  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  whenAnswered(hold: HoldParameters, listener: () => void): void {
+    this.#unanswered.whenAnswered(hold, listener);
   }
 
   /** Gives up all waits: they reject with the reason. */
@@ -134,16 +150,17 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     this.giveUpAll('lockAll', reason);
   }
 
-  /** Resolves once nothing is held. */
+  /** Resolves once nothing is held, and what was given back is known to be free. */
   unheld(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#holds.size === 0) resolve();
-      else this.#whenUnheld = resolve;
+      this.#whenUnheld = resolve;
+      this.#tellIfUnheld();
     });
   }
 
-  protected override gaveUp(id: number, command: string): void {
+  protected override gaveUp(id: number, command: string, parameters: object): void {
     if (command === 'lock' || command === 'lockAll') this.notify('cancel', { id });
+    if (command === 'lock') this.#unanswered.add(parameters);
   }
 
   /**
@@ -151,29 +168,32 @@ export class LockConnection extends MessageClient implements HoldKeeper {
    * another call asks for the same lock under the same owner and so is granted the same hold.
    */
   protected override lateResult(result: RpcResult, command: string, parameters: object): void {
-    if (result.status !== 'ok') return;
-    if (command === 'lockAll') this.#giveBackAll(result, parameters);
+    if (command === 'lockAll' && result.status === 'ok') this.#giveBackAll(result, parameters);
     if (command !== 'lock') return;
-    const token = result.token as number;
-    if (result.alreadyHeld !== undefined && !this.#leftGrants.has(token)) return;
-    if (this.isWaitingFor((other, its) => other === 'lock' && isSameHold(its, parameters))) {
-      this.#leftGrants.add(token);
-      return;
-    }
-    this.#leftGrants.delete(token);
-    this.notify('unlock', { token });
+    if (result.status === 'ok') this.#lateGrant(result, parameters);
+    else this.#giveBackLeft(parameters);
+    this.#unanswered.answered(parameters);
   }
 
-  /** Somebody has the hold that a late grant was left for. */
-  protected override timelyResult(result: RpcResult, command: string): void {
-    if (command === 'lock' && result.status === 'ok') this.#leftGrants.delete(result.token as number);
+  protected override lateError(command: string, parameters: object): void {
+    if (command === 'lock') this.#unanswered.answered(parameters);
+  }
+
+  /** Somebody has the hold that a late grant was left for, or was refused it. */
+  protected override timelyResult(result: RpcResult, command: string, parameters: object): void {
+    if (command !== 'lock' || this.#leftGrants.size === 0) return;
+    if (result.status === 'ok') this.#leftGrants.delete(holdKey(parameters));
+    else this.#giveBackLeft(parameters);
   }
 
   protected override serverEvent(event: ServerEvent): void {
     if (event.event === 'lost' && typeof event.token === 'number') {
+      const code = LOSSES[String(event.reason)] ?? 'forced';
       const hold = this.#holds.get(event.token);
-      this.#forget(event.token);
-      hold?.lose(LOSSES[String(event.reason)] ?? 'forced');
+      this.#holds.delete(event.token);
+      if (this.#returning.has(event.token)) this.#returning.set(event.token, code);
+      hold?.lose(code);
+      this.#tellIfUnheld();
     }
     super.serverEvent(event);
   }
@@ -183,6 +203,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const holds = [...this.#holds.values()];
     this.#holds.clear();
     for (const hold of holds) hold.lose(code);
+    this.#unanswered.clear();
     this.#whenUnheld?.();
   }
 
@@ -204,9 +225,48 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     return hold;
   }
 
-  #forget(token: number): void {
-    this.#holds.delete(token);
-    if (this.#holds.size === 0) this.#whenUnheld?.();
+  /**
+   * Resolves once the lease is known to run, or the hold to be lost. Should the call be given up meanwhile, the lock goes
+   * back at once.
+   */
+  async #startLease(hold: Hold, leaseMs: number, sentMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { name, owner, mode } = hold.grant;
+    let giveUp = (): void => {};
+    const givenUp = new Promise<void>((resolve) => {
+      giveUp = () => {
+        void hold.giveBack();
+        resolve();
+      };
+    });
+    const stopListening = whenAborted(signal, giveUp);
+    if (signal?.aborted === true) giveUp();
+    await hold.startLease(leaseMs, sentMs);
+    // Who asks again must not be granted what a late renewal got, and gives back.
+    const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
+    if (!hold.isHeld) await Promise.race([answered, givenUp]);
+    stopListening();
+  }
+
+  #tellIfUnheld(): void {
+    if (this.#holds.size === 0 && this.#returning.size === 0) this.#whenUnheld?.();
+  }
+
+  #lateGrant(result: RpcResult, parameters: object): void {
+    const key = holdKey(parameters);
+    const token = result.token as number;
+    if (result.alreadyHeld !== undefined && this.#leftGrants.get(key) !== token) return;
+    this.#leftGrants.set(key, token);
+    this.#giveBackLeft(parameters);
+  }
+
+  /** Unless yet another call may be granted the hold. */
+  #giveBackLeft(parameters: object): void {
+    const key = holdKey(parameters);
+    const token = this.#leftGrants.get(key);
+    if (token === undefined) return;
+    if (this.isWaitingFor((other, its) => other === 'lock' && holdKey(its) === key)) return;
+    this.#leftGrants.delete(key);
+    this.notify('unlock', { token });
   }
 
   #giveBackAll(result: RpcResult, parameters: object): void {
@@ -217,10 +277,4 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       if (!alreadyHeld.includes(lockName)) this.notify('unlock', { token: tokens[index] });
     }
   }
-}
-
-/** Whether two lock requests are for one hold: the same lock, under the same owner. */
-function isSameHold(a: LockParameters, b: LockParameters): boolean {
-  const isPermit = (parameters: LockParameters): boolean => parameters.mode === 'permit';
-  return a.lockName === b.lockName && (a.owner ?? '') === (b.owner ?? '') && isPermit(a) === isPermit(b);
 }

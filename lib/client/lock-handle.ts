@@ -1,8 +1,9 @@
 /** One hold of a lock, as the caller has it, for as long as it lasts. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
-import { LockInvalidError, type LockLostCode, type LockLostError, LockTimeoutError } from './lock-error.ts';
+import { LockInvalidError, type LockLostError, LockTimeoutError } from './lock-error.ts';
 import {
   type LockMode,
   type LockRequest,
@@ -24,7 +25,7 @@ export class LockHandle implements AsyncDisposable {
   readonly #owner: Owner;
   readonly #lost = new AbortController();
   readonly #lose: (loss: LockLostError) => void;
-  #ended: Promise<LockLostCode | undefined> | undefined;
+  #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes handles. */
   constructor(hold: Hold, owner: Owner) {
@@ -71,8 +72,7 @@ export class LockHandle implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const lose = (): void => reject(signal.reason);
       if (signal.aborted) lose();
-      else signal.addEventListener('abort', lose, { once: true });
-      promise.then(resolve, reject).then(() => signal.removeEventListener('abort', lose));
+      promise.then(resolve, reject).then(whenAborted(signal, lose));
     });
   }
 
@@ -86,7 +86,7 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /** The same, for those who want to know why: resolves to the reason for which the lock was not held any more. */
-  end(): Promise<LockLostCode | undefined> {
+  end(): Promise<LockLostError | undefined> {
     this.#ended ??= this.#hold.removeUser(this.#lose);
     return this.#ended;
   }
@@ -98,7 +98,7 @@ export class LockHandle implements AsyncDisposable {
   /**
    * Takes a further lock as the owner of this one, so that the server sees which locks belong together; the lock of this
    * very handle is entered once more, without asking. Rejects as `LockClient.lock` does, with `invalid` when this handle
-   * was released, and with its `LockLostError` when it was lost.
+   * was released, and with its `LockLostError` when it was lost, or is while the call waits.
    */
   async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
     const handle = await this.#take(toRequest(name, options));
@@ -127,9 +127,26 @@ export class LockHandle implements AsyncDisposable {
     if (this.#ended !== undefined) {
       throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
     }
-    if (lockKey(request.name, request.mode) === lockKey(this.name, this.mode)) return this.#reenter(request);
-    const hold = await this.#owner.take(request);
+    if (lockKey(request) === lockKey(this)) return this.#reenter(request);
+    const hold = await this.#takeUnlessLost(request);
     return hold === null ? null : new LockHandle(hold, this.#owner);
+  }
+
+  /**
+   * Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. By listeners
+   * that are removed: Node never forgets what `AbortSignal.any` made of a signal that lives on.
+   */
+  async #takeUnlessLost(request: LockRequest): Promise<Hold | null> {
+    const lost = this.#lost.signal;
+    const { signal } = request;
+    if (signal === undefined) return await this.#owner.take({ ...request, signal: lost });
+    const either = new AbortController();
+    const stops = [signal, lost].map((one) => whenAborted(one, () => either.abort(one.reason)));
+    try {
+      return await this.#owner.take({ ...request, signal: either.signal });
+    } finally {
+      for (const stop of stops) stop();
+    }
   }
 
   #reenter({ mode, leaseMs, steal }: LockRequest): LockHandle {

@@ -1,5 +1,6 @@
 /** How locks are asked for: the options of the client's methods, and the one request that they all become. */
 
+import { describe, requireFromZero } from './client-options.ts';
 import { LockInvalidError } from './lock-error.ts';
 
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
@@ -99,15 +100,18 @@ const MAX_SECONDS = 1e9;
 /** @throws LockInvalidError when a number is none that makes sense. */
 export function toRequest(name: string, options: NestedLockOptions): LockRequest {
   const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = options;
-  if (leaseMs !== undefined && !(leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND)) {
-    throw new LockInvalidError(`leaseMs is ${leaseMs}; expected a number above 0, up to 1e12`);
+  if (leaseMs !== undefined && !(typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND)) {
+    throw new LockInvalidError(`leaseMs is ${describe(leaseMs)}; expected a number above 0, up to 1e12`);
   }
   return { name, mode, limit, leaseMs, steal, stealable, ...toPatience(options) };
 }
 
-/** @throws LockInvalidError when `waitMs` is no number from 0. */
+/** @throws LockInvalidError when `waitMs` is no number from 0, or `signal` no signal. */
 export function toPatience({ waitMs = DEFAULT_WAIT_MS, signal }: LockAllOptions): Patience {
-  if (!(waitMs >= 0)) throw new LockInvalidError(`waitMs is ${waitMs}; expected a number from 0, or Infinity`);
+  requireFromZero({ waitMs });
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new LockInvalidError(`signal is ${describe(signal)}; expected an AbortSignal`);
+  }
   return { waitMs, endMs: performance.now() + waitMs, signal };
 }
 

@@ -1,7 +1,7 @@
 /** Several locks that were granted together, as one guard. */
 
 import type { Hold } from './hold.ts';
-import type { LockLostCode, LockLostError } from './lock-error.ts';
+import type { LockLostError } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
 import type { Owner } from './owner.ts';
 
@@ -10,7 +10,7 @@ export class LockSet implements AsyncDisposable {
   /** What each lock of the set is, in the order in which they were asked for. Their owner is the same. */
   readonly handles: readonly LockHandle[];
   readonly #lost = new AbortController();
-  #ended: Promise<LockLostCode | undefined> | undefined;
+  #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes sets. */
   constructor(holds: readonly Hold[], owner: Owner) {
@@ -55,9 +55,9 @@ export class LockSet implements AsyncDisposable {
   }
 
   /** The same; resolves to the reason for which the first lost one was not held any more. */
-  end(): Promise<LockLostCode | undefined> {
-    this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((codes) =>
-      codes.find((code) => code !== undefined),
+  end(): Promise<LockLostError | undefined> {
+    this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((losses) =>
+      losses.find((loss) => loss !== undefined),
     );
     return this.#ended;
   }

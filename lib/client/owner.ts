@@ -3,15 +3,26 @@
  * here, in the client, since the server lets an owner in twice.
  */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import { startTimeout } from '../message/timeout.ts';
-import type { Hold } from './hold.ts';
+import { type Hold, holdsOf } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
-import { type LockMode, type LockRequest, remainingMs } from './lock-options.ts';
+import { type LockItem, type LockMode, type LockRequest, type Patience, remainingMs } from './lock-options.ts';
+
+/** Which lock it is. */
+export interface LockIdentity {
+  readonly name: string;
+  readonly mode?: LockMode | undefined;
+}
 
 /** What an owner asks of its client. */
 export interface LockSource {
   /** Asks the server; resolves to null when a try-lock would have had to wait. */
   ask(owner: string, request: LockRequest): Promise<Hold | null>;
+  /** Asks the server for several locks at once. */
+  askAll(owner: string, items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null>;
+  /** Calls back once no request of the owner that was given up can bring the lock any more; at once if there is none. */
+  whenAnswered(owner: string, lock: LockIdentity, listener: () => void): void;
   /** Aborts, with the error for those who wait, when the client is closed. */
   readonly closing: AbortSignal;
 }
@@ -19,8 +30,8 @@ export interface LockSource {
 /** One lock of the owner, asked for or held by one branch: the others that wait for their turn, in order of arrival. */
 type Turn = Set<() => void>;
 
-/** Whether two modes of a name are one lock. */
-export function lockKey(name: string, mode: LockMode): string {
+/** The same for two modes of a name that are one lock. */
+export function lockKey({ name, mode }: LockIdentity): string {
   return `${mode === 'permit' ? 'permit' : 'lock'} ${name}`;
 }
 
@@ -31,7 +42,7 @@ export class Owner {
   readonly #whenUnused: () => void;
   readonly #turns = new Map<string, Turn>();
 
-  /** `whenUnused` is called whenever nothing is asked for or held any more. */
+  /** `whenUnused` is called when nothing is asked for or held any more, perhaps more than once. */
   constructor(tag: string, source: LockSource, whenUnused: () => void) {
     this.tag = tag;
     this.#source = source;
@@ -40,35 +51,46 @@ export class Owner {
 
   /** Asks for a lock once no other branch of the owner asks for it or holds it; null when a try-lock would wait. */
   async take(request: LockRequest): Promise<Hold | null> {
-    const key = lockKey(request.name, request.mode);
+    const key = lockKey(request);
     const other = this.#turns.get(key);
     if (other === undefined) this.#turns.set(key, new Set());
     else if (request.waitMs === 0) return null;
     else await this.#awaitTurn(other, request);
-    return await this.#takeTurn(key, request);
+    return await this.#takeTurns([request], () => this.#source.ask(this.tag, request));
   }
 
-  /** Takes note of a hold that was asked for together with others. */
-  keep(hold: Hold): void {
-    const key = lockKey(hold.grant.name, hold.grant.mode);
-    this.#turns.set(key, new Set());
-    hold.whenEnded(() => this.#endTurn(key));
+  /** Asks for several locks at once; only for an owner that has asked for nothing before. */
+  async takeAll(items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null> {
+    for (const item of items) this.#turns.set(lockKey(item), new Set());
+    return await this.#takeTurns(items, () => this.#source.askAll(this.tag, items, patience));
   }
 
-  async #takeTurn(key: string, request: LockRequest): Promise<Hold | null> {
-    let hold: Hold | null = null;
+  /** The turns end with what is granted, or when nothing is. */
+  async #takeTurns<Granted extends Hold | readonly Hold[]>(
+    locks: readonly LockIdentity[],
+    ask: () => Promise<Granted | null>,
+  ): Promise<Granted | null> {
+    let granted: Granted | null = null;
     try {
-      hold = await this.#source.ask(this.tag, request);
+      granted = await ask();
     } finally {
-      if (hold === null) this.#endTurn(key);
+      if (granted === null) for (const lock of locks) this.#endTurn(lock);
+      if (this.#turns.size === 0) this.#whenUnused();
     }
-    if (hold === null) return null;
-    hold.whenEnded(() => this.#endTurn(key));
-    return hold;
+    if (granted === null) return null;
+    for (const hold of holdsOf(granted)) hold.whenEnded(() => this.#endTurn(hold.grant));
+    return granted;
   }
 
-  /** The next in the order of arrival has its turn. */
-  #endTurn(key: string): void {
+  /**
+   * The next in the order of arrival has its turn, once nothing that the owner asked for before can bring the lock any
+   * more: two requests for it at once would share one hold.
+   */
+  #endTurn(lock: LockIdentity): void {
+    this.#source.whenAnswered(this.tag, lock, () => this.#startNext(lockKey(lock)));
+  }
+
+  #startNext(key: string): void {
     const turn = this.#turns.get(key);
     if (turn === undefined) return;
     for (const next of turn) {
@@ -88,8 +110,8 @@ export class Owner {
       const stop = (): void => {
         stopTimeout();
         turn.delete(next);
-        signal?.removeEventListener('abort', abort);
-        closing.removeEventListener('abort', close);
+        stopListening();
+        stopListeningToClose();
       };
       const fail = (error: unknown): void => {
         stop();
@@ -105,8 +127,8 @@ export class Owner {
         const text = `the lock ${JSON.stringify(name)} was not granted within ${waitMs} ms`;
         fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
       });
-      signal?.addEventListener('abort', abort, { once: true });
-      closing.addEventListener('abort', close, { once: true });
+      const stopListening = whenAborted(signal, abort);
+      const stopListeningToClose = whenAborted(closing, close);
       turn.add(next);
     });
   }

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { RequestError } from '../wire/errors.ts';
 import { NdjsonCodec } from '../wire/ndjson-codec.ts';
+import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
 import { MessageConnection } from './message-connection.ts';
 import { MessageError } from './message-error.ts';
@@ -89,10 +90,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   constructor(options: MessageClientOptions = {}) {
     super();
     this.#options = {
-      maxMessageBytes: 16_777_216,
-      maxPendingRequests: 100_000,
-      maxUnsentBytes: 67_108_864,
-      ...options,
+      maxMessageBytes: options.maxMessageBytes ?? 16_777_216,
+      maxPendingRequests: options.maxPendingRequests ?? 100_000,
+      maxUnsentBytes: options.maxUnsentBytes ?? 67_108_864,
     };
   }
 
@@ -178,10 +178,10 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       const stopTimeout = startTimeout(timeoutMs, () =>
         this.#giveUp(id, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
       );
-      signal?.addEventListener('abort', abort, { once: true });
+      const stopListening = whenAborted(signal, abort);
       const stopWaiting = (): void => {
         stopTimeout();
-        signal?.removeEventListener('abort', abort);
+        stopListening();
       };
       const succeed = (result: RpcResult): void => {
         stopWaiting();
@@ -225,8 +225,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   /** A result has come for a call that had given up. Does nothing unless overridden. */
   protected lateResult(_result: RpcResult, _command: string, _parameters: object): void {}
 
+  /** An error has come for a call that had given up. Does nothing unless overridden. */
+  protected lateError(_command: string, _parameters: object): void {}
+
   /** A result has come for a call that waits for it. Does nothing unless overridden. */
-  protected timelyResult(_result: RpcResult, _command: string): void {}
+  protected timelyResult(_result: RpcResult, _command: string, _parameters: object): void {}
 
   /** An event has come; those who override it pass it on by calling this. */
   protected serverEvent(event: ServerEvent): void {
@@ -309,8 +312,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     const { result, error } = message;
     if (request.state === 'gaveUp') {
       if (isRecord(result)) this.lateResult(result as RpcResult, request.command, request.parameters);
+      else this.lateError(request.command, request.parameters);
     } else if (isRecord(result)) {
-      this.timelyResult(result as RpcResult, request.command);
+      this.timelyResult(result as RpcResult, request.command, request.parameters);
       request.succeed(result as RpcResult);
     } else {
       request.fail(MessageError.fromReply(isRecord(error) ? error : {}));

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { rejection } from '../client/rejection.ts';
@@ -46,21 +45,4 @@ describe('holdfast/browser in a bundle', () => {
     const error = await rejection(bundlePage("import { LockServer } from './dist/lib/index.js'; new LockServer();"));
     expect(String(error)).to.match(/Could not resolve "node:/);
   });
-
-  it('has all that the entry for Node says of the client', () => {
-    const [node, browser] = [exportsOf('lib/index.ts'), exportsOf('lib/browser.ts')];
-    expect(node).to.include.members(['LockClient', 'LockHandle', 'LockLostError', 'LockOptions']);
-    expect(browser).to.include.members(node.filter((name) => name !== 'LockClientOptions'));
-  });
 });
-
-/** The names of values and types that an entry passes on from `lib/client`. */
-function exportsOf(entry: string): string[] {
-  const statements = readFileSync(entry, 'utf8').matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/client\//gm);
-  return [...statements].flatMap(([, names]) =>
-    (names as string)
-      .split(',')
-      .map((name) => name.replace(/^\s*(type )?/, '').trim())
-      .filter((name) => name !== ''),
-  );
-}

@@ -141,6 +141,39 @@ describe('the client in a page in Chromium', function () {
     expect(turns.join('')).to.include('abab');
   });
 
+  it('does for other pages what navigator.locks does for those of one browser', async () => {
+    const page = await servePage(`
+      async function use(locks: LockManager): Promise<string> {
+        const order: unknown[] = [];
+        await locks.request('jobs', async (lock) => {
+          await locks.request('jobs', { ifAvailable: true }, (other) => { order.push(other); });
+          order.push(lock?.mode, (await locks.query()).held?.some((each) => each.name === 'jobs'));
+        });
+        const shared = await Promise.all([1, 2].map((each) => locks.request('jobs', { mode: 'shared' }, () => each)));
+        const wrong = await locks.request('-jobs', () => 1).catch((error) => [error instanceof DOMException, error.name]);
+        return JSON.stringify([order, shared, wrong]);
+      }
+      async function run() {
+        const client = new LockClient({ url });
+        await client.locked('taken', async () => {
+          const abort = new AbortController();
+          const waiting = client.locks.request('taken', { signal: abort.signal }, () => 1).catch((error) => error.name);
+          abort.abort();
+          await report(await waiting);
+        });
+        await report(await use(client.locks));
+        // Only pages of a secure origin, such as localhost, have it.
+        await report(await use(navigator.locks));
+      }
+    `);
+    const { webSocketPort } = await startServer(page.origin);
+    new Browser(`${page.origin}/#${webSocketPort},a`);
+    expect(await page.nextReport()).to.equal('AbortError');
+    const ours = await page.nextReport();
+    expect(ours).to.equal('[[null,"exclusive",true],[1,2],[true,"NotSupportedError"]]');
+    expect(await page.nextReport()).to.equal(ours);
+  });
+
   it('works in a worker of the page', async () => {
     const worker = await bundlePage(`
       import { LockClient } from 'holdfast/browser';

@@ -26,6 +26,12 @@ class Lane {
     for (const forward of this.#held.splice(0)) forward();
   }
 
+  /** What is held back never arrives. */
+  discard(): void {
+    this.isDelayed = false;
+    this.#held.length = 0;
+  }
+
   /** Resolves as soon as something is held back. */
   holds(): Promise<void> {
     if (this.#held.length > 0) return Promise.resolve();
@@ -41,6 +47,7 @@ export class DelayingProxy {
   sent = '';
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #isRefusing = false;
   readonly #lanes: Readonly<Record<Direction, Lane>> = { toServer: new Lane(), toClient: new Lane() };
 
   static async start(serverPort: number): Promise<DelayingProxy> {
@@ -54,6 +61,10 @@ export class DelayingProxy {
 
   private constructor(serverPort: number) {
     this.#server = createServer({ noDelay: true }, (client) => {
+      if (this.#isRefusing) {
+        client.destroy();
+        return;
+      }
       const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true });
       client.on('data', (bytes) => {
         this.sent += bytes;
@@ -80,6 +91,28 @@ export class DelayingProxy {
   /** Lets go what was held back, and holds back no more. */
   free(direction: Direction): void {
     this.#lanes[direction].free();
+  }
+
+  /** Drops what was held back, and holds back no more. */
+  discard(direction: Direction): void {
+    this.#lanes[direction].discard();
+  }
+
+  /** From now on new connections are cut at once. */
+  refuse(): void {
+    this.#isRefusing = true;
+  }
+
+  /** New connections go through again. */
+  admit(): void {
+    this.#isRefusing = false;
+  }
+
+  /** Resolves when the next connection comes, whether or not it is let through. */
+  nextConnection(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.once('connection', () => resolve());
+    });
   }
 
   /** Cuts all connections. */

@@ -89,6 +89,20 @@ describe('the terms of a leader', () => {
     expect(losses[0]).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
   });
 
+  it('go on over a lost connection, too, where other calls fail meanwhile', async () => {
+    const proxy = await DelayingProxy.start(server.port);
+    const reconnect = { minDelayMs: 0, maxDelayMs: 0 };
+    const cut = await server.client({ port: proxy.port, reconnect, whileDisconnected: 'fail' });
+    const tokens: number[] = [];
+    for await (const term of cut.terms('leader')) {
+      tokens.push(term.token);
+      if (tokens.length === 2) break;
+      proxy.cut();
+      await new Promise<void>((resolve) => cut.once('disconnect', () => resolve()));
+    }
+    expect(tokens).to.deep.equal([1, 2]);
+  });
+
   it('go on when the server is stopped and another started in its place', async () => {
     const { program, port } = await startServerProgram();
     const candidate = await server.client({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });

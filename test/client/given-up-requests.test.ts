@@ -177,6 +177,20 @@ describe('a client that gave up a request', () => {
       await isFreeFor(other);
     });
 
+    it('gives back a grant that was left to another request, when that is refused', async () => {
+      proxy.delay('toServer');
+      const abort = new AbortController();
+      const request = { lockName: 'jobs', owner: 'x' };
+      const given = rejection(client.rpc('lock', { ...request, mode: 'shared' }, { signal: abort.signal }));
+      await proxy.holds('toServer');
+      abort.abort();
+      await given;
+      const upgrade = client.rpc('lock', request);
+      proxy.free('toServer');
+      expect(await upgrade).to.include({ status: 'invalid' });
+      await isFreeFor(other);
+    });
+
     it('passes over late answers to other commands', async () => {
       proxy.delay('toClient');
       for (const command of ['ping', 'stats', 'unlockAll', 'nothing']) {

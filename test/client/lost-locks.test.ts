@@ -145,6 +145,21 @@ describe('a lock is lost', () => {
     expect(handle.signal.aborted).to.equal(false);
   });
 
+  it('before it was given back, which the server had not said yet: that ends with the reason', async () => {
+    const server = await startServer();
+    const proxy = await DelayingProxy.start(server.port);
+    const client = await server.client({ port: proxy.port });
+    const thief = await server.client();
+    const handle = await client.lock('jobs', { stealable: true });
+    proxy.delay('toClient');
+    await thief.lock('jobs', { steal: true });
+    await proxy.holds('toClient');
+    const ended = handle.end();
+    proxy.free('toClient');
+    expect(await ended).to.include({ code: 'stolen' });
+    expect((await thief.inspect('jobs')).holderCount).to.equal(1);
+  });
+
   it('under a function that runs: the signal tells it, and its value is no result but comes with the error', async () => {
     const server = await startServer();
     const proxy = await DelayingProxy.start(server.port);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError, LockError, LockInvalidError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
@@ -41,11 +41,13 @@ describe('a wait for a lock', () => {
   it('is asked for in seconds: 30 unless waitMs says otherwise, no limit for Infinity', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const counted = await server.client({ port: proxy.port });
-    const options = [{}, { waitMs: 50 }, { waitMs: 0 }, { waitMs: Number.POSITIVE_INFINITY }, { waitMs: 1e13 }];
+    const options = [{}, { waitMs: 50_000 }, { waitMs: 0 }, { waitMs: Number.POSITIVE_INFINITY }, { waitMs: 1e13 }];
     for (const [index, option] of options.entries()) await counted.lock(`lock ${index}`, option);
     await counted.tryLock('tried');
-    const limits = [...proxy.sent.matchAll(/"timeLimit":([^,}]+)/g)].map(([, limit]) => limit);
-    expect(limits).to.deep.equal(['30', '0.05', '0', 'false', 'false', '0']);
+    const limits = [...proxy.sent.matchAll(/"timeLimit":([^,}]+)/g)].map(([, limit]) => JSON.parse(limit as string));
+    // What has passed since the call is not asked for.
+    const rounded = limits.map((limit: number | false) => limit && Math.ceil(limit));
+    expect(rounded).to.deep.equal([30, 50, 0, false, false, 0]);
   });
 
   it('without a limit ends with the grant', async () => {
@@ -62,6 +64,9 @@ describe('a wait for a lock', () => {
       expect(error).to.be.instanceOf(LockInvalidError).and.include({ code: 'invalid' });
       expect((error as Error).message).to.equal(`waitMs is ${waitMs}; expected a number from 0, or Infinity`);
     }
+    const text = await rejection(client.lock('jobs', JSON.parse('{"waitMs":"100"}')));
+    expect(text).to.be.instanceOf(LockInvalidError);
+    expect((text as Error).message).to.equal('waitMs is "100"; expected a number from 0, or Infinity');
     expect((await client.stats()).requests.lock).to.equal(0);
   });
 
@@ -79,6 +84,26 @@ describe('a wait for a lock', () => {
     expect(await holder.stats()).to.include({ cancelled: 1, waiting: 0 });
   });
 
+  it('ends with the reason of the signal as it is, also when that is an error of this library', async () => {
+    await holder.lock('jobs');
+    const reasons = [
+      new LockClosedError(),
+      new MessageError('timeout', 'from elsewhere'),
+      new MessageError('closed', 'from elsewhere'),
+      new MessageError('connectionLost', 'from elsewhere'),
+    ];
+    for (const reason of reasons) {
+      const abort = new AbortController();
+      const unconnected = new LockClient({ port: server.port });
+      whenTestEnds(() => unconnected.close());
+      const waiting = [client, unconnected].map((from) => rejection(from.lock('jobs', { signal: abort.signal })));
+      abort.abort(reason);
+      expect(await Promise.all(waiting)).to.deep.equal([reason, reason]);
+    }
+    await client.rpc('ping');
+    await nobodyWaits();
+  });
+
   it('ends by a signal for one flow, and goes on for the other', async () => {
     const handle = await holder.lock('jobs');
     const abort = new AbortController();
@@ -90,6 +115,13 @@ describe('a wait for a lock', () => {
     expect((await holder.inspect('jobs')).waiterCount).to.equal(1);
     await handle.release();
     expect((await waiting).token).to.equal(2);
+  });
+
+  it('does not begin with a signal that is none', async () => {
+    const error = await rejection(client.lock('jobs', JSON.parse('{"signal":"now"}')));
+    expect(error).to.be.instanceOf(LockInvalidError);
+    expect((error as Error).message).to.equal('signal is "now"; expected an AbortSignal');
+    expect((await client.stats()).requests.lock).to.equal(0);
   });
 
   it('does not begin when the signal has aborted before', async () => {

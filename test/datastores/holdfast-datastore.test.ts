@@ -40,13 +40,13 @@ describe('the datastore holdfast', () => {
 
   it('rejects when the server refuses', async () => {
     const lock = new Lock(new HoldfastDatastore(await server.client()), 'a name that is too long');
-    expect(await errorOf(lock.acquire())).to.include({ name: 'LockError', code: 'limit' });
+    expect(await errorOf(lock.acquire())).to.include({ name: 'LockLimitError', code: 'limit' });
   });
 
   it('rejects when the connection is closed', async () => {
     const client = await server.client();
     const lock = new Lock(new HoldfastDatastore(client), 'jobs');
     await client.close();
-    expect(await errorOf(lock.acquire())).to.include({ name: 'MessageError' });
+    expect(await errorOf(lock.acquire())).to.include({ name: 'LockClosedError', code: 'closed' });
   });
 });

@@ -26,16 +26,9 @@ export class CompiledExamples {
     examples: readonly string[],
     ports: Readonly<Record<number, number>>,
   ): Promise<CompiledExamples> {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    for (const [index, code] of examples.entries()) {
-      writeFileSync(`${folder}/example-${index}.ts`, withPorts(code, ports));
-    }
-    const options = { outDir: '.', rootDir: '.', declaration: false, isolatedDeclarations: false, sourceMap: false };
-    const config = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.ts'], exclude: [] };
-    writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));
-    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch(({ stdout }) =>
-      expect.fail(stdout),
+    await compileFiles(
+      folder,
+      examples.map((code, index) => [`example-${index}.ts`, withPorts(code, ports)]),
     );
     return new CompiledExamples(folder);
   }
@@ -50,6 +43,19 @@ export class CompiledExamples {
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Compiles files, given by their names and their text, into a folder. Fails with the compiler's complaints. */
+export async function compileFiles(folder: string, files: readonly (readonly [string, string])[]): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [name, code] of files) writeFileSync(`${folder}/${name}`, code);
+  const options = { outDir: '.', rootDir: '.', declaration: false, isolatedDeclarations: false, sourceMap: false };
+  const config = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.ts'], exclude: [] };
+  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]).catch(({ stdout }) =>
+    expect.fail(stdout),
+  );
 }
 
 function withPorts(code: string, ports: Readonly<Record<number, number>>): string {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { expect } from 'chai';
 import type { LockServer } from '../../lib/server/lock-server.ts';
 import { endTest } from '../server/clean-up.ts';
@@ -51,7 +52,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 for (const transport of TRANSPORTS) {
   describe(`an HTTP request to ${transport.name}`, () => {
     let server: LockServer;
-    let connect: () => Promise<StreamPeer>;
+    let connect: () => Promise<StreamPeer<Duplex>>;
 
     beforeEach(async () => {
       server = makeServer();

@@ -2,10 +2,13 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { type RawData, WebSocket } from 'ws';
+import type { MemoryListener } from '../../lib/transports/memory.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
+import { DuplexStream } from './duplex-stream.ts';
 
 /** One connection to a server. Replies are in Latin-1: each character is a byte. */
 export interface Peer {
@@ -27,14 +30,14 @@ export interface Peer {
 export type Connect = (connectionNumber: number) => Promise<Peer>;
 
 /** A peer on a stream of bytes. */
-export class StreamPeer implements Peer {
+export class StreamPeer<Stream extends Duplex = Socket> implements Peer {
   readonly address: string;
-  readonly socket: Socket;
+  readonly socket: Stream;
   readonly closed: Promise<void>;
   readonly #lines = new Inbox<string>();
   #incomplete = '';
 
-  constructor(socket: Socket, address: string) {
+  constructor(socket: Stream, address: string) {
     this.socket = socket;
     this.address = address;
     whenTestEnds(() => socket.destroy());
@@ -137,6 +140,12 @@ export async function connectUnix(path: string, connectionNumber: number): Promi
   const socket = connect({ path });
   await once(socket, 'connect');
   return new StreamPeer(socket, `unix:${connectionNumber}`);
+}
+
+/** Connects within this process. */
+export async function connectInMemory(listener: MemoryListener): Promise<StreamPeer<Duplex>> {
+  const connection = await listener.dial(new AbortController().signal);
+  return new StreamPeer(new DuplexStream(connection), connection.localAddress);
 }
 
 /** Connects over WebSocket. */

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import {
   DEFAULT_LOCK_SERVER_LIMITS,
@@ -10,13 +11,22 @@ import {
   LockServer,
   type LockServerOptions,
 } from '../../lib/server/lock-server.ts';
+import { memory } from '../../lib/transports/memory.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { LogRecorder, portOf } from '../server/running-server.ts';
 import { Authority } from '../transports/certificates.ts';
-import { type Connect, connectFrames, connectSecurely, connectTcp, connectUnix, type StreamPeer } from './peers.ts';
+import {
+  type Connect,
+  connectFrames,
+  connectInMemory,
+  connectSecurely,
+  connectTcp,
+  connectUnix,
+  type StreamPeer,
+} from './peers.ts';
 
 /** One way to reach a server. */
 export interface Transport {
@@ -31,7 +41,7 @@ export interface Transport {
 export interface Listening {
   readonly connect: Connect;
   /** As bytes, without WebSocket's handshake. */
-  readonly connectRaw: () => Promise<StreamPeer>;
+  readonly connectRaw: () => Promise<StreamPeer<Duplex>>;
 }
 
 const HERE = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
@@ -58,6 +68,16 @@ export const TRANSPORTS: readonly Transport[] = [
         connect: (connectionNumber) => connectUnix(path, connectionNumber),
         connectRaw: () => connectUnix(path, 1),
       };
+    },
+  },
+  {
+    name: 'memory',
+    canHalfClose: true,
+    listen: async (server, options) => {
+      const listener = memory();
+      await server.listen(listener, options);
+      const connect = (): Promise<StreamPeer<Duplex>> => connectInMemory(listener);
+      return { connect, connectRaw: connect };
     },
   },
   {

@@ -19,3 +19,7 @@ const client = new LockClient({ url: 'wss://locks.example' });
 await client.lock('jobs', { limit: 3 });
 // @ts-expect-error TS2591: nothing of Node is in reach
 export const server: unknown = new LockServer(Buffer.from(''));
+// @ts-expect-error TS2322: the Web Locks API has no permits
+await client.locks.request('jobs', { mode: 'permit' }, () => {});
+// @ts-expect-error TS2345: a callback is needed
+await client.locks.request('jobs', {});

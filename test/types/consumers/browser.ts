@@ -11,6 +11,8 @@ import {
   LockLostError,
   MessageClient,
   MessageError,
+  type WebLockManager,
+  type WebLockSnapshot,
   type WebSocketClass,
 } from 'holdfast/browser';
 
@@ -32,6 +34,21 @@ export async function takeLocks(button: HTMLButtonElement): Promise<void> {
   for await (const { lockName } of client.events()) console.log(lockName);
 }
 
+/** Code that was written for `navigator.locks`. */
+export async function useStandard(locks: LockManager): Promise<number | undefined> {
+  const { held, pending } = await locks.query();
+  const value: string = await locks.request('jobs', { mode: 'shared' }, async (lock) => `${lock?.name} ${lock?.mode}`);
+  console.log(value, pending?.length);
+  return held?.length;
+}
+
+export async function useOurs(client: LockClient): Promise<void> {
+  const locks: LockManager = client.locks;
+  for (const each of [locks, navigator.locks]) await useStandard(each);
+  const own: WebLockManager = client.locks;
+  console.log(await own.request('jobs', (lock) => lock?.name));
+}
+
 export function explain(error: unknown): string {
   if (error instanceof LockLostError) return error.lockName;
   if (error instanceof LockClosedError || error instanceof LockError) return error.code;
@@ -42,4 +59,16 @@ export async function call(): Promise<string> {
   const client = new MessageClient({ maxMessageBytes: 1_000 });
   await client.connect(dialWebSocket({ url: 'ws://localhost' }), { connectTimeoutMs: 1_000 });
   return (await client.rpc('ping')).status;
+}
+
+/** Code for `navigator.locks` takes either. */
+export async function useWebLocks(client: LockClient, signal: AbortSignal): Promise<number> {
+  const both: LockManager[] = [navigator.locks, client.locks];
+  const options: LockOptions = { mode: 'shared', signal };
+  const granted: Lock | null = await client.locks.request('jobs', options, (lock) => lock);
+  const snapshot: WebLockSnapshot = await client.locks.query();
+  const known: LockManagerSnapshot = snapshot;
+  console.log(granted?.mode, known.held, snapshot.pending[0]?.clientId.length);
+  const counts = both.map((locks) => locks.request('jobs', async () => 1));
+  return await client.locks.request('jobs', () => counts.length);
 }

@@ -1,0 +1,228 @@
+/** One process of the soak: flows that take locks in random ways through a few clients, whose connections it cuts. */
+
+import { getEventListeners, setMaxListeners } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  type ByteStream,
+  dialTcp,
+  LockClient,
+  LockError,
+  type LockHandle,
+  LockLostError,
+  type LockOptions,
+  MessageError,
+} from 'holdfast';
+import { type Entry, SoakResource } from './soak-resource.ts';
+
+/** What a process tells: what went wrong, and how often what was done since the last report. */
+export interface SoakReport {
+  readonly violations: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Somebody inside a resource, until it leaves or its connection is cut. */
+interface Visit {
+  readonly client: SoakClient;
+  leave(): void;
+}
+
+const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+const PERMIT_NAMES = ['p', 'q'];
+const PERMIT_LIMIT = 3;
+const CLIENTS = 5;
+const LONGEST_WAIT_MS = 400;
+const LONGEST_HOLD_MS = 3;
+/** So long that a circle of owners comes about, and so short that its locks are not kept from the others for long. */
+const LONGEST_NESTED_WAIT_MS = 15;
+const LONGEST_TIME_TO_ABORT_MS = 60;
+const LEASE_MS = 5_000;
+const CUT_EVERY_MS = 150;
+const REPORT_EVERY_MS = 250;
+/** A process that was killed is gone by then. */
+const DEATH_MS = 2_000;
+const EXPECTED_CODES = ['timeout', 'deadlock', 'closed'];
+
+/** A client whose connection can be cut. */
+class SoakClient {
+  readonly client: LockClient;
+  readonly visits = new Set<Visit>();
+  #stream: ByteStream | undefined;
+
+  constructor(port: number) {
+    const dial = dialTcp({ host: '127.0.0.1', port });
+    this.client = new LockClient({
+      reconnect: { minDelayMs: 5, maxDelayMs: 100 },
+      dial: async (signal) => {
+        this.#stream = await dial(signal);
+        return this.#stream;
+      },
+    });
+  }
+
+  /** Who is inside by it leaves first: the server lets others in as soon as it sees the end of the connection. */
+  cut(): void {
+    for (const visit of this.visits) visit.leave();
+    this.#stream?.destroy();
+  }
+}
+
+const [port, folder, flowCount] = [Number(process.argv[2]), process.argv[3] as string, Number(process.argv[4])];
+const clients = Array.from({ length: CLIENTS }, () => new SoakClient(port));
+const resources = new Map([...NAMES, ...PERMIT_NAMES].map((name) => [name, new SoakResource(folder, name)]));
+/** Handed to calls throughout: whatever they leave on it is a leak. */
+const lasting = new AbortController();
+// There are as many at a time as flows.
+setMaxListeners(0, lasting.signal);
+let isFinishing = false;
+let violations: string[] = [];
+let counts: Record<string, number> = {};
+
+function count(what: string): void {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
+function oneOf<Value>(values: readonly Value[]): Value {
+  return values[Math.floor(Math.random() * values.length)] as Value;
+}
+
+function chance(share: number): boolean {
+  return Math.random() < share;
+}
+
+/** Is inside what the lock guards for a moment. */
+async function visit(client: SoakClient, flow: string, handle: LockHandle): Promise<void> {
+  if (!handle.isHeld) return;
+  const resource = resources.get(handle.name) as SoakResource;
+  const entry: Entry = { mode: handle.mode, limit: PERMIT_LIMIT, token: handle.token };
+  let isInside = true;
+  const inside: Visit = {
+    client,
+    leave: () => {
+      if (isInside) resource.leave(flow, entry);
+      isInside = false;
+      client.visits.delete(inside);
+    },
+  };
+  client.visits.add(inside);
+  handle.signal.addEventListener('abort', inside.leave, { once: true });
+  await judge(resource.enter(flow, entry));
+  await pause(Math.random() * LONGEST_HOLD_MS);
+  inside.leave();
+  count(handle.mode);
+}
+
+/** Who seems to be inside, too, may be a process that was killed and is not quite gone. */
+async function judge(conflict: string | undefined): Promise<void> {
+  if (conflict === undefined) return;
+  const others = [...conflict.matchAll(/(?:exclusive|shared|permit)-(\d+)-/g)].map(([, pid]) => Number(pid));
+  await pause(others.length > 1 ? DEATH_MS : 0);
+  if (others.every(SoakResource.isAlive)) violations.push(conflict);
+  else count('met a dying one');
+}
+
+function randomOptions(signal: AbortSignal): { readonly name: string; readonly options: LockOptions } {
+  const common = {
+    signal,
+    waitMs: Math.random() * LONGEST_WAIT_MS,
+    ...(chance(0.2) ? { leaseMs: LEASE_MS } : {}),
+    ...(chance(0.1) ? { owner: `owner ${Math.floor(Math.random() * 3)}` } : {}),
+  };
+  if (chance(0.25)) return { name: oneOf(PERMIT_NAMES), options: { ...common, mode: 'permit', limit: PERMIT_LIMIT } };
+  return { name: oneOf(NAMES), options: { ...common, mode: chance(0.5) ? 'shared' : 'exclusive' } };
+}
+
+async function takeOne(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
+  const { name, options } = randomOptions(signal);
+  await using handle = await soak.client.lock(name, options);
+  await visit(soak, flow, handle);
+}
+
+async function tryOne(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
+  const { name, options } = randomOptions(signal);
+  const { waitMs: _, ...rest } = options;
+  const handle = await soak.client.tryLock(name, rest);
+  if (handle === null) return;
+  await visit(soak, flow, handle);
+  await handle.release();
+}
+
+async function runLocked(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
+  const { name, options } = randomOptions(signal);
+  await soak.client.locked(name, (handle) => visit(soak, flow, handle), options);
+}
+
+/** Two flows that do so the other way round would wait for each other, which the server tells one of them. */
+async function takeNested(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
+  const [first, second] = [oneOf(NAMES), oneOf(NAMES)];
+  await using outer = await soak.client.lock(first, { signal, waitMs: LONGEST_WAIT_MS });
+  await using inner = await outer.lock(second, { signal, waitMs: LONGEST_NESTED_WAIT_MS });
+  await visit(soak, flow, inner);
+}
+
+async function takeSeveral(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
+  const names = new Set([oneOf(NAMES), oneOf(NAMES), oneOf(NAMES)]);
+  const items = [...names].map((name) => ({ name, mode: chance(0.5) ? ('shared' as const) : ('exclusive' as const) }));
+  await using set = await soak.client.lockAll(items, { signal, waitMs: Math.random() * LONGEST_WAIT_MS });
+  await Promise.all(set.handles.map((handle) => visit(soak, flow, handle)));
+}
+
+const WAYS = [takeOne, takeOne, takeOne, tryOne, runLocked, runLocked, takeNested, takeSeveral];
+
+/** Errors that are part of it: a wait that ended, and a lock that was lost because the connection was cut. */
+function isExpected(error: unknown, signal: AbortSignal): boolean {
+  if (signal.aborted && error === signal.reason) return true;
+  if (error instanceof LockLostError) return error.code === 'connectionLost' || error.code === 'leaseOver';
+  if (error instanceof MessageError) return error.code === 'connectionLost';
+  return error instanceof LockError && EXPECTED_CODES.includes(error.code);
+}
+
+async function flow(index: number): Promise<void> {
+  for (let round = 0; !isFinishing; round += 1) {
+    const abort = new AbortController();
+    const timer = chance(0.3) ? setTimeout(() => abort.abort(), Math.random() * LONGEST_TIME_TO_ABORT_MS) : undefined;
+    const { signal } = timer === undefined ? lasting : abort;
+    try {
+      await oneOf(WAYS)(oneOf(clients), `${index}.${round}`, signal);
+    } catch (error) {
+      if (!isExpected(error, signal)) violations.push(`unexpected: ${(error as Error).stack ?? error}`);
+      count(signal.aborted ? 'aborted' : `error ${(error as { readonly code?: string }).code}`);
+    }
+    clearTimeout(timer);
+  }
+}
+
+function report(): void {
+  process.send?.({ violations, counts } satisfies SoakReport);
+  violations = [];
+  counts = {};
+}
+
+/** What the clients left in this process once they are closed. */
+function findLeaks(): string[] {
+  const leaks: string[] = [];
+  const listeners = getEventListeners(lasting.signal, 'abort').length;
+  if (listeners > 0) leaks.push(`${listeners} listeners are left on a signal`);
+  const resourcesLeft = process.getActiveResourcesInfo().filter((kind) => /TCP|Timeout|Immediate/.test(kind));
+  if (resourcesLeft.length > 0) leaks.push(`left in the process: ${resourcesLeft.join(', ')}`);
+  return leaks;
+}
+
+process.on('unhandledRejection', (error) => violations.push(`unhandled: ${(error as Error).stack ?? error}`));
+const cutting = setInterval(() => {
+  oneOf(clients).cut();
+  count('cuts');
+}, CUT_EVERY_MS);
+const reporting = setInterval(report, REPORT_EVERY_MS);
+const finished = new Promise<void>((resolve) => {
+  process.once('message', () => resolve());
+});
+const flows = Array.from({ length: flowCount }, (_, index) => flow(index));
+await finished;
+isFinishing = true;
+await Promise.all(flows);
+clearInterval(cutting);
+clearInterval(reporting);
+await Promise.all(clients.map(({ client }) => client.close()));
+violations.push(...findLeaks());
+report();
+process.disconnect();

@@ -1,0 +1,98 @@
+/**
+ * Many flows in many processes that take, wait for, abort and lose the same few locks in every mode, while processes are
+ * killed and connections are cut; and a look whether that ever let two in at once. What they guard is files: the rules are
+ * checked on those, without asking the server. Ends with code 1 on any violation, and when anything is left behind.
+ *
+ *     npm run build && node dist/bench/soak.js [--short]
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { LockClient } from 'holdfast';
+import { startServer } from './server-process.ts';
+import type { SoakReport } from './soak-process.ts';
+
+const isShort = process.argv.includes('--short');
+const PROCESSES = 8;
+const FLOWS_A_PROCESS = 25;
+const DURATION_MS = isShort ? 6_000 : 60_000;
+/** A process is killed, and another one started in its place, this often. */
+const KILL_EVERY_MS = isShort ? 700 : 1_500;
+const SETTLE_MS = 10_000;
+const PROGRAM = fileURLToPath(new URL('./soak-process.js', import.meta.url));
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-soak-'));
+const server = await startServer();
+const violations: string[] = [];
+const totals = new Map<string, number>();
+let kills = 0;
+
+function startProcess(): ChildProcess {
+  const child = fork(PROGRAM, [String(server.port), folder, String(FLOWS_A_PROCESS)]);
+  child.on('message', (report: SoakReport) => {
+    violations.push(...report.violations);
+    for (const [name, count] of Object.entries(report.counts)) totals.set(name, (totals.get(name) ?? 0) + count);
+  });
+  return child;
+}
+
+/** Tells it to finish what it does; resolves when it is gone. */
+async function finish(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.send('finish');
+  const [code, signal] = (await exited) as [number | null, string | null];
+  if (code !== 0) violations.push(`a process ended with ${code ?? signal}`);
+}
+
+/** The counts that are to be zero, or one for the connection that asks, once all clients are gone. */
+async function findRemains(): Promise<string[]> {
+  const client = await LockClient.connect({ port: server.port });
+  const endMs = performance.now() + SETTLE_MS;
+  for (;;) {
+    const { locks, permits, holders, waiting, sessions, openConnections } = await client.stats();
+    const remains = Object.entries({
+      locks,
+      permits,
+      holders,
+      waiting,
+      sessions: sessions - 1,
+      openConnections: openConnections - 1,
+    })
+      .filter(([, count]) => count !== 0)
+      .map(([name, count]) => `left on the server: ${name}: ${count}`);
+    if (remains.length === 0 || performance.now() > endMs) {
+      await client.close();
+      return remains;
+    }
+    await pause(20);
+  }
+}
+
+const children = Array.from({ length: PROCESSES }, startProcess);
+const endMs = performance.now() + DURATION_MS;
+for (let victim = 0; performance.now() < endMs; victim = (victim + 1) % PROCESSES) {
+  await pause(Math.min(KILL_EVERY_MS, Math.max(0, endMs - performance.now())));
+  const child = children[victim] as ChildProcess;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  kills += 1;
+  children[victim] = startProcess();
+}
+await Promise.all(children.map(finish));
+violations.push(...(await findRemains()));
+await server.stop();
+rmSync(folder, { recursive: true });
+
+const counts = [...totals].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} ${count}`);
+console.log(
+  `${PROCESSES * FLOWS_A_PROCESS} flows in ${PROCESSES} processes, ${DURATION_MS / 1_000} s, ${kills} killed: ${counts.join(', ')}`,
+);
+for (const violation of violations.slice(0, 20)) console.log(`VIOLATION: ${violation}`);
+console.log(`${violations.length} violations`);
+if (violations.length > 0) process.exitCode = 1;

@@ -1,0 +1,60 @@
+/** What the entries for Node and for browsers have in common: the client, without the ways to a server. */
+
+export type { ByteSink, ByteStream, Dialer } from '../message/byte-stream.ts';
+export {
+  type ConnectOptions,
+  MessageClient,
+  type MessageClientEvents,
+  type MessageClientOptions,
+  type RpcOptions,
+  type RpcResult,
+  type ServerEvent,
+} from '../message/message-client.ts';
+export { MessageError, type MessageErrorCode } from '../message/message-error.ts';
+export type { ClientOptions, LockClientBase, LockClientEvents } from './base-client.ts';
+export type { ClientState } from './client-life.ts';
+export type { ReconnectOptions } from './connection-keeper.ts';
+export type { EventStream } from './event-stream.ts';
+export type { TermOptions } from './leader-terms.ts';
+export {
+  LockCancelledError,
+  LockClosedError,
+  LockDeadlockError,
+  LockDeniedError,
+  LockDrainingError,
+  LockError,
+  type LockErrorCode,
+  LockInvalidError,
+  LockLimitError,
+  type LockLostCode,
+  LockLostError,
+  LockTimeoutError,
+} from './lock-error.ts';
+export { LockHandle } from './lock-handle.ts';
+export type {
+  DeadlockStep,
+  ListOptions,
+  LockHolder,
+  LockInformation,
+  LockPage,
+  LockWaiter,
+  NamedLockHolder,
+  ServerStatistics,
+} from './lock-information.ts';
+export type {
+  HoldOptions,
+  LockAllOptions,
+  LockItem,
+  LockMode,
+  LockModeOptions,
+  LockOptions,
+  NestedLockOptions,
+  NestedTryLockOptions,
+  TryLockOptions,
+  WaitOptions,
+} from './lock-options.ts';
+export { LockSet } from './lock-set.ts';
+export type { WebLock } from './web-lock.ts';
+export type { WebLockMode, WebLockOptions } from './web-lock-options.ts';
+export type { WebLockInfo, WebLockSnapshot } from './web-lock-snapshot.ts';
+export type { WebLockCallback, WebLockManager } from './web-locks.ts';

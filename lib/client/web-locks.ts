@@ -1,0 +1,130 @@
+/** The Web Locks API on top of the lock server: code written for `navigator.locks` runs across machines. */
+
+import { LockCancelledError, LockClosedError, LockLostError } from './lock-error.ts';
+import type { LockHandle } from './lock-handle.ts';
+import type { LockInformation } from './lock-information.ts';
+import { type LockRequest, toRequest } from './lock-options.ts';
+import { makeWebLock, type WebLock } from './web-lock.ts';
+import { namedException } from './web-lock-exception.ts';
+import { checkWebLockRequest, toWebLockRequest, type WebLockOptions, type WebLockRequest } from './web-lock-options.ts';
+import { takeSnapshot, type WebLockSnapshot } from './web-lock-snapshot.ts';
+
+/** What the API needs of the client. */
+export interface WebLockSource {
+  /** Whether it takes no new calls. */
+  isClosed(): boolean;
+  /** Takes a lock as an owner of its own; resolves to null when a try-lock would have had to wait. */
+  take(request: LockRequest): Promise<LockHandle | null>;
+  /** All that is held or waited for. */
+  listAll(): AsyncIterable<LockInformation>;
+}
+
+/** Runs while the lock is held; is called with null when the lock is not free and `ifAvailable` was asked for. */
+export type WebLockCallback<Value> = (lock: WebLock | null) => Value;
+
+/** How a callback ended, or what ended its lock before. */
+type Outcome =
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'threw'; readonly error: unknown }
+  | { readonly kind: 'lost'; readonly loss: LockLostError };
+
+/**
+ * The standard's LockManager: https://w3c.github.io/web-locks/. What the standard leaves open, such as an unreachable
+ * server, is told by the errors of `LockClient`.
+ */
+export class WebLockManager {
+  readonly #source: WebLockSource;
+
+  /** For the client, which has one. */
+  constructor(source: WebLockSource) {
+    this.#source = source;
+  }
+
+  /**
+   * Runs the callback while it holds the lock; resolves to what it returns once the lock was given back, or rejects with
+   * what it throws. Never enters a lock twice: a request for a lock that the caller holds waits. Rejects with a TypeError
+   * for arguments of the wrong kind and with a DOMException: `NotSupportedError` for what the standard forbids,
+   * `InvalidStateError` once the client is closed, `AbortError` when the lock was stolen or lost while the callback ran;
+   * with the signal's reason; or, without a lock, as `LockClient.lock` does.
+   */
+  request<Value>(name: string, callback: WebLockCallback<Value>): Promise<Awaited<Value>>;
+  request<Value>(name: string, options: WebLockOptions, callback: WebLockCallback<Value>): Promise<Awaited<Value>>;
+  async request(name: unknown, callbackOrOptions: unknown, ...more: readonly unknown[]): Promise<unknown> {
+    const source = this.#source;
+    // Not by the kind of the arguments: a browser looks at how many there are.
+    const [options, callback] = more.length === 0 ? [undefined, callbackOrOptions] : [callbackOrOptions, more[0]];
+    const request = toWebLockRequest(name, options, callback);
+    throwIfClosed(source);
+    checkWebLockRequest(request);
+    const handle = await take(source, request);
+    if (handle === null) return await request.callback(null);
+    if (request.signal?.aborted === true) {
+      void handle.release();
+      throw request.signal.reason;
+    }
+    return await runUntilLost(handle, () => request.callback(makeWebLock(request.name, request.mode)));
+  }
+
+  /**
+   * Who holds and who awaits what, of all clients of the server and however they asked for it. Rejects with
+   * `InvalidStateError` once the client is closed, and as `LockClient.list` does.
+   */
+  async query(): Promise<WebLockSnapshot> {
+    const source = this.#source;
+    throwIfClosed(source);
+    return await takeSnapshot(source.listAll());
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'LockManager';
+  }
+}
+
+function throwIfClosed(source: WebLockSource): void {
+  if (source.isClosed()) throw namedException('InvalidStateError', 'the client is closed', new LockClosedError());
+}
+
+async function take(source: WebLockSource, request: WebLockRequest): Promise<LockHandle | null> {
+  const { name, mode, ifAvailable, steal, signal } = request;
+  const wait = { waitMs: ifAvailable ? 0 : Number.POSITIVE_INFINITY, signal, stealable: true };
+  try {
+    return await source.take(toRequest(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }));
+  } catch (error) {
+    if (!(error instanceof LockClosedError || error instanceof LockCancelledError)) throw error;
+    // The signal's reason may be any error, and is passed on as it is.
+    if (signal?.aborted === true && error === signal.reason) throw error;
+    throw namedException('AbortError', `the request was ended: ${error.message}`, error);
+  }
+}
+
+/** Does not wait for the callback of a lock that is lost: what that returns or throws is nobody's any more. */
+async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unknown> {
+  const ran = settle(run);
+  // A lock can be stolen before its callback runs; that loss came first.
+  const outcome = await Promise.race([whenLost(handle.signal), ran]);
+  const loss = await handle.end();
+  if (outcome.kind === 'threw') throw outcome.error;
+  if (outcome.kind === 'lost') throw lost(outcome.loss);
+  if (loss !== undefined) throw lost(new LockLostError(loss.code, loss.lockName, { result: outcome.value }));
+  return outcome.value;
+}
+
+async function settle(run: () => unknown): Promise<Outcome> {
+  try {
+    return { kind: 'returned', value: await run() };
+  } catch (error) {
+    return { kind: 'threw', error };
+  }
+}
+
+function whenLost(signal: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const lose = (): void => resolve({ kind: 'lost', loss: signal.reason as LockLostError });
+    if (signal.aborted) lose();
+    else signal.addEventListener('abort', lose, { once: true });
+  });
+}
+
+function lost(loss: LockLostError): Error {
+  return namedException('AbortError', loss.message, loss);
+}

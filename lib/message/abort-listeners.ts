@@ -1,0 +1,43 @@
+/**
+ * Listening for the abort of a signal that many wait for: one listener of the signal itself stands for all of them. Node
+ * warns of a leak above ten, and a caller may well hand one signal to a hundred calls.
+ */
+
+interface Listeners {
+  readonly waiting: Set<() => void>;
+  readonly tell: () => void;
+}
+
+const LISTENERS = new WeakMap<AbortSignal, Listeners>();
+
+/**
+ * Calls back when the signal aborts, in the order of the calls; never for one that has aborted before, or for none at
+ * all. Returns a function that stops it.
+ */
+export function whenAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined || signal.aborted) return () => {};
+  const { waiting, tell } = listenersOf(signal);
+  // A function of its own, since somebody may give the same callback twice.
+  const entry = (): void => callback();
+  waiting.add(entry);
+  return () => {
+    waiting.delete(entry);
+    if (waiting.size > 0 || LISTENERS.get(signal)?.tell !== tell) return;
+    LISTENERS.delete(signal);
+    signal.removeEventListener('abort', tell);
+  };
+}
+
+function listenersOf(signal: AbortSignal): Listeners {
+  const known = LISTENERS.get(signal);
+  if (known !== undefined) return known;
+  const waiting = new Set<() => void>();
+  const tell = (): void => {
+    // Who is told may stop others, who are told nothing then.
+    for (const callback of waiting) callback();
+  };
+  const listeners = { waiting, tell };
+  LISTENERS.set(signal, listeners);
+  signal.addEventListener('abort', tell, { once: true });
+  return listeners;
+}

@@ -1,0 +1,26 @@
+/** What a test left held or waited for, told in words. */
+
+import { AssertionError } from 'node:assert';
+import type { HolderDescription, LockDescription, WaiterDescription } from '../server/lock-manager.ts';
+
+/** An error that test frameworks show as a failed assertion: it says who holds or waits for what. */
+export function leftoverLocksError(locks: readonly LockDescription[], extent: 'all' | 'first'): AssertionError {
+  const lines = locks.flatMap(describeLock);
+  const more = extent === 'first' ? ['and so on'] : [];
+  const message = ['expected no lock to be held or waited for, but:', ...lines, ...more].join('\n  ');
+  return new AssertionError({ message, actual: [...lines, ...more], expected: [], operator: 'assertNoLocks' });
+}
+
+function describeLock({ lockName, holders, waiters }: LockDescription): string[] {
+  const name = JSON.stringify(lockName);
+  return [
+    ...holders.map(
+      (holder) => `${who(holder)} holds ${name} (${holder.mode}), token ${holder.token}, for ${holder.heldMs} ms`,
+    ),
+    ...waiters.map((waiter) => `${who(waiter)} waits for ${name} (${waiter.mode}), for ${waiter.waitedMs} ms`),
+  ];
+}
+
+function who({ name, address, owner }: HolderDescription | WaiterDescription): string {
+  return `${name === '' ? 'a client without a name' : JSON.stringify(name)} at ${address}, owner ${JSON.stringify(owner)},`;
+}

@@ -1,0 +1,208 @@
+/** A lock server for the tests of programs that use locks: in the same process, and in the hands of the test. */
+
+import { connect } from 'node:net';
+import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
+import { systemClock } from '../server/clock.ts';
+import { LocalLockManager } from '../server/local-lock-manager.ts';
+import type { ListPage } from '../server/lock-manager.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, type LockServerOptions } from '../server/lock-server.ts';
+import { CuttableStream } from '../transports/cuttable-stream.ts';
+import { dialSocket } from '../transports/dial-socket.ts';
+import { memory } from '../transports/memory.ts';
+import { tcp } from '../transports/tcp.ts';
+import { leftoverLocksError } from './leftover-locks.ts';
+import { nextTurn, untilQuiet } from './quiet.ts';
+import { ManualClock, type TestClock, UNMOVABLE_CLOCK } from './test-clock.ts';
+import { WatchedLockServer } from './watched-lock-server.ts';
+
+const HOST = '127.0.0.1';
+/** How many names an error tells of what was left. */
+const MAX_TOLD_NAMES = 20;
+
+/** How a test server is made. Beside these, all options of `LockServer` but its manager. */
+export interface TestServerOptions extends Omit<LockServerOptions, 'manager'> {
+  /** Listen on a free port of 127.0.0.1, for programs that are told a port. By default there is no socket at all. */
+  readonly socket?: boolean | undefined;
+  /** `manual`: the server's time stands still but for `clock.advance`. `system` by default. */
+  readonly clock?: 'manual' | 'system' | undefined;
+}
+
+/** How a client of the test server is made: as `LockClient`, but for the way to reach it. */
+export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'tls' | 'dial'>;
+
+/** Which of its connections a client has now. */
+interface Line {
+  current: CuttableStream | undefined;
+}
+
+type Dial = (signal: AbortSignal) => Promise<CuttableStream>;
+
+/** Starts a lock server in this process; resolves when it can be used. Rejects with a `TypeError` for a wrong option. */
+export function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  return TestServer.start(options);
+}
+
+/** A lock server in the hands of a test. Close it when the test ends, or let `await using` do it. */
+export class TestServer implements AsyncDisposable {
+  /** The server's time. */
+  readonly clock: TestClock;
+  readonly #manager: LocalLockManager;
+  readonly #server: WatchedLockServer;
+  readonly #transport: 'memory' | 'socket';
+  readonly #memory: ReturnType<typeof memory> = memory();
+  readonly #lines = new Map<LockClient, Line>();
+  #address = '';
+  #state: 'open' | 'closed' = 'open';
+
+  private constructor(options: TestServerOptions) {
+    const { socket = false, clock = 'system', ...serverOptions } = options;
+    requireOneOf('socket', socket, [true, false]);
+    requireOneOf('clock', clock, ['manual', 'system']);
+    const limits: LockServerLimits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...serverOptions.limits };
+    const manualClock = clock === 'manual' ? new ManualClock(() => this.settled()) : undefined;
+    this.clock = manualClock ?? UNMOVABLE_CLOCK;
+    this.#manager = new LocalLockManager({ limits, clock: manualClock ?? systemClock });
+    this.#server = new WatchedLockServer({ ...serverOptions, limits, manager: this.#manager });
+    this.#transport = socket ? 'socket' : 'memory';
+  }
+
+  /** The same as `startTestServer`. */
+  static async start(options: TestServerOptions = {}): Promise<TestServer> {
+    const server = new TestServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  /** Where the server listens, such as `127.0.0.1:50123`. @throws Error when it has no socket. */
+  get address(): string {
+    if (this.#transport === 'socket') return this.#address;
+    throw new Error('the server has no socket; start it with { socket: true }, or connect by its client()');
+  }
+
+  /** The port at which the server listens on 127.0.0.1. @throws Error when it has no socket. */
+  get port(): number {
+    return Number(this.address.split(':').at(-1));
+  }
+
+  /** Makes a client and connects it. It is closed with the server, if not before. Rejects as `LockClient.connect` does. */
+  async client(options: TestClientOptions = {}): Promise<LockClient> {
+    const line: Line = { current: undefined };
+    const dial: Dial = async (signal) => {
+      const stream = await this.#dial(signal);
+      line.current = stream;
+      return stream;
+    };
+    const client = await LockClient.connect({ ...options, dial });
+    if (this.#state === 'closed') {
+      await client.close();
+      throw new Error('the server was closed');
+    }
+    this.#lines.set(client, line);
+    client.once('close', () => this.#lines.delete(client));
+    return client;
+  }
+
+  /**
+   * Takes a lock away from all who hold it, under the reader/writer lock and the permit of that name alike: the signals of
+   * their handles abort with a `LockLostError` of the code `forced`, and who waits is let in. Resolves to how many held it,
+   * when they know. Rejects with an `Error` when nobody did.
+   */
+  async loseLock(name: string): Promise<number> {
+    await this.settled();
+    const lost = [this.#manager.forceRelease(name, 'readerWriter'), this.#manager.forceRelease(name, 'permit')];
+    const released = lost.reduce((sum, result) => sum + result.released, 0);
+    if (released === 0) throw new Error(`nobody holds the lock ${JSON.stringify(name)}`);
+    await this.settled();
+    return released;
+  }
+
+  /**
+   * Cuts the connection of a client that `client()` made, as a failure of the network would. Resolves when both sides have
+   * noticed: the client has lost its locks, and the server has freed them. The client connects again by itself unless it
+   * was made not to. Rejects with an `Error` when the client has no connection.
+   */
+  async cutConnection(client: LockClient): Promise<void> {
+    const line = this.#lines.get(client);
+    if (line === undefined) throw new Error('the client is closed, or was not made by client() of this server');
+    if (client.state !== 'connected' || line.current === undefined) {
+      throw new Error(`the client is ${client.state}; expected connected`);
+    }
+    const { localAddress } = line.current;
+    const clientNoticed = new Promise<void>((resolve) => client.once('disconnect', () => resolve()));
+    line.current.cut();
+    await Promise.all([clientNoticed, this.#server.untilEnded(localAddress)]);
+    await this.settled();
+  }
+
+  /**
+   * Resolves when no lock is held or waited for, once all that is on its way has arrived. Otherwise rejects with an
+   * `AssertionError` that says who holds or waits for what.
+   */
+  async assertNoLocks(): Promise<void> {
+    await this.settled();
+    const { locks, next } = await this.#listLocks();
+    if (locks.length > 0) throw leftoverLocksError(locks, next === undefined ? 'all' : 'first');
+  }
+
+  /**
+   * Resolves when nothing is on its way between the server and the clients that `client()` made, and what came has been
+   * dealt with: whoever asked for a lock has it or waits for it. What a program waits for elsewhere, such as a timer or a
+   * file, is not waited for.
+   */
+  async settled(): Promise<void> {
+    if (this.#transport === 'memory') await untilQuiet(() => this.#memory.activity, nextTurn);
+    else await untilQuiet(() => this.#countEverything(), this.#exchange);
+  }
+
+  /** Closes all its clients and the server. Resolves when their connections are gone. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    await Promise.all([...this.#lines.keys()].map((client) => client.close()));
+    await this.#server.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #listen(): Promise<void> {
+    const listener = this.#transport === 'memory' ? this.#memory : tcp({ host: HOST, port: 0, allowed: [HOST] });
+    this.#address = await this.#server.listen(listener);
+  }
+
+  readonly #dial: Dial = async (signal) => {
+    if (this.#transport === 'memory') {
+      const connection = await this.#memory.dial(signal);
+      return new CuttableStream(connection, connection.localAddress);
+    }
+    const socket = connect({ host: HOST, port: this.port, allowHalfOpen: true, noDelay: true });
+    const stream = await dialSocket(() => socket, 'connect', this.#address, signal);
+    return new CuttableStream(stream, `${HOST}:${socket.localPort}`);
+  };
+
+  #listLocks(): Promise<ListPage> {
+    return new Promise((resolve) => {
+      this.#manager.list({ prefix: '', max: MAX_TOLD_NAMES }).whenSettled(resolve);
+    });
+  }
+
+  /** With sockets, what is on its way is with the system: each client asks, and is answered behind all that went before. */
+  readonly #exchange = async (): Promise<void> => {
+    await nextTurn();
+    const clients = [...this.#lines.keys()].filter(({ state }) => state === 'connected');
+    const asked = clients.map((client) => client.rpc('ping', {}, { timeoutMs: Number.POSITIVE_INFINITY }));
+    await Promise.allSettled(asked);
+    await nextTurn();
+  };
+
+  #countEverything(): string {
+    const { requestCounts, counters } = this.#server;
+    return JSON.stringify([{ ...requestCounts, ping: 0 }, counters, this.#manager.table.counts]);
+  }
+}
+
+function requireOneOf(name: string, value: unknown, expected: readonly unknown[]): void {
+  if (expected.includes(value)) return;
+  const list = expected.map((one) => JSON.stringify(one)).join(' or ');
+  throw new TypeError(`${name} is ${JSON.stringify(value)}; expected ${list}`);
+}

@@ -1,0 +1,24 @@
+/** The lock server, with a look at its sessions. */
+
+import { LockServer } from '../server/lock-server.ts';
+import type { LockServerSession } from '../server/session.ts';
+
+/** Tells when a session has ended. */
+export class WatchedLockServer extends LockServer {
+  readonly #whenEnded = new Map<string, () => void>();
+
+  /** Resolves when there is no session of that address, or no longer. */
+  untilEnded(address: string): Promise<void> {
+    const isLive = [...this.sessions].some((session) => session.address === address && session.state === 'live');
+    if (!isLive) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenEnded.set(address, resolve);
+    });
+  }
+
+  protected override sessionEnded(session: LockServerSession): void {
+    super.sessionEnded(session);
+    this.#whenEnded.get(session.address)?.();
+    this.#whenEnded.delete(session.address);
+  }
+}

@@ -1,0 +1,246 @@
+import { expect } from 'chai';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
+import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { endTest } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
+import { LockProcess } from './lock-process.ts';
+import { rejection } from './rejection.ts';
+
+/** Over as soon as anybody can wait for it. */
+const SHORT_MS = 120;
+/** Long enough for what must come before its end. */
+const MEDIUM_MS = 600;
+/** Over after every test. */
+const LONG_MS = 3_600_000;
+
+describe('the lease of a lock', () => {
+  let server: RunningServer;
+  let proxy: DelayingProxy;
+  let client: LockClient;
+  let other: LockClient;
+
+  beforeEach(async () => {
+    server = await startServer();
+    proxy = await DelayingProxy.start(server.port);
+    client = await server.client({ port: proxy.port });
+    other = await server.client();
+  });
+  afterEach(endTest);
+
+  it('is renewed as long as the lock is held', async () => {
+    const handles = [
+      await client.lock('jobs', { leaseMs: MEDIUM_MS }),
+      await client.lock('jobs', { leaseMs: MEDIUM_MS, mode: 'permit', limit: 1 }),
+    ];
+    // The fifth renewal comes when the lease that came with the grant is long over.
+    await until(async () => ((await other.stats()).requests.lock ?? 0) >= handles.length * 6);
+    expect(await other.stats()).to.include({ expiredLeases: 0, grants: 2 });
+    for (const handle of handles) {
+      expect(handle.isHeld).to.equal(true);
+      expect(await handle.release()).to.equal(true);
+    }
+  });
+
+  it('is renewed no more once the lock was given back', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
+    await handle.release();
+    proxy.sent = '';
+    // The first renewal of this one is sent later than that of the other would be.
+    await other.lock('clock', { leaseMs: MEDIUM_MS });
+    await until(async () => ((await other.stats()).requests.lock ?? 0) === 3);
+    expect(proxy.sent).to.equal('');
+  });
+
+  it('ends for the client before another has the lock, when renewals do not arrive', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
+    const waiting = other.lock('jobs');
+    proxy.delay('toServer');
+    const next = await waiting;
+    expect(handle.signal.aborted).to.equal(true);
+    expect(handle.isHeld).to.equal(false);
+    expect(() => handle.throwIfLost()).to.throw(LockLostError, 'the lock "jobs" was lost: its lease was over');
+    expect(next.token).to.be.above(handle.token);
+  });
+
+  it('ends for the client by the time at which the last answered renewal was sent', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
+    const order: string[] = [];
+    const lost = whenLost(handle);
+    handle.signal.addEventListener('abort', () => order.push('lost'));
+    const waiting = other.lock('jobs').then(() => order.push('granted'));
+    proxy.delay('toClient');
+    expect(await lost).to.include({ code: 'leaseOver' });
+    await waiting;
+    expect(order).to.deep.equal(['lost', 'granted']);
+    expect(await handle.release()).to.equal(false);
+  });
+
+  it('ends for a flow that keeps the process from all else', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
+    const work = (): void => {
+      for (;;) handle.throwIfLost();
+    };
+    expect(work).to.throw(LockLostError).with.property('code', 'leaseOver');
+    expect(handle.signal.aborted).to.equal(true);
+    expect(await handle.release()).to.equal(false);
+  });
+
+  it('ends for a process that was paused, before it does anything else', async () => {
+    const paused = new LockProcess(server.port);
+    expect(await paused.tell({ do: 'lock', name: 'jobs', leaseMs: SHORT_MS })).to.equal('held');
+    expect(await paused.tell({ do: 'check' })).to.equal('still held');
+    paused.signal('SIGSTOP');
+    const handle = await other.lock('jobs');
+    const answer = paused.tell({ do: 'check' });
+    paused.signal('SIGCONT');
+    expect(await answer).to.equal('the lock "jobs" was lost: its lease was over');
+    expect(handle.isHeld).to.equal(true);
+    expect((await other.inspect('jobs')).holders[0]?.token).to.equal(handle.token);
+  });
+
+  it('is known to run before a lock is handed out that was waited for for long', async () => {
+    const held = await other.lock('jobs');
+    let handle: LockHandle | undefined;
+    const waiting = client.lock('jobs', { leaseMs: MEDIUM_MS }).then((granted) => {
+      handle = granted;
+    });
+    await hasWaited(MEDIUM_MS / 2);
+    proxy.sent = '';
+    proxy.delay('toServer');
+    await held.release();
+    await proxy.holds('toServer');
+    await other.rpc('ping');
+    expect(handle).to.equal(undefined);
+    proxy.free('toServer');
+    await waiting;
+    expect(handle).to.include({ isHeld: true });
+    expect(proxy.sent).to.include('"lease":');
+  });
+
+  it('runs anew for a lock that was waited for for longer than it lasts', async () => {
+    const held = await other.lock('jobs');
+    const waiting = client.lock('jobs', { leaseMs: SHORT_MS });
+    await hasWaited(SHORT_MS * 1.5);
+    await held.release();
+    const handle = await waiting;
+    expect(handle.isHeld).to.equal(true);
+    expect((await other.inspect('jobs')).holders[0]?.token).to.equal(handle.token);
+  });
+
+  it('does not keep a call from ending by its signal while it is found out whether it runs', async () => {
+    const held = await other.lock('jobs');
+    const abort = new AbortController();
+    let error: unknown;
+    const given = rejection(client.lock('jobs', { leaseMs: MEDIUM_MS, signal: abort.signal })).then((reason) => {
+      error = reason;
+    });
+    await hasWaited(MEDIUM_MS / 2);
+    proxy.delay('toServer');
+    await held.release();
+    await proxy.holds('toServer');
+    abort.abort();
+    await other.rpc('ping');
+    expect(error).to.have.property('name', 'AbortError');
+    await given;
+    proxy.free('toServer');
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    expect(await other.stats()).to.include({ expiredLeases: 0 });
+  });
+
+  it('does not come to life again by a renewal that arrives after its end', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
+    const lost = whenLost(handle);
+    proxy.delay('toServer');
+    await lost;
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    proxy.free('toServer');
+    await until(async () => (await other.stats()).grants === 2);
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    // The second hold was given back before its own lease was over.
+    expect(await other.stats()).to.include({ expiredLeases: 1, releases: 1 });
+  });
+
+  it('does not lend its owner what a late renewal got', async () => {
+    const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
+    const lost = whenLost(handle);
+    proxy.delay('toServer');
+    await lost;
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    const next = client.lock('jobs', { owner: 'batch' });
+    proxy.free('toServer');
+    const { token } = await next;
+    await client.rpc('ping');
+    expect((await other.inspect('jobs')).holders.map((holder) => holder.token)).to.deep.equal([token]);
+  });
+
+  it('is asked for anew when the lock was lost before anybody had it', async () => {
+    proxy.delay('toClient');
+    const asked = client.lock('jobs', { leaseMs: SHORT_MS });
+    await until(async () => (await other.stats()).expiredLeases === 1);
+    proxy.free('toClient');
+    const handle = await asked;
+    expect(handle.isHeld).to.equal(true);
+    await client.rpc('ping');
+    expect((await other.inspect('jobs')).holders.map(({ token }) => token)).to.deep.equal([handle.token]);
+  });
+
+  it('is why a lock was not held any more whose end crossed its release', async () => {
+    const handle = await client.lock('jobs');
+    await client.rpc('lock', { lockName: 'jobs', owner: handle.owner, lease: SHORT_MS / 1_000 });
+    proxy.delay('toServer');
+    const ended = handle.end();
+    await proxy.holds('toServer');
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    proxy.free('toServer');
+    expect(await ended).to.include({ code: 'leaseOver' });
+  });
+
+  it('is renewed while the server waits for its holders to end', async () => {
+    const handle = await client.lock('jobs', { leaseMs: MEDIUM_MS });
+    const closed = server.server.close({ drainMs: LONG_MS });
+    const before = renewals();
+    await until(async () => {
+      await client.rpc('ping');
+      return renewals() >= before + 5;
+    });
+    expect(await handle.release()).to.equal(true);
+    await closed;
+  });
+
+  it('is a number above 0', async () => {
+    for (const leaseMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e13]) {
+      const error = await rejection(client.lock('jobs', { leaseMs }));
+      expect(error).to.be.instanceOf(LockInvalidError);
+      expect((error as Error).message).to.equal(`leaseMs is ${leaseMs}; expected a number above 0, up to 1e12`);
+    }
+    const text = await rejection(client.lock('jobs', JSON.parse('{"leaseMs":"1000"}')));
+    expect((text as Error).message).to.equal('leaseMs is "1000"; expected a number above 0, up to 1e12');
+  });
+
+  it('ends the call with its waitMs when it is over each time before the answer comes', async () => {
+    const error = await rejection(client.lock('jobs', { leaseMs: 1e-3, waitMs: 50 }));
+    expect(error).to.be.instanceOf(LockTimeoutError);
+    expect((error as Error).message).to.match(/ within 50 ms: its lease was over each time before the answer came$/);
+    expect(await rejection(client.tryLock('jobs', { leaseMs: 1e-3 }))).to.be.instanceOf(LockTimeoutError);
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+  });
+
+  /** Renewals that the client sent. */
+  function renewals(): number {
+    return proxy.sent.split('"lease":').length - 2;
+  }
+
+  /** The first in the queue, by the server's clock. */
+  async function hasWaited(ms: number): Promise<void> {
+    await until(async () => ((await other.inspect('jobs')).waiters[0]?.waitedMs ?? 0) > ms);
+  }
+});
+
+function whenLost(handle: LockHandle): Promise<LockLostError> {
+  return new Promise((resolve) => {
+    handle.signal.addEventListener('abort', () => resolve(handle.signal.reason as LockLostError), { once: true });
+  });
+}

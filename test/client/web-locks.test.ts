@@ -1,0 +1,460 @@
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
+import type { WebLock } from '../../lib/client/web-lock.ts';
+import type { WebLockManager } from '../../lib/client/web-locks.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
+import { rejection } from './rejection.ts';
+import { HeldRequest } from './web-locks-scene.ts';
+
+describe('the Web Locks API', () => {
+  let server: RunningServer;
+  let client: LockClient;
+  let other: LockClient;
+  let locks: WebLockManager;
+
+  beforeEach(async () => {
+    server = await startServer();
+    client = await server.client();
+    other = await server.client();
+    locks = client.locks;
+  });
+  afterEach(endTest);
+
+  describe('holds a lock', () => {
+    it('while the callback runs, and tells it the name and the mode', async () => {
+      for (const mode of ['exclusive', 'shared'] as const) {
+        const seen = await locks.request('jobs', { mode }, async (lock) => {
+          expect((await other.inspect('jobs')).holders.map((holder) => holder.mode)).to.deep.equal([mode]);
+          return lock;
+        });
+        expect(seen).to.include({ name: 'jobs', mode });
+        await isFree('jobs');
+      }
+    });
+
+    it('for a callback that returns no promise, and resolves to what it returns', async () => {
+      const settled = locks.request('jobs', () => 123);
+      expect(settled).to.be.instanceOf(Promise);
+      expect(await settled).to.equal(123);
+      await isFree('jobs');
+    });
+
+    it('until the promise of the callback resolves: the next one comes after that', async () => {
+      const order: string[] = [];
+      const first = new HeldRequest(locks, 'jobs');
+      await first.granted;
+      const second = locks.request('jobs', () => order.push('second granted'));
+      await waits('jobs', 1);
+      order.push('first ends');
+      first.release('value');
+      await second;
+      expect(await first.settled).to.equal('value');
+      expect(order).to.deep.equal(['first ends', 'second granted']);
+    });
+
+    it('until the promise of the callback rejects', async () => {
+      const thrown = new Error('from the callback');
+      const first = new HeldRequest(locks, 'jobs');
+      const failed = rejection(first.settled);
+      const second = locks.request('jobs', () => 'granted');
+      await waits('jobs', 1);
+      first.fail(thrown);
+      expect(await failed).to.equal(thrown);
+      expect(await second).to.equal('granted');
+    });
+
+    it('no longer than until its promise settles', async () => {
+      const order: string[] = [];
+      const held = new HeldRequest(locks, 'jobs');
+      await held.granted;
+      const settled = held.settled.then(async () => {
+        order.push('settled');
+        await isFree('jobs');
+      });
+      held.release();
+      await Promise.resolve().then(() => order.push('callback ended'));
+      await settled;
+      expect(order).to.deep.equal(['callback ended', 'settled']);
+    });
+
+    it('that throws, and passes that on as it is', async () => {
+      const errors = [new Error('from the callback'), { name: 'test' }, undefined];
+      for (const error of errors) {
+        const throwing = (): void => {
+          throw error;
+        };
+        expect(await rejection(locks.request('jobs', throwing))).to.equal(error);
+        expect(await rejection(locks.request('jobs', () => Promise.reject(error)))).to.equal(error);
+        await isFree('jobs');
+      }
+    });
+
+    it('and does not call a then that was thrown', async () => {
+      let thenCalls = 0;
+      const thrown = {
+        // biome-ignore lint/suspicious/noThenProperty: that it is not called is what is tested
+        then: () => {
+          thenCalls += 1;
+        },
+      };
+      const seen: unknown[] = [];
+      await locks.request('jobs', () => Promise.reject(thrown)).catch((error) => seen.push(error));
+      expect(seen[0]).to.equal(thrown);
+      expect(thenCalls).to.equal(0);
+    });
+
+    it('under every name that a string can be', async () => {
+      for (const name of ['', 'abc\0def', '\uD800', '\uDC00', '\uDC00\uD800', '\uFFFF', 'x-anything', ' é\n']) {
+        const seen = await locks.request(name, async (lock) => {
+          expect(await other.tryLock(name)).to.equal(null);
+          return lock?.name;
+        });
+        expect(seen).to.equal(name);
+      }
+    });
+
+    it('under a lone surrogate beside the character that stands for it elsewhere', async () => {
+      await locks.request('\uD800', async () => {
+        expect(await locks.request('\uFFFD', (lock) => lock?.name)).to.equal('\uFFFD');
+        expect(await locks.request('\uDC00', (lock) => lock?.name)).to.equal('\uDC00');
+      });
+    });
+  });
+
+  describe('grants', () => {
+    it('exclusive requests one at a time, in the order in which they were made', async () => {
+      const granted: string[] = [];
+      let inside = 0;
+      const requests = ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'].map((id) =>
+        locks.request(id.slice(0, 1), async () => {
+          if (id.startsWith('a')) inside += 1;
+          expect(inside).to.be.at.most(1);
+          granted.push(id);
+          await client.rpc('ping');
+          if (id.startsWith('a')) inside -= 1;
+        }),
+      );
+      await Promise.all(requests);
+      expect(granted.filter((id) => id.startsWith('a'))).to.deep.equal(['a1', 'a2', 'a3']);
+      expect(granted.filter((id) => id.startsWith('b'))).to.deep.equal(['b1', 'b2', 'b3']);
+    });
+
+    it('shared requests together, in the order in which they were made', async () => {
+      const granted: number[] = [];
+      await Promise.all(
+        ['a', 'b', 'c', 'a', 'b', 'c'].map((name, index) =>
+          locks.request(name, { mode: 'shared' }, () => granted.push(index)),
+        ),
+      );
+      expect(granted).to.deep.equal([0, 1, 2, 3, 4, 5]);
+      await locks.request('a', { mode: 'shared' }, async () => {
+        expect(await locks.request('a', { mode: 'shared' }, () => 'granted')).to.equal('granted');
+      });
+    });
+
+    it('an exclusive request between shared ones after the first and before the others', async () => {
+      const shared = { mode: 'shared' } as const;
+      const first = [1, 2, 3].map(() => new HeldRequest(locks, 'jobs', shared));
+      const exclusive = new HeldRequest(locks, 'jobs');
+      const last = [1, 2].map(() => new HeldRequest(locks, 'jobs', shared));
+      await Promise.all(first.map(({ granted }) => granted));
+      await waits('jobs', 3);
+      for (const { release } of first) release();
+      expect(await exclusive.granted).to.include({ mode: 'exclusive' });
+      await Promise.all(first.map(({ settled }) => settled));
+      expect(last.map(({ isCalled }) => isCalled)).to.deep.equal([false, false]);
+      exclusive.release();
+      await Promise.all(last.map(({ granted }) => granted));
+      expect(await other.inspect('jobs')).to.include({ holderCount: 2, waiterCount: 0 });
+    });
+
+    it('another name at once', async () => {
+      await locks.request('a', async () => {
+        expect(await locks.request('b', () => 'granted')).to.equal('granted');
+      });
+    });
+
+    it('requests of several clients in the order in which they came to the server', async () => {
+      const granted: string[] = [];
+      const held = new HeldRequest(locks, 'jobs');
+      await held.granted;
+      const requests: Promise<unknown>[] = [];
+      for (const [id, from] of [
+        ['other', other],
+        ['own', client],
+        ['other again', other],
+      ] as const) {
+        requests.push(from.locks.request('jobs', () => granted.push(id)));
+        await from.rpc('ping');
+      }
+      held.release();
+      await Promise.all(requests);
+      expect(granted).to.deep.equal(['other', 'own', 'other again']);
+    });
+
+    it('nothing twice to the same client: a request for what it holds waits', async () => {
+      const inner: HeldRequest[] = [];
+      await locks.request('jobs', async () => {
+        inner.push(new HeldRequest(locks, 'jobs'));
+        await waits('jobs', 1);
+        expect(inner[0]?.isCalled).to.equal(false);
+      });
+      expect(await inner[0]?.granted).to.include({ name: 'jobs' });
+    });
+
+    it('locks that exclude those that are taken with lock(), and the other way round', async () => {
+      const handle = await client.lock('jobs');
+      const held = new HeldRequest(locks, 'jobs');
+      await waits('jobs', 1);
+      expect(held.isCalled).to.equal(false);
+      await handle.release();
+      await held.granted;
+      expect(await client.tryLock('jobs')).to.equal(null);
+    });
+
+    it('requests in the order in which they were made before there was a connection', async () => {
+      const lazy = new LockClient({ port: server.port });
+      whenTestEnds(() => lazy.close());
+      const granted: string[] = [];
+      const requests = ['first', 'second'].map((id) => lazy.locks.request('jobs', () => granted.push(id)));
+      lazy.once('connect', () => {
+        requests.push(lazy.locks.request('jobs', () => granted.push('third')));
+      });
+      await lazy.connect();
+      requests.push(lazy.locks.request('jobs', () => granted.push('fourth')));
+      await Promise.all(requests);
+      expect(granted).to.deep.equal(['first', 'second', 'third', 'fourth']);
+    });
+  });
+
+  describe('asked for what is available', () => {
+    const ifAvailable = true;
+
+    it('grants a lock that is free', async () => {
+      expect(await locks.request('jobs', { ifAvailable }, (lock) => lock?.name)).to.equal('jobs');
+      await isFree('jobs');
+    });
+
+    it('calls back with null when it is held, by the same client or another', async () => {
+      for (const holder of [client, other]) {
+        await holder.locks.request('jobs', async () => {
+          expect(await locks.request('jobs', { ifAvailable }, (lock) => [lock, 123])).to.deep.equal([null, 123]);
+          expect(await other.inspect('jobs')).to.include({ holderCount: 1, waiterCount: 0 });
+        });
+      }
+    });
+
+    it('passes on what the callback throws that was called with null', async () => {
+      const thrown = { name: 'test' };
+      await locks.request('jobs', async () => {
+        const throwing = (lock: WebLock | null): void => {
+          expect(lock).to.equal(null);
+          throw thrown;
+        };
+        expect(await rejection(locks.request('jobs', { ifAvailable }, throwing))).to.equal(thrown);
+        const rejecting = (): Promise<never> => Promise.reject(thrown);
+        expect(await rejection(locks.request('jobs', { ifAvailable }, rejecting))).to.equal(thrown);
+      });
+    });
+
+    it('looks at the mode of what is held', async () => {
+      const isGranted = (mode: 'exclusive' | 'shared'): Promise<boolean> =>
+        locks.request('jobs', { mode, ifAvailable }, (lock) => lock !== null);
+      await locks.request('jobs', { mode: 'shared' }, async () => {
+        expect([await isGranted('shared'), await isGranted('exclusive')]).to.deep.equal([true, false]);
+      });
+      await locks.request('jobs', async () => {
+        expect([await isGranted('shared'), await isGranted('exclusive')]).to.deep.equal([false, false]);
+      });
+    });
+
+    it('passes nobody who waits', async () => {
+      const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
+      const writer = new HeldRequest(locks, 'jobs');
+      expect(await locks.request('jobs', { mode: 'shared', ifAvailable }, (lock) => lock)).to.equal(null);
+      reader.release();
+      await writer.granted;
+    });
+
+    it('finds a lock free that was just given back', async () => {
+      await locks.request('jobs', async () => {
+        await locks.request('other', () => {});
+        expect(await locks.request('other', { ifAvailable }, (lock) => lock?.name)).to.equal('other');
+      });
+    });
+  });
+
+  describe('by a signal', () => {
+    it('that has aborted before, does not ask: rejects with its reason', async () => {
+      let calls = 0;
+      for (const signal of [AbortSignal.abort(), AbortSignal.abort('My dog ate it.')]) {
+        const request = locks.request('jobs', { signal }, () => {
+          calls += 1;
+        });
+        expect(await rejection(request)).to.equal(signal.reason);
+      }
+      expect(AbortSignal.abort().reason).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
+      expect(calls).to.equal(0);
+      expect((await other.stats()).requests.lock).to.equal(0);
+    });
+
+    it('ends a request that waits, with its reason, and the next one moves up', async () => {
+      for (const reason of [undefined, 'My cat handled it.', new LockClosedError()]) {
+        const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
+        const controller = new AbortController();
+        const writer = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+        const next = locks.request('jobs', { mode: 'shared' }, () => 'granted');
+        await waits('jobs', 2);
+        controller.abort(reason);
+        expect(await rejection(writer.settled)).to.equal(controller.signal.reason);
+        expect(await next).to.equal('granted');
+        expect(writer.isCalled).to.equal(false);
+        reader.release();
+        await reader.settled;
+        await isFree('jobs');
+      }
+    });
+
+    it('that aborts at once, ends the request although the lock is free', async () => {
+      const controller = new AbortController();
+      const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+      const next = locks.request('jobs', () => 'granted');
+      controller.abort();
+      expect(await rejection(held.settled)).to.equal(controller.signal.reason);
+      expect(await next).to.equal('granted');
+      expect(held.isCalled).to.equal(false);
+      await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    });
+
+    it('that aborts while the grant is on its way, gives the lock back without calling', async () => {
+      const proxy = await DelayingProxy.start(server.port);
+      const far = await server.client({ port: proxy.port });
+      const controller = new AbortController();
+      proxy.delay('toClient');
+      const held = new HeldRequest(far.locks, 'jobs', { signal: controller.signal });
+      await proxy.holds('toClient');
+      controller.abort('too late');
+      expect(await rejection(held.settled)).to.equal('too late');
+      proxy.free('toClient');
+      expect(await locks.request('jobs', () => 'granted')).to.equal('granted');
+      expect(held.isCalled).to.equal(false);
+    });
+
+    it('that aborts between the grant and the callback, gives the lock back without calling', async () => {
+      const controller = new AbortController();
+      const order: string[] = [];
+      const first = locks.request('jobs', { mode: 'shared' }, () => {
+        order.push('first');
+        controller.abort('meanwhile');
+      });
+      const { signal } = controller;
+      const second = rejection(locks.request('jobs', { mode: 'shared', signal }, () => order.push('second')));
+      await first;
+      expect(await second).to.equal('meanwhile');
+      expect(order).to.deep.equal(['first']);
+      await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    });
+
+    it('that aborts after the grant, does nothing', async () => {
+      const controller = new AbortController();
+      const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+      await held.granted;
+      controller.abort();
+      expect(await other.tryLock('jobs')).to.equal(null);
+      held.release('resolved');
+      expect(await held.settled).to.equal('resolved');
+    });
+
+    it('that does not abort, is granted', async () => {
+      const { signal } = new AbortController();
+      expect(await locks.request('jobs', { signal }, () => 'granted')).to.equal('granted');
+    });
+  });
+
+  describe('without the server', () => {
+    it('ends what is held with an AbortError, and does not wait for the callback', async () => {
+      const proxy = await DelayingProxy.start(server.port);
+      const far = await server.client({ port: proxy.port });
+      const held = new HeldRequest(far.locks, 'jobs');
+      await held.granted;
+      const ended = rejection(held.settled);
+      proxy.cut();
+      isAbortError(await ended, 'connectionLost');
+      held.fail(new Error('nobody listens any more'));
+    });
+
+    it('makes requests that wait again on the next connection', async () => {
+      const proxy = await DelayingProxy.start(server.port);
+      const far = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1 } });
+      const held = new HeldRequest(locks, 'jobs');
+      await held.granted;
+      const waiting = far.locks.request('jobs', () => 'granted');
+      await far.rpc('ping');
+      const connected = new Promise<void>((resolve) => far.once('connect', resolve));
+      proxy.cut();
+      await connected;
+      await far.rpc('ping');
+      await until(async () => (await other.inspect('jobs')).waiterCount === 1);
+      held.release();
+      expect(await waiting).to.equal('granted');
+    });
+
+    it('tells that the lock was lost when the answer to giving it back is', async () => {
+      const proxy = await DelayingProxy.start(server.port);
+      const far = await server.client({ port: proxy.port });
+      const held = new HeldRequest(far.locks, 'jobs');
+      await held.granted;
+      proxy.delay('toServer');
+      held.release('value');
+      await proxy.holds('toServer');
+      proxy.cut();
+      const error = await rejection(held.settled);
+      isAbortError(error, 'connectionLost');
+      expect((error as Error).cause).to.have.property('result', 'value');
+    });
+
+    it('rejects as lock() does when there is none', async () => {
+      const lazy = new LockClient({ path: '/no/such/socket', reconnect: false });
+      whenTestEnds(() => lazy.close());
+      for (const refused of [lazy.locks.request('jobs', () => {}), lazy.locks.query()]) {
+        expect(await rejection(refused)).to.include({ code: 'ENOENT' });
+      }
+    });
+
+    it('ends everything when the client is closed', async () => {
+      const held = new HeldRequest(locks, 'held');
+      await held.granted;
+      const foreign = await other.lock('waited for');
+      const waiting = rejection(locks.request('waited for', () => {}));
+      const ended = rejection(held.settled);
+      await client.rpc('ping');
+      await client.close();
+      isAbortError(await ended, 'closed');
+      const error = await waiting;
+      expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
+      expect((error as Error).cause).to.be.instanceOf(LockClosedError);
+      await foreign.release();
+    });
+  });
+
+  function isAbortError(error: unknown, code: string): void {
+    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError', code: DOMException.ABORT_ERR });
+    const { cause, message } = error as Error;
+    expect(cause).to.be.instanceOf(LockLostError).and.include({ code });
+    expect(message).to.equal((cause as Error).message);
+  }
+
+  async function isFree(name: string): Promise<void> {
+    expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
+  }
+
+  /** The client sends what it sends in order, so the server knows of all requests made before. */
+  async function waits(name: string, count: number): Promise<void> {
+    await client.rpc('ping');
+    expect((await other.inspect(name)).waiterCount).to.equal(count);
+  }
+});

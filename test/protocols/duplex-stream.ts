@@ -1,0 +1,36 @@
+/** A byte stream of the project as a stream of Node, so that the peers of sockets can use it. */
+
+import { Duplex } from 'node:stream';
+import type { ByteStream } from '../../lib/message/byte-stream.ts';
+
+/** Ends its own side when the other one does, as a socket. */
+export class DuplexStream extends Duplex {
+  readonly #stream: ByteStream;
+
+  constructor(stream: ByteStream) {
+    super({ allowHalfOpen: false, autoDestroy: false });
+    this.#stream = stream;
+    stream.start({
+      data: (bytes) => this.push(bytes),
+      ended: () => this.push(null),
+      closed: (error) => this.destroy(error),
+    });
+  }
+
+  override _read(): void {}
+
+  override _write(bytes: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#stream.write(bytes.toString('latin1'), 'latin1');
+    this.#stream.whenDrained(callback);
+  }
+
+  override _final(callback: () => void): void {
+    this.#stream.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#stream.destroy();
+    callback(error);
+  }
+}

@@ -1,0 +1,254 @@
+import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import { LockError, LockLostError } from '../../lib/client/lock-error.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from '../../lib/testing/index.ts';
+import { rejection } from '../client/rejection.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+
+const run = promisify(execFile);
+
+async function start(options: TestServerOptions): Promise<TestServer> {
+  const server = await startTestServer(options);
+  whenTestEnds(() => server.close());
+  return server;
+}
+
+for (const socket of [false, true]) {
+  describe(`a test server ${socket ? 'on a socket' : 'without a socket'}`, () => {
+    let server: TestServer;
+    beforeEach(async () => {
+      server = await start({ socket });
+    });
+    afterEach(endTest);
+
+    it('lets its clients exclude each other, and closes them when it is closed', async () => {
+      const [first, second] = [await server.client({ name: 'first' }), await server.client()];
+      const handle = await first.lock('jobs');
+      expect(await second.tryLock('jobs')).to.equal(null);
+      const waiting = second.lock('jobs');
+      await handle.release();
+      expect((await waiting).token).to.be.greaterThan(handle.token);
+      await server.close();
+      expect([first.state, second.state]).to.deep.equal(['closed', 'closed']);
+    });
+
+    it('takes a lock away from all who hold it, under either mode, and lets in those who wait', async () => {
+      const [first, second] = [await server.client(), await server.client()];
+      const holders = [
+        await first.lock('jobs', { mode: 'shared' }),
+        await second.lock('jobs', { mode: 'shared' }),
+        await second.lock('jobs', { mode: 'permit' }),
+      ];
+      const other = await first.lock('other');
+      const waiting = first.lock('jobs');
+      expect(await server.loseLock('jobs')).to.equal(3);
+      for (const { signal } of holders) {
+        expect(signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'forced' });
+      }
+      expect(await waiting).to.include({ name: 'jobs', isHeld: true });
+      expect(other.isHeld).to.equal(true);
+    });
+
+    it('says so when nobody holds the lock that is to be lost', async () => {
+      const error = await rejection(server.loseLock('jobs'));
+      expect(error).to.be.instanceOf(Error).and.have.property('message', 'nobody holds the lock "jobs"');
+    });
+
+    it('has a function under a lost lock reject', async () => {
+      const client = await server.client();
+      const done = client.locked('jobs', async () => {
+        await server.loseLock('jobs');
+        return 42;
+      });
+      expect(await rejection(done))
+        .to.be.instanceOf(LockLostError)
+        .and.include({ code: 'forced', result: 42 });
+    });
+
+    it('cuts a connection so that both sides notice, and the client comes back', async () => {
+      const [client, bystander] = [await server.client(), await server.client()];
+      const [handle, kept] = [await client.lock('jobs'), await bystander.lock('other')];
+      const waiting = client.lock('other', { waitMs: Number.POSITIVE_INFINITY });
+      await server.settled();
+      const reasons: (Error | undefined)[] = [];
+      client.on('disconnect', (error) => reasons.push(error));
+      await server.cutConnection(client);
+      expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
+      expect(reasons).to.have.length(1);
+      expect(reasons[0]).to.include({ code: 'ECONNRESET' });
+      expect(kept.isHeld).to.equal(true);
+      const next = await bystander.tryLock('jobs');
+      expect(next).to.include({ name: 'jobs', isHeld: true });
+      await kept.release();
+      expect(await waiting, 'asked again on the next connection').to.include({ name: 'other' });
+      expect(client.state).to.equal('connected');
+    });
+
+    it('cuts the connection of a client that does not come back', async () => {
+      const client = await server.client({ reconnect: false });
+      await client.lock('jobs');
+      await server.cutConnection(client);
+      expect(client.state).to.equal('closed');
+      await server.assertNoLocks();
+      expect(await rejection(server.cutConnection(client)))
+        .to.be.instanceOf(Error)
+        .and.have.property('message', 'the client is closed, or was not made by client() of this server');
+    });
+
+    it('does not cut a connection that is not there', async () => {
+      const client = await server.client({ reconnect: { minDelayMs: 1e9, maxDelayMs: 1e9 } });
+      await server.cutConnection(client);
+      const error = (await rejection(server.cutConnection(client))) as Error;
+      expect(error.message).to.equal('the client is reconnecting; expected connected');
+    });
+
+    it('finds no locks when there are none, not even a release that is on its way', async () => {
+      await server.assertNoLocks();
+      const client = await server.client();
+      const handle = await client.lock('jobs');
+      const released = handle.release();
+      await server.assertNoLocks();
+      expect(await released).to.equal(true);
+    });
+
+    it('tells who holds what and who waits for what', async () => {
+      const client = await server.client({ name: 'worker' });
+      const handle = await client.lock('jobs', { owner: 'night' });
+      const waiting = client.lock('jobs', { owner: 'day' });
+      const permit = await client.lock('pool', { mode: 'permit', owner: 'p' });
+      const error = (await rejection(server.assertNoLocks())) as Error;
+      expect(error.name).to.equal('AssertionError');
+      const lines = error.message.replace(/(memory|127\.0\.0\.1):\d+/g, 'PEER').replace(/\d+ ms/g, '0 ms');
+      expect(lines.replace(/token \d+/g, 'token 1').split('\n')).to.deep.equal([
+        'expected no lock to be held or waited for, but:',
+        '  "worker" at PEER, owner "night", holds "jobs" (exclusive), token 1, for 0 ms',
+        '  "worker" at PEER, owner "day", waits for "jobs" (exclusive), for 0 ms',
+        '  "worker" at PEER, owner "p", holds "pool" (permit), token 1, for 0 ms',
+      ]);
+      await handle.release();
+      await (await waiting).release();
+      await permit.release();
+      await server.assertNoLocks();
+    });
+
+    it('settles when whoever asked for a lock has it or waits for it', async () => {
+      const client = await server.client();
+      await client.lock('jobs');
+      const chain = (async () => {
+        for (let index = 0; index < 5; index += 1) await (await client.lock(`step ${index}`)).release();
+        await client.lock('jobs', { waitMs: Number.POSITIVE_INFINITY });
+      })();
+      chain.catch(() => {});
+      await server.settled();
+      expect((await client.inspect('jobs')).waiterCount).to.equal(1);
+    });
+
+    it('cannot move the clock of the machine', async () => {
+      const error = (await rejection(server.clock.advance(1))) as Error;
+      expect(error.message).to.equal("the clock is the system's; start the server with { clock: 'manual' } to move it");
+    });
+
+    it('settles though a program lets a turn pass between what it does', async () => {
+      const client = await server.client();
+      const chain = (async () => {
+        for (let index = 0; index < 5; index += 1) {
+          await client.lock(`step ${index}`);
+          for (let turn = 0; turn < 2; turn += 1) await new Promise(setImmediate);
+        }
+      })();
+      await server.settled();
+      expect((await client.inspect('step 4')).holderCount).to.equal(1);
+      await chain;
+    });
+
+    it('leaves no client behind that was being made when it was closed', async () => {
+      for (let turns = 0; turns < 12; turns += 1) {
+        const other = await start({ socket });
+        const made = other.client().catch((error: unknown) => error);
+        for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+        await other.close();
+        const client = await made;
+        if (client instanceof LockClient) expect(client.state).to.equal('closed');
+        else expect(client).to.be.instanceOf(Error);
+      }
+    });
+
+    it('has no client made after its end', async () => {
+      const made = rejection(server.client());
+      await server.close();
+      expect(await made).to.be.instanceOf(Error);
+      const error = await rejection(server.client());
+      expect(error).to.include({ code: 'ECONNREFUSED' });
+    });
+  });
+}
+
+describe('a test server', () => {
+  afterEach(endTest);
+
+  it('has an address only where it has a socket', async () => {
+    const silent = await start({});
+    const message = 'the server has no socket; start it with { socket: true }, or connect by its client()';
+    expect(() => silent.address).to.throw(message);
+    expect(() => silent.port).to.throw(message);
+    const server = await start({ socket: true });
+    expect(server.address).to.equal(`127.0.0.1:${server.port}`);
+  });
+
+  it('serves programs that are told its port, and does not know them', async () => {
+    const server = await start({ socket: true });
+    const client = await LockClient.connect({ port: server.port });
+    whenTestEnds(() => client.close());
+    await client.lock('jobs');
+    expect(await server.loseLock('jobs')).to.equal(1);
+    const error = (await rejection(server.cutConnection(client))) as Error;
+    expect(error.message).to.equal('the client is closed, or was not made by client() of this server');
+  });
+
+  it('opens no port without a socket', async () => {
+    const program = `
+      import { startTestServer } from 'holdfast/testing';
+      const server = await startTestServer();
+      const client = await server.client();
+      await client.lock('jobs');
+      console.log(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name) && !/^PipeWrap$/.test(name)).join());
+    `;
+    // It ends by itself, although nothing was closed: nothing keeps the process alive.
+    const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program]);
+    expect([stdout.trim(), stderr]).to.deep.equal(['', '']);
+  });
+
+  it('takes the options of a lock server', async () => {
+    const server = await start({ limits: { maxLocksPerSession: 1 } });
+    const client = await server.client();
+    await client.lock('a');
+    expect(await rejection(client.lock('b')))
+      .to.be.instanceOf(LockError)
+      .and.include({ code: 'limit' });
+  });
+
+  it('says which option is wrong', async () => {
+    const clock = rejection(startTestServer({ clock: 'fast' } as unknown as TestServerOptions));
+    expect(await clock)
+      .to.be.instanceOf(TypeError)
+      .and.have.property('message');
+    expect(((await clock) as Error).message).to.equal('clock is "fast"; expected "manual" or "system"');
+    const socket = (await rejection(startTestServer({ socket: 1 } as unknown as TestServerOptions))) as Error;
+    expect(socket.message).to.equal('socket is 1; expected true or false');
+  });
+
+  it('frees its port when it is closed', async () => {
+    const server = await start({ socket: true });
+    const { port } = server;
+    await server.close();
+    const code = await new Promise((resolve) => {
+      connect({ host: '127.0.0.1', port })
+        .once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+        .once('connect', () => resolve('connected'));
+    });
+    expect(code).to.equal('ECONNREFUSED');
+  });
+});

@@ -1,0 +1,270 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { ByteSink, ByteStream, Dialer, Listener } from '../../lib/message/byte-stream.ts';
+import { memory } from '../../lib/transports/memory.ts';
+import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { dialUnix, unix } from '../../lib/transports/unix.ts';
+import { rejection } from '../client/rejection.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { parseAddress } from '../support/parse-address.ts';
+
+/** More than the buffers of any system take. */
+const MUCH = 32 * 1_048_576;
+
+/** How to listen on each transport, and to connect to the address. */
+const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: (address: string) => Dialer }>> = {
+  TCP: () => ({
+    listener: tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }),
+    dialerOf: (address) => dialTcp(parseAddress(address)),
+  }),
+  'a Unix socket': () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    whenTestEnds(() => rmSync(folder, { recursive: true }));
+    return { listener: unix({ path: join(folder, 'lock.sock') }), dialerOf: (path) => dialUnix({ path }) };
+  },
+  memory: () => {
+    const listener = memory();
+    return { listener, dialerOf: () => listener.dial };
+  },
+};
+
+/** Lets everything else have its turn until it is so. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate);
+}
+
+/** One side of a connection, and what it was told. */
+class Side implements ByteSink {
+  readonly stream: ByteStream;
+  readonly told: string[] = [];
+  text = '';
+
+  constructor(stream: ByteStream) {
+    this.stream = stream;
+    stream.start(this);
+    whenTestEnds(() => stream.destroy());
+  }
+
+  data(bytes: Uint8Array): void {
+    this.text += Buffer.from(bytes).toString('latin1');
+  }
+
+  ended(): void {
+    this.told.push('ended');
+  }
+
+  closed(): void {
+    this.told.push('closed');
+  }
+}
+
+for (const [transport, make] of Object.entries(TRANSPORTS)) {
+  describe(`a stream of bytes on ${transport}`, () => {
+    let listener: Listener;
+    let dial: Dialer;
+    let accepted: ByteStream[];
+    let near: Side;
+    let far: Side;
+
+    beforeEach(async () => {
+      const made = make();
+      listener = made.listener;
+      whenTestEnds(() => listener.close());
+      accepted = [];
+      const address = await listener.open({
+        accepted: (stream) => accepted.push(stream),
+        refused: () => {},
+        failed: () => {},
+      });
+      dial = made.dialerOf(address);
+      near = new Side(await dial(new AbortController().signal));
+      await until(() => accepted.length === 1);
+      far = new Side(accepted[0] as ByteStream);
+    });
+    afterEach(endTest);
+
+    it('brings what was written to the other side, in order, and never in the same turn', async () => {
+      near.stream.write('é', 'utf8');
+      near.stream.write('', 'utf8');
+      near.stream.write('\xe9', 'latin1');
+      far.stream.write('back', 'utf8');
+      expect(far.text + near.text).to.equal('');
+      await until(() => far.text.length === 3 && near.text.length === 4);
+      expect([far.text, near.text]).to.deep.equal(['\xc3\xa9\xe9', 'back']);
+    });
+
+    it('keeps what comes before anybody reads', async () => {
+      const early = await dial(new AbortController().signal);
+      await until(() => accepted.length === 2);
+      early.write('early', 'utf8');
+      early.end();
+      await new Promise<void>((resolve) => far.stream.whenDrained(resolve));
+      const late = new Side(accepted[1] as ByteStream);
+      await until(() => late.told.length === 1);
+      expect(late.text).to.equal('early');
+      new Side(early);
+    });
+
+    it('goes on in one direction when the other has ended, and is gone when both have', async () => {
+      near.stream.write('last', 'utf8');
+      near.stream.end();
+      await until(() => far.told.length === 1);
+      expect([far.text, far.told, near.told]).to.deep.equal(['last', ['ended'], []]);
+      far.stream.write('answer', 'utf8');
+      await until(() => near.text === 'answer');
+      expect(near.told).to.deep.equal([]);
+      far.stream.end();
+      await until(() => near.told.length === 2 && far.told.length === 2);
+      expect([near.told, far.told]).to.deep.equal([
+        ['ended', 'closed'],
+        ['ended', 'closed'],
+      ]);
+    });
+
+    it('passes nothing on while it is paused, neither bytes nor the end', async () => {
+      far.stream.pause();
+      near.stream.write('bytes', 'utf8');
+      near.stream.end();
+      // What goes the other way and comes back has had the time.
+      far.stream.write('bystander', 'utf8');
+      await until(() => near.text === 'bystander');
+      expect([far.text, far.told]).to.deep.equal(['', []]);
+      far.stream.resume();
+      await until(() => far.told.length === 1);
+      expect(far.text).to.equal('bytes');
+    });
+
+    it('can be paused by its reader between two chunks', async () => {
+      let chunks = 0;
+      const early = await dial(new AbortController().signal);
+      await until(() => accepted.length === 2);
+      const reader = accepted[1] as ByteStream;
+      reader.start({
+        data: () => {
+          chunks += 1;
+          reader.pause();
+        },
+        ended: () => {},
+        closed: () => {},
+      });
+      whenTestEnds(() => reader.destroy());
+      const writer = new Side(early);
+      early.write('x'.repeat(MUCH / 2), 'latin1');
+      early.write('x'.repeat(MUCH / 2), 'latin1');
+      await until(() => chunks === 1);
+      far.stream.write('bystander', 'utf8');
+      await until(() => near.text === 'bystander');
+      expect(chunks).to.equal(1);
+      expect(writer.stream.unsentBytes).to.be.greaterThan(0);
+    });
+
+    it('counts what the other side has not taken, and calls back when it has taken everything', async () => {
+      const called: string[] = [];
+      far.stream.pause();
+      near.stream.write('x'.repeat(MUCH), 'latin1');
+      near.stream.whenDrained(() => called.push(`drained, ${near.stream.unsentBytes} unsent`));
+      expect(near.stream.unsentBytes).to.be.greaterThan(0);
+      far.stream.write('bystander', 'utf8');
+      await until(() => near.text === 'bystander');
+      expect(called).to.deep.equal([]);
+      far.stream.resume();
+      await until(() => called.length === 1);
+      expect(called).to.deep.equal(['drained, 0 unsent']);
+      await until(() => far.text.length === MUCH);
+    });
+
+    it('calls back when nothing was written, in a later turn', async () => {
+      let isDrained = false;
+      const drained = new Promise<void>((resolve) =>
+        near.stream.whenDrained(() => {
+          isDrained = true;
+          resolve();
+        }),
+      );
+      expect(isDrained).to.equal(false);
+      await drained;
+    });
+
+    it('is gone on both sides when it is destroyed, and never in the same turn', async () => {
+      near.stream.destroy();
+      near.stream.destroy();
+      expect(near.told).to.deep.equal([]);
+      await until(() => near.told.length === 1 && far.told.length > 0);
+      expect(near.told).to.deep.equal(['closed']);
+      // A system may tell the end first, and then waits for the other side's.
+      far.stream.end();
+      await until(() => far.told.includes('closed'));
+      expect(far.told.filter((what) => what === 'closed')).to.have.length(1);
+    });
+
+    it('does not call back about what was written when it is destroyed before', async () => {
+      let isDrained = false;
+      far.stream.pause();
+      near.stream.write('x'.repeat(MUCH), 'latin1');
+      near.stream.whenDrained(() => {
+        isDrained = true;
+      });
+      near.stream.destroy();
+      await until(() => near.told.length === 1);
+      expect(isDrained).to.equal(false);
+    });
+
+    it('stays when the listener is closed; no other is opened', async () => {
+      await listener.close();
+      expect(await rejection(dial(new AbortController().signal)))
+        .to.have.property('code')
+        .that.is.oneOf(['ECONNREFUSED', 'ENOENT']);
+      near.stream.write('still there', 'utf8');
+      await until(() => far.text === 'still there');
+    });
+
+    it('is not opened when the signal aborts before', async () => {
+      const reason = new Error('changed my mind');
+      expect(await rejection(dial(AbortSignal.abort(reason)))).to.equal(reason);
+      const controller = new AbortController();
+      const opening = rejection(dial(controller.signal));
+      controller.abort(reason);
+      expect(await opening).to.equal(reason);
+    });
+  });
+}
+
+describe('memory', () => {
+  afterEach(endTest);
+
+  it('cannot be opened twice', async () => {
+    const listener = memory();
+    const events = { accepted: () => {}, refused: () => {}, failed: () => {} };
+    expect(await listener.open(events)).to.equal('memory');
+    expect(await rejection(listener.open(events))).to.include({ code: 'EADDRINUSE' });
+  });
+
+  it('is refused before anybody listens', async () => {
+    expect(await rejection(memory().dial(new AbortController().signal))).to.include({ code: 'ECONNREFUSED' });
+  });
+
+  it('loses what the other side has not read when it is destroyed, and says that it was reset', async () => {
+    const listener = memory();
+    const streams: ByteStream[] = [];
+    await listener.open({ accepted: (stream) => streams.push(stream), refused: () => {}, failed: () => {} });
+    const near = await listener.dial(new AbortController().signal);
+    const far = streams[0] as ByteStream;
+    near.write('lost', 'utf8');
+    near.destroy();
+    let text = '';
+    const error = await new Promise((resolve) =>
+      far.start({
+        data: (bytes) => {
+          text += String(bytes);
+        },
+        ended: () => {},
+        closed: resolve,
+      }),
+    );
+    expect(error).to.include({ code: 'ECONNRESET' });
+    expect([text, near.unsentBytes]).to.deep.equal(['', 0]);
+    expect([far.peer, near.peer, near.localAddress]).to.deep.equal(['memory:1', 'memory', 'memory:1']);
+  });
+});
