@@ -1,9 +1,9 @@
 /**
  * What becomes of everybody else when thousands of connections with many locks each end at once: how long until all
- * of those locks are free, and how long a bystander waits who locks and unlocks all the while. Ends with code 1 when a
- * lock stays, a counter is wrong or the bystander is refused.
+ * of those locks are free, and how long a bystander waits who locks and unlocks while they are taken and while they are
+ * freed. Ends with code 1 when a lock stays, a counter is wrong or the bystander is refused.
  *
- *     npm run build && node dist/bench/mass-disconnect.js [--short] [--locks=50]
+ *     npm run build && node dist/bench/mass-disconnect.js [--short] [--connections=2000] [--locks=50]
  */
 
 import { fork } from 'node:child_process';
@@ -13,9 +13,14 @@ import { fileURLToPath } from 'node:url';
 import { describeLatencies } from './figures.ts';
 import { startServer } from './server-process.ts';
 
-const CONNECTIONS = process.argv.includes('--short') ? 100 : 2_000;
+const CONNECTIONS = numberGiven('connections') ?? (process.argv.includes('--short') ? 100 : 2_000);
 /** That many exclusive ones of its own, and as many shared ones that all have. */
-const LOCKS_EACH = Number(/--locks=(\d+)/.exec(process.argv.join(' '))?.[1] ?? 50);
+const LOCKS_EACH = numberGiven('locks') ?? 50;
+
+function numberGiven(option: string): number | undefined {
+  const given = new RegExp(`--${option}=(\\d+)`).exec(process.argv.join(' '))?.[1];
+  return given === undefined ? undefined : Number(given);
+}
 
 /** Sends lines and waits for as many. */
 class LineClient {
@@ -84,19 +89,23 @@ function expectEqual(what: string, actual: unknown, expected: unknown): void {
 
 async function measure(): Promise<void> {
   const server = await startServer();
+  const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
+  const calm = await pairsOf(bystander, (pairs) => pairs < 1_000);
   const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), `--crowd=${server.port}`]);
   const exited = once(child, 'exit');
+  let isOver = false;
+  const whileTaken = pairsOf(bystander, () => !isOver);
   if ((await Promise.race([once(child, 'message'), exited]))[0] !== 'ready') throw new Error('the crowd is gone');
+  isOver = true;
+  const taking = await whileTaken;
 
   const all = CONNECTIONS * LOCKS_EACH;
-  const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
   const before = await watcher.statistics();
   expectEqual('locks before', before.get('locks'), all);
   expectEqual('shared locks before', before.get('shared_locks'), LOCKS_EACH);
   expectEqual('connections before', before.get('connections'), CONNECTIONS + 2);
 
-  let isOver = false;
-  const calm = await pairsOf(bystander, (pairs) => pairs < 1_000);
+  isOver = false;
   const startMs = performance.now();
   child.kill('SIGKILL');
   const meanwhile = pairsOf(bystander, () => !isOver);
@@ -129,7 +138,8 @@ async function measure(): Promise<void> {
   );
   console.log(`all ${2 * all} holds free, all connections gone: ${freeMs.toFixed(0)} ms after the kill`);
   console.log(describeLatencies('bystander before, lock and unlock', calm));
-  console.log(describeLatencies(`bystander meanwhile, ${stormy.length} pairs`, stormy));
+  console.log(describeLatencies(`bystander while they are taken, ${taking.length} pairs`, taking));
+  console.log(describeLatencies(`bystander while they are freed, ${stormy.length} pairs`, stormy));
 }
 
 /** How long each pair of lock and unlock took. */

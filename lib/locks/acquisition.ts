@@ -1,6 +1,6 @@
 /** The rules by which a single lock is asked for: granted, queued, refused or stolen. */
 
-import { Claim, Place } from './claim.ts';
+import { type Claim, Place } from './claim.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -34,10 +34,12 @@ export class Acquisition<Subject, Context> {
     isDraining: boolean,
     nowMs: number,
   ): AcquireResult<Subject, Context> {
-    const known = this.#book.locksOf(kindOf(request.mode)).get(request.name);
-    const lock = this.#settlement.touch(known, nowMs);
+    const locks = this.#book.locksOf(kindOf(request.mode));
+    const alone = locks.findAlone(request.name);
+    const isOwn = alone !== undefined && alone.owner === session.findOwner(request.tag);
+    const lock = isOwn ? undefined : this.#settlement.touch(locks.find(request.name), nowMs);
     const owner = lock === undefined ? undefined : session.findOwner(request.tag);
-    const claim = owner === undefined ? undefined : lock?.find(owner);
+    const claim = isOwn ? alone : owner === undefined ? undefined : lock?.find(owner);
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
     }
@@ -160,10 +162,7 @@ export class Acquisition<Subject, Context> {
     nowMs: number,
   ): Claim<Subject, Context> {
     const { name, mode, tag } = request;
-    const known = lock ?? this.#book.addLock(name, kindOf(mode), this.#settlement.clearedAt);
-    const claim = new Claim<Subject, Context>(known, session.owner(tag), mode, nowMs);
-    claim.owner.attach(claim);
-    return claim;
+    return this.#book.addClaim(lock ?? name, session.owner(tag), mode, nowMs);
   }
 
   #grant(claim: Claim<Subject, Context>, request: AcquireRequest<Context>, nowMs: number): Granted {
@@ -175,7 +174,7 @@ export class Acquisition<Subject, Context> {
 
   #answerHolder(claim: Claim<Subject, Context>, request: AcquireRequest<Context>, nowMs: number): Granted {
     if (request.leaseMs !== undefined) this.#book.startLease(claim, request.leaseMs, nowMs);
-    return { status: 'ok', token: claim.token, count: claim.lock.holders.size, alreadyHeld: true };
+    return { status: 'ok', token: claim.token, count: claim.holderCount, alreadyHeld: true };
   }
 
   #limitReached(

@@ -21,20 +21,20 @@ export type DeadlockQuestion<Subject, Context> =
 export function isWaitedFor<Subject, Context>(owner: Owner<Subject, Context>): boolean {
   if (owner.tag === '') return false;
   for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
-    const isAheadOfSomebody = claim.state === 'held' ? claim.lock.queue.size > 0 : claim.next !== undefined;
+    const isAheadOfSomebody = claim.state === 'held' ? isAwaited(claim) : claim.next !== undefined;
     if (isAheadOfSomebody) return true;
   }
   return false;
 }
 
+function isAwaited<Subject, Context>(claim: Claim<Subject, Context>): boolean {
+  return !claim.isAlone && claim.lock.queue.size > 0;
+}
+
 /** Whether a claim that can be granted now would pass others while its owner, who has a tag, waits elsewhere. */
-export function passesWhileWaiting<Subject, Context>({
-  lock,
-  owner,
-  state,
-  previous,
-}: Claim<Subject, Context>): boolean {
-  if (lock.queue.size === 0 || state === 'held' || owner.tag === '') return false;
+export function passesWhileWaiting<Subject, Context>(claim: Claim<Subject, Context>): boolean {
+  const { owner, state, previous } = claim;
+  if (!isAwaited(claim) || state === 'held' || owner.tag === '') return false;
   if (state === 'new') return owner.waitingCount > 0;
   return owner.waitingCount > 1 && previous !== undefined;
 }

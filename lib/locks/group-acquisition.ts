@@ -1,7 +1,7 @@
 /** The rules by which several locks are asked for at once: all are granted in one step, or none. */
 
 import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
-import { Claim } from './claim.ts';
+import type { Claim } from './claim.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -94,7 +94,7 @@ export class GroupAcquisition<Subject, Context> {
   }
 
   #find({ name, mode }: LockWanted): Lock<Subject, Context> | undefined {
-    return this.#book.locksOf(kindOf(mode)).get(name);
+    return this.#book.locksOf(kindOf(mode)).find(name);
   }
 
   #grant(
@@ -111,7 +111,6 @@ export class GroupAcquisition<Subject, Context> {
     for (const claim of claims) {
       if (claim.state !== 'new') continue;
       owner.detach(claim);
-      this.#book.forgetIfUnused(claim.lock);
     }
     return deadlock;
   }
@@ -122,7 +121,8 @@ export class GroupAcquisition<Subject, Context> {
     parts: readonly Part<Subject, Context>[],
     nowMs: number,
   ): AcquireAllResult<Subject, Context> {
-    const claims = this.#addClaims(session, request, parts, nowMs);
+    const places = parts.map((part) => ({ ...part, lock: part.lock ?? this.#addLock(part.wanted) }));
+    const claims = this.#addClaims(session, request, places, nowMs);
     const owner = session.owner(request.tag);
     const group = new WaitGroup<Subject, Context>({ owner, claims, id: request.id, context: request.context });
     this.#book.addGroup(group, nowMs + request.waitMs);
@@ -145,12 +145,14 @@ export class GroupAcquisition<Subject, Context> {
     return parts.map(({ wanted, lock, claim }) => {
       if (claim !== undefined) return claim;
       const { name, mode } = wanted;
-      const known = lock ?? this.#book.addLock(name, kindOf(mode), this.#settlement.clearedAt);
-      const added = new Claim<Subject, Context>(known, owner, mode, nowMs);
-      added.groupLimit = limitOf(wanted);
-      owner.attach(added);
+      const added = this.#book.addClaim(lock ?? name, owner, mode, nowMs);
+      if (lock !== undefined) added.groupLimit = limitOf(wanted);
       return added;
     });
+  }
+
+  #addLock({ name, mode }: LockWanted): Lock<Subject, Context> {
+    return this.#book.addLock(name, kindOf(mode), this.#settlement.clearedAt);
   }
 
   #limitReached(

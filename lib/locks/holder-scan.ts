@@ -34,7 +34,7 @@ export function viewHolder<Subject, Context>(claim: Claim<Subject, Context>): Ho
 
 /** The same with the name of the lock. */
 export function viewNamedHolder<Subject, Context>(claim: Claim<Subject, Context>): NamedHolderView<Subject, Context> {
-  return { name: claim.lock.name, ...viewHolder(claim) };
+  return { name: claim.name, ...viewHolder(claim) };
 }
 
 function isHeld<Subject, Context>(claim: Claim<Subject, Context>): boolean {

@@ -4,14 +4,16 @@
  * business of the requests.
  */
 
-import { type Claim, type Place, Wait } from './claim.ts';
+import { Claim, Lease, ownCopy, type Place, Wait } from './claim.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
-import { Lock, type LockKind } from './lock.ts';
+import { kindOf, Lock, type LockKind } from './lock.ts';
+import { LockIndex } from './lock-index.ts';
 import type { Owner, WaitingRequest } from './lock-session.ts';
 import type {
   AcquireRequest,
   AllGranted,
   Granted,
+  LockMode,
   LossReason,
   RequestId,
   TableCounts,
@@ -24,12 +26,12 @@ const NOTHING: readonly never[] = Object.freeze([]);
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
 /** Everything that ends by itself. */
-export type Ending<Subject, Context> = Claim<Subject, Context> | WaitingRequest<Subject, Context>;
+export type Ending<Subject, Context> = Lease<Subject, Context> | WaitingRequest<Subject, Context>;
 
 /** State and its transitions. */
 export class LockBook<Subject, Context> {
-  readonly readerWriterLocks: Map<string, Lock<Subject, Context>> = new Map<string, Lock<Subject, Context>>();
-  readonly permits: Map<string, Lock<Subject, Context>> = new Map<string, Lock<Subject, Context>>();
+  readonly readerWriterLocks: LockIndex<Subject, Context> = new LockIndex<Subject, Context>();
+  readonly permits: LockIndex<Subject, Context> = new LockIndex<Subject, Context>();
   readonly deadlines: DeadlineHeap<Ending<Subject, Context>> = new DeadlineHeap<Ending<Subject, Context>>();
   /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
   readonly unsettled: Lock<Subject, Context>[] = [];
@@ -60,14 +62,26 @@ export class LockBook<Subject, Context> {
     return this.readerWriterLocks.size + this.permits.size;
   }
 
-  locksOf(kind: LockKind): Map<string, Lock<Subject, Context>> {
+  locksOf(kind: LockKind): LockIndex<Subject, Context> {
     return kind === 'permit' ? this.permits : this.readerWriterLocks;
   }
 
   addLock(name: string, kind: LockKind, clearedAt: number): Lock<Subject, Context> {
-    const lock = new Lock<Subject, Context>(name, kind, clearedAt);
-    this.locksOf(kind).set(name, lock);
+    const lock = new Lock<Subject, Context>(ownCopy(name), kind, clearedAt);
+    this.locksOf(kind).add(lock);
     return lock;
+  }
+
+  /** A new claim of an owner, alone when there is no such lock yet: then it is in the book once it is granted. */
+  addClaim(
+    where: Lock<Subject, Context> | string,
+    owner: Owner<Subject, Context>,
+    mode: LockMode,
+    nowMs: number,
+  ): Claim<Subject, Context> {
+    const claim = new Claim<Subject, Context>(where, owner, mode, nowMs);
+    owner.attach(claim);
+    return claim;
   }
 
   /** Forgets a lock that nobody holds and nobody waits for. */
@@ -126,16 +140,21 @@ export class LockBook<Subject, Context> {
 
   /** Grants a claim that is new or waits. */
   grant(claim: Claim<Subject, Context>, requestId: RequestId | undefined, nowMs: number): Granted {
-    const lock = claim.lock;
     if (claim.state === 'waiting') this.#waitLess(claim.owner);
-    lock.addHolder(claim);
+    if (claim.isAlone) {
+      claim.state = 'held';
+      this.locksOf(kindOf(claim.mode)).add(claim);
+    } else {
+      claim.lock.addHolder(claim);
+    }
     claim.token = this.#nextToken();
     claim.sinceMs = nowMs;
     claim.requestId = requestId;
     claim.owner.session.addHold(claim);
     this.#holders += 1;
-    if (lock.holders.size === 1) this.#countHeld(lock, 1);
-    return { status: 'ok', token: claim.token, count: lock.holders.size };
+    const count = claim.holderCount;
+    if (count === 1) this.#countHeld(claim, 1);
+    return { status: 'ok', token: claim.token, count };
   }
 
   /** Grants a claim that waits and answers all requests in its place: the first has the grant, the others share it. */
@@ -152,10 +171,10 @@ export class LockBook<Subject, Context> {
 
   /** Grants those of an owner's claims that are not held yet; all are counted in the answer. */
   grantAll(claims: readonly Claim<Subject, Context>[], requestId: RequestId | undefined, nowMs: number): AllGranted {
-    const alreadyHeld = claims.filter((claim) => claim.state === 'held').map((claim) => claim.lock.name);
+    const alreadyHeld = claims.filter((claim) => claim.state === 'held').map((claim) => claim.name);
     for (const claim of claims) if (claim.state !== 'held') this.grant(claim, requestId, nowMs);
     const tokens = claims.map((claim) => claim.token);
-    const counts = claims.map((claim) => claim.lock.holders.size);
+    const counts = claims.map((claim) => claim.holderCount);
     return alreadyHeld.length === 0 ? { status: 'ok', tokens, counts } : { status: 'ok', tokens, counts, alreadyHeld };
   }
 
@@ -169,8 +188,9 @@ export class LockBook<Subject, Context> {
 
   /** Starts a lease, or starts it anew. */
   startLease(claim: Claim<Subject, Context>, leaseMs: number, nowMs: number): void {
-    this.deadlines.remove(claim);
-    this.deadlines.add(claim, nowMs + leaseMs);
+    if (claim.lease === undefined) claim.lease = new Lease<Subject, Context>(claim);
+    else this.deadlines.remove(claim.lease);
+    this.deadlines.add(claim.lease, nowMs + leaseMs);
   }
 
   /**
@@ -219,8 +239,8 @@ export class LockBook<Subject, Context> {
   /** Takes a hold away from an owner who did not ask for it. */
   takeAway(claim: Claim<Subject, Context>, reason: LossReason): void {
     this.#detach(claim);
-    const { owner, lock, mode, token } = claim;
-    this.#tell({ kind: 'lost', session: owner.session, name: lock.name, mode, tag: owner.tag, token, reason });
+    const { owner, name, mode, token } = claim;
+    this.#tell({ kind: 'lost', session: owner.session, name, mode, tag: owner.tag, token, reason });
     if (claim.reliers !== undefined) this.#cancelReliers(claim.reliers);
   }
 
@@ -234,16 +254,21 @@ export class LockBook<Subject, Context> {
 
   /** A claim without waiting requests leaves its lock and its owner. */
   #detach(claim: Claim<Subject, Context>): void {
-    const { lock, owner } = claim;
+    const { owner } = claim;
     if (claim.state === 'held') {
-      this.deadlines.remove(claim);
+      if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
       owner.session.removeHold(claim);
       this.#holders -= 1;
-      if (lock.holders.size === 1) this.#countHeld(lock, -1);
+      if (claim.holderCount === 1) this.#countHeld(claim, -1);
     } else {
       this.#waitLess(owner);
     }
-    lock.remove(claim);
+    if (claim.isAlone) {
+      claim.state = 'gone';
+      this.locksOf(kindOf(claim.mode)).delete(claim.name);
+    } else {
+      claim.lock.remove(claim);
+    }
     owner.detach(claim);
   }
 
@@ -283,8 +308,8 @@ export class LockBook<Subject, Context> {
     }
   }
 
-  #countHeld(lock: Lock<Subject, Context>, change: 1 | -1): void {
-    if (lock.kind === 'permit') this.#heldPermits += change;
+  #countHeld(claim: Claim<Subject, Context>, change: 1 | -1): void {
+    if (claim.mode === 'permit') this.#heldPermits += change;
     else this.#heldLocks += change;
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { Acquisition } from './acquisition.ts';
-import { Claim } from './claim.ts';
+import { type Claim, Lease } from './claim.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
 import type { HolderScan } from './holder-scan.ts';
 import type { ListScan, PageRequest } from './list-scan.ts';
@@ -93,12 +93,11 @@ export class LockTable<Subject, Context> {
     requireLive(session);
     const claim = this.#findClaim(session, request);
     if (claim === undefined || !fits(claim, request)) return this.#outcome(NOT_HELD);
-    const lock = claim.lock;
     this.#settlement.touchClaim(claim, nowMs);
     const wasHeld = claim.state === 'held';
     this.#book.removeClaim(claim);
-    const count = lock.holders.size;
-    this.#settlement.settle(lock, nowMs);
+    const count = claim.holderCount;
+    this.#settlement.settleAfter(claim, nowMs);
     return this.#outcome(wasHeld ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
@@ -115,10 +114,11 @@ export class LockTable<Subject, Context> {
     const locks = new Set<Lock<Subject, Context>>();
     for (let claim = session.anyClaim(tag); claim !== undefined; claim = session.anyClaim(tag)) {
       if (claim.state === 'held') released += 1;
-      locks.add(claim.lock);
+      if (!claim.isAlone) locks.add(claim.lock);
       this.#book.removeClaim(claim);
     }
     for (const lock of locks) this.#settlement.settle(lock, nowMs);
+    this.#settlement.settleRest(nowMs);
     return this.#outcome({ status: 'ok', released });
   }
 
@@ -147,7 +147,7 @@ export class LockTable<Subject, Context> {
     for (let ended = 0; ended < max; ended += 1) {
       const due = this.#book.deadlines.takeDue(nowMs);
       if (due === undefined) break;
-      if (due instanceof Claim) this.#settlement.expireHold(due, nowMs);
+      if (due instanceof Lease) this.#settlement.expireHold(due.claim, nowMs);
       else this.#settlement.endRequest(due, 'timeout', nowMs);
     }
     return this.#book.takeEvents();
@@ -190,7 +190,7 @@ export class LockTable<Subject, Context> {
 
   /** Takes a lock away from all who hold it, whoever they are, and lets in those who wait. */
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Subject, Context, ForceReleaseResult> {
-    const lock = this.#settlement.touch(this.#book.locksOf(kind).get(name), nowMs);
+    const lock = this.#settlement.touch(this.#book.locksOf(kind).find(name), nowMs);
     if (lock === undefined) return this.#outcome({ status: 'ok', released: 0 });
     this.#settlement.touchHolders(lock, nowMs);
     const released = this.#settlement.takeFromHolders(lock, 'forced');
@@ -233,13 +233,10 @@ export class LockTable<Subject, Context> {
     if (token !== undefined && (name === undefined || tag === undefined)) return session.findHoldByToken(token);
     const owner = session.findOwner(tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    const claim = this.#book
-      .locksOf(kindOf(mode ?? 'exclusive'))
-      .get(name)
-      ?.find(owner);
+    const claim = this.#book.locksOf(kindOf(mode ?? 'exclusive')).findClaim(name, owner);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
     // A token names its hold in whichever of the two name spaces that is.
-    return this.#book.permits.get(name)?.find(owner);
+    return this.#book.permits.findClaim(name, owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Subject, Context, Result> {
@@ -253,7 +250,7 @@ function requireLive<Subject, Context>(session: LockSession<Subject, Context>): 
 
 /** Whether everything that the request names is true of the claim. */
 function fits<Subject, Context>(claim: Claim<Subject, Context>, request: ReleaseRequest): boolean {
-  const { name = claim.lock.name, mode = claim.mode, tag = claim.owner.tag, token } = request;
-  if (claim.lock.name !== name || claim.mode !== mode || claim.owner.tag !== tag) return false;
+  const { name = claim.name, mode = claim.mode, tag = claim.owner.tag, token } = request;
+  if (claim.name !== name || claim.mode !== mode || claim.owner.tag !== tag) return false;
   return token === undefined || (claim.state === 'held' && claim.token === token);
 }

@@ -1,6 +1,6 @@
 /** What others may see of the locks: one name, a page of names, a page of holders. */
 
-import type { Claim } from './claim.ts';
+import { Claim } from './claim.ts';
 import { HolderScan, viewHolder } from './holder-scan.ts';
 import { ListScan, type PageRequest } from './list-scan.ts';
 import type { LockKind } from './lock.ts';
@@ -32,9 +32,16 @@ export class LockViews<Subject, Context> {
     let holderCount = 0;
     let waiterCount = 0;
     // Both first: what is let in at one of them may be let in at the other.
-    for (const each of kindsOf(kind)) this.#settlement.touch(this.#book.locksOf(each).get(name), nowMs);
+    for (const each of kindsOf(kind)) this.#touch(name, each, nowMs);
     for (const each of kindsOf(kind)) {
-      const lock = this.#book.locksOf(each).get(name);
+      const locks = this.#book.locksOf(each);
+      const alone = locks.findAlone(name);
+      if (alone !== undefined) {
+        holderCount += 1;
+        if (holders.length < max) holders.push(viewHolder(alone));
+        continue;
+      }
+      const lock = locks.find(name);
       if (lock === undefined) continue;
       holderCount += lock.holders.size;
       waiterCount += lock.queue.size;
@@ -58,17 +65,28 @@ export class LockViews<Subject, Context> {
     return new HolderScan<Subject, Context>(this.#holders(kind, name), afterToken, max);
   }
 
+  /** A claim that is alone stays so: to look at all locks must not make them larger. */
+  #touch(name: string, kind: LockKind, nowMs: number): void {
+    const locks = this.#book.locksOf(kind);
+    if (locks.findAlone(name) === undefined) this.#settlement.touch(locks.find(name), nowMs);
+  }
+
   *#names(kind: LockKind | undefined): Generator<string, void, undefined> {
-    for (const each of kindsOf(kind)) yield* this.#book.locksOf(each).keys();
+    for (const each of kindsOf(kind)) yield* this.#book.locksOf(each).names();
   }
 
   *#holders(kind: LockKind, name: string | undefined): Generator<Claim<Subject, Context>, void, undefined> {
+    const locks = this.#book.locksOf(kind);
     if (name !== undefined) {
-      yield* [...(this.#book.locksOf(kind).get(name)?.holders ?? [])];
+      const alone = locks.findAlone(name);
+      yield* alone === undefined ? [...(locks.find(name)?.holders ?? [])] : [alone];
       return;
     }
-    // A copy of each lock's holders, which may change before the next step.
-    for (const lock of this.#book.locksOf(kind).values()) yield* [...lock.holders];
+    for (const entry of locks.entries()) {
+      if (entry instanceof Claim) yield entry;
+      // A copy of each lock's holders, which may change before the next step.
+      else yield* [...entry.holders];
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** One lock: who holds it, who waits, and whether a claim can be granted now. */
 
 import type { Claim } from './claim.ts';
+import type { LockEntry } from './lock-index.ts';
 import type { Owner } from './lock-session.ts';
 import type { LockMode } from './types.ts';
 import type { WaitGroup } from './wait-group.ts';
@@ -29,9 +30,11 @@ export class Lock<Subject, Context> {
   unlimitedGroups: Set<WaitGroup<Subject, Context>> | undefined = undefined;
   /** How many lingering sessions there had been when their claims were last cleared from this lock. */
   clearedAt: number;
+  /** Of the index of locks. */
+  nextInIndex: LockEntry<Subject, Context> | undefined = undefined;
   #index: Map<Owner<Subject, Context>, Claim<Subject, Context>> | undefined;
 
-  constructor(name: string, kind: LockKind, clearedAt: number) {
+  constructor(name: string, kind: LockKind, clearedAt = 0) {
     this.name = name;
     this.kind = kind;
     this.clearedAt = clearedAt;
@@ -66,7 +69,7 @@ export class Lock<Subject, Context> {
   find(owner: Owner<Subject, Context>): Claim<Subject, Context> | undefined {
     if (owner.claimCount <= MAX_UNINDEXED_CLAIMS) {
       let claim = owner.firstClaim;
-      while (claim !== undefined && claim.lock !== this) claim = claim.ownerNext;
+      while (claim !== undefined && !claim.isOn(this)) claim = claim.ownerNext;
       return claim;
     }
     if (this.#index === undefined) {

@@ -3,7 +3,7 @@
  * that have ended. After each operation of the table every lock that was touched has let in everybody it could.
  */
 
-import type { Claim } from './claim.ts';
+import { Claim } from './claim.ts';
 import { findDeadlock, isWaitedFor } from './deadlock.ts';
 import { viewNamedHolder } from './holder-scan.ts';
 import type { Lock } from './lock.ts';
@@ -50,7 +50,8 @@ export class Settlement<Subject, Context> {
   /** Touches every lock that decides what becomes of a claim and of the groups that depend on it. */
   touchClaim(claim: Claim<Subject, Context>, nowMs: number): void {
     if (this.#lingering.size === 0) return;
-    this.touch(claim.lock, nowMs);
+    if (!claim.isAlone) this.touch(claim.lock, nowMs);
+    else if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
     if (claim.group !== undefined) this.#touchGroup(claim.group, nowMs);
     for (const group of [...(claim.reliers ?? [])]) this.#touchGroup(group, nowMs);
   }
@@ -59,6 +60,12 @@ export class Settlement<Subject, Context> {
   settle(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#letIn(lock, nowMs);
     if (this.#book.unsettled.length > 0 || this.#deferred.size > 0) this.settleRest(nowMs);
+  }
+
+  /** Grants what there is room for since a claim was removed. */
+  settleAfter(claim: Claim<Subject, Context>, nowMs: number): void {
+    if (claim.isAlone) this.settleRest(nowMs);
+    else this.settle(claim.lock, nowMs);
   }
 
   /** Settles the locks that the book says may have room for others. */
@@ -103,7 +110,7 @@ export class Settlement<Subject, Context> {
     this.touchClaim(claim, nowMs);
     if (claim.state !== 'held') return;
     this.#book.takeAway(claim, 'lease');
-    this.settle(claim.lock, nowMs);
+    this.settleAfter(claim, nowMs);
   }
 
   /** The same for all claims of a session, or of one of its owners. None of them comes or goes by that. */
@@ -127,15 +134,15 @@ export class Settlement<Subject, Context> {
   /** Answers every waiting request `draining`. */
   drain(nowMs: number): void {
     const { readerWriterLocks, permits, unsettled } = this.#book;
-    const maps = [readerWriterLocks, permits];
-    // Who waits only for sessions that have ended is granted the lock yet.
-    for (const locks of maps) for (const lock of locks.values()) this.touch(lock, nowMs);
-    for (const locks of maps) {
-      for (const lock of locks.values()) {
-        for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);
-      }
+    // Nobody waits behind a claim that is alone.
+    const awaited: Lock<Subject, Context>[] = [];
+    for (const locks of [readerWriterLocks, permits]) {
+      for (const entry of locks.entries()) if (!(entry instanceof Claim) && entry.queue.size > 0) awaited.push(entry);
     }
-    for (const locks of maps) for (const lock of locks.values()) this.#book.forgetIfUnused(lock);
+    // Who waits only for sessions that have ended is granted the lock yet.
+    for (const lock of awaited) this.touch(lock, nowMs);
+    for (const lock of awaited) for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);
+    for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
   }
 
@@ -148,7 +155,7 @@ export class Settlement<Subject, Context> {
     const enough = session.claimCount - max;
     while (session.claimCount > 0 && session.claimCount > enough) {
       const claim = session.anyClaim(undefined) as Claim<Subject, Context>;
-      locks.add(claim.lock);
+      if (!claim.isAlone) locks.add(claim.lock);
       this.#freeClaim(claim);
     }
     if (session.claimCount === 0) this.#lingering.delete(session);
@@ -206,7 +213,7 @@ export class Settlement<Subject, Context> {
   /** What an owner waits for elsewhere may be free, and then its permits without limit may pass. */
   #unsettleStaleLocksOf(owner: Owner<Subject, Context>): void {
     for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
-      if (this.#isStale(claim.lock)) this.#book.unsettled.push(claim.lock);
+      if (!claim.isAlone && this.#isStale(claim.lock)) this.#book.unsettled.push(claim.lock);
     }
   }
 

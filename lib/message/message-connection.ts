@@ -24,6 +24,9 @@ export interface ConnectionLimits {
 /** White space that a connection may send before anything that tells its protocol. */
 const MAX_UNDETECTED_BYTES = 65_536;
 
+/** How many messages are given out before others have their turn: about a millisecond's work. */
+const MAX_MESSAGES_A_TURN = 128;
+
 /** Who reads the messages. */
 export interface ConnectionEvents {
   /** One message, in order. With a result that is still pending, the next is given out when that is settled. */
@@ -34,6 +37,11 @@ export interface ConnectionEvents {
   broken(error: ProtocolError): void;
   /** The peer closed its side and everything it sent was given out. What is sent from here on still goes out until `end`. */
   finished(): void;
+  /**
+   * Calls back after others had their turn: asked for when a peer has sent very many messages together. Without it they
+   * are given out all at once.
+   */
+  laterTurn?(goOn: () => void): void;
   /** No more messages come or go. Called once, last. */
   closed(error: Error | undefined): void;
 }
@@ -201,20 +209,31 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #giveOut = (): void => {
     if (this.#reading !== 'idle') return;
     this.#reading = 'working';
+    let count = 0;
     while (!this.isClosed) {
       if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustDrain()) return;
       const message = typeof this.#codec === 'function' ? undefined : this.#codec.next();
       if (message === undefined) break;
       const pending = this.#giveOutOne(message);
-      if (pending !== undefined && !pending.isSettled) {
-        this.#hold();
-        pending.whenSettled(this.#goOn);
-        return;
-      }
+      count += 1;
+      if (this.#mustWait(pending, count)) return;
     }
     this.#reading = 'idle';
     if (this.#state === 'finishing') this.#events.finished();
   };
+
+  /** Whether the next message has to wait for the result of this one, or for the others' turn. */
+  #mustWait(pending: PendingResult | undefined, count: number): boolean {
+    if (pending !== undefined && !pending.isSettled) {
+      this.#hold();
+      pending.whenSettled(this.#goOn);
+      return true;
+    }
+    if (count < MAX_MESSAGES_A_TURN || this.#events.laterTurn === undefined) return false;
+    this.#hold();
+    this.#events.laterTurn(this.#goOn);
+    return true;
+  }
 
   #giveOutOne(message: unknown): PendingResult | undefined {
     if (message instanceof ProtocolError) {

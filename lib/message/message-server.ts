@@ -18,6 +18,7 @@ import type { ProtocolService } from './protocol-service.ts';
 import { QuietLog } from './quiet-log.ts';
 import type { Request } from './request.ts';
 import { startTimeout } from './timeout.ts';
+import { TurnShare } from './turn-share.ts';
 
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
@@ -52,6 +53,8 @@ export abstract class MessageServer<
   readonly #listeners: Listener[] = [];
   readonly #sessions = new Set<Session>();
   readonly #quietLog: QuietLog;
+  /** Thousands of peers may go in one turn, and others are waiting. */
+  readonly #closes = new TurnShare();
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -181,6 +184,9 @@ export abstract class MessageServer<
         service.refuse(session, error);
         this.#endSession(session);
       },
+      laterTurn: (goOn) => {
+        setImmediate(goOn);
+      },
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
     });
@@ -222,7 +228,7 @@ export abstract class MessageServer<
   /** The peer said all it had to say and each request has been carried out: what can be answered still is. */
   #finish(session: Session): void {
     this.#endSession(session);
-    session.endIfAnswered();
+    this.#closes.add(() => session.endIfAnswered());
   }
 
   #forget(session: Session, error: Error | undefined): void {

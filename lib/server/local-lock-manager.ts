@@ -50,8 +50,6 @@ import { tokensFromWallClock } from './tokens.ts';
 /** How much is done between two looks at the clock. */
 const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
-/** A session with no more claims than this is freed in the turn in which it ends. */
-const MAX_CLAIMS_FREED_AT_ONCE = 256;
 
 /** How the locks of this process are kept. */
 export interface LocalLockManagerOptions {
@@ -156,9 +154,9 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
   }
 
-  /** Frees everything of a session, at once or in slices. */
+  /** Frees everything of a session, as far as this turn's slice goes at once: thousands may end in one turn. */
   endSession(session: LockSession<LockClientInfo, Context>): void {
-    this.#handle(this.table.endSession(session, MAX_CLAIMS_FREED_AT_ONCE, this.clock.nowMs()));
+    this.#handle(this.table.endSession(session, 0, this.clock.nowMs()));
     this.#afterwards();
     if (!this.table.needsSweep || this.#isSweeping) return;
     this.#isSweeping = true;

@@ -12,7 +12,10 @@ type Handler = (message: Record<string, unknown>, connection: MessageConnection)
 const streams: ManualStream[] = [];
 
 /** A connection over a stream by hand, and what it told of. */
-function connectionThat(handle: Handler): { stream: ManualStream; connection: MessageConnection; told: string[] } {
+function connectionThat(
+  handle: Handler,
+  laterTurn?: (goOn: () => void) => void,
+): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
   const connection: MessageConnection = new MessageConnection(
@@ -33,6 +36,7 @@ function connectionThat(handle: Handler): { stream: ManualStream; connection: Me
         connection.send({ last: 'word' });
       },
       finished: () => told.push('finished'),
+      ...(laterTurn === undefined ? {} : { laterTurn }),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
   );
@@ -91,6 +95,25 @@ describe('MessageConnection', () => {
     }
     stream.receive('{"a":1}\n{"a":2}\n');
     expect(order).to.deep.equal(['other', 'own']);
+  });
+
+  it('lets others have their turn when a peer has sent very many messages together', () => {
+    let goOn = (): void => {};
+    const { stream, told } = connectionThat(
+      () => {},
+      (callback) => {
+        goOn = callback;
+      },
+    );
+    stream.receive('{"a":1}\n'.repeat(300));
+    stream.receiveEnd();
+    expect(told).to.have.length(128);
+    expect(stream.isPaused).to.equal(true);
+    goOn();
+    expect(told).to.have.length(256);
+    goOn();
+    expect(told.slice(256)).to.deep.equal([...Array.from({ length: 44 }, () => '{"a":1}'), 'finished']);
+    expect(stream.isPaused).to.equal(false);
   });
 
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
