@@ -11,6 +11,7 @@ import { runInNewContext } from 'node:vm';
 import type { LockSession } from '../lib/locks/lock-session.ts';
 import { LockTable } from '../lib/locks/lock-table.ts';
 import type { AcquireRequest } from '../lib/locks/types.ts';
+import { hashText } from '../lib/wire/text-hash.ts';
 
 type Table = LockTable<undefined, undefined>;
 type Session = LockSession<undefined, undefined>;
@@ -40,6 +41,7 @@ function makeTable(): Table {
   return new LockTable<undefined, undefined>({
     limits: NO_LIMITS,
     nextToken,
+    hashName: hashText,
     compareNames: (a, b) => (a < b ? -1 : a === b ? 0 : 1),
   });
 }

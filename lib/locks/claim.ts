@@ -39,7 +39,7 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>> 
 
   /** With the name of a lock instead of the lock, it is the first claim there. */
   constructor(where: Lock<Subject, Context> | string, owner: Owner<Subject, Context>, mode: LockMode, sinceMs: number) {
-    this.#where = typeof where === 'string' ? ownCopy(where) : where;
+    this.#where = where;
     this.owner = owner;
     this.mode = mode;
     this.#sinceMs = wholeMs(sinceMs);
@@ -176,17 +176,6 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>> 
 /** Written so that the engine sees that it is a small integer. */
 function wholeMs(ms: number): number {
   return ms < SMALL_INTEGERS ? ms | 0 : Math.floor(ms);
-}
-
-/** Names up to this length are never parts of others. */
-const MAX_COPIED_CHARACTERS = 12;
-
-/**
- * A name that was cut out of a longer text keeps all of that text in memory: engines only note where it lies. To join
- * pieces makes a text of its own.
- */
-export function ownCopy(name: string): string {
-  return name.length <= MAX_COPIED_CHARACTERS ? name : [name.slice(0, 1), name.slice(1)].join('');
 }
 
 /** What few claims have: the claim's own accessors tell what each is. */

@@ -4,7 +4,7 @@
  * business of the requests.
  */
 
-import { Claim, Lease, ownCopy, type Place, Wait } from './claim.ts';
+import { Claim, Lease, type Place, Wait } from './claim.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { kindOf, Lock, type LockKind } from './lock.ts';
 import { LockIndex } from './lock-index.ts';
@@ -30,8 +30,8 @@ export type Ending<Subject, Context> = Lease<Subject, Context> | WaitingRequest<
 
 /** State and its transitions. */
 export class LockBook<Subject, Context> {
-  readonly readerWriterLocks: LockIndex<Subject, Context> = new LockIndex<Subject, Context>();
-  readonly permits: LockIndex<Subject, Context> = new LockIndex<Subject, Context>();
+  readonly readerWriterLocks: LockIndex<Subject, Context>;
+  readonly permits: LockIndex<Subject, Context>;
   readonly deadlines: DeadlineHeap<Ending<Subject, Context>> = new DeadlineHeap<Ending<Subject, Context>>();
   /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
   readonly unsettled: Lock<Subject, Context>[] = [];
@@ -43,8 +43,10 @@ export class LockBook<Subject, Context> {
   #holders = 0;
   #waiting = 0;
 
-  constructor(nextToken: () => number) {
+  constructor(nextToken: () => number, hashName: (name: string) => number) {
     this.#nextToken = nextToken;
+    this.readerWriterLocks = new LockIndex<Subject, Context>(hashName);
+    this.permits = new LockIndex<Subject, Context>(hashName);
   }
 
   get counts(): TableCounts {
@@ -67,7 +69,7 @@ export class LockBook<Subject, Context> {
   }
 
   addLock(name: string, kind: LockKind, clearedAt: number): Lock<Subject, Context> {
-    const lock = new Lock<Subject, Context>(ownCopy(name), kind, clearedAt);
+    const lock = new Lock<Subject, Context>(name, kind, clearedAt);
     this.locksOf(kind).add(lock);
     return lock;
   }

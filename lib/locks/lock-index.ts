@@ -6,7 +6,6 @@
 import { Claim } from './claim.ts';
 import type { Lock } from './lock.ts';
 import type { Owner } from './lock-session.ts';
-import { NameHash } from './name-hash.ts';
 
 /** How many buckets are made at a time; a power of two. */
 const SEGMENT = 1_024;
@@ -22,13 +21,17 @@ type Bucket<Subject, Context> = LockEntry<Subject, Context> | undefined;
  * deleted until it is full. Entries may come and go while they are gone through.
  */
 export class LockIndex<Subject, Context> {
-  readonly #hash = new NameHash();
+  readonly #hashName: (name: string) => number;
   /** The buckets are chains that the entries themselves link. */
   #segments: Bucket<Subject, Context>[][] = [makeSegment()];
   #bucketCount = SEGMENT;
   /** The greatest power of two that is not more than the number of buckets. */
   #level = SEGMENT;
   #size = 0;
+
+  constructor(hashName: (name: string) => number) {
+    this.#hashName = hashName;
+  }
 
   get size(): number {
     return this.#size;
@@ -108,7 +111,7 @@ export class LockIndex<Subject, Context> {
 
   /** Buckets that have been split since the level was reached are told apart by one bit more. */
   #bucketOf(name: string): number {
-    const hash = this.#hash.of(name);
+    const hash = this.#hashName(name);
     const index = hash & (2 * this.#level - 1);
     return index < this.#bucketCount ? index : index & (this.#level - 1);
   }

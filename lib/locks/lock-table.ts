@@ -45,8 +45,8 @@ export class LockTable<Subject, Context> {
   readonly #views: LockViews<Subject, Context>;
   #state: 'serving' | 'draining' = 'serving';
 
-  constructor({ limits, nextToken, compareNames }: TableOptions) {
-    this.#book = new LockBook<Subject, Context>(nextToken);
+  constructor({ limits, nextToken, compareNames, hashName }: TableOptions) {
+    this.#book = new LockBook<Subject, Context>(nextToken, hashName);
     this.#settlement = new Settlement<Subject, Context>(this.#book);
     this.#acquisition = new Acquisition<Subject, Context>(this.#book, this.#settlement, limits);
     this.#groupAcquisition = new GroupAcquisition<Subject, Context>(this.#book, this.#settlement, limits);

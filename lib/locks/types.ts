@@ -268,4 +268,6 @@ export interface TableOptions {
   readonly nextToken: () => number;
   /** The order of names in listings: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
+  /** A whole number from 0 to below 2^31, the same for equal names; nobody outside may foresee which. */
+  readonly hashName: (name: string) => number;
 }

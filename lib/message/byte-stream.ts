@@ -36,6 +36,7 @@ export interface ByteStream {
 
 /** Who reads a stream. */
 export interface ByteSink {
+  /** The bytes may be overwritten when the call returns. */
   data(bytes: Uint8Array): void;
   /** The other side will send no more. */
   ended(): void;

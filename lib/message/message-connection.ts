@@ -1,9 +1,8 @@
 /**
- * One connection as messages: a byte stream, the codec that its first byte asks for, and backpressure. Serves both
+ * One connection as messages: a byte stream, a codec, and backpressure. Serves both
  * ends; knows nothing of commands.
  */
 
-import { ByteBuffer } from '../wire/byte-buffer.ts';
 import type { Codec } from '../wire/codec.ts';
 import { ProtocolError, RequestError } from '../wire/errors.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
@@ -20,9 +19,6 @@ export interface ConnectionLimits {
   /** How long a peer may take to read the rest and close its side, once this side is closed. */
   readonly closeTimeoutMs: number;
 }
-
-/** White space that a connection may send before anything that tells its protocol. */
-const MAX_UNDETECTED_BYTES = 65_536;
 
 /** How many messages are given out before others have their turn: about a millisecond's work. */
 const MAX_MESSAGES_A_TURN = 128;
@@ -46,9 +42,6 @@ export interface ConnectionEvents {
   closed(error: Error | undefined): void;
 }
 
-/** Chooses the codec by all bytes so far: undefined while they do not tell, `unknown` closes the connection. */
-export type CodecChoice = (firstBytes: Uint8Array) => Codec | 'unknown' | undefined;
-
 /**
  * `open`: both ways. `finishing`: the peer has closed its side and is still answered. `ending`: this side is closed,
  * what comes is dropped. `closed`: gone.
@@ -60,20 +53,17 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #stream: ByteStream;
   readonly #limits: ConnectionLimits;
   readonly #events: ConnectionEvents;
-  /** Until the first byte has told which one it is, the choice. */
-  #codec: Codec | CodecChoice;
+  /** Undefined while that is not known; what is sent until then goes nowhere. */
+  protected codec: Codec | undefined;
   #state: State = 'open';
-  /** What came before the codec was chosen. */
-  readonly #undetected = new ByteBuffer();
   /** `working` while messages are given out, `held` while output has to drain or a result to be settled first. */
   #reading: 'idle' | 'working' | 'held' = 'idle';
-  #output = '';
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
-  constructor(stream: ByteStream, codec: Codec | CodecChoice, limits: ConnectionLimits, events: ConnectionEvents) {
+  constructor(stream: ByteStream, codec: Codec | undefined, limits: ConnectionLimits, events: ConnectionEvents) {
     this.#stream = stream;
-    this.#codec = codec;
+    this.codec = codec;
     this.#limits = limits;
     this.#events = events;
   }
@@ -99,7 +89,7 @@ export class MessageConnection implements ByteSink, Flushable {
 
   /** Bytes on their way out that the system has not taken yet; text counts a character as one. */
   get unsentBytes(): number {
-    return this.#output.length + this.#stream.unsentBytes;
+    return (this.codec?.output.length ?? 0) + this.#stream.unsentBytes;
   }
 
   /** Sends a message with everything else of this turn. On a connection that is closed it goes nowhere. */
@@ -113,9 +103,11 @@ export class MessageConnection implements ByteSink, Flushable {
   }
 
   #send(message: object, completeness: Completeness): void {
-    if (this.isClosed || typeof this.#codec === 'function') return;
-    if (this.#stream.isFramed) this.#stream.write(this.#codec.encode(message), this.#codec.encoding, completeness);
-    else this.#append(this.#codec.encode(message));
+    if (this.isClosed || this.codec === undefined) return;
+    const { output } = this.codec;
+    if (output.length === 0 && !this.#stream.isFramed) flushAtEndOfTurn(this);
+    this.codec.encode(message);
+    if (this.#stream.isFramed) this.#stream.write(output.take(), this.codec.encoding, completeness);
     if (this.unsentBytes > this.#limits.hardOutputBytes) {
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
@@ -123,10 +115,8 @@ export class MessageConnection implements ByteSink, Flushable {
 
   /** Gives what was sent so far to the stream; by itself that happens at the end of the turn. */
   flush(): void {
-    if (this.#output === '' || this.isClosed || typeof this.#codec === 'function') return;
-    const output = this.#output;
-    this.#output = '';
-    this.#stream.write(output, this.#codec.encoding);
+    if (this.isClosed || !this.codec?.output.length) return;
+    this.#stream.write(this.codec.output.take(), this.codec.encoding);
   }
 
   /** Whether the connection keeps the process alive, where there is such a thing. */
@@ -167,42 +157,23 @@ export class MessageConnection implements ByteSink, Flushable {
 
   data(bytes: Uint8Array): void {
     if (this.isClosed) return;
-    if (typeof this.#codec === 'function') this.#detect(this.#codec, bytes);
-    else this.#codec.push(bytes);
+    this.codec?.push(bytes);
     takeTurn(this.#giveOut);
+    this.codec?.keep();
   }
 
   ended(): void {
     if (this.#state !== 'open') return;
     this.#state = 'finishing';
-    if (typeof this.#codec !== 'function') this.#codec.end();
+    this.codec?.end();
     takeTurn(this.#giveOut);
   }
 
   closed(error: Error | undefined): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#output = '';
     this.#stopCloseTimeout?.();
     this.#events.closed(error);
-  }
-
-  #detect(choose: CodecChoice, bytes: Uint8Array): void {
-    this.#undetected.add(bytes);
-    const choice = choose(bytes);
-    if (choice === undefined && this.#undetected.length <= MAX_UNDETECTED_BYTES) return;
-    const firstBytes = this.#undetected.take();
-    if (choice === undefined || choice === 'unknown') {
-      this.destroy();
-    } else {
-      this.#codec = choice;
-      choice.push(firstBytes);
-    }
-  }
-
-  #append(text: string): void {
-    if (this.#output === '') flushAtEndOfTurn(this);
-    this.#output += text;
   }
 
   /** Gives out messages until more bytes are needed or it has to wait. */
@@ -212,7 +183,7 @@ export class MessageConnection implements ByteSink, Flushable {
     let count = 0;
     while (!this.isClosed) {
       if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustDrain()) return;
-      const message = typeof this.#codec === 'function' ? undefined : this.#codec.next();
+      const message = this.codec?.next();
       if (message === undefined) break;
       const pending = this.#giveOutOne(message);
       count += 1;

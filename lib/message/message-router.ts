@@ -1,8 +1,7 @@
 /** Requests of the message protocol: from a message to the method of its command, and from its result to the reply. */
 
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
-import { NdjsonCodec } from '../wire/ndjson-codec.ts';
-import { SERVER_TEXT } from '../wire/server-text.ts';
+import { ServerCodec } from '../wire/server-codec.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
 import type { Command } from './command-table.ts';
 import type { Logger } from './logger.ts';
@@ -40,8 +39,8 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     this.#answerBareWith = options.answerBare;
   }
 
-  makeCodec(): NdjsonCodec {
-    return new NdjsonCodec(this.#limits.maxMessageBytes, SERVER_TEXT);
+  makeCodec(): ServerCodec {
+    return new ServerCodec(this.#limits.maxMessageBytes);
   }
 
   refuse(session: Session, error: RequestError | ProtocolError): void {

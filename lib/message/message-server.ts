@@ -7,8 +7,9 @@ import type { Codec } from '../wire/codec.ts';
 import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import type { ByteStream, Listener } from './byte-stream.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
+import { DetectingConnection } from './detecting-connection.ts';
 import { consoleLogger, type Logger } from './logger.ts';
-import { MessageConnection } from './message-connection.ts';
+import type { MessageConnection } from './message-connection.ts';
 import { type MessageCounters, newMessageCounters } from './message-counters.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter } from './message-router.ts';
@@ -177,7 +178,7 @@ export abstract class MessageServer<
       service = chosen;
       return service.makeCodec();
     };
-    const connection = new MessageConnection(stream, chooseCodec, this.limits, {
+    const connection = new DetectingConnection(stream, chooseCodec, this.limits, {
       message: (message) => this.#serve(service, session, message),
       malformed: (error) => service.refuse(session, error),
       broken: (error) => {

@@ -6,7 +6,7 @@ import type { ProtocolService } from '../message/protocol-service.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.ts';
 import { encodedLength } from '../wire/text.ts';
-import { DIALECTS, type Dialect, type LineTexts } from './line-dialects.ts';
+import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
 import type { LineStatistics } from './line-statistics.ts';
 import type { LockManager } from './lock-manager.ts';
@@ -83,7 +83,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     const answer = handler?.(session, line);
     if (answer === undefined) return undefined;
     const sent = mapResult(answer, (given): object => {
-      if (given.text !== '' || given.isLastPiece) session.connection.send(given);
+      if (!('text' in given) || given.text !== '' || given.isLastPiece) session.connection.send(given);
       return given;
     });
     return sent instanceof PendingResult ? sent : undefined;
@@ -94,17 +94,17 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #get(session: LockServerSession, name: string): Answer {
-    if (encodedLength(name) > this.#options.maxNameBytes) return reply(this.#texts.getFailure(name));
+    if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.getFailure(name);
     const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: 0 });
     return mapResult(result, (lock) => {
       const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
-      return reply(isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name));
+      return isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name);
     });
   }
 
   #release(session: LockServerSession, name: string): Answer {
     return mapResult(session.locks.release({ name }), ({ status }) =>
-      reply(status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name)),
+      status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name),
     );
   }
 
@@ -115,18 +115,16 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #getShared(session: LockServerSession, name: string): Answer {
-    if (encodedLength(name) > this.#options.maxNameBytes) return reply(this.#texts.sharedGetFailure(name));
+    if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.sharedGetFailure(name);
     const result = session.locks.acquire({ name, mode: 'permit', tag: '', waitMs: 0 });
     return mapResult(result, (permit) =>
-      reply(
-        permit.status === 'ok' ? this.#texts.sharedGetSuccess(name, permit.count) : this.#texts.sharedGetFailure(name),
-      ),
+      permit.status === 'ok' ? this.#texts.sharedGetSuccess(name, permit.count) : this.#texts.sharedGetFailure(name),
     );
   }
 
   #releaseShared(session: LockServerSession, name: string): Answer {
     return mapResult(session.locks.release({ name, mode: 'permit' }), ({ status }) =>
-      reply(status === 'ok' ? this.#texts.sharedReleaseSuccess(name) : this.#texts.sharedReleaseFailure(name)),
+      status === 'ok' ? this.#texts.sharedReleaseSuccess(name) : this.#texts.sharedReleaseFailure(name),
     );
   }
 
@@ -136,8 +134,8 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     );
   }
 
-  #countHolders(kind: LockKind, name: string, describe: (count: number) => string): Answer {
-    return mapResult(this.#options.manager.inspect(name, 0, kind), ({ holderCount }) => reply(describe(holderCount)));
+  #countHolders(kind: LockKind, name: string, describe: (count: number) => LineReply): Answer {
+    return mapResult(this.#options.manager.inspect(name, 0, kind), ({ holderCount }) => describe(holderCount));
   }
 
   #list(session: LockServerSession, kind: LockKind, { name, hasName }: CommandLine): Answer {
@@ -153,10 +151,10 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #query(session: LockServerSession, name: string): Answer {
     const { manager, statistics, listings, isDumpOn } = this.#options;
-    const answer = mapResult(manager.statistics(), (locks) => ({ text: statistics.describe(locks) }));
-    if (name !== 'full' || !isDumpOn) return answer;
+    const described = mapResult(manager.statistics(), (locks) => ({ text: statistics.describe(locks) }));
+    if (name !== 'full' || !isDumpOn) return mapResult(described, (answer): LineReply => answer);
     const full = new PendingResult<LineReply>();
-    mapResult(answer, ({ text }) => {
+    mapResult(described, ({ text }) => {
       listings.allHoldersBehind(session, text).whenSettled((last) => full.settle(last));
       return full;
     });
@@ -174,8 +172,4 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     if (!this.#options.isDumpOn || !this.#options.isRegistryOn) return DISABLED;
     return this.#options.listings.who(session, hasName ? name : undefined);
   }
-}
-
-function reply(line: string): LineReply {
-  return { text: `${line}\n` };
 }

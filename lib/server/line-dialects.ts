@@ -1,24 +1,27 @@
 /** The two dialects of the line protocol: which commands each has, and what it says. */
 
+import type { LineReply } from '../wire/line-codec.ts';
+import { phrase } from '../wire/phrase.ts';
+
 /** `glockd`, and `lockd` as the PHP original and elockd had it. */
 export type Dialect = 'glockd' | 'lockd';
 
-/** The lines that commands answer, without their ends. */
+/** What commands answer. */
 export interface LineTexts {
   /** Whether a holder that asks again is told that it has the lock. */
   readonly getsAgain: boolean;
-  getSuccess(name: string): string;
-  getFailure(name: string): string;
-  releaseSuccess(name: string): string;
-  releaseFailure(name: string): string;
-  isLocked(name: string): string;
-  notLocked(name: string): string;
-  sharedGetSuccess(name: string, count: number): string;
-  sharedGetFailure(name: string): string;
-  sharedReleaseSuccess(name: string): string;
-  sharedReleaseFailure(name: string): string;
-  sharedIsLocked(name: string, count: number): string;
-  sharedNotLocked(name: string): string;
+  getSuccess(name: string): LineReply;
+  getFailure(name: string): LineReply;
+  releaseSuccess(name: string): LineReply;
+  releaseFailure(name: string): LineReply;
+  isLocked(name: string): LineReply;
+  notLocked(name: string): LineReply;
+  sharedGetSuccess(name: string, count: number): LineReply;
+  sharedGetFailure(name: string): LineReply;
+  sharedReleaseSuccess(name: string): LineReply;
+  sharedReleaseFailure(name: string): LineReply;
+  sharedIsLocked(name: string, count: number): LineReply;
+  sharedNotLocked(name: string): LineReply;
 }
 
 const COMMANDS: readonly string[] = ['g', 'r', 'i', 'sg', 'sr', 'si', 'q'];
@@ -30,36 +33,55 @@ export const DIALECTS: Readonly<Record<Dialect, { readonly commands: readonly st
       commands: [...COMMANDS, 'd', 'sd', 'dump', 'me', 'iam', 'who'],
       texts: {
         getsAgain: true,
-        getSuccess: (name) => `1 Lock Get Success: ${name}`,
-        getFailure: (name) => `0 Lock Get Failure: ${name}`,
-        releaseSuccess: (name) => `1 Lock Release Success: ${name}`,
-        releaseFailure: (name) => `0 Lock Release Failure: ${name}`,
-        isLocked: (name) => `1 Lock Is Locked: ${name}`,
-        notLocked: (name) => `0 Lock Not Locked: ${name}`,
-        sharedGetSuccess: (name, count) => `${count} Shared Lock Get Success: ${name}`,
-        sharedGetFailure: (name) => `0 Shared Lock Get Failure: ${name}`,
-        sharedReleaseSuccess: (name) => `1 Shared Lock Release Success: ${name}`,
-        sharedReleaseFailure: (name) => `0 Shared Lock Release Failure: ${name}`,
-        sharedIsLocked: (name, count) => `${count} Shared Lock Is Locked: ${name}`,
-        sharedNotLocked: (name) => `0 Shared Lock Not Locked: ${name}`,
+        getSuccess: named('1 Lock Get Success: '),
+        getFailure: named('0 Lock Get Failure: '),
+        releaseSuccess: named('1 Lock Release Success: '),
+        releaseFailure: named('0 Lock Release Failure: '),
+        isLocked: named('1 Lock Is Locked: '),
+        notLocked: named('0 Lock Not Locked: '),
+        sharedGetSuccess: counted('Shared Lock Get Success: '),
+        sharedGetFailure: named('0 Shared Lock Get Failure: '),
+        sharedReleaseSuccess: named('1 Shared Lock Release Success: '),
+        sharedReleaseFailure: named('0 Shared Lock Release Failure: '),
+        sharedIsLocked: counted('Shared Lock Is Locked: '),
+        sharedNotLocked: named('0 Shared Lock Not Locked: '),
       },
     },
     lockd: {
       commands: COMMANDS,
       texts: {
         getsAgain: false,
-        getSuccess: () => '1 Got Lock',
-        getFailure: () => '0 Cannot Get Lock',
-        releaseSuccess: () => '1 Released Lock',
-        releaseFailure: () => '0 Cannot Release Lock',
-        isLocked: () => '1 Locked',
-        notLocked: () => '0 Not Locked',
-        sharedGetSuccess: (_name, count) => `${count} Got Lock`,
-        sharedGetFailure: () => '0 Cannot Get Lock',
-        sharedReleaseSuccess: () => '1 Released Lock',
-        sharedReleaseFailure: () => '0 Cannot Release Lock',
-        sharedIsLocked: (_name, count) => `${count} Locked`,
-        sharedNotLocked: () => '0 Not Locked',
+        getSuccess: fixed('1 Got Lock'),
+        getFailure: fixed('0 Cannot Get Lock'),
+        releaseSuccess: fixed('1 Released Lock'),
+        releaseFailure: fixed('0 Cannot Release Lock'),
+        isLocked: fixed('1 Locked'),
+        notLocked: fixed('0 Not Locked'),
+        sharedGetSuccess: (_name, count) => line(`${count} Got Lock`),
+        sharedGetFailure: fixed('0 Cannot Get Lock'),
+        sharedReleaseSuccess: fixed('1 Released Lock'),
+        sharedReleaseFailure: fixed('0 Cannot Release Lock'),
+        sharedIsLocked: (_name, count) => line(`${count} Locked`),
+        sharedNotLocked: fixed('0 Not Locked'),
       },
     },
   };
+
+/** A reply of one line. */
+export function line(text: string): LineReply {
+  return { text: `${text}\n` };
+}
+
+function named(text: string): (name: string) => LineReply {
+  const head = phrase(text);
+  return (name) => ({ head, name });
+}
+
+function counted(text: string): (name: string, count: number) => LineReply {
+  return (name, count) => line(`${count} ${text}${name}`);
+}
+
+function fixed(text: string): () => LineReply {
+  const reply = { head: phrase(text), name: '' };
+  return () => reply;
+}

@@ -17,6 +17,7 @@ import type {
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import { compareEncoded } from '../wire/text.ts';
+import { hashText } from '../wire/text-hash.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
   charactersOf,
@@ -89,6 +90,7 @@ export class LocalLockManager implements LockManager {
       limits: options.limits,
       nextToken: options.nextToken ?? tokensFromWallClock(),
       compareNames: compareEncoded,
+      hashName: hashText,
     });
   }
 

@@ -1,6 +1,7 @@
 /** Bytes of one message that come in pieces. */
 
 const FIRST_CAPACITY = 256;
+const NOTHING = new Uint8Array(0);
 
 /** Copies the pieces together: a piece may be a small view of a much larger buffer. */
 export class ByteBuffer {
@@ -27,7 +28,7 @@ export class ByteBuffer {
 
   /** All that was added; the buffer is empty afterwards. */
   take(): Uint8Array {
-    const bytes = this.#bytes?.subarray(0, this.#length) ?? new Uint8Array(0);
+    const bytes = this.#bytes?.subarray(0, this.#length) ?? NOTHING;
     this.#bytes = undefined;
     this.#length = 0;
     return bytes;

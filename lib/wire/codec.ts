@@ -1,19 +1,31 @@
-/** What every codec offers: bytes go in as they come, messages come out one at a time. */
+/** What every codec offers: bytes go in as they come, messages come out one at a time, and the other way round. */
 
 import type { ProtocolError, RequestError } from './errors.ts';
 
 /** How the text of a codec becomes bytes: `latin1` when it has done so itself and each character is a byte. */
 export type StreamEncoding = 'utf8' | 'latin1';
 
+/** What a connection is to send. */
+export interface Output {
+  /** Characters. */
+  readonly length: number;
+  /** All of it; the output is empty afterwards. */
+  take(): string;
+}
+
 /** Between the bytes of one connection and its messages. */
 export interface Codec {
-  /** Takes the next bytes. They may be kept until they have been decoded. */
+  /** Takes the next bytes, which may be overwritten after `keep`. */
   push(bytes: Uint8Array): void;
+  /** Copies what has not been decoded of the bytes that were pushed last. */
+  keep(): void;
   /** No more bytes will come: what is left over is a message too. */
   end(): void;
   /** The next message or what is wrong with it; undefined when more bytes are needed. Nothing follows a `ProtocolError`. */
   next(): unknown | RequestError | ProtocolError | undefined;
-  /** The form in which a message goes out, as text to be sent in `encoding`. */
-  encode(message: object): string;
+  /** Adds a message to the output. When it cannot be written this throws, and nothing is added. */
+  encode(message: object): void;
+  /** Text to be sent in `encoding`. */
+  readonly output: Output;
   readonly encoding: StreamEncoding;
 }

@@ -3,8 +3,10 @@
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
+import type { Phrase } from './phrase.ts';
+import { ScratchOutput } from './scratch-output.ts';
 import { decodeText, encodeText } from './text.ts';
-import { cachedText, HASH_START, hashOn } from './text-cache.ts';
+import { cachedText, FIRST_PLACE, placeOn } from './text-cache.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {
@@ -15,12 +17,24 @@ export interface CommandLine {
   readonly hasName: boolean;
 }
 
+/** A reply: what is fixed of one line, and the name behind it; or any text. */
+export type LineReply = NameReply | TextReply;
+
+/** One line, without its end. */
+export interface NameReply {
+  readonly head: Phrase;
+  readonly name: string;
+}
+
 /** A reply of one line or several, each ended by `\n`. */
-export interface LineReply {
+export interface TextReply {
   readonly text: string;
   /** Pieces of the reply were sent before: this ends it, even when it is empty. */
   readonly isLastPiece?: true;
 }
+
+/** Longer names are written in the way for any text. */
+const MAX_SHORT_NAME = 256;
 
 /** White space as Unicode has it and glockd takes it (Go's `unicode.IsSpace`). */
 const SPACE = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
@@ -30,6 +44,7 @@ const RUNS = new RegExp(`${SPACE}+`, 'g');
 /** Every line is a command, blank ones too. One of more than `maxLineBytes` is a `ProtocolError`. */
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
+  readonly output: ScratchOutput = new ScratchOutput();
   readonly #lines: LineSplitter;
 
   constructor(maxLineBytes: number) {
@@ -38,6 +53,10 @@ export class LineCodec implements Codec {
 
   push(bytes: Uint8Array): void {
     this.#lines.push(bytes);
+  }
+
+  keep(): void {
+    this.#lines.keep();
   }
 
   end(): void {
@@ -52,8 +71,15 @@ export class LineCodec implements Codec {
     return scanCommandLine(bytes, start, end) ?? parseCommandLine(decodeText(bytes.subarray(start, end)));
   }
 
-  encode({ text }: LineReply): string {
-    return encodeText(text);
+  encode(reply: LineReply): void {
+    if ('text' in reply) this.output.add(encodeText(reply.text));
+    else if (!this.#putShort(reply)) this.output.add(encodeText(`${reply.head.text}${reply.name}\n`));
+  }
+
+  #putShort({ head, name }: NameReply): boolean {
+    if (name.length > MAX_SHORT_NAME) return false;
+    this.output.begin(head.length + name.length + 1);
+    return this.output.putLine(head, name);
   }
 }
 
@@ -71,13 +97,13 @@ function scanCommandLine(bytes: Uint8Array, start: number, end: number): Command
 
 function scanPrintable(bytes: Uint8Array, start: number, end: number): string | undefined {
   if (start >= end) return undefined;
-  let hash = HASH_START;
+  let place = FIRST_PLACE;
   for (let index = start; index < end; index += 1) {
     const byte = bytes[index] as number;
     if (byte <= SPACE_BYTE || byte >= DELETE) return undefined;
-    hash = hashOn(hash, byte);
+    place = placeOn(place, byte);
   }
-  return cachedText(bytes, start, end, hash);
+  return cachedText(bytes, start, end, place);
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */
@@ -89,5 +115,16 @@ function parseCommandLine(line: string): CommandLine {
     .slice(end + 1)
     .replace(ENDS, '')
     .replace(RUNS, ' ');
-  return { word: trimmed.slice(0, end), name, hasName: name !== '' };
+  return { word: trimmed.slice(0, end), name: ownCopy(name), hasName: name !== '' };
+}
+
+/** Names up to this length are never parts of others. */
+const MAX_COPIED_CHARACTERS = 12;
+
+/**
+ * A name that was cut out of a longer text keeps all of that text in memory: engines only note where it lies. To join
+ * pieces makes a text of its own.
+ */
+function ownCopy(name: string): string {
+  return name.length <= MAX_COPIED_CHARACTERS ? name : [name.slice(0, 1), name.slice(1)].join('');
 }

@@ -15,9 +15,11 @@ export class LineSplitter {
   start = 0;
   end = 0;
   readonly #maxLineBytes: number;
-  /** Chunks that have not been looked through; the first from `#offset` on. */
-  readonly #chunks: Uint8Array[] = [];
+  /** What has not been looked through: from `#offset` on. */
+  #chunk: Uint8Array = NOTHING;
   #offset = 0;
+  /** What came behind that. */
+  readonly #later: ByteBuffer = new ByteBuffer();
   /** The beginning of a line whose end has not come. */
   readonly #partial: ByteBuffer = new ByteBuffer();
   #state: 'reading' | 'ended' | 'broken' = 'reading';
@@ -27,7 +29,14 @@ export class LineSplitter {
   }
 
   push(bytes: Uint8Array): void {
-    if (this.#state === 'reading' && bytes.length > 0) this.#chunks.push(bytes);
+    if (this.#state !== 'reading') return;
+    if (this.#isFinished && this.#later.length === 0) this.#goTo(bytes);
+    else this.#later.add(bytes);
+  }
+
+  /** Makes what is left of the bytes its own: those that were pushed will be overwritten. */
+  keep(): void {
+    this.#goTo(this.#isFinished ? NOTHING : new Uint8Array(this.#chunk.subarray(this.#offset)));
   }
 
   /** No more bytes will come: what is left over is a line too. */
@@ -37,23 +46,30 @@ export class LineSplitter {
 
   /** Goes to the next line; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
   next(): 'line' | 'tooLong' | undefined {
-    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+    if (this.#isFinished) this.#goTo(this.#later.take());
+    while (!this.#isFinished) {
+      const chunk = this.#chunk;
       const start = this.#offset;
-      const end = chunk.indexOf(NEWLINE, start);
-      const length = (end === -1 ? chunk.length : end) - start;
-      if (this.#partial.length + length > this.#maxLineBytes) return this.#breakOff();
-      if (end === -1 || end === chunk.length - 1) {
-        this.#chunks.shift();
-        this.#offset = 0;
-      } else {
-        this.#offset = end + 1;
-      }
-      if (end !== -1) return this.#giveOut(chunk, start, end);
+      const newline = chunk.indexOf(NEWLINE, start);
+      const end = newline === -1 ? chunk.length : newline;
+      if (this.#partial.length + end - start > this.#maxLineBytes) return this.#breakOff();
+      this.#offset = end + 1;
+      if (newline !== -1) return this.#giveOut(chunk, start, end);
       this.#partial.add(chunk.subarray(start));
+      this.#goTo(this.#later.take());
     }
     this.bytes = NOTHING;
     if (this.#state !== 'ended' || this.#partial.length === 0) return undefined;
     return this.#giveOutPartial();
+  }
+
+  get #isFinished(): boolean {
+    return this.#offset >= this.#chunk.length;
+  }
+
+  #goTo(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#offset = 0;
   }
 
   /** The line of the chunk that was looked at, behind what came before. */
@@ -77,7 +93,8 @@ export class LineSplitter {
 
   #breakOff(): 'tooLong' {
     this.#state = 'broken';
-    this.#chunks.length = 0;
+    this.#goTo(NOTHING);
+    this.#later.take();
     this.bytes = NOTHING;
     this.#partial.take();
     return 'tooLong';

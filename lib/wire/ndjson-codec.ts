@@ -3,34 +3,23 @@
 import type { Codec, StreamEncoding } from './codec.ts';
 import { ProtocolError, RequestError } from './errors.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { TextOutput } from './text-output.ts';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** How a server reads and writes its messages: with shortcuts for those that come and go most. */
-export interface MessageText {
-  /** Also of bytes that are no UTF-8. */
-  decode(bytes: Uint8Array): string;
-  /** The value of a line of these bytes; undefined when it is left to `JSON`. */
-  scan(bytes: Uint8Array, start: number, end: number): object | undefined;
-  /** Any message as JSON in UTF-8, each character a byte: such a text is written much faster. */
-  print(message: object): string;
-}
-
 /**
  * Splits bytes into lines and lines into values. A line that is not JSON is a `RequestError`; one of more than
- * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. Without a
- * `MessageText` it is a client's: what a server sends is UTF-8.
+ * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. This is a
+ * client's; the server extends it.
  */
 export class NdjsonCodec implements Codec {
-  readonly encoding: StreamEncoding;
+  readonly encoding: StreamEncoding = 'utf8';
+  readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
-  readonly #text: MessageText | undefined;
   readonly #lines: LineSplitter;
 
-  constructor(maxMessageBytes: number, text?: MessageText) {
-    this.encoding = text === undefined ? 'utf8' : 'latin1';
+  constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
-    this.#text = text;
     this.#lines = new LineSplitter(maxMessageBytes);
   }
 
@@ -38,35 +27,39 @@ export class NdjsonCodec implements Codec {
     this.#lines.push(bytes);
   }
 
+  keep(): void {
+    this.#lines.keep();
+  }
+
   end(): void {
     this.#lines.finish();
   }
 
   next(): unknown | RequestError | ProtocolError | undefined {
-    for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
-      if (line === 'tooLong') return tooLong(this.#maxMessageBytes);
-      const { bytes, start, end } = this.#lines;
-      const value = this.#text?.scan(bytes, start, end) ?? parse(this.#decode(bytes.subarray(start, end)));
+    const lines = this.#lines;
+    for (;;) {
+      const line = lines.next();
+      if (line === undefined) return undefined;
+      if (line === 'tooLong') {
+        return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
+      }
+      const value = this.read(lines.bytes, lines.start, lines.end);
       if (value !== undefined) return value;
     }
-    return undefined;
   }
 
-  encode(message: object): string {
-    return `${this.#text?.print(message) ?? JSON.stringify(message)}\n`;
+  encode(message: object): void {
+    this.output.add(`${JSON.stringify(message)}\n`);
   }
 
-  #decode(bytes: Uint8Array): string {
-    return this.#text === undefined ? decoder.decode(bytes) : this.#text.decode(bytes);
+  /** The value of a line, undefined for a blank one. */
+  protected read(bytes: Uint8Array, start: number, end: number): unknown | RequestError | undefined {
+    return parse(decoder.decode(bytes.subarray(start, end)));
   }
 }
 
-function tooLong(maxMessageBytes: number): ProtocolError {
-  return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${maxMessageBytes}`);
-}
-
-/** The value of a line, undefined for a blank one. */
-function parse(text: string): unknown | RequestError | undefined {
+/** The value of a text, undefined for a blank one. */
+export function parse(text: string): unknown | RequestError | undefined {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -4,6 +4,7 @@ import { ByteBuffer } from './byte-buffer.ts';
 import type { Codec } from './codec.ts';
 import { ProtocolError, RequestError } from './errors.ts';
 import { decodeText } from './text.ts';
+import { TextOutput } from './text-output.ts';
 
 const PREFIX_BYTES = 4;
 
@@ -13,6 +14,7 @@ const PREFIX_BYTES = 4;
  */
 export class PrefixedCodec implements Codec {
   readonly encoding = 'latin1';
+  readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
@@ -27,6 +29,12 @@ export class PrefixedCodec implements Codec {
 
   push(bytes: Uint8Array): void {
     if (this.#state === 'reading' && bytes.length > 0) this.#chunks.push(bytes);
+  }
+
+  keep(): void {
+    const last = this.#chunks.length - 1;
+    if (last < 0) return;
+    this.#chunks[last] = new Uint8Array(this.#chunks[last] as Uint8Array);
   }
 
   /** A frame that was begun and not finished is nothing. */
@@ -47,13 +55,14 @@ export class PrefixedCodec implements Codec {
   }
 
   /** Characters beyond ASCII go out as JSON's escapes, so a frame has as many bytes as characters. */
-  encode(message: object): string {
+  encode(message: object): void {
     const json = JSON.stringify(message).replace(
       /[\u007f-\uffff]/g,
       (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
     const { length } = json;
-    return String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + json;
+    const prefix = [length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+    this.output.add(String.fromCharCode(...prefix) + json);
   }
 
   /** The next prefix or body, once all of it is there. */

@@ -3,42 +3,96 @@
  * exactly as `JSON.stringify` does, and several times as fast. Everything else is left to that.
  */
 
+import { type Phrase, phrase } from './phrase.ts';
+import type { ScratchOutput } from './scratch-output.ts';
 import { STATUSES } from './statuses.ts';
-import { encodeUtf8 } from './text.ts';
 
 /** Longer ids are left to `JSON.stringify`. */
 const MAX_ID_CHARACTERS = 64;
-const STATUS_MEMBERS: ReadonlyMap<unknown, string> = new Map(
-  Object.keys(STATUSES).map((status) => [status, `"status":${JSON.stringify(status)}`]),
-);
+const MAX_REPLY_BYTES = 256;
 
-/** The members of a result that are written here. */
-interface CommonResult {
+const REPLY = ['id', 'result'];
+/** The members that a result may have here, in order. */
+const STATUS = ['status'];
+const GRANTED = ['status', 'token', 'count'];
+const HELD_AGAIN = ['status', 'token', 'count', 'alreadyHeld'];
+const RELEASED = ['status', 'count'];
+
+const ID = phrase('{"id":');
+const STRING_ID = phrase('{"id":"');
+const STRING_ID_END = phrase('"');
+const RESULT_OK: Phrase = phrase(',"result":{"status":"ok"');
+const RESULTS: ReadonlyMap<unknown, Phrase> = new Map(
+  Object.keys(STATUSES).map((status) => [status, phrase(`,"result":{"status":${JSON.stringify(status)}`)]),
+);
+const TOKEN = phrase(',"token":');
+const COUNT = phrase(',"count":');
+const ALREADY_HELD = phrase(',"alreadyHeld":true');
+const END = phrase('}}\n');
+
+interface Reply {
+  readonly id?: unknown;
+  readonly result?: unknown;
+}
+
+interface Result {
   readonly status?: unknown;
   readonly token?: unknown;
   readonly count?: unknown;
   readonly alreadyHeld?: unknown;
 }
 
-/** Any message as JSON in UTF-8, each character a byte. */
-export function printMessage(message: object): string {
-  return printReply(message) ?? encodeUtf8(JSON.stringify(message));
+/** What is written here. */
+interface CommonResult {
+  readonly status: string;
+  readonly token?: number;
+  readonly count?: number;
+  readonly alreadyHeld?: true;
 }
 
-/** The message as JSON, all of it ASCII; undefined when it is not a common one. */
-export function printReply(message: object): string | undefined {
-  if (!isWrittenByMembers(message)) return undefined;
-  const { id, result } = message as { readonly id?: unknown; readonly result?: unknown };
-  if (typeof result !== 'object' || result === null) return undefined;
-  let count = 0;
-  for (const key in message) {
-    if (key !== (count === 0 ? 'id' : 'result')) return undefined;
-    count += 1;
+/** Adds the message as a line of JSON; false when it is not a common one, and then nothing is added. */
+export function printReply(message: object, output: ScratchOutput): boolean {
+  if (!isWrittenByMembers(message) || !hasMembers(message, REPLY)) return false;
+  const { id, result } = message as Reply;
+  if (!(isPlain(id) || isPrintable(id)) || !isCommon(result)) return false;
+  output.begin(MAX_REPLY_BYTES);
+  putId(id, output);
+  putResult(result, output);
+  return true;
+}
+
+function isCommon(result: unknown): result is CommonResult {
+  if (typeof result !== 'object' || result === null || !isWrittenByMembers(result)) return false;
+  const { status, token, count, alreadyHeld } = result as Result;
+  if (status !== 'ok' && !RESULTS.has(status)) return false;
+  if (token !== undefined && !isPrintable(token)) return false;
+  if (count !== undefined && !isPrintable(count)) return false;
+  return (alreadyHeld === undefined || alreadyHeld === true) && hasMembers(result, membersOf(result));
+}
+
+function putResult({ status, token, count, alreadyHeld }: CommonResult, output: ScratchOutput): void {
+  output.putPhrase(status === 'ok' ? RESULT_OK : (RESULTS.get(status) as Phrase));
+  if (token !== undefined) {
+    output.putPhrase(TOKEN);
+    output.putInteger(token);
   }
-  const printedId = typeof id === 'number' ? printNumber(id) : printText(id);
-  const members = printResult(result);
-  if (printedId === undefined || members === undefined) return undefined;
-  return `{"id":${printedId},"result":{${members}}}`;
+  if (count !== undefined) {
+    output.putPhrase(COUNT);
+    output.putInteger(count);
+  }
+  if (alreadyHeld === true) output.putPhrase(ALREADY_HELD);
+  output.putPhrase(END);
+}
+
+function putId(id: number | string, output: ScratchOutput): void {
+  if (typeof id === 'number') {
+    output.putPhrase(ID);
+    output.putInteger(id);
+  } else {
+    output.putPhrase(STRING_ID);
+    output.putAscii(id);
+    output.putPhrase(STRING_ID_END);
+  }
 }
 
 /** Not so are arrays, boxed values and whatever has a `toJSON`. */
@@ -46,47 +100,34 @@ function isWrittenByMembers(value: object): boolean {
   return value.constructor === Object && (value as { readonly toJSON?: unknown }).toJSON === undefined;
 }
 
-/** A status and what may follow it, in the order in which the result has it. */
-function printResult(result: CommonResult): string | undefined {
-  if (!isWrittenByMembers(result)) return undefined;
-  let members = '';
-  for (const key in result) {
-    const member = Object.hasOwn(result, key) ? printMember(key, result) : undefined;
-    if (member === undefined || (key === 'status') !== (members === '')) return undefined;
-    members += member;
-  }
-  return members === '' ? undefined : members;
+/** The members that a result must have, by those that it seems to have. */
+function membersOf({ token, count, alreadyHeld }: Result): readonly string[] {
+  if (count === undefined) return STATUS;
+  if (token === undefined) return RELEASED;
+  return alreadyHeld === undefined ? GRANTED : HELD_AGAIN;
 }
 
-/** By its name, since to get a member by a key that varies is slow. */
-function printMember(key: string, { status, token, count, alreadyHeld }: CommonResult): string | undefined {
-  if (key === 'status') return STATUS_MEMBERS.get(status);
-  if (key === 'count') return typeof count === 'number' ? `,"count":${printNumber(count)}` : undefined;
-  if (key === 'token') return typeof token === 'number' ? `,"token":${printNumber(token)}` : undefined;
-  return key === 'alreadyHeld' && alreadyHeld === true ? ',"alreadyHeld":true' : undefined;
+/** Whether these are all its members, in that order, and its own: what is inherited comes last. */
+function hasMembers(value: object, names: readonly string[]): boolean {
+  let count = 0;
+  for (const name in value) {
+    if (name !== names[count]) return false;
+    count += 1;
+  }
+  return count === names.length && Object.hasOwn(value, names[count - 1] as string);
 }
 
-const TOKEN_UNIT = 1e9;
-let highPart = 0;
-let highText = '';
-
-/** Tokens are large and close together: what they begin with is kept, since to print a large number is slow. */
-function printNumber(value: number): string {
-  if (value < TOKEN_UNIT || !Number.isSafeInteger(value)) return Number.isFinite(value) ? `${value}` : 'null';
-  const high = Math.floor(value / TOKEN_UNIT);
-  if (high !== highPart) {
-    highPart = high;
-    highText = `${high}`;
-  }
-  return highText + `${value - high * TOKEN_UNIT + TOKEN_UNIT}`.slice(1);
+/** A whole number that has no sign. */
+function isPrintable(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && Number.isSafeInteger(value);
 }
 
 /** A text that stands in JSON as it is. */
-function printText(text: unknown): string | undefined {
-  if (typeof text !== 'string' || text.length > MAX_ID_CHARACTERS) return undefined;
+function isPlain(text: unknown): text is string {
+  if (typeof text !== 'string' || text.length > MAX_ID_CHARACTERS) return false;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return undefined;
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return false;
   }
-  return `"${text}"`;
+  return true;
 }

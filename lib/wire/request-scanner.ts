@@ -3,7 +3,8 @@
  * fast as `JSON.parse`. Whatever looks the least bit different is left to that, so there is one truth about JSON.
  */
 
-import { cachedText, HASH_START, hashOn } from './text-cache.ts';
+import { type Phrase, phrase } from './phrase.ts';
+import { cachedText, FIRST_PLACE, placeOn } from './text-cache.ts';
 
 type Scalar = string | number | boolean;
 
@@ -26,14 +27,23 @@ const DELETE = 0x7f;
 const MAX_DIGITS = 16;
 const MAX_NUMBER_BYTES = 24;
 
-const HEAD = ascii('{"command":"');
-const PARAMETERS = ascii(',"parameters":{"lockName":"');
-const ID = ascii('},"id":');
-const TRUE = ascii('true');
-const FALSE = ascii('false');
+/** What a command or a member is called, and what it begins with. */
+interface Head {
+  readonly name: string;
+  readonly head: Phrase;
+}
+
+/** How the requests begin that are read, up to the name of the lock. */
+const HEADS: readonly Head[] = ['lock', 'unlock'].map((command) => ({
+  name: command,
+  head: phrase(`{"command":"${command}","parameters":{"lockName":"`),
+}));
+const ID = phrase('},"id":');
+const TRUE = phrase('true');
+const FALSE = phrase('false');
 
 /** The further members that are read: no name comes from the bytes, which keeps `__proto__` and its like out. */
-const MEMBERS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
+const MEMBERS: readonly Head[] = [
   'owner',
   'timeLimit',
   'mode',
@@ -43,13 +53,9 @@ const MEMBERS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   'steal',
   'stealable',
   'lockName',
-].map((name) => [name, ascii(`"${name}":`)]);
+].map((name) => ({ name, head: phrase(`"${name}":`) }));
 
 const NOTHING = new Uint8Array(0);
-
-function ascii(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
 
 /**
  * Goes through one line; each method reads what it is named for, or tells by `undefined` that it is not there. Nothing
@@ -57,27 +63,37 @@ function ascii(text: string): Uint8Array {
  */
 class RequestScanner {
   #bytes: Uint8Array = NOTHING;
+  /** Of all that the bytes are a part of: chunks of one buffer come one after the other. */
+  #view: DataView = new DataView(NOTHING.buffer);
   /** The next byte. */
   #at = 0;
+  #end = 0;
 
   scan(bytes: Uint8Array, start: number, end: number): ScannedRequest | undefined {
-    this.#bytes = bytes;
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      if (bytes.buffer !== this.#view.buffer) this.#view = new DataView(bytes.buffer);
+    }
     this.#at = start;
+    this.#end = end;
     const request = this.#request();
-    this.#bytes = NOTHING;
     return this.#at === end ? request : undefined;
   }
 
   #request(): ScannedRequest | undefined {
-    if (!this.#take(HEAD)) return undefined;
-    const command = this.#restOfString();
-    if (command === undefined || !this.#take(PARAMETERS)) return undefined;
+    const command = this.#command();
+    if (command === undefined) return undefined;
     const parameters = this.#restOfParameters();
     if (parameters === undefined || !this.#take(ID)) return undefined;
     const id = this.#value();
     if (id === undefined || typeof id === 'boolean' || this.#bytes[this.#at] !== CLOSING_BRACE) return undefined;
     this.#at += 1;
     return { command, parameters, id };
+  }
+
+  #command(): string | undefined {
+    for (const { name, head } of HEADS) if (this.#take(head)) return name;
+    return undefined;
   }
 
   /** From within the name of the lock to the closing brace. */
@@ -96,7 +112,7 @@ class RequestScanner {
   }
 
   #memberName(): string | undefined {
-    for (const [name, bytes] of MEMBERS) if (this.#take(bytes)) return name;
+    for (const { name, head } of MEMBERS) if (this.#take(head)) return name;
     return undefined;
   }
 
@@ -116,14 +132,14 @@ class RequestScanner {
     const bytes = this.#bytes;
     const start = this.#at;
     let index = start;
-    let hash = HASH_START;
+    let place = FIRST_PLACE;
     for (let byte = bytes[index]; byte !== QUOTE; byte = bytes[index]) {
       if (byte === undefined || byte < 0x20 || byte >= DELETE || byte === BACKSLASH) return undefined;
-      hash = hashOn(hash, byte);
+      place = placeOn(place, byte);
       index += 1;
     }
     this.#at = index + 1;
-    return cachedText(bytes, start, index, hash);
+    return cachedText(bytes, start, index, place);
   }
 
   /** A whole number below 2^53, or a fraction. */
@@ -152,11 +168,17 @@ class RequestScanner {
     return index === start ? undefined : value;
   }
 
-  #take(expected: Uint8Array): boolean {
-    const bytes = this.#bytes;
+  #take({ words, rest, length }: Phrase): boolean {
     const at = this.#at;
-    const { length } = expected;
-    for (let index = 0; index < length; index += 1) if (bytes[at + index] !== expected[index]) return false;
+    if (length > this.#end - at) return false;
+    const from = this.#bytes.byteOffset + at;
+    for (let index = 0; index < words.length; index += 1) {
+      if (this.#view.getInt32(from + 4 * index, true) !== words[index]) return false;
+    }
+    const restAt = at + 4 * words.length;
+    for (let index = 0; index < rest.length; index += 1) {
+      if (this.#bytes[restAt + index] !== rest[index]) return false;
+    }
     this.#at = at + length;
     return true;
   }

@@ -1,39 +1,46 @@
 /**
  * Short texts that come again and again, such as the names of locks: each is made once and then found by its bytes. To
- * make a text costs more than to read the rest of a message, and a map that was asked for one knows its hash the next
- * time.
+ * make a text costs more than to read the rest of a message.
  */
 
 import { decodeText } from './text.ts';
+import { hashBytes, noteHash } from './text-hash.ts';
 
-/** A power of two: so many texts are remembered at most, each where its hash puts it; the last one stays. */
-const SLOTS = 4_096;
+/** A power of two: so many texts are remembered at most, each where its bytes put it; the last one stays. */
+const SLOTS = 16_384;
 const MAX_BYTES = 64;
-/** What a hash begins with. */
-export const HASH_START = 17;
 
-const texts: string[] = new Array<string>(SLOTS).fill('');
+/** What `placeOn` begins with. */
+export const FIRST_PLACE = 17;
 
-/** The hash so far, with one more byte. */
-export function hashOn(hash: number, byte: number): number {
-  return (Math.imul(hash, 31) + byte) | 0;
+const texts: (string | undefined)[] = new Array<string | undefined>(SLOTS).fill(undefined);
+/** The bytes of the texts, since to compare with those is faster than with the text. */
+const bytesOfTexts = new Uint8Array(SLOTS * MAX_BYTES);
+const hashes = new Int32Array(SLOTS);
+
+/** Where the cache looks for a text, with one byte more: anybody may know how, it decides nothing but what is remembered. */
+export function placeOn(place: number, byte: number): number {
+  return (Math.imul(place, 31) + byte) | 0;
 }
 
-/** The text of some bytes, all of them ASCII; `hash` is theirs, from `HASH_START` on. */
-export function cachedText(bytes: Uint8Array, start: number, end: number, hash: number): string {
+/** The text of some bytes, all of them ASCII, of that place. It is never a part of another text. */
+export function cachedText(bytes: Uint8Array, start: number, end: number, place: number): string {
   if (end - start > MAX_BYTES) return decodeText(bytes.subarray(start, end));
-  const slot = (hash ^ (hash >>> 12)) & (SLOTS - 1);
-  const known = texts[slot] as string;
-  if (known.length === end - start && isTextOf(known, bytes, start)) return known;
-  const text = decodeText(bytes.subarray(start, end));
-  texts[slot] = text;
+  const slot = (place ^ (place >>> 14)) & (SLOTS - 1);
+  let text = texts[slot];
+  if (text === undefined || text.length !== end - start || !isInSlot(slot, bytes, start, end)) {
+    const piece = bytes.subarray(start, end);
+    text = decodeText(piece);
+    texts[slot] = text;
+    bytesOfTexts.set(piece, slot * MAX_BYTES);
+    hashes[slot] = hashBytes(bytes, start, end);
+  }
+  noteHash(text, hashes[slot] as number);
   return text;
 }
 
-/** Whatever the hash says. */
-function isTextOf(text: string, bytes: Uint8Array, start: number): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    if (text.charCodeAt(index) !== bytes[start + index]) return false;
-  }
+function isInSlot(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
+  const shift = slot * MAX_BYTES - start;
+  for (let at = start; at < end; at += 1) if (bytesOfTexts[at + shift] !== bytes[at]) return false;
   return true;
 }

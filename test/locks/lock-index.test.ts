@@ -4,7 +4,7 @@ import { Claim } from '../../lib/locks/claim.ts';
 import { Lock } from '../../lib/locks/lock.ts';
 import { LockIndex } from '../../lib/locks/lock-index.ts';
 import { LockSession, type Owner } from '../../lib/locks/lock-session.ts';
-import { NameHash } from '../../lib/locks/name-hash.ts';
+import { hashText } from '../../lib/wire/text-hash.ts';
 
 type Index = LockIndex<undefined, undefined>;
 
@@ -22,7 +22,7 @@ function heldAlone(name: string, owner: Owner<undefined, undefined>): Claim<unde
 }
 
 function filled(names: readonly string[]): Index {
-  const index: Index = new LockIndex();
+  const index: Index = new LockIndex(hashText);
   for (const name of names) index.add(new Lock(name, 'readerWriter'));
   return index;
 }
@@ -48,7 +48,7 @@ describe('lock index', () => {
     });
     fc.assert(
       fc.property(steps, (sequence) => {
-        const index: Index = new LockIndex();
+        const index: Index = new LockIndex(hashText);
         const known = new Set<string>();
         for (const [step, from, count] of sequence) {
           for (const name of namesFrom(from * 700, count)) (step === 'add' ? add : remove)(index, known, name);
@@ -86,7 +86,7 @@ describe('lock index', () => {
 
   it('makes the lock of a claim that is alone when it is looked for, once', () => {
     const owner = newOwner();
-    const index: Index = new LockIndex();
+    const index: Index = new LockIndex(hashText);
     const claim = heldAlone('jobs', owner);
     index.add(claim);
     expect(index.findAlone('jobs')).to.equal(claim);
@@ -106,7 +106,7 @@ describe('lock index', () => {
 
   it('does not count a claim of a session that has ended as one that holds', () => {
     const session = new LockSession<undefined, undefined>(undefined);
-    const index: Index = new LockIndex();
+    const index: Index = new LockIndex(hashText);
     index.add(heldAlone('jobs', session.owner('')));
     session.state = 'ended';
     expect(index.findAlone('jobs')).to.equal(undefined);
@@ -140,28 +140,5 @@ describe('claim', () => {
   it('has no lock to make when it is not held', () => {
     const claim = new Claim<undefined, undefined>('jobs', newOwner(), 'exclusive', 0);
     expect(() => claim.lock).to.throw('a claim that is new has no lock');
-  });
-});
-
-describe('name hash', () => {
-  it('is the same for equal names and spreads names that differ in any one character', () => {
-    const hash = new NameHash();
-    const names = new Set([
-      ...namesFrom(0, MANY),
-      ...namesFrom(0, MANY).map((name) => `${'x'.repeat(100)}${name}-end`),
-    ]);
-    for (let length = 0; length < 100; length += 1) names.add('a'.repeat(length)).add(`b${'a'.repeat(length)}`);
-    const hashes = new Map([...names].map((name) => [name, hash.of(name)]));
-    for (const [name, value] of hashes) expect(hash.of(`${name} `.slice(0, -1))).to.equal(value);
-    // Among 10,000 numbers of 31 bits there are 0.02 pairs of equal ones by chance.
-    expect(new Set(hashes.values()).size).to.be.at.least(names.size - 3);
-    const buckets = new Set([...hashes.values()].map((value) => value & 1_023));
-    expect(buckets.size).to.be.at.least(1_000);
-  });
-
-  it('is another for each table', () => {
-    const [first, second] = [new NameHash(), new NameHash()];
-    const names = namesFrom(0, 10);
-    expect(names.map((name) => first.of(name))).to.not.deep.equal(names.map((name) => second.of(name)));
   });
 });

@@ -14,6 +14,7 @@ import type {
   WaitResult,
   WaitStep,
 } from '../../lib/locks/types.ts';
+import { hashText } from '../../lib/wire/text-hash.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
 import { NaiveLockTable } from './naive-lock-table.ts';
 import {
@@ -78,7 +79,7 @@ export class TablePair {
       lastToken += 10;
       return lastToken;
     };
-    this.real = new LockTable<number, number>({ limits, nextToken, compareNames: lastNameFirst });
+    this.real = new LockTable<number, number>({ limits, nextToken, compareNames: lastNameFirst, hashName: hashText });
     this.naive = new NaiveLockTable(limits, lastNameFirst);
     this.#hasUniqueIds = hasUniqueIds;
     for (let opened = 0; opened < 3; opened += 1) this.#openSession();

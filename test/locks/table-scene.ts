@@ -20,6 +20,7 @@ import type {
   TableEvent,
   TableLimits,
 } from '../../lib/locks/types.ts';
+import { hashText } from '../../lib/wire/text-hash.ts';
 
 export type Session = LockSession<string, string>;
 
@@ -44,6 +45,7 @@ export class TableScene {
         return tokens[granted - 1] ?? granted;
       },
       compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
+      hashName: hashText,
     });
     this.anna = this.table.openSession('anna');
     this.ben = this.table.openSession('ben');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
-import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
-import { SERVER_TEXT } from '../../lib/wire/server-text.ts';
+import { DetectingConnection } from '../../lib/message/detecting-connection.ts';
+import type { ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 
 const LIMITS: ConnectionLimits = { softOutputBytes: 100, hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
@@ -18,11 +18,11 @@ function connectionThat(
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
-  const connection: MessageConnection = new MessageConnection(
+  const connection: MessageConnection = new DetectingConnection(
     stream,
     (bytes) => {
       if (bytes[0] === 0x20) return undefined;
-      return bytes[0] === 0x7b ? new NdjsonCodec(MAX_MESSAGE_BYTES, SERVER_TEXT) : 'unknown';
+      return bytes[0] === 0x7b ? new ServerCodec(MAX_MESSAGE_BYTES) : 'unknown';
     },
     LIMITS,
     {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ProtocolError } from '../../lib/wire/errors.ts';
 import { type CommandLine, LineCodec } from '../../lib/wire/line-codec.ts';
+import { encoded } from './encoded.ts';
 
 /** Lines in Latin-1, and what they say. */
 const LINES: readonly [line: string, word: string, name: string | undefined][] = [
@@ -80,11 +81,11 @@ describe('the line codec', () => {
     const codec = new LineCodec(100);
     for (const [, , name] of LINES) {
       if (name === undefined) continue;
-      const text = codec.encode({ text: `1 ${name}\n` });
+      const text = encoded(codec, { text: `1 ${name}\n` });
       const reader = new LineCodec(100);
       reader.push(Buffer.from(text, codec.encoding));
       expect(readAll(reader)).to.deep.equal([{ word: '1', name, hasName: true }]);
     }
-    expect(codec.encode({ text: '\u00e9\udcff\u{1f600}\n' })).to.equal('\xc3\xa9\xff\xf0\x9f\x98\x80\n');
+    expect(encoded(codec, { text: '\u00e9\udcff\u{1f600}\n' })).to.equal('\xc3\xa9\xff\xf0\x9f\x98\x80\n');
   });
 });

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
-import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
-import { SERVER_TEXT } from '../../lib/wire/server-text.ts';
+import type { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
+import { ServerCodec } from '../../lib/wire/server-codec.ts';
+import { encoded } from './encoded.ts';
 import { anyText } from './text-arbitraries.ts';
 
 const PLENTY = 1_000_000;
@@ -24,7 +25,7 @@ function drain(codec: NdjsonCodec, messages: unknown[]): void {
 }
 
 function decode(text: string | Uint8Array): unknown[] {
-  return decodeAll(new NdjsonCodec(PLENTY, SERVER_TEXT), [Buffer.from(text)]);
+  return decodeAll(new ServerCodec(PLENTY), [Buffer.from(text)]);
 }
 
 /** Every byte of its own. */
@@ -62,7 +63,7 @@ describe('NdjsonCodec', () => {
       fc.property(fc.array(line, { maxLength: 6 }), places, (lines, cuts) => {
         const bytes = Buffer.concat(lines.map((each) => each.bytes));
         const expected = lines.map(({ json }) => JSON.parse(json) as unknown);
-        expect(decodeAll(new NdjsonCodec(PLENTY, SERVER_TEXT), cutAt(bytes, cuts), false)).to.deep.equal(expected);
+        expect(decodeAll(new ServerCodec(PLENTY), cutAt(bytes, cuts), false)).to.deep.equal(expected);
       }),
       { numRuns: 1_000 },
     );
@@ -73,7 +74,7 @@ describe('NdjsonCodec', () => {
       fc.property(fc.array(line, { maxLength: 6 }), (lines) => {
         const bytes = Buffer.concat(lines.map((each) => each.bytes));
         const expected = lines.map(({ json }) => JSON.parse(json) as unknown);
-        expect(decodeAll(new NdjsonCodec(PLENTY, SERVER_TEXT), singleBytes(bytes), false)).to.deep.equal(expected);
+        expect(decodeAll(new ServerCodec(PLENTY), singleBytes(bytes), false)).to.deep.equal(expected);
       }),
       { numRuns: 300 },
     );
@@ -82,7 +83,7 @@ describe('NdjsonCodec', () => {
   it('gives the same messages when all bytes are there before the first is asked for', () => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 6 }), places, (lines, cuts) => {
-        const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
+        const codec = new ServerCodec(PLENTY);
         for (const piece of cutAt(Buffer.concat(lines.map((each) => each.bytes)), cuts)) codec.push(piece);
         expect(decodeAll(codec, [])).to.deep.equal(lines.map(({ json }) => JSON.parse(json) as unknown));
       }),
@@ -93,7 +94,7 @@ describe('NdjsonCodec', () => {
   it('takes a multi-byte character and an escape cut at every place', () => {
     const bytes = Buffer.from(`{"name":"é€😀\\ud83d\\ude00\\n"}\n{"next":1}\n`);
     for (let cut = 0; cut <= bytes.length; cut += 1) {
-      const messages = decodeAll(new NdjsonCodec(PLENTY, SERVER_TEXT), [bytes.subarray(0, cut), bytes.subarray(cut)]);
+      const messages = decodeAll(new ServerCodec(PLENTY), [bytes.subarray(0, cut), bytes.subarray(cut)]);
       expect(messages, `cut at ${cut}`).to.deep.equal([{ name: 'é€😀😀\n' }, { next: 1 }]);
     }
   });
@@ -112,7 +113,7 @@ describe('NdjsonCodec', () => {
   });
 
   it('takes a last line without a newline once no more bytes come', () => {
-    const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
+    const codec = new ServerCodec(PLENTY);
     expect(decodeAll(codec, [Buffer.from('{"a":1}\n{"b"'), Buffer.from(':2}')], false)).to.deep.equal([{ a: 1 }]);
     codec.end();
     expect(decodeAll(codec, [])).to.deep.equal([{ b: 2 }]);
@@ -124,7 +125,7 @@ describe('NdjsonCodec', () => {
   });
 
   it('takes no bytes after the end', () => {
-    const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
+    const codec = new ServerCodec(PLENTY);
     expect(decodeAll(codec, [Buffer.from('1')])).to.deep.equal([1]);
     expect(decodeAll(codec, [Buffer.from('2\n')])).to.deep.equal([]);
   });
@@ -146,7 +147,7 @@ describe('NdjsonCodec', () => {
   });
 
   it('keeps its own copy of what it has begun to read', () => {
-    const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
+    const codec = new ServerCodec(PLENTY);
     const shared = Buffer.from('{"name":"first');
     expect(decodeAll(codec, [shared], false)).to.deep.equal([]);
     shared.fill('#');
@@ -160,13 +161,13 @@ describe('NdjsonCodec with bytes that are no UTF-8', () => {
 
   it('decodes each such byte b to the lone surrogate U+DC00+b', () => {
     expect(decode(bytes)).to.deep.equal([message]);
-    expect(decodeAll(new NdjsonCodec(PLENTY, SERVER_TEXT), singleBytes(bytes))).to.deep.equal([message]);
+    expect(decodeAll(new ServerCodec(PLENTY), singleBytes(bytes))).to.deep.equal([message]);
   });
 
   it('writes it as an escape, which comes back as the same text', () => {
-    const encoded = new NdjsonCodec(PLENTY, SERVER_TEXT).encode(message);
-    expect(encoded).to.equal('{"name":"a\\udc80\\udcff\\udce2\\udc82z"}\n');
-    expect(decode(encoded)).to.deep.equal([message]);
+    const sent = encoded(new ServerCodec(PLENTY), message);
+    expect(sent).to.equal('{"name":"a\\udc80\\udcff\\udce2\\udc82z"}\n');
+    expect(decode(sent)).to.deep.equal([message]);
   });
 });
 
@@ -174,11 +175,11 @@ describe('NdjsonCodec.encode', () => {
   it('writes one line that is decoded to the same message', () => {
     fc.assert(
       fc.property(fc.dictionary(anyText, value), (message) => {
-        const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
-        const encoded = Buffer.from(codec.encode(message), codec.encoding);
-        expect(encoded.indexOf('\n')).to.equal(encoded.length - 1);
-        expect(encoded.toString()).to.equal(`${JSON.stringify(message)}\n`);
-        expect(decode(encoded)).to.deep.equal([JSON.parse(JSON.stringify(message))]);
+        const codec = new ServerCodec(PLENTY);
+        const sent = Buffer.from(encoded(codec, message), codec.encoding);
+        expect(sent.indexOf('\n')).to.equal(sent.length - 1);
+        expect(sent.toString()).to.equal(`${JSON.stringify(message)}\n`);
+        expect(decode(sent)).to.deep.equal([JSON.parse(JSON.stringify(message))]);
       }),
       { numRuns: 1_000 },
     );
@@ -188,8 +189,8 @@ describe('NdjsonCodec.encode', () => {
 describe('NdjsonCodec with long messages', () => {
   it('writes those beyond ASCII in UTF-8', () => {
     const message = { text: 'é€😀'.repeat(10_000) };
-    const codec = new NdjsonCodec(PLENTY, SERVER_TEXT);
-    expect(Buffer.from(codec.encode(message), codec.encoding).toString()).to.equal(`${JSON.stringify(message)}\n`);
+    const codec = new ServerCodec(PLENTY);
+    expect(Buffer.from(encoded(codec, message), codec.encoding).toString()).to.equal(`${JSON.stringify(message)}\n`);
   });
 });
 
@@ -202,24 +203,24 @@ describe('NdjsonCodec at maxMessageBytes', () => {
   }
 
   it('takes a line of just as many bytes and breaks at one more', () => {
-    expect(decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), [Buffer.from('"12345678"\n')])).to.deep.equal(['12345678']);
-    const [error, ...more] = decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), [Buffer.from('"123456789"\n')]);
+    expect(decodeAll(new ServerCodec(MAX), [Buffer.from('"12345678"\n')])).to.deep.equal(['12345678']);
+    const [error, ...more] = decodeAll(new ServerCodec(MAX), [Buffer.from('"123456789"\n')]);
     expectTooLong(error);
     expect(more).to.deep.equal([]);
   });
 
   it('counts bytes, not characters', () => {
-    expect(decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), [Buffer.from('"éééé"\n')])).to.deep.equal(['éééé']);
-    expectTooLong(decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), [Buffer.from('"ééééé"\n')])[0]);
+    expect(decodeAll(new ServerCodec(MAX), [Buffer.from('"éééé"\n')])).to.deep.equal(['éééé']);
+    expectTooLong(decodeAll(new ServerCodec(MAX), [Buffer.from('"ééééé"\n')])[0]);
   });
 
   it('counts each line by itself', () => {
     const lines = Array.from({ length: 100 }, (_, index) => 10_000_000 + index);
-    expect(decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), [Buffer.from(lines.join('\n'))])).to.deep.equal(lines);
+    expect(decodeAll(new ServerCodec(MAX), [Buffer.from(lines.join('\n'))])).to.deep.equal(lines);
   });
 
   it('breaks off an endless line at the first byte that is too many', () => {
-    const codec = new NdjsonCodec(MAX, SERVER_TEXT);
+    const codec = new ServerCodec(MAX);
     for (let count = 1; count <= MAX; count += 1) {
       codec.push(Uint8Array.of(0x20));
       expect(codec.next(), `byte ${count}`).to.equal(undefined);
@@ -229,7 +230,7 @@ describe('NdjsonCodec at maxMessageBytes', () => {
   });
 
   it('gives out what came before the line that is too long and nothing after it', () => {
-    const codec = new NdjsonCodec(MAX, SERVER_TEXT);
+    const codec = new ServerCodec(MAX);
     const [first, error, ...more] = decodeAll(codec, [Buffer.from(`1\n${'2'.repeat(MAX + 1)}\n3\n`)], false);
     expect(first).to.equal(1);
     expectTooLong(error);
@@ -244,7 +245,7 @@ describe('NdjsonCodec at maxMessageBytes', () => {
         const lines = counts.map((count) => '7'.repeat(count));
         const bytes = Buffer.from(lines.join('\n') + (hasLastNewline ? '\n' : ''));
         const tooLong = counts.findIndex((count) => count > MAX);
-        const messages = decodeAll(new NdjsonCodec(MAX, SERVER_TEXT), cutAt(bytes, cuts));
+        const messages = decodeAll(new ServerCodec(MAX), cutAt(bytes, cuts));
         if (tooLong !== -1) expectTooLong(messages.pop());
         expect(messages).to.deep.equal(lines.slice(0, tooLong === -1 ? lines.length : tooLong).map(Number));
       }),

@@ -2,9 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
 import { scanRequest } from '../../lib/wire/request-scanner.ts';
-import { SERVER_TEXT } from '../../lib/wire/server-text.ts';
+import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { anyText } from './text-arbitraries.ts';
 
 function scan(text: string): unknown {
@@ -154,7 +153,7 @@ describe('names that the codec has read', () => {
     collectGarbage();
     const before = process.memoryUsage().heapUsed;
     for (let index = 0; index < COUNT; index += 1) {
-      const codec = new NdjsonCodec(100_000, SERVER_TEXT);
+      const codec = new ServerCodec(100_000);
       const name = `a name that is long enough ${index}`;
       codec.push(Buffer.from(`{"command":"lock","parameters":{"lockName":"${name}"},"id":"${name}"}\n${FILLER}`));
       kept.push(codec.next());
