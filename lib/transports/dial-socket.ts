@@ -30,7 +30,7 @@ export function dialSocket(
     socket.once(readyEvent, () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketStream(socket, peer));
+      resolve(new SocketStream(socket, peer, 'stream'));
     });
   });
 }

@@ -2,16 +2,26 @@
 
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
+import { type Reading, readDirectly } from './direct-reading.ts';
 
-/** Wraps a connected socket. The socket must have been opened with `allowHalfOpen`. */
+/** Wraps a connected socket. */
 export class SocketStream implements ByteStream {
   readonly peer: string;
   readonly isFramed = false;
   readonly #socket: Socket;
+  readonly #way: 'direct' | 'stream';
+  /** Undefined while the socket is read as a stream. */
+  #reading: Reading | undefined;
+  #hasPeerEnded = false;
 
-  constructor(socket: Socket, peer: string) {
+  /**
+   * The socket must have been opened with `allowHalfOpen`. One that is started in the turn in which it was accepted may be
+   * read `direct`, where that can be done.
+   */
+  constructor(socket: Socket, peer: string, way: 'direct' | 'stream') {
     this.#socket = socket;
     this.peer = peer;
+    this.#way = way;
   }
 
   get unsentBytes(): number {
@@ -19,13 +29,19 @@ export class SocketStream implements ByteStream {
   }
 
   start(sink: ByteSink): void {
+    const socket = this.#socket;
     let failure: Error | undefined;
-    this.#socket.on('error', (error) => {
+    socket.on('error', (error) => {
       failure = error;
     });
-    this.#socket.on('close', () => sink.closed(failure));
-    this.#socket.on('end', () => sink.ended());
-    this.#socket.on('data', (bytes: Uint8Array) => sink.data(bytes));
+    socket.on('close', () => sink.closed(failure));
+    const ended = (): void => this.#endedByPeer(sink);
+    if (this.#way === 'direct') {
+      this.#reading = readDirectly(socket, { data: (bytes) => sink.data(bytes), ended });
+      if (this.#reading !== undefined) return;
+    }
+    socket.on('end', ended);
+    socket.on('data', (bytes: Uint8Array) => sink.data(bytes));
   }
 
   write(text: string, encoding: StreamEncoding): void {
@@ -40,11 +56,13 @@ export class SocketStream implements ByteStream {
   }
 
   pause(): void {
-    this.#socket.pause();
+    if (this.#reading === undefined) this.#socket.pause();
+    else this.#reading.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    if (this.#reading === undefined) this.#socket.resume();
+    else this.#reading.resume();
   }
 
   setReferenced(isReferenced: boolean): void {
@@ -53,10 +71,18 @@ export class SocketStream implements ByteStream {
   }
 
   end(): void {
-    this.#socket.end();
+    if (this.#hasPeerEnded) this.#socket.destroySoon();
+    else this.#socket.end();
   }
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** A socket whose readable side never ends does not close by itself once both sides have. */
+  #endedByPeer(sink: ByteSink): void {
+    this.#hasPeerEnded = true;
+    sink.ended();
+    if (this.#socket.writableEnded) this.#socket.destroySoon();
   }
 }

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
   createServer as createTlsServer,
+  TLSSocket,
   type TlsOptions,
   type Server as TlsServer,
 } from 'node:tls';
@@ -122,7 +123,8 @@ export class AllowedTcpListener implements TcpListener {
 }
 
 function acceptBytes(socket: Socket, address: string, events: ListenerEvents): void {
-  events.accepted(new SocketStream(socket, formatAddress(address, socket.remotePort ?? 0)));
+  const peer = formatAddress(address, socket.remotePort ?? 0);
+  events.accepted(new SocketStream(socket, peer, socket instanceof TLSSocket ? 'stream' : 'direct'));
 }
 
 function addressOf(socket: Socket): string {

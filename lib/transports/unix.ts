@@ -41,7 +41,7 @@ class UnixListener implements Listener {
     }
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
-      events.accepted(new SocketStream(socket, `unix:${this.#connections}`));
+      events.accepted(new SocketStream(socket, `unix:${this.#connections}`, 'direct'));
     });
     if (await isStale(this.#path)) unlinkSync(this.#path);
     // Nobody may connect between the bind, which this call does at once, and the change of the mode.

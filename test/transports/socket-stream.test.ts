@@ -21,7 +21,7 @@ describe('SocketStream', () => {
     socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
     [peer] = (await once(server, 'connection')) as [Socket];
     peer.on('error', () => {});
-    stream = new SocketStream(socket, 'the other end');
+    stream = new SocketStream(socket, 'the other end', 'stream');
     told = [];
     closed = new Promise((resolve) => {
       stream.start({
