@@ -4,7 +4,7 @@
  */
 
 import type { Codec } from '../wire/codec.ts';
-import { ProtocolError, RequestError } from '../wire/errors.ts';
+import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
 import { startTimeout } from './timeout.ts';
@@ -207,13 +207,12 @@ export class MessageConnection implements ByteSink, Flushable {
   }
 
   #giveOutOne(message: unknown): PendingResult | undefined {
-    if (message instanceof ProtocolError) {
-      this.#events.broken(message);
-      this.end();
-    } else if (message instanceof RequestError) {
+    if (!(message instanceof Error)) return this.#events.message(message);
+    if (message instanceof RequestError) {
       this.#events.malformed(message);
     } else {
-      return this.#events.message(message);
+      this.#events.broken(message as ProtocolError);
+      this.end();
     }
     return undefined;
   }

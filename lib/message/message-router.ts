@@ -56,7 +56,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     const request = message as Request;
     const id = request.id ?? undefined;
     if (id === undefined && request.parameters === undefined && this.#answerBare(session, request)) return;
-    if (id !== undefined && session.isPending(id)) {
+    if (id !== undefined && session.pendingCount > 0 && session.isPending(id)) {
       this.#refuse(session, undefined, `id ${JSON.stringify(id)} is in flight`);
       return;
     }

@@ -12,6 +12,15 @@ const unsent: Flushable[] = [];
 /** `none`: what is sent now belongs to no input; a microtask sends it. */
 let state: 'none' | 'working' | 'scheduled' = 'none';
 const resolved = Promise.resolve();
+/** When this turn's time was first asked for. */
+let timeMs: number | undefined;
+
+/** The time of the turn, in milliseconds as `performance.now` tells them: read once in each, for that is dear. */
+export function turnTimeMs(): number {
+  if (state !== 'working') return performance.now();
+  timeMs ??= performance.now();
+  return timeMs;
+}
 
 /** Does the work on one piece of input as a turn, or as a part of the turn that it falls into. */
 export function takeTurn(work: () => void): void {
@@ -38,6 +47,7 @@ export function flushAtEndOfTurn(flushable: Flushable): void {
 
 function endTurn(): void {
   state = 'none';
+  timeMs = undefined;
   // What is written may fail at once and cause further output: the list may grow on the way.
   for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
   unsent.length = 0;

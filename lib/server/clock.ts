@@ -1,11 +1,14 @@
 /** Time as the lock manager sees it: monotonic, so that a wall clock that is set decides nothing. */
 
 import { startTimeout } from '../message/timeout.ts';
+import { turnTimeMs } from '../message/turn.ts';
 
 /** Now, later, and as soon as others had their turn. */
 export interface Clock {
-  /** Milliseconds since some fixed moment. */
+  /** Milliseconds since some fixed moment. All that one piece of input causes may happen at the same time. */
   nowMs(): number;
+  /** The same, read anew each time: to tell how long work takes. */
+  measureMs(): number;
   /** Calls back after `delayMs`; returns a function that stops it. */
   startTimeout(delayMs: number, callback: () => void): () => void;
   /** Calls back after the events that are waiting now. */
@@ -14,7 +17,8 @@ export interface Clock {
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  nowMs: turnTimeMs,
+  measureMs: () => performance.now(),
   startTimeout,
   defer: (callback) => {
     setImmediate(callback);

@@ -9,7 +9,7 @@ import { encodedLength } from '../wire/text.ts';
 import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
 import type { LineStatistics } from './line-statistics.ts';
-import type { LockManager } from './lock-manager.ts';
+import { type LockManager, LockRequest } from './lock-manager.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -95,7 +95,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #get(session: LockServerSession, name: string): Answer {
     if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.getFailure(name);
-    const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: 0 });
+    const result = session.locks.acquire(new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: 0 }));
     return mapResult(result, (lock) => {
       const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
       return isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name);
@@ -116,7 +116,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #getShared(session: LockServerSession, name: string): Answer {
     if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.sharedGetFailure(name);
-    const result = session.locks.acquire({ name, mode: 'permit', tag: '', waitMs: 0 });
+    const result = session.locks.acquire(new LockRequest({ name, mode: 'permit', tag: '', waitMs: 0 }));
     return mapResult(result, (permit) =>
       permit.status === 'ok' ? this.#texts.sharedGetSuccess(name, permit.count) : this.#texts.sharedGetFailure(name),
     );

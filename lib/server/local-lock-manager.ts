@@ -5,7 +5,6 @@ import type { LockKind } from '../locks/lock.ts';
 import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
-  AcquireRequest,
   CancelResult,
   Outcome,
   ReleaseAllResult,
@@ -269,10 +268,9 @@ class LocalSession implements ManagedSession {
 
   acquire(request: LockRequest): LockResult | PendingResult<LockResult> {
     const { table, clock } = this.#manager;
-    const context = new PendingResult<LockResult>();
-    const outcome = table.acquire(this.#session, withContext(request, context), clock.nowMs());
+    const outcome = table.acquire(this.#session, request, clock.nowMs());
     const result = this.#manager.publish(outcome);
-    if (result.status === 'queued') return context;
+    if (result.status === 'queued') return request.context;
     const answer = this.#manager.answer(result);
     if (request.steal === undefined || answer.status !== 'ok') return answer;
     return { ...answer, taken: describeTaken(outcome.events) };
@@ -307,26 +305,4 @@ class LocalSession implements ManagedSession {
   end(): void {
     this.#manager.endSession(this.#session);
   }
-}
-
-/** A type whose members must all be given, if only as undefined. */
-type Complete<T> = { [Key in keyof Required<T>]: T[Key] };
-
-/**
- * The request as the lock table takes it. Member by member, since a copy by spread has a hidden class of its own each
- * time: the engine cannot learn what it looks like, and all that reads it is several times as slow.
- */
-function withContext(request: LockRequest, context: Context): Complete<AcquireRequest<Context>> {
-  return {
-    name: request.name,
-    mode: request.mode,
-    limit: request.limit,
-    tag: request.tag,
-    waitMs: request.waitMs,
-    leaseMs: request.leaseMs,
-    steal: request.steal,
-    isStealable: request.isStealable,
-    id: request.id,
-    context,
-  };
 }

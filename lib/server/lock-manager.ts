@@ -18,10 +18,42 @@ import type {
   RequestId,
   LockAllRequest as TableLockAllRequest,
 } from '../locks/types.ts';
-import type { PendingResult } from '../message/pending-result.ts';
+import { PendingResult } from '../message/pending-result.ts';
 
 /** What is asked for: everything of the lock table's request but the context. */
-export type LockRequest = Omit<AcquireRequest<unknown>, 'context'>;
+export type LockWish = Omit<AcquireRequest<unknown>, 'context'>;
+
+/** A request for one lock. It is an object of a class so that whatever reads it learns once what it looks like. */
+export class LockRequest implements AcquireRequest<PendingResult<LockResult>> {
+  readonly name: string;
+  readonly mode: LockMode;
+  readonly limit: number | undefined;
+  readonly tag: string;
+  readonly waitMs: number;
+  readonly leaseMs: number | undefined;
+  readonly steal: 'stealable' | 'any' | undefined;
+  readonly isStealable: boolean | undefined;
+  readonly id: RequestId | undefined;
+  #context: PendingResult<LockResult> | undefined = undefined;
+
+  constructor(wish: LockWish) {
+    this.name = wish.name;
+    this.mode = wish.mode;
+    this.limit = wish.limit;
+    this.tag = wish.tag;
+    this.waitMs = wish.waitMs;
+    this.leaseMs = wish.leaseMs;
+    this.steal = wish.steal;
+    this.isStealable = wish.isStealable;
+    this.id = wish.id;
+  }
+
+  /** The result, if it comes later: made when it is asked for, since most requests are granted at once. */
+  get context(): PendingResult<LockResult> {
+    this.#context ??= new PendingResult<LockResult>();
+    return this.#context;
+  }
+}
 
 /** The same for several locks at once. */
 export type LockAllRequest = Omit<TableLockAllRequest<unknown>, 'context'>;

@@ -6,7 +6,7 @@ import type { MessageId } from '../message/message-session.ts';
 import { show } from '../message/validation.ts';
 import { encodedLength } from '../wire/text.ts';
 import type { LockAllParameters, LockParameters } from './lock-commands.ts';
-import type { LockAllRequest, LockRequest } from './lock-manager.ts';
+import { type LockAllRequest, LockRequest } from './lock-manager.ts';
 
 const MS_A_SECOND = 1_000;
 
@@ -47,7 +47,7 @@ export class LockRequests {
     if (steal && mode !== 'exclusive') {
       return invalid(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
     }
-    return {
+    return new LockRequest({
       name: lockName,
       mode,
       limit,
@@ -57,7 +57,7 @@ export class LockRequests {
       id,
       steal: steal ? this.#steal : undefined,
       isStealable: stealable,
-    };
+    });
   }
 
   /** Several locks, all or none. */
@@ -81,16 +81,21 @@ export class LockRequests {
   }
 
   #refusalOf(lockName: string, owner: string): Refusal | undefined {
+    const { maxNameBytes, maxOwnerBytes } = this.#limits;
+    if (isWithin(maxNameBytes, lockName) && isWithin(maxOwnerBytes, owner)) return undefined;
     return refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
   }
+}
+
+/** No text has more bytes than three times its UTF-16 units. */
+function isWithin(maxBytes: number, text: string): boolean {
+  return text.length * 3 <= maxBytes || encodedLength(text) <= maxBytes;
 }
 
 /** The refusal of a text that is longer than that limit. */
 export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: string): Refusal | undefined {
   const value = limits[limit];
-  // No text has more bytes than three times its UTF-16 units.
-  if (text.length * 3 <= value || encodedLength(text) <= value) return undefined;
-  return { status: 'limit', limit, value };
+  return isWithin(value, text) ? undefined : { status: 'limit', limit, value };
 }
 
 /** The refusal of parameters that contradict each other; the message names field, value and what was expected. */

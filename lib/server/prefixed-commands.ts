@@ -5,7 +5,7 @@ import type { ProtocolService } from '../message/protocol-service.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { PrefixedCodec } from '../wire/prefixed-codec.ts';
 import { encodedLength } from '../wire/text.ts';
-import type { LockResult } from './lock-manager.ts';
+import { LockRequest, type LockResult } from './lock-manager.ts';
 import type { LockServerSession } from './session.ts';
 
 /** What these messages may be at most. */
@@ -52,7 +52,9 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
     } else if (encodedLength(name) > maxNameBytes || session.pendingCount >= maxPendingRequests) {
       reply('limit');
     } else {
-      const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY });
+      const result = session.locks.acquire(
+        new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY }),
+      );
       if (result instanceof PendingResult) answerLater(session, result, reply);
       else reply(result.status);
     }

@@ -30,7 +30,7 @@ export class SlicedWork {
   }
 
   #beginSlice(): void {
-    this.#sliceEndMs = this.#clock.nowMs() + SLICE_MS;
+    this.#sliceEndMs = this.#clock.measureMs() + SLICE_MS;
     this.#clock.defer(() => {
       this.#state = 'idle';
       if (this.#jobs.length > 0) this.#beginSlice();
@@ -40,7 +40,7 @@ export class SlicedWork {
 
   #work(): void {
     this.#state = 'working';
-    while (this.#jobs.length > 0 && this.#clock.nowMs() < this.#sliceEndMs) {
+    while (this.#jobs.length > 0 && this.#clock.measureMs() < this.#sliceEndMs) {
       const job = this.#jobs.shift() as Job;
       if (job.step()) job.done();
       else this.#jobs.push(job);

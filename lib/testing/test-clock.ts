@@ -40,6 +40,10 @@ export class ManualClock implements Clock, TestClock {
     return this.#nowMs;
   }
 
+  measureMs(): number {
+    return this.#nowMs;
+  }
+
   startTimeout(delayMs: number, callback: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY) return () => {};
     const timer = { dueMs: this.#nowMs + delayMs, callback };

@@ -18,6 +18,8 @@ export class LineSplitter {
   /** What has not been looked through: from `#offset` on. */
   #chunk: Uint8Array = NOTHING;
   #offset = 0;
+  /** Its length: to ask a view for that takes long. */
+  #chunkEnd = 0;
   /** What came behind that. */
   readonly #later: ByteBuffer = new ByteBuffer();
   /** The beginning of a line whose end has not come. */
@@ -51,7 +53,7 @@ export class LineSplitter {
       const chunk = this.#chunk;
       const start = this.#offset;
       const newline = chunk.indexOf(NEWLINE, start);
-      const end = newline === -1 ? chunk.length : newline;
+      const end = newline === -1 ? this.#chunkEnd : newline;
       if (this.#partial.length + end - start > this.#maxLineBytes) return this.#breakOff();
       this.#offset = end + 1;
       if (newline !== -1) return this.#giveOut(chunk, start, end);
@@ -64,12 +66,13 @@ export class LineSplitter {
   }
 
   get #isFinished(): boolean {
-    return this.#offset >= this.#chunk.length;
+    return this.#offset >= this.#chunkEnd;
   }
 
   #goTo(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#offset = 0;
+    this.#chunkEnd = chunk.length;
   }
 
   /** The line of the chunk that was looked at, behind what came before. */

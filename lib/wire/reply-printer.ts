@@ -21,14 +21,15 @@ const RELEASED = ['status', 'count'];
 const ID = phrase('{"id":');
 const STRING_ID = phrase('{"id":"');
 const STRING_ID_END = phrase('"');
-const RESULT_OK: Phrase = phrase(',"result":{"status":"ok"');
+/** The results that are a status and no more. */
 const RESULTS: ReadonlyMap<unknown, Phrase> = new Map(
-  Object.keys(STATUSES).map((status) => [status, phrase(`,"result":{"status":${JSON.stringify(status)}`)]),
+  Object.keys(STATUSES).map((status) => [status, phrase(`,"result":{"status":${JSON.stringify(status)}}}\n`)]),
 );
-const TOKEN = phrase(',"token":');
+const OK_TOKEN = phrase(',"result":{"status":"ok","token":');
+const OK_COUNT = phrase(',"result":{"status":"ok","count":');
 const COUNT = phrase(',"count":');
-const ALREADY_HELD = phrase(',"alreadyHeld":true');
 const END = phrase('}}\n');
+const HELD_AGAIN_END = phrase(',"alreadyHeld":true}}\n');
 
 interface Reply {
   readonly id?: unknown;
@@ -64,24 +65,27 @@ export function printReply(message: object, output: ScratchOutput): boolean {
 function isCommon(result: unknown): result is CommonResult {
   if (typeof result !== 'object' || result === null || !isWrittenByMembers(result)) return false;
   const { status, token, count, alreadyHeld } = result as Result;
-  if (status !== 'ok' && !RESULTS.has(status)) return false;
-  if (token !== undefined && !isPrintable(token)) return false;
-  if (count !== undefined && !isPrintable(count)) return false;
-  return (alreadyHeld === undefined || alreadyHeld === true) && hasMembers(result, membersOf(result));
+  if (count === undefined) return RESULTS.has(status) && hasMembers(result, STATUS);
+  if (status !== 'ok' || !isPrintable(count)) return false;
+  if (token === undefined) return hasMembers(result, RELEASED);
+  if (!isPrintable(token)) return false;
+  return hasMembers(result, alreadyHeld === true ? HELD_AGAIN : GRANTED);
 }
 
 function putResult({ status, token, count, alreadyHeld }: CommonResult, output: ScratchOutput): void {
-  output.putPhrase(status === 'ok' ? RESULT_OK : (RESULTS.get(status) as Phrase));
-  if (token !== undefined) {
-    output.putPhrase(TOKEN);
+  if (count === undefined) {
+    output.putPhrase(RESULTS.get(status) as Phrase);
+    return;
+  }
+  if (token === undefined) {
+    output.putPhrase(OK_COUNT);
+  } else {
+    output.putPhrase(OK_TOKEN);
     output.putInteger(token);
-  }
-  if (count !== undefined) {
     output.putPhrase(COUNT);
-    output.putInteger(count);
   }
-  if (alreadyHeld === true) output.putPhrase(ALREADY_HELD);
-  output.putPhrase(END);
+  output.putInteger(count);
+  output.putPhrase(alreadyHeld === true ? HELD_AGAIN_END : END);
 }
 
 function putId(id: number | string, output: ScratchOutput): void {
@@ -98,13 +102,6 @@ function putId(id: number | string, output: ScratchOutput): void {
 /** Not so are arrays, boxed values and whatever has a `toJSON`. */
 function isWrittenByMembers(value: object): boolean {
   return value.constructor === Object && (value as { readonly toJSON?: unknown }).toJSON === undefined;
-}
-
-/** The members that a result must have, by those that it seems to have. */
-function membersOf({ token, count, alreadyHeld }: Result): readonly string[] {
-  if (count === undefined) return STATUS;
-  if (token === undefined) return RELEASED;
-  return alreadyHeld === undefined ? GRANTED : HELD_AGAIN;
 }
 
 /** Whether these are all its members, in that order, and its own: what is inherited comes last. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import type { ManagedSession } from '../../lib/server/lock-manager.ts';
+import { LockRequest, type ManagedSession } from '../../lib/server/lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { PrefixedClient } from '../protocols/prefixed-client.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
@@ -167,11 +167,13 @@ describe('a lock that is taken away while one of its holders has just gone', () 
     const shared = { mode: 'shared', tag: '', waitMs: 0, isStealable: true } as const;
     // More than are freed in the turn in which a session ends.
     for (let lock = 0; lock < 1_000; lock += 1) {
-      for (const session of [leaver, stayer]) session.acquire({ ...shared, name: `${lock}` });
+      for (const session of [leaver, stayer]) session.acquire(new LockRequest({ ...shared, name: `${lock}` }));
     }
     leaver.end();
     expect(manager.forceRelease('999', 'readerWriter')).to.have.nested.property('taken.count', 1);
-    const stolen = thief.acquire({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' });
+    const stolen = thief.acquire(
+      new LockRequest({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' }),
+    );
     expect(stolen).to.have.nested.property('taken.count', 1);
     expect(stolen).to.have.nested.property('taken.holders[0].address', 'stayer');
     expect(manager.forceRelease('0', 'readerWriter')).to.have.nested.property('taken.count', 1);
