@@ -1,6 +1,6 @@
 /** The rules by which a single lock is asked for: granted, queued, refused or stolen. */
 
-import { type Claim, Place } from './claim.ts';
+import { Claim, Place } from './claim.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -35,11 +35,11 @@ export class Acquisition<Subject, Context> {
     nowMs: number,
   ): AcquireResult<Subject, Context> {
     const locks = this.#book.locksOf(kindOf(request.mode));
-    const alone = locks.findAlone(request.name);
-    const isOwn = alone !== undefined && alone.owner === session.findOwner(request.tag);
-    const lock = isOwn ? undefined : this.#settlement.touch(locks.find(request.name), nowMs);
-    const owner = lock === undefined ? undefined : session.findOwner(request.tag);
-    const claim = isOwn ? alone : owner === undefined ? undefined : lock?.find(owner);
+    const entry = locks.get(request.name);
+    const owner = entry === undefined ? undefined : session.findOwner(request.tag);
+    const isOwn = entry instanceof Claim && entry.isAlone && entry.owner === owner;
+    const lock = isOwn ? undefined : this.#settlement.touch(locks.lockOf(entry), nowMs);
+    const claim = isOwn ? entry : owner === undefined ? undefined : lock?.find(owner);
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
     }

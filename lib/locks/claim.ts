@@ -88,8 +88,9 @@ export class Claim<Subject, Context> implements Linked<Claim<Subject, Context>> 
   }
 
   set token(token: number) {
-    this.#tokenHigh = (token / SMALL_INTEGERS) | 0;
-    this.#tokenLow = (token % SMALL_INTEGERS) | 0;
+    const high = Math.floor(token / SMALL_INTEGERS);
+    this.#tokenHigh = high | 0;
+    this.#tokenLow = (token - high * SMALL_INTEGERS) | 0;
   }
 
   get isStealable(): boolean {

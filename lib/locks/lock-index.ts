@@ -37,11 +37,22 @@ export class LockIndex<Subject, Context> {
     return this.#size;
   }
 
+  /** What has that name. */
+  get(name: string): LockEntry<Subject, Context> | undefined {
+    let entry = this.#at(this.#bucketOf(name));
+    while (entry !== undefined && entry.name !== name) entry = entry.nextInIndex;
+    return entry;
+  }
+
   /** The lock of that name; a claim that was alone is so no more. */
   find(name: string): Lock<Subject, Context> | undefined {
-    const entry = this.#get(name);
+    return this.lockOf(this.get(name));
+  }
+
+  /** The lock that is there or stood for; a claim that was alone is so no more. */
+  lockOf(entry: LockEntry<Subject, Context> | undefined): Lock<Subject, Context> | undefined {
     if (!(entry instanceof Claim)) return entry;
-    const { lock } = entry;
+    const { name, lock } = entry;
     this.delete(name);
     this.add(lock);
     return lock;
@@ -49,14 +60,14 @@ export class LockIndex<Subject, Context> {
 
   /** The claim of that name, if it is alone and held by one whose session lasts. */
   findAlone(name: string): Claim<Subject, Context> | undefined {
-    const entry = this.#get(name);
+    const entry = this.get(name);
     const isFound = entry instanceof Claim && entry.isAlone && entry.owner.session.state === 'live';
     return isFound ? entry : undefined;
   }
 
   /** What an owner has in the lock of that name. */
   findClaim(name: string, owner: Owner<Subject, Context>): Claim<Subject, Context> | undefined {
-    const entry = this.#get(name);
+    const entry = this.get(name);
     if (!(entry instanceof Claim)) return entry?.find(owner);
     return entry.owner === owner ? entry : undefined;
   }
@@ -101,12 +112,6 @@ export class LockIndex<Subject, Context> {
       for (let entry = this.#at(index); entry !== undefined; entry = entry.nextInIndex) chain.push(entry);
       yield* chain;
     }
-  }
-
-  #get(name: string): Bucket<Subject, Context> {
-    let entry = this.#at(this.#bucketOf(name));
-    while (entry !== undefined && entry.name !== name) entry = entry.nextInIndex;
-    return entry;
   }
 
   /** Buckets that have been split since the level was reached are told apart by one bit more. */

@@ -58,6 +58,8 @@ export class MessageConnection implements ByteSink, Flushable {
   #state: State = 'open';
   /** `working` while messages are given out, `held` while output has to drain or a result to be settled first. */
   #reading: 'idle' | 'working' | 'held' = 'idle';
+  /** What the stream had not sent when it was last looked at: after each write, and when reading goes on. */
+  #unsentBefore = 0;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
@@ -89,7 +91,7 @@ export class MessageConnection implements ByteSink, Flushable {
 
   /** Bytes on their way out that the system has not taken yet; text counts a character as one. */
   get unsentBytes(): number {
-    return (this.codec?.output.length ?? 0) + this.#stream.unsentBytes;
+    return (this.codec?.output.length ?? 0) + this.#unsentBefore;
   }
 
   /** Sends a message with everything else of this turn. On a connection that is closed it goes nowhere. */
@@ -107,7 +109,7 @@ export class MessageConnection implements ByteSink, Flushable {
     const { output } = this.codec;
     if (output.length === 0 && !this.#stream.isFramed) flushAtEndOfTurn(this);
     this.codec.encode(message);
-    if (this.#stream.isFramed) this.#stream.write(output.take(), this.codec.encoding, completeness);
+    if (this.#stream.isFramed) this.#write(output.take(), completeness);
     if (this.unsentBytes > this.#limits.hardOutputBytes) {
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
@@ -116,7 +118,12 @@ export class MessageConnection implements ByteSink, Flushable {
   /** Gives what was sent so far to the stream; by itself that happens at the end of the turn. */
   flush(): void {
     if (this.isClosed || !this.codec?.output.length) return;
-    this.#stream.write(this.codec.output.take(), this.codec.encoding);
+    this.#write(this.codec.output.take());
+  }
+
+  #write(text: string, completeness?: Completeness): void {
+    this.#stream.write(text, this.codec?.encoding ?? 'utf8', completeness);
+    this.#unsentBefore = this.#stream.unsentBytes;
   }
 
   /** Whether the connection keeps the process alive, where there is such a thing. */
@@ -180,6 +187,7 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #giveOut = (): void => {
     if (this.#reading !== 'idle') return;
     this.#reading = 'working';
+    this.#unsentBefore = this.#stream.unsentBytes;
     let count = 0;
     while (!this.isClosed) {
       if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustDrain()) return;

@@ -11,7 +11,6 @@ import { STATUSES } from './statuses.ts';
 const MAX_ID_CHARACTERS = 64;
 const MAX_REPLY_BYTES = 256;
 
-const REPLY = ['id', 'result'];
 /** The members that a result may have here, in order. */
 const STATUS = ['status'];
 const GRANTED = ['status', 'token', 'count'];
@@ -31,9 +30,15 @@ const COUNT = phrase(',"count":');
 const END = phrase('}}\n');
 const HELD_AGAIN_END = phrase(',"alreadyHeld":true}}\n');
 
-interface Reply {
-  readonly id?: unknown;
-  readonly result?: unknown;
+/** A reply with a result. It is an object of a class so that the printer need not look what it has. */
+export class Reply {
+  readonly id: number | string;
+  readonly result: object;
+
+  constructor(id: number | string, result: object) {
+    this.id = id;
+    this.result = result;
+  }
 }
 
 interface Result {
@@ -53,8 +58,8 @@ interface CommonResult {
 
 /** Adds the message as a line of JSON; false when it is not a common one, and then nothing is added. */
 export function printReply(message: object, output: ScratchOutput): boolean {
-  if (!isWrittenByMembers(message) || !hasMembers(message, REPLY)) return false;
-  const { id, result } = message as Reply;
+  if (!(message instanceof Reply)) return false;
+  const { id, result } = message;
   if (!(isPlain(id) || isPrintable(id)) || !isCommon(result)) return false;
   output.begin(MAX_REPLY_BYTES);
   putId(id, output);
@@ -62,8 +67,8 @@ export function printReply(message: object, output: ScratchOutput): boolean {
   return true;
 }
 
-function isCommon(result: unknown): result is CommonResult {
-  if (typeof result !== 'object' || result === null || !isWrittenByMembers(result)) return false;
+function isCommon(result: object): result is CommonResult {
+  if (!isWrittenByMembers(result)) return false;
   const { status, token, count, alreadyHeld } = result as Result;
   if (count === undefined) return RESULTS.has(status) && hasMembers(result, STATUS);
   if (status !== 'ok' || !isPrintable(count)) return false;
@@ -101,17 +106,18 @@ function putId(id: number | string, output: ScratchOutput): void {
 
 /** Not so are arrays, boxed values and whatever has a `toJSON`. */
 function isWrittenByMembers(value: object): boolean {
-  return value.constructor === Object && (value as { readonly toJSON?: unknown }).toJSON === undefined;
+  const { toJSON } = value as { readonly toJSON?: unknown };
+  return Object.getPrototypeOf(value) === Object.prototype && toJSON === undefined;
 }
 
-/** Whether these are all its members, in that order, and its own: what is inherited comes last. */
+/** Whether these are all its members, in that order. */
 function hasMembers(value: object, names: readonly string[]): boolean {
   let count = 0;
   for (const name in value) {
     if (name !== names[count]) return false;
     count += 1;
   }
-  return count === names.length && Object.hasOwn(value, names[count - 1] as string);
+  return count === names.length;
 }
 
 /** A whole number that has no sign. */

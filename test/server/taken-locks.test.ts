@@ -171,9 +171,7 @@ describe('a lock that is taken away while one of its holders has just gone', () 
     }
     leaver.end();
     expect(manager.forceRelease('999', 'readerWriter')).to.have.nested.property('taken.count', 1);
-    const stolen = thief.acquire(
-      new LockRequest({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' }),
-    );
+    const stolen = thief.acquire(new LockRequest({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' }));
     expect(stolen).to.have.nested.property('taken.count', 1);
     expect(stolen).to.have.nested.property('taken.holders[0].address', 'stayer');
     expect(manager.forceRelease('0', 'readerWriter')).to.have.nested.property('taken.count', 1);

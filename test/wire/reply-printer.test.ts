@@ -1,19 +1,24 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { printReply } from '../../lib/wire/reply-printer.ts';
+import { printReply, Reply } from '../../lib/wire/reply-printer.ts';
 import { ScratchOutput } from '../../lib/wire/scratch-output.ts';
 import { anyText } from './text-arbitraries.ts';
 
+interface Message {
+  readonly id: number | string;
+  readonly result: object;
+}
+
 /** The line that is printed, undefined for what is left to `JSON.stringify`. */
-function print(message: object): string | undefined {
+function print({ id, result }: Message): string | undefined {
   const output = new ScratchOutput();
-  const isPrinted = printReply(message, output);
+  const isPrinted = printReply(new Reply(id, result), output);
   const text = output.take();
   expect(text !== '').to.equal(isPrinted);
   return isPrinted ? text : undefined;
 }
 
-function expectAgreement(message: object): void {
+function expectAgreement(message: Message): void {
   const printed = print(message);
   if (printed !== undefined) expect(printed).to.equal(`${JSON.stringify(message)}\n`);
 }
@@ -58,18 +63,19 @@ describe('printReply', () => {
     fc.assert(
       fc.property(fc.oneof(number, text), fc.oneof(flat, statusFirst, likeGrants), (id, result) => {
         expectAgreement({ id, result });
-        expectAgreement({ result, id });
-        expectAgreement({ id, result, more: 1 });
-        expectAgreement(result);
+        expect(printReply({ id, result }, new ScratchOutput())).to.equal(false);
       }),
       { numRuns: 5_000 },
     );
   });
 
   it('never differs from JSON.stringify, whatever a handler returns', () => {
-    fc.assert(fc.property(fc.object({ withBigInt: false, withDate: true, withMap: true }), expectAgreement), {
-      numRuns: 2_000,
-    });
+    fc.assert(
+      fc.property(fc.object({ withBigInt: false, withDate: true, withMap: true }), (result) =>
+        expectAgreement({ id: 1, result }),
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   it('leaves to JSON.stringify what says itself how it is written, what inherits, and all that is not common', () => {
@@ -90,6 +96,5 @@ describe('printReply', () => {
     expect(print({ id: 'é', result: { status: 'ok' } })).to.equal(undefined);
     expect(print({ id: 1, result: { status: 'ok', count: {} } })).to.equal(undefined);
     expect(print({ id: 1, result: { count: 1, status: 'ok' } })).to.equal(undefined);
-    expect(print({ id: 1, error: { status: 'invalid', message: 'no' } })).to.equal(undefined);
   });
 });
