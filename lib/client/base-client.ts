@@ -4,7 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
-import { requireFromZero } from './client-options.ts';
+import { requireFromZero, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
@@ -102,7 +102,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /**
    * Takes a lock, waiting for it if need be. Should the connection be lost meanwhile, asks again on the next one. Rejects
    * with a `LockError` (`timeout`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`), with a
-   * `MessageError` (`connectionLost`, `timeout`) when there is no connection, or with the signal's reason.
+   * `MessageError` (`connectionLost`, `timeout`) when there is no connection, or with the signal's reason. Here as in all
+   * that follows, options that are no object are a `TypeError`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
     const handle = await this.#take(toRequest(name, options), options.owner);
@@ -112,7 +113,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take(toRequest(name, { ...options, waitMs: 0 }), options.owner);
+    return await this.#take(toRequest(name, { ...requireOptions(options), waitMs: 0 }), options.owner);
   }
 
   /**
@@ -149,7 +150,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * Rejects as `lock` does otherwise.
    */
   terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
-    return leaderTerms(this, name, options);
+    return leaderTerms(this, name, requireOptions(options));
   }
 
   /**
@@ -157,7 +158,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * only use this never wait for each other in a circle, whatever the order of the names.
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
-    const set = await this.#takeAll(locks, toPatience(options));
+    const set = await this.#takeAll(locks, toPatience(requireOptions(options)));
     if (set !== null) return set;
     throw new LockTimeoutError('the locks were not granted: not all of them are free');
   }
@@ -194,7 +195,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** One page of all that is held or waited for, in name order. */
   async list(options: ListOptions = {}): Promise<LockPage> {
-    return (await this.#command('list', options)) as unknown as LockPage;
+    return (await this.#command('list', requireOptions(options))) as unknown as LockPage;
   }
 
   /** All that is held or waited for, in name order, page by page. */
@@ -225,7 +226,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * `LockError`, `denied` unless the server's settings allow it.
    */
   async forceUnlock(name: string, options: { readonly mode?: LockMode } = {}): Promise<number> {
-    return Number((await this.#command('forceUnlock', { lockName: name, ...options })).released);
+    return Number((await this.#command('forceUnlock', { lockName: name, ...requireOptions(options) })).released);
   }
 
   /** Sends any command and waits for its result, as `MessageClient.rpc` does; waits for a connection if there is none. */
@@ -262,7 +263,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * released, then closes the connection: what is held still is lost. Resolves when the connection is gone.
    */
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    return this.#life.close(options.drainMs ?? 0);
+    return this.#life.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

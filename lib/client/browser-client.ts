@@ -2,6 +2,7 @@
 
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
 import { type ClientOptions, LockClientBase } from './base-client.ts';
+import { requireOptions } from './client-options.ts';
 
 /** Where the server is: `{url}`, such as `wss://locks.example`. */
 export interface BrowserClientOptions extends ClientOptions, DialWebSocketOptions {}
@@ -10,7 +11,7 @@ export interface BrowserClientOptions extends ClientOptions, DialWebSocketOption
 export class LockClient extends LockClientBase {
   /** @throws TypeError when `url` is no URL of a WebSocket, or when there is no `WebSocket` here and none was given. */
   constructor(options: BrowserClientOptions) {
-    super(dialWebSocket(options), options);
+    super(dialWebSocket(requireOptions(options)), options);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Dialer } from '../message/byte-stream.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { requireFromZero, requireOneOf } from './client-options.ts';
+import { requireFromZero, requireOneOf, requireOptions } from './client-options.ts';
 import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
@@ -119,7 +119,7 @@ export class ClientLife {
 
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
-    const { timeoutMs = this.#requestTimeoutMs, signal } = options;
+    const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options);
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
     const { asked } = await this.#keeper.get(patience, (connection) => ({
       asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
@@ -166,7 +166,8 @@ export class ClientLife {
   }
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
-  async close(drainMs: number): Promise<void> {
+  async close(options: { readonly drainMs?: number }): Promise<void> {
+    const { drainMs = 0 } = requireOptions(options);
     requireFromZero({ drainMs });
     // Set before anybody is told, who might close once more.
     if (this.#phase === 'living') {
@@ -236,7 +237,7 @@ export class ClientLife {
     this.#keeper.lost(connection, error);
     this.#events.disconnected(error);
     // Where no further connection is to be opened, that was the end.
-    if (this.#keeper.state === 'closed') void this.close(0);
+    if (this.#keeper.state === 'closed') void this.close({});
   }
 
   async #close(drainMs: number): Promise<void> {

@@ -20,7 +20,14 @@ export function requireOneOf(name: string, value: string | undefined, expected: 
   throw new LockInvalidError(`${name} is ${describe(value)}; expected ${choices}`);
 }
 
+/** The options as they are. @throws TypeError when they are no object: null has no default. */
+export function requireOptions<Options extends object>(options: Options): Options {
+  if (typeof options === 'object' && options !== null) return options;
+  throw new TypeError(`options is ${describe(options)}; expected an object`);
+}
+
 /** A value of any kind, for a message. */
 export function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -6,6 +6,7 @@ import { dialTcp } from '../transports/tcp.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
 import { type ClientOptions, LockClientBase } from './base-client.ts';
+import { requireOptions } from './client-options.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;
@@ -28,9 +29,9 @@ export interface LockClientOptions extends ClientOptions {
 
 /** A client that connects when it is first used; see `connect` for one that is connected from the beginning. */
 export class LockClient extends LockClientBase {
-  /** @throws TypeError when `url` is no URL of a WebSocket, or when there is another place beside it. */
+  /** @throws TypeError when `options` is no object, `url` no URL of a WebSocket, or when there is another place beside it. */
   constructor(options: LockClientOptions = {}) {
-    super(dialerOf(options), options);
+    super(dialerOf(requireOptions(options)), options);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** One hold of a lock, as the caller has it, for as long as it lasts. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
+import { requireOptions } from './client-options.ts';
 import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
 import { LockInvalidError, type LockLostError, LockTimeoutError } from './lock-error.ts';
@@ -108,7 +109,7 @@ export class LockHandle implements AsyncDisposable {
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
   async tryLock(name: string, options: NestedTryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take(toRequest(name, { ...options, waitMs: 0 }));
+    return await this.#take(toRequest(name, { ...requireOptions(options), waitMs: 0 }));
   }
 
   /** Runs a function while it holds a further lock as the same owner. Resolves and rejects as `LockClient.locked` does. */

@@ -1,6 +1,6 @@
 /** How locks are asked for: the options of the client's methods, and the one request that they all become. */
 
-import { describe, requireFromZero } from './client-options.ts';
+import { describe, requireFromZero, requireOptions } from './client-options.ts';
 import { LockInvalidError } from './lock-error.ts';
 
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
@@ -97,9 +97,9 @@ const DEFAULT_WAIT_MS = 30_000;
 const MS_A_SECOND = 1_000;
 const MAX_SECONDS = 1e9;
 
-/** @throws LockInvalidError when a number is none that makes sense. */
+/** @throws TypeError when the options are no object, and LockInvalidError when a number is none that makes sense. */
 export function toRequest(name: string, options: NestedLockOptions): LockRequest {
-  const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = options;
+  const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = requireOptions(options);
   if (leaseMs !== undefined && !(typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND)) {
     throw new LockInvalidError(`leaseMs is ${describe(leaseMs)}; expected a number above 0, up to 1e12`);
   }

@@ -3,6 +3,7 @@
  * the order of the Web Locks specification.
  */
 
+import { describe } from './client-options.ts';
 import { namedException } from './web-lock-exception.ts';
 
 /** `exclusive` and `shared` are the modes of the standard. */
@@ -89,11 +90,6 @@ function toSignal(signal: unknown): AbortSignal | undefined {
 /** A symbol is no text, unlike for `String()`. */
 function toText(value: unknown): string {
   return `${value as string}`;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function notSupported(message: string): Error {

@@ -8,8 +8,8 @@ import type { LockSession } from './lock-session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireRequest, AcquireResult, Granted, Invalid, LimitReached, RequestId, TableLimits } from './types.ts';
 
-/** How many claims are worked off at a time when their locks are in the way of a new one. */
-const CLAIMS_SWEPT_FOR_ROOM = 64;
+/** How many claims are worked off at a time, at least, when their locks are in the way of new ones. */
+export const CLAIMS_SWEPT_FOR_ROOM = 64;
 const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
 const UNAVAILABLE = Object.freeze({ status: 'unavailable' }) satisfies AcquireResult;
 const DRAINING = Object.freeze({ status: 'draining' }) satisfies AcquireResult;

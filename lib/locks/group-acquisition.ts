@@ -1,6 +1,14 @@
 /** The rules by which several locks are asked for at once: all are granted in one step, or none. */
 
-import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
+import {
+  CLAIMS_SWEPT_FOR_ROOM,
+  idInFlight,
+  invalid,
+  isWaiting,
+  limitOf,
+  limitReached,
+  upgradeRefused,
+} from './acquisition.ts';
 import type { Claim } from './claim.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
@@ -9,9 +17,6 @@ import type { LockSession } from './lock-session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireAllResult, Invalid, LimitReached, LockAllRequest, LockWanted, TableLimits } from './types.ts';
 import { WaitGroup } from './wait-group.ts';
-
-/** How many claims are worked off at a time at least when their locks are in the way of new ones. */
-const CLAIMS_SWEPT_FOR_ROOM = 64;
 
 /** One lock that is asked for, as it is found. */
 interface Part<Subject, Context> {

@@ -47,7 +47,7 @@ export class LockTable<Subject, Context> {
 
   constructor({ limits, nextToken, compareNames, hashName }: TableOptions) {
     this.#book = new LockBook<Subject, Context>(nextToken, hashName);
-    this.#settlement = new Settlement<Subject, Context>(this.#book);
+    this.#settlement = new Settlement<Subject, Context>(this.#book, compareNames);
     this.#acquisition = new Acquisition<Subject, Context>(this.#book, this.#settlement, limits);
     this.#groupAcquisition = new GroupAcquisition<Subject, Context>(this.#book, this.#settlement, limits);
     this.#views = new LockViews<Subject, Context>(this.#book, this.#settlement, compareNames);
@@ -181,7 +181,7 @@ export class LockTable<Subject, Context> {
     return this.#book.takeEvents();
   }
 
-  /** From now on nothing new is granted; every waiting request is answered `draining`. */
+  /** From now on nothing new is granted; every waiting request is answered `draining`, in name order. */
   drain(nowMs: number): readonly TableEvent<Subject, Context>[] {
     this.#state = 'draining';
     this.#settlement.drain(nowMs);

@@ -20,6 +20,7 @@ const DRAINING = Object.freeze({ status: 'draining' }) satisfies WaitResult;
 /** Works on a lock table's book. */
 export class Settlement<Subject, Context> {
   readonly #book: LockBook<Subject, Context>;
+  readonly #compareNames: (a: string, b: string) => number;
   /** Sessions that ended with claims still to be worked off. */
   readonly #lingering = new Set<LockSession<Subject, Context>>();
   /** How many sessions have ever lingered. */
@@ -27,8 +28,9 @@ export class Settlement<Subject, Context> {
   /** Locks that let in after all others were settled. */
   readonly #deferred = new Set<Lock<Subject, Context>>();
 
-  constructor(book: LockBook<Subject, Context>) {
+  constructor(book: LockBook<Subject, Context>, compareNames: (a: string, b: string) => number) {
     this.#book = book;
+    this.#compareNames = compareNames;
   }
 
   get hasLingering(): boolean {
@@ -131,7 +133,10 @@ export class Settlement<Subject, Context> {
     return count;
   }
 
-  /** Answers every waiting request `draining`. */
+  /**
+   * Answers every waiting request `draining`, in name order: of one name, those of the reader/writer lock come before
+   * those of the permit.
+   */
   drain(nowMs: number): void {
     const { readerWriterLocks, permits, unsettled } = this.#book;
     // Nobody waits behind a claim that is alone.
@@ -139,6 +144,8 @@ export class Settlement<Subject, Context> {
     for (const locks of [readerWriterLocks, permits]) {
       for (const entry of locks.entries()) if (!(entry instanceof Claim) && entry.queue.size > 0) awaited.push(entry);
     }
+    // The index has them in an order of chance.
+    awaited.sort((a, b) => this.#compareNames(a.name, b.name));
     // Who waits only for sessions that have ended is granted the lock yet.
     for (const lock of awaited) this.touch(lock, nowMs);
     for (const lock of awaited) for (const claim of lock.queue) this.#book.removeClaim(claim, DRAINING);

@@ -266,7 +266,7 @@ export interface TableOptions {
   readonly limits: TableLimits;
   /** The next fencing token: greater than every one before. */
   readonly nextToken: () => number;
-  /** The order of names in listings: negative when `a` comes first. */
+  /** The order of names in listings, and of answers when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
   /** A whole number from 0 to below 2^31, the same for equal names; nobody outside may foresee which. */
   readonly hashName: (name: string) => number;

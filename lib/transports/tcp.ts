@@ -14,7 +14,14 @@ import { AllowList } from './allow-list.ts';
 import { dialSocket } from './dial-socket.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
-import { type DialTlsOptions, HANDSHAKE_TIMEOUT_MS, readTlsFiles, type TlsFiles, tlsConnectOptions } from './tls.ts';
+import {
+  type DialTlsOptions,
+  type HandshakeOptions,
+  handshakeTimeoutOf,
+  readTlsFiles,
+  type TlsFiles,
+  tlsConnectOptions,
+} from './tls.ts';
 
 /**
  * How long a silent connection may stay so before the system asks whether the other end is still there. It then asks
@@ -26,7 +33,7 @@ export const KEEP_ALIVE_IDLE_MS = 10_000;
 const BACKLOG = 4_096;
 
 /** Where to listen and for whom. */
-export interface TcpListenerOptions {
+export interface TcpListenerOptions extends HandshakeOptions {
   /** An address or a host name of this machine. */
   readonly host: string;
   /** 0 lets the system choose. */
@@ -45,8 +52,8 @@ export interface TcpListener extends Listener {
 
 /**
  * Listens on TCP. Connections of others than the allowed are closed before a byte is read.
- * @throws TypeError when `allowed` has an entry that is neither an address nor a range, and the system's error when a
- * file of `tls` cannot be read.
+ * @throws TypeError when `allowed` has an entry that is neither an address nor a range, RangeError for a
+ * `handshakeTimeoutMs` that is none, and the system's error when a file of `tls` cannot be read.
  */
 export function tcp(options: TcpListenerOptions): TcpListener {
   return new AllowedTcpListener(options);
@@ -77,7 +84,8 @@ export class AllowedTcpListener implements TcpListener {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
     });
-    if (options.tls !== undefined) this.#tls = makeTlsServer(readTlsFiles(options.tls));
+    const handshakeTimeout = handshakeTimeoutOf(options);
+    if (options.tls !== undefined) this.#tls = makeTlsServer({ ...readTlsFiles(options.tls), handshakeTimeout });
   }
 
   async open(events: ListenerEvents): Promise<string> {
@@ -132,7 +140,7 @@ function addressOf(socket: Socket): string {
 }
 
 function makeTlsServer(options: TlsOptions): TlsServer {
-  return createTlsServer({ ...options, allowHalfOpen: true, handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
+  return createTlsServer({ ...options, allowHalfOpen: true });
 }
 
 /** Connects to a TCP port, with TLS if that is given. */

@@ -1,10 +1,30 @@
-/** TLS: the files that a server needs, and what a client needs. */
+/** TLS: the files that a server needs, how long it waits for a handshake, and what a client needs. */
 
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 
-/** How long a handshake may take, of TLS or of WebSocket. */
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
+const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
+/** The system's timers know no longer time. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** How patient a listener is with those who connect. */
+export interface HandshakeOptions {
+  /**
+   * Milliseconds until a connection is closed whose handshake, of TLS or of WebSocket, is not over; a whole number from
+   * 1, 5,000 by default.
+   */
+  readonly handshakeTimeoutMs?: number | undefined;
+}
+
+/** Milliseconds that a handshake may take. @throws RangeError when that is no time that can be waited. */
+export function handshakeTimeoutOf({ handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: HandshakeOptions): number {
+  if (Number.isInteger(handshakeTimeoutMs) && handshakeTimeoutMs >= 1 && handshakeTimeoutMs <= LONGEST_DELAY_MS) {
+    return handshakeTimeoutMs;
+  }
+  throw new RangeError(
+    `handshakeTimeoutMs is ${handshakeTimeoutMs}; expected a whole number from 1 to ${LONGEST_DELAY_MS}`,
+  );
+}
 
 /** Files in PEM. */
 export interface TlsFiles {

@@ -8,7 +8,7 @@ import type { ByteSink, ByteStream, Completeness, ListenerEvents, StreamEncoding
 import { startTimeout } from '../message/timeout.ts';
 import { formatAddress } from './address.ts';
 import { AllowedTcpListener, type TcpListener, type TcpListenerOptions } from './tcp.ts';
-import { HANDSHAKE_TIMEOUT_MS } from './tls.ts';
+import { handshakeTimeoutOf } from './tls.ts';
 
 /** Where to listen and for whom. */
 export interface WebSocketListenerOptions extends TcpListenerOptions {
@@ -37,6 +37,7 @@ export function webSocket(options: WebSocketListenerOptions): TcpListener {
 /** An HTTP server that only knows how to upgrade. It is given its connections. */
 class Upgrader {
   readonly #options: WebSocketListenerOptions;
+  readonly #handshakeTimeoutMs: number;
   readonly #server: Server = createServer();
   readonly #upgrades: WebSocketServer;
   /** Connections that have not been upgraded. */
@@ -44,6 +45,7 @@ class Upgrader {
 
   constructor(options: WebSocketListenerOptions) {
     this.#options = options;
+    this.#handshakeTimeoutMs = handshakeTimeoutOf(options);
     this.#upgrades = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
@@ -60,7 +62,7 @@ class Upgrader {
   admit(socket: Socket, address: string, events: ListenerEvents): void {
     this.#admitted.set(socket, { peer: formatAddress(address, socket.remotePort ?? 0), events });
     // The server's own time-outs begin when it listens, which this one never does.
-    const stopTimeout = startTimeout(HANDSHAKE_TIMEOUT_MS, () => {
+    const stopTimeout = startTimeout(this.#handshakeTimeoutMs, () => {
       if (this.#admitted.has(socket)) socket.destroy();
     });
     socket.on('close', () => {

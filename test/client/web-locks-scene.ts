@@ -1,5 +1,10 @@
-/** Callbacks of the Web Locks API that tests steer: they hold their lock until they are told to let go. */
+/**
+ * Callbacks of the Web Locks API that tests steer: they hold their lock until they are told to let go. And what another
+ * client sees of that.
+ */
 
+import { expect } from 'chai';
+import type { LockClient } from '../../lib/client/lock-client.ts';
 import type { WebLock } from '../../lib/client/web-lock.ts';
 import type { WebLockOptions } from '../../lib/client/web-lock-options.ts';
 import type { WebLockManager } from '../../lib/client/web-locks.ts';
@@ -51,4 +56,18 @@ export class HeldRequest {
   get isCalled(): boolean {
     return this.#isCalled();
   }
+}
+
+/** Nobody holds that lock or waits for it, as another client sees it. */
+export async function isFree(name: string, other: LockClient): Promise<void> {
+  expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
+}
+
+/**
+ * So many wait for that lock, as another client sees it. The client sends what it sends in order, so the server knows of
+ * all requests that it made before.
+ */
+export async function waits(name: string, count: number, client: LockClient, other: LockClient): Promise<void> {
+  await client.rpc('ping');
+  expect((await other.inspect(name)).waiterCount).to.equal(count);
 }

@@ -1,14 +1,11 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
 import type { WebLock } from '../../lib/client/web-lock.ts';
 import type { WebLockManager } from '../../lib/client/web-locks.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
 import { rejection } from './rejection.ts';
-import { HeldRequest } from './web-locks-scene.ts';
+import { HeldRequest, isFree, waits } from './web-locks-scene.ts';
 
 describe('the Web Locks API', () => {
   let server: RunningServer;
@@ -32,7 +29,7 @@ describe('the Web Locks API', () => {
           return lock;
         });
         expect(seen).to.include({ name: 'jobs', mode });
-        await isFree('jobs');
+        await isFree('jobs', other);
       }
     });
 
@@ -40,7 +37,7 @@ describe('the Web Locks API', () => {
       const settled = locks.request('jobs', () => 123);
       expect(settled).to.be.instanceOf(Promise);
       expect(await settled).to.equal(123);
-      await isFree('jobs');
+      await isFree('jobs', other);
     });
 
     it('until the promise of the callback resolves: the next one comes after that', async () => {
@@ -48,7 +45,7 @@ describe('the Web Locks API', () => {
       const first = new HeldRequest(locks, 'jobs');
       await first.granted;
       const second = locks.request('jobs', () => order.push('second granted'));
-      await waits('jobs', 1);
+      await waits('jobs', 1, client, other);
       order.push('first ends');
       first.release('value');
       await second;
@@ -61,7 +58,7 @@ describe('the Web Locks API', () => {
       const first = new HeldRequest(locks, 'jobs');
       const failed = rejection(first.settled);
       const second = locks.request('jobs', () => 'granted');
-      await waits('jobs', 1);
+      await waits('jobs', 1, client, other);
       first.fail(thrown);
       expect(await failed).to.equal(thrown);
       expect(await second).to.equal('granted');
@@ -73,7 +70,7 @@ describe('the Web Locks API', () => {
       await held.granted;
       const settled = held.settled.then(async () => {
         order.push('settled');
-        await isFree('jobs');
+        await isFree('jobs', other);
       });
       held.release();
       await Promise.resolve().then(() => order.push('callback ended'));
@@ -89,7 +86,7 @@ describe('the Web Locks API', () => {
         };
         expect(await rejection(locks.request('jobs', throwing))).to.equal(error);
         expect(await rejection(locks.request('jobs', () => Promise.reject(error)))).to.equal(error);
-        await isFree('jobs');
+        await isFree('jobs', other);
       }
     });
 
@@ -162,7 +159,7 @@ describe('the Web Locks API', () => {
       const exclusive = new HeldRequest(locks, 'jobs');
       const last = [1, 2].map(() => new HeldRequest(locks, 'jobs', shared));
       await Promise.all(first.map(({ granted }) => granted));
-      await waits('jobs', 3);
+      await waits('jobs', 3, client, other);
       for (const { release } of first) release();
       expect(await exclusive.granted).to.include({ mode: 'exclusive' });
       await Promise.all(first.map(({ settled }) => settled));
@@ -200,7 +197,7 @@ describe('the Web Locks API', () => {
       const inner: HeldRequest[] = [];
       await locks.request('jobs', async () => {
         inner.push(new HeldRequest(locks, 'jobs'));
-        await waits('jobs', 1);
+        await waits('jobs', 1, client, other);
         expect(inner[0]?.isCalled).to.equal(false);
       });
       expect(await inner[0]?.granted).to.include({ name: 'jobs' });
@@ -209,7 +206,7 @@ describe('the Web Locks API', () => {
     it('locks that exclude those that are taken with lock(), and the other way round', async () => {
       const handle = await client.lock('jobs');
       const held = new HeldRequest(locks, 'jobs');
-      await waits('jobs', 1);
+      await waits('jobs', 1, client, other);
       expect(held.isCalled).to.equal(false);
       await handle.release();
       await held.granted;
@@ -236,7 +233,7 @@ describe('the Web Locks API', () => {
 
     it('grants a lock that is free', async () => {
       expect(await locks.request('jobs', { ifAvailable }, (lock) => lock?.name)).to.equal('jobs');
-      await isFree('jobs');
+      await isFree('jobs', other);
     });
 
     it('calls back with null when it is held, by the same client or another', async () => {
@@ -287,174 +284,4 @@ describe('the Web Locks API', () => {
       });
     });
   });
-
-  describe('by a signal', () => {
-    it('that has aborted before, does not ask: rejects with its reason', async () => {
-      let calls = 0;
-      for (const signal of [AbortSignal.abort(), AbortSignal.abort('My dog ate it.')]) {
-        const request = locks.request('jobs', { signal }, () => {
-          calls += 1;
-        });
-        expect(await rejection(request)).to.equal(signal.reason);
-      }
-      expect(AbortSignal.abort().reason).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
-      expect(calls).to.equal(0);
-      expect((await other.stats()).requests.lock).to.equal(0);
-    });
-
-    it('ends a request that waits, with its reason, and the next one moves up', async () => {
-      for (const reason of [undefined, 'My cat handled it.', new LockClosedError()]) {
-        const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
-        const controller = new AbortController();
-        const writer = new HeldRequest(locks, 'jobs', { signal: controller.signal });
-        const next = locks.request('jobs', { mode: 'shared' }, () => 'granted');
-        await waits('jobs', 2);
-        controller.abort(reason);
-        expect(await rejection(writer.settled)).to.equal(controller.signal.reason);
-        expect(await next).to.equal('granted');
-        expect(writer.isCalled).to.equal(false);
-        reader.release();
-        await reader.settled;
-        await isFree('jobs');
-      }
-    });
-
-    it('that aborts at once, ends the request although the lock is free', async () => {
-      const controller = new AbortController();
-      const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
-      const next = locks.request('jobs', () => 'granted');
-      controller.abort();
-      expect(await rejection(held.settled)).to.equal(controller.signal.reason);
-      expect(await next).to.equal('granted');
-      expect(held.isCalled).to.equal(false);
-      await until(async () => (await other.inspect('jobs')).holderCount === 0);
-    });
-
-    it('that aborts while the grant is on its way, gives the lock back without calling', async () => {
-      const proxy = await DelayingProxy.start(server.port);
-      const far = await server.client({ port: proxy.port });
-      const controller = new AbortController();
-      proxy.delay('toClient');
-      const held = new HeldRequest(far.locks, 'jobs', { signal: controller.signal });
-      await proxy.holds('toClient');
-      controller.abort('too late');
-      expect(await rejection(held.settled)).to.equal('too late');
-      proxy.free('toClient');
-      expect(await locks.request('jobs', () => 'granted')).to.equal('granted');
-      expect(held.isCalled).to.equal(false);
-    });
-
-    it('that aborts between the grant and the callback, gives the lock back without calling', async () => {
-      const controller = new AbortController();
-      const order: string[] = [];
-      const first = locks.request('jobs', { mode: 'shared' }, () => {
-        order.push('first');
-        controller.abort('meanwhile');
-      });
-      const { signal } = controller;
-      const second = rejection(locks.request('jobs', { mode: 'shared', signal }, () => order.push('second')));
-      await first;
-      expect(await second).to.equal('meanwhile');
-      expect(order).to.deep.equal(['first']);
-      await until(async () => (await other.inspect('jobs')).holderCount === 0);
-    });
-
-    it('that aborts after the grant, does nothing', async () => {
-      const controller = new AbortController();
-      const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
-      await held.granted;
-      controller.abort();
-      expect(await other.tryLock('jobs')).to.equal(null);
-      held.release('resolved');
-      expect(await held.settled).to.equal('resolved');
-    });
-
-    it('that does not abort, is granted', async () => {
-      const { signal } = new AbortController();
-      expect(await locks.request('jobs', { signal }, () => 'granted')).to.equal('granted');
-    });
-  });
-
-  describe('without the server', () => {
-    it('ends what is held with an AbortError, and does not wait for the callback', async () => {
-      const proxy = await DelayingProxy.start(server.port);
-      const far = await server.client({ port: proxy.port });
-      const held = new HeldRequest(far.locks, 'jobs');
-      await held.granted;
-      const ended = rejection(held.settled);
-      proxy.cut();
-      isAbortError(await ended, 'connectionLost');
-      held.fail(new Error('nobody listens any more'));
-    });
-
-    it('makes requests that wait again on the next connection', async () => {
-      const proxy = await DelayingProxy.start(server.port);
-      const far = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1 } });
-      const held = new HeldRequest(locks, 'jobs');
-      await held.granted;
-      const waiting = far.locks.request('jobs', () => 'granted');
-      await far.rpc('ping');
-      const connected = new Promise<void>((resolve) => far.once('connect', resolve));
-      proxy.cut();
-      await connected;
-      await far.rpc('ping');
-      await until(async () => (await other.inspect('jobs')).waiterCount === 1);
-      held.release();
-      expect(await waiting).to.equal('granted');
-    });
-
-    it('tells that the lock was lost when the answer to giving it back is', async () => {
-      const proxy = await DelayingProxy.start(server.port);
-      const far = await server.client({ port: proxy.port });
-      const held = new HeldRequest(far.locks, 'jobs');
-      await held.granted;
-      proxy.delay('toServer');
-      held.release('value');
-      await proxy.holds('toServer');
-      proxy.cut();
-      const error = await rejection(held.settled);
-      isAbortError(error, 'connectionLost');
-      expect((error as Error).cause).to.have.property('result', 'value');
-    });
-
-    it('rejects as lock() does when there is none', async () => {
-      const lazy = new LockClient({ path: '/no/such/socket', reconnect: false });
-      whenTestEnds(() => lazy.close());
-      for (const refused of [lazy.locks.request('jobs', () => {}), lazy.locks.query()]) {
-        expect(await rejection(refused)).to.include({ code: 'ENOENT' });
-      }
-    });
-
-    it('ends everything when the client is closed', async () => {
-      const held = new HeldRequest(locks, 'held');
-      await held.granted;
-      const foreign = await other.lock('waited for');
-      const waiting = rejection(locks.request('waited for', () => {}));
-      const ended = rejection(held.settled);
-      await client.rpc('ping');
-      await client.close();
-      isAbortError(await ended, 'closed');
-      const error = await waiting;
-      expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
-      expect((error as Error).cause).to.be.instanceOf(LockClosedError);
-      await foreign.release();
-    });
-  });
-
-  function isAbortError(error: unknown, code: string): void {
-    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError', code: DOMException.ABORT_ERR });
-    const { cause, message } = error as Error;
-    expect(cause).to.be.instanceOf(LockLostError).and.include({ code });
-    expect(message).to.equal((cause as Error).message);
-  }
-
-  async function isFree(name: string): Promise<void> {
-    expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
-  }
-
-  /** The client sends what it sends in order, so the server knows of all requests made before. */
-  async function waits(name: string, count: number): Promise<void> {
-    await client.rpc('ping');
-    expect((await other.inspect(name)).waiterCount).to.equal(count);
-  }
 });

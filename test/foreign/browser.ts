@@ -73,8 +73,10 @@ export class Browser {
 
   constructor(url: string) {
     this.#profile = makeFolder();
+    // A browser that is killed does not remove what it has put into the folder for temporary files.
     this.#program = new SystemProgram('chromium', [...FLAGS, `--user-data-dir=${this.#profile}`, url], {
       HOME: this.#profile,
+      TMPDIR: this.#profile,
     });
   }
 

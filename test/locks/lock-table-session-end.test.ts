@@ -176,6 +176,36 @@ describe('lock table', () => {
       expect(scene.acquire(scene.dora, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'draining' });
     });
 
+    it('answers in the order of names, whatever the order in which they were asked for', () => {
+      const scene = new TableScene();
+      const inOrder = Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index));
+      for (const name of [...inOrder].reverse()) {
+        scene.acquire(scene.anna, { name, ...PERMIT });
+        scene.acquire(scene.anna, { name });
+        scene.acquire(scene.ben, { name, ...PERMIT, limit: 1, context: `${name} permit` });
+        scene.acquire(scene.ben, { name, context: `${name} first` });
+        scene.acquire(scene.cara, { name, context: `${name} second` });
+      }
+      scene.drain();
+      const expected = inOrder.flatMap((name) =>
+        ['first', 'second', 'permit'].map((end) => `${name} ${end}: draining`),
+      );
+      expect(scene.takeNews()).to.deep.equal(expected);
+    });
+
+    it('grants in the order of names what only sessions that have ended are in the way of', () => {
+      const scene = new TableScene();
+      const inOrder = Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index));
+      for (const name of [...inOrder].reverse()) {
+        scene.acquire(scene.anna, { name });
+        scene.acquire(scene.ben, { name, context: name });
+      }
+      scene.endSession(scene.anna, 0);
+      scene.drain();
+      const granted = scene.takeNews().filter((news) => news.endsWith(': ok'));
+      expect(granted).to.deep.equal(inOrder.map((name) => `${name}: ok`));
+    });
+
     it('goes on answering owners that ask for what they hold', () => {
       const scene = new TableScene();
       scene.acquire(scene.anna);

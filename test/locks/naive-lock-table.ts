@@ -126,7 +126,9 @@ export class NaiveLockTable extends NaiveBook {
 
   drain(): readonly NaiveEvent[] {
     this.#isDraining = true;
-    for (const place of [...this.places]) this.endPlace(place, { status: 'draining' });
+    const inOrder = (a: Place, b: Place) =>
+      this.#compareNames(a.name, b.name) || Number(a.isPermit) - Number(b.isPermit);
+    for (const place of this.places.toSorted(inOrder)) this.endPlace(place, { status: 'draining' });
     return this.takeEvents();
   }
 

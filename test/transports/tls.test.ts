@@ -5,7 +5,7 @@ import { connect as connectSecureSocket, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import type { LockServer } from '../../lib/server/lock-server.ts';
-import { dialTcp, type TcpListener, tcp } from '../../lib/transports/tcp.ts';
+import { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from '../../lib/transports/tcp.ts';
 import type { DialTlsOptions, TlsFiles } from '../../lib/transports/tls.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectSecurely, connectTcp } from '../protocols/peers.ts';
@@ -14,11 +14,12 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
 import { Authority, type Certificate } from './certificates.ts';
 
+const HERE = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] } as const;
+
 /** A listener of each kind. */
-const LISTENERS: Readonly<Record<string, (tls: TlsFiles, allowed?: readonly string[]) => TcpListener>> = {
-  TCP: (tls, allowed = ['127.0.0.1']) => tcp({ host: '127.0.0.1', port: 0, allowed, tls }),
-  WebSocket: (tls, allowed = ['127.0.0.1']) =>
-    webSocket({ host: '127.0.0.1', port: 0, allowed, tls, origins: [], hosts: [], maxMessageBytes: 1_000_000 }),
+const LISTENERS: Readonly<Record<string, (tls: TlsFiles, more?: Partial<TcpListenerOptions>) => TcpListener>> = {
+  TCP: (tls, more) => tcp({ ...HERE, tls, ...more }),
+  WebSocket: (tls, more) => webSocket({ ...HERE, tls, origins: [], hosts: [], maxMessageBytes: 1_000_000, ...more }),
 };
 
 for (const [transport, makeListener] of Object.entries(LISTENERS)) {
@@ -56,7 +57,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
     });
 
     it('asks the allow-list before the handshake', async () => {
-      const port = await listen(makeListener(certificate, ['10.0.0.0/8']));
+      const port = await listen(makeListener(certificate, { allowed: ['10.0.0.0/8'] }));
       const peer = await connectTcp(port);
       await peer.closed;
       expect(peer.unreadCount).to.equal(0);
@@ -74,10 +75,16 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       expect(await serialNumber(port)).to.not.equal('');
     });
 
-    it('closes a connection that never begins its handshake', async function () {
-      this.timeout(60_000);
-      const peer = await connectTcp(await listen(makeListener(certificate)));
+    it('closes a connection that never begins its handshake', async () => {
+      const peer = await connectTcp(await listen(makeListener(certificate, { handshakeTimeoutMs: 20 })));
       await peer.closed;
+    });
+
+    it('waits for a handshake for a time that can be waited', () => {
+      for (const handshakeTimeoutMs of [0, -1, 0.5, 2 ** 31, Number.NaN, Number.POSITIVE_INFINITY]) {
+        const message = `handshakeTimeoutMs is ${handshakeTimeoutMs}; expected a whole number from 1 to 2147483647`;
+        expect(() => makeListener(certificate, { handshakeTimeoutMs })).to.throw(RangeError, message);
+      }
     });
 
     it('serves the new certificate after reload, to new connections only', async () => {

@@ -1,0 +1,300 @@
+import { expect } from 'chai';
+import { LockClosedError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
+import { MessageError } from '../../lib/message/message-error.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import type { RunningServer } from '../server/running-server.ts';
+import { AT_ONCE, ClientLifeScene, LONG_MS, NEVER, statesAtEvents } from './client-life-scene.ts';
+import type { DelayingProxy } from './delaying-proxy.ts';
+import { LockProcess } from './lock-process.ts';
+import { rejection } from './rejection.ts';
+
+describe('the life of a client', () => {
+  let scene: ClientLifeScene;
+  let server: RunningServer;
+  let proxy: DelayingProxy;
+  let random: typeof Math.random;
+
+  beforeEach(async () => {
+    random = Math.random;
+    scene = await ClientLifeScene.start();
+    ({ server, proxy } = scene);
+  });
+  afterEach(async () => {
+    Math.random = random;
+    await endTest();
+  });
+
+  describe('connected', () => {
+    it('loses everything with the connection, and then says so', async () => {
+      const client = await scene.connected({ reconnect: NEVER });
+      const handle = await client.lock('jobs');
+      const told = new Promise((resolve) => {
+        client.once('disconnect', () => resolve({ state: client.state, isHeld: handle.isHeld }));
+      });
+      proxy.cut();
+      expect(await told).to.deep.equal({ state: 'reconnecting', isHeld: false });
+    });
+
+    it('is closed for good where it is not to be connected again', async () => {
+      const client = await scene.connected({ reconnect: false });
+      const states = statesAtEvents(client);
+      const closed = new Promise((resolve) => client.once('close', () => resolve(undefined)));
+      proxy.cut();
+      await closed;
+      expect(states).to.deep.equal(['disconnect: closed', 'close: closed']);
+      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      expect(await rejection(client.rpc('ping'))).to.include({ code: 'closed' });
+    });
+
+    it('ends with close: all that is held is lost, all that waits is told closed', async () => {
+      const client = await scene.connected();
+      const handle = await client.lock('jobs');
+      const waiting = rejection(client.lock('jobs'));
+      const states = statesAtEvents(client);
+      const closed = client.close();
+      expect(client.state).to.equal('closing');
+      expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'closed' });
+      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      await closed;
+      expect(await waiting).to.be.instanceOf(LockClosedError);
+      expect(states).to.deep.equal(['close: closed']);
+    });
+
+    it('ends once, also when the loss that this is makes somebody close it again', async () => {
+      const client = await scene.connected();
+      const handle = await client.lock('jobs');
+      const states = statesAtEvents(client);
+      let again: Promise<void> | undefined;
+      handle.signal.addEventListener('abort', () => {
+        states.push(`abort: ${client.state}`);
+        again = client.close();
+      });
+      await client.close();
+      await again;
+      expect(states).to.deep.equal(['abort: closing', 'close: closed']);
+    });
+
+    it('goes on although a listener throws', async () => {
+      const client = scene.lazy();
+      const thrown = new Error('from a listener');
+      const listeners = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
+      client.on('connect', () => {
+        throw thrown;
+      });
+      const handle = await client.lock('jobs');
+      expect(await uncaught).to.equal(thrown);
+      for (const listener of listeners) process.on('uncaughtException', listener);
+      expect(handle.isHeld).to.equal(true);
+    });
+  });
+
+  describe('reconnecting', () => {
+    it('lets new calls wait for the connection', async () => {
+      const client = await scene.disconnected({ reconnect: AT_ONCE });
+      const calls = [client.lock('a'), client.tryLock('b'), client.inspect('c'), client.connect()];
+      proxy.admit();
+      await Promise.all(calls);
+      expect(client.state).to.equal('connected');
+    });
+
+    it('lets new calls fail at once where it is set to, and takes them again once it is connected', async () => {
+      const client = await scene.disconnected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
+      for (const call of [client.lock('a'), client.tryLock('a'), client.inspect('a')]) {
+        const error = await rejection(call);
+        expect(error).to.be.instanceOf(MessageError).and.include({ code: 'connectionLost' });
+        expect((error as Error).message).to.match(/^not connected: /);
+      }
+      const again = new Promise<void>((resolve) => client.once('connect', resolve));
+      proxy.admit();
+      await again;
+      expect(await client.lock('a')).to.include({ isHeld: true });
+    });
+
+    it('goes on with a wait that began before, also where new calls fail', async () => {
+      const held = await (await server.client()).lock('jobs');
+      const client = await scene.connected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
+      const waiting = client.lock('jobs');
+      await client.rpc('ping');
+      await scene.cutAndRefuse(client);
+      proxy.admit();
+      await held.release();
+      expect(await waiting).to.include({ isHeld: true });
+    });
+
+    it('is over for calls whose signal aborts or that wait no longer', async () => {
+      const client = await scene.disconnected({ reconnect: NEVER });
+      const abort = new AbortController();
+      const given = rejection(client.lock('jobs', { signal: abort.signal }));
+      const reason = new Error('enough');
+      abort.abort(reason);
+      expect(await given).to.equal(reason);
+      const error = await rejection(client.lock('jobs', { waitMs: 5 }));
+      expect(error).to.be.instanceOf(LockTimeoutError);
+      expect((error as Error).message).to.match(/^the lock was not granted: no connection within 5 ms: /);
+      expect((error as Error).cause).to.be.instanceOf(MessageError);
+    });
+
+    it('tells who asks to connect when the next attempt fails, and goes on', async () => {
+      const client = await scene.disconnected({ reconnect: AT_ONCE });
+      expect(await rejection(client.connect())).to.be.instanceOf(Error);
+      expect(client.state).to.equal('reconnecting');
+      proxy.admit();
+      await new Promise<void>((resolve) => client.once('connect', resolve));
+    });
+
+    it('ends with close: no further attempt is made', async () => {
+      const client = await scene.disconnected({ reconnect: NEVER });
+      const waiting = [rejection(client.lock('jobs')), rejection(client.connect())];
+      const states = statesAtEvents(client);
+      await client.close();
+      expect(await waiting[0]).to.be.instanceOf(LockClosedError);
+      expect(await waiting[1]).to.include({ code: 'closed' });
+      expect(states).to.deep.equal(['close: closed']);
+    });
+
+    it('gives the new connection the name of the old', async () => {
+      const client = await scene.connected({ reconnect: AT_ONCE });
+      await client.identify('Ann');
+      await scene.cutAndRefuse(client);
+      proxy.admit();
+      expect((await client.rpc('whoami')).name).to.equal('Ann');
+    });
+
+    it('waits for any time up to a bound that doubles from attempt to attempt', async () => {
+      const drawn: number[] = [];
+      const shares = [0.5, 0.999, 0, 0.25];
+      const delays = recordDelays();
+      Math.random = () => {
+        const share = shares[drawn.length % shares.length] as number;
+        drawn.push(share);
+        return share;
+      };
+      const client = await scene.disconnected({ reconnect: { minDelayMs: 1, maxDelayMs: 6 } });
+      while (drawn.length < 8) await proxy.nextConnection();
+      Math.random = random;
+      await client.close();
+      const bounds = [1, 2, 4, 6, 6, 6, 6, 6];
+      const expected = bounds.map((bound, index) => Math.ceil(bound * (shares[index % shares.length] as number)));
+      expect(delays().slice(0, bounds.length)).to.deep.equal(expected);
+    });
+  });
+
+  describe('closing', () => {
+    it('gives what is held the time to be released, and ends with that', async () => {
+      const client = await scene.connected();
+      const other = await server.client();
+      const handle = await client.lock('jobs');
+      const waiting = rejection(client.lock('jobs'));
+      let isClosed = false;
+      const closed = client.close({ drainMs: LONG_MS }).then(() => {
+        isClosed = true;
+      });
+      expect(await waiting).to.be.instanceOf(LockClosedError);
+      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      expect(await rejection(handle.lock('a'))).to.be.instanceOf(LockClosedError);
+      await other.rpc('ping');
+      expect({ isClosed, state: client.state, isHeld: handle.isHeld }).to.deep.equal({
+        isClosed: false,
+        state: 'closing',
+        isHeld: true,
+      });
+      expect(await handle.release()).to.equal(true);
+      await closed;
+      expect(await other.inspect('jobs')).to.include({ holderCount: 0, waiterCount: 0 });
+    });
+
+    it('lets a function end that runs under a lock, with its value', async () => {
+      const client = await scene.connected();
+      let closed: Promise<void> | undefined;
+      const outcome = client.locked('jobs', async () => {
+        closed = client.close({ drainMs: LONG_MS });
+        await (await server.client()).rpc('ping');
+        return 'done';
+      });
+      expect(await outcome).to.equal('done');
+      await closed;
+    });
+
+    it('ends at once when nothing is held', async () => {
+      const client = await scene.connected();
+      await client.close({ drainMs: LONG_MS });
+      expect(client.state).to.equal('closed');
+    });
+
+    it('takes away what was not released in time', async () => {
+      const client = await scene.connected();
+      const handle = await client.lock('jobs');
+      await client.close({ drainMs: 5 });
+      expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'closed' });
+      expect(await handle.release()).to.equal(false);
+    });
+
+    it('ends when the connection is lost meanwhile, and opens no other', async () => {
+      const client = await scene.connected({ reconnect: AT_ONCE });
+      const handle = await client.lock('jobs');
+      const closed = client.close({ drainMs: LONG_MS });
+      proxy.cut();
+      await closed;
+      expect(handle.signal.reason).to.include({ code: 'connectionLost' });
+      expect(client.state).to.equal('closed');
+    });
+
+    it('gives back a grant that crosses it', async () => {
+      const other = await server.client();
+      const held = await other.lock('jobs');
+      const client = await scene.connected();
+      await client.lock('kept');
+      const waiting = rejection(client.lock('jobs'));
+      await client.rpc('ping');
+      proxy.delay('toClient');
+      await held.release();
+      await proxy.holds('toClient');
+      const closed = client.close({ drainMs: LONG_MS });
+      expect(await waiting).to.be.instanceOf(LockClosedError);
+      proxy.free('toClient');
+      await until(async () => (await other.inspect('jobs')).holderCount === 0);
+      expect((await other.inspect('kept')).holderCount).to.equal(1);
+      proxy.cut();
+      await closed;
+    });
+  });
+
+  describe('without a reference', () => {
+    it('lets its process end although it is connected and holds a lock', async () => {
+      const child = new LockProcess(server.port);
+      await child.tell({ do: 'lock', name: 'jobs', leaseMs: LONG_MS });
+      expect(await child.tell({ do: 'unref' })).to.equal('let go');
+      expect(await child.exit).to.equal(0);
+      const other = await server.client();
+      await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    });
+
+    it('lets its process end while it waits to connect again', async () => {
+      const child = new LockProcess(proxy.port);
+      await child.tell({ do: 'lock', name: 'jobs' });
+      proxy.refuse();
+      proxy.cut();
+      await proxy.nextConnection();
+      expect(await child.tell({ do: 'unref' })).to.equal('let go');
+      expect(await child.exit).to.equal(0);
+    });
+  });
+
+  /** The delays of the timers that the client sets from now on, in milliseconds. */
+  function recordDelays(): () => number[] {
+    const delays: number[] = [];
+    const { setTimeout: original } = globalThis;
+    whenTestEnds(() => {
+      globalThis.setTimeout = original;
+    });
+    globalThis.setTimeout = ((callback: () => void, delayMs: number) => {
+      // Those of its requests and attempts are much longer.
+      if (delayMs < 1_000) delays.push(delayMs);
+      return original(callback, delayMs);
+    }) as typeof setTimeout;
+    return () => delays;
+  }
+});

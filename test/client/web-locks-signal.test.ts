@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClosedError } from '../../lib/client/lock-error.ts';
+import type { WebLockManager } from '../../lib/client/web-locks.ts';
+import { endTest } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
+import { rejection } from './rejection.ts';
+import { HeldRequest, isFree, waits } from './web-locks-scene.ts';
+
+describe('the Web Locks API by a signal', () => {
+  let server: RunningServer;
+  let client: LockClient;
+  let other: LockClient;
+  let locks: WebLockManager;
+
+  beforeEach(async () => {
+    server = await startServer();
+    client = await server.client();
+    other = await server.client();
+    locks = client.locks;
+  });
+  afterEach(endTest);
+
+  it('that has aborted before, does not ask: rejects with its reason', async () => {
+    let calls = 0;
+    for (const signal of [AbortSignal.abort(), AbortSignal.abort('My dog ate it.')]) {
+      const request = locks.request('jobs', { signal }, () => {
+        calls += 1;
+      });
+      expect(await rejection(request)).to.equal(signal.reason);
+    }
+    expect(AbortSignal.abort().reason).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
+    expect(calls).to.equal(0);
+    expect((await other.stats()).requests.lock).to.equal(0);
+  });
+
+  it('ends a request that waits, with its reason, and the next one moves up', async () => {
+    for (const reason of [undefined, 'My cat handled it.', new LockClosedError()]) {
+      const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
+      const controller = new AbortController();
+      const writer = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+      const next = locks.request('jobs', { mode: 'shared' }, () => 'granted');
+      await waits('jobs', 2, client, other);
+      controller.abort(reason);
+      expect(await rejection(writer.settled)).to.equal(controller.signal.reason);
+      expect(await next).to.equal('granted');
+      expect(writer.isCalled).to.equal(false);
+      reader.release();
+      await reader.settled;
+      await isFree('jobs', other);
+    }
+  });
+
+  it('that aborts at once, ends the request although the lock is free', async () => {
+    const controller = new AbortController();
+    const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+    const next = locks.request('jobs', () => 'granted');
+    controller.abort();
+    expect(await rejection(held.settled)).to.equal(controller.signal.reason);
+    expect(await next).to.equal('granted');
+    expect(held.isCalled).to.equal(false);
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+  });
+
+  it('that aborts while the grant is on its way, gives the lock back without calling', async () => {
+    const proxy = await DelayingProxy.start(server.port);
+    const far = await server.client({ port: proxy.port });
+    const controller = new AbortController();
+    proxy.delay('toClient');
+    const held = new HeldRequest(far.locks, 'jobs', { signal: controller.signal });
+    await proxy.holds('toClient');
+    controller.abort('too late');
+    expect(await rejection(held.settled)).to.equal('too late');
+    proxy.free('toClient');
+    expect(await locks.request('jobs', () => 'granted')).to.equal('granted');
+    expect(held.isCalled).to.equal(false);
+  });
+
+  it('that aborts between the grant and the callback, gives the lock back without calling', async () => {
+    const controller = new AbortController();
+    const order: string[] = [];
+    const first = locks.request('jobs', { mode: 'shared' }, () => {
+      order.push('first');
+      controller.abort('meanwhile');
+    });
+    const { signal } = controller;
+    const second = rejection(locks.request('jobs', { mode: 'shared', signal }, () => order.push('second')));
+    await first;
+    expect(await second).to.equal('meanwhile');
+    expect(order).to.deep.equal(['first']);
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+  });
+
+  it('that aborts after the grant, does nothing', async () => {
+    const controller = new AbortController();
+    const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
+    await held.granted;
+    controller.abort();
+    expect(await other.tryLock('jobs')).to.equal(null);
+    held.release('resolved');
+    expect(await held.settled).to.equal('resolved');
+  });
+
+  it('that does not abort, is granted', async () => {
+    const { signal } = new AbortController();
+    expect(await locks.request('jobs', { signal }, () => 'granted')).to.equal('granted');
+  });
+});
