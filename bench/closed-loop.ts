@@ -39,6 +39,10 @@ class ClosedLoop implements LoadObserver {
   readonly #isOneName: boolean;
   readonly #meter: UsageMeter;
   readonly #grants: Uint32Array;
+  /** For each connection, which grant of all its last one was. */
+  readonly #lastGrants: Uint32Array;
+  #allGrants = 0;
+  #longestGap = 0;
   #holder: LoadConnection | undefined;
   #state: 'warmingUp' | 'measuring' | 'finishing' = 'warmingUp';
   #answered = 0;
@@ -53,6 +57,7 @@ class ClosedLoop implements LoadObserver {
     this.#isOneName = job.names === 'one';
     this.#meter = new UsageMeter(job.target.pid);
     this.#grants = new Uint32Array(job.connections);
+    this.#lastGrants = new Uint32Array(job.connections);
   }
 
   async run(connections: readonly LoadConnection[]): Promise<ClosedLoopResult> {
@@ -80,7 +85,7 @@ class ClosedLoop implements LoadObserver {
     const grants = [...this.#grants];
     const fewestGrants = grants.reduce((least, each) => Math.min(least, each));
     const mostGrants = grants.reduce((most, each) => Math.max(most, each));
-    return { ...this.#meter.summarize(this.#answered), fewestGrants, mostGrants };
+    return { ...this.#meter.summarize(this.#answered), fewestGrants, mostGrants, longestGap: this.#longestGap };
   }
 
   answered(connection: LoadConnection, place: number): void {
@@ -110,8 +115,13 @@ class ClosedLoop implements LoadObserver {
   #granted(connection: LoadConnection): void {
     if (this.#holder !== undefined) this.failed('two connections held the same lock');
     this.#holder = connection;
+    const { index } = connection;
+    const last = this.#lastGrants[index] as number;
+    this.#allGrants += 1;
+    this.#lastGrants[index] = this.#allGrants;
     if (this.#state !== 'measuring') return;
-    this.#grants[connection.index] = (this.#grants[connection.index] as number) + 1;
+    this.#grants[index] = (this.#grants[index] as number) + 1;
+    if (last > 0) this.#longestGap = Math.max(this.#longestGap, this.#allGrants - last - 1);
   }
 
   readonly #flush = (): void => {

@@ -56,6 +56,8 @@ export interface ClosedLoopResult extends CommonResult {
   /** The fewest and the most locks that a connection got, when all queue for one. */
   readonly fewestGrants: number;
   readonly mostGrants: number;
+  /** The most grants of others between two of one connection, when all queue for one; the number of the others is fair. */
+  readonly longestGap: number;
 }
 
 export interface OpenLoopResult extends CommonResult {

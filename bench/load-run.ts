@@ -7,7 +7,8 @@ import { cpuMicroseconds } from './process-usage.ts';
 
 const MS_A_SECOND = 1_000;
 const MICROSECONDS_A_SECOND = 1e6;
-const CONNECT_AT_ONCE = 100;
+/** No more than servers queue that were told to queue few. */
+const CONNECT_AT_ONCE = 16;
 
 /** A run that does not count: a reply was wrong or did not come, or the generator could not keep its rate. */
 export class LoadFailure extends Error {

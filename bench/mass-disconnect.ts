@@ -10,17 +10,13 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { isShort, numberGiven } from './arguments.ts';
 import { describeLatencies } from './figures.ts';
 import { startServer } from './server-process.ts';
 
-const CONNECTIONS = numberGiven('connections') ?? (process.argv.includes('--short') ? 100 : 2_000);
+const CONNECTIONS = numberGiven('connections') ?? (isShort ? 100 : 2_000);
 /** That many exclusive ones of its own, and as many shared ones that all have. */
 const LOCKS_EACH = numberGiven('locks') ?? 50;
-
-function numberGiven(option: string): number | undefined {
-  const given = new RegExp(`--${option}=(\\d+)`).exec(process.argv.join(' '))?.[1];
-  return given === undefined ? undefined : Number(given);
-}
 
 /** Sends lines and waits for as many. */
 class LineClient {
