@@ -76,9 +76,8 @@ class OpenLoop implements LoadObserver {
       this.#finish = resolve;
       this.#reject = reject;
     });
-    const { warmUpSeconds, seconds } = this.#job;
-    const patienceMs = (warmUpSeconds + seconds) * MS_A_SECOND + PATIENCE_MS;
-    const timer = setTimeout(() => this.failed('requests were not answered'), patienceMs);
+    const plannedMs = this.#total * this.#intervalMs;
+    const timer = setTimeout(() => this.failed('requests were not answered'), plannedMs + PATIENCE_MS);
     this.#startMs = performance.now();
     setImmediate(this.#turn);
     try {
