@@ -17,8 +17,8 @@ import { startRedis } from './redis-process.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 const isShort = process.argv.includes('--short');
-const ROUNDS = isShort ? 1 : 7;
-const TURN_MS = isShort ? 100 : 700;
+const ROUNDS = isShort ? 1 : 5;
+const TURN_MS = isShort ? 100 : 600;
 const AT_ONCE = 100;
 
 /** What one turn of a client came to, or the medians of all its turns. */

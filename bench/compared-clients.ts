@@ -56,6 +56,8 @@ async function connectPostgres(port: number): Promise<ComparedClient> {
 /** A lock belongs to its connection: each flow keeps one of the pool as long as it has the lock. */
 async function connectPool(port: number, max: number): Promise<ComparedClient> {
   const pool = new pg.Pool({ ...postgresAt(port), max });
+  // Calls that fail tell of it.
+  pool.on('error', () => {});
   const pair = async (flow: number): Promise<void> => {
     const client = await pool.connect();
     try {

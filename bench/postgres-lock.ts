@@ -16,6 +16,8 @@ export function postgresAt(port: number): ClientConfig {
 /** A connection of its own. */
 export async function connectToPostgres(port: number): Promise<pg.Client> {
   const client = new pg.Client(postgresAt(port));
+  // Calls that fail tell of it.
+  client.on('error', () => {});
   await client.connect();
   return client;
 }
