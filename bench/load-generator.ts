@@ -1,8 +1,8 @@
 /** The load generator as the programs here use it: a process of its own, on a core of its own where there are two. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { askChild } from './child-answer.ts';
 import type { ClosedLoopJob, ClosedLoopResult, LoadAnswer, LoadJob, OpenLoopJob, OpenLoopResult } from './load-job.ts';
 import { LoadFailure } from './load-run.ts';
 import { CORES, pinToCore } from './process-usage.ts';
@@ -39,18 +39,8 @@ export class LoadGenerator {
   }
 
   async #run<Result>(job: LoadJob): Promise<Result> {
-    const ended = new AbortController();
-    const { signal } = ended;
-    try {
-      this.#process.send(job);
-      const gone = once(this.#process, 'exit', { signal }).then(() => {
-        throw new LoadFailure('the load generator is gone');
-      });
-      const [answer] = (await Promise.race([once(this.#process, 'message', { signal }), gone])) as [LoadAnswer];
-      if ('problem' in answer) throw new LoadFailure(`${job.target.protocol}: ${answer.problem}`, answer.isOverload);
-      return answer.result as Result;
-    } finally {
-      ended.abort();
-    }
+    const answer = await askChild<LoadAnswer>(this.#process, job);
+    if ('problem' in answer) throw new LoadFailure(`${job.target.protocol}: ${answer.problem}`, answer.isOverload);
+    return answer.result as Result;
   }
 }

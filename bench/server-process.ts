@@ -72,6 +72,7 @@ export async function startServerWith({ args = [], settings, openFiles }: Server
   throw new Error('the server did not start');
 }
 
-function withOpenFiles(count: number, command: readonly string[]): string[] {
+/** A command line that runs a program with so many open files allowed. */
+export function withOpenFiles(count: number, command: readonly string[]): string[] {
   return ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(count), ...command];
 }
