@@ -15,6 +15,8 @@ const PLOT = {
   height: PANEL.height - PANEL.top - PANEL.bottom,
 } as const;
 const MAX_LINES = 6;
+/** Keeps the first point off the numbers of the axis, and the last one inside. */
+const INSET = 16;
 const STYLE = `
   text { font: 11px system-ui, sans-serif; fill: #333; }
   .title { font-weight: 600; font-size: 13px; }
@@ -45,7 +47,8 @@ function draw({ title, across, upwards, points }: Panel): string {
   const step = niceStep(Math.max(...points.map(({ value }) => value)));
   const lines = Math.floor(Math.max(...points.map(({ value }) => value)) / step) + 1;
   const decades = Math.ceil(Math.log10(Math.max(10, ...points.map(({ at }) => at))));
-  const x = (at: number): string => (PANEL.left + (PLOT.width * Math.log10(at)) / decades).toFixed(1);
+  const x = (at: number): string =>
+    (PANEL.left + INSET + ((PLOT.width - 2 * INSET) * Math.log10(at)) / decades).toFixed(1);
   const y = (value: number): string => (PANEL.top + PLOT.height * (1 - value / (lines * step))).toFixed(1);
   const right = PANEL.left + PLOT.width;
   const parts = [
@@ -80,6 +83,8 @@ function niceStep(greatest: number): number {
   return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);
 }
 
+/** Of powers of ten. */
 function countText(count: number): string {
-  return count.toLocaleString('en');
+  if (count >= 1e6) return `${count / 1e6}M`;
+  return count >= 1_000 ? `${count / 1_000}k` : String(count);
 }

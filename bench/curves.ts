@@ -3,7 +3,7 @@
  * on it and beside 1 to 10,000 idle connections; and the memory of a held lock and of an idle connection. Ends with
  * code 1 when a reply was wrong.
  *
- *     npm run build && node dist/bench/curves.js [--short] [--connections=20000] [--svg=docs/scale.svg]
+ *     npm run build && node dist/bench/curves.js [--short] [--passes=2] [--connections=20000] [--svg=docs/scale.svg]
  */
 
 import { writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ const WAITERS = isShort ? [1, 100] : [1, 10, 100, 1_000, 10_000];
 const IDLE = isShort ? [1, 100] : [1, 10, 100, 1_000, 10_000];
 const MOST_CONNECTIONS = numberGiven('connections');
 const ROUNDS = isShort ? 1 : 3;
-const PASSES = isShort ? 1 : 2;
+const PASSES = numberGiven('passes') ?? (isShort ? 1 : 2);
 const SECONDS = isShort ? 0.1 : 0.4;
 const WARM_UP_SECONDS = isShort ? 0.05 : 0.1;
 const FIRST_SECONDS = isShort ? 0.1 : 1.5;

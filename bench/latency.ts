@@ -20,10 +20,10 @@ import {
   startMeasuredRedis,
 } from './measured-servers.ts';
 
-const SECONDS = numberGiven('seconds') ?? (isShort ? 0.2 : 1);
+const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 1);
 const MICROSECONDS_A_SECOND = 1e6;
 const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 3);
-const WARM_UP_SECONDS = isShort ? 0.1 : 0.2;
+const WARM_UP_SECONDS = isShort ? 0.05 : 0.2;
 const CONNECTIONS = 50;
 const SHARES = [0.1, 0.5, 0.8];
 const COMMON_SHARE = 0.5;
@@ -31,7 +31,7 @@ const COMMON_SHARE = 0.5;
 const LEAST_CAPACITY = 10_000;
 
 /** Of each run of the closed loop, before the rates are known. */
-const FIRST_SECONDS = isShort ? 0.1 : 0.5;
+const FIRST_SECONDS = isShort ? 0.05 : 0.5;
 const CAPACITY_ROUNDS = isShort ? 1 : 3;
 
 const generator = LoadGenerator.start();
