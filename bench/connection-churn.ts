@@ -3,21 +3,23 @@
  * pkLockServer's framing. How many a second, beside a bare server of Node's `net` in the same run, and the memory of the
  * server before and after. Ends with code 1 when anything is left behind.
  *
- *     npm run build && node dist/bench/connection-churn.js [--short]
+ *     npm run build && node dist/bench/connection-churn.js [--short] [--times=100000]
  */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { isShort, numberGiven } from './arguments.ts';
+import { shown } from './figures.ts';
+import { residentBytes } from './process-usage.ts';
 import { startServer } from './server-process.ts';
 
-const TIMES = process.argv.includes('--short') ? 2_000 : 100_000;
+const TIMES = numberGiven('times') ?? (isShort ? 2_000 : 100_000);
 const AT_ONCE = 50;
 const WARM_UP = TIMES / 10;
 const HEADER_BYTES = 4;
-const KILOBYTES_A_MEGABYTE = 1_024;
+const BYTES_A_MEGABYTE = 1_048_576;
 
 function frame(message: object): Buffer {
   const body = Buffer.from(JSON.stringify(message));
@@ -101,21 +103,11 @@ async function checkNothingIsLeft(port: number): Promise<void> {
   }
 }
 
-/** The memory that a process has in use, in megabytes; undefined where the system does not tell. */
-function residentMegabytes(pid: number): number | undefined {
-  try {
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return Number(kilobytes) / KILOBYTES_A_MEGABYTE;
-  } catch {
-    return undefined;
-  }
-}
-
 async function measure(): Promise<void> {
   const bare = fork(fileURLToPath(import.meta.url), ['--bare']);
   const [barePort] = (await once(bare, 'message')) as [number];
   const server = await startServer();
-  const memory = (): string => residentMegabytes(server.process.pid as number)?.toFixed(1) ?? '?';
+  const memory = (): string => shown(residentBytes(server.pid) / BYTES_A_MEGABYTE, 1);
 
   const fresh = memory();
   await churn(barePort, WARM_UP, () => {});

@@ -1,4 +1,4 @@
-/** What the programs here print: quantiles of many measurements, in microseconds. */
+/** What the programs here print: quantiles of many measurements, medians of rounds, and tables. */
 
 /** The value below which that share of the sorted values lies. */
 export function quantile(sorted: readonly number[], share: number): number {
@@ -10,4 +10,30 @@ export function describeLatencies(name: string, latenciesMs: readonly number[]):
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   const shown = [0.5, 0.99, 1].map((share) => (quantile(sorted, share) * 1_000).toFixed(0).padStart(7));
   return `${name.padEnd(44)} p50 ${shown[0]} us  p99 ${shown[1]} us  max ${shown[2]} us`;
+}
+
+/** The one in the middle, or between the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+}
+
+/** A number for people; a dash where there is none. */
+export function shown(value: number, decimals = 0): string {
+  return Number.isFinite(value) ? value.toFixed(decimals) : '-';
+}
+
+/** Prints rows below their headings: the first column to the left, the others to the right. */
+export function printTable(headings: readonly string[], rows: readonly (readonly string[])[]): void {
+  const all = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  for (const row of all) {
+    const cells = row.map((cell, column) => {
+      const width = widths[column] as number;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    console.log(cells.join('  ').trimEnd());
+  }
 }

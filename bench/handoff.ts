@@ -1,18 +1,26 @@
 /**
  * How long it takes from an unlock until the next in line has the lock, beside a bare round trip to the same server in
- * the same run, and how many handoffs a second a queue of many clients gets.
+ * the same run; how many handoffs a second a queue of many clients gets, what each costs the server and how evenly they are
+ * shared, beside PoolCounter where it is installed.
  *
  *     npm run build && node dist/bench/handoff.js [--short]
  */
 
 import { dialTcp, MessageClient } from 'holdfast';
-import { describeLatencies, quantile } from './figures.ts';
+import { isShort } from './arguments.ts';
+import { describeLatencies, median, printTable, quantile, shown } from './figures.ts';
+import { LoadGenerator } from './load-generator.ts';
+import type { ClosedLoopResult } from './load-job.ts';
+import { type MeasuredServer, startHoldfast, startMeasuredPoolCounter } from './measured-servers.ts';
 import { startServer } from './server-process.ts';
 
-const isShort = process.argv.includes('--short');
 const ROUNDS = isShort ? 200 : 10_000;
 const QUEUE_LENGTH = 50;
-const QUEUE_ROUNDS = isShort ? 4 : 400;
+const QUEUE_ROUNDS = isShort ? 1 : 3;
+const QUEUE_SECONDS = isShort ? 0.1 : 1;
+const QUEUE_WARM_UP_SECONDS = isShort ? 0.1 : 0.5;
+/** An unlock, and the lock request with which the former holder queues again. */
+const REQUESTS_A_HANDOFF = 2;
 
 const server = await startServer();
 
@@ -55,39 +63,43 @@ async function measureHandoff(): Promise<number[]> {
   return latencies;
 }
 
-/** Many clients queue for one lock, each again as soon as it has given it back. */
-async function measureQueue(): Promise<{ readonly handoffsPerSecond: number; readonly longestRun: number }> {
-  const clients = await Promise.all(Array.from({ length: QUEUE_LENGTH }, connect));
-  const turns: number[] = [];
-  const startMs = performance.now();
-  await Promise.all(
-    clients.map(async (client, index) => {
-      for (let round = 0; round < QUEUE_ROUNDS; round += 1) {
-        await client.rpc('lock', { lockName: 'queue' });
-        turns.push(index);
-        await client.rpc('unlock', { lockName: 'queue' });
-      }
-    }),
-  );
-  const seconds = (performance.now() - startMs) / 1_000;
-  await Promise.all(clients.map((client) => client.close()));
-  return { handoffsPerSecond: turns.length / seconds, longestRun: longestGap(turns) };
+/** Many connections queue for one lock, each again as soon as its unlock was answered. */
+async function measureQueue(generator: LoadGenerator, { name, target }: MeasuredServer): Promise<string[]> {
+  const results: ClosedLoopResult[] = [];
+  for (let round = 0; round < QUEUE_ROUNDS; round += 1) {
+    const times = { warmUpSeconds: QUEUE_WARM_UP_SECONDS, seconds: QUEUE_SECONDS };
+    results.push(await generator.closedLoop({ target, connections: QUEUE_LENGTH, depth: 1, names: 'one', ...times }));
+  }
+  const grants = results.map(({ fewestGrants, mostGrants }) => `${fewestGrants}-${mostGrants}`);
+  return [
+    name,
+    shown(median(results.map(({ requests, seconds }) => requests / REQUESTS_A_HANDOFF / seconds))),
+    shown(median(results.map(({ serverMicroseconds }) => serverMicroseconds * REQUESTS_A_HANDOFF)), 1),
+    shown(Math.min(...results.map(({ serverMicroseconds }) => serverMicroseconds * REQUESTS_A_HANDOFF)), 1),
+    grants.join(' '),
+    shown(Math.max(...results.map(({ longestGap }) => longestGap))),
+  ];
 }
 
-/** The most turns of others between two turns of one client: with a fair queue, the number of the others. */
-function longestGap(turns: readonly number[]): number {
-  const last = new Map<number, number>();
-  let longest = 0;
-  for (const [turn, client] of turns.entries()) {
-    longest = Math.max(longest, turn - (last.get(client) ?? turn) - 1);
-    last.set(client, turn);
+async function measureQueues(): Promise<void> {
+  const generator = LoadGenerator.start();
+  const holdfast = await startHoldfast('holdfast', 'ndjson');
+  const poolCounter = await startMeasuredPoolCounter('PoolCounter');
+  if (poolCounter === undefined) console.log('poolcounterd is not installed and left out');
+  const servers = poolCounter === undefined ? [holdfast] : [holdfast, poolCounter];
+  try {
+    const rows: string[][] = [];
+    for (const queueServer of servers) rows.push(await measureQueue(generator, queueServer));
+    console.log(`${QUEUE_LENGTH} connections queueing for one lock, ${QUEUE_ROUNDS} rounds of ${QUEUE_SECONDS} s`);
+    printTable(['', 'handoffs/s', 'server us each', 'least', 'grants of each', 'most of others in between'], rows);
+  } finally {
+    generator.stop();
+    for (const queueServer of servers) await queueServer.stop();
   }
-  return longest;
 }
 
 const ping = await measurePing();
 const handoff = await measureHandoff();
-const queue = await measureQueue();
 await server.stop();
 
 const sortedPing = ping.sort((a, b) => a - b);
@@ -95,7 +107,4 @@ const sortedHandoff = handoff.sort((a, b) => a - b);
 console.log(describeLatencies('ping: there and back', sortedPing));
 console.log(describeLatencies('unlock of one client to grant of the next', sortedHandoff));
 console.log(`handoff : ping, medians: ${(quantile(sortedHandoff, 0.5) / quantile(sortedPing, 0.5)).toFixed(2)}`);
-console.log(
-  `${QUEUE_LENGTH} clients queueing: ${queue.handoffsPerSecond.toFixed(0)} handoffs a second, ` +
-    `at most ${queue.longestRun} turns of others in between`,
-);
+await measureQueues();

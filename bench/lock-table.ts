@@ -12,11 +12,11 @@ import type { LockSession } from '../lib/locks/lock-session.ts';
 import { LockTable } from '../lib/locks/lock-table.ts';
 import type { AcquireRequest } from '../lib/locks/types.ts';
 import { hashText } from '../lib/wire/text-hash.ts';
+import { isShort } from './arguments.ts';
 
 type Table = LockTable<undefined, undefined>;
 type Session = LockSession<undefined, undefined>;
 
-const isShort = process.argv.includes('--short');
 const OPERATIONS = isShort ? 2_000 : 200_000;
 const ROUNDS = isShort ? 1 : 7;
 const LOCKS = isShort ? [1, 100, 10_000] : [1, 1_000, 10_000, 100_000, 1_000_000];

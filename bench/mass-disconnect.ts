@@ -8,63 +8,15 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { isShort, numberGiven } from './arguments.ts';
 import { describeLatencies } from './figures.ts';
+import { LineClient } from './line-client.ts';
 import { startServer } from './server-process.ts';
 
-const CONNECTIONS = numberGiven('connections') ?? (process.argv.includes('--short') ? 100 : 2_000);
+const CONNECTIONS = numberGiven('connections') ?? (isShort ? 100 : 2_000);
 /** That many exclusive ones of its own, and as many shared ones that all have. */
 const LOCKS_EACH = numberGiven('locks') ?? 50;
-
-function numberGiven(option: string): number | undefined {
-  const given = new RegExp(`--${option}=(\\d+)`).exec(process.argv.join(' '))?.[1];
-  return given === undefined ? undefined : Number(given);
-}
-
-/** Sends lines and waits for as many. */
-class LineClient {
-  readonly #socket: Socket;
-  #incomplete = '';
-  #lines: string[] = [];
-  #expected = 0;
-  #resolve: (lines: string[]) => void = () => {};
-
-  static async connect(port: number): Promise<LineClient> {
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-    await once(socket, 'connect');
-    return new LineClient(socket);
-  }
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      const lines = (this.#incomplete + text).split('\n');
-      this.#incomplete = lines.pop() as string;
-      this.#lines.push(...lines);
-      if (this.#lines.length >= this.#expected) this.#resolve(this.#lines.splice(0));
-    });
-  }
-
-  ask(lines: readonly string[], expected: number = lines.length): Promise<string[]> {
-    this.#expected = expected;
-    return new Promise((resolve) => {
-      this.#resolve = resolve;
-      this.#socket.write(lines.map((line) => `${line}\n`).join(''));
-    });
-  }
-
-  /** What `q` tells. */
-  async statistics(): Promise<ReadonlyMap<string, number>> {
-    const rows = (await this.ask(['q'], 16)).map((line) => line.split(': '));
-    return new Map(rows.map(([key = '', value]) => [key, Number(value)]));
-  }
-
-  end(): void {
-    this.#socket.destroy();
-  }
-}
 
 function ownLocks(connection: number): string[] {
   return Array.from({ length: LOCKS_EACH }, (_, index) => `own-${connection}-${index}`);

@@ -1,0 +1,69 @@
+/** Many connections in a process of its own, which hold locks or do nothing. Ends with its parent. */
+
+import { LineClient } from './line-client.ts';
+
+/** What a crowd can be told: numbers are those to reach, not to add. */
+export type CrowdOrder =
+  | { readonly kind: 'connect'; readonly port: number; readonly connections: number }
+  /** Each connection takes and releases a lock once. */
+  | { readonly kind: 'use' }
+  /** So many locks in all, the first connections 10,000 each. */
+  | { readonly kind: 'hold'; readonly locks: number };
+
+/** The answer to each order. */
+export interface CrowdAnswer {
+  readonly problem?: string;
+}
+
+const AT_ONCE = 100;
+const LOCKS_EACH = 10_000;
+const LOCKS_A_WRITE = 1_000;
+
+const clients: LineClient[] = [];
+let held = 0;
+
+async function connect(port: number, connections: number): Promise<void> {
+  while (clients.length < connections) {
+    const count = Math.min(AT_ONCE, connections - clients.length);
+    clients.push(...(await Promise.all(Array.from({ length: count }, () => LineClient.connect(port)))));
+  }
+}
+
+async function ask(client: LineClient | undefined, lines: readonly string[]): Promise<void> {
+  if (client === undefined) throw new Error('too few connections for so many locks');
+  const refused = (await client.ask(lines)).find((reply) => !reply.startsWith('1 '));
+  if (refused !== undefined) throw new Error(`refused: ${refused}`);
+}
+
+async function use(): Promise<void> {
+  for (let first = 0; first < clients.length; first += AT_ONCE) {
+    const some = clients.slice(first, first + AT_ONCE);
+    await Promise.all(some.map((client, index) => ask(client, [`g used-${first + index}`, `r used-${first + index}`])));
+  }
+}
+
+async function hold(locks: number): Promise<void> {
+  while (held < locks) {
+    const connection = Math.floor(held / LOCKS_EACH);
+    const count = Math.min(LOCKS_A_WRITE, locks - held, (connection + 1) * LOCKS_EACH - held);
+    const lines = Array.from({ length: count }, (_, index) => `g held-${String(held + index).padStart(10, '0')}`);
+    await ask(clients[connection], lines);
+    held += count;
+  }
+}
+
+async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
+  try {
+    if (order.kind === 'connect') await connect(order.port, order.connections);
+    else if (order.kind === 'use') await use();
+    else await hold(order.locks);
+    return {};
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+process.on('message', (order: CrowdOrder) => {
+  void obey(order).then((answer) => process.send?.(answer));
+});
+process.once('disconnect', () => process.exit());

@@ -1,0 +1,176 @@
+/**
+ * What a lock costs the server, in processor time, beside 1 to 1,000,000 other locks that are held, with 1 to 10,000 waiters
+ * on it and beside 1 to 10,000 idle connections; and the memory of a held lock and of an idle connection. Ends with
+ * code 1 when a reply was wrong.
+ *
+ *     npm run build && node dist/bench/curves.js [--short] [--passes=2] [--connections=20000] [--svg=docs/scale.svg]
+ */
+
+import { writeFileSync } from 'node:fs';
+import { isShort, numberGiven, textGiven } from './arguments.ts';
+import { Crowd } from './crowd.ts';
+import { type Panel, plotCurves } from './curve-plot.ts';
+import { printTable, shown } from './figures.ts';
+import { LoadGenerator } from './load-generator.ts';
+import type { LoadTarget } from './load-job.ts';
+import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './process-usage.ts';
+import { type ServerProcess, startServerWith } from './server-process.ts';
+
+const LOCKS = isShort ? [1, 100, 10_000] : [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+const WAITERS = isShort ? [1, 100] : [1, 10, 100, 1_000, 10_000];
+const IDLE = isShort ? [1, 100] : [1, 10, 100, 1_000, 10_000];
+const MOST_CONNECTIONS = numberGiven('connections');
+const ROUNDS = isShort ? 1 : 3;
+const PASSES = numberGiven('passes') ?? (isShort ? 1 : 2);
+const SECONDS = isShort ? 0.1 : 0.4;
+const WARM_UP_SECONDS = isShort ? 0.05 : 0.1;
+const FIRST_SECONDS = isShort ? 0.1 : 1.5;
+/** With many waiters it takes a while until all of them have had the lock once. */
+const HANDOFF_SECONDS = isShort ? 0.1 : 0.8;
+
+const BUSY_CONNECTIONS = 50;
+const HOLDING_CONNECTIONS = 100;
+/** Of the server, the generator and a crowd, beside the connections that are counted. */
+const OTHER_FILES = 150;
+const REQUESTS_A_PAIR = 2;
+const LIMITS = { maxLocks: 2_000_000, maxWaitersPerLock: 100_000, maxConnections: 100_000 };
+
+/** The least microseconds for each number. */
+type Curve = Map<number, number>;
+
+const generator = LoadGenerator.start();
+const openFiles = allowedOpenFiles(Math.max(...WAITERS, ...IDLE, MOST_CONNECTIONS ?? 0) + OTHER_FILES);
+
+async function start(): Promise<ServerProcess> {
+  const server = await startServerWith({ settings: { limits: LIMITS }, openFiles });
+  pinToCore(server.pid, CORES.server);
+  const target = targetOf(server);
+  const times = { warmUpSeconds: 0, seconds: FIRST_SECONDS };
+  await generator.closedLoop({ target, connections: BUSY_CONNECTIONS, depth: 16, names: 'own', ...times });
+  return server;
+}
+
+function targetOf(server: ServerProcess): LoadTarget {
+  return { place: { host: '127.0.0.1', port: server.port }, protocol: 'ndjson', pid: server.pid };
+}
+
+function keepLeast(curve: Curve, at: number, value: number): void {
+  curve.set(at, Math.min(curve.get(at) ?? Number.POSITIVE_INFINITY, value));
+}
+
+/** Microseconds for one lock with its unlock, under names that nobody else wants. */
+async function measurePairs(server: ServerProcess, depth: number, curve: Curve, at: number): Promise<void> {
+  const times = { warmUpSeconds: WARM_UP_SECONDS, seconds: SECONDS };
+  const job = { target: targetOf(server), connections: BUSY_CONNECTIONS, depth, names: 'own', ...times } as const;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { serverMicroseconds } = await generator.closedLoop(job);
+    keepLeast(curve, at, serverMicroseconds * REQUESTS_A_PAIR);
+  }
+}
+
+/** Measures beside more and more held locks. Resolves to the bytes that the process grew by for each of the most. */
+async function measureLocks(curve: Curve): Promise<number> {
+  const server = await start();
+  const crowd = Crowd.start(openFiles);
+  await crowd.connect(server.port, HOLDING_CONNECTIONS);
+  await crowd.use();
+  const before = residentBytes(server.pid);
+  for (const locks of LOCKS) {
+    await crowd.hold(locks);
+    await measurePairs(server, 16, curve, locks);
+  }
+  const bytes = (residentBytes(server.pid) - before) / (LOCKS.at(-1) as number);
+  await crowd.stop();
+  await server.stop();
+  return bytes;
+}
+
+/** Microseconds for one handoff: an unlock, the grant to the next, and the request with which the former holder queues. */
+async function measureWaiters(curve: Curve): Promise<void> {
+  const server = await start();
+  for (const waiters of WAITERS) {
+    const times = { warmUpSeconds: HANDOFF_SECONDS, seconds: HANDOFF_SECONDS };
+    const job = { target: targetOf(server), connections: waiters + 1, depth: 1, names: 'one', ...times } as const;
+    const { serverMicroseconds } = await generator.closedLoop(job);
+    keepLeast(curve, waiters, serverMicroseconds * REQUESTS_A_PAIR);
+  }
+  await server.stop();
+}
+
+/** Measures beside more and more idle connections. Resolves to the bytes for each of them, never used and used once. */
+async function measureIdle(curve: Curve, counts: readonly number[]): Promise<readonly [number, number]> {
+  const server = await start();
+  const crowd = Crowd.start(openFiles);
+  const before = residentBytes(server.pid);
+  for (const count of counts) {
+    await crowd.connect(server.port, count);
+    await measurePairs(server, 1, curve, count);
+  }
+  const most = counts.at(-1) as number;
+  const unused = (residentBytes(server.pid) - before) / most;
+  await crowd.use();
+  const used = (residentBytes(server.pid) - before) / most;
+  await crowd.stop();
+  await server.stop();
+  return [unused, used];
+}
+
+/** Those that the system allows the files for, the greatest number that was asked for included. */
+function idleCounts(): number[] {
+  const allowed = openFiles - OTHER_FILES;
+  const wanted =
+    MOST_CONNECTIONS === undefined ? IDLE : [...IDLE.filter((each) => each < MOST_CONNECTIONS), MOST_CONNECTIONS];
+  const counts = wanted.map((each) => Math.min(each, allowed));
+  if (counts.at(-1) !== wanted.at(-1)) {
+    console.log(
+      `${wanted.at(-1)} connections take more open files than the ${openFiles} that are allowed: ${allowed} instead`,
+    );
+  }
+  return counts;
+}
+
+function report(title: string, what: string, curve: Curve): Panel {
+  const points = [...curve].map(([at, value]) => ({ at, value }));
+  console.log(`\n${title}`);
+  printTable(
+    [what, 'server us'],
+    points.map(({ at, value }) => [at.toLocaleString('en'), shown(value, 2)]),
+  );
+  const [first, last] = [points[0], points.at(-1)];
+  console.log(`the last : the first: ${shown((last?.value ?? Number.NaN) / (first?.value ?? Number.NaN), 2)}`);
+  return { title, across: what, upwards: 'microseconds of the server', points };
+}
+
+const [locks, waiters, idle]: [Curve, Curve, Curve] = [new Map(), new Map(), new Map()];
+const lockBytes: number[] = [];
+const idleBytes: (readonly [number, number])[] = [];
+const counts = idleCounts();
+for (let pass = 0; pass < PASSES; pass += 1) {
+  lockBytes.push(await measureLocks(locks));
+  await measureWaiters(waiters);
+  idleBytes.push(await measureIdle(idle, counts));
+}
+generator.stop();
+
+console.log(
+  `Processor time of the server, the least of ${PASSES * ROUNDS} rounds of ${SECONDS} s; of handoffs, of ${PASSES}`,
+);
+const panels = [
+  report('A lock with its unlock, 16 in flight', 'other locks held', locks),
+  report('A handoff', 'waiters on the lock', waiters),
+  report('A lock with its unlock, 1 in flight', 'idle connections', idle),
+];
+console.log('\nMemory of the server by which it grew');
+printTable(
+  ['for each', ...Array.from({ length: PASSES }, (_, pass) => `pass ${pass + 1}`)],
+  [
+    [`of ${LOCKS.at(-1)?.toLocaleString('en')} held locks`, ...lockBytes.map((bytes) => `${shown(bytes)} bytes`)],
+    [
+      `of ${counts.at(-1)?.toLocaleString('en')} idle connections`,
+      ...idleBytes.map(([bytes]) => `${shown(bytes)} bytes`),
+    ],
+    ['of them, once each was used', ...idleBytes.map(([, bytes]) => `${shown(bytes)} bytes`)],
+  ],
+);
+const file = textGiven('svg');
+if (file !== undefined) writeFileSync(file, plotCurves(panels));

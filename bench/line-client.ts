@@ -1,0 +1,48 @@
+/** A client of the line protocol that asks for many things at once. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** Sends lines and waits for as many. */
+export class LineClient {
+  readonly #socket: Socket;
+  #incomplete = '';
+  #lines: string[] = [];
+  #expected = 0;
+  #resolve: (lines: string[]) => void = () => {};
+
+  static async connect(port: number): Promise<LineClient> {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    await once(socket, 'connect');
+    return new LineClient(socket);
+  }
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      const lines = (this.#incomplete + text).split('\n');
+      this.#incomplete = lines.pop() as string;
+      this.#lines.push(...lines);
+      if (this.#lines.length >= this.#expected) this.#resolve(this.#lines.splice(0));
+    });
+  }
+
+  ask(lines: readonly string[], expected: number = lines.length): Promise<string[]> {
+    this.#expected = expected;
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#socket.write(lines.map((line) => `${line}\n`).join(''));
+    });
+  }
+
+  /** What `q` tells. */
+  async statistics(): Promise<ReadonlyMap<string, number>> {
+    const rows = (await this.ask(['q'], 16)).map((line) => line.split(': '));
+    return new Map(rows.map(([key = '', value]) => [key, Number(value)]));
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+}

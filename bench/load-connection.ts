@@ -1,0 +1,179 @@
+/**
+ * A connection of the load generator: sends requests that were made before, again and again in the same order, and
+ * compares every byte of the replies. Nothing is allocated for a request but what Node's `write` needs.
+ */
+
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { LoadTarget } from './load-job.ts';
+import type { Exchange } from './load-protocols.ts';
+
+const NEWLINE = 10;
+const READ_BYTES = 65_536;
+
+/** One for all connections: what was read is looked at before the next is read. */
+const readBuffer = new Uint8Array(READ_BYTES);
+
+/** What becomes of the replies. */
+export interface LoadObserver {
+  /** The request at that place was answered as expected. */
+  answered(connection: LoadConnection, place: number): void;
+  /** All replies of a piece of input were told. */
+  read(connection: LoadConnection): void;
+  failed(problem: string): void;
+}
+
+/** See above. Places are those of the requests, which are sent round and round. */
+export class LoadConnection {
+  readonly index: number;
+  readonly #socket: Socket;
+  readonly #observer: LoadObserver;
+  readonly #exchanges: readonly Exchange[];
+  readonly #requests: Buffer;
+  readonly #requestStarts: readonly number[];
+  readonly #replies: Uint8Array;
+  readonly #replyStarts: readonly number[];
+  /** What is sent next, how much of it is due, and what is answered next. */
+  #next = 0;
+  #due = 0;
+  #awaited = 0;
+  #inFlight = 0;
+  /** Where in the replies the comparison is, and where the expected beginning of this one ends. */
+  #comparedTo = 0;
+  #compareEnd = 0;
+  #state: 'open' | 'closing' | 'failed' = 'open';
+
+  /** Resolves when connected. */
+  static open(
+    target: LoadTarget,
+    index: number,
+    exchanges: readonly Exchange[],
+    observer: LoadObserver,
+  ): Promise<LoadConnection> {
+    return new Promise((resolve, reject) => {
+      const callback = (bytes: number): boolean => {
+        connection.#take(bytes);
+        return true;
+      };
+      const onread = { buffer: readBuffer, callback };
+      const options = { ...target.place, noDelay: true, onread };
+      const socket = target.isTls
+        ? connectTls({ ...options, rejectUnauthorized: false })
+        : connectPlain(options as Parameters<typeof connectPlain>[0] & object);
+      const connection = new LoadConnection(socket, index, exchanges, observer);
+      socket.once('error', reject);
+      socket.once(target.isTls ? 'secureConnect' : 'connect', () => {
+        socket.off('error', reject);
+        socket.on('error', (error) => connection.#fail(error.message));
+        socket.on('close', () => connection.#fail('the server closed a connection'));
+        resolve(connection);
+      });
+    });
+  }
+
+  constructor(socket: Socket, index: number, exchanges: readonly Exchange[], observer: LoadObserver) {
+    this.index = index;
+    this.#socket = socket;
+    this.#observer = observer;
+    this.#exchanges = exchanges;
+    this.#requests = Buffer.from(exchanges.map(({ request }) => request).join(''), 'latin1');
+    this.#requestStarts = startsOf(exchanges.map(({ request }) => request.length));
+    this.#replies = Buffer.from(exchanges.map(({ reply }) => reply).join(''), 'latin1');
+    this.#replyStarts = startsOf(exchanges.map(({ reply }) => reply.length));
+    this.#compareEnd = this.#replyStarts[1] as number;
+  }
+
+  /** The place of the request that is sent next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Requests that wait for `flush`. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Requests that are due, or sent and not answered. */
+  get unanswered(): number {
+    return this.#due + this.#inFlight;
+  }
+
+  /** The place of the request that `plan` would make due. */
+  get planned(): number {
+    const place = this.#next + this.#due;
+    return place < this.#exchanges.length ? place : place - this.#exchanges.length;
+  }
+
+  /** The next request is to be sent, with the next `flush`. There may be no more of them than places. */
+  plan(): void {
+    this.#due += 1;
+  }
+
+  /** Sends what is due, with one write unless that goes beyond the last place. */
+  flush(): void {
+    const { length } = this.#exchanges;
+    this.#inFlight += this.#due;
+    while (this.#due > 0) {
+      const end = Math.min(length, this.#next + this.#due);
+      this.#socket.write(this.#requests.subarray(this.#requestStarts[this.#next], this.#requestStarts[end]));
+      this.#due -= end - this.#next;
+      this.#next = end === length ? 0 : end;
+    }
+  }
+
+  close(): void {
+    this.#state = 'closing';
+    this.#socket.destroy();
+  }
+
+  #take(bytes: number): void {
+    const replies = this.#replies;
+    for (let at = 0; at < bytes; at += 1) {
+      const byte = readBuffer[at];
+      if (this.#comparedTo < this.#compareEnd) {
+        if (byte !== replies[this.#comparedTo]) {
+          this.#failAt(at, bytes);
+          return;
+        }
+        this.#comparedTo += 1;
+      }
+      if (byte === NEWLINE) this.#finishReply();
+    }
+    this.#observer.read(this);
+  }
+
+  #finishReply(): void {
+    const place = this.#awaited;
+    if (this.#inFlight === 0) {
+      this.#fail('a reply came that nobody asked for');
+      return;
+    }
+    this.#inFlight -= 1;
+    this.#awaited = place + 1 === this.#exchanges.length ? 0 : place + 1;
+    this.#comparedTo = this.#replyStarts[this.#awaited] as number;
+    this.#compareEnd = this.#replyStarts[this.#awaited + 1] as number;
+    this.#observer.answered(this, place);
+  }
+
+  #failAt(at: number, bytes: number): void {
+    const { request, reply } = this.#exchanges[this.#awaited] as Exchange;
+    const start = Math.max(0, at - this.#comparedTo + (this.#replyStarts[this.#awaited] as number));
+    const came = Buffer.from(readBuffer.subarray(start, Math.min(bytes, start + 200))).toString('latin1');
+    const shown = [request, came, reply].map((text) => JSON.stringify(text));
+    this.#fail(`${shown[0]} was answered ${shown[1]}; expected ${shown[2]}`);
+  }
+
+  /** What comes after the first problem is of no interest. */
+  #fail(problem: string): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'failed';
+    this.#socket.destroy();
+    this.#observer.failed(problem);
+  }
+}
+
+function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push((starts.at(-1) as number) + length);
+  return starts;
+}

@@ -1,0 +1,45 @@
+/**
+ * The whole comparison: one program after the other, in under five minutes where the machine has nothing else to do.
+ * Ends with code 1 when one of them found something wrong.
+ *
+ *     npm run bench [-- --short] [-- --svg=docs/scale.svg]
+ */
+
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus, release, type } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { isShort, textGiven } from './arguments.ts';
+
+/** With what makes them take less time than they do when they are run by themselves. */
+const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
+  ['throughput', '--rounds=4', '--seconds=0.6'],
+  ['handoff'],
+  ['latency', '--rounds=2', '--seconds=0.8'],
+  ['curves', '--passes=1'],
+  ['mass-disconnect'],
+  ['connection-churn', '--times=30000'],
+  ['lock-table'],
+  ['client-comparison'],
+  ['release-to-grant'],
+];
+
+function run([program, ...args]: readonly [string, ...string[]]): void {
+  console.log(`\n=== ${program}\n`);
+  const file = fileURLToPath(new URL(`${program}.js`, import.meta.url));
+  const svg = textGiven('svg');
+  const given = [
+    ...(isShort ? ['--short'] : args),
+    ...(svg !== undefined && program === 'curves' ? [`--svg=${svg}`] : []),
+  ];
+  const { status, signal } = spawnSync(process.execPath, [file, ...given], { stdio: 'inherit' });
+  if (status === 0) return;
+  console.error(`${program} failed: ${signal ?? `code ${status}`}`);
+  process.exitCode = 1;
+}
+
+const startMs = performance.now();
+console.log(
+  `Node ${process.version}, ${type()} ${release()}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? ''}`,
+);
+for (const program of PROGRAMS) run(program);
+console.log(`\n${((performance.now() - startMs) / 1_000).toFixed(0)} s in all`);

@@ -1,0 +1,124 @@
+/**
+ * What a request costs: processor time of the server for one request, and requests a second, with 1 and with 16 requests
+ * in flight on each of 50 connections. Beside it a bare Node server, Redis and PoolCounter, where they are installed, in
+ * turns. Ends with code 1 when a reply was wrong.
+ *
+ *     npm run build && node dist/bench/throughput.js [--short] [--rounds=5] [--seconds=0.8]
+ */
+
+import { isShort, numberGiven } from './arguments.ts';
+import { median, printTable, shown } from './figures.ts';
+import { LoadGenerator } from './load-generator.ts';
+import type { ClosedLoopResult, LoadProtocol } from './load-job.ts';
+import {
+  type MeasuredServer,
+  startFloor,
+  startHoldfast,
+  startMeasuredPoolCounter,
+  startMeasuredRedis,
+} from './measured-servers.ts';
+
+const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 5);
+const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 0.8);
+/** Once for each server before the first round: Node compiles what it runs often. */
+const FIRST_SECONDS = isShort ? 0.1 : 1;
+const WARM_UP_SECONDS = isShort ? 0.05 : 0.25;
+const CONNECTIONS = 50;
+const DEPTHS = [1, 16];
+const ODD_PROTOCOLS: readonly LoadProtocol[] = ['reordered', 'spaced', 'escaped'];
+
+/** One row of the table, filled in round by round. */
+interface Measured {
+  readonly name: string;
+  readonly server: MeasuredServer;
+  readonly depth: number;
+  readonly rounds: ClosedLoopResult[];
+}
+
+async function startAll(): Promise<readonly MeasuredServer[]> {
+  const own = [
+    await startHoldfast('holdfast, messages', 'ndjson'),
+    await startHoldfast('holdfast, line protocol', 'line'),
+    await startFloor('bare Node server'),
+  ];
+  const others = {
+    'redis-server': await startMeasuredRedis('Redis, SET NX PX and DEL', 'tcp'),
+    poolcounterd: await startMeasuredPoolCounter('PoolCounter'),
+  };
+  for (const [program, server] of Object.entries(others)) {
+    if (server === undefined) console.log(`${program} is not installed and left out`);
+  }
+  return [...own, ...Object.values(others).filter((server) => server !== undefined)];
+}
+
+function measureOnce(generator: LoadGenerator, measured: Measured, seconds: number): Promise<ClosedLoopResult> {
+  const { server, depth } = measured;
+  const times = { warmUpSeconds: WARM_UP_SECONDS, seconds };
+  return generator.closedLoop({ target: server.target, connections: CONNECTIONS, depth, names: 'own', ...times });
+}
+
+/** Servers take turns, so that what else the machine does meets all of them. */
+async function measureAll(generator: LoadGenerator, all: readonly Measured[]): Promise<void> {
+  for (const measured of all) await measureOnce(generator, measured, FIRST_SECONDS);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const measured of all) measured.rounds.push(await measureOnce(generator, measured, SECONDS));
+  }
+}
+
+function plan(servers: readonly MeasuredServer[], depth: number): Measured[] {
+  // PoolCounter takes one request of a connection at a time.
+  const able = servers.filter(({ target }) => depth === 1 || target.protocol !== 'pool');
+  return able.map((server) => ({ name: server.name, server, depth, rounds: [] }));
+}
+
+const microseconds = ({ rounds }: Measured): number => median(rounds.map((each) => each.serverMicroseconds));
+const leastMicroseconds = ({ rounds }: Measured): number => Math.min(...rounds.map((each) => each.serverMicroseconds));
+
+function ratio(of: Measured, to: Measured | undefined): string {
+  if (to === undefined) return '-';
+  const pair = [microseconds(of) / microseconds(to), leastMicroseconds(of) / leastMicroseconds(to)];
+  return pair.map((each) => shown(each, 2)).join(' / ');
+}
+
+function report(title: string, all: readonly Measured[], comparedTo: readonly LoadProtocol[]): void {
+  const bases = comparedTo.map((protocol) => all.find(({ server }) => server.target.protocol === protocol));
+  console.log(`\n${title}`);
+  const headings = ['', 'us median', 'us least', 'requests/s', 'server busy', 'generator us'];
+  const rows = all.map((measured) => {
+    const { name, rounds } = measured;
+    return [
+      name,
+      shown(microseconds(measured), 2),
+      shown(leastMicroseconds(measured), 2),
+      shown(median(rounds.map(({ requests, seconds }) => requests / seconds))),
+      `${shown(100 * median(rounds.map((each) => each.serverBusy)))} %`,
+      shown(median(rounds.map((each) => each.generatorMicroseconds)), 2),
+      ...bases.map((base) => ratio(measured, base)),
+    ];
+  });
+  printTable([...headings, ...bases.map((base) => `: ${base?.name.split(',')[0] ?? '-'}`)], rows);
+}
+
+const generator = LoadGenerator.start();
+const servers = await startAll();
+const [one = [], many = []] = DEPTHS.map((depth) => plan(servers, depth));
+const odd = await startHoldfast('holdfast', 'ndjson');
+const forms = (['ndjson', ...ODD_PROTOCOLS] as const).map((protocol): Measured => {
+  const server = { ...odd, target: { ...odd.target, protocol } };
+  return { name: protocol === 'ndjson' ? 'as JSON.stringify writes it' : protocol, server, depth: 16, rounds: [] };
+});
+try {
+  await measureAll(generator, [...one, ...many, ...forms]);
+} finally {
+  generator.stop();
+  for (const server of [...servers, odd]) await server.stop();
+}
+
+console.log(
+  `Processor time of the server for one request, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s, in turns; ` +
+    'ratios of medians / of the least',
+);
+if (!generator.isPinned) console.log('Server and generator share their cores: there is no taskset, or only one core.');
+report('One request in flight on each connection', one, ['floor', 'resp']);
+report('Sixteen requests in flight on each connection', many, ['floor', 'resp']);
+report('Messages in other forms, sixteen in flight', forms, ['ndjson']);
