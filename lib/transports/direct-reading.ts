@@ -45,9 +45,6 @@ const END_OF_FILE = -4_095;
 const readState = findReadState();
 const buffer = Buffer.alloc(readState === undefined ? 0 : BUFFER_BYTES);
 
-/** Whether sockets can be read so here. */
-export const canReadDirectly: boolean = readState !== undefined;
-
 /**
  * Reads a socket so, which must have been accepted in this very turn; undefined when that cannot be done. The socket's
  * own readable side then never gets anything, nor ends.
