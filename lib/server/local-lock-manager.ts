@@ -15,6 +15,7 @@ import type {
   TableLimits,
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
+import { ReleasedResult } from '../wire/reply-printer.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { hashText } from '../wire/text-hash.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -286,8 +287,9 @@ class LocalSession implements ManagedSession {
   release(request: ReleaseRequest): ReleaseResult {
     const { table, clock } = this.#manager;
     const result = this.#manager.publish(table.release(this.#session, request, clock.nowMs()));
-    if (result.status === 'ok' && result.withdrawn === undefined) this.#manager.recordReleases(1);
-    return result;
+    if (result.status !== 'ok' || result.withdrawn !== undefined) return result;
+    this.#manager.recordReleases(1);
+    return new ReleasedResult(result.count);
   }
 
   releaseAll(tag: string | undefined): ReleaseAllResult {

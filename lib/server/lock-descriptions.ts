@@ -12,6 +12,7 @@ import type {
   WaitResult,
   WaitStep,
 } from '../locks/types.ts';
+import { GrantedResult } from '../wire/reply-printer.ts';
 import type { Clock } from './clock.ts';
 import type {
   HolderDescription,
@@ -53,7 +54,7 @@ export function describeLock(view: LockView<LockClientInfo, unknown>, nowMs: num
   };
 }
 
-/** An answer as clients are told it. One that speaks of nobody else is left as it is. */
+/** An answer as clients are told it. */
 export function describeAnswer<Given extends TableAnswer>(
   given: Given,
   limits: PageLimits,
@@ -63,6 +64,10 @@ export function describeAnswer<Given extends TableAnswer>(
 }
 
 function describeOthers(given: TableAnswer, limits: PageLimits, clock: Clock): TableAnswer | NotGranted {
+  if (given.status === 'ok') {
+    const isCommon = 'token' in given && given.alreadyHeld === undefined;
+    return isCommon ? new GrantedResult(given.token, given.count) : given;
+  }
   if (given.status === 'timeout') {
     const nowMs = clock.nowMs();
     const holders = given.holders.map((view) => ({ lockName: view.name, ...describeHolder(view, nowMs) }));

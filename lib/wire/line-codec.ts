@@ -64,11 +64,19 @@ export class LineCodec implements Codec {
   }
 
   next(): CommandLine | ProtocolError | undefined {
-    const line = this.#lines.next();
+    const lines = this.#lines;
+    // Who reads a common line finds its end on the way.
+    if (lines.peek()) {
+      const line = scanner.scan(lines.bytes, lines.start, lines.end);
+      if (line !== undefined) {
+        lines.skipTo(scanner.lineEnd + 1);
+        return line;
+      }
+    }
+    const line = lines.next();
     if (line === undefined) return undefined;
     if (line === 'tooLong') return new ProtocolError('limit', 'Line Too Long');
-    const { bytes, start, end } = this.#lines;
-    return scanCommandLine(bytes, start, end) ?? parseCommandLine(decodeText(bytes.subarray(start, end)));
+    return parseCommandLine(decodeText(lines.bytes.subarray(lines.start, lines.end)));
   }
 
   encode(reply: LineReply): void {
@@ -83,27 +91,69 @@ export class LineCodec implements Codec {
   }
 }
 
+const NEWLINE = 0x0a;
 const SPACE_BYTE = 0x20;
 const DELETE = 0x7f;
+/** Of each of four bytes. */
+const HIGH_BITS = 0x80808080 | 0;
+const NOTHING = new Uint8Array(0);
 
 /** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
-function scanCommandLine(bytes: Uint8Array, start: number, end: number): CommandLine | undefined {
-  let wordEnd = start;
-  while (wordEnd < end && bytes[wordEnd] !== SPACE_BYTE) wordEnd += 1;
-  const word = scanPrintable(bytes, start, wordEnd);
-  const name = scanPrintable(bytes, wordEnd + 1, end);
-  return word === undefined || name === undefined ? undefined : { word, name, hasName: true };
+class CommandLineScanner {
+  #bytes: Uint8Array = NOTHING;
+  #words: DataView = new DataView(NOTHING.buffer);
+  #at = 0;
+  #end = 0;
+
+  /** Where the line ends that was read last: at its `\n`. */
+  get lineEnd(): number {
+    return this.#at;
+  }
+
+  scan(bytes: Uint8Array, start: number, end: number): CommandLine | undefined {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    this.#at = start;
+    this.#end = end;
+    const word = this.#printable(SPACE_BYTE);
+    if (word === undefined) return undefined;
+    this.#at += 1;
+    const name = this.#printable(NEWLINE);
+    return name === undefined ? undefined : { word, name, hasName: true };
+  }
+
+  /** One or more bytes up to the one that ends them, which is not printable. */
+  #printable(ending: number): string | undefined {
+    const words = this.#words;
+    const start = this.#at;
+    const lastWord = this.#end - 4;
+    let index = start;
+    let place = FIRST_PLACE;
+    for (; index <= lastWord; index += 4) {
+      const word = words.getInt32(index, true);
+      if (!isPrintableWord(word)) break;
+      place = placeOn(place, word);
+    }
+    const bytes = this.#bytes;
+    let byte = bytes[index] as number;
+    while (index < this.#end && byte > SPACE_BYTE && byte < DELETE) {
+      place = placeOn(place, byte);
+      index += 1;
+      byte = bytes[index] as number;
+    }
+    this.#at = index;
+    if (index === start || index >= this.#end || byte !== ending) return undefined;
+    return cachedText(bytes, words, start, index, place);
+  }
 }
 
-function scanPrintable(bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (start >= end) return undefined;
-  let place = FIRST_PLACE;
-  for (let index = start; index < end; index += 1) {
-    const byte = bytes[index] as number;
-    if (byte <= SPACE_BYTE || byte >= DELETE) return undefined;
-    place = placeOn(place, byte);
-  }
-  return cachedText(bytes, start, end, place);
+const scanner = new CommandLineScanner();
+
+/** Whether all of four bytes are: each test lends a bit where they are not. */
+function isPrintableWord(word: number): boolean {
+  return ((word | (word + 0x01010101) | (word - 0x21212121)) & HIGH_BITS) === 0;
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */

@@ -65,6 +65,23 @@ export class LineSplitter {
     return this.#giveOutPartial();
   }
 
+  /**
+   * Tells, as a line, all that has not been given out of what came last and may belong to the next line, its `\n`
+   * included; false when that line began earlier, or nothing is left. Whoever finds the line's end skips to behind it.
+   */
+  peek(): boolean {
+    if (this.#isFinished || this.#partial.length > 0) return false;
+    this.bytes = this.#chunk;
+    this.start = this.#offset;
+    this.end = Math.min(this.#chunkEnd, this.#offset + this.#maxLineBytes + 1);
+    return true;
+  }
+
+  /** Goes on there, in the bytes that `peek` told. */
+  skipTo(offset: number): void {
+    this.#offset = offset;
+  }
+
   get #isFinished(): boolean {
     return this.#offset >= this.#chunkEnd;
   }

@@ -16,27 +16,27 @@ export class NdjsonCodec implements Codec {
   readonly encoding: StreamEncoding = 'utf8';
   readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
-  readonly #lines: LineSplitter;
+  protected readonly lines: LineSplitter;
 
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
-    this.#lines = new LineSplitter(maxMessageBytes);
+    this.lines = new LineSplitter(maxMessageBytes);
   }
 
   push(bytes: Uint8Array): void {
-    this.#lines.push(bytes);
+    this.lines.push(bytes);
   }
 
   keep(): void {
-    this.#lines.keep();
+    this.lines.keep();
   }
 
   end(): void {
-    this.#lines.finish();
+    this.lines.finish();
   }
 
   next(): unknown | RequestError | ProtocolError | undefined {
-    const lines = this.#lines;
+    const lines = this.lines;
     for (;;) {
       const line = lines.next();
       if (line === undefined) return undefined;

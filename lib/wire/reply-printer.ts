@@ -11,12 +11,6 @@ import { STATUSES } from './statuses.ts';
 const MAX_ID_CHARACTERS = 64;
 const MAX_REPLY_BYTES = 256;
 
-/** The members that a result may have here, in order. */
-const STATUS = ['status'];
-const GRANTED = ['status', 'token', 'count'];
-const HELD_AGAIN = ['status', 'token', 'count', 'alreadyHeld'];
-const RELEASED = ['status', 'count'];
-
 const ID = phrase('{"id":');
 const STRING_ID = phrase('{"id":"');
 const STRING_ID_END = phrase('"');
@@ -28,7 +22,31 @@ const OK_TOKEN = phrase(',"result":{"status":"ok","token":');
 const OK_COUNT = phrase(',"result":{"status":"ok","count":');
 const COUNT = phrase(',"count":');
 const END = phrase('}}\n');
-const HELD_AGAIN_END = phrase(',"alreadyHeld":true}}\n');
+/** With the counts that nearly all have: of one who holds a lock, and of none any more. */
+const COUNT_ONE_END = phrase(',"count":1}}\n');
+const OK_COUNT_NONE_END = phrase(',"result":{"status":"ok","count":0}}\n');
+
+/** The result of a lock that was granted. Objects of a class are printed without a look at what they have. */
+export class GrantedResult {
+  readonly status = 'ok';
+  readonly token: number;
+  readonly count: number;
+
+  constructor(token: number, count: number) {
+    this.token = token;
+    this.count = count;
+  }
+}
+
+/** The result of a lock that was given back. */
+export class ReleasedResult {
+  readonly status = 'ok';
+  readonly count: number;
+
+  constructor(count: number) {
+    this.count = count;
+  }
+}
 
 /** A reply with a result. It is an object of a class so that the printer need not look what it has. */
 export class Reply {
@@ -41,56 +59,55 @@ export class Reply {
   }
 }
 
-interface Result {
-  readonly status?: unknown;
-  readonly token?: unknown;
-  readonly count?: unknown;
-  readonly alreadyHeld?: unknown;
-}
-
-/** What is written here. */
-interface CommonResult {
-  readonly status: string;
-  readonly token?: number;
-  readonly count?: number;
-  readonly alreadyHeld?: true;
-}
-
 /** Adds the message as a line of JSON; false when it is not a common one, and then nothing is added. */
 export function printReply(message: object, output: ScratchOutput): boolean {
   if (!(message instanceof Reply)) return false;
   const { id, result } = message;
-  if (!(isPlain(id) || isPrintable(id)) || !isCommon(result)) return false;
+  if (!(isPrintable(id) || isPlain(id))) return false;
+  if (result instanceof GrantedResult) return printGranted(id, result, output);
+  if (result instanceof ReleasedResult) return printReleased(id, result, output);
+  return printStatus(id, result, output);
+}
+
+function printGranted(id: number | string, { token, count }: GrantedResult, output: ScratchOutput): boolean {
+  if (!(isPrintable(token) && isPrintable(count))) return false;
   output.begin(MAX_REPLY_BYTES);
   putId(id, output);
-  putResult(result, output);
+  output.putPhrase(OK_TOKEN);
+  output.putInteger(token);
+  if (count === 1) {
+    output.putPhrase(COUNT_ONE_END);
+  } else {
+    output.putPhrase(COUNT);
+    output.putInteger(count);
+    output.putPhrase(END);
+  }
   return true;
 }
 
-function isCommon(result: object): result is CommonResult {
-  if (!isWrittenByMembers(result)) return false;
-  const { status, token, count, alreadyHeld } = result as Result;
-  if (count === undefined) return RESULTS.has(status) && hasMembers(result, STATUS);
-  if (status !== 'ok' || !isPrintable(count)) return false;
-  if (token === undefined) return hasMembers(result, RELEASED);
-  if (!isPrintable(token)) return false;
-  return hasMembers(result, alreadyHeld === true ? HELD_AGAIN : GRANTED);
+function printReleased(id: number | string, { count }: ReleasedResult, output: ScratchOutput): boolean {
+  if (!isPrintable(count)) return false;
+  output.begin(MAX_REPLY_BYTES);
+  putId(id, output);
+  if (count === 0) {
+    output.putPhrase(OK_COUNT_NONE_END);
+  } else {
+    output.putPhrase(OK_COUNT);
+    output.putInteger(count);
+    output.putPhrase(END);
+  }
+  return true;
 }
 
-function putResult({ status, token, count, alreadyHeld }: CommonResult, output: ScratchOutput): void {
-  if (count === undefined) {
-    output.putPhrase(RESULTS.get(status) as Phrase);
-    return;
-  }
-  if (token === undefined) {
-    output.putPhrase(OK_COUNT);
-  } else {
-    output.putPhrase(OK_TOKEN);
-    output.putInteger(token);
-    output.putPhrase(COUNT);
-  }
-  output.putInteger(count);
-  output.putPhrase(alreadyHeld === true ? HELD_AGAIN_END : END);
+/** Results that are a status and no more. */
+function printStatus(id: number | string, result: object, output: ScratchOutput): boolean {
+  const { status } = result as { readonly status?: unknown };
+  const rest = RESULTS.get(status);
+  if (rest === undefined || !isStatusOnly(result)) return false;
+  output.begin(MAX_REPLY_BYTES);
+  putId(id, output);
+  output.putPhrase(rest);
+  return true;
 }
 
 function putId(id: number | string, output: ScratchOutput): void {
@@ -104,20 +121,16 @@ function putId(id: number | string, output: ScratchOutput): void {
   }
 }
 
-/** Not so are arrays, boxed values and whatever has a `toJSON`. */
-function isWrittenByMembers(value: object): boolean {
+/** Whether `JSON.stringify` would write its own members, of which there is one. */
+function isStatusOnly(value: object): boolean {
   const { toJSON } = value as { readonly toJSON?: unknown };
-  return Object.getPrototypeOf(value) === Object.prototype && toJSON === undefined;
-}
-
-/** Whether these are all its members, in that order. */
-function hasMembers(value: object, names: readonly string[]): boolean {
+  if (Object.getPrototypeOf(value) !== Object.prototype || toJSON !== undefined) return false;
   let count = 0;
   for (const name in value) {
-    if (name !== names[count]) return false;
+    if (name !== 'status') return false;
     count += 1;
   }
-  return count === names.length;
+  return count === 1;
 }
 
 /** A whole number that has no sign. */

@@ -3,7 +3,7 @@
  * fast as `JSON.parse`. Whatever looks the least bit different is left to that, so there is one truth about JSON.
  */
 
-import { type Phrase, phrase } from './phrase.ts';
+import { hasPhrase, type Phrase, phrase } from './phrase.ts';
 import { cachedText, FIRST_PLACE, placeOn } from './text-cache.ts';
 
 type Scalar = string | number | boolean;
@@ -15,6 +15,7 @@ export interface ScannedRequest {
   readonly id: number | string;
 }
 
+const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const POINT = 0x2e;
@@ -23,6 +24,8 @@ const NINE = 0x39;
 const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
 const DELETE = 0x7f;
+/** Of each of four bytes. */
+const HIGH_BITS = 0x80808080 | 0;
 /** What has more is no whole number below 2^53. */
 const MAX_DIGITS = 16;
 const MAX_NUMBER_BYTES = 24;
@@ -61,23 +64,28 @@ const NOTHING = new Uint8Array(0);
  * Goes through one line; each method reads what it is named for, or tells by `undefined` that it is not there. Nothing
  * that is read has a line break in it, so nothing is read beyond the line.
  */
-class RequestScanner {
+export class RequestScanner {
   #bytes: Uint8Array = NOTHING;
-  /** Of all that the bytes are a part of: chunks of one buffer come one after the other. */
-  #view: DataView = new DataView(NOTHING.buffer);
+  #words: DataView = new DataView(NOTHING.buffer);
   /** The next byte. */
   #at = 0;
   #end = 0;
 
+  /** Where the line ends that was read last: at its `\n`. */
+  get lineEnd(): number {
+    return this.#at;
+  }
+
+  /** The request of the line that begins at `start`; undefined when it is not a common one, or does not end before `end`. */
   scan(bytes: Uint8Array, start: number, end: number): ScannedRequest | undefined {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
-      if (bytes.buffer !== this.#view.buffer) this.#view = new DataView(bytes.buffer);
+      this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
     this.#at = start;
     this.#end = end;
     const request = this.#request();
-    return this.#at === end ? request : undefined;
+    return this.#at < end && bytes[this.#at] === NEWLINE ? request : undefined;
   }
 
   #request(): ScannedRequest | undefined {
@@ -129,17 +137,24 @@ class RequestScanner {
 
   /** From behind the opening to behind the closing quote: ASCII that stands for itself. */
   #restOfString(): string | undefined {
-    const bytes = this.#bytes;
+    const words = this.#words;
     const start = this.#at;
+    const lastWord = this.#end - 4;
     let index = start;
     let place = FIRST_PLACE;
+    for (; index <= lastWord; index += 4) {
+      const word = words.getInt32(index, true);
+      if (!isPlainWord(word)) break;
+      place = placeOn(place, word);
+    }
+    const bytes = this.#bytes;
     for (let byte = bytes[index]; byte !== QUOTE; byte = bytes[index]) {
       if (byte === undefined || byte < 0x20 || byte >= DELETE || byte === BACKSLASH) return undefined;
       place = placeOn(place, byte);
       index += 1;
     }
     this.#at = index + 1;
-    return cachedText(bytes, start, index, place);
+    return cachedText(bytes, words, start, index, place);
   }
 
   /** A whole number below 2^53, or a fraction. */
@@ -168,25 +183,23 @@ class RequestScanner {
     return index === start ? undefined : value;
   }
 
-  #take({ words, rest, length }: Phrase): boolean {
-    const at = this.#at;
-    if (length > this.#end - at) return false;
-    const from = this.#bytes.byteOffset + at;
-    for (let index = 0; index < words.length; index += 1) {
-      if (this.#view.getInt32(from + 4 * index, true) !== words[index]) return false;
-    }
-    const restAt = at + 4 * words.length;
-    for (let index = 0; index < rest.length; index += 1) {
-      if (this.#bytes[restAt + index] !== rest[index]) return false;
-    }
-    this.#at = at + length;
+  #take(expected: Phrase): boolean {
+    if (!hasPhrase(expected, this.#words, this.#at, this.#end)) return false;
+    this.#at += expected.length;
     return true;
   }
 }
 
-const scanner = new RequestScanner();
-
-/** The request between two places of a chunk, exactly as `JSON.parse` gives it; undefined when it is not a common one. */
-export function scanRequest(bytes: Uint8Array, start: number, end: number): ScannedRequest | undefined {
-  return scanner.scan(bytes, start, end);
+/**
+ * Whether none of four bytes is a control character, a quote, a backslash or beyond `~`: each test lends a bit from what
+ * is above a byte that is zero, or below a limit, and sees which are lent.
+ */
+function isPlainWord(word: number): boolean {
+  const quote = word ^ 0x22222222;
+  const backslash = word ^ 0x5c5c5c5c;
+  const found = word | (word + 0x01010101) | (word - 0x20202020) | (quote - 0x01010101) | (backslash - 0x01010101);
+  return (found & HIGH_BITS) === 0;
 }
+
+/** One for all connections: what it reads of one line it reads at once. */
+export const requestScanner: RequestScanner = new RequestScanner();

@@ -8,6 +8,8 @@ import type { Phrase } from './phrase.ts';
 import { TextOutput } from './text-output.ts';
 
 const CAPACITY = 65_536;
+/** What may be written too much before it is overwritten. */
+const SLACK = 8;
 const NEWLINE = 0x0a;
 const DIGIT_ZERO = 0x30;
 /** Whole numbers below this are printed with 32-bit arithmetic. */
@@ -24,6 +26,12 @@ const PAIRS: Uint16Array = Uint16Array.from({ length: 100 }, (_, number) => {
 /** Whose output is in the buffer, up to `at`. */
 let writer: ScratchOutput | undefined;
 let at = 0;
+
+/** How many billions were printed last, with their digits as two words: most large numbers are tokens, which have the same. */
+let billions = -1;
+let billionsDigits = 0;
+let billionsWord = 0;
+let billionsRest = 0;
 
 /** The output of one connection, as Latin-1: each character is a byte. */
 export class ScratchOutput extends TextOutput {
@@ -47,15 +55,14 @@ export class ScratchOutput extends TextOutput {
     if (writer !== this) {
       if (writer !== undefined) writer.#leaveBuffer();
       writer = this;
-    } else if (at + maxBytes > CAPACITY) {
+    } else if (at + maxBytes + SLACK > CAPACITY) {
       this.#leaveBuffer();
     }
   }
 
-  putPhrase({ words, rest, length }: Phrase): void {
-    const wordsEnd = at + 4 * words.length;
+  putPhrase({ words, length }: Phrase): void {
+    // What the last word has too much is overwritten by what follows.
     for (let index = 0; index < words.length; index += 1) view.setInt32(at + 4 * index, words[index] as number, true);
-    for (let index = 0; index < rest.length; index += 1) bytes[wordsEnd + index] = rest[index] as number;
     at += length;
   }
 
@@ -92,7 +99,10 @@ export class ScratchOutput extends TextOutput {
       putDigits(number, countDigits(number));
     } else {
       const high = Math.floor(number / BILLION);
-      putDigits(high, countDigits(high));
+      if (high !== billions) rememberBillions(high);
+      view.setInt32(at, billionsWord, true);
+      view.setInt32(at + 4, billionsRest, true);
+      at += billionsDigits;
       putDigits(number - high * BILLION, BILLION_DIGITS);
     }
   }
@@ -101,6 +111,16 @@ export class ScratchOutput extends TextOutput {
     if (at > 0) this.text += bytes.toString('latin1', 0, at);
     at = 0;
   }
+}
+
+/** Prints a number of up to 7 digits where the next output comes, and takes it from there. */
+function rememberBillions(high: number): void {
+  billions = high;
+  billionsDigits = countDigits(high);
+  putDigits(high, billionsDigits);
+  at -= billionsDigits;
+  billionsWord = view.getInt32(at, true);
+  billionsRest = view.getInt32(at + 4, true);
 }
 
 function countDigits(number: number): number {

@@ -1,10 +1,10 @@
 /** How the server reads and writes newline-delimited JSON. */
 
 import type { StreamEncoding } from './codec.ts';
-import type { RequestError } from './errors.ts';
+import type { ProtocolError, RequestError } from './errors.ts';
 import { NdjsonCodec, parse } from './ndjson-codec.ts';
 import { printReply } from './reply-printer.ts';
-import { scanRequest } from './request-scanner.ts';
+import { requestScanner } from './request-scanner.ts';
 import { ScratchOutput } from './scratch-output.ts';
 import { decodeText, encodeUtf8 } from './text.ts';
 
@@ -20,7 +20,20 @@ export class ServerCodec extends NdjsonCodec {
     if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
   }
 
+  override next(): unknown | RequestError | ProtocolError | undefined {
+    const { lines } = this;
+    // Who reads a common request finds its end on the way.
+    if (lines.peek()) {
+      const request = requestScanner.scan(lines.bytes, lines.start, lines.end);
+      if (request !== undefined) {
+        lines.skipTo(requestScanner.lineEnd + 1);
+        return request;
+      }
+    }
+    return super.next();
+  }
+
   protected override read(bytes: Uint8Array, start: number, end: number): unknown | RequestError | undefined {
-    return scanRequest(bytes, start, end) ?? parse(decodeText(bytes.subarray(start, end)));
+    return parse(decodeText(bytes.subarray(start, end)));
   }
 }

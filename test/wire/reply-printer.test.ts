@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { printReply, Reply } from '../../lib/wire/reply-printer.ts';
+import { GrantedResult, printReply, ReleasedResult, Reply } from '../../lib/wire/reply-printer.ts';
 import { ScratchOutput } from '../../lib/wire/scratch-output.ts';
 import { anyText } from './text-arbitraries.ts';
 
@@ -42,26 +42,32 @@ const flat = fc.dictionary(key, scalar, { maxKeys: 5, noNullPrototype: true });
 const statusFirst = fc
   .record({ status: fc.constantFrom('ok', 'notHeld', 'timeout', 'other'), token: number, count: number, more: flat })
   .map(({ more, ...result }) => ({ ...result, ...more }));
-const likeGrants = fc.record(
-  { status: fc.constant('ok'), token: number, count: number, alreadyHeld: fc.boolean() },
-  { requiredKeys: ['status'], noNullPrototype: true },
-);
+const granted = fc.tuple(number, number).map(([token, count]) => new GrantedResult(token, count));
+const released = number.map((count) => new ReleasedResult(count));
 
 describe('printReply', () => {
   it('writes what servers answer most', () => {
     for (const message of [
-      { id: 7, result: { status: 'ok', token: 1_763_650_000_000_001, count: 1 } },
-      { id: 'seven', result: { status: 'ok', token: 1_763_650_000_000_001, count: 2, alreadyHeld: true } },
+      { id: 7, result: new GrantedResult(1_763_650_000_000_001, 1) },
+      { id: 'seven', result: new GrantedResult(2 ** 53 - 1, 2) },
       { id: 0, result: { status: 'notHeld' } },
-      { id: 2 ** 53 - 1, result: { status: 'ok', count: 0 } },
+      { id: 2 ** 53 - 1, result: new ReleasedResult(0) },
+      { id: 10, result: new ReleasedResult(12) },
     ]) {
+      expect(print(message)).to.equal(`${JSON.stringify(message)}\n`);
+    }
+  });
+
+  it('writes tokens whose billions differ, one after the other', () => {
+    for (const token of [1_763_650_000_000_001, 5_000_000_000, 1_763_650_999_999_999, 1_763_651_000_000_000, 7]) {
+      const message = { id: 1, result: new GrantedResult(token, 1) };
       expect(print(message)).to.equal(`${JSON.stringify(message)}\n`);
     }
   });
 
   it('never differs from JSON.stringify', () => {
     fc.assert(
-      fc.property(fc.oneof(number, text), fc.oneof(flat, statusFirst, likeGrants), (id, result) => {
+      fc.property(fc.oneof(number, text), fc.oneof(flat, statusFirst, granted, released), (id, result) => {
         expectAgreement({ id, result });
         expect(printReply({ id, result }, new ScratchOutput())).to.equal(false);
       }),
@@ -93,6 +99,10 @@ describe('printReply', () => {
     }
     const hidden = Object.defineProperty({ status: 'ok' }, 'toJSON', { value: () => 1 });
     expect(print({ id: 1, result: hidden })).to.equal(undefined);
+    const unseen = Object.defineProperty({}, 'status', { value: 'ok' });
+    expect(print({ id: 1, result: unseen })).to.equal(undefined);
+    expect(print({ id: 1, result: new GrantedResult(-1, 1) })).to.equal(undefined);
+    expect(print({ id: 1, result: new ReleasedResult(0.5) })).to.equal(undefined);
     expect(print({ id: 'é', result: { status: 'ok' } })).to.equal(undefined);
     expect(print({ id: 1, result: { status: 'ok', count: {} } })).to.equal(undefined);
     expect(print({ id: 1, result: { count: 1, status: 'ok' } })).to.equal(undefined);

@@ -2,13 +2,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { scanRequest } from '../../lib/wire/request-scanner.ts';
+import { requestScanner } from '../../lib/wire/request-scanner.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { anyText } from './text-arbitraries.ts';
 
 function scan(text: string): unknown {
-  const bytes = Buffer.from(text);
-  return scanRequest(bytes, 0, bytes.length);
+  const bytes = Buffer.from(`${text}\n`);
+  return requestScanner.scan(bytes, 0, bytes.length);
 }
 
 function parse(text: string): unknown {
@@ -82,21 +82,42 @@ describe('scanRequest', () => {
   it('finds its request in the midst of a chunk', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}';
     const chunk = Buffer.from(`1\n${message}\n{"command":"x"`);
-    expect(scanRequest(chunk, 2, 2 + message.length)).to.deep.equal(JSON.parse(message));
-    expect(scanRequest(chunk, 2, 1 + message.length)).to.equal(undefined);
-    expect(scanRequest(Buffer.from(`${message} \n`), 0, message.length + 1)).to.equal(undefined);
+    expect(requestScanner.scan(chunk, 2, chunk.length)).to.deep.equal(JSON.parse(message));
+    expect(requestScanner.lineEnd).to.equal(2 + message.length);
+    expect(requestScanner.scan(chunk, 2, 3 + message.length)).to.deep.equal(JSON.parse(message));
+    expect(requestScanner.scan(chunk, 2, 2 + message.length)).to.equal(undefined);
+    expect(requestScanner.scan(chunk, 2, 1 + message.length)).to.equal(undefined);
+    expect(scan(`${message} `)).to.equal(undefined);
   });
 
   it('reads nothing beyond the end of its line', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7';
-    expect(scanRequest(Buffer.from(`${message}7}\n`), 0, message.length)).to.equal(undefined);
-    expect(scanRequest(Buffer.from(`${message}\n}`), 0, message.length)).to.equal(undefined);
+    expect(scan(message)).to.equal(undefined);
+    expect(scan(`${message}\n}`)).to.equal(undefined);
   });
 
-  it('tells names apart whose hashes are the same', () => {
-    for (const lockName of ['Aa', 'BB', 'Aa', 'AaAa', 'AaBB', 'BBAa', 'BBBB', 'AaAa']) {
-      const message = JSON.stringify({ command: 'lock', parameters: { lockName }, id: 1 });
-      expect(scan(message)).to.deep.equal(JSON.parse(message));
+  it('tells all names apart, however many are remembered in the same place', () => {
+    for (let index = 0; index < 40_000; index += 1) {
+      const lockName = `lock-${index % 20_000}`;
+      const message = { command: 'lock', parameters: { lockName }, id: 1 };
+      expect(scan(JSON.stringify(message))).to.deep.equal(message);
+    }
+  });
+
+  it('reads names of all lengths, with anything that JSON writes otherwise in any place', () => {
+    for (let length = 0; length < 80; length += 1) {
+      const name = 'abcdefghij'.repeat(8).slice(0, length);
+      expect(scan(`{"command":"lock","parameters":{"lockName":"${name}"},"id":1}`)).to.have.nested.property(
+        'parameters.lockName',
+        name,
+      );
+      for (const odd of ['"', '\\', '\n', '\u001f', '\u007f', '\u0080', 'é', '\\u0041', ' ', '~']) {
+        for (let at = 0; at <= length; at += 1) {
+          expectAgreement(
+            `{"command":"lock","parameters":{"lockName":"${name.slice(0, at)}${odd}${name.slice(at)}"},"id":1}`,
+          );
+        }
+      }
     }
   });
 

@@ -20,7 +20,8 @@ function cached(text: string): string {
   const bytes = Buffer.from(`"${text}"`);
   let place = FIRST_PLACE;
   for (const byte of bytes.subarray(1, -1)) place = placeOn(place, byte);
-  return cachedText(bytes, 1, bytes.length - 1, place);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return cachedText(bytes, words, 1, bytes.length - 1, place);
 }
 
 describe('hashText', () => {
