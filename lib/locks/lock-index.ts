@@ -7,8 +7,9 @@ import { Claim } from './claim.ts';
 import type { Lock } from './lock.ts';
 import type { Owner } from './lock-session.ts';
 
-/** How many buckets are made at a time; a power of two. */
-const SEGMENT = 1_024;
+/** How many buckets are made at a time, as a power of two. */
+const SEGMENT_BITS = 10;
+const SEGMENT = 1 << SEGMENT_BITS;
 
 /** A lock, or what stands for one: a held claim that is alone. */
 export type LockEntry<Subject, Context> = Lock<Subject, Context> | Claim<Subject, Context>;
@@ -148,11 +149,11 @@ export class LockIndex<Subject, Context> {
   }
 
   #at(index: number): Bucket<Subject, Context> {
-    return (this.#segments[Math.floor(index / SEGMENT)] as Bucket<Subject, Context>[])[index % SEGMENT];
+    return (this.#segments[index >>> SEGMENT_BITS] as Bucket<Subject, Context>[])[index & (SEGMENT - 1)];
   }
 
   #set(index: number, entry: Bucket<Subject, Context>): void {
-    (this.#segments[Math.floor(index / SEGMENT)] as Bucket<Subject, Context>[])[index % SEGMENT] = entry;
+    (this.#segments[index >>> SEGMENT_BITS] as Bucket<Subject, Context>[])[index & (SEGMENT - 1)] = entry;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { Buffer } from 'node:buffer';
-import type { Phrase } from './phrase.ts';
+import { type Phrase, putPhrase } from './phrase.ts';
 import { TextOutput } from './text-output.ts';
 
 const CAPACITY = 65_536;
@@ -60,10 +60,10 @@ export class ScratchOutput extends TextOutput {
     }
   }
 
-  putPhrase({ words, length }: Phrase): void {
-    // What the last word has too much is overwritten by what follows.
-    for (let index = 0; index < words.length; index += 1) view.setInt32(at + 4 * index, words[index] as number, true);
-    at += length;
+  putPhrase(text: Phrase): void {
+    // What that writes too much is overwritten by what follows.
+    putPhrase(text, view, at);
+    at += text.length;
   }
 
   /** Puts a text that is all ASCII. */

@@ -8,16 +8,17 @@ import { hashBytes, noteHash } from './text-hash.ts';
 
 /** A power of two: so many texts are remembered at most, each where its bytes put it; the last one stays. */
 const SLOTS = 16_384;
-const MAX_BYTES = 64;
+/** A line of the processor's cache has what tells whether a text is the one: its length, its hash and its bytes. */
+const SLOT_BYTES = 64;
+const HASH_OFFSET = 4;
+const BYTES_OFFSET = 8;
+const MAX_BYTES = SLOT_BYTES - BYTES_OFFSET;
 
 /** What `placeOn` begins with. */
 export const FIRST_PLACE = 17;
 
-const texts: (string | undefined)[] = new Array<string | undefined>(SLOTS).fill(undefined);
-/** The bytes of the texts, since to compare with those is faster than with the text. */
-const bytesOfTexts = new Uint8Array(SLOTS * MAX_BYTES);
-const wordsOfTexts = new DataView(bytesOfTexts.buffer);
-const hashes = new Int32Array(SLOTS);
+const texts: string[] = new Array<string>(SLOTS).fill('');
+const slots = new DataView(new ArrayBuffer(SLOTS * SLOT_BYTES));
 
 /** Where the cache looks for a text, with one byte or word more: anybody may know how, it only decides what is remembered. */
 export function placeOn(place: number, word: number): number {
@@ -27,29 +28,36 @@ export function placeOn(place: number, word: number): number {
 
 /** The text of some bytes, all of them ASCII, of that place. It is never a part of another text. */
 export function cachedText(bytes: Uint8Array, words: DataView, start: number, end: number, place: number): string {
-  if (end - start > MAX_BYTES) return decodeText(bytes.subarray(start, end));
-  const slot = place & (SLOTS - 1);
-  let text = texts[slot];
-  if (text === undefined || text.length !== end - start || !isInSlot(slot, bytes, words, start, end)) {
-    const piece = bytes.subarray(start, end);
-    text = decodeText(piece);
-    texts[slot] = text;
-    bytesOfTexts.set(piece, slot * MAX_BYTES);
-    hashes[slot] = hashBytes(bytes, start, end);
+  const length = end - start;
+  if (length > MAX_BYTES) return decodeText(bytes.subarray(start, end));
+  if (length === 0) return '';
+  const index = place & (SLOTS - 1);
+  const slot = index * SLOT_BYTES;
+  if (slots.getInt32(slot, true) !== length || !hasBytes(slot + BYTES_OFFSET, bytes, words, start, end)) {
+    texts[index] = remember(slot, bytes, start, end);
   }
-  noteHash(text, hashes[slot] as number);
+  const text = texts[index] as string;
+  noteHash(text, slots.getInt32(slot + HASH_OFFSET, true));
   return text;
 }
 
-function isInSlot(slot: number, bytes: Uint8Array, words: DataView, start: number, end: number): boolean {
-  let to = slot * MAX_BYTES;
+function remember(slot: number, bytes: Uint8Array, start: number, end: number): string {
+  slots.setInt32(slot, end - start, true);
+  slots.setInt32(slot + HASH_OFFSET, hashBytes(bytes, start, end), true);
+  const shift = slot + BYTES_OFFSET - start;
+  for (let at = start; at < end; at += 1) slots.setUint8(at + shift, bytes[at] as number);
+  return decodeText(bytes.subarray(start, end));
+}
+
+function hasBytes(slot: number, bytes: Uint8Array, words: DataView, start: number, end: number): boolean {
+  let to = slot;
   let at = start;
   for (const lastWord = end - 4; at <= lastWord; at += 4) {
-    if (wordsOfTexts.getInt32(to, true) !== words.getInt32(at, true)) return false;
+    if (slots.getInt32(to, true) !== words.getInt32(at, true)) return false;
     to += 4;
   }
   for (; at < end; at += 1) {
-    if (bytesOfTexts[to] !== bytes[at]) return false;
+    if (slots.getUint8(to) !== bytes[at]) return false;
     to += 1;
   }
   return true;
