@@ -36,8 +36,8 @@ export interface ByteStream {
 
 /** Who reads a stream. */
 export interface ByteSink {
-  /** The bytes may be overwritten when the call returns. */
-  data(bytes: Uint8Array): void;
+  /** Those before `end` if it is given. The bytes may be overwritten when the call returns. */
+  data(bytes: Uint8Array, end?: number): void;
   /** The other side will send no more. */
   ended(): void;
   /** The stream is gone, by an error if one is given. Called once, last. */

@@ -25,7 +25,9 @@ export interface Command {
   readonly needsId: boolean;
   readonly isImmediate: boolean;
   readonly validator: Validator;
+  /** A method of `server`. To call a bound one would cost a call more. */
   readonly handler: CommandHandler;
+  readonly server: object;
   requestCount: number;
 }
 
@@ -46,7 +48,8 @@ export function bindCommands(table: CommandTable, server: object): ReadonlyMap<s
       isImmediate: definition.isImmediate ?? false,
       requestCount: 0,
       validator: compiler.compile({ type: 'object', description: 'an object', ...definition.parameters }, 'parameters'),
-      handler: method.bind(server) as CommandHandler,
+      handler: method as CommandHandler,
+      server,
     });
   }
   return commands;

@@ -22,8 +22,9 @@ export class DetectingConnection extends MessageConnection {
     this.#choose = choose;
   }
 
-  override data(bytes: Uint8Array): void {
-    super.data(this.codec === undefined && !this.isClosed ? this.#detect(bytes) : bytes);
+  override data(bytes: Uint8Array, end?: number): void {
+    if (this.codec !== undefined || this.isClosed) super.data(bytes, end);
+    else super.data(this.#detect(bytes.subarray(0, end)));
   }
 
   /** The bytes that the codec is to have now. */

@@ -162,9 +162,9 @@ export class MessageConnection implements ByteSink, Flushable {
     this.closed(error);
   }
 
-  data(bytes: Uint8Array): void {
+  data(bytes: Uint8Array, end?: number): void {
     if (this.isClosed) return;
-    this.codec?.push(bytes);
+    this.codec?.push(bytes, end);
     takeTurn(this.#giveOut);
     this.codec?.keep();
   }

@@ -95,7 +95,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       return;
     }
     try {
-      this.#answer(session, id, name, command.handler(session, parameters, id));
+      this.#answer(session, id, name, command.handler.call(command.server, session, parameters, id));
     } catch (error) {
       this.#fail(session, id, name, error);
     }

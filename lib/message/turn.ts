@@ -50,5 +50,6 @@ function endTurn(): void {
   timeMs = undefined;
   // What is written may fail at once and cause further output: the list may grow on the way.
   for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
-  unsent.length = 0;
+  // To set the length is a call of the engine's.
+  while (unsent.length > 0) unsent.pop();
 }

@@ -34,7 +34,7 @@ export class CuttableStream implements ByteStream {
 
   start(sink: ByteSink): void {
     this.#stream.start({
-      data: (bytes) => sink.data(bytes),
+      data: (bytes, end) => sink.data(bytes, end),
       ended: () => sink.ended(),
       closed: (error) => sink.closed(this.#failure ?? error),
     });

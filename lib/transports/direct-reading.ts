@@ -12,8 +12,8 @@ import { getSystemErrorName } from 'node:util';
 
 /** What is told of what a socket receives. */
 export interface Receiver {
-  /** The bytes are overwritten when the call returns. */
-  data(bytes: Uint8Array): void;
+  /** The bytes before `end`. They are overwritten when the call returns. */
+  data(bytes: Uint8Array, end: number): void;
   /** Nothing more will come. */
   ended(): void;
 }
@@ -56,7 +56,7 @@ export function readDirectly(socket: Socket, receiver: Receiver): Reading | unde
   // What it returns would be taken for another buffer.
   handle.onread = () => {
     const result = values[index] as number;
-    if (result > 0) receiver.data(buffer.subarray(0, result));
+    if (result > 0) receiver.data(buffer, result);
     else if (result === END_OF_FILE) receiver.ended();
     else if (result < 0) socket.destroy(readError(result));
   };

@@ -37,7 +37,7 @@ export class SocketStream implements ByteStream {
     socket.on('close', () => sink.closed(failure));
     const ended = (): void => this.#endedByPeer(sink);
     if (this.#way === 'direct') {
-      this.#reading = readDirectly(socket, { data: (bytes) => sink.data(bytes), ended });
+      this.#reading = readDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended });
       if (this.#reading !== undefined) return;
     }
     socket.on('end', ended);

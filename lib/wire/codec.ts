@@ -15,8 +15,8 @@ export interface Output {
 
 /** Between the bytes of one connection and its messages. */
 export interface Codec {
-  /** Takes the next bytes, which may be overwritten after `keep`. */
-  push(bytes: Uint8Array): void;
+  /** Takes the next bytes, those before `end` if it is given. They may be overwritten after `keep`. */
+  push(bytes: Uint8Array, end?: number): void;
   /** Copies what has not been decoded of the bytes that were pushed last. */
   keep(): void;
   /** No more bytes will come: what is left over is a message too. */

@@ -51,8 +51,8 @@ export class LineCodec implements Codec {
     this.#lines = new LineSplitter(maxLineBytes);
   }
 
-  push(bytes: Uint8Array): void {
-    this.#lines.push(bytes);
+  push(bytes: Uint8Array, end?: number): void {
+    this.#lines.push(bytes, end);
   }
 
   keep(): void {

@@ -18,7 +18,7 @@ export class LineSplitter {
   /** What has not been looked through: from `#offset` on. */
   #chunk: Uint8Array = NOTHING;
   #offset = 0;
-  /** Its length: to ask a view for that takes long. */
+  /** Where what came ends, which may be before the bytes do. */
   #chunkEnd = 0;
   /** What came behind that. */
   readonly #later: ByteBuffer = new ByteBuffer();
@@ -30,15 +30,17 @@ export class LineSplitter {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  push(bytes: Uint8Array): void {
+  /** Takes the next bytes: those before `bytesEnd`. */
+  push(bytes: Uint8Array, bytesEnd: number = bytes.length): void {
     if (this.#state !== 'reading') return;
-    if (this.#isFinished && this.#later.length === 0) this.#goTo(bytes);
-    else this.#later.add(bytes);
+    if (this.#isFinished() && this.#later.length === 0) this.#goTo(bytes, bytesEnd);
+    else this.#later.add(bytes.subarray(0, bytesEnd));
   }
 
   /** Makes what is left of the bytes its own: those that were pushed will be overwritten. */
   keep(): void {
-    this.#goTo(this.#isFinished ? NOTHING : new Uint8Array(this.#chunk.subarray(this.#offset)));
+    if (this.#isFinished()) this.#goTo(NOTHING, 0);
+    else this.#goTo(new Uint8Array(this.#chunk.subarray(this.#offset, this.#chunkEnd)), this.#chunkEnd - this.#offset);
   }
 
   /** No more bytes will come: what is left over is a line too. */
@@ -48,17 +50,18 @@ export class LineSplitter {
 
   /** Goes to the next line; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
   next(): 'line' | 'tooLong' | undefined {
-    if (this.#isFinished) this.#goTo(this.#later.take());
-    while (!this.#isFinished) {
+    if (this.#isFinished()) this.#takeLater();
+    while (!this.#isFinished()) {
       const chunk = this.#chunk;
       const start = this.#offset;
-      const newline = chunk.indexOf(NEWLINE, start);
-      const end = newline === -1 ? this.#chunkEnd : newline;
+      const found = chunk.indexOf(NEWLINE, start);
+      const isWhole = found !== -1 && found < this.#chunkEnd;
+      const end = isWhole ? found : this.#chunkEnd;
       if (this.#partial.length + end - start > this.#maxLineBytes) return this.#breakOff();
       this.#offset = end + 1;
-      if (newline !== -1) return this.#giveOut(chunk, start, end);
-      this.#partial.add(chunk.subarray(start));
-      this.#goTo(this.#later.take());
+      if (isWhole) return this.#giveOut(chunk, start, end);
+      this.#partial.add(chunk.subarray(start, end));
+      this.#takeLater();
     }
     this.bytes = NOTHING;
     if (this.#state !== 'ended' || this.#partial.length === 0) return undefined;
@@ -70,7 +73,7 @@ export class LineSplitter {
    * included; false when that line began earlier, or nothing is left. Whoever finds the line's end skips to behind it.
    */
   peek(): boolean {
-    if (this.#isFinished || this.#partial.length > 0) return false;
+    if (this.#isFinished() || this.#partial.length > 0) return false;
     this.bytes = this.#chunk;
     this.start = this.#offset;
     this.end = Math.min(this.#chunkEnd, this.#offset + this.#maxLineBytes + 1);
@@ -82,14 +85,20 @@ export class LineSplitter {
     this.#offset = offset;
   }
 
-  get #isFinished(): boolean {
+  /** A method, since the engine takes long for a private accessor. */
+  #isFinished(): boolean {
     return this.#offset >= this.#chunkEnd;
   }
 
-  #goTo(chunk: Uint8Array): void {
+  #takeLater(): void {
+    const later = this.#later.take();
+    this.#goTo(later, later.length);
+  }
+
+  #goTo(chunk: Uint8Array, chunkEnd: number): void {
     this.#chunk = chunk;
     this.#offset = 0;
-    this.#chunkEnd = chunk.length;
+    this.#chunkEnd = chunkEnd;
   }
 
   /** The line of the chunk that was looked at, behind what came before. */
@@ -113,7 +122,7 @@ export class LineSplitter {
 
   #breakOff(): 'tooLong' {
     this.#state = 'broken';
-    this.#goTo(NOTHING);
+    this.#goTo(NOTHING, 0);
     this.#later.take();
     this.bytes = NOTHING;
     this.#partial.take();

@@ -23,8 +23,8 @@ export class NdjsonCodec implements Codec {
     this.lines = new LineSplitter(maxMessageBytes);
   }
 
-  push(bytes: Uint8Array): void {
-    this.lines.push(bytes);
+  push(bytes: Uint8Array, end?: number): void {
+    this.lines.push(bytes, end);
   }
 
   keep(): void {

@@ -43,7 +43,9 @@ export function hasPhrase(expected: Phrase, view: DataView, at: number, end: num
   const { eights, length } = expected;
   if (at + length > end) return false;
   if (length < EIGHT) {
-    return view.getInt32(at, true) === expected.firstFour && view.getInt32(at + length - FOUR, true) === expected.lastFour;
+    return (
+      view.getInt32(at, true) === expected.firstFour && view.getInt32(at + length - FOUR, true) === expected.lastFour
+    );
   }
   for (let index = 0; index < eights.length - 1; index += 1) {
     if (view.getFloat64(at + EIGHT * index, true) !== eights[index]) return false;

@@ -27,8 +27,9 @@ export class PrefixedCodec implements Codec {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  push(bytes: Uint8Array): void {
-    if (this.#state === 'reading' && bytes.length > 0) this.#chunks.push(bytes);
+  push(bytes: Uint8Array, end?: number): void {
+    const piece = end === undefined ? bytes : bytes.subarray(0, end);
+    if (this.#state === 'reading' && piece.length > 0) this.#chunks.push(piece);
   }
 
   keep(): void {

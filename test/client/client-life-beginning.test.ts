@@ -258,9 +258,9 @@ describe('the life of a client', () => {
         const start = stream.start.bind(stream);
         stream.start = (sink) =>
           start({
-            data: (bytes) => {
+            data: (bytes, end) => {
               void closeAfter(client, steps);
-              sink.data(bytes);
+              sink.data(bytes, end);
             },
             ended: () => sink.ended(),
             closed: (error) => sink.closed(error),

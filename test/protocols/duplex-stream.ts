@@ -11,7 +11,7 @@ export class DuplexStream extends Duplex {
     super({ allowHalfOpen: false, autoDestroy: false });
     this.#stream = stream;
     stream.start({
-      data: (bytes) => this.push(bytes),
+      data: (bytes, end) => this.push(Buffer.from(bytes.subarray(0, end))),
       ended: () => this.push(null),
       closed: (error) => this.destroy(error),
     });

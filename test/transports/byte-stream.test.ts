@@ -47,8 +47,8 @@ class Side implements ByteSink {
     whenTestEnds(() => stream.destroy());
   }
 
-  data(bytes: Uint8Array): void {
-    this.text += Buffer.from(bytes).toString('latin1');
+  data(bytes: Uint8Array, end?: number): void {
+    this.text += Buffer.from(bytes.subarray(0, end)).toString('latin1');
   }
 
   ended(): void {
@@ -256,8 +256,8 @@ describe('memory', () => {
     let text = '';
     const error = await new Promise((resolve) =>
       far.start({
-        data: (bytes) => {
-          text += String(bytes);
+        data: (bytes, end) => {
+          text += String(bytes.subarray(0, end));
         },
         ended: () => {},
         closed: resolve,

@@ -30,7 +30,7 @@ async function openPair(server: Server): Promise<Pair> {
       });
       socket.on('close', () => tell(`closed${code}`));
       reading = readDirectly(socket, {
-        data: (bytes) => tell(Buffer.from(bytes).toString()),
+        data: (bytes, end) => tell(Buffer.from(bytes.subarray(0, end)).toString()),
         ended: () => tell('end'),
       });
       resolve(socket);

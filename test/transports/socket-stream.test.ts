@@ -25,7 +25,7 @@ describe('SocketStream', () => {
     told = [];
     closed = new Promise((resolve) => {
       stream.start({
-        data: (bytes) => told.push(Buffer.from(bytes).toString()),
+        data: (bytes, end) => told.push(Buffer.from(bytes.subarray(0, end)).toString()),
         ended: () => told.push('ended'),
         closed: (error) => {
           told.push(error === undefined ? 'closed' : `closed: ${(error as NodeJS.ErrnoException).code}`);

@@ -135,7 +135,8 @@ describe('tcp', () => {
     const { host, port } = parseAddress(
       await listener.open({
         accepted: (stream) => {
-          const echo = (bytes: Uint8Array): void => stream.write(Buffer.from(bytes).toString(), 'utf8');
+          const echo = (bytes: Uint8Array, end?: number): void =>
+            stream.write(Buffer.from(bytes.subarray(0, end)).toString(), 'utf8');
           stream.start({ data: echo, ended: () => stream.end(), closed: () => {} });
         },
         refused: () => {},
@@ -208,7 +209,7 @@ describe('dialTcp', () => {
     controller.abort();
     const answer = new Promise<string>((resolve, reject) => {
       stream.start({
-        data: (bytes) => resolve(Buffer.from(bytes).toString()),
+        data: (bytes, end) => resolve(Buffer.from(bytes.subarray(0, end)).toString()),
         ended: () => reject(new Error('ended')),
         closed: () => reject(new Error('closed')),
       });
