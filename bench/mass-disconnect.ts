@@ -16,7 +16,7 @@ import { Crowd } from './crowd.ts';
 import { describeLatencies } from './figures.ts';
 import { LineClient } from './line-client.ts';
 import { ownLock } from './own-lock.ts';
-import { allowedOpenFiles, CORES, pinToCore } from './process-usage.ts';
+import { allowedOpenFiles } from './process-usage.ts';
 import { type ServerProcess, startServerWith } from './server-process.ts';
 
 /** Who goes at once, and what each of them has. */
@@ -92,7 +92,7 @@ function lockAndUnlock(client: LineClient): Pair {
 
 async function measure({ connections, exclusive, shared }: Case): Promise<void> {
   const server = await startServerWith({ settings: { limits: LIMITS }, openFiles: OPEN_FILES });
-  pinToCore(server.pid, CORES.server);
+
   const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
   const pair = lockAndUnlock(bystander);
   const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
@@ -153,7 +153,7 @@ async function takeAgain(server: ServerProcess, connections: number, exclusive: 
 /** What the same bystander waits at a server that has nothing to do but to lose its sockets. */
 async function measureFloor(connections: number): Promise<void> {
   const server = fork(FLOOR_SERVER);
-  pinToCore(server.pid as number, CORES.server);
+
   const [port] = (await once(server, 'message')) as [number];
   const bystander = await LineClient.connect(port);
   const pair: Pair = async () => {
@@ -176,7 +176,6 @@ async function measureFloor(connections: number): Promise<void> {
   console.log(describeLatencies('bystander meanwhile and a while after', freeing));
 }
 
-pinToCore(process.pid, CORES.generator);
 const cases = chosenCases();
 for (const each of cases) await measure(each);
 await measureFloor(Math.max(...cases.map((each) => each.connections)));
