@@ -1,6 +1,7 @@
 /** Many connections in a process of its own, which hold locks or do nothing. Ends with its parent. */
 
 import { LineClient } from './line-client.ts';
+import { ownLock } from './own-lock.ts';
 
 /** What a crowd can be told: numbers are those to reach, not to add. */
 export type CrowdOrder =
@@ -8,7 +9,9 @@ export type CrowdOrder =
   /** Each connection takes and releases a lock once. */
   | { readonly kind: 'use' }
   /** So many locks in all, the first connections 10,000 each. */
-  | { readonly kind: 'hold'; readonly locks: number };
+  | { readonly kind: 'hold'; readonly locks: number }
+  /** Each connection takes so many exclusive locks of its own and so many that all share, by one write, all at once. */
+  | { readonly kind: 'take'; readonly exclusive: number; readonly shared: number };
 
 /** The answer to each order. */
 export interface CrowdAnswer {
@@ -18,6 +21,8 @@ export interface CrowdAnswer {
 const AT_ONCE = 100;
 const LOCKS_EACH = 10_000;
 const LOCKS_A_WRITE = 1_000;
+/** How many hold the lock now, then the text. */
+const GRANTED = /^[1-9]/;
 
 const clients: LineClient[] = [];
 let held = 0;
@@ -31,7 +36,7 @@ async function connect(port: number, connections: number): Promise<void> {
 
 async function ask(client: LineClient | undefined, lines: readonly string[]): Promise<void> {
   if (client === undefined) throw new Error('too few connections for so many locks');
-  const refused = (await client.ask(lines)).find((reply) => !reply.startsWith('1 '));
+  const refused = (await client.ask(lines)).find((reply) => !GRANTED.test(reply));
   if (refused !== undefined) throw new Error(`refused: ${refused}`);
 }
 
@@ -52,10 +57,18 @@ async function hold(locks: number): Promise<void> {
   }
 }
 
+async function take(exclusive: number, shared: number): Promise<void> {
+  const sharedLines = Array.from({ length: shared }, (_, index) => `sg all-${index}`);
+  const linesOf = (connection: number): string[] =>
+    Array.from({ length: exclusive }, (_, index) => `g ${ownLock(connection, index)}`);
+  await Promise.all(clients.map((client, connection) => ask(client, [...linesOf(connection), ...sharedLines])));
+}
+
 async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
   try {
     if (order.kind === 'connect') await connect(order.port, order.connections);
     else if (order.kind === 'use') await use();
+    else if (order.kind === 'take') await take(order.exclusive, order.shared);
     else await hold(order.locks);
     return {};
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { askChild } from './child-answer.ts';
 import type { CrowdAnswer, CrowdOrder } from './crowd-process.ts';
@@ -14,10 +15,12 @@ const PROGRAM = fileURLToPath(new URL('crowd-process.js', import.meta.url));
 export class Crowd {
   readonly #process: ChildProcess;
 
-  /** A crowd that may have so many files open. */
-  static start(openFiles: number): Crowd {
+  /** A crowd that may have so many files open; with `low` priority it leaves its core to whoever else measures there. */
+  static start(openFiles: number, priority: 'equal' | 'low' = 'equal'): Crowd {
     const [program = '', ...args] = withOpenFiles(openFiles, [process.execPath, PROGRAM]);
-    return new Crowd(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    if (priority === 'low') setPriority(child.pid as number, constants.priority.PRIORITY_LOW);
+    return new Crowd(child);
   }
 
   constructor(child: ChildProcess) {
@@ -38,6 +41,11 @@ export class Crowd {
   /** Takes locks until so many are held. */
   hold(locks: number): Promise<void> {
     return this.#order({ kind: 'hold', locks });
+  }
+
+  /** Each connection takes so many exclusive locks of its own and so many that all share, by one write, all at once. */
+  take(exclusive: number, shared: number): Promise<void> {
+    return this.#order({ kind: 'take', exclusive, shared });
   }
 
   /** Closes all connections at once. Resolves when they are closed on this side. */

@@ -1,36 +1,51 @@
 /**
- * What becomes of everybody else when thousands of connections with many locks each end at once: how long until all
- * of those locks are free, and how long a bystander waits who locks and unlocks while they are taken and while they are
- * freed. Ends with code 1 when a lock stays, a counter is wrong or the bystander is refused.
+ * What becomes of everybody else when connections with very many locks end at once: how long until all of those locks are
+ * free, and how long a bystander waits who locks and unlocks while they are taken and while they are freed. Beside it, the
+ * same for a server without locks that reads its sockets as Node's streams do. Ends with code 1 when a lock stays, a
+ * counter is wrong or the bystander is refused.
  *
- *     npm run build && node dist/bench/mass-disconnect.js [--short] [--connections=2000] [--locks=50]
+ *     npm run build && node dist/bench/mass-disconnect.js [--short] [--connections=2000 --exclusive=50 --shared=50]
  */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isShort, numberGiven } from './arguments.ts';
+import { Crowd } from './crowd.ts';
 import { describeLatencies } from './figures.ts';
 import { LineClient } from './line-client.ts';
-import { startServer } from './server-process.ts';
+import { ownLock } from './own-lock.ts';
+import { allowedOpenFiles } from './process-usage.ts';
+import { type ServerProcess, startServerWith } from './server-process.ts';
 
-const CONNECTIONS = numberGiven('connections') ?? (isShort ? 100 : 2_000);
-/** That many exclusive ones of its own, and as many shared ones that all have. */
-const LOCKS_EACH = numberGiven('locks') ?? 50;
-
-function ownLocks(connection: number): string[] {
-  return Array.from({ length: LOCKS_EACH }, (_, index) => `own-${connection}-${index}`);
+/** Who goes at once, and what each of them has. */
+interface Case {
+  readonly connections: number;
+  /** Locks of its own. */
+  readonly exclusive: number;
+  /** Locks that all share. */
+  readonly shared: number;
 }
 
-/** The connections are those of another process, which is killed: so the system closes them all at once. */
-async function crowd(port: number): Promise<void> {
-  const sharedLocks = Array.from({ length: LOCKS_EACH }, (_, index) => `sg all-${index}`);
-  for (let connection = 0; connection < CONNECTIONS; connection += 1) {
-    const client = await LineClient.connect(port);
-    const replies = await client.ask([...ownLocks(connection).map((name) => `g ${name}`), ...sharedLocks]);
-    if (replies.some((reply) => reply.startsWith('0 '))) throw new Error(`refused: ${replies.join()}`);
+const CALM_PAIRS = 1_000;
+/** Between two questions, so that who asks leaves its core to the crowd. */
+const PAUSE_MS = 1;
+const FLOOR_SERVER = fileURLToPath(new URL('floor-server.js', import.meta.url));
+const OPEN_FILES = allowedOpenFiles(4_096);
+/** All that the cases take, and the bystander's. */
+const LIMITS = { maxLocks: 2_000_000, maxLocksPerSession: 20_000 };
+
+function chosenCases(): readonly Case[] {
+  const connections = numberGiven('connections');
+  if (connections !== undefined) {
+    return [{ connections, exclusive: numberGiven('exclusive') ?? 50, shared: numberGiven('shared') ?? 50 }];
   }
-  process.send?.('ready');
+  if (isShort) return [{ connections: 100, exclusive: 50, shared: 50 }];
+  return [
+    { connections: 2_000, exclusive: 50, shared: 50 },
+    { connections: 100, exclusive: 10_000, shared: 0 },
+  ];
 }
 
 function expectEqual(what: string, actual: unknown, expected: unknown): void {
@@ -39,74 +54,128 @@ function expectEqual(what: string, actual: unknown, expected: unknown): void {
   process.exitCode = 1;
 }
 
-async function measure(): Promise<void> {
-  const server = await startServer();
-  const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
-  const calm = await pairsOf(bystander, (pairs) => pairs < 1_000);
-  const child = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), `--crowd=${server.port}`]);
-  const exited = once(child, 'exit');
-  let isOver = false;
-  const whileTaken = pairsOf(bystander, () => !isOver);
-  if ((await Promise.race([once(child, 'message'), exited]))[0] !== 'ready') throw new Error('the crowd is gone');
-  isOver = true;
-  const taking = await whileTaken;
+/** How long each pair of requests took, in milliseconds. */
+async function pairsOf(ask: Pair, goOn: (pairs: number) => boolean): Promise<number[]> {
+  const latenciesMs: number[] = [];
+  while (goOn(latenciesMs.length)) {
+    const startMs = performance.now();
+    await ask();
+    latenciesMs.push(performance.now() - startMs);
+    await setTimeout(PAUSE_MS);
+  }
+  return latenciesMs;
+}
 
-  const all = CONNECTIONS * LOCKS_EACH;
+/** Two requests, one after the other. */
+type Pair = () => Promise<void>;
+
+/** How long each pair of requests took until the work was done. */
+async function pairsDuring(ask: Pair, work: Promise<unknown>): Promise<number[]> {
+  let isOver = false;
+  const over = (): void => {
+    isOver = true;
+  };
+  work.then(over, over);
+  const latenciesMs = await pairsOf(ask, () => !isOver);
+  await work;
+  return latenciesMs;
+}
+
+function lockAndUnlock(client: LineClient): Pair {
+  return async () => {
+    const [got] = await client.ask(['g bystander']);
+    const [released] = await client.ask(['r bystander']);
+    expectEqual('the bystander', got, '1 Lock Get Success: bystander');
+    expectEqual('the bystander', released, '1 Lock Release Success: bystander');
+  };
+}
+
+async function measure({ connections, exclusive, shared }: Case): Promise<void> {
+  const server = await startServerWith({ settings: { limits: LIMITS }, openFiles: OPEN_FILES });
+
+  const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
+  const pair = lockAndUnlock(bystander);
+  const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
+  const crowd = Crowd.start(OPEN_FILES, 'low');
+  await crowd.connect(server.port, connections);
+  const takenMs = performance.now();
+  const taking = await pairsDuring(pair, crowd.take(exclusive, shared));
+  const takingMs = performance.now() - takenMs;
+
+  const all = connections * exclusive;
   const before = await watcher.statistics();
   expectEqual('locks before', before.get('locks'), all);
-  expectEqual('shared locks before', before.get('shared_locks'), LOCKS_EACH);
-  expectEqual('connections before', before.get('connections'), CONNECTIONS + 2);
+  expectEqual('shared locks before', before.get('shared_locks'), shared);
+  expectEqual('connections before', before.get('connections'), connections + 2);
 
-  isOver = false;
   const startMs = performance.now();
-  child.kill('SIGKILL');
-  const meanwhile = pairsOf(bystander, () => !isOver);
-  for (;;) {
-    const now = await watcher.statistics();
-    const isFree = now.get('shared_locks') === 0 && now.get('orphans') === all;
-    if (isFree && now.get('connections') === 2 && (now.get('locks') as number) <= 1) break;
-  }
+  const stopped = crowd.stop();
+  const freeing = await pairsDuring(pair, untilFree(watcher, all, connections * shared));
   const freeMs = performance.now() - startMs;
-  isOver = true;
-  const stormy = await meanwhile;
-  await exited;
-
+  await stopped;
   const after = await watcher.statistics();
   expectEqual('locks after', after.get('locks'), 0);
   expectEqual('orphans', after.get('orphans'), all);
-  expectEqual('shared orphans', after.get('shared_orphans'), all);
-  for (let connection = 0; connection < CONNECTIONS; connection += 1) {
-    const newcomer = await LineClient.connect(server.port);
-    const replies = await newcomer.ask(ownLocks(connection).map((name) => `g ${name}`));
-    for (const reply of replies) expectEqual('a lock of the crowd', reply.slice(0, 2), '1 ');
-    newcomer.end();
-  }
+  expectEqual('shared orphans', after.get('shared_orphans'), connections * shared);
+  await takeAgain(server, connections, exclusive);
   watcher.end();
   bystander.end();
   await server.stop();
 
+  console.log(`${connections} connections, each with ${exclusive} exclusive and ${shared} shared locks, end at once`);
   console.log(
-    `${CONNECTIONS} connections end at once, each with ${LOCKS_EACH} exclusive and ${LOCKS_EACH} shared locks`,
+    `all taken in ${takingMs.toFixed(0)} ms; all free, all connections gone: ${freeMs.toFixed(0)} ms after the kill`,
   );
-  console.log(`all ${2 * all} holds free, all connections gone: ${freeMs.toFixed(0)} ms after the kill`);
   console.log(describeLatencies('bystander before, lock and unlock', calm));
   console.log(describeLatencies(`bystander while they are taken, ${taking.length} pairs`, taking));
-  console.log(describeLatencies(`bystander while they are freed, ${stormy.length} pairs`, stormy));
+  console.log(describeLatencies(`bystander while they are freed, ${freeing.length} pairs`, freeing));
 }
 
-/** How long each pair of lock and unlock took. */
-async function pairsOf(client: LineClient, goOn: (pairs: number) => boolean): Promise<number[]> {
-  const latencies: number[] = [];
-  while (goOn(latencies.length)) {
-    const startMs = performance.now();
-    const [got] = await client.ask(['g bystander']);
-    const [released] = await client.ask(['r bystander']);
-    latencies.push(performance.now() - startMs);
-    expectEqual('the bystander', got, '1 Lock Get Success: bystander');
-    expectEqual('the bystander', released, '1 Lock Release Success: bystander');
+async function untilFree(watcher: LineClient, orphans: number, sharedOrphans: number): Promise<void> {
+  for (;;) {
+    const now = await watcher.statistics();
+    const isFree = now.get('orphans') === orphans && now.get('shared_orphans') === sharedOrphans;
+    if (isFree && now.get('connections') === 2 && (now.get('locks') as number) <= 1) return;
+    await setTimeout(PAUSE_MS);
   }
-  return latencies;
 }
 
-const crowdPort = /--crowd=(\d+)/.exec(process.argv.at(-1) as string)?.[1];
-await (crowdPort === undefined ? measure() : crowd(Number(crowdPort)));
+/** Every lock of the crowd can be taken by others. */
+async function takeAgain(server: ServerProcess, connections: number, exclusive: number): Promise<void> {
+  for (let connection = 0; connection < connections; connection += 1) {
+    const newcomer = await LineClient.connect(server.port);
+    const lines = Array.from({ length: exclusive }, (_, index) => `g ${ownLock(connection, index)}`);
+    for (const reply of await newcomer.ask(lines)) expectEqual('a lock of the crowd', reply.slice(0, 2), '1 ');
+    newcomer.end();
+  }
+}
+
+/** What the same bystander waits at a server that has nothing to do but to lose its sockets. */
+async function measureFloor(connections: number): Promise<void> {
+  const server = fork(FLOOR_SERVER);
+
+  const [port] = (await once(server, 'message')) as [number];
+  const bystander = await LineClient.connect(port);
+  const pair: Pair = async () => {
+    for (const id of [1, 2]) {
+      expectEqual('the floor', (await bystander.ask([`{"id":${id}}`]))[0], `{"id":${id},"result":{"status":"ok"}}`);
+    }
+  };
+  const crowd = Crowd.start(OPEN_FILES, 'low');
+  await crowd.connect(port, connections);
+  const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
+  const freeing = await pairsDuring(pair, crowd.stop());
+  // The last sockets are lost after the process that had them is gone.
+  freeing.push(...(await pairsOf(pair, (pairs) => pairs < CALM_PAIRS)));
+  bystander.end();
+  const exited = once(server, 'exit');
+  server.disconnect();
+  await exited;
+  console.log(`a server without locks, read as streams, loses ${connections} connections at once`);
+  console.log(describeLatencies('bystander before, two requests', calm));
+  console.log(describeLatencies('bystander meanwhile and a while after', freeing));
+}
+
+const cases = chosenCases();
+for (const each of cases) await measure(each);
+await measureFloor(Math.max(...cases.map((each) => each.connections)));

@@ -158,6 +158,10 @@ export class Settlement<Subject, Context> {
    * let in, so that no grant counts a holder who is gone. A group goes as a whole.
    */
   freeClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
+    if (max === 0 && session.claimCount > 0) {
+      this.#linger(session);
+      return;
+    }
     const locks = new Set<Lock<Subject, Context>>();
     const enough = session.claimCount - max;
     while (session.claimCount > 0 && session.claimCount > enough) {

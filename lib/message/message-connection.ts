@@ -9,6 +9,7 @@ import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
 import { startTimeout } from './timeout.ts';
 import { type Flushable, flushAtEndOfTurn, takeTurn } from './turn.ts';
+import type { TurnShare } from './turn-share.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
 export interface ConnectionLimits {
@@ -20,8 +21,11 @@ export interface ConnectionLimits {
   readonly closeTimeoutMs: number;
 }
 
-/** How many messages are given out before others have their turn: about a millisecond's work. */
-const MAX_MESSAGES_A_TURN = 128;
+/** How many messages are given out between two looks whether others should have their turn. */
+const MESSAGES_A_LOOK = 32;
+
+/** Of more bytes than that, which may be very many messages, none is given out once the turn is over. */
+const MAX_SMALL_BYTES = 512;
 
 /** Who reads the messages. */
 export interface ConnectionEvents {
@@ -33,11 +37,8 @@ export interface ConnectionEvents {
   broken(error: ProtocolError): void;
   /** The peer closed its side and everything it sent was given out. What is sent from here on still goes out until `end`. */
   finished(): void;
-  /**
-   * Calls back after others had their turn: asked for when a peer has sent very many messages together. Without it they
-   * are given out all at once.
-   */
-  laterTurn?(goOn: () => void): void;
+  /** What all connections share of each turn for many messages that came together. Without it they are given out at once. */
+  readonly share?: TurnShare;
   /** No more messages come or go. Called once, last. */
   closed(error: Error | undefined): void;
 }
@@ -162,10 +163,11 @@ export class MessageConnection implements ByteSink, Flushable {
     this.closed(error);
   }
 
-  data(bytes: Uint8Array, end?: number): void {
+  data(bytes: Uint8Array, end: number = bytes.length): void {
     if (this.isClosed) return;
     this.codec?.push(bytes, end);
-    takeTurn(this.#giveOut);
+    if (end > MAX_SMALL_BYTES && this.#reading === 'idle' && this.#events.share?.isUsedUp) this.#letOthers();
+    else takeTurn(this.#giveOut);
     this.codec?.keep();
   }
 
@@ -208,10 +210,14 @@ export class MessageConnection implements ByteSink, Flushable {
       pending.whenSettled(this.#goOn);
       return true;
     }
-    if (count < MAX_MESSAGES_A_TURN || this.#events.laterTurn === undefined) return false;
-    this.#hold();
-    this.#events.laterTurn(this.#goOn);
+    if (count % MESSAGES_A_LOOK !== 0 || !this.#events.share?.isUsedUp) return false;
+    this.#letOthers();
     return true;
+  }
+
+  #letOthers(): void {
+    this.#hold();
+    this.#events.share?.add(this.#goOn);
   }
 
   #giveOutOne(message: unknown): PendingResult | undefined {

@@ -24,6 +24,9 @@ import { TurnShare } from './turn-share.ts';
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
 
+/** How much of a turn is spent on many messages that came together, of all peers. */
+const BATCHES_SHARE_MS = 2;
+
 /** How a server is made. */
 export interface MessageServerOptions {
   readonly commands: CommandTable;
@@ -56,6 +59,8 @@ export abstract class MessageServer<
   readonly #quietLog: QuietLog;
   /** Thousands of peers may go in one turn, and others are waiting. */
   readonly #closes = new TurnShare();
+  /** Thousands of peers may each send very many messages in one turn. */
+  readonly #batches = new TurnShare(BATCHES_SHARE_MS);
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -185,9 +190,7 @@ export abstract class MessageServer<
         service.refuse(session, error);
         this.#endSession(session);
       },
-      laterTurn: (goOn) => {
-        setImmediate(goOn);
-      },
+      share: this.#batches,
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
     });

@@ -3,7 +3,7 @@
 import type { Clock } from './clock.ts';
 
 /** How much of a turn such work takes at most, beyond the step under way. */
-const SLICE_MS = 1;
+const SLICE_MS = 0.5;
 
 interface Job {
   readonly step: () => boolean;

@@ -61,6 +61,7 @@ export class SocketStream implements ByteStream {
   }
 
   resume(): void {
+    if (this.#hasPeerEnded) return;
     if (this.#reading === undefined) this.#socket.resume();
     else this.#reading.resume();
   }
@@ -71,8 +72,9 @@ export class SocketStream implements ByteStream {
   }
 
   end(): void {
-    if (this.#hasPeerEnded) this.#socket.destroySoon();
-    else this.#socket.end();
+    if (!this.#hasPeerEnded) this.#socket.end();
+    else if (this.#reading !== undefined && this.#socket.writableLength === 0) this.#socket.destroy();
+    else this.#socket.destroySoon();
   }
 
   destroy(): void {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { DetectingConnection } from '../../lib/message/detecting-connection.ts';
 import type { ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { TurnShare } from '../../lib/message/turn-share.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 
@@ -14,7 +15,7 @@ const streams: ManualStream[] = [];
 /** A connection over a stream by hand, and what it told of. */
 function connectionThat(
   handle: Handler,
-  laterTurn?: (goOn: () => void) => void,
+  share?: TurnShare,
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
@@ -36,7 +37,7 @@ function connectionThat(
         connection.send({ last: 'word' });
       },
       finished: () => told.push('finished'),
-      ...(laterTurn === undefined ? {} : { laterTurn }),
+      ...(share === undefined ? {} : { share }),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
   );
@@ -97,23 +98,32 @@ describe('MessageConnection', () => {
     expect(order).to.deep.equal(['other', 'own']);
   });
 
-  it('lets others have their turn when a peer has sent very many messages together', () => {
-    let goOn = (): void => {};
-    const { stream, told } = connectionThat(
-      () => {},
-      (callback) => {
-        goOn = callback;
-      },
-    );
-    stream.receive('{"a":1}\n'.repeat(300));
+  it('lets others have their turn when a peer has sent very many messages together', async () => {
+    const share = new TurnShare(0);
+    const { stream, told } = connectionThat(() => {}, share);
+    stream.receive('{"a":1}\n'.repeat(60));
     stream.receiveEnd();
-    expect(told).to.have.length(128);
+    expect(told).to.have.length(32);
     expect(stream.isPaused).to.equal(true);
-    goOn();
-    expect(told).to.have.length(256);
-    goOn();
-    expect(told.slice(256)).to.deep.equal([...Array.from({ length: 44 }, () => '{"a":1}'), 'finished']);
+    await nextTurn();
+    expect(told.slice(32)).to.deep.equal([...Array.from({ length: 28 }, () => '{"a":1}'), 'finished']);
     expect(stream.isPaused).to.equal(false);
+  });
+
+  it('leaves many messages to later turns, in order of the peers, once the turn is used up', async () => {
+    const share = new TurnShare(0);
+    const order: string[] = [];
+    const [first, second, third] = ['first', 'second', 'third'].map((name) =>
+      connectionThat(() => order.push(name), share),
+    );
+    for (const peer of [first, second]) peer?.stream.receive('{"a":1}\n'.repeat(70));
+    expect(order).to.deep.equal([]);
+    third?.stream.receive('{"a":1}\n');
+    expect(order).to.deep.equal(['third']);
+    while (order.length < 141) await nextTurn();
+    const firstPart = Array.from({ length: 32 }, (_, index) => [order[1 + index], order[33 + index]]);
+    expect(firstPart.every((pair) => pair.join() === 'first,second')).to.equal(true);
+    for (const peer of [first, second]) expect(peer?.stream.isPaused).to.equal(false);
   });
 
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
