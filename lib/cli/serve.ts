@@ -7,6 +7,7 @@ import { type Settings, SettingsError } from '../server/settings.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
+import { tuneEngine } from './tune-engine.ts';
 
 const STDERR = 2;
 const MS_A_SECOND = 1_000;
@@ -39,6 +40,7 @@ export class StartFailure extends Error {
  * reads the certificates again. Resolves to where it listens. Rejects with a `StartFailure`.
  */
 export async function serve(settings: Settings, codes: StartFailureCodes): Promise<readonly string[]> {
+  tuneEngine();
   const planned = failWith(codes.usage, () => planListeners(settings));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
   const { limits, verbose, dump, registry, forceUnlock } = settings;

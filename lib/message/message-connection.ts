@@ -61,6 +61,9 @@ export class MessageConnection implements ByteSink, Flushable {
   #reading: 'idle' | 'working' | 'held' = 'idle';
   /** What the stream had not sent when it was last looked at: after each write, and when reading goes on. */
   #unsentBefore = 0;
+  /** Whether the soft limit may be reached: asked for each message, hence told by what makes it so. */
+  #mayBeFull = false;
+  #awaitsFlush = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
@@ -107,17 +110,23 @@ export class MessageConnection implements ByteSink, Flushable {
 
   #send(message: object, completeness: Completeness): void {
     if (this.isClosed || this.codec === undefined) return;
-    const { output } = this.codec;
-    if (output.length === 0 && !this.#stream.isFramed) flushAtEndOfTurn(this);
     this.codec.encode(message);
-    if (this.#stream.isFramed) this.#write(output.take(), completeness);
-    if (this.unsentBytes > this.#limits.hardOutputBytes) {
+    if (this.#stream.isFramed) {
+      this.#write(this.codec.output.take(), completeness);
+    } else if (!this.#awaitsFlush) {
+      this.#awaitsFlush = true;
+      flushAtEndOfTurn(this);
+    }
+    const { unsentBytes } = this;
+    if (unsentBytes >= this.#limits.softOutputBytes) this.#mayBeFull = true;
+    if (unsentBytes > this.#limits.hardOutputBytes) {
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
   }
 
   /** Gives what was sent so far to the stream; by itself that happens at the end of the turn. */
   flush(): void {
+    this.#awaitsFlush = false;
     if (this.isClosed || !this.codec?.output.length) return;
     this.#write(this.codec.output.take());
   }
@@ -190,9 +199,10 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.#reading !== 'idle') return;
     this.#reading = 'working';
     this.#unsentBefore = this.#stream.unsentBytes;
+    this.#mayBeFull = true;
     let count = 0;
     while (!this.isClosed) {
-      if (this.unsentBytes >= this.#limits.softOutputBytes && this.#mustDrain()) return;
+      if (this.#mayBeFull && this.#mustDrain()) return;
       const message = this.codec?.next();
       if (message === undefined) break;
       const pending = this.#giveOutOne(message);
@@ -233,8 +243,9 @@ export class MessageConnection implements ByteSink, Flushable {
 
   /** Whether the output is still too long once it was offered to the system: then reading waits until it has drained. */
   #mustDrain(): boolean {
-    this.flush();
-    if (this.unsentBytes < this.#limits.softOutputBytes) return false;
+    if (this.unsentBytes >= this.#limits.softOutputBytes) this.flush();
+    this.#mayBeFull = this.unsentBytes >= this.#limits.softOutputBytes;
+    if (!this.#mayBeFull) return false;
     this.#hold();
     this.#stream.whenDrained(this.#goOn);
     return true;

@@ -8,10 +8,22 @@ import { cachedText, FIRST_PLACE, placeOn } from './text-cache.ts';
 
 type Scalar = string | number | boolean;
 
+/**
+ * Parameters that name a lock and say no more, as most do. It is of a class so that others see it without a look at its
+ * members.
+ */
+export class NameAlone {
+  readonly lockName: string;
+
+  constructor(lockName: string) {
+    this.lockName = lockName;
+  }
+}
+
 /** A request as it stands in its message, members in order. */
 export interface ScannedRequest {
   readonly command: string;
-  readonly parameters: Readonly<Record<string, Scalar>>;
+  readonly parameters: NameAlone | Readonly<Record<string, Scalar>>;
   readonly id: number | string;
 }
 
@@ -105,10 +117,13 @@ export class RequestScanner {
   }
 
   /** From within the name of the lock to the closing brace. */
-  #restOfParameters(): Record<string, Scalar> | undefined {
+  #restOfParameters(): ScannedRequest['parameters'] | undefined {
     const lockName = this.#restOfString();
     if (lockName === undefined) return undefined;
-    const parameters: Record<string, Scalar> = { lockName };
+    return this.#bytes[this.#at] === COMMA ? this.#furtherMembers({ lockName }) : new NameAlone(lockName);
+  }
+
+  #furtherMembers(parameters: Record<string, Scalar>): Record<string, Scalar> | undefined {
     while (this.#bytes[this.#at] === COMMA) {
       this.#at += 1;
       const name = this.#memberName();
