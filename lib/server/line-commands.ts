@@ -1,6 +1,7 @@
 /** The line protocol of lockd and glockd, on the same lock manager and through the same sessions as the messages. */
 
 import type { LockKind } from '../locks/lock.ts';
+import type { ReleaseResult } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
@@ -8,8 +9,8 @@ import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.
 import { encodedLength } from '../wire/text.ts';
 import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
-import type { LineStatistics } from './line-statistics.ts';
-import { type LockManager, LockRequest } from './lock-manager.ts';
+import type { CommandCounter, LineStatistics } from './line-statistics.ts';
+import { type LockManager, LockRequest, type LockResult } from './lock-manager.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -33,6 +34,12 @@ type Answer = LineReply | PendingResult<LineReply> | undefined;
 
 type Handler = (session: LockServerSession, line: CommandLine) => Answer;
 
+/** One command word, ready to be carried out. */
+interface Command {
+  readonly handler: Handler;
+  readonly counter: CommandCounter;
+}
+
 const DISABLED: LineReply = { text: '0 disabled\n' };
 /** A first line that ends so is an HTTP request, whatever its method. */
 const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
@@ -41,7 +48,7 @@ const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
 export class LineCommands implements ProtocolService<LockServerSession> {
   readonly #options: LineCommandsOptions;
   readonly #texts: LineTexts;
-  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #commands: ReadonlyMap<string, Command>;
 
   constructor(options: LineCommandsOptions) {
     this.#options = options;
@@ -62,7 +69,12 @@ export class LineCommands implements ProtocolService<LockServerSession> {
       iam: (session, { name }) => this.#identify(session, name),
       who: (session, line) => this.#who(session, line),
     };
-    this.#handlers = new Map(dialect.commands.map((word) => [word, all[word] as Handler]));
+    this.#commands = new Map(
+      dialect.commands.map((word) => [
+        word,
+        { handler: all[word] as Handler, counter: options.statistics.counterOf(word) },
+      ]),
+    );
   }
 
   makeCodec(): LineCodec {
@@ -78,15 +90,13 @@ export class LineCommands implements ProtocolService<LockServerSession> {
         return undefined;
       }
     }
-    const handler = this.#handlers.get(line.word);
-    this.#options.statistics.count(handler === undefined ? undefined : line.word);
-    const answer = handler?.(session, line);
-    if (answer === undefined) return undefined;
-    const sent = mapResult(answer, (given): object => {
-      if (!('text' in given) || given.text !== '' || given.isLastPiece) session.connection.send(given);
-      return given;
-    });
-    return sent instanceof PendingResult ? sent : undefined;
+    const command = this.#commands.get(line.word);
+    const counter = command?.counter ?? this.#options.statistics.invalid;
+    counter.count += 1;
+    const answer = command?.handler(session, line);
+    if (answer instanceof PendingResult) return sendLater(session, answer);
+    if (answer !== undefined) send(session, answer);
+    return undefined;
   }
 
   refuse(session: LockServerSession, error: RequestError | ProtocolError): void {
@@ -96,17 +106,20 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   #get(session: LockServerSession, name: string): Answer {
     if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.getFailure(name);
     const result = session.locks.acquire(new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: 0 }));
-    return mapResult(result, (lock) => {
-      const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
-      return isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name);
-    });
+    return tell(result, name, this.#tellGet);
   }
 
+  readonly #tellGet = (name: string, lock: LockResult): LineReply => {
+    const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
+    return isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name);
+  };
+
   #release(session: LockServerSession, name: string): Answer {
-    return mapResult(session.locks.release({ name }), ({ status }) =>
-      status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name),
-    );
+    return tell(session.locks.release({ name }), name, this.#tellRelease);
   }
+
+  readonly #tellRelease = (name: string, { status }: ReleaseResult): LineReply =>
+    status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name);
 
   #inspect(name: string): Answer {
     return this.#countHolders('readerWriter', name, (count) =>
@@ -172,4 +185,35 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     if (!this.#options.isDumpOn || !this.#options.isRegistryOn) return DISABLED;
     return this.#options.listings.who(session, hasName ? name : undefined);
   }
+}
+
+/** Pieces of some replies were sent before: what is left of them may be nothing. */
+function send(session: LockServerSession, reply: LineReply): void {
+  if (!('text' in reply) || reply.text !== '' || reply.isLastPiece) session.connection.send(reply);
+}
+
+function sendLater(session: LockServerSession, answer: PendingResult<LineReply>): PendingResult {
+  const sent = new PendingResult();
+  answer.whenSettled((reply) => {
+    send(session, reply);
+    sent.settle(reply);
+  });
+  return sent;
+}
+
+/** What a result is told as. For one that is there, no function is made anew. */
+function tell<Result extends object>(
+  result: Result | PendingResult<Result>,
+  name: string,
+  describe: (name: string, result: Result) => LineReply,
+): Answer {
+  return result instanceof PendingResult ? tellLater(result, name, describe) : describe(name, result);
+}
+
+function tellLater<Result extends object>(
+  result: PendingResult<Result>,
+  name: string,
+  describe: (name: string, result: Result) => LineReply,
+): Answer {
+  return mapResult(result, (settled) => describe(name, settled));
 }

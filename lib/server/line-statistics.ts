@@ -5,29 +5,37 @@ import type { LockStatistics } from './lock-manager.ts';
 /** Shown from the start, and shown from their first use on: as glockd does. */
 const ALWAYS_SHOWN = ['d', 'dump', 'g', 'i', 'q', 'r', 'sd', 'sg', 'si', 'sr'];
 
+/** How often one command was asked for. */
+export interface CommandCounter {
+  count: number;
+}
+
 /** Counts line commands; of messages only the locks are told here. */
 export class LineStatistics {
-  readonly #commands = new Map<string, number>(ALWAYS_SHOWN.map((word) => [word, 0]));
+  /** Commands that there are not. */
+  readonly invalid: CommandCounter = { count: 0 };
+  readonly #commands = new Map<string, CommandCounter>();
   readonly #countConnections: () => number;
-  #invalidCommands = 0;
 
   /** `countConnections` tells the connections there are, of every protocol. */
   constructor(countConnections: () => number) {
     this.#countConnections = countConnections;
   }
 
-  /** One command; undefined for one that there is not. */
-  count(word: string | undefined): void {
-    if (word === undefined) this.#invalidCommands += 1;
-    else this.#commands.set(word, (this.#commands.get(word) ?? 0) + 1);
+  /** The counter of a command: the same for all who ask. */
+  counterOf(word: string): CommandCounter {
+    const counter = this.#commands.get(word) ?? { count: 0 };
+    this.#commands.set(word, counter);
+    return counter;
   }
 
   /** A line `KEY: VALUE` each, keys sorted. */
   describe(locks: LockStatistics): string {
+    const shown = [...this.#commands].filter(([word, { count }]) => count > 0 || ALWAYS_SHOWN.includes(word));
     const rows: [string, number][] = [
-      ...[...this.#commands].map(([word, count]): [string, number] => [`command_${word}`, count]),
+      ...shown.map(([word, { count }]): [string, number] => [`command_${word}`, count]),
       ['connections', this.#countConnections()],
-      ['invalid_commands', this.#invalidCommands],
+      ['invalid_commands', this.invalid.count],
       ['locks', locks.locks],
       ['orphans', locks.orphans],
       ['shared_locks', locks.permits],
