@@ -3,13 +3,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Sends lines and waits for as many. */
+/** Sends lines and waits for as many; rejects when the connection closes before they came. */
 export class LineClient {
   readonly #socket: Socket;
   #incomplete = '';
   #lines: string[] = [];
   #expected = 0;
   #resolve: (lines: string[]) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #isClosed = false;
 
   static async connect(port: number): Promise<LineClient> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
@@ -26,12 +28,20 @@ export class LineClient {
       this.#lines.push(...lines);
       if (this.#lines.length >= this.#expected) this.#resolve(this.#lines.splice(0));
     });
+    // What became of the connection is told by `close`.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#isClosed = true;
+      this.#reject(connectionClosed());
+    });
   }
 
   ask(lines: readonly string[], expected: number = lines.length): Promise<string[]> {
     this.#expected = expected;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#isClosed) reject(connectionClosed());
       this.#socket.write(lines.map((line) => `${line}\n`).join(''));
     });
   }
@@ -45,4 +55,8 @@ export class LineClient {
   end(): void {
     this.#socket.destroy();
   }
+}
+
+function connectionClosed(): Error {
+  return new Error('the server closed the connection');
 }

@@ -45,7 +45,7 @@ export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits
 /** The limits of a server that was not told any. */
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   ...DEFAULT_MESSAGE_LIMITS,
-  maxLocks: 1_000_000,
+  maxLocks: 2_000_000,
   maxLocksPerSession: 10_000,
   maxWaitersPerLock: 10_000,
   maxLocksPerRequest: 1_000,

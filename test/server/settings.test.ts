@@ -51,7 +51,7 @@ describe('the settings', () => {
 
   it('are the same however often they are loaded', () => {
     expect(load({ limits: { maxLocks: 7 } }).limits.maxLocks).to.equal(7);
-    expect(load({}).limits.maxLocks).to.equal(1_000_000);
+    expect(load({}).limits.maxLocks).to.equal(2_000_000);
   });
 
   it('are what the command line says rather than the file', () => {

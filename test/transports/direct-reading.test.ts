@@ -53,6 +53,7 @@ describe('reading directly', () => {
   let server: Server;
 
   before(async function () {
+    // What becomes of sockets then is shown by reading-fallback.test.ts, and by all other tests of connections.
     if (isSwitchedOff) this.skip();
     server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { SystemProgram } from '../foreign/system-program.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { RawPeer } from '../support/raw-peer.ts';
+
+const PROGRAM = fileURLToPath(new URL('reading-program.js', import.meta.url));
+const SERVER = fileURLToPath(new URL('../../../bin/server.js', import.meta.url));
+
+/** More than the buffer that directly read sockets share, and than the system takes at once. */
+const LONG_TEXT = 'some bytes and '.repeat(200_000);
+
+/** A Node to which this was done before it loaded anything. */
+function nodeAfter(deed: string): string[] {
+  return ['--import', `data:text/javascript,${encodeURIComponent(deed)}`];
+}
+
+/** What a later Node may have done to what direct reading uses. */
+const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
+  'has no process.binding': nodeAfter('delete process.binding'),
+  'throws when it is asked for a binding': nodeAfter('process.binding = () => { throw new Error("gone"); }'),
+  'has an empty binding': nodeAfter('process.binding = () => ({})'),
+  'counts what was read in other numbers': nodeAfter(
+    'process.binding = () => ({ streamBaseState: new Float64Array(8), kReadBytesOrError: 0 })',
+  ),
+  'counts what was read in another place': nodeAfter(
+    'process.binding = () => ({ streamBaseState: new Int32Array(8), kReadBytesOrError: 8 })',
+  ),
+  'has handles that take no buffer': nodeAfter('process.binding("tcp_wrap").TCP.prototype.useUserBuffer = undefined'),
+  'restricts what programs may do': [
+    process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
+    '--allow-fs-read=*',
+  ],
+};
+
+/** How the program, run by such a Node, reads a connection. It must send back whatever it is sent. */
+async function readingBy(options: readonly string[], reading?: string): Promise<string> {
+  const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_READING: reading });
+  const socket = connect({ port: Number(await program.nextLine()), host: '127.0.0.1', allowHalfOpen: true });
+  whenTestEnds(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.end(LONG_TEXT);
+  expect((await text(socket)) === LONG_TEXT, 'whether everything came back').to.equal(true);
+  return program.nextLine();
+}
+
+describe('the way sockets are read', () => {
+  afterEach(endTest);
+
+  it('is direct in a Node as it is', async () => {
+    expect(await readingBy([])).to.equal('directly');
+  });
+
+  it('is that of streams where HOLDFAST_READING says so', async () => {
+    expect(await readingBy([], 'streams')).to.equal('as a stream');
+  });
+
+  for (const [node, options] of Object.entries(WITHOUT_INTERNALS)) {
+    it(`is that of streams in a Node that ${node}`, async () => {
+      expect(await readingBy(options)).to.equal('as a stream');
+    });
+  }
+
+  it('leaves the server usable: its locks are taken, released, and freed by a disconnect', async () => {
+    const options = nodeAfter('process.binding = () => { throw new Error("gone"); }');
+    const program = new SystemProgram(process.execPath, [...options, SERVER, '--port', 'auto'], {
+      HOLDFAST_READING: undefined,
+    });
+    const address = / listens on (\S+),/.exec(await program.nextLine())?.[1] as string;
+    const [first, second] = [await RawPeer.connect(address), await RawPeer.connect(address)];
+    whenTestEnds(() => {
+      for (const { socket } of [first, second]) socket.destroy();
+    });
+    for (const lockName of ['released', 'kept']) await first.ask('lock', { lockName }, lockName);
+    expect(await first.ask('unlock', { lockName: 'released' }, 1)).to.have.nested.property('result.status', 'ok');
+    for (const lockName of ['kept', 'released']) {
+      second.send({ command: 'lock', parameters: { lockName }, id: lockName });
+    }
+    expect(await second.next(), 'which does not wait').to.deep.include({ id: 'released' });
+    first.reset();
+    const kept = await second.next();
+    expect(kept).to.deep.include({ id: 'kept' });
+    expect(kept).to.have.nested.property('result.status', 'ok');
+  });
+});

@@ -1,0 +1,16 @@
+/** A program that accepts connections, says of each how it is read, and sends back whatever comes. */
+
+import { type AddressInfo, createServer } from 'node:net';
+import { SocketStream } from '../../lib/transports/socket-stream.ts';
+
+const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const stream = new SocketStream(socket, 'peer', 'direct');
+  stream.start({
+    data: (bytes) => stream.write(Buffer.from(bytes).toString('latin1'), 'latin1'),
+    ended: () => stream.end(),
+    closed: () => {},
+  });
+  // A stream gives its bytes to whoever listens for them.
+  console.log(socket.listenerCount('data') === 0 ? 'directly' : 'as a stream');
+});
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
