@@ -16,6 +16,8 @@ export interface Receiver {
   data(bytes: Uint8Array, end: number): void;
   /** Nothing more will come. */
   ended(): void;
+  /** The connection broke. */
+  failed(error: Error): void;
 }
 
 /** How the reading of one socket is stopped and taken up again. */
@@ -58,7 +60,7 @@ export function readDirectly(socket: Socket, receiver: Receiver): Reading | unde
     const result = values[index] as number;
     if (result > 0) receiver.data(buffer, result);
     else if (result === END_OF_FILE) receiver.ended();
-    else if (result < 0) socket.destroy(readError(result));
+    else if (result < 0) receiver.failed(readError(result));
   };
   handle.useUserBuffer(buffer);
   handle.readStart();

@@ -2,7 +2,11 @@
 
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
+import { TurnShare } from '../message/turn-share.ts';
 import { type Reading, readDirectly } from './direct-reading.ts';
+
+/** Thousands of connections may break in one turn: they are told of at once, and their sockets closed bit by bit. */
+const brokenSockets = new TurnShare();
 
 /** Wraps a connected socket. */
 export class SocketStream implements ByteStream {
@@ -31,13 +35,23 @@ export class SocketStream implements ByteStream {
   start(sink: ByteSink): void {
     const socket = this.#socket;
     let failure: Error | undefined;
+    let state: 'open' | 'closed' = 'open';
+    const closed = (): void => {
+      if (state === 'open') sink.closed(failure);
+      state = 'closed';
+    };
     socket.on('error', (error) => {
       failure = error;
     });
-    socket.on('close', () => sink.closed(failure));
+    socket.on('close', closed);
     const ended = (): void => this.#endedByPeer(sink);
+    const failed = (error: Error): void => {
+      failure = error;
+      closed();
+      brokenSockets.add(() => socket.destroy());
+    };
     if (this.#way === 'direct') {
-      this.#reading = readDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended });
+      this.#reading = readDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended, failed });
       if (this.#reading !== undefined) return;
     }
     socket.on('end', ended);

@@ -3,6 +3,17 @@ import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
+/** Both ends of each connection. */
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 describe('a client that goes away', () => {
   let server: RunningServer;
 
@@ -18,6 +29,19 @@ describe('a client that goes away', () => {
     holder.reset();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
     expect(await waiter.ask('stats')).to.include({ orphans: 1, sessions: 1 });
+  });
+
+  it('hands on its lock, and is counted no more, with very many others that break at once', async () => {
+    const socketsBefore = openSockets();
+    const [waiter, ...holders] = await server.connectMany(301);
+    await Promise.all(holders.map((holder, index) => holder.take(`${index}`)));
+    for (const index of holders.keys()) await waiter?.queue(index, `${index}`);
+    for (const holder of holders) holder.reset();
+    const granted = await Promise.all(holders.map(() => waiter?.next()));
+    expect(granted.map((message) => message?.id)).to.have.members([...holders.keys()]);
+    expect(await waiter?.ask('stats')).to.include({ orphans: 300, holders: 300, sessions: 1, openConnections: 1 });
+    await Promise.all(holders.map((holder) => holder.closed));
+    while (openSockets() > socketsBefore + 2) await nextTurn();
   });
 
   it('hands its lock on when it closes its side', async () => {

@@ -32,6 +32,7 @@ async function openPair(server: Server): Promise<Pair> {
       reading = readDirectly(socket, {
         data: (bytes, end) => tell(Buffer.from(bytes.subarray(0, end)).toString()),
         ended: () => tell('end'),
+        failed: (error: NodeJS.ErrnoException) => tell(`failed ${error.code} ${error.syscall}`),
       });
       resolve(socket);
     });
@@ -95,14 +96,15 @@ describe('reading directly', () => {
     for (const socket of [near, far]) socket.destroy();
   });
 
-  it('closes a socket that fails with the error of the system', async () => {
-    const { far, next } = await openPair(server);
+  it('tells of a socket that fails by the error of the system', async () => {
+    const { near, far, next } = await openPair(server);
     far.resetAndDestroy();
-    expect(await next()).to.equal('closed ECONNRESET read');
+    expect(await next()).to.equal('failed ECONNRESET read');
+    near.destroy();
   });
 
   it('is refused where there is nothing of the system behind a socket', () => {
     const socket = { _handle: null } as unknown as Socket;
-    expect(readDirectly(socket, { data: () => {}, ended: () => {} })).to.equal(undefined);
+    expect(readDirectly(socket, { data: () => {}, ended: () => {}, failed: () => {} })).to.equal(undefined);
   });
 });
