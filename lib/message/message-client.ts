@@ -1,12 +1,15 @@
 /** The client of a message server: `rpc()` sends a command and waits for its result, many at a time. */
 
 import { EventEmitter } from 'eventemitter3';
+import { ClientCodec } from '../wire/client-codec.ts';
 import { RequestError } from '../wire/errors.ts';
-import { NdjsonCodec } from '../wire/ndjson-codec.ts';
 import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
-import { MessageConnection } from './message-connection.ts';
+import { type Gate, makeGate } from './gate.ts';
 import { MessageError } from './message-error.ts';
+import { MessageStream } from './message-stream.ts';
+import { NumberedTable } from './numbered-table.ts';
+import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 
 /** What every result has. */
@@ -60,17 +63,21 @@ const CLOSE_TIMEOUT_MS = 10_000;
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
-  | { readonly kind: 'open'; readonly connection: MessageConnection }
+  | { readonly kind: 'open'; readonly connection: MessageStream }
   | { readonly kind: 'closing' }
   | { readonly kind: 'closed' };
 
 /** One request that the server has not answered. `gaveUp`: nobody waits for it any more. */
 interface PendingRequest {
+  readonly id: number;
   readonly command: string;
   readonly parameters: object;
   state: 'waiting' | 'gaveUp';
-  readonly succeed: (result: RpcResult) => void;
-  readonly fail: (error: unknown) => void;
+  convert(result: RpcResult): unknown;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  readonly stopTimeout: (() => void) | undefined;
+  readonly stopListening: (() => void) | undefined;
 }
 
 /**
@@ -79,11 +86,10 @@ interface PendingRequest {
  */
 export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
   readonly #options: Required<MessageClientOptions>;
-  readonly #pending = new Map<number, PendingRequest>();
+  readonly #pending = new NumberedTable<PendingRequest>();
   #state: State = { kind: 'idle' };
   /** Resolves when an open connection is gone. */
-  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void } = makeGate();
-  #lastId = 0;
+  readonly #gone: Gate = makeGate();
   /** What the server sent that could not be understood, and for which the connection is given up. */
   #failure: Error | undefined;
 
@@ -113,8 +119,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       abort.abort(new MessageError('timeout', `no connection within ${connectTimeoutMs} ms`)),
     );
     try {
-      const stream = await dialUntilAborted(dial, abort.signal);
-      this.#open(new MessageConnection(stream, this.#makeCodec(), this.#connectionLimits(), this.#connectionEvents()));
+      this.#open(await dialUntilAborted(dial, abort.signal));
     } catch (error) {
       this.#state = { kind: 'closed' };
       throw error;
@@ -160,63 +165,55 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     if (this.#state.kind === 'open') this.#state.connection.setReferenced(isReferenced);
   }
 
-  /** As `rpc`, but the result is converted in the very turn in which it comes, before anything else is read. */
+  /**
+   * As `rpc`, but the result is converted in the very turn in which it comes, before anything else is read. Who can write
+   * the request faster gives it as it stands in the message, up to the id.
+   */
   protected call<Result>(
     command: string,
     parameters: object,
-    options: RpcOptions,
+    { timeoutMs = DEFAULT_RPC_TIMEOUT_MS, signal }: RpcOptions,
     convert: (result: RpcResult) => Result,
+    written?: string,
   ): Promise<Result> {
-    const { timeoutMs = DEFAULT_RPC_TIMEOUT_MS, signal } = options;
     return new Promise((resolve, reject) => {
       if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}; expected a number from 0, or Infinity`);
       signal?.throwIfAborted();
+      // What cannot be written as JSON is not sent, and nothing will be answered.
+      const text = written ?? JSON.stringify({ command, parameters }).slice(0, -1);
       const connection = this.#requireConnection();
-      this.#lastId += 1;
-      const id = this.#lastId;
-      const abort = (): void => this.#giveUp(id, signal?.reason);
-      const stopTimeout = startTimeout(timeoutMs, () =>
-        this.#giveUp(id, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
-      );
-      const stopListening = whenAborted(signal, abort);
-      const stopWaiting = (): void => {
-        stopTimeout();
-        stopListening();
+      const id = this.#pending.nextId();
+      const request: PendingRequest = {
+        id,
+        command,
+        parameters,
+        state: 'waiting',
+        convert,
+        resolve,
+        reject,
+        stopTimeout:
+          timeoutMs < Number.POSITIVE_INFINITY
+            ? startTimeout(timeoutMs, () =>
+                this.#giveUp(request, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
+              )
+            : undefined,
+        stopListening: signal && whenAborted(signal, () => this.#giveUp(request, signal.reason)),
       };
-      const succeed = (result: RpcResult): void => {
-        stopWaiting();
-        try {
-          resolve(convert(result));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const fail = (error: unknown): void => {
-        stopWaiting();
-        reject(error);
-      };
-      this.#pending.set(id, { command, parameters, state: 'waiting', succeed, fail });
-      try {
-        connection.send({ command, parameters, id });
-      } catch (error) {
-        // What cannot be written as JSON was not sent, and nothing will be answered.
-        this.#pending.delete(id);
-        fail(error);
-      }
+      this.#pending.add(request);
+      connection.send(`${text},"id":${id}}`);
     });
   }
 
   /** Gives up all calls of one command: they reject with the reason. */
   protected giveUpAll(command: string, reason: unknown): void {
-    for (const [id, request] of this.#pending) if (request.command === command) this.#giveUp(id, reason);
+    for (const request of this.#pending.inOrder()) if (request.command === command) this.#giveUp(request, reason);
   }
 
   /** Whether a call is in flight, has not given up, and is one that fits. */
   protected isWaitingFor(fits: (command: string, parameters: object) => boolean): boolean {
-    for (const { state, command, parameters } of this.#pending.values()) {
-      if (state === 'waiting' && fits(command, parameters)) return true;
-    }
-    return false;
+    const isWaiting = ({ state, command, parameters }: PendingRequest): boolean =>
+      state === 'waiting' && fits(command, parameters);
+    return this.#pending.find(isWaiting) !== undefined;
   }
 
   /** A call gave up before its result came. Its parameters are as they were given to `rpc`. */
@@ -239,42 +236,29 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   /** No more results come: the connection is gone or about to be closed. Called before the `close` event. */
   protected disconnected(_error: Error | undefined): void {}
 
-  #makeCodec(): NdjsonCodec {
-    return new NdjsonCodec(this.#options.maxMessageBytes);
-  }
-
-  #connectionLimits(): ConstructorParameters<typeof MessageConnection>[2] {
-    return {
-      // What the application asks for never stops the client from reading answers.
-      softOutputBytes: Number.POSITIVE_INFINITY,
-      hardOutputBytes: this.#options.maxUnsentBytes,
-      closeTimeoutMs: CLOSE_TIMEOUT_MS,
-    };
-  }
-
-  #connectionEvents(): ConstructorParameters<typeof MessageConnection>[3] {
-    return {
+  #open(stream: ByteStream): void {
+    const { maxMessageBytes, maxUnsentBytes } = this.#options;
+    // What the application asks for never stops the client from reading answers.
+    const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: CLOSE_TIMEOUT_MS };
+    const connection = new MessageStream(stream, new ClientCodec(maxMessageBytes), limits, {
       message: (message) => {
         this.#receive(message);
         return undefined;
       },
-      malformed: (error) => this.#tell(() => this.emit('error', error)),
+      malformed: (error) => this.#tellError(error),
       broken: (error) => {
         this.#failure = error;
-        this.#tell(() => this.emit('error', error));
+        this.#tellError(error);
       },
       finished: () => this.#end(),
       closed: (error) => this.#closed(error ?? this.#failure),
-    };
-  }
-
-  #open(connection: MessageConnection): void {
+    });
     this.#state = { kind: 'open', connection };
     connection.start();
-    this.#tell(() => this.emit('connect'));
+    tell(() => this.emit('connect'));
   }
 
-  #requireConnection(): MessageConnection {
+  #requireConnection(): MessageStream {
     if (this.#state.kind !== 'open') throw new MessageError('closed', 'the client is not connected');
     const { maxPendingRequests } = this.#options;
     if (this.#pending.size >= maxPendingRequests) {
@@ -283,25 +267,22 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     return this.#state.connection;
   }
 
-  #giveUp(id: number, reason: unknown): void {
-    const request = this.#pending.get(id);
-    if (request === undefined || request.state === 'gaveUp') return;
+  #giveUp(request: PendingRequest, reason: unknown): void {
+    if (request.state === 'gaveUp') return;
     request.state = 'gaveUp';
-    request.fail(reason);
-    this.gaveUp(id, request.command, request.parameters);
+    fail(request, reason);
+    this.gaveUp(request.id, request.command, request.parameters);
   }
 
   #receive(message: unknown): void {
     if (!isRecord(message)) {
-      const error = new RequestError('invalid', 'the server sent a message that is no object');
-      this.#tell(() => this.emit('error', error));
+      this.#tellError(new RequestError('invalid', 'the server sent a message that is no object'));
     } else if (typeof message.event === 'string') {
-      this.#tell(() => this.serverEvent(message as ServerEvent));
+      tell(() => this.serverEvent(message as ServerEvent));
     } else if (typeof message.id === 'number') {
       this.#settle(message.id, message);
     } else if (isRecord(message.error)) {
-      const error = MessageError.fromReply(message.error);
-      this.#tell(() => this.emit('error', error));
+      this.#tellError(MessageError.fromReply(message.error));
     }
   }
 
@@ -315,9 +296,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       else this.lateError(request.command, request.parameters);
     } else if (isRecord(result)) {
       this.timelyResult(result as RpcResult, request.command, request.parameters);
-      request.succeed(result as RpcResult);
+      succeed(request, result as RpcResult);
     } else {
-      request.fail(MessageError.fromReply(isRecord(error) ? error : {}));
+      fail(request, MessageError.fromReply(isRecord(error) ? error : {}));
     }
   }
 
@@ -335,25 +316,35 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       this.disconnected(error);
     }
     this.#gone.resolve();
-    this.#tell(() => this.emit('close', error));
+    tell(() => this.emit('close', error));
   }
 
-  /** A listener that throws is an uncaught exception, as anywhere; it does not keep the others from their messages. */
-  #tell(emit: () => void): void {
-    try {
-      emit();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+  #tellError(error: Error): void {
+    tell(() => this.emit('error', error));
   }
 
   #failAll(error: MessageError): void {
-    const requests = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const request of requests) if (request.state === 'waiting') request.fail(error);
+    for (const request of this.#pending.takeAll()) if (request.state === 'waiting') fail(request, error);
   }
+}
+
+function succeed(request: PendingRequest, result: RpcResult): void {
+  stopWaiting(request);
+  try {
+    request.resolve(request.convert(result));
+  } catch (error) {
+    request.reject(error);
+  }
+}
+
+function fail(request: PendingRequest, error: unknown): void {
+  stopWaiting(request);
+  request.reject(error);
+}
+
+function stopWaiting({ stopTimeout, stopListening }: PendingRequest): void {
+  stopTimeout?.();
+  stopListening?.();
 }
 
 /** Gives up when told to, whether or not the dialer does. A connection that comes too late is closed. */
@@ -365,14 +356,6 @@ function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream
       else resolve(stream);
     }, reject);
   });
-}
-
-function makeGate(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((open) => {
-    resolve = open;
-  });
-  return { promise, resolve };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

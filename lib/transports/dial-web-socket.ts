@@ -197,9 +197,7 @@ class DialledStream implements ByteStream {
   #asLine(data: unknown): Uint8Array {
     const frame = typeof data === 'string' ? this.#encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     const line = new Uint8Array(frame.length + 1);
-    for (const [index, byte] of frame.entries()) {
-      line[index] = byte === NEWLINE || byte === CARRIAGE_RETURN ? SPACE : byte;
-    }
+    line.set(frame.map((byte) => (byte === NEWLINE || byte === CARRIAGE_RETURN ? SPACE : byte)));
     line[frame.length] = NEWLINE;
     return line;
   }

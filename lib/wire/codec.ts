@@ -23,8 +23,11 @@ export interface Codec {
   end(): void;
   /** The next message or what is wrong with it; undefined when more bytes are needed. Nothing follows a `ProtocolError`. */
   next(): unknown | RequestError | ProtocolError | undefined;
-  /** Adds a message to the output. When it cannot be written this throws, and nothing is added. */
-  encode(message: object): void;
+  /**
+   * Adds a message to the output; a client's codec takes one that is written already, too. When it cannot be written this
+   * throws, and nothing is added.
+   */
+  encode(message: object | string): void;
   /** Text to be sent in `encoding`. */
   readonly output: Output;
   readonly encoding: StreamEncoding;

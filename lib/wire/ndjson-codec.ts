@@ -1,7 +1,8 @@
 /** Newline-delimited JSON: one message a line, in UTF-8. Knows neither sockets nor what the messages mean. */
 
 import type { Codec, StreamEncoding } from './codec.ts';
-import { ProtocolError, RequestError } from './errors.ts';
+import { ProtocolError, type RequestError } from './errors.ts';
+import { parse } from './json.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { TextOutput } from './text-output.ts';
 
@@ -9,8 +10,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Splits bytes into lines and lines into values. A line that is not JSON is a `RequestError`; one of more than
- * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. This is a
- * client's; the server extends it.
+ * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. The
+ * server extends it; clients have a codec of their own.
  */
 export class NdjsonCodec implements Codec {
   readonly encoding: StreamEncoding = 'utf8';
@@ -55,15 +56,5 @@ export class NdjsonCodec implements Codec {
   /** The value of a line, undefined for a blank one. */
   protected read(bytes: Uint8Array, start: number, end: number): unknown | RequestError | undefined {
     return parse(decoder.decode(bytes.subarray(start, end)));
-  }
-}
-
-/** The value of a text, undefined for a blank one. */
-export function parse(text: string): unknown | RequestError | undefined {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (text.trim() === '') return undefined;
-    return new RequestError('invalid', `not JSON: ${(error as Error).message}`);
   }
 }

@@ -2,7 +2,8 @@
 
 import type { StreamEncoding } from './codec.ts';
 import type { ProtocolError, RequestError } from './errors.ts';
-import { NdjsonCodec, parse } from './ndjson-codec.ts';
+import { parse } from './json.ts';
+import { NdjsonCodec } from './ndjson-codec.ts';
 import { printReply } from './reply-printer.ts';
 import { requestScanner } from './request-scanner.ts';
 import { ScratchOutput } from './scratch-output.ts';

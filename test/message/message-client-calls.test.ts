@@ -153,6 +153,26 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt.filter((each) => Object.hasOwn(each as object, 'late'))).to.have.length(1);
   });
 
+  it('settles no later call by an answer that comes late, or twice', async () => {
+    await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
+    const { id } = await peer.next();
+    // More calls than there are places for, so that one comes to where the first had been.
+    for (let count = 0; count < 100; count += 1) await sync();
+    peer.send({ id, result: { status: 'late' } });
+    await sync();
+    for (let count = 0; count < 100; count += 1) {
+      const call = client.rpc('fast', {}, { timeoutMs: FOREVER });
+      const request = await peer.next();
+      expect(request.id).to.be.greaterThan(id as number);
+      peer.send({ id, result: { status: 'twice' } }, { id: request.id, result: { status: 'its own' } });
+      expect(await call).to.deep.equal({ status: 'its own' });
+    }
+    expect(client.learnt).to.deep.equal([
+      { gaveUp: 'slow', id },
+      { late: 'slow', result: { status: 'late' } },
+    ]);
+  });
+
   it('waits without end for a call without a limit', async () => {
     const slow = client.rpc('slow', {}, { timeoutMs: FOREVER });
     await errorOf(client.rpc('fast', {}, { timeoutMs: 5 }));

@@ -1,0 +1,71 @@
+/** What is known by a number for a while: requests until they are answered, holds until they are given back. */
+
+const FIRST_PLACES = 16;
+
+/**
+ * A ring of places. Each entry has the place that the last bits of its number say, and a number whose place is taken is
+ * passed over; numbers grow, so what was known by one is never taken for another. A Map with ever new keys costs several
+ * times as much: it goes from one table to the next, and dead tables that have become old keep all that was in them.
+ */
+export class NumberedTable<Entry extends { readonly id: number }> {
+  size = 0;
+  /** As many as a power of two says, or none yet; at least half of them are free. */
+  #places: (Entry | undefined)[] = [];
+  #lastId = 0;
+
+  /** The number for the entry that is added next. */
+  nextId(): number {
+    if (this.size * 2 >= this.#places.length) {
+      const entries = this.inOrder();
+      // Numbers that differ in their last bits differ in one bit more.
+      this.#places = new Array(this.#places.length * 2 || FIRST_PLACES).fill(undefined);
+      for (const entry of entries) this.#put(entry.id, entry);
+    }
+    do this.#lastId += 1;
+    while (this.#at(this.#lastId) !== undefined);
+    return this.#lastId;
+  }
+
+  add(entry: Entry): void {
+    this.#put(entry.id, entry);
+    this.size += 1;
+  }
+
+  get(id: number): Entry | undefined {
+    const entry = this.#at(id);
+    return entry?.id === id ? entry : undefined;
+  }
+
+  /** Does nothing when there is no such number. */
+  delete(id: number): void {
+    if (this.get(id) === undefined) return;
+    this.#put(id, undefined);
+    this.size -= 1;
+  }
+
+  /** Any entry that fits; looks at all places. */
+  find(fits: (entry: Entry) => boolean): Entry | undefined {
+    return this.#places.find((entry) => entry !== undefined && fits(entry));
+  }
+
+  /** All entries, in the order in which they were added. */
+  inOrder(): Entry[] {
+    return this.#places.filter((entry) => entry !== undefined).sort((a, b) => a.id - b.id);
+  }
+
+  /** The same; none of them is left. */
+  takeAll(): Entry[] {
+    const entries = this.inOrder();
+    this.#places = [];
+    this.size = 0;
+    return entries;
+  }
+
+  #at(id: number): Entry | undefined {
+    return this.#places[id & (this.#places.length - 1)];
+  }
+
+  #put(id: number, entry: Entry | undefined): void {
+    this.#places[id & (this.#places.length - 1)] = entry;
+  }
+}

@@ -1,0 +1,80 @@
+/** How a client reads and writes newline-delimited JSON. */
+
+import type { Codec, StreamEncoding } from './codec.ts';
+import { ProtocolError, type RequestError } from './errors.ts';
+import { parse } from './json.ts';
+import { TextOutput } from './text-output.ts';
+
+const NEWLINE = 0x0a;
+
+/**
+ * Reads all lines that come together as one text: answers are short, and come many at a time. What is wrong with a line is
+ * told as the server's codecs do. Takes messages to send as values, or as the JSON that somebody else has written.
+ */
+export class ClientCodec implements Codec {
+  readonly encoding: StreamEncoding = 'utf8';
+  readonly output: TextOutput = new TextOutput();
+  readonly #maxMessageBytes: number;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** What has come, given out up to `#offset`. */
+  #text = '';
+  #offset = 0;
+  /** How many lines of it are whole. A text that grows is looked through only then: each look would join its pieces. */
+  #wholeLines = 0;
+  /** Bytes of the line whose end has not come. */
+  #lineBytes = 0;
+  /** `tooLong`: behind the lines that are there comes one that is; `broken`: that was told. */
+  #state: 'reading' | 'tooLong' | 'broken' = 'reading';
+
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  push(bytes: Uint8Array, end: number = bytes.length): void {
+    let start = 0;
+    while (this.#state === 'reading' && start < end) {
+      const found = bytes.indexOf(NEWLINE, start);
+      const isWhole = found !== -1 && found < end;
+      const lineEnd = isWhole ? found : end;
+      this.#lineBytes += lineEnd - start;
+      if (this.#lineBytes > this.#maxMessageBytes) {
+        this.#state = 'tooLong';
+        break;
+      }
+      start = lineEnd;
+      if (isWhole) {
+        start += 1;
+        this.#wholeLines += 1;
+        this.#lineBytes = 0;
+      }
+    }
+    // Most often what comes are whole lines. A decoder that is never told of more to come is several times as fast.
+    const text = this.#decoder.decode(bytes.subarray(0, start), { stream: this.#lineBytes > 0 });
+    this.#text = this.#text.slice(this.#offset) + text;
+    this.#offset = 0;
+  }
+
+  /** Nothing is left in the bytes that were pushed. */
+  keep(): void {}
+
+  end(): void {
+    this.push(Uint8Array.of(NEWLINE));
+  }
+
+  next(): unknown | RequestError | ProtocolError | undefined {
+    while (this.#wholeLines > 0) {
+      this.#wholeLines -= 1;
+      const newline = this.#text.indexOf('\n', this.#offset);
+      const value = parse(this.#text.slice(this.#offset, newline));
+      this.#offset = newline + 1;
+      if (value !== undefined) return value;
+    }
+    if (this.#state !== 'tooLong') return undefined;
+    this.#state = 'broken';
+    return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
+  }
+
+  encode(message: object | string): void {
+    this.output.add(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
+  }
+}

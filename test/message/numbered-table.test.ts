@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { NumberedTable } from '../../lib/message/numbered-table.ts';
+
+interface Entry {
+  readonly id: number;
+}
+
+function addTo(table: NumberedTable<Entry>): Entry {
+  const entry = { id: table.nextId() };
+  table.add(entry);
+  return entry;
+}
+
+describe('NumberedTable', () => {
+  it('has what a map would have, whatever is added and deleted', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 200 }), { maxLength: 400 }), (steps) => {
+        const table = new NumberedTable<Entry>();
+        const model = new Map<number, Entry>();
+        let lastId = 0;
+        for (const step of steps) {
+          const ids = [...model.keys()];
+          const id = ids[step % 5 === 0 ? step % ids.length : -1];
+          if (id === undefined) {
+            const entry = addTo(table);
+            expect(entry.id).to.be.greaterThan(lastId);
+            lastId = entry.id;
+            model.set(entry.id, entry);
+          } else {
+            table.delete(id);
+            model.delete(id);
+          }
+          expect(table.size).to.equal(model.size);
+        }
+        expect(table.inOrder()).to.deep.equal([...model.values()]);
+        for (let id = -1; id <= lastId + 1; id += 1) expect(table.get(id)).to.equal(model.get(id));
+      }),
+    );
+  });
+
+  it('never gives a number twice, however long one entry stays', () => {
+    const table = new NumberedTable<Entry>();
+    const old = addTo(table);
+    const ids = new Set([old.id]);
+    for (let count = 1; count < 10_000; count += 1) {
+      const { id } = addTo(table);
+      expect(table.get(old.id)).to.equal(old);
+      table.delete(id);
+      expect(table.get(id)).to.equal(undefined);
+      ids.add(id);
+    }
+    expect(ids.size).to.equal(10_000);
+  });
+
+  it('leaves what has the same place alone when a number is deleted that is there no more', () => {
+    const table = new NumberedTable<Entry>();
+    const entries = Array.from({ length: 100 }, () => {
+      const entry = addTo(table);
+      table.delete(entry.id);
+      return entry;
+    });
+    const last = addTo(table);
+    for (const { id } of entries) table.delete(id);
+    expect([table.size, table.get(last.id)]).to.deep.equal([1, last]);
+  });
+
+  it('finds an entry that fits', () => {
+    const table = new NumberedTable<Entry>();
+    const entries = Array.from({ length: 40 }, () => addTo(table));
+    expect(table.find(({ id }) => id === 33)).to.equal(entries[32]);
+    expect(table.find(({ id }) => id === 41)).to.equal(undefined);
+  });
+
+  it('goes on with further numbers when everything was taken', () => {
+    const table = new NumberedTable<Entry>();
+    const entries = Array.from({ length: 40 }, () => addTo(table));
+    expect(table.takeAll()).to.deep.equal(entries);
+    expect([table.size, table.inOrder()]).to.deep.equal([0, []]);
+    expect(addTo(table).id).to.be.greaterThan(40);
+  });
+
+  it('takes numbers that it never gave for none', () => {
+    const table = new NumberedTable<Entry>();
+    addTo(table);
+    for (const id of [0, -1, 1.5, 17, 2 ** 32 + 1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(table.get(id)).to.equal(undefined);
+    }
+  });
+});
