@@ -3,6 +3,8 @@
 import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
+import { NumberedTable } from '../message/numbered-table.ts';
+import { tell } from '../message/tell.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
 import { requireFromZero, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
@@ -59,9 +61,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
   readonly #source: LockSource;
-  /** As long as something is asked for or held under them. */
-  readonly #owners = new Map<string, Owner>();
-  #lastOwner = 0;
+  /** Those that no caller has named, as long as something is asked for or held under them. */
+  readonly #owners = new NumberedTable<Owner>();
+  /** Those that callers have named, as long. */
+  readonly #named = new Map<string, Owner>();
   #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions) {
@@ -70,11 +73,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     requireFromZero({ maxBufferedEvents });
     this.#maxBufferedEvents = maxBufferedEvents;
     const life = new ClientLife(dial, options, {
-      connected: () => this.#tell(() => this.emit('connect')),
-      disconnected: (error) => this.#tell(() => this.emit('disconnect', error)),
-      failed: (error) => this.#tell(() => this.emit('error', error)),
-      event: (event) => this.#tell(() => this.emit('event', event)),
-      closed: () => this.#tell(() => this.emit('close')),
+      connected: () => tell(() => this.emit('connect')),
+      disconnected: (error) => tell(() => this.emit('disconnect', error)),
+      failed: (error) => tell(() => this.emit('error', error)),
+      event: (event) => tell(() => this.emit('event', event)),
+      closed: () => tell(() => this.emit('close')),
     });
     this.#life = life;
     this.#source = {
@@ -83,6 +86,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
         life.ask(patience, (connection) => connection.acquireAll(owner, items, patience)),
       whenAnswered: (owner, { name, mode }, listener) => life.whenAnswered({ lockName: name, owner, mode }, listener),
       closing: life.closing,
+      unused: ({ id, tag }) => (id > 0 ? this.#owners.delete(id) : this.#named.delete(tag)),
     };
   }
 
@@ -270,10 +274,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.close();
   }
 
-  async #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
+  #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
     const owner = this.#owner(ownerTag);
-    const hold = await owner.take(request);
-    return hold === null ? null : new LockHandle(hold, owner);
+    return owner.take(request).then((hold) => hold && new LockHandle(hold, owner));
   }
 
   async #takeAll(locks: readonly (string | LockItem)[], patience: Patience): Promise<LockSet | null> {
@@ -289,33 +292,23 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** A fresh one, unless the caller names it. */
-  #owner(tag: string = this.#freshTag()): Owner {
-    const known = this.#owners.get(tag);
-    if (known !== undefined) return known;
-    const owner = new Owner(tag, this.#source, () => this.#owners.delete(tag));
-    this.#owners.set(tag, owner);
+  /** A fresh one, unless the caller names it; one that was fresh may be named, too. */
+  #owner(tag: string | undefined): Owner {
+    if (tag === undefined) return this.#freshOwner();
+    const fresh = this.#owners.get(Number(String(tag).slice(1)));
+    if (fresh?.tag === tag) return fresh;
+    const owner = this.#named.get(tag) ?? new Owner(0, tag, this.#source);
+    this.#named.set(tag, owner);
     return owner;
   }
 
-  /** One that no caller has named, nor is likely to name by chance: a number alone would do as the key of a row. */
-  #freshTag(): string {
-    let tag: string;
-    do {
-      this.#lastOwner += 1;
-      tag = `#${this.#lastOwner}`;
-    } while (this.#owners.has(tag));
-    return tag;
-  }
-
-  /** A listener that throws is an uncaught exception, as anywhere; what the client does goes on. */
-  #tell(emit: () => void): void {
-    try {
-      emit();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+  /** Its tag is one that no caller has named, nor is likely to by chance: a number alone would do as the key of a row. */
+  #freshOwner(): Owner {
+    let id: number;
+    do id = this.#owners.nextId();
+    while (this.#named.has(`#${id}`));
+    const owner = new Owner(id, `#${id}`, this.#source);
+    this.#owners.add(owner);
+    return owner;
   }
 }

@@ -1,6 +1,7 @@
 /** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
 
 import type { Dialer } from '../message/byte-stream.ts';
+import { type Gate, makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
@@ -70,15 +71,19 @@ export class ClientLife {
   #isReferenced = true;
   #phase: 'living' | 'closing' | 'closed' = 'living';
   /** Resolves when the client is closed. */
-  readonly #gone: { readonly promise: Promise<void>; readonly resolve: () => void };
+  readonly #gone: Gate = makeGate();
   #callCount = 0;
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
     const { connectTimeoutMs, requestTimeoutMs, reconnect, whileDisconnected } = options;
     const { minDelayMs, maxDelayMs } = reconnect || {};
-    requireFromZero({ connectTimeoutMs, requestTimeoutMs });
-    requireFromZero({ 'reconnect.minDelayMs': minDelayMs, 'reconnect.maxDelayMs': maxDelayMs });
+    requireFromZero({
+      connectTimeoutMs,
+      requestTimeoutMs,
+      'reconnect.minDelayMs': minDelayMs,
+      'reconnect.maxDelayMs': maxDelayMs,
+    });
     requireOneOf('whileDisconnected', whileDisconnected, ['wait', 'fail']);
     this.#dial = dial;
     this.#options = options;
@@ -86,11 +91,6 @@ export class ClientLife {
     this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.#whileDisconnected = options.whileDisconnected ?? 'wait';
     this.name = options.name;
-    let resolve = (): void => {};
-    const promise = new Promise<void>((open) => {
-      resolve = open;
-    });
-    this.#gone = { promise, resolve };
     this.#keeper = new ConnectionKeeper<LockConnection>({
       open: () => this.#open(),
       reconnect: options.reconnect ?? {},
@@ -132,14 +132,15 @@ export class ClientLife {
     patience: Patience,
     ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Granted | null> {
-    const use = (connection: LockConnection): Asked<Granted> => ({ asked: ask(connection) });
     // After a loss those who have waited for longer ask again first.
     const order = this.#nextCall();
     for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       this.#throwIfClosing();
       const { current } = this.#keeper;
-      const how = { signal: patience.signal, whenFailed, order };
-      const { asked } = current === undefined ? await this.#askNext(patience, how, use) : use(current);
+      const asked =
+        current === undefined
+          ? (await this.#askNext(patience, { signal: patience.signal, whenFailed, order }, ask)).asked
+          : ask(current);
       try {
         const granted = await asked;
         // What was lost before anybody had it is asked for again.
@@ -201,11 +202,11 @@ export class ClientLife {
   async #askNext<Granted>(
     patience: Patience,
     how: Omit<ConnectionPatience, 'timeoutMs'>,
-    use: (connection: LockConnection) => Asked<Granted>,
+    ask: (connection: LockConnection) => Promise<Granted | null>,
   ): Promise<Asked<Granted>> {
     const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
     try {
-      return await this.#keeper.get({ ...how, timeoutMs }, use);
+      return await this.#keeper.get({ ...how, timeoutMs }, (connection) => ({ asked: ask(connection) }));
     } catch (error) {
       if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
       if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
@@ -246,11 +247,9 @@ export class ClientLife {
     const connection = this.#keeper.current;
     if (connection !== undefined && drainMs > 0) {
       connection.cancelWaits(reason);
-      let stopTimeout = (): void => {};
-      const timeIsOver = new Promise<void>((resolve) => {
-        stopTimeout = startTimeout(drainMs, resolve);
-      });
-      await Promise.race([connection.unheld(), timeIsOver]);
+      const timeIsOver = makeGate();
+      const stopTimeout = startTimeout(drainMs, timeIsOver.resolve);
+      await Promise.race([connection.unheld(), timeIsOver.promise]);
       stopTimeout();
     }
     this.#keeper.close();

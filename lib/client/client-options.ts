@@ -7,7 +7,8 @@ type Numbers = Readonly<Record<string, number | undefined>>;
 
 /** @throws LockInvalidError when one of them is no number from 0, or `Infinity`. */
 export function requireFromZero(numbers: Numbers): void {
-  for (const [name, value] of Object.entries(numbers)) {
+  for (const name in numbers) {
+    const value = numbers[name];
     if (value === undefined || (typeof value === 'number' && value >= 0)) continue;
     throw new LockInvalidError(`${name} is ${describe(value)}; expected a number from 0, or Infinity`);
   }

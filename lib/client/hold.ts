@@ -18,7 +18,7 @@ export interface Grant {
 /** What a hold asks of the connection that it was granted on. */
 export interface HoldKeeper {
   /** Gives it back; resolves to undefined when it was held, else to why it was not. Never rejects. */
-  giveBack(hold: Hold): Promise<LockLostCode | undefined>;
+  giveBack(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
 }
@@ -30,16 +30,21 @@ export function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
 
 /** Held until the last of those who use it lets go, or until it is lost. */
 export class Hold {
+  /** By which the keeper knows it. */
+  readonly id: number;
   readonly grant: Grant;
+  /** Why the server has freed it, if it said so; perhaps while the hold was being given back. */
+  freed: LockLostCode | undefined;
   readonly #keeper: HoldKeeper;
   #state: 'held' | 'released' | 'lost' = 'held';
-  #users = 0;
   #loss: LockLostError | undefined;
   #lease: Lease | undefined;
-  readonly #whenLost = new Set<(loss: LockLostError) => void>();
+  /** What tells each handle of the loss. */
+  readonly #users: ((loss: LockLostError) => void)[] = [];
   #whenEnded: (() => void) | undefined;
 
-  constructor(grant: Grant, keeper: HoldKeeper) {
+  constructor(id: number, grant: Grant, keeper: HoldKeeper) {
+    this.id = id;
     this.grant = grant;
     this.#keeper = keeper;
   }
@@ -67,23 +72,19 @@ export class Hold {
 
   /** One more handle uses the hold. It is told when the hold is lost, until it lets go. */
   addUser(whenLost: (loss: LockLostError) => void): void {
-    this.#users += 1;
-    this.#whenLost.add(whenLost);
+    this.#users.push(whenLost);
   }
 
   /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
-  async removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostError | undefined> {
-    this.#whenLost.delete(whenLost);
-    this.#users -= 1;
+  removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostError | undefined> {
+    this.#users.splice(this.#users.lastIndexOf(whenLost), 1);
     const loss = this.loss;
-    if (loss !== undefined || this.#users > 0) return loss;
-    const code = await this.giveBack();
-    return code === undefined ? undefined : new LockLostError(code, this.grant.name);
+    return loss === undefined && this.#users.length === 0 ? this.giveBack() : Promise.resolve(loss);
   }
 
   /** Gives the lock back, whoever uses it. */
-  giveBack(): Promise<LockLostCode | undefined> {
-    if (this.#state !== 'held') return Promise.resolve(this.#loss?.code);
+  giveBack(): Promise<LockLostError | undefined> {
+    if (this.#state !== 'held') return Promise.resolve(this.#loss);
     this.#state = 'released';
     this.#lease?.stop();
     // What the owner asks for next goes out behind the unlock.
@@ -92,15 +93,17 @@ export class Hold {
     return given;
   }
 
-  /** The server freed the lock, or may have. */
-  lose(code: LockLostCode): void {
-    if (this.#state !== 'held') return;
+  /** The server freed the lock, or may have. Returns whether it was held. */
+  lose(code: LockLostCode): boolean {
+    this.freed = code;
+    if (this.#state !== 'held') return false;
     this.#state = 'lost';
     this.#lease?.stop();
     const loss = new LockLostError(code, this.grant.name);
     this.#loss = loss;
-    for (const tell of [...this.#whenLost]) tell(loss);
+    for (const tell of [...this.#users]) tell(loss);
     this.#whenEnded?.();
+    return true;
   }
 
   /** Calls back when the hold has been given back or lost, at once if that is so already. One listener. */

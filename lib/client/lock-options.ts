@@ -103,7 +103,8 @@ export function toRequest(name: string, options: NestedLockOptions): LockRequest
   if (leaseMs !== undefined && !(typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND)) {
     throw new LockInvalidError(`leaseMs is ${describe(leaseMs)}; expected a number above 0, up to 1e12`);
   }
-  return { name, mode, limit, leaseMs, steal, stealable, ...toPatience(options) };
+  const { waitMs, endMs, signal } = toPatience(options);
+  return { name, mode, limit, leaseMs, steal, stealable, waitMs, endMs, signal };
 }
 
 /** @throws LockInvalidError when `waitMs` is no number from 0, or `signal` no signal. */

@@ -25,9 +25,11 @@ export interface LockSource {
   whenAnswered(owner: string, lock: LockIdentity, listener: () => void): void;
   /** Aborts, with the error for those who wait, when the client is closed. */
   readonly closing: AbortSignal;
+  /** Nothing is asked for or held under the owner any more; told perhaps more than once. */
+  unused(owner: Owner): void;
 }
 
-/** One lock of the owner, asked for or held by one branch: the others that wait for their turn, in order of arrival. */
+/** The branches that wait for their turn at one lock, in order of arrival. */
 type Turn = Set<() => void>;
 
 /** The same for two modes of a name that are one lock. */
@@ -37,31 +39,32 @@ export function lockKey({ name, mode }: LockIdentity): string {
 
 /** An owner tag and the locks that are asked for or held under it. */
 export class Owner {
+  /** The client's number for it; 0 for one that the caller has named. */
+  readonly id: number;
   readonly tag: string;
   readonly #source: LockSource;
-  readonly #whenUnused: () => void;
-  readonly #turns = new Map<string, Turn>();
+  /** What one branch asks for or holds; undefined as long as no other has waited for it. */
+  readonly #turns = new Map<string, Turn | undefined>();
 
-  /** `whenUnused` is called when nothing is asked for or held any more, perhaps more than once. */
-  constructor(tag: string, source: LockSource, whenUnused: () => void) {
+  constructor(id: number, tag: string, source: LockSource) {
+    this.id = id;
     this.tag = tag;
     this.#source = source;
-    this.#whenUnused = whenUnused;
   }
 
   /** Asks for a lock once no other branch of the owner asks for it or holds it; null when a try-lock would wait. */
-  async take(request: LockRequest): Promise<Hold | null> {
+  take(request: LockRequest): Promise<Hold | null> {
     const key = lockKey(request);
-    const other = this.#turns.get(key);
-    if (other === undefined) this.#turns.set(key, new Set());
-    else if (request.waitMs === 0) return null;
-    else await this.#awaitTurn(other, request);
-    return await this.#takeTurns([request], () => this.#source.ask(this.tag, request));
+    const ask = (): Promise<Hold | null> => this.#takeTurns([request], () => this.#source.ask(this.tag, request));
+    if (this.#turns.has(key))
+      return request.waitMs === 0 ? Promise.resolve(null) : this.#awaitTurn(key, request).then(ask);
+    this.#turns.set(key, undefined);
+    return ask();
   }
 
   /** Asks for several locks at once; only for an owner that has asked for nothing before. */
   async takeAll(items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null> {
-    for (const item of items) this.#turns.set(lockKey(item), new Set());
+    for (const item of items) this.#turns.set(lockKey(item), undefined);
     return await this.#takeTurns(items, () => this.#source.askAll(this.tag, items, patience));
   }
 
@@ -75,7 +78,7 @@ export class Owner {
       granted = await ask();
     } finally {
       if (granted === null) for (const lock of locks) this.#endTurn(lock);
-      if (this.#turns.size === 0) this.#whenUnused();
+      this.#tellIfUnused();
     }
     if (granted === null) return null;
     for (const hold of holdsOf(granted)) hold.whenEnded(() => this.#endTurn(hold.grant));
@@ -91,17 +94,21 @@ export class Owner {
   }
 
   #startNext(key: string): void {
-    const turn = this.#turns.get(key);
-    if (turn === undefined) return;
-    for (const next of turn) {
+    for (const next of this.#turns.get(key) ?? []) {
       next();
       return;
     }
     this.#turns.delete(key);
-    if (this.#turns.size === 0) this.#whenUnused();
+    this.#tellIfUnused();
   }
 
-  #awaitTurn(turn: Turn, request: LockRequest): Promise<void> {
+  #tellIfUnused(): void {
+    if (this.#turns.size === 0) this.#source.unused(this);
+  }
+
+  #awaitTurn(key: string, request: LockRequest): Promise<void> {
+    const turn = this.#turns.get(key) ?? new Set();
+    this.#turns.set(key, turn);
     const { signal, waitMs, name } = request;
     const { closing } = this.#source;
     return new Promise((resolve, reject) => {

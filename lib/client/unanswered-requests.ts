@@ -39,8 +39,8 @@ export class UnansweredRequests {
 
   /** Calls back once all that are for that hold were answered; at once if there are none. */
   whenAnswered(parameters: HoldParameters, listener: () => void): void {
-    const unanswered = this.#holds.get(holdKey(parameters));
-    if (unanswered === undefined) listener();
+    const unanswered = this.#holds.size > 0 && this.#holds.get(holdKey(parameters));
+    if (!unanswered) listener();
     else unanswered.listeners.push(listener);
   }
 
