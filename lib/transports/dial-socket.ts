@@ -1,8 +1,16 @@
 /** Opens a socket of the system, whatever its kind, and gives up when told to. */
 
-import type { Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
+import { SharedReading } from './shared-reading.ts';
 import { SocketStream } from './socket-stream.ts';
+
+/** Opens a TCP or Unix socket without TLS. Resolves and rejects as `dialSocket` does. */
+export function dialPlainSocket(options: NetConnectOpts, peer: string, signal: AbortSignal): Promise<ByteStream> {
+  const reading = new SharedReading();
+  const open = (): Socket => connect({ ...options, allowHalfOpen: true, onread: reading.onread }).pause();
+  return dialSocket(open, 'connect', peer, signal, reading);
+}
 
 /**
  * Resolves once the socket, opened with `allowHalfOpen`, says that it is ready; rejects with the system's error or the
@@ -13,6 +21,7 @@ export function dialSocket(
   readyEvent: 'connect' | 'secureConnect',
   peer: string,
   signal: AbortSignal,
+  way: 'stream' | SharedReading = 'stream',
 ): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -30,7 +39,7 @@ export function dialSocket(
     socket.once(readyEvent, () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketStream(socket, peer, 'stream'));
+      resolve(new SocketStream(socket, peer, way));
     });
   });
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
 import { TurnShare } from '../message/turn-share.ts';
 import { type Reading, readDirectly } from './direct-reading.ts';
+import { SharedReading } from './shared-reading.ts';
 
 /** Thousands of connections may break in one turn: they are told of at once, and their sockets closed bit by bit. */
 const brokenSockets = new TurnShare();
@@ -13,16 +14,16 @@ export class SocketStream implements ByteStream {
   readonly peer: string;
   readonly isFramed = false;
   readonly #socket: Socket;
-  readonly #way: 'direct' | 'stream';
+  readonly #way: 'direct' | 'stream' | SharedReading;
   /** Undefined while the socket is read as a stream. */
   #reading: Reading | undefined;
   #hasPeerEnded = false;
 
   /**
    * The socket must have been opened with `allowHalfOpen`. One that is started in the turn in which it was accepted may be
-   * read `direct`, where that can be done.
+   * read `direct`, where that can be done; one that was opened for a shared reading is paused until then.
    */
-  constructor(socket: Socket, peer: string, way: 'direct' | 'stream') {
+  constructor(socket: Socket, peer: string, way: 'direct' | 'stream' | SharedReading) {
     this.#socket = socket;
     this.peer = peer;
     this.#way = way;
@@ -55,7 +56,13 @@ export class SocketStream implements ByteStream {
       if (this.#reading !== undefined) return;
     }
     socket.on('end', ended);
-    socket.on('data', (bytes: Uint8Array) => sink.data(bytes));
+    const receive = (bytes: Uint8Array, end?: number): void => sink.data(bytes, end);
+    if (this.#way instanceof SharedReading) {
+      this.#way.receive = receive;
+      socket.resume();
+    } else {
+      socket.on('data', receive);
+    }
   }
 
   write(text: string, encoding: StreamEncoding): void {

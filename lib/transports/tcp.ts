@@ -1,6 +1,6 @@
 /** TCP, plain and with TLS: listening with an allow-list, and connecting. */
 
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
   createServer as createTlsServer,
@@ -11,7 +11,7 @@ import {
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
-import { dialSocket } from './dial-socket.ts';
+import { dialPlainSocket, dialSocket } from './dial-socket.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
 import {
@@ -159,7 +159,7 @@ export function dialTcp(options: {
     keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
   };
   const peer = formatAddress(host, port);
-  if (tls === undefined) return (signal) => dialSocket(() => connect(socketOptions), 'connect', peer, signal);
+  if (tls === undefined) return (signal) => dialPlainSocket(socketOptions, peer, signal);
   const tlsOptions = { ...socketOptions, ...tlsConnectOptions(tls) };
   return (signal) => dialSocket(() => connectTls(tlsOptions), 'secureConnect', peer, signal);
 }

@@ -3,7 +3,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
-import { dialSocket } from './dial-socket.ts';
+import { dialPlainSocket } from './dial-socket.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
 
@@ -86,5 +86,5 @@ function isStale(path: string): Promise<boolean> {
 
 /** Connects to a Unix socket. */
 export function dialUnix({ path }: { readonly path: string }): Dialer {
-  return (signal) => dialSocket(() => connect({ path, allowHalfOpen: true }), 'connect', path, signal);
+  return (signal) => dialPlainSocket({ path }, path, signal);
 }

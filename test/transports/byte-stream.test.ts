@@ -107,6 +107,19 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       new Side(early);
     });
 
+    it('keeps what comes before the one who connected reads', async () => {
+      const early = await dial(new AbortController().signal);
+      await until(() => accepted.length === 2);
+      const other = new Side(accepted[1] as ByteStream);
+      other.stream.write('early', 'utf8');
+      // What is read into the same buffer meanwhile.
+      far.stream.write('meanwhile', 'utf8');
+      await until(() => near.text === 'meanwhile');
+      const late = new Side(early);
+      await until(() => late.text !== '');
+      expect([late.text, near.text]).to.deep.equal(['early', 'meanwhile']);
+    });
+
     it('goes on in one direction when the other has ended, and is gone when both have', async () => {
       near.stream.write('last', 'utf8');
       near.stream.end();
