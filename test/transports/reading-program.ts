@@ -6,7 +6,7 @@ import { SocketStream } from '../../lib/transports/socket-stream.ts';
 const server = createServer({ allowHalfOpen: true }, (socket) => {
   const stream = new SocketStream(socket, 'peer', 'direct');
   stream.start({
-    data: (bytes) => stream.write(Buffer.from(bytes).toString('latin1'), 'latin1'),
+    data: (bytes, end) => stream.write(Buffer.from(bytes.subarray(0, end)).toString('latin1'), 'latin1'),
     ended: () => stream.end(),
     closed: () => {},
   });
