@@ -35,6 +35,8 @@ export class LockBook<Subject, Context> {
   readonly deadlines: DeadlineHeap<Ending<Subject, Context>> = new DeadlineHeap<Ending<Subject, Context>>();
   /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
   readonly unsettled: Lock<Subject, Context>[] = [];
+  /** Groups that wait for a permit without limit, and may be granted it from anywhere in its queue. */
+  readonly unlimitedGroups: Set<WaitGroup<Subject, Context>> = new Set<WaitGroup<Subject, Context>>();
   sessionCount = 0;
   readonly #nextToken: () => number;
   #events: TableEvent<Subject, Context>[] | undefined;
@@ -118,12 +120,10 @@ export class LockBook<Subject, Context> {
       claim.reliers ??= new Set();
       claim.reliers.add(group);
     }
-    for (const claim of group.waiting) {
-      if (!isUnlimited(claim)) continue;
-      for (const concerned of [claim.lock, claim.owner]) {
-        concerned.unlimitedGroups ??= new Set();
-        concerned.unlimitedGroups.add(group);
-      }
+    if (group.waiting.some(isUnlimited)) {
+      this.unlimitedGroups.add(group);
+      group.owner.unlimitedGroups ??= new Set();
+      group.owner.unlimitedGroups.add(group);
     }
     group.owner.session.addWait(group);
     this.#waiting += 1;
@@ -290,12 +290,12 @@ export class LockBook<Subject, Context> {
     for (const claim of group.waiting) {
       claim.group = undefined;
       claim.lock.waitingCount -= 1;
-      claim.lock.unlimitedGroups?.delete(group);
     }
     for (const claim of group.held) {
       claim.reliers?.delete(group);
       if (claim.reliers?.size === 0) claim.reliers = undefined;
     }
+    this.unlimitedGroups.delete(group);
     group.owner.unlimitedGroups?.delete(group);
     group.owner.session.removeWait(group);
     this.#waiting -= 1;

@@ -165,7 +165,7 @@ export class LockTable<Subject, Context> {
     if (session.state === 'live') {
       session.state = 'ended';
       this.#book.sessionCount -= 1;
-      this.#settlement.freeClaims(session, max, nowMs);
+      this.#settlement.endClaims(session, max, nowMs);
     }
     return this.#book.takeEvents();
   }

@@ -4,7 +4,6 @@ import type { Claim } from './claim.ts';
 import type { LockEntry } from './lock-index.ts';
 import type { Owner } from './lock-session.ts';
 import type { LockMode } from './types.ts';
-import type { WaitGroup } from './wait-group.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
@@ -26,8 +25,6 @@ export class Lock<Subject, Context> {
   readonly queue: WaitQueue<Claim<Subject, Context>> = new WaitQueue<Claim<Subject, Context>>();
   /** Requests that wait, which may share places. */
   waitingCount = 0;
-  /** Groups that wait for a permit without limit here, and may be granted it from anywhere in the queue. */
-  unlimitedGroups: Set<WaitGroup<Subject, Context>> | undefined = undefined;
   /** How many lingering sessions there had been when their claims were last cleared from this lock. */
   clearedAt: number;
   /** Of the index of locks. */

@@ -25,8 +25,8 @@ export class Settlement<Subject, Context> {
   readonly #lingering = new Set<LockSession<Subject, Context>>();
   /** How many sessions have ever lingered. */
   #lingeredCount = 0;
-  /** Locks that let in after all others were settled. */
-  readonly #deferred = new Set<Lock<Subject, Context>>();
+  /** How many had when the last came that may have left claims where others wait. */
+  #lingeredOnAwaitedCount = 0;
 
   constructor(book: LockBook<Subject, Context>, compareNames: (a: string, b: string) => number) {
     this.#book = book;
@@ -61,7 +61,7 @@ export class Settlement<Subject, Context> {
   /** Grants what a lock has room for, in order, then whatever that makes room for elsewhere. */
   settle(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#letIn(lock, nowMs);
-    if (this.#book.unsettled.length > 0 || this.#deferred.size > 0) this.settleRest(nowMs);
+    if (this.#book.unsettled.length > 0) this.settleRest(nowMs);
   }
 
   /** Grants what there is room for since a claim was removed. */
@@ -73,15 +73,11 @@ export class Settlement<Subject, Context> {
   /** Settles the locks that the book says may have room for others. */
   settleRest(nowMs: number): void {
     const { unsettled } = this.#book;
-    while (unsettled.length > 0 || this.#deferred.size > 0) {
-      // The list grows on the way.
-      for (let index = 0; index < unsettled.length; index += 1) {
-        this.#letIn(unsettled[index] as Lock<Subject, Context>, nowMs);
-      }
-      unsettled.length = 0;
-      unsettled.push(...this.#deferred);
-      this.#deferred.clear();
+    // The list grows on the way.
+    for (let index = 0; index < unsettled.length; index += 1) {
+      this.#letIn(unsettled[index] as Lock<Subject, Context>, nowMs);
     }
+    unsettled.length = 0;
   }
 
   /**
@@ -180,6 +176,16 @@ export class Settlement<Subject, Context> {
     this.settleRest(nowMs);
   }
 
+  /**
+   * Does so for a session that ends now. While a group waits for a permit without limit, all claims go at once that
+   * others wait behind: whether such a permit passes somebody or comes after he was let in depends on which session
+   * ended first, and that could not be told later.
+   */
+  endClaims(session: LockSession<Subject, Context>, max: number, nowMs: number): void {
+    if (this.#book.unlimitedGroups.size > 0) this.#freeAwaitedClaims(session, nowMs);
+    this.freeClaims(session, max, nowMs);
+  }
+
   /** Takes away about `max` claims of the session that has lingered longest. */
   sweep(max: number, nowMs: number): void {
     for (const session of this.#lingering) {
@@ -188,9 +194,18 @@ export class Settlement<Subject, Context> {
     }
   }
 
+  #freeAwaitedClaims(session: LockSession<Subject, Context>, nowMs: number): void {
+    const awaited: Claim<Subject, Context>[] = [];
+    for (const claim of session.claims(undefined)) {
+      if (!claim.isAlone && claim.lock.queue.size > 0) awaited.push(claim);
+    }
+    // A group goes as a whole.
+    for (const claim of awaited) if (claim.state !== 'gone') this.#freeClaim(claim);
+    for (const claim of awaited) this.settle(claim.lock, nowMs);
+  }
+
   #letIn(lock: Lock<Subject, Context>, nowMs: number): void {
     this.#clearLingering(lock);
-    if (this.#deferred.size > 0 && this.#deferred.has(lock)) return;
     for (let claim = lock.queue.first; claim !== undefined; claim = lock.queue.first) {
       if (!lock.admitsWaiter(claim, claim.waitLimit)) break;
       if (claim.place !== undefined) this.#book.grantPlace(claim, claim.place, nowMs);
@@ -246,13 +261,16 @@ export class Settlement<Subject, Context> {
   }
 
   #isStale(lock: Lock<Subject, Context>): boolean {
-    return this.#lingering.size > 0 && lock.clearedAt !== this.#lingeredCount;
+    if (this.#lingering.size === 0 || lock.clearedAt === this.#lingeredCount) return false;
+    // Who waits here has cleared the lock when he came, and not every session since may have left claims behind.
+    return lock.queue.size === 0 || lock.clearedAt < this.#lingeredOnAwaitedCount;
   }
 
   #linger(session: LockSession<Subject, Context>): void {
     if (this.#lingering.has(session)) return;
     this.#lingering.add(session);
     this.#lingeredCount += 1;
+    if (this.#book.unlimitedGroups.size === 0) this.#lingeredOnAwaitedCount = this.#lingeredCount;
   }
 
   /** Looks through a lock once after each session that lingers, so that touching it stays cheap. */
@@ -263,11 +281,6 @@ export class Settlement<Subject, Context> {
       for (const claim of claims) {
         if (claim.owner.session.state === 'ended') this.#freeClaim(claim);
       }
-    }
-    // What they wait for elsewhere may be free: then they hold this one too, which comes before anybody is let in here.
-    for (const group of lock.unlimitedGroups ?? []) {
-      this.#deferred.add(lock);
-      this.#unsettleStaleLocksOf(group.owner);
     }
   }
 

@@ -125,6 +125,90 @@ describe('lock table', () => {
     });
   });
 
+  describe('when a session ends in slices while a permit without limit is waited for with another lock', () => {
+    const ONE_PERMIT = { ...PERMIT, limit: 1 };
+
+    /** Dora waits for the permit `jobs` without limit, and for `mail`, behind Cara, who waits for one of one permit. */
+    function waitBehindCara(scene: TableScene): void {
+      scene.acquire(scene.cara, ONE_PERMIT);
+      scene.acquireAll(scene.dora, [{ name: 'jobs', ...PERMIT }, 'mail']);
+    }
+
+    function grantsAmong(news: readonly string[]): readonly string[] {
+      return news.filter((text) => text.endsWith(': ok'));
+    }
+
+    it('lets in whoever is first before the permit is granted behind him', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { name: 'mail' });
+      scene.acquire(scene.anna, PERMIT);
+      waitBehindCara(scene);
+      scene.endSession(scene.anna, 0);
+      expect(grantsAmong(scene.takeNews())).to.deep.equal(['cara: ok', 'dora: ok']);
+      expect(scene.acquire(scene.ben, PERMIT)).to.include({ status: 'ok', count: 3 });
+    });
+
+    it('lets in whoever is first, although the other lock comes free before anybody touches his', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, PERMIT);
+      scene.acquire(scene.ben, { name: 'mail' });
+      waitBehindCara(scene);
+      scene.endSession(scene.anna, 0);
+      scene.release(scene.ben, { name: 'mail' });
+      expect(grantsAmong(scene.takeNews())).to.deep.equal(['cara: ok', 'dora: ok']);
+    });
+
+    it('lets in whoever is first and waits for a further lock that the session held', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { name: 'news' });
+      scene.acquire(scene.ben, { name: 'mail' });
+      scene.acquireAll(scene.cara, [{ name: 'jobs', ...ONE_PERMIT }, 'news']);
+      scene.acquireAll(scene.dora, [{ name: 'jobs', ...PERMIT }, 'mail']);
+      scene.endSession(scene.anna, 0);
+      scene.release(scene.ben, { name: 'mail' });
+      expect(grantsAmong(scene.takeNews())).to.deep.equal(['cara: ok', 'dora: ok']);
+    });
+
+    it('lets the permit pass when the other lock came free first', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { name: 'mail' });
+      scene.acquire(scene.ben, PERMIT);
+      waitBehindCara(scene);
+      scene.endSession(scene.anna, 0);
+      scene.endSession(scene.ben, 0);
+      expect(scene.inspect().holders.map(({ session }) => session)).to.deep.equal([scene.dora]);
+      expect(scene.inspect().waiters.map(({ session }) => session)).to.deep.equal([scene.cara]);
+    });
+
+    it('lets the permit pass while something else is left to the sweep', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.anna, { name: 'old' });
+      scene.endSession(scene.anna, 0);
+      scene.sweep(1);
+      scene.acquire(scene.ben, PERMIT);
+      scene.acquire(scene.ben, { name: 'mail' });
+      waitBehindCara(scene);
+      const eve = scene.table.openSession('eve');
+      scene.acquire(eve, { name: 'news' });
+      scene.endSession(eve, 0);
+      scene.release(scene.ben, { name: 'mail' });
+      expect(grantsAmong(scene.takeNews())).to.deep.equal(['dora: ok']);
+    });
+
+    it('leaves to the sweep what nobody waits for', () => {
+      const scene = new TableScene();
+      for (const name of ['mail', 'news', 'post']) scene.acquire(scene.anna, { name });
+      scene.acquire(scene.ben, PERMIT);
+      waitBehindCara(scene);
+      scene.endSession(scene.anna, 0);
+      expect(grantsAmong(scene.takeNews())).to.deep.equal(['dora: ok']);
+      expect(scene.table.needsSweep).to.equal(true);
+      scene.sweep(2);
+      expect(scene.takeNews()).to.have.members(['anna lost news: sessionEnded', 'anna lost post: sessionEnded']);
+      expect(scene.table.needsSweep).to.equal(false);
+    });
+  });
+
   describe('when a session ends with more locks than are freed at once', () => {
     it('makes room for new locks', () => {
       const scene = new TableScene({ maxLocks: 1 });

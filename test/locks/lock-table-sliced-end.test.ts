@@ -5,7 +5,7 @@ import type { Granted, TableLimits, WaitResult } from '../../lib/locks/types.ts'
 import { keyOf, nameOf } from './naive-state.ts';
 import type { NaiveEvent, NaivePage, NaiveView } from './naive-types.ts';
 import { type Both, TablePair } from './table-pair.ts';
-import { NAMES, NO_LIMITS, type Step, slicedSteps } from './table-steps.ts';
+import { NAMES, NO_LIMITS, type Step, slicedPassingSteps, slicedSteps } from './table-steps.ts';
 
 /** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
 const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 6_000);
@@ -22,6 +22,13 @@ describe('lock table that ends sessions in slices', function () {
   it('answers as if each session had ended at once', () => {
     fc.assert(
       fc.property(LIMITS, slicedSteps, (limits, sequence) => new SlicedTrial(limits).run(sequence)),
+      { numRuns: Math.ceil(RUNS / 2) },
+    );
+  });
+
+  it('answers so where permits without limit pass those who wait', () => {
+    fc.assert(
+      fc.property(LIMITS, slicedPassingSteps, (limits, sequence) => new SlicedTrial(limits).run(sequence)),
       { numRuns: Math.ceil(RUNS / 2) },
     );
   });

@@ -233,6 +233,35 @@ export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
   60,
 );
 
+/** Sessions end in slices while permits without limit that are asked for with other locks pass those who wait. */
+export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
+  [
+    {
+      weight: 60,
+      arbitrary: fc
+        .tuple(acquire, fc.constantFrom('a', 'a', 'b'), fc.constantFrom<LockMode>('exclusive', 'permit', 'permit'))
+        .map(([step, name, mode]) => ({ ...step, ...PATIENT, name, mode })),
+    },
+    {
+      weight: 40,
+      arbitrary: fc
+        .tuple(acquireAll, fc.constantFrom<'a' | 'b'>('a', 'b'), fc.constantFrom(undefined, undefined, undefined, 1, 2))
+        .map(([step, name, limit]) => ({
+          ...step,
+          waitMs: Number.POSITIVE_INFINITY,
+          locks: [{ name: 'a', mode: 'permit', limit }, { name, mode: 'exclusive', limit: undefined }, ...step.locks],
+        })),
+    },
+    { weight: 12, arbitrary: releaseClaim },
+    { weight: 4, arbitrary: cancelWaiting },
+    { weight: 24, arbitrary: endSessionAtMost(fc.constantFrom(0, 0, 0, 1)) },
+    { weight: 30, arbitrary: openSession },
+    { weight: 6, arbitrary: sweep },
+    { weight: 12, arbitrary: inspect },
+  ],
+  40,
+);
+
 /** Owners that hold and wait in many places, so that they come to wait for each other. */
 export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(
   [
