@@ -21,7 +21,7 @@ import {
 const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 5);
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 0.8);
 /** Once for each server before the first round: Node compiles what it runs often. */
-const FIRST_SECONDS = isShort ? 0.1 : 1;
+const FIRST_SECONDS = isShort ? 0.1 : 2;
 const WARM_UP_SECONDS = isShort ? 0.05 : 0.25;
 const CONNECTIONS = 50;
 const DEPTHS = [1, 16];

@@ -8,7 +8,7 @@ import { type ConnectionEvents, type ConnectionLimits, MessageConnection } from 
 /** White space that a connection may send before anything that tells its protocol. */
 const MAX_UNDETECTED_BYTES = 65_536;
 
-/** Chooses the codec by all bytes so far: undefined while they do not tell, `unknown` closes the connection. */
+/** Chooses the codec by the bytes that have just come, white space but for the last time: undefined while they do not tell, `unknown` closes the connection. */
 export type CodecChoice = (firstBytes: Uint8Array) => Codec | 'unknown' | undefined;
 
 /** Drops what is sent until the codec is chosen. */

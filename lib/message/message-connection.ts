@@ -50,10 +50,17 @@ export class MessageConnection extends MessageStream {
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
   whenDrained(callback: () => void): void {
+    if (this.isClosed) return;
     this.flush();
     this.stream.whenDrained(() => {
       if (!this.isClosed) callback();
     });
+  }
+
+  override closed(error: Error | undefined): void {
+    // Nothing is sent any more, and what all connections write into may know this output until another one writes.
+    this.codec?.output.take();
+    super.closed(error);
   }
 
   override ended(): void {

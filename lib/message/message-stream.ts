@@ -95,6 +95,9 @@ export class MessageStream implements ByteSink, Flushable {
     }
     this.lastUnsentBytes = this.unsentBytes;
     if (this.lastUnsentBytes > this.#limits.hardOutputBytes) {
+      // It may have been sent meanwhile.
+      this.#unsentBefore = this.stream.unsentBytes;
+      if (this.unsentBytes <= this.#limits.hardOutputBytes) return;
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
   }

@@ -9,8 +9,11 @@ export interface Flushable {
 }
 
 const unsent: Flushable[] = [];
-/** `none`: what is sent now belongs to no input; a microtask sends it. */
-let state: 'none' | 'working' | 'scheduled' = 'none';
+/**
+ * `none`: what is sent now belongs to no input; a microtask sends it. `flushing`: what was sent goes out, and what that
+ * causes goes out behind it.
+ */
+let state: 'none' | 'working' | 'scheduled' | 'flushing' = 'none';
 const resolved = Promise.resolve();
 /** When this turn's time was first asked for. */
 let timeMs: number | undefined;
@@ -24,7 +27,7 @@ export function turnTimeMs(): number {
 
 /** Does the work on one piece of input as a turn, or as a part of the turn that it falls into. */
 export function takeTurn(work: () => void): void {
-  if (state === 'working') {
+  if (state === 'working' || state === 'flushing') {
     work();
     return;
   }
@@ -46,10 +49,14 @@ export function flushAtEndOfTurn(flushable: Flushable): void {
 }
 
 function endTurn(): void {
-  state = 'none';
+  state = 'flushing';
   timeMs = undefined;
-  // What is written may fail at once and cause further output: the list may grow on the way.
-  for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
-  // To set the length is a call of the engine's.
-  while (unsent.length > 0) unsent.pop();
+  try {
+    // What is written may fail at once and cause further output: the list may grow on the way.
+    for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
+    // To set the length is a call of the engine's.
+    while (unsent.length > 0) unsent.pop();
+  } finally {
+    state = 'none';
+  }
 }

@@ -74,7 +74,8 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * Goes through one line; each method reads what it is named for, or tells by `undefined` that it is not there. Nothing
- * that is read has a line break in it, so nothing is read beyond the line.
+ * that is read has a line break in it, so nothing goes beyond the line; where that has no end yet, numbers may go on with
+ * what the buffer had before, and are then given up with the rest.
  */
 export class RequestScanner {
   #bytes: Uint8Array = NOTHING;
@@ -164,7 +165,8 @@ export class RequestScanner {
     }
     const bytes = this.#bytes;
     for (let byte = bytes[index]; byte !== QUOTE; byte = bytes[index]) {
-      if (byte === undefined || byte < 0x20 || byte >= DELETE || byte === BACKSLASH) return undefined;
+      if (byte === undefined || index >= this.#end || byte < 0x20 || byte >= DELETE || byte === BACKSLASH)
+        return undefined;
       place = placeOn(place, byte);
       index += 1;
     }

@@ -1,28 +1,45 @@
-/** How the server reads and writes newline-delimited JSON. */
+/** How the server reads and writes newline-delimited JSON. Knows neither sockets nor what the messages mean. */
 
-import type { StreamEncoding } from './codec.ts';
-import type { ProtocolError, RequestError } from './errors.ts';
+import type { Codec } from './codec.ts';
+import { ProtocolError, type RequestError } from './errors.ts';
 import { parse } from './json.ts';
-import { NdjsonCodec } from './ndjson-codec.ts';
+import { LineSplitter } from './line-splitter.ts';
 import { printReply } from './reply-printer.ts';
 import { requestScanner } from './request-scanner.ts';
 import { ScratchOutput } from './scratch-output.ts';
 import { decodeText, encodeUtf8 } from './text.ts';
 
 /**
- * With shortcuts for the messages that come and go most; the others are JSON, in which bytes that are no UTF-8 are kept
- * as lone surrogates.
+ * Splits bytes into lines and lines into values. A line that is not JSON is a `RequestError`; one of more than
+ * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. There are
+ * shortcuts for the messages that come and go most; the others are JSON, in which bytes that are no UTF-8 are kept as
+ * lone surrogates.
  */
-export class ServerCodec extends NdjsonCodec {
-  override readonly encoding: StreamEncoding = 'latin1';
-  override readonly output: ScratchOutput = new ScratchOutput();
+export class ServerCodec implements Codec {
+  readonly encoding = 'latin1';
+  readonly output: ScratchOutput = new ScratchOutput();
+  readonly #maxMessageBytes: number;
+  readonly #lines: LineSplitter;
 
-  override encode(message: object): void {
-    if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#lines = new LineSplitter(maxMessageBytes);
   }
 
-  override next(): unknown | RequestError | ProtocolError | undefined {
-    const { lines } = this;
+  push(bytes: Uint8Array, end?: number): void {
+    this.#lines.push(bytes, end);
+  }
+
+  keep(): void {
+    this.#lines.keep();
+  }
+
+  end(): void {
+    this.#lines.finish();
+  }
+
+  next(): unknown | RequestError | ProtocolError | undefined {
+    const lines = this.#lines;
     // Who reads a common request finds its end on the way.
     if (lines.peek()) {
       const request = requestScanner.scan(lines.bytes, lines.start, lines.end);
@@ -31,10 +48,23 @@ export class ServerCodec extends NdjsonCodec {
         return request;
       }
     }
-    return super.next();
+    return this.#nextOfAnyForm();
   }
 
-  protected override read(bytes: Uint8Array, start: number, end: number): unknown | RequestError | undefined {
-    return parse(decodeText(bytes.subarray(start, end)));
+  encode(message: object): void {
+    if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
+  }
+
+  #nextOfAnyForm(): unknown | RequestError | ProtocolError | undefined {
+    const lines = this.#lines;
+    for (;;) {
+      const line = lines.next();
+      if (line === undefined) return undefined;
+      if (line === 'tooLong') {
+        return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
+      }
+      const value = parse(decodeText(lines.bytes.subarray(lines.start, lines.end)));
+      if (value !== undefined) return value;
+    }
   }
 }

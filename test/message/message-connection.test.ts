@@ -276,3 +276,48 @@ describe('MessageConnection', () => {
     expect(told).to.deep.equal(['finished']);
   });
 });
+
+describe('MessageConnection on a stream that answers within a write', () => {
+  it('loses nothing of what that causes, here and elsewhere', async () => {
+    const other = connectionThat(echo);
+    other.stream.receive('{"first":1}\n');
+    const { stream } = connectionThat(echo);
+    const toReceive = ['{"within":2}\n', '{"within":3}\n'];
+    stream.onWrite = () => {
+      const next = toReceive.shift();
+      if (next === undefined) return;
+      stream.receive(next);
+      other.connection.send({ behind: toReceive.length });
+    };
+    stream.receive('{"n":1}\n');
+    await nextTurn();
+    expect(stream.calls).to.deep.equal(['{"n":1}\n', '{"within":2}\n', '{"within":3}\n']);
+    expect(other.stream.calls.join('')).to.equal('{"first":1}\n{"behind":1}\n{"behind":0}\n');
+    other.connection.send({ last: 4 });
+    await nextTurn();
+    expect(other.stream.calls.at(-1)).to.equal('{"last":4}\n');
+  });
+});
+
+describe('MessageConnection without input', () => {
+  it('cuts nobody off for what was read meanwhile', async () => {
+    const { stream, connection, told } = connectionThat(echo);
+    stream.receive('{"a":1}\n');
+    stream.isStuck = true;
+    connection.send({ x: 'y'.repeat(900) });
+    await nextTurn();
+    stream.drain();
+    connection.send({ x: 'z'.repeat(900) });
+    await nextTurn();
+    expect(told).to.deep.equal(['{"a":1}']);
+    connection.send({ x: 'too much' });
+    connection.send({ x: 'y'.repeat(200) });
+    expect(told.at(-1)).to.equal('closed: more than 1000 bytes of unsent output');
+  });
+
+  it('asks nothing of a stream that it has ended', () => {
+    const { connection } = connectionThat(echo);
+    connection.end();
+    connection.whenDrained(() => expect.fail('called back'));
+  });
+});

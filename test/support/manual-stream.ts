@@ -11,6 +11,8 @@ export class ManualStream implements ByteStream {
   unsentBytes = 0;
   /** Whether writes stay unsent until `drain`. */
   isStuck = false;
+  /** Called within each write. */
+  onWrite: () => void = () => {};
   #sink: ByteSink | undefined;
   #drainCallbacks: (() => void)[] = [];
 
@@ -21,9 +23,12 @@ export class ManualStream implements ByteStream {
   write(text: string): void {
     this.calls.push(text);
     if (this.isStuck) this.unsentBytes += Buffer.byteLength(text);
+    this.onWrite();
   }
 
+  /** As sockets have it, a write like any other. */
   whenDrained(callback: () => void): void {
+    if (this.calls.includes('end')) throw new Error('asked behind the end');
     this.#drainCallbacks.push(callback);
   }
 

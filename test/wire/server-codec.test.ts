@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
-import type { NdjsonCodec } from '../../lib/wire/ndjson-codec.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { encoded } from './encoded.ts';
 import { anyText } from './text-arbitraries.ts';
@@ -9,7 +8,7 @@ import { anyText } from './text-arbitraries.ts';
 const PLENTY = 1_000_000;
 
 /** What the codec gives out after each push, and after the end. */
-function decodeAll(codec: NdjsonCodec, pieces: readonly Uint8Array[], hasEnd = true): unknown[] {
+function decodeAll(codec: ServerCodec, pieces: readonly Uint8Array[], hasEnd = true): unknown[] {
   const messages: unknown[] = [];
   for (const piece of pieces) {
     codec.push(piece);
@@ -20,7 +19,7 @@ function decodeAll(codec: NdjsonCodec, pieces: readonly Uint8Array[], hasEnd = t
   return messages;
 }
 
-function drain(codec: NdjsonCodec, messages: unknown[]): void {
+function drain(codec: ServerCodec, messages: unknown[]): void {
   for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
 }
 
@@ -57,7 +56,7 @@ const line = fc
   });
 const places = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 10 });
 
-describe('NdjsonCodec', () => {
+describe('ServerCodec', () => {
   it('gives the same messages however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 6 }), places, (lines, cuts) => {
@@ -155,7 +154,7 @@ describe('NdjsonCodec', () => {
   });
 });
 
-describe('NdjsonCodec with bytes that are no UTF-8', () => {
+describe('ServerCodec with bytes that are no UTF-8', () => {
   const bytes = Buffer.concat([Buffer.from('{"name":"a'), Uint8Array.of(0x80, 0xff, 0xe2, 0x82), Buffer.from('z"}\n')]);
   const message = { name: 'a\udc80\udcff\udce2\udc82z' };
 
@@ -171,7 +170,7 @@ describe('NdjsonCodec with bytes that are no UTF-8', () => {
   });
 });
 
-describe('NdjsonCodec.encode', () => {
+describe('ServerCodec.encode', () => {
   it('writes one line that is decoded to the same message', () => {
     fc.assert(
       fc.property(fc.dictionary(anyText, value), (message) => {
@@ -186,7 +185,7 @@ describe('NdjsonCodec.encode', () => {
   });
 });
 
-describe('NdjsonCodec with long messages', () => {
+describe('ServerCodec with long messages', () => {
   it('writes those beyond ASCII in UTF-8', () => {
     const message = { text: 'é€😀'.repeat(10_000) };
     const codec = new ServerCodec(PLENTY);
@@ -194,7 +193,7 @@ describe('NdjsonCodec with long messages', () => {
   });
 });
 
-describe('NdjsonCodec at maxMessageBytes', () => {
+describe('ServerCodec at maxMessageBytes', () => {
   const MAX = 10;
 
   function expectTooLong(error: unknown): void {
