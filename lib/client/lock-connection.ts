@@ -292,5 +292,5 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 /** The two most frequent requests as `call` takes them, in a fraction of the time that `JSON.stringify` needs. */
 function write(command: string, name: string, owner: string, member: string, value: number | false): string {
   const names = `"lockName":${JSON.stringify(name)},"owner":${JSON.stringify(owner)}`;
-  return `{"command":"${command}","parameters":{${names},"${member}":${value}}`;
+  return `{"command":"${command}","parameters":{${names},"${member}":${JSON.stringify(value)}}`;
 }
