@@ -76,7 +76,12 @@ export class ClientLife {
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
-    const { connectTimeoutMs, requestTimeoutMs, reconnect, whileDisconnected } = options;
+    const {
+      connectTimeoutMs,
+      requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
+      reconnect = {},
+      whileDisconnected = 'wait',
+    } = options;
     const { minDelayMs, maxDelayMs } = reconnect || {};
     requireFromZero({
       connectTimeoutMs,
@@ -88,12 +93,12 @@ export class ClientLife {
     this.#dial = dial;
     this.#options = options;
     this.#events = events;
-    this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    this.#whileDisconnected = options.whileDisconnected ?? 'wait';
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#whileDisconnected = whileDisconnected;
     this.name = options.name;
     this.#keeper = new ConnectionKeeper<LockConnection>({
       open: () => this.#open(),
-      reconnect: options.reconnect ?? {},
+      reconnect,
       connected: (connection) => {
         connection.setReferenced(this.#isReferenced);
         events.connected();

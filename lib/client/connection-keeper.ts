@@ -142,7 +142,6 @@ export class ConnectionKeeper<Connection> {
         stopTimeout();
         stopListening();
       };
-      const abort = (): void => waiting.reject(signal?.reason);
       const waiting: Waiting<Connection> = {
         whenFailed,
         order,
@@ -159,7 +158,7 @@ export class ConnectionKeeper<Connection> {
         const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
         waiting.reject(new MessageError('timeout', text, { cause: this.#lastError }));
       });
-      const stopListening = whenAborted(signal, abort);
+      const stopListening = whenAborted(signal, () => waiting.reject(signal?.reason));
       this.#waiting.add(waiting);
       if (this.#state === 'idle') this.#attempt();
     });

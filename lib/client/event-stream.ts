@@ -54,7 +54,7 @@ export class EventStream<Event> implements AsyncIterableIterator<Event, undefine
   return(): Promise<IteratorResult<Event, undefined>> {
     this.end();
     this.#buffered.length = 0;
-    return Promise.resolve({ done: true, value: undefined });
+    return this.next();
   }
 
   [Symbol.asyncIterator](): this {

@@ -80,11 +80,8 @@ export class Lease {
     const sentMs = performance.now();
     this.#events.renew().then(
       (isRunning) => {
+        if (!isRunning || this.isOver) this.#end();
         if (this.#state === 'ended') return;
-        if (!isRunning || this.isOver) {
-          this.#end();
-          return;
-        }
         this.#endMs = sentMs + this.#leaseMs;
         this.#confirm();
         this.#arm(sentMs);

@@ -19,7 +19,7 @@ import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-r
 
 const PROTOCOL = 1;
 const FOREVER = { timeoutMs: Number.POSITIVE_INFINITY };
-const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', forced: 'forced', stolen: 'stolen' };
+const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
 
@@ -34,6 +34,8 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   readonly #requestTimeoutMs: number;
   /** Those that are being given back included, until the server has answered. */
   readonly #holds = new NumberedTable<Hold>();
+  /** The same by their tokens; made when the first is lost, so that a client that loses none does not pay. */
+  #holdsByToken: Map<unknown, Hold> | undefined;
   /** Late grants that were left to another call for the same hold which has not had its result. */
   readonly #leftGrants = new Map<string, number>();
   readonly #unanswered = new UnansweredRequests();
@@ -122,8 +124,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   giveBack(hold: Hold): Promise<LockLostError | undefined> {
     const { name, owner, token } = hold.grant;
     const answered = (code?: LockLostCode): LockLostError | undefined => {
-      this.#holds.delete(hold.id);
-      this.#tellIfUnheld();
+      this.#forget(hold);
       return code && new LockLostError(code, name);
     };
     return this.call(
@@ -169,7 +170,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   unheld(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenUnheld = resolve;
-      this.#tellIfUnheld();
+      if (this.#holds.size === 0) resolve();
     });
   }
 
@@ -202,17 +203,17 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   }
 
   protected override serverEvent(event: ServerEvent): void {
-    if (event.event === 'lost' && typeof event.token === 'number') {
-      const code = LOSSES[String(event.reason)] ?? 'forced';
-      const hold = this.#holds.find(({ grant }) => grant.token === event.token);
-      if (hold?.lose(code) === true) this.#holds.delete(hold.id);
-      this.#tellIfUnheld();
+    if (event.event === 'lost') {
+      this.#holdsByToken ??= new Map(this.#holds.inOrder().map((hold) => [hold.grant.token, hold]));
+      const hold = this.#holdsByToken.get(event.token);
+      if (hold?.lose(LOSSES[event.reason as string] ?? 'forced')) this.#forget(hold);
     }
     super.serverEvent(event);
   }
 
   protected override disconnected(): void {
     const code = this.state === 'closing' ? 'closed' : 'connectionLost';
+    this.#holdsByToken = undefined;
     for (const hold of this.#holds.takeAll()) hold.lose(code);
     this.#unanswered.clear();
     this.#whenUnheld?.();
@@ -234,7 +235,14 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const grant = { name, mode, owner, token: Number(token), count: Number(count) };
     const hold = new Hold(this.#holds.nextId(), grant, this);
     this.#holds.add(hold);
+    this.#holdsByToken?.set(grant.token, hold);
     return hold;
+  }
+
+  #forget(hold: Hold): void {
+    this.#holds.delete(hold.id);
+    this.#holdsByToken?.delete(hold.grant.token);
+    if (this.#holds.size === 0) this.#whenUnheld?.();
   }
 
   /**
@@ -255,10 +263,6 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
     if (!hold.isHeld) await Promise.race([answered, givenUp.promise]);
     stopListening();
-  }
-
-  #tellIfUnheld(): void {
-    if (this.#holds.size === 0) this.#whenUnheld?.();
   }
 
   #lateGrant(result: RpcResult, parameters: object): void {
@@ -292,5 +296,5 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 /** The two most frequent requests as `call` takes them, in a fraction of the time that `JSON.stringify` needs. */
 function write(command: string, name: string, owner: string, member: string, value: number | false): string {
   const names = `"lockName":${JSON.stringify(name)},"owner":${JSON.stringify(owner)}`;
-  return `{"command":"${command}","parameters":{${names},"${member}":${value}}`;
+  return `{"command":"${command}","parameters":{${names},"${member}":${JSON.stringify(value)}}`;
 }

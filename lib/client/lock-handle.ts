@@ -54,14 +54,15 @@ export class LockHandle implements AsyncDisposable {
 
   /** Aborts when the lock is lost, with a `LockLostError` as its reason; never because it was given back. */
   get signal(): AbortSignal {
-    this.#noticeLoss();
+    // A pause of the whole process may have outlasted the lease before any timer could say so.
+    const loss = this.#ended === undefined ? this.#hold.loss : undefined;
+    if (loss !== undefined) this.#lost.abort(loss);
     return this.#lost.signal;
   }
 
   /** Does nothing while the lock is held. @throws LockLostError when it was lost. */
   throwIfLost(): void {
-    this.#noticeLoss();
-    this.#lost.signal.throwIfAborted();
+    this.signal.throwIfAborted();
   }
 
   /**
@@ -161,11 +162,5 @@ export class LockHandle implements AsyncDisposable {
     }
     if (steal) throw new LockInvalidError('steal is true; expected none, since the handle holds the lock');
     return new LockHandle(this.#hold, this.#owner);
-  }
-
-  /** A pause of the whole process may have outlasted the lease before any timer could say so. */
-  #noticeLoss(): void {
-    const loss = this.#ended === undefined ? this.#hold.loss : undefined;
-    if (loss !== undefined && !this.#lost.signal.aborted) this.#lose(loss);
   }
 }

@@ -1,5 +1,6 @@
 /** Several locks that were granted together, as one guard. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import type { Hold } from './hold.ts';
 import type { LockLostError } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
@@ -15,11 +16,7 @@ export class LockSet implements AsyncDisposable {
   /** For the client, which makes sets. */
   constructor(holds: readonly Hold[], owner: Owner) {
     this.handles = holds.map((hold) => new LockHandle(hold, owner));
-    for (const { signal } of this.handles) {
-      const lose = (): void => this.#lost.abort(signal.reason);
-      if (signal.aborted) lose();
-      else signal.addEventListener('abort', lose, { once: true });
-    }
+    for (const { signal } of this.handles) whenAborted(signal, () => this.#lost.abort(signal.reason));
   }
 
   /** The names, for people. */
@@ -40,7 +37,7 @@ export class LockSet implements AsyncDisposable {
   /** Aborts when the first of them is lost, with its `LockLostError` as the reason; never because they were given back. */
   get signal(): AbortSignal {
     const loss = this.handles.find(({ signal }) => signal.aborted)?.signal.reason as LockLostError | undefined;
-    if (loss !== undefined && !this.#lost.signal.aborted) this.#lost.abort(loss);
+    if (loss !== undefined) this.#lost.abort(loss);
     return this.#lost.signal;
   }
 
@@ -56,9 +53,7 @@ export class LockSet implements AsyncDisposable {
 
   /** The same; resolves to the reason for which the first lost one was not held any more. */
   end(): Promise<LockLostError | undefined> {
-    this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((losses) =>
-      losses.find((loss) => loss !== undefined),
-    );
+    this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((losses) => losses.find(Boolean));
     return this.#ended;
   }
 

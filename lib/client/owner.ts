@@ -128,14 +128,12 @@ export class Owner {
         stop();
         resolve();
       };
-      const abort = (): void => fail(signal?.reason);
-      const close = (): void => fail(closing.reason);
       const stopTimeout = startTimeout(remainingMs(request), () => {
         const text = `the lock ${JSON.stringify(name)} was not granted within ${waitMs} ms`;
         fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
       });
-      const stopListening = whenAborted(signal, abort);
-      const stopListeningToClose = whenAborted(closing, close);
+      const stopListening = whenAborted(signal, () => fail(signal?.reason));
+      const stopListeningToClose = whenAborted(closing, () => fail(closing.reason));
       turn.add(next);
     });
   }

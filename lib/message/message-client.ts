@@ -211,9 +211,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /** Whether a call is in flight, has not given up, and is one that fits. */
   protected isWaitingFor(fits: (command: string, parameters: object) => boolean): boolean {
-    const isWaiting = ({ state, command, parameters }: PendingRequest): boolean =>
-      state === 'waiting' && fits(command, parameters);
-    return this.#pending.find(isWaiting) !== undefined;
+    return this.#pending.some(({ state, command, parameters }) => state === 'waiting' && fits(command, parameters));
   }
 
   /** A call gave up before its result came. Its parameters are as they were given to `rpc`. */

@@ -1,6 +1,8 @@
 /** What is known by a number for a while: requests until they are answered, holds until they are given back. */
 
 const FIRST_PLACES = 16;
+/** Of a table that becomes empty. */
+const MAX_KEPT_PLACES = 1_024;
 
 /**
  * A ring of places. Each entry has the place that the last bits of its number say, and a number whose place is taken is
@@ -41,11 +43,13 @@ export class NumberedTable<Entry extends { readonly id: number }> {
     if (this.get(id) === undefined) return;
     this.#put(id, undefined);
     this.size -= 1;
+    // What many once needed is not kept; a few are soon there again.
+    if (this.size === 0 && this.#places.length > MAX_KEPT_PLACES) this.#places = [];
   }
 
-  /** Any entry that fits; looks at all places. */
-  find(fits: (entry: Entry) => boolean): Entry | undefined {
-    return this.#places.find((entry) => entry !== undefined && fits(entry));
+  /** Whether any entry fits; looks at all places. */
+  some(fits: (entry: Entry) => boolean): boolean {
+    return this.#places.some((entry) => entry !== undefined && fits(entry));
   }
 
   /** All entries, in the order in which they were added. */

@@ -6,6 +6,7 @@ import { parse } from './json.ts';
 import { TextOutput } from './text-output.ts';
 
 const NEWLINE = 0x0a;
+const MAX_PIECES = 1_024;
 
 /**
  * Reads all lines that come together as one text: answers are short, and come many at a time. What is wrong with a line is
@@ -16,10 +17,12 @@ export class ClientCodec implements Codec {
   readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** What has come, given out up to `#offset`. */
+  /** What has come, given out up to `#offset`. Nothing is kept of it when all of it was given out. */
   #text = '';
   #offset = 0;
-  /** How many lines of it are whole. A text that grows is looked through only then: each look would join its pieces. */
+  /** What has come behind it of a line whose end has not come. Joined many at a time: a text costs more than a character. */
+  readonly #pieces: string[] = [];
+  /** How many lines are whole. A text that grows is looked through only then: each look would join its parts. */
   #wholeLines = 0;
   /** Bytes of the line whose end has not come. */
   #lineBytes = 0;
@@ -49,9 +52,9 @@ export class ClientCodec implements Codec {
       }
     }
     // Most often what comes are whole lines. A decoder that is never told of more to come is several times as fast.
-    const text = this.#decoder.decode(bytes.subarray(0, start), { stream: this.#lineBytes > 0 });
-    this.#text = this.#text.slice(this.#offset) + text;
-    this.#offset = 0;
+    this.#pieces.push(this.#decoder.decode(bytes.subarray(0, start), { stream: this.#lineBytes > 0 }));
+    if (this.#wholeLines === 0 && this.#pieces.length < MAX_PIECES) return;
+    this.#text += this.#pieces.splice(0).join('');
   }
 
   /** Nothing is left in the bytes that were pushed. */
@@ -69,6 +72,8 @@ export class ClientCodec implements Codec {
       this.#offset = newline + 1;
       if (value !== undefined) return value;
     }
+    this.#text = this.#text.slice(this.#offset);
+    this.#offset = 0;
     if (this.#state !== 'tooLong') return undefined;
     this.#state = 'broken';
     return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);

@@ -7,7 +7,7 @@ import { MessageError } from '../../lib/message/message-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
-import { startServer } from '../server/running-server.ts';
+import { LogRecorder, startServer } from '../server/running-server.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 import { rejection } from './rejection.ts';
 
@@ -102,6 +102,22 @@ describe('a lock is lost', () => {
     expect(await handle.release()).to.equal(false);
     expect(kept.signal.aborted).to.equal(false);
     expect(await kept.release()).to.equal(true);
+  });
+
+  it('by a command, one after the other: each is told of its own, also of what was taken after the first loss', async () => {
+    const server = await startServer({}, new LogRecorder(), { forceUnlock: true });
+    const [client, other] = [await server.client(), await server.client()];
+    const take = (): Promise<LockHandle[]> => Promise.all(['a', 'b', 'c'].map((name) => client.lock(name)));
+    for (let round = 0; round < 3; round += 1) {
+      const [first, second, third] = (await take()) as [LockHandle, LockHandle, LockHandle];
+      for (const handle of [first, second]) {
+        const lost = whenLost(handle);
+        expect(await other.forceUnlock(handle.name)).to.equal(1);
+        expect(await lost).to.include({ code: 'forced', lockName: handle.name });
+      }
+      expect(third.signal.aborted).to.equal(false);
+      expect(await third.release()).to.equal(true);
+    }
   });
 
   it('without a handle, and the event tells of it', async () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { NumberedTable } from '../../lib/message/numbered-table.ts';
@@ -65,11 +67,26 @@ describe('NumberedTable', () => {
     expect([table.size, table.get(last.id)]).to.deep.equal([1, last]);
   });
 
-  it('finds an entry that fits', () => {
+  it('knows whether any entry fits', () => {
     const table = new NumberedTable<Entry>();
-    const entries = Array.from({ length: 40 }, () => addTo(table));
-    expect(table.find(({ id }) => id === 33)).to.equal(entries[32]);
-    expect(table.find(({ id }) => id === 41)).to.equal(undefined);
+    for (let count = 0; count < 40; count += 1) addTo(table);
+    expect(table.some(({ id }) => id === 33)).to.equal(true);
+    expect(table.some(({ id }) => id === 41)).to.equal(false);
+  });
+
+  it('keeps nothing of the room for many entries once all of them were deleted', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const tables = Array.from({ length: 20 }, () => new NumberedTable<Entry>());
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (const table of tables) {
+      const entries = Array.from({ length: 30_000 }, () => addTo(table));
+      for (const { id } of entries) table.delete(id);
+    }
+    collectGarbage();
+    expect((process.memoryUsage().heapUsed - before) / tables.length).to.be.below(50_000);
+    for (const table of tables) expect(addTo(table).id).to.be.greaterThan(30_000);
   });
 
   it('goes on with further numbers when everything was taken', () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ClientCodec } from '../../lib/wire/client-codec.ts';
@@ -37,6 +39,20 @@ function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
 
 function singleBytes(text: string): Uint8Array[] {
   return Array.from(Buffer.from(text), (byte) => Uint8Array.of(byte));
+}
+
+/** How many bytes each of some codecs keeps when it was used. */
+function measureKept(codecCount: number, use: (codec: ClientCodec) => void): number {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const codecs = Array.from({ length: codecCount }, () => new ClientCodec(PLENTY));
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (const codec of codecs) use(codec);
+  collectGarbage();
+  const bytesKept = process.memoryUsage().heapUsed - before;
+  for (const codec of codecs) expect(codec.next()).to.equal(undefined);
+  return bytesKept / codecCount;
 }
 
 const line = fc
@@ -120,6 +136,31 @@ describe('ClientCodec', () => {
     codec.push(Buffer.from('6]\n1\n'));
     codec.end();
     expect(drain(codec)).to.deep.equal([]);
+  });
+
+  it('keeps nothing of what it has given out', () => {
+    const text = `${JSON.stringify('x'.repeat(500_000))}\n`;
+    const bytesKept = measureKept(20, (codec) => {
+      codec.push(Buffer.from(text));
+      drain(codec);
+    });
+    expect(bytesKept).to.be.below(50_000);
+  });
+
+  it('keeps not much more than the bytes of a line whose end has not come, however many pieces it came in', () => {
+    const one = Buffer.from('x');
+    const bytesKept = measureKept(1, (codec) => {
+      for (let count = 0; count < 500_000; count += 1) {
+        codec.push(one);
+        codec.next();
+      }
+    });
+    expect(bytesKept).to.be.below(2_000_000);
+  });
+
+  it('joins thousands of pieces to one message', () => {
+    const text = JSON.stringify('é😀'.repeat(3_000));
+    expect(decodeAll(new ClientCodec(PLENTY), singleBytes(`1\n${text}\n2\n`))).to.deep.equal([1, JSON.parse(text), 2]);
   });
 
   it('writes values, and what others have written', () => {

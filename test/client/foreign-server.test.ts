@@ -1,0 +1,31 @@
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { RawServer } from '../support/raw-server.ts';
+
+describe('a client of a server that gives no tokens', () => {
+  afterEach(endTest);
+
+  it('sends an unlock that is JSON, and ends the release with its answer', async () => {
+    const server = await RawServer.listen();
+    whenTestEnds(() => server.close());
+    const client = new LockClient({ port: server.port });
+    whenTestEnds(() => client.close());
+    const locked = client.lock('jobs');
+    const peer = await server.accept();
+    const hello = await peer.next();
+    peer.send({ id: hello.id, result: { status: 'ok', protocol: 1 } });
+    const lock = await peer.next();
+    peer.send({ id: lock.id, result: { status: 'ok' } });
+    const handle = await locked;
+    const released = handle.release();
+    const unlock = await peer.next();
+    expect(unlock).to.deep.equal({
+      command: 'unlock',
+      parameters: { lockName: 'jobs', owner: handle.owner, token: null },
+      id: unlock.id,
+    });
+    peer.send({ id: unlock.id, result: { status: 'ok' } });
+    expect(await released).to.equal(true);
+  });
+});
