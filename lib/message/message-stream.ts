@@ -51,7 +51,7 @@ export class MessageStream implements ByteSink, Flushable {
   #state: State = 'open';
   /** `working` while messages are given out, `held` while they have to wait, which is nothing for a client's. */
   protected reading: 'idle' | 'working' | 'held' = 'idle';
-  /** What the stream had not sent when it was last looked at: after each write, and when reading goes on. */
+  /** What the stream had not sent when last looked at: after each write, when reading goes on, and first in each turn. */
   #unsentBefore = 0;
   #awaitsFlush = false;
   /** At least as many as `unsentBytes`: what that was after the last message sent. It is asked for each message. */
@@ -91,13 +91,11 @@ export class MessageStream implements ByteSink, Flushable {
       this.#write(this.codec.output.take(), completeness);
     } else if (!this.#awaitsFlush) {
       this.#awaitsFlush = true;
+      this.#unsentBefore = this.stream.unsentBytes;
       flushAtEndOfTurn(this);
     }
     this.lastUnsentBytes = this.unsentBytes;
     if (this.lastUnsentBytes > this.#limits.hardOutputBytes) {
-      // It may have been sent meanwhile.
-      this.#unsentBefore = this.stream.unsentBytes;
-      if (this.unsentBytes <= this.#limits.hardOutputBytes) return;
       this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
   }
@@ -105,12 +103,13 @@ export class MessageStream implements ByteSink, Flushable {
   /** Gives what was sent so far to the stream; by itself that happens at the end of the turn. */
   flush(): void {
     this.#awaitsFlush = false;
-    if (this.isClosed || !this.codec?.output.length) return;
-    this.#write(this.codec.output.take());
+    const text = this.codec?.output.take();
+    if (text && !this.isClosed) this.#write(text);
   }
 
+  /** What a codec wrote. */
   #write(text: string, completeness?: Completeness): void {
-    this.stream.write(text, this.codec?.encoding ?? 'utf8', completeness);
+    this.stream.write(text, (this.codec as Codec).encoding, completeness);
     this.#unsentBefore = this.stream.unsentBytes;
   }
 
@@ -174,14 +173,11 @@ export class MessageStream implements ByteSink, Flushable {
     this.reading = 'working';
     this.#unsentBefore = this.stream.unsentBytes;
     this.lastUnsentBytes = this.unsentBytes;
-    let count = 0;
-    while (!this.isClosed) {
+    for (let count = 1; !this.isClosed; count += 1) {
       if (this.mustDrain()) return;
       const message = this.codec?.next();
       if (message === undefined) break;
-      const pending = this.#giveOutOne(message);
-      count += 1;
-      if (this.mustWait(pending, count)) return;
+      if (this.mustWait(this.#giveOutOne(message), count)) return;
     }
     this.reading = 'idle';
     if (this.#state === 'finishing') this.events.finished();

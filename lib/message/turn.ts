@@ -9,11 +9,8 @@ export interface Flushable {
 }
 
 const unsent: Flushable[] = [];
-/**
- * `none`: what is sent now belongs to no input; a microtask sends it. `flushing`: what was sent goes out, and what that
- * causes goes out behind it.
- */
-let state: 'none' | 'working' | 'scheduled' | 'flushing' = 'none';
+/** `none`: what is sent now belongs to no input; a microtask sends it. */
+let state: 'none' | 'working' | 'scheduled' = 'none';
 const resolved = Promise.resolve();
 /** When this turn's time was first asked for. */
 let timeMs: number | undefined;
@@ -27,7 +24,7 @@ export function turnTimeMs(): number {
 
 /** Does the work on one piece of input as a turn, or as a part of the turn that it falls into. */
 export function takeTurn(work: () => void): void {
-  if (state === 'working' || state === 'flushing') {
+  if (state === 'working') {
     work();
     return;
   }
@@ -49,14 +46,14 @@ export function flushAtEndOfTurn(flushable: Flushable): void {
 }
 
 function endTurn(): void {
-  state = 'flushing';
-  timeMs = undefined;
+  state = 'working';
   try {
-    // What is written may fail at once and cause further output: the list may grow on the way.
+    // What is written may cause further input and output at once, which belong to the turn: the list may grow on the way.
     for (let index = 0; index < unsent.length; index += 1) (unsent[index] as Flushable).flush();
     // To set the length is a call of the engine's.
     while (unsent.length > 0) unsent.pop();
   } finally {
     state = 'none';
+    timeMs = undefined;
   }
 }

@@ -37,7 +37,7 @@ export class ClientCodec implements Codec {
     let start = 0;
     while (this.#state === 'reading' && start < end) {
       const found = bytes.indexOf(NEWLINE, start);
-      const isWhole = found !== -1 && found < end;
+      const isWhole = found >= 0 && found < end;
       const lineEnd = isWhole ? found : end;
       this.#lineBytes += lineEnd - start;
       if (this.#lineBytes > this.#maxMessageBytes) {
