@@ -61,7 +61,10 @@ export class LockSession<Subject, Context> {
   #tagged: Map<string, Owner<Subject, Context>> | undefined;
   /** The tagged owners again, so that the first is found without a walk over the map's deleted entries. */
   readonly #taggedInOrder: WaitQueue<Owner<Subject, Context>> = new WaitQueue<Owner<Subject, Context>>();
-  #waits: Map<RequestId, WaitingRequest<Subject, Context>> | undefined;
+  /** A waiting request that has an id. */
+  #wait: WaitingRequest<Subject, Context> | undefined;
+  /** Those beside the one: most sessions wait for one thing at a time, and a Map whose entries come and go is made anew again and again. */
+  #otherWaits: Map<RequestId, WaitingRequest<Subject, Context>> | undefined;
   /** Both are built when first asked for, so that sessions that never ask do not pay. */
   #holdsByToken: Map<number, Claim<Subject, Context>> | undefined;
   #holdCountsByRequest: Map<RequestId, number> | undefined;
@@ -98,17 +101,22 @@ export class LockSession<Subject, Context> {
   }
 
   findWait(id: RequestId): WaitingRequest<Subject, Context> | undefined {
-    return this.#waits?.get(id);
+    return this.#wait?.id === id ? this.#wait : this.#otherWaits?.get(id);
   }
 
   addWait(wait: WaitingRequest<Subject, Context>): void {
     if (wait.id === undefined) return;
-    this.#waits ??= new Map();
-    this.#waits.set(wait.id, wait);
+    if (this.#wait === undefined) {
+      this.#wait = wait;
+    } else {
+      this.#otherWaits ??= new Map();
+      this.#otherWaits.set(wait.id, wait);
+    }
   }
 
   removeWait(wait: WaitingRequest<Subject, Context>): void {
-    if (wait.id !== undefined) this.#waits?.delete(wait.id);
+    if (wait === this.#wait) this.#wait = undefined;
+    else if (wait.id !== undefined) this.#otherWaits?.delete(wait.id);
   }
 
   addHold(claim: Claim<Subject, Context>): void {

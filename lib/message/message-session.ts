@@ -15,32 +15,42 @@ export class MessageSession {
   state: 'live' | 'ended' = 'live';
   /** Requests whose result will come later: how many, and the ids of those that have one. */
   pendingCount = 0;
-  readonly #pendingIds = new Set<MessageId>();
+  #pendingId: MessageId | undefined;
+  /** Those beside the one: most clients wait for one thing at a time, and a Set whose entries come and go is made anew again and again. */
+  #otherPendingIds: Set<MessageId> | undefined;
 
   constructor(connection: MessageConnection) {
     this.connection = connection;
   }
 
   isPending(id: MessageId): boolean {
-    return this.#pendingIds.has(id);
+    return this.#pendingId === id || this.#otherPendingIds?.has(id) === true;
   }
 
   /** A result will come later. */
   addPending(id: MessageId | undefined): void {
     this.pendingCount += 1;
-    if (id !== undefined) this.#pendingIds.add(id);
+    if (id === undefined) return;
+    if (this.#pendingId === undefined) {
+      this.#pendingId = id;
+    } else {
+      this.#otherPendingIds ??= new Set();
+      this.#otherPendingIds.add(id);
+    }
   }
 
   /** A result that was to come has come, and has been sent if there is anything to send. */
   removePending(id: MessageId | undefined): void {
     this.pendingCount -= 1;
-    if (id !== undefined) this.#pendingIds.delete(id);
+    if (id !== undefined && id === this.#pendingId) this.#pendingId = undefined;
+    else if (id !== undefined) this.#otherPendingIds?.delete(id);
     this.endIfAnswered();
   }
 
   /** Closes this side, once the client has closed its own and has all answers that it can tell apart. */
   endIfAnswered(): void {
-    if (this.connection.isFinished && this.#pendingIds.size === 0) this.connection.end();
+    if (this.#pendingId !== undefined || (this.#otherPendingIds?.size ?? 0) > 0) return;
+    if (this.connection.isFinished) this.connection.end();
   }
 
   /** Where the client is, for people: `127.0.0.1:50123`. */
