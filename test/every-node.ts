@@ -1,5 +1,5 @@
 /**
- * Runs the tests on each Node that is supported, both with sockets read directly and with sockets read as streams, one run
+ * Runs the tests on each Node that is supported, both with accepted sockets used directly and with them as streams, one run
  * after the other. Other Nodes than the one that runs this are installed into a folder of their own. Ends with code 1 when
  * a run failed, or when a Node could not be had.
  *
@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 /** One run of the tests. */
 interface Run {
   readonly node: string;
-  readonly reading: 'direct' | 'streams';
+  readonly sockets: 'direct' | 'streams';
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -23,13 +23,13 @@ const MOCHA = join(ROOT, 'node_modules/mocha/bin/mocha.js');
 const NODES = ['20', '22', '24'];
 const FOLDERS = '--folders=';
 
-/** A Node, optionally with the way of reading: `22` is read directly, `22:streams` as streams. */
+/** A Node, optionally with the way of using sockets: with `22` that is directly, with `22:streams` as streams. */
 function runOf(argument: string): Run {
-  const [, node, reading = 'direct'] = /^(\d+)(?::(direct|streams))?$/.exec(argument) ?? [];
+  const [, node, sockets = 'direct'] = /^(\d+)(?::(direct|streams))?$/.exec(argument) ?? [];
   if (node === undefined) {
     throw new Error(`a run is ${JSON.stringify(argument)}; expected a Node such as 22, 22:direct or 22:streams`);
   }
-  return { node, reading: reading as Run['reading'] };
+  return { node, sockets: sockets as Run['sockets'] };
 }
 
 /** The files to be tested: all, or those of some folders. */
@@ -56,8 +56,8 @@ function programFolder(node: string, temporary: string): string {
 }
 
 /** Runs the tests once. Returns whether all of them passed. */
-function test({ node, reading }: Run, programs: string, config: string): boolean {
-  const { HOLDFAST_READING: _, ...environment } = process.env;
+function test({ node, sockets }: Run, programs: string, config: string): boolean {
+  const { HOLDFAST_SOCKETS: _, ...environment } = process.env;
   const { status } = spawnSync(join(programs, 'node'), [MOCHA, '--config', config, '--reporter', 'dot'], {
     cwd: ROOT,
     stdio: 'inherit',
@@ -65,10 +65,10 @@ function test({ node, reading }: Run, programs: string, config: string): boolean
       ...environment,
       // Tests start programs by `node`, too.
       PATH: `${programs}${delimiter}${process.env.PATH}`,
-      ...(reading === 'streams' ? { HOLDFAST_READING: 'streams' } : {}),
+      ...(sockets === 'streams' ? { HOLDFAST_SOCKETS: 'streams' } : {}),
     },
   });
-  if (status !== 0) console.error(`Node ${node}, ${reading}: mocha ended with code ${status}`);
+  if (status !== 0) console.error(`Node ${node}, ${sockets}: mocha ended with code ${status}`);
   return status === 0;
 }
 
@@ -86,7 +86,7 @@ try {
   );
   for (const run of runs) {
     const startMs = performance.now();
-    console.log(`\n=== Node ${run.node}, sockets read ${run.reading === 'direct' ? 'directly' : 'as streams'}`);
+    console.log(`\n=== Node ${run.node}, sockets used ${run.sockets === 'direct' ? 'directly' : 'as streams'}`);
     if (!test(run, programs.get(run.node) as string, config)) process.exitCode = 1;
     console.log(`${((performance.now() - startMs) / 1_000).toFixed(0)} s`);
   }

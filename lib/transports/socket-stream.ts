@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
 import { TurnShare } from '../message/turn-share.ts';
-import { type Reading, readDirectly } from './direct-reading.ts';
+import { type DirectSocket, openDirectly } from './direct-socket.ts';
 import { SharedReading } from './shared-reading.ts';
 
 /** Thousands of connections may break in one turn: they are told of at once, and their sockets closed bit by bit. */
@@ -15,13 +15,13 @@ export class SocketStream implements ByteStream {
   readonly isFramed = false;
   readonly #socket: Socket;
   readonly #way: 'direct' | 'stream' | SharedReading;
-  /** Undefined while the socket is read as a stream. */
-  #reading: Reading | undefined;
+  /** Undefined where the socket is a stream. */
+  #direct: DirectSocket | undefined;
   #hasPeerEnded = false;
 
   /**
    * The socket must have been opened with `allowHalfOpen`. One that is started in the turn in which it was accepted may be
-   * read `direct`, where that can be done; one that was opened for a shared reading is paused until then.
+   * used `direct`, where that can be done; one that was opened for a shared reading is paused until then.
    */
   constructor(socket: Socket, peer: string, way: 'direct' | 'stream' | SharedReading) {
     this.#socket = socket;
@@ -30,7 +30,7 @@ export class SocketStream implements ByteStream {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#direct === undefined ? this.#socket.writableLength : this.#direct.unsentBytes;
   }
 
   start(sink: ByteSink): void {
@@ -52,8 +52,8 @@ export class SocketStream implements ByteStream {
       brokenSockets.add(() => socket.destroy());
     };
     if (this.#way === 'direct') {
-      this.#reading = readDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended, failed });
-      if (this.#reading !== undefined) return;
+      this.#direct = openDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended, failed });
+      if (this.#direct !== undefined) return;
     }
     socket.on('end', ended);
     const receive = (bytes: Uint8Array, end?: number): void => sink.data(bytes, end);
@@ -66,25 +66,26 @@ export class SocketStream implements ByteStream {
   }
 
   write(text: string, encoding: StreamEncoding): void {
-    this.#socket.write(text, encoding);
+    if (this.#direct === undefined) this.#socket.write(text, encoding);
+    else this.#direct.write(text, encoding);
   }
 
   whenDrained(callback: () => void): void {
-    // An empty write is called back after all writes before it.
+    // An empty write is called back after all writes before it, direct ones included.
     this.#socket.write('', (error) => {
       if (!error) callback();
     });
   }
 
   pause(): void {
-    if (this.#reading === undefined) this.#socket.pause();
-    else this.#reading.pause();
+    if (this.#direct === undefined) this.#socket.pause();
+    else this.#direct.pause();
   }
 
   resume(): void {
     if (this.#hasPeerEnded) return;
-    if (this.#reading === undefined) this.#socket.resume();
-    else this.#reading.resume();
+    if (this.#direct === undefined) this.#socket.resume();
+    else this.#direct.resume();
   }
 
   setReferenced(isReferenced: boolean): void {
@@ -94,7 +95,7 @@ export class SocketStream implements ByteStream {
 
   end(): void {
     if (!this.#hasPeerEnded) this.#socket.end();
-    else if (this.#reading !== undefined && this.#socket.writableLength === 0) this.#socket.destroy();
+    else if (this.#direct !== undefined && this.unsentBytes === 0) this.#socket.destroy();
     else this.#socket.destroySoon();
   }
 

@@ -1,4 +1,4 @@
-/** A program that accepts connections, says of each how it is read, and sends back whatever comes. */
+/** A program that accepts connections, says of each how it is used, and sends back whatever comes. */
 
 import { type AddressInfo, createServer } from 'node:net';
 import { SocketStream } from '../../lib/transports/socket-stream.ts';

@@ -7,7 +7,7 @@ import { SystemProgram } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 
-const PROGRAM = fileURLToPath(new URL('reading-program.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('direct-program.js', import.meta.url));
 const SERVER = fileURLToPath(new URL('../../../bin/server.js', import.meta.url));
 
 /** More than the buffer that directly read sockets share, and than the system takes at once. */
@@ -18,17 +18,21 @@ function nodeAfter(deed: string): string[] {
   return ['--import', `data:text/javascript,${encodeURIComponent(deed)}`];
 }
 
-/** What a later Node may have done to what direct reading uses. */
+/** Makes that of the binding which direct sockets use. */
+function changedBinding(members: string): string {
+  return `const { binding } = process; process.binding = (name) => ({ ...binding.call(process, name), ${members} })`;
+}
+
+/** What a later Node may have done to what direct sockets use. */
 const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
   'has no process.binding': nodeAfter('delete process.binding'),
   'throws when it is asked for a binding': nodeAfter('process.binding = () => { throw new Error("gone"); }'),
   'has an empty binding': nodeAfter('process.binding = () => ({})'),
-  'counts what was read in other numbers': nodeAfter(
-    'process.binding = () => ({ streamBaseState: new Float64Array(8), kReadBytesOrError: 0 })',
-  ),
-  'counts what was read in another place': nodeAfter(
-    'process.binding = () => ({ streamBaseState: new Int32Array(8), kReadBytesOrError: 8 })',
-  ),
+  'counts what was read in other numbers': nodeAfter(changedBinding('streamBaseState: new Float64Array(8)')),
+  'counts what was read in another place': nodeAfter(changedBinding('kReadBytesOrError: 99')),
+  'does not count what was written': nodeAfter(changedBinding('kBytesWritten: undefined')),
+  'does not tell whether a write is done': nodeAfter(changedBinding('kLastWriteWasAsync: undefined')),
+  'knows nothing of writes': nodeAfter(changedBinding('WriteWrap: undefined')),
   'has handles that take no buffer': nodeAfter('process.binding("tcp_wrap").TCP.prototype.useUserBuffer = undefined'),
   'restricts what programs may do': [
     process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
@@ -38,7 +42,7 @@ const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
 
 /** How the program, run by such a Node, reads a connection. It must send back whatever it is sent. */
 async function readingBy(options: readonly string[], reading?: string): Promise<string> {
-  const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_READING: reading });
+  const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_SOCKETS: reading });
   const socket = connect({ port: Number(await program.nextLine()), host: '127.0.0.1', allowHalfOpen: true });
   whenTestEnds(() => socket.destroy());
   await once(socket, 'connect');
@@ -47,14 +51,14 @@ async function readingBy(options: readonly string[], reading?: string): Promise<
   return program.nextLine();
 }
 
-describe('the way sockets are read', () => {
+describe('the way accepted sockets are used', () => {
   afterEach(endTest);
 
   it('is direct in a Node as it is', async () => {
     expect(await readingBy([])).to.equal('directly');
   });
 
-  it('is that of streams where HOLDFAST_READING says so', async () => {
+  it('is that of streams where HOLDFAST_SOCKETS says so', async () => {
     expect(await readingBy([], 'streams')).to.equal('as a stream');
   });
 
@@ -67,7 +71,7 @@ describe('the way sockets are read', () => {
   it('leaves the server usable: its locks are taken, released, and freed by a disconnect', async () => {
     const options = nodeAfter('process.binding = () => { throw new Error("gone"); }');
     const program = new SystemProgram(process.execPath, [...options, SERVER, '--port', 'auto'], {
-      HOLDFAST_READING: undefined,
+      HOLDFAST_SOCKETS: undefined,
     });
     const address = / listens on (\S+),/.exec(await program.nextLine())?.[1] as string;
     const [first, second] = [await RawPeer.connect(address), await RawPeer.connect(address)];

@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { expect } from 'chai';
+import { type DirectSocket, openDirectly } from '../../lib/transports/direct-socket.ts';
+
+const isSwitchedOff = process.env.HOLDFAST_SOCKETS === 'streams';
+
+/** More than the buffers of any system take. */
+const MUCH = 32 * 1_048_576;
+
+/** A socket that was accepted and is used directly, its other end, and what was told of it. */
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+  readonly direct: DirectSocket;
+  /** The next thing that is told: a text, `end`, or `closed` with a code. */
+  next(): Promise<string>;
+}
+
+async function openPair(server: Server): Promise<Pair> {
+  const told: string[] = [];
+  let wake = (): void => {};
+  const tell = (what: string): void => {
+    told.push(what);
+    wake();
+  };
+  let direct: DirectSocket | undefined;
+  const accepted = new Promise<Socket>((resolve) => {
+    server.once('connection', (socket: Socket) => {
+      let code = '';
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        code = ` ${error.code} ${error.syscall}`;
+      });
+      socket.on('close', () => tell(`closed${code}`));
+      direct = openDirectly(socket, {
+        data: (bytes, end) => tell(Buffer.from(bytes.subarray(0, end)).toString()),
+        ended: () => tell('end'),
+        failed: (error: NodeJS.ErrnoException) => tell(`failed ${error.code} ${error.syscall}`),
+      });
+      resolve(socket);
+    });
+  });
+  const far = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const [near] = await Promise.all([accepted, once(far, 'connect')]);
+  const next = async (): Promise<string> => {
+    while (told.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    return told.shift() as string;
+  };
+  return { near, far, direct: direct as unknown as DirectSocket, next };
+}
+
+describe('a socket used directly', () => {
+  let server: Server;
+
+  before(async function () {
+    // What becomes of sockets then is shown by direct-fallback.test.ts, and by all other tests of connections.
+    if (isSwitchedOff) this.skip();
+    server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  after(() => {
+    server?.close();
+  });
+
+  it('is possible here, and tells of bytes and of the end, each time from one buffer', async () => {
+    const [one, two] = [await openPair(server), await openPair(server)];
+    expect(one.direct).to.not.equal(undefined);
+    one.far.write('from one');
+    expect(await one.next()).to.equal('from one');
+    two.far.write('from two');
+    expect(await two.next()).to.equal('from two');
+    one.far.end('last words');
+    expect(await one.next()).to.equal('last words');
+    expect(await one.next()).to.equal('end');
+    one.near.write('an answer');
+    const [answer] = (await once(one.far, 'data')) as [Buffer];
+    expect(answer.toString()).to.equal('an answer');
+    for (const { near, far } of [one, two]) for (const socket of [near, far]) socket.destroy();
+  });
+
+  it('tells nothing while it is paused, and everything afterwards', async () => {
+    const { near, far, direct, next } = await openPair(server);
+    direct.pause();
+    far.write('first');
+    // What is written back was written after the first had arrived.
+    near.write('?');
+    await once(far, 'data');
+    far.write(' second');
+    near.write('?');
+    await once(far, 'data');
+    direct.resume();
+    let text = await next();
+    while (text.length < 'first second'.length) text += await next();
+    expect(text).to.equal('first second');
+    for (const socket of [near, far]) socket.destroy();
+  });
+
+  it('tells of a socket that fails by the error of the system', async () => {
+    const { near, far, next } = await openPair(server);
+    far.resetAndDestroy();
+    expect(await next()).to.equal('failed ECONNRESET read');
+    near.destroy();
+  });
+
+  it('writes what it is given, in either encoding, and in the order in which the socket itself was written to', async () => {
+    const { near, far, direct } = await openPair(server);
+    direct.write('\u00e9, ', 'latin1');
+    near.write('by the socket, ');
+    direct.write('\u{1f600}', 'utf8');
+    near.end();
+    const bytes = Buffer.concat((await far.toArray()) as Buffer[]);
+    expect(bytes.toString('latin1')).to.equal(`\u00e9, by the socket, ${Buffer.from('\u{1f600}').toString('latin1')}`);
+    far.destroy();
+  });
+
+  it('counts what the system has not taken, and keeps the order and all of it until the end', async () => {
+    const { near, far, direct } = await openPair(server);
+    direct.write('a little', 'latin1');
+    expect(direct.unsentBytes, 'of a little').to.equal(0);
+    far.pause();
+    direct.write('x'.repeat(MUCH), 'latin1');
+    expect(direct.unsentBytes, 'of much').to.equal(MUCH);
+    direct.write('\u00e9', 'utf8');
+    expect(direct.unsentBytes, 'of much and two bytes').to.equal(MUCH + 2);
+    let isDrained = false;
+    near.write('', () => {
+      isDrained = direct.unsentBytes === 0;
+    });
+    near.end('the end');
+    const text = Buffer.concat((await far.toArray()) as Buffer[]).toString();
+    expect(text === `a little${'x'.repeat(MUCH)}\u00e9the end`, 'whether all came in order').to.equal(true);
+    expect(isDrained, 'the empty write came after all others').to.equal(true);
+    far.destroy();
+  });
+
+  it('is closed with the error of a write that fails at once', async () => {
+    const { near, far, direct, next } = await openPair(server);
+    direct.pause();
+    far.resetAndDestroy();
+    await once(far, 'close');
+    // The first write may be what meets the reset.
+    while (!near.destroyed) {
+      direct.write('to nobody', 'latin1');
+      await new Promise(setImmediate);
+    }
+    expect(await next()).to.match(/^closed (EPIPE|ECONNRESET) write$/);
+    direct.write('nothing', 'latin1');
+    expect(direct.unsentBytes).to.equal(0);
+  });
+
+  it('is closed with the error of a write that fails later', async () => {
+    const { far, direct, next } = await openPair(server);
+    direct.pause();
+    far.pause();
+    direct.write('x'.repeat(MUCH), 'latin1');
+    far.resetAndDestroy();
+    expect(await next()).to.match(/^closed (EPIPE|ECONNRESET) write$/);
+    expect(direct.unsentBytes).to.equal(0);
+  });
+
+  it('is closed without an error when it is destroyed before the system has taken everything', async () => {
+    const { near, far, direct, next } = await openPair(server);
+    far.pause();
+    direct.write('x'.repeat(MUCH), 'latin1');
+    near.destroy();
+    direct.write('nothing', 'latin1');
+    expect(await next()).to.equal('closed');
+    far.destroy();
+  });
+
+  it('is refused where there is nothing of the system behind a socket', () => {
+    const socket = { _handle: null } as unknown as Socket;
+    expect(openDirectly(socket, { data: () => {}, ended: () => {}, failed: () => {} })).to.equal(undefined);
+  });
+});
