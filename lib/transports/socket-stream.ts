@@ -3,20 +3,23 @@
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
 import { TurnShare } from '../message/turn-share.ts';
-import { type DirectSocket, openDirectly } from './direct-socket.ts';
+import { type DirectSocket, openDirectly, type Receiver } from './direct-socket.ts';
 import { SharedReading } from './shared-reading.ts';
 
 /** Thousands of connections may break in one turn: they are told of at once, and their sockets closed bit by bit. */
 const brokenSockets = new TurnShare();
 
 /** Wraps a connected socket. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, Receiver {
   readonly peer: string;
   readonly isFramed = false;
   readonly #socket: Socket;
   readonly #way: 'direct' | 'stream' | SharedReading;
   /** Undefined where the socket is a stream. */
   #direct: DirectSocket | undefined;
+  /** Undefined before the start and after the end. */
+  #sink: ByteSink | undefined;
+  #failure: Error | undefined;
   #hasPeerEnded = false;
 
   /**
@@ -35,34 +38,42 @@ export class SocketStream implements ByteStream {
 
   start(sink: ByteSink): void {
     const socket = this.#socket;
-    let failure: Error | undefined;
-    let state: 'open' | 'closed' = 'open';
-    const closed = (): void => {
-      if (state === 'open') sink.closed(failure);
-      state = 'closed';
-    };
+    this.#sink = sink;
     socket.on('error', (error) => {
-      failure = error;
+      this.#failure = error;
     });
-    socket.on('close', closed);
-    const ended = (): void => this.#endedByPeer(sink);
-    const failed = (error: Error): void => {
-      failure = error;
-      closed();
-      brokenSockets.add(() => socket.destroy());
-    };
+    socket.on('close', () => this.#closed());
     if (this.#way === 'direct') {
-      this.#direct = openDirectly(socket, { data: (bytes, end) => sink.data(bytes, end), ended, failed });
+      this.#direct = openDirectly(socket, this);
       if (this.#direct !== undefined) return;
     }
-    socket.on('end', ended);
-    const receive = (bytes: Uint8Array, end?: number): void => sink.data(bytes, end);
+    socket.on('end', () => this.ended());
+    const receive = (bytes: Uint8Array, end?: number): void => this.data(bytes, end);
     if (this.#way instanceof SharedReading) {
       this.#way.receive = receive;
       socket.resume();
     } else {
       socket.on('data', receive);
     }
+  }
+
+  /** For whoever reads the socket. */
+  data(bytes: Uint8Array, end?: number): void {
+    this.#sink?.data(bytes, end);
+  }
+
+  /** The same. A socket whose readable side never ends does not close by itself once both sides have. */
+  ended(): void {
+    this.#hasPeerEnded = true;
+    this.#sink?.ended();
+    if (this.#socket.writableEnded) this.#socket.destroySoon();
+  }
+
+  /** The same. */
+  failed(error: Error): void {
+    this.#failure = error;
+    this.#closed();
+    brokenSockets.add(() => this.#socket.destroy());
   }
 
   write(text: string, encoding: StreamEncoding): void {
@@ -103,10 +114,9 @@ export class SocketStream implements ByteStream {
     this.#socket.destroy();
   }
 
-  /** A socket whose readable side never ends does not close by itself once both sides have. */
-  #endedByPeer(sink: ByteSink): void {
-    this.#hasPeerEnded = true;
-    sink.ended();
-    if (this.#socket.writableEnded) this.#socket.destroySoon();
+  #closed(): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.closed(this.#failure);
   }
 }
