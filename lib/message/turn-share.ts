@@ -22,7 +22,11 @@ export class TurnShare {
   add(work: () => void): void {
     const isFirst = this.#queue.length === 0;
     this.#queue.push(work);
-    if (this.#state === 'unused') this.#begin();
+    if (this.#state === 'unused') {
+      this.#begin();
+      // However late it is by now, each turn does something.
+      this.#doNext();
+    }
     // Behind work that had to wait there is no need to look at the clock, and thousands may come in one turn.
     if (isFirst) this.#goOn();
   }
@@ -40,7 +44,6 @@ export class TurnShare {
       this.#state = 'unused';
       if (this.#queue.length === 0) return;
       this.#begin();
-      // However late it is, each turn does something.
       this.#doNext();
       this.#goOn();
     });

@@ -23,6 +23,17 @@ describe('the share of a turn', () => {
     expect(done).to.equal(1);
   });
 
+  it('has one piece of work done in each turn, however small it is', async () => {
+    const share = new TurnShare(0);
+    const done: number[] = [];
+    for (const number of [1, 2, 3]) share.add(() => done.push(number));
+    expect(done).to.deep.equal([1]);
+    await nextTurn();
+    expect(done).to.deep.equal([1, 2]);
+    await nextTurn();
+    expect(done).to.deep.equal([1, 2, 3]);
+  });
+
   it('leaves work to later turns once it is used up, and does it in order', async () => {
     const share = new TurnShare();
     const done: number[] = [];
