@@ -60,9 +60,14 @@ interface Edge<Subject, Context> {
 /** Looks for the shortest way from what an owner waits for back to the owner, among those who are left waiting. */
 class CycleSearch<Subject, Context> {
   readonly #graph: WaitGraph<Subject, Context>;
-  /** Where the search begins; to come upon one of these again, as one who waits behind it, closes the cycle too. */
-  readonly #starts: Set<WaitUnit<Subject, Context>>;
-  readonly #isStartEnd: boolean;
+  /** Where the search begins. */
+  readonly #starts: readonly WaitUnit<Subject, Context>[];
+  /**
+   * Whether one who waits behind the owner closes the cycle, as one does who waits for what it holds. Behind an earlier wait
+   * of the owner, too: that may be a request for several locks whose permits without limit do not pass any more, now that
+   * the owner waits elsewhere.
+   */
+  readonly #endsBehindOwner: boolean;
   readonly #cameBy = new Map<WaitUnit<Subject, Context>, Edge<Subject, Context> | undefined>();
   readonly #next: WaitUnit<Subject, Context>[] = [];
   /** How much of each queue, and which locks' holders, were gone to before. */
@@ -72,10 +77,10 @@ class CycleSearch<Subject, Context> {
 
   constructor(graph: WaitGraph<Subject, Context>, question: DeadlockQuestion<Subject, Context>) {
     this.#graph = graph;
-    this.#isStartEnd = 'waiting' in question;
+    this.#endsBehindOwner = 'waiting' in question;
     const units =
       'waiting' in question ? question.waiting.flatMap((claim) => graph.unitOf(claim) ?? []) : graph.root.units;
-    this.#starts = new Set(units.filter((unit) => unit.state === 'waiting'));
+    this.#starts = units.filter((unit) => unit.state === 'waiting');
   }
 
   /** The steps of the cycle, the owner's first. None when the owner is not part of what keeps it waiting. */
@@ -121,7 +126,7 @@ class CycleSearch<Subject, Context> {
       const ahead = lock.queue[index] as ClaimNode<Subject, Context>;
       if (ahead.unit?.state !== 'waiting') continue;
       const edge: Edge<Subject, Context> = { from: unit, waiting, blockedBy: 'waiter' };
-      if (this.#isStartEnd && this.#starts.has(ahead.unit)) this.#last ??= edge;
+      if (this.#endsBehindOwner && ahead.unit.owner === this.#graph.root) this.#last ??= edge;
       this.#go(ahead.unit, edge);
     }
   }

@@ -249,6 +249,22 @@ describe('lock table', () => {
       expect(scene.waiters('p')).to.deep.equal(['ben/x', 'anna/x']);
     });
 
+    it('are told where an earlier request for several locks may not pass any more, since its owner waits elsewhere', () => {
+      const scene = new TableScene();
+      scene.acquire(scene.dora, { ...PERMIT, name: 'p' });
+      scene.acquire(scene.ben, { ...X, name: 'b' });
+      scene.acquire(scene.ben, { ...PERMIT, name: 'p', limit: 1 });
+      scene.acquire(scene.cara, { name: 'c' });
+      scene.acquireAll(scene.anna, [{ name: 'p', mode: 'permit' }, 'c'], X);
+      scene.acquire(scene.dora, { ...X, name: 'c' });
+      expect(viewCycle(scene.acquire(scene.anna, { ...X, name: 'b' }))).to.deep.equal([
+        'anna/x waits for b exclusive: holder',
+        'ben/x waits for p permit: holder',
+        'dora/x waits for c exclusive: waiter',
+      ]);
+      expect(scene.waiters('b')).to.deep.equal([]);
+    });
+
     it('count holds of a session that has ended as free, before they are worked off', () => {
       const scene = sceneWithBenWaitingForAnna();
       scene.endSession(scene.ben, 0);
