@@ -5,6 +5,7 @@ import { startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { freePort } from '../support/free-port.ts';
 import { bundlePage } from './page-bundle.ts';
 
 /**
@@ -98,7 +99,8 @@ describe('the client in a page in Chromium', function () {
         await report([again.token > handle.token, again.isHeld, handle.isHeld, await handle.release(), ...events].join());
       }
     `);
-    const { program, webSocketPort } = await startServer(page.origin);
+    const webSocketPort = String(await freePort());
+    const { program } = await startServer(page.origin, webSocketPort);
     new Browser(`${page.origin}/#${webSocketPort},a`);
     expect(await page.nextReport()).to.equal('holding');
     await program.kill();

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
@@ -7,6 +6,7 @@ import { LineClient } from '../foreign/line-client.ts';
 import { makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
+import { freePort } from '../support/free-port.ts';
 
 const ONLY_LOCAL = /, for this machine only \(127\.0\.0\.1, ::1\): -allow 0\.0\.0\.0\/0,::\/0 opens it to all$/;
 
@@ -170,12 +170,3 @@ describe('the server program under the command line of glockd', () => {
     expect(program.errorOutput).to.match(complaint);
   }
 });
-
-/** A port that nobody uses just now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

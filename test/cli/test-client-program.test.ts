@@ -1,4 +1,3 @@
-import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import type { LockClient } from '../../lib/client/lock-client.ts';
@@ -6,6 +5,7 @@ import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningProgram, startProgram, startServerProgram } from '../server/running-program.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** Seconds that no test waits for. */
 const LONG = '3600';
@@ -63,14 +63,7 @@ describe('the test client program', () => {
   });
 
   it('says so and ends with 1 when there is no server', async () => {
-    const listener = createServer();
-    await new Promise<void>((resolve) => {
-      listener.listen({ host: '127.0.0.1', port: 0 }, resolve);
-    });
-    const { port } = listener.address() as AddressInfo;
-    await new Promise((resolve) => {
-      listener.close(resolve);
-    });
+    const port = await freePort();
     const client = startProgram('bin/testClient.js', '--port', `${port}`);
     expect(await client.exit).to.deep.equal({ code: 1, signal: null });
     expect(client.output).to.equal('');

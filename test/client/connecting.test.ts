@@ -12,6 +12,7 @@ import { MessageSession } from '../../lib/message/message-session.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { portOf, startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { rejection } from './rejection.ts';
 
 /** A message server that keeps no locks. */
@@ -62,11 +63,7 @@ describe('connecting to a lock server', () => {
   });
 
   it('fails with the error of the system when nobody listens there', async () => {
-    const closed = await listen({ host: '127.0.0.1', port: 0 }, () => {});
-    const { port } = closed.address() as AddressInfo;
-    await new Promise((resolve) => {
-      closed.close(resolve);
-    });
+    const port = await freePort();
     expect(await rejection(LockClient.connect({ port }))).to.include({ code: 'ECONNREFUSED' });
     expect(await rejection(LockClient.connect({ host: 'x'.repeat(300), port }))).to.include({
       syscall: 'getaddrinfo',

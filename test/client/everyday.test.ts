@@ -6,6 +6,7 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 import { rejection } from './rejection.ts';
 
@@ -104,7 +105,8 @@ describe('the terms of a leader', () => {
   });
 
   it('go on when the server is stopped and another started in its place', async () => {
-    const { program, port } = await startServerProgram();
+    const port = await freePort();
+    const { program } = await startServerProgram('--port', String(port));
     const candidate = await server.client({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
     const leader = await server.client({ port, reconnect: false });
     await leader.lock('leader');

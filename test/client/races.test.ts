@@ -5,6 +5,7 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 import { rejection } from './rejection.ts';
 
@@ -256,7 +257,8 @@ describe('between a client and its server', () => {
 
   it('a server that is started anew is asked again by those who wait', async function () {
     this.timeout(15_000);
-    const { program, port } = await startServerProgram();
+    const port = await freePort();
+    const { program } = await startServerProgram('--port', String(port));
     const waiter = await LockClient.connect({ port, reconnect: { minDelayMs: 5, maxDelayMs: 20 } });
     whenTestEnds(() => waiter.close());
     const holder = await LockClient.connect({ port, reconnect: AT_ONCE });

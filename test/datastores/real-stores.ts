@@ -1,7 +1,6 @@
 /** The servers behind the datastores, started for one test each, and users of them. */
 
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'memjs';
 import { createClient } from 'redis';
@@ -18,6 +17,7 @@ import { SystemProgram } from '../foreign/system-program.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** A store that runs. */
 export interface RunningStore {
@@ -130,16 +130,4 @@ async function isReady(program: SystemProgram): Promise<boolean> {
     if (line.includes('Ready to accept connections')) return true;
     if (line.includes('Address already in use')) return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-  });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }

@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { expect } from 'chai';
 import type { ByteStream, Dialer } from '../../lib/message/byte-stream.ts';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { errorOf } from '../support/error-of.ts';
+import { freePort } from '../support/free-port.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 import { MessageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
@@ -48,11 +47,7 @@ describe('MessageClient: connecting', () => {
   });
 
   it('rejects with the error of the system when nobody listens', async () => {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const { port } = probe.address() as { port: number };
-    probe.close();
-    await once(probe, 'close');
+    const port = await freePort();
     const client = new MessageClient();
     expect(await errorOf(client.connect(dialTcp({ host: '127.0.0.1', port })))).to.have.property(
       'code',

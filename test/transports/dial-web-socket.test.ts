@@ -10,6 +10,7 @@ import { dialWebSocket as dialFromNode } from '../../lib/transports/dial-web-soc
 import { rejection } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
+import { freePort } from '../support/free-port.ts';
 import { type FrameConnection, FrameServer } from './frame-server.ts';
 
 /** What a browser has: no way to close at once. */
@@ -262,12 +263,3 @@ describe('connecting by WebSocket', () => {
     expect(() => dialFromNode({ url: 'http://locks.example/', tls: {} })).to.throw(TypeError, 'ws:// or wss://');
   });
 });
-
-/** A port where nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
