@@ -201,6 +201,8 @@ export class Settlement<Subject, Context> {
     }
     // A group goes as a whole.
     for (const claim of awaited) if (claim.state !== 'gone') this.#freeClaim(claim);
+    // What is left counts as free for those who are let in now.
+    if (session.claimCount > 0) this.#linger(session);
     for (const claim of awaited) this.settle(claim.lock, nowMs);
   }
 
@@ -232,8 +234,16 @@ export class Settlement<Subject, Context> {
       }
       group.blockedAt = (group.blockedAt + 1) % count;
     }
+    for (const claim of group.held) if (!claim.isAlone) this.#countAnew(claim.lock);
     this.#book.grantGroup(group, nowMs);
     return true;
+  }
+
+  /** The grant of a group tells of those beside whom its owner held a lock before, too. */
+  #countAnew(lock: Lock<Subject, Context>): void {
+    if (!this.#isStale(lock)) return;
+    this.#clearLingering(lock);
+    if (lock.queue.size > 0) this.#book.unsettled.push(lock);
   }
 
   /** What an owner waits for elsewhere may be free, and then its permits without limit may pass. */

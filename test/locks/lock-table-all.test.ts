@@ -176,6 +176,20 @@ describe('lock table', () => {
       expect(scene.takeNews()).to.have.members(['ben: cancelled', 'cara: ok', 'c and d: ok']);
     });
 
+    for (const max of [Number.POSITIVE_INFINITY, 0]) {
+      it(`counts nobody who is gone beside what its owner held before, ${max === 0 ? 'in slices' : 'at once'}`, () => {
+        const scene = new TableScene();
+        scene.acquire(scene.anna, { ...PERMIT });
+        scene.acquire(scene.ben, { ...PERMIT });
+        scene.acquire(scene.ben, { name: 'a' });
+        scene.acquireAll(scene.anna, [PERMIT, { ...PERMIT, name: 'q' }, 'a']);
+        const events = scene.table.endSession(scene.ben, max, scene.nowMs);
+        const answers = events.flatMap((event) => (event.kind === 'answered' ? [event.result] : []));
+        expect(answers).to.have.lengthOf(1);
+        expect(answers[0]).to.deep.include({ status: 'ok', counts: [1, 1, 1], alreadyHeld: ['p'] });
+      });
+    }
+
     it('has passed with a permit without limit once a session has ended, whoever touches what it left', () => {
       const scene = new TableScene();
       scene.acquire(scene.anna, { name: 'a' });
