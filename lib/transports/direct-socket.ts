@@ -85,8 +85,8 @@ let request: WriteRequest | undefined;
 
 /** The direct side of a socket. To close it is the socket's business, which sends first what is unsent here. */
 export class DirectSocket {
-  /** Bytes of writes that the system has not taken yet, or only in part. */
-  unsentBytes = 0;
+  /** Bytes of the one direct write that the system has not taken yet, or only in part. */
+  #pendingBytes = 0;
   readonly #socket: Socket;
   readonly #handle: Handle;
   readonly #internals: Internals;
@@ -95,6 +95,11 @@ export class DirectSocket {
     this.#socket = socket;
     this.#handle = handle;
     this.#internals = internals;
+  }
+
+  /** Of writes that the system has not taken yet, or only in part; of those behind the first, a character counts as one. */
+  get unsentBytes(): number {
+    return this.#pendingBytes + this.#socket.writableLength;
   }
 
   pause(): void {
@@ -108,6 +113,11 @@ export class DirectSocket {
   /** A write that fails closes the socket with the error, as that of a stream does. */
   write(text: string, encoding: StreamEncoding): void {
     if (this.#socket.destroyed) return;
+    if (this.unsentBytes > 0) {
+      // A stream joins what has to wait into one write. Each by itself takes most of a kilobyte, whatever its length.
+      this.#socket.write(text, encoding);
+      return;
+    }
     const { state, kBytesWritten, kLastWriteWasAsync, WriteWrap } = this.#internals;
     request ??= new WriteWrap();
     const handle = this.#handle;
@@ -120,9 +130,9 @@ export class DirectSocket {
   }
 
   #await(written: WriteRequest, bytes: number): void {
-    this.unsentBytes += bytes;
+    this.#pendingBytes = bytes;
     written.oncomplete = (status) => {
-      this.unsentBytes -= bytes;
+      this.#pendingBytes = 0;
       if (status < 0) this.#fail(status);
     };
   }
