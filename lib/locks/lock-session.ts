@@ -61,9 +61,12 @@ export class LockSession<Subject, Context> {
   #tagged: Map<string, Owner<Subject, Context>> | undefined;
   /** The tagged owners again, so that the first is found without a walk over the map's deleted entries. */
   readonly #taggedInOrder: WaitQueue<Owner<Subject, Context>> = new WaitQueue<Owner<Subject, Context>>();
-  /** A waiting request that has an id. */
+  /** Any one of the waiting requests that have an id. */
   #wait: WaitingRequest<Subject, Context> | undefined;
-  /** Those beside the one: most sessions wait for one thing at a time, and a Map whose entries come and go is made anew again and again. */
+  /**
+   * Those beside the one. Most sessions wait for one thing at a time, and a Map whose entries come and go is made anew again
+   * and again.
+   */
   #otherWaits: Map<RequestId, WaitingRequest<Subject, Context>> | undefined;
   /** Both are built when first asked for, so that sessions that never ask do not pay. */
   #holdsByToken: Map<number, Claim<Subject, Context>> | undefined;

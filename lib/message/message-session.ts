@@ -15,8 +15,12 @@ export class MessageSession {
   state: 'live' | 'ended' = 'live';
   /** Requests whose result will come later: how many, and the ids of those that have one. */
   pendingCount = 0;
+  /** Any one of the ids. */
   #pendingId: MessageId | undefined;
-  /** Those beside the one: most clients wait for one thing at a time, and a Set whose entries come and go is made anew again and again. */
+  /**
+   * Those beside the one. Most clients wait for one thing at a time, and a Set whose entries come and go is made anew again
+   * and again.
+   */
   #otherPendingIds: Set<MessageId> | undefined;
 
   constructor(connection: MessageConnection) {

@@ -1,10 +1,11 @@
 /**
  * Accepted sockets past Node's streams: read into one buffer that all of them share, and written to without a stream's
- * book-keeping. That saves a quarter of what it costs to receive a request and to answer it, and most of what it costs to
+ * book-keeping. That saves a fifth of what it costs to receive a request and to answer it, and most of what it costs to
  * lose thousands of connections at once. Node has no public way to do so for sockets that a server accepts, hence this
- * uses what its own streams use: `process.binding('stream_wrap')`, and of a socket's handle `onread`, `useUserBuffer`,
- * `readStart`, `readStop`, `writeLatin1String` and `writeUtf8String`. Where one of these is missing, and with
- * `HOLDFAST_SOCKETS=streams` in the environment, sockets are streams.
+ * uses what its own streams use: of `process.binding('stream_wrap')` the class `WriteWrap` and the `streamBaseState` with
+ * its places, and of a socket's handle `onread`, `useUserBuffer`, `readStart`, `readStop`, `writeLatin1String` and
+ * `writeUtf8String`. Where one of these is missing, and with `HOLDFAST_SOCKETS=streams` in the environment, sockets are
+ * streams.
  */
 
 import { Buffer } from 'node:buffer';
@@ -55,10 +56,12 @@ const END_OF_FILE = -4_095;
 
 const internals = findInternals();
 const buffer = Buffer.alloc(internals === undefined ? 0 : BUFFER_BYTES);
+/** For the next write of any socket: one that the system takes at once leaves it as it was. */
+let spareRequest: WriteRequest | undefined;
 
 /**
- * Reads a socket so from now on, which must have been accepted in this very turn; undefined when that cannot be done. The
- * socket's own readable side then never gets anything, nor ends.
+ * Reads a socket so from now on, and lets it be written to so; it must have been accepted in this very turn. Undefined when
+ * that cannot be done. The socket's own readable side then never gets anything, nor ends.
  */
 export function openDirectly(socket: Socket, receiver: Receiver): DirectSocket | undefined {
   const handle = (socket as unknown as { readonly _handle?: unknown })._handle;
@@ -67,7 +70,7 @@ export function openDirectly(socket: Socket, receiver: Receiver): DirectSocket |
   handle.onread = onRead;
   handle.useUserBuffer(buffer);
   handle.readStart();
-  return new DirectSocket(socket, handle, internals);
+  return new DirectSocket(socket, handle);
 }
 
 /** One function for all handles, each of which calls it as its own. What it returns would be taken for another buffer. */
@@ -80,26 +83,26 @@ function onRead(this: Handle): void {
   else if (result < 0) receiver.failed(systemError('read', result));
 }
 
-/** For the next write of any socket: one that the system takes at once leaves it as it was. */
-let request: WriteRequest | undefined;
-
 /** The direct side of a socket. To close it is the socket's business, which sends first what is unsent here. */
 export class DirectSocket {
-  /** Bytes of the one direct write that the system has not taken yet, or only in part. */
+  /** `waiting` since a write was not taken at once, until all is found to be sent: only then the stream is looked at. */
+  #state: 'clear' | 'waiting' = 'clear';
+  /** Of the one direct write that waits. */
   #pendingBytes = 0;
   readonly #socket: Socket;
   readonly #handle: Handle;
-  readonly #internals: Internals;
 
-  constructor(socket: Socket, handle: Handle, internals: Internals) {
+  constructor(socket: Socket, handle: Handle) {
     this.#socket = socket;
     this.#handle = handle;
-    this.#internals = internals;
   }
 
   /** Of writes that the system has not taken yet, or only in part; of those behind the first, a character counts as one. */
   get unsentBytes(): number {
-    return this.#pendingBytes + this.#socket.writableLength;
+    if (this.#state === 'clear') return 0;
+    const bytes = this.#pendingBytes + this.#socket.writableLength;
+    if (bytes === 0) this.#state = 'clear';
+    return bytes;
   }
 
   pause(): void {
@@ -118,18 +121,20 @@ export class DirectSocket {
       this.#socket.write(text, encoding);
       return;
     }
-    const { state, kBytesWritten, kLastWriteWasAsync, WriteWrap } = this.#internals;
-    request ??= new WriteWrap();
+    const { state, kBytesWritten, kLastWriteWasAsync, WriteWrap } = internals as Internals;
+    spareRequest ??= new WriteWrap();
+    const request = spareRequest;
     const handle = this.#handle;
     const error =
       encoding === 'latin1' ? handle.writeLatin1String(request, text) : handle.writeUtf8String(request, text);
     if (error === 0 && state[kLastWriteWasAsync] === 0) return;
     if (error === 0) this.#await(request, state[kBytesWritten] as number);
     else this.#fail(error);
-    request = undefined;
+    spareRequest = undefined;
   }
 
   #await(written: WriteRequest, bytes: number): void {
+    this.#state = 'waiting';
     this.#pendingBytes = bytes;
     written.oncomplete = (status) => {
       this.#pendingBytes = 0;

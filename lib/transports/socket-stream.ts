@@ -57,23 +57,24 @@ export class SocketStream implements ByteStream, Receiver {
     }
   }
 
-  /** For whoever reads the socket. */
+  /** As a receiver: for whoever reads the socket. */
   data(bytes: Uint8Array, end?: number): void {
     this.#sink?.data(bytes, end);
   }
 
-  /** The same. A socket whose readable side never ends does not close by itself once both sides have. */
+  /** As a receiver. A socket whose readable side never ends does not close by itself once both sides have. */
   ended(): void {
     this.#hasPeerEnded = true;
     this.#sink?.ended();
     if (this.#socket.writableEnded) this.#socket.destroySoon();
   }
 
-  /** The same. */
+  /** As a receiver. */
   failed(error: Error): void {
     this.#failure = error;
     this.#closed();
-    brokenSockets.add(() => this.#socket.destroy());
+    // Without the error, Node 20 makes one anew for each write that waits.
+    brokenSockets.add(() => this.#socket.destroy(error));
   }
 
   write(text: string, encoding: StreamEncoding): void {
@@ -84,7 +85,7 @@ export class SocketStream implements ByteStream, Receiver {
   whenDrained(callback: () => void): void {
     // An empty write is called back after all writes before it, direct ones included.
     this.#socket.write('', (error) => {
-      if (!error) callback();
+      if (!error && this.#sink !== undefined) callback();
     });
   }
 

@@ -10,7 +10,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 const PROGRAM = fileURLToPath(new URL('direct-program.js', import.meta.url));
 const SERVER = fileURLToPath(new URL('../../../bin/server.js', import.meta.url));
 
-/** More than the buffer that directly read sockets share, and than the system takes at once. */
+/** More than the buffer that sockets used directly share, and than the system takes at once. */
 const LONG_TEXT = 'some bytes and '.repeat(200_000);
 
 /** A Node to which this was done before it loaded anything. */
@@ -40,9 +40,9 @@ const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
   ],
 };
 
-/** How the program, run by such a Node, reads a connection. It must send back whatever it is sent. */
-async function readingBy(options: readonly string[], reading?: string): Promise<string> {
-  const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_SOCKETS: reading });
+/** How the program, run by such a Node, uses a connection. It must send back whatever it is sent. */
+async function usageBy(options: readonly string[], sockets?: string): Promise<string> {
+  const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_SOCKETS: sockets });
   const socket = connect({ port: Number(await program.nextLine()), host: '127.0.0.1', allowHalfOpen: true });
   whenTestEnds(() => socket.destroy());
   await once(socket, 'connect');
@@ -55,16 +55,16 @@ describe('the way accepted sockets are used', () => {
   afterEach(endTest);
 
   it('is direct in a Node as it is', async () => {
-    expect(await readingBy([])).to.equal('directly');
+    expect(await usageBy([])).to.equal('directly');
   });
 
   it('is that of streams where HOLDFAST_SOCKETS says so', async () => {
-    expect(await readingBy([], 'streams')).to.equal('as a stream');
+    expect(await usageBy([], 'streams')).to.equal('as a stream');
   });
 
   for (const [node, options] of Object.entries(WITHOUT_INTERNALS)) {
     it(`is that of streams in a Node that ${node}`, async () => {
-      expect(await readingBy(options)).to.equal('as a stream');
+      expect(await usageBy(options)).to.equal('as a stream');
     });
   }
 
