@@ -7,6 +7,7 @@ import { isIPv6 } from 'node:net';
  * they are.
  */
 export function canonicalAddress(address: string): string {
+  if (!address.includes(':')) return address;
   const withoutZone = address.replace(/%.*$/, '');
   const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(withoutZone)?.[1];
   if (dotted !== undefined || !isIPv6(withoutZone)) return dotted ?? withoutZone;
@@ -19,5 +20,5 @@ export function canonicalAddress(address: string): string {
 
 /** `127.0.0.1:20934`, `[::1]:20934`. */
 export function formatAddress(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
