@@ -14,6 +14,7 @@ import { type MessageCounters, newMessageCounters } from './message-counters.ts'
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
+import { NumberedTable } from './numbered-table.ts';
 import type { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol-service.ts';
 import { QuietLog } from './quiet-log.ts';
@@ -55,7 +56,7 @@ export abstract class MessageServer<
   readonly #router: MessageRouter<Session>;
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #listeners: Listener[] = [];
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new NumberedTable<Session>();
   readonly #quietLog: QuietLog;
   /** Thousands of peers may go in one turn, and others are waiting. */
   readonly #closes = new TurnShare();
@@ -110,9 +111,14 @@ export abstract class MessageServer<
     return Object.fromEntries([...this.#commands.values()].map(({ name, requestCount }) => [name, requestCount]));
   }
 
-  /** The sessions there are now. */
-  protected get sessions(): ReadonlySet<Session> {
-    return this.#sessions;
+  /** The sessions there are now, in the order in which they came. */
+  protected get sessions(): readonly Session[] {
+    return this.#sessions.inOrder();
+  }
+
+  /** How many there are. */
+  protected get sessionCount(): number {
+    return this.#sessions.size;
   }
 
   /** Makes the session of a new connection. */
@@ -154,7 +160,7 @@ export abstract class MessageServer<
     const gone = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
-    for (const session of [...this.#sessions]) {
+    for (const session of this.#sessions.inOrder()) {
       this.#endSession(session);
       session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
@@ -207,6 +213,7 @@ export abstract class MessageServer<
     try {
       const session = this.createSession(connection, options);
       this.sessionBegan(session);
+      session.id = this.#sessions.nextId();
       this.#sessions.add(session);
       return session;
     } catch (error) {
@@ -237,7 +244,7 @@ export abstract class MessageServer<
 
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
-    this.#sessions.delete(session);
+    this.#sessions.delete(session.id);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();
   }

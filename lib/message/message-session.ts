@@ -8,6 +8,8 @@ export type MessageId = number | string;
 
 /** One client's session. Servers that know more of their clients extend it. */
 export class MessageSession {
+  /** What the server knows it by, while it is there. */
+  id = 0;
   readonly connection: MessageConnection;
   /** What the client speaks; undefined until its first byte has come. */
   protocol: Protocol | undefined;

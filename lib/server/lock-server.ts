@@ -279,7 +279,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     const options = {
       manager: this.#manager,
       registry: this.#registry,
-      statistics: new LineStatistics(() => this.sessions.size),
+      statistics: new LineStatistics(() => this.sessionCount),
       listings: new LineListings(this.#manager, this.#registry, maxPageEntries),
       isDumpOn: this.#isDumpOn,
       isRegistryOn: this.#isRegistryOn,
@@ -312,7 +312,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     return {
       ...locks,
       ...this.counters,
-      openConnections: this.sessions.size,
+      openConnections: this.sessionCount,
       requests: this.requestCounts,
       uptimeMs: Math.round(performance.now() - this.#startedMs),
     };

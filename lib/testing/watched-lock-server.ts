@@ -9,7 +9,7 @@ export class WatchedLockServer extends LockServer {
 
   /** Resolves when there is no session of that address, or no longer. */
   untilEnded(address: string): Promise<void> {
-    const isLive = [...this.sessions].some((session) => session.address === address && session.state === 'live');
+    const isLive = this.sessions.some((session) => session.address === address && session.state === 'live');
     if (!isLive) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEnded.set(address, resolve);

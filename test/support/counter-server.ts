@@ -54,8 +54,8 @@ export class CounterServer extends MessageServer {
     super({ commands, limits, logger });
   }
 
-  get sessionCount(): number {
-    return this.sessions.size;
+  override get sessionCount(): number {
+    return super.sessionCount;
   }
 
   /** Waits that end with their session. */
