@@ -11,12 +11,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isShort, numberGiven } from './arguments.ts';
-import { shown } from './figures.ts';
-import { residentBytes } from './process-usage.ts';
+import { median, printTable, shown } from './figures.ts';
+import { cpuMicroseconds, residentBytes } from './process-usage.ts';
 import { startServer } from './server-process.ts';
 
 const TIMES = numberGiven('times') ?? (isShort ? 2_000 : 100_000);
 const AT_ONCE = 50;
+const ROUNDS = 5;
 const WARM_UP = TIMES / 10;
 const HEADER_BYTES = 4;
 const BYTES_A_MEGABYTE = 1_048_576;
@@ -103,26 +104,56 @@ async function checkNothingIsLeft(port: number): Promise<void> {
   }
 }
 
+/** One server in all rounds: connections a second, and the processor time of the server for each in microseconds. */
+interface Measured {
+  readonly rates: number[];
+  readonly costs: number[];
+}
+
 async function measure(): Promise<void> {
   const bare = fork(fileURLToPath(import.meta.url), ['--bare']);
   const [barePort] = (await once(bare, 'message')) as [number];
   const server = await startServer();
   const memory = (): string => shown(residentBytes(server.pid) / BYTES_A_MEGABYTE, 1);
+  const round = async (
+    pid: number,
+    port: number,
+    { rates, costs }: Measured,
+    check: (replies: readonly string[]) => void,
+  ): Promise<void> => {
+    const before = cpuMicroseconds(pid);
+    rates.push(await churn(port, TIMES / ROUNDS, check));
+    costs.push((cpuMicroseconds(pid) - before) / (TIMES / ROUNDS));
+  };
 
   const fresh = memory();
   await churn(barePort, WARM_UP, () => {});
   await churn(server.port, WARM_UP, checkReplies);
   const warm = memory();
-  const bareRate = await churn(barePort, TIMES, () => {});
-  const rate = await churn(server.port, TIMES, checkReplies);
+  const own: Measured = { rates: [], costs: [] };
+  const floor: Measured = { rates: [], costs: [] };
+  for (let index = 0; index < ROUNDS; index += 1) {
+    await round(bare.pid as number, barePort, floor, () => {});
+    await round(server.pid, server.port, own, checkReplies);
+  }
   await checkNothingIsLeft(server.port);
   const after = memory();
   await server.stop();
   bare.kill();
 
-  console.log(`${TIMES} times connect, lock, unlock, close, ${AT_ONCE} at once`);
-  console.log(`holdfast: ${rate.toFixed(0)} connections a second; a bare server: ${bareRate.toFixed(0)}`);
-  console.log(`holdfast : bare server: ${(rate / bareRate).toFixed(2)}`);
+  console.log(`${TIMES} times connect, lock, unlock, close, ${AT_ONCE} at once, ${ROUNDS} rounds in turns, medians`);
+  printTable(
+    ['', 'connections/s', 'server us each'],
+    [
+      ['holdfast', shown(median(own.rates)), shown(median(own.costs), 1)],
+      ['a bare server', shown(median(floor.rates)), shown(median(floor.costs), 1)],
+      [
+        'holdfast : bare server',
+        shown(median(own.rates) / median(floor.rates), 2),
+        shown(median(own.costs) / median(floor.costs), 2),
+      ],
+    ],
+  );
   console.log(`memory of the server: ${fresh} MB at first, ${warm} MB after ${WARM_UP}, ${after} MB at the end`);
 }
 
