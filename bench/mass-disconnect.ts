@@ -16,7 +16,7 @@ import { Crowd } from './crowd.ts';
 import { describeLatencies } from './figures.ts';
 import { LineClient } from './line-client.ts';
 import { ownLock } from './own-lock.ts';
-import { allowedOpenFiles } from './process-usage.ts';
+import { allowedOpenFiles, runFirst } from './process-usage.ts';
 import { type ServerProcess, startServerWith } from './server-process.ts';
 
 /** Who goes at once, and what each of them has. */
@@ -178,6 +178,8 @@ async function measureFloor(connections: number): Promise<void> {
   console.log(describeLatencies('bystander meanwhile and a while after', freeing));
 }
 
+// The crowd's own end takes the core that the bystander asks from, which is no delay of the server's.
+if (!runFirst()) console.log('the bystander has to share its core: its waits may be longer than those for the server');
 const cases = chosenCases();
 for (const each of cases) await measure(each);
 await measureFloor(Math.max(...cases.map((each) => each.connections)));
