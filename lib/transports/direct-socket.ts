@@ -1,6 +1,6 @@
 /**
  * Accepted sockets past Node's streams: read into one buffer that all of them share, and written to without a stream's
- * book-keeping. That saves a fifth of what it costs to receive a request and to answer it, and most of what it costs to
+ * book-keeping. That saves a quarter of what it costs to receive a request and to answer it, and most of what it costs to
  * lose thousands of connections at once. Node has no public way to do so for sockets that a server accepts, hence this
  * uses what its own streams use: of `process.binding('stream_wrap')` the class `WriteWrap` and the `streamBaseState` with
  * its places, and of a socket's handle `onread`, `useUserBuffer`, `readStart`, `readStop`, `writeLatin1String` and
