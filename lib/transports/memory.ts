@@ -227,6 +227,8 @@ class Pipe {
   }
 
   resume(): void {
+    // Who goes on to read may have put off, until now, what was read before.
+    if (this.#flow === 'paused') this.#log.activity += 1;
     this.#flow = 'flowing';
     this.#deliverSoon();
   }

@@ -146,6 +146,17 @@ for (const socket of [false, true]) {
       expect((await client.inspect('jobs')).waiterCount).to.equal(1);
     });
 
+    it('settles when the server has dealt with more requests than it does in a turn', async () => {
+      const busy = await start({ socket, limits: { maxPendingRequests: 10_000, maxWaitersPerLock: 10_000 } });
+      const [holder, waiter] = [await busy.client(), await busy.client()];
+      await holder.lock('jobs');
+      for (let owner = 0; owner < 10_000; owner += 1) {
+        waiter.rpc('lock', { lockName: 'jobs', owner: String(owner), timeLimit: 3_600 }).catch(() => {});
+      }
+      await busy.settled();
+      expect((await holder.inspect('jobs')).waiterCount).to.equal(10_000);
+    });
+
     it('cannot move the clock of the machine', async () => {
       const error = (await rejection(server.clock.advance(1))) as Error;
       expect(error.message).to.equal("the clock is the system's; start the server with { clock: 'manual' } to move it");
