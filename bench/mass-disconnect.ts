@@ -54,40 +54,58 @@ function expectEqual(what: string, actual: unknown, expected: unknown): void {
   process.exitCode = 1;
 }
 
-/** How long each pair of requests took, in milliseconds. */
-async function pairsOf(ask: Pair, goOn: (pairs: number) => boolean): Promise<number[]> {
-  const latenciesMs: number[] = [];
-  while (goOn(latenciesMs.length)) {
-    const startMs = performance.now();
-    await ask();
-    latenciesMs.push(performance.now() - startMs);
-    await setTimeout(PAUSE_MS);
-  }
-  return latenciesMs;
-}
+/** Asks for one thing and waits for the answer. */
+type Request = () => Promise<void>;
 
 /** Two requests, one after the other. */
-type Pair = () => Promise<void>;
+type Pair = readonly [Request, Request];
 
-/** How long each pair of requests took until the work was done. */
-async function pairsDuring(ask: Pair, work: Promise<unknown>): Promise<number[]> {
+/** What the bystander waited, in milliseconds: for both answers of each pair, and for each of them. */
+interface Waits {
+  readonly pairs: number[];
+  readonly answers: number[];
+}
+
+async function pairsOf(pair: Pair, goOn: (pairs: number) => boolean): Promise<Waits> {
+  const waits: Waits = { pairs: [], answers: [] };
+  while (goOn(waits.pairs.length)) {
+    const startMs = performance.now();
+    for (const ask of pair) {
+      const askedMs = performance.now();
+      await ask();
+      waits.answers.push(performance.now() - askedMs);
+    }
+    waits.pairs.push(performance.now() - startMs);
+    await setTimeout(PAUSE_MS);
+  }
+  return waits;
+}
+
+/** What it waited until the work was done. */
+async function pairsDuring(pair: Pair, work: Promise<unknown>): Promise<Waits> {
   let isOver = false;
   const over = (): void => {
     isOver = true;
   };
   work.then(over, over);
-  const latenciesMs = await pairsOf(ask, () => !isOver);
+  const waits = await pairsOf(pair, () => !isOver);
   await work;
-  return latenciesMs;
+  return waits;
 }
 
 function lockAndUnlock(client: LineClient): Pair {
-  return async () => {
-    const [got] = await client.ask(['g bystander']);
-    const [released] = await client.ask(['r bystander']);
-    expectEqual('the bystander', got, '1 Lock Get Success: bystander');
-    expectEqual('the bystander', released, '1 Lock Release Success: bystander');
+  const asking = (line: string, reply: string): Request => {
+    return async () => expectEqual('the bystander', (await client.ask([line]))[0], reply);
   };
+  return [
+    asking('g bystander', '1 Lock Get Success: bystander'),
+    asking('r bystander', '1 Lock Release Success: bystander'),
+  ];
+}
+
+function printWaits(name: string, { pairs, answers }: Waits): void {
+  console.log(describeLatencies(`${name}, ${pairs.length} pairs`, pairs));
+  console.log(describeLatencies('  each answer', answers));
 }
 
 async function measure({ connections, exclusive, shared }: Case): Promise<void> {
@@ -128,9 +146,9 @@ async function measure({ connections, exclusive, shared }: Case): Promise<void> 
   console.log(
     `all taken in ${takingMs.toFixed(0)} ms; all free, all connections gone: ${freeMs.toFixed(0)} ms after the kill`,
   );
-  console.log(describeLatencies('bystander before, lock and unlock', calm));
-  console.log(describeLatencies(`bystander while they are taken, ${taking.length} pairs`, taking));
-  console.log(describeLatencies(`bystander while they are freed, ${freeing.length} pairs`, freeing));
+  printWaits('bystander before', calm);
+  printWaits('bystander while they are taken', taking);
+  printWaits('bystander while they are freed', freeing);
 }
 
 async function untilFree(watcher: LineClient, orphans: number, sharedOrphans: number): Promise<void> {
@@ -158,24 +176,26 @@ async function measureFloor(connections: number): Promise<void> {
 
   const [port] = (await once(server, 'message')) as [number];
   const bystander = await LineClient.connect(port);
-  const pair: Pair = async () => {
-    for (const id of [1, 2]) {
-      expectEqual('the floor', (await bystander.ask([`{"id":${id}}`]))[0], `{"id":${id},"result":{"status":"ok"}}`);
-    }
+  const ask: Request = async () => {
+    expectEqual('the floor', (await bystander.ask(['{"id":1}']))[0], '{"id":1,"result":{"status":"ok"}}');
   };
+  const pair: Pair = [ask, ask];
   const crowd = Crowd.start(OPEN_FILES, 'low');
   await crowd.connect(port, connections);
   const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   const freeing = await pairsDuring(pair, crowd.stop());
   // The last sockets are lost after the process that had them is gone.
-  freeing.push(...(await pairsOf(pair, (pairs) => pairs < CALM_PAIRS)));
+  const after = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   bystander.end();
   const exited = once(server, 'exit');
   server.disconnect();
   await exited;
   console.log(`a server without locks, read as streams, loses ${connections} connections at once`);
-  console.log(describeLatencies('bystander before, two requests', calm));
-  console.log(describeLatencies('bystander meanwhile and a while after', freeing));
+  printWaits('bystander before', calm);
+  printWaits('bystander meanwhile and a while after', {
+    pairs: [...freeing.pairs, ...after.pairs],
+    answers: [...freeing.answers, ...after.answers],
+  });
 }
 
 // The crowd's own end takes the core that the bystander asks from, which is no delay of the server's.
