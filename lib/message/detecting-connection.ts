@@ -24,21 +24,24 @@ export class DetectingConnection extends MessageConnection {
 
   override data(bytes: Uint8Array, end?: number): void {
     if (this.codec !== undefined || this.isClosed) super.data(bytes, end);
-    else super.data(this.#detect(bytes.subarray(0, end)));
+    else this.#detect(bytes.subarray(0, end));
   }
 
-  /** The bytes that the codec is to have now. */
-  #detect(bytes: Uint8Array): Uint8Array {
-    this.#undetected.add(bytes);
+  #detect(bytes: Uint8Array): void {
     const choice = this.#choose(bytes);
-    if (choice === 'unknown' || (choice === undefined && this.#undetected.length > MAX_UNDETECTED_BYTES)) {
+    if (choice === undefined) {
+      this.#undetected.add(bytes);
+      if (this.#undetected.length > MAX_UNDETECTED_BYTES) this.destroy();
+    } else if (choice === 'unknown') {
       this.destroy();
-    } else if (choice !== undefined) {
+    } else {
       this.codec = choice;
-      return this.#undetected.take();
+      if (this.#undetected.length === 0) {
+        super.data(bytes);
+      } else {
+        this.#undetected.add(bytes);
+        super.data(this.#undetected.take());
+      }
     }
-    return NOTHING;
   }
 }
-
-const NOTHING = new Uint8Array(0);

@@ -63,13 +63,22 @@ export class MessageConnection extends MessageStream {
     super.closed(error);
   }
 
+  /** Thousands of peers may end in one turn, while others are waiting. */
   override ended(): void {
-    this.#hasPeerEnded = true;
-    super.ended();
+    if (this.#mustLetOthers()) {
+      // There is nothing to pause any more.
+      this.reading = 'held';
+      this.events.share?.add(() => {
+        this.reading = 'idle';
+        this.#end();
+      });
+    } else {
+      this.#end();
+    }
   }
 
   protected override received(byteCount: number): void {
-    if (byteCount > MAX_SMALL_BYTES && this.reading === 'idle' && this.events.share?.isUsedUp) this.#letOthers();
+    if (byteCount > MAX_SMALL_BYTES && this.#mustLetOthers()) this.#letOthers();
     else super.received(byteCount);
   }
 
@@ -93,6 +102,15 @@ export class MessageConnection extends MessageStream {
     if (count % MESSAGES_A_LOOK !== 0 || !this.events.share?.isUsedUp) return false;
     this.#letOthers();
     return true;
+  }
+
+  #end(): void {
+    this.#hasPeerEnded = true;
+    super.ended();
+  }
+
+  #mustLetOthers(): boolean {
+    return this.reading === 'idle' && this.events.share?.isUsedUp === true;
   }
 
   #letOthers(): void {

@@ -6,8 +6,9 @@ import { TurnShare } from '../message/turn-share.ts';
 import { type DirectSocket, openDirectly, type Receiver } from './direct-socket.ts';
 import { SharedReading } from './shared-reading.ts';
 
-/** Thousands of connections may break in one turn: they are told of at once, and their sockets closed bit by bit. */
-const brokenSockets = new TurnShare();
+/** Thousands of connections may break in one turn, while others are waiting. In milliseconds of each turn. */
+const BROKEN_SHARE_MS = 1;
+const brokenSockets = new TurnShare(BROKEN_SHARE_MS);
 
 /** Wraps a connected socket. */
 export class SocketStream implements ByteStream, Receiver {
@@ -72,9 +73,11 @@ export class SocketStream implements ByteStream, Receiver {
   /** As a receiver. */
   failed(error: Error): void {
     this.#failure = error;
-    this.#closed();
-    // Without the error, Node 20 makes one anew for each write that waits.
-    brokenSockets.add(() => this.#socket.destroy(error));
+    brokenSockets.add(() => {
+      this.#closed();
+      // Without the error, Node 20 makes one anew for each write that waits.
+      this.#socket.destroy(error);
+    });
   }
 
   write(text: string, encoding: StreamEncoding): void {

@@ -126,6 +126,29 @@ describe('MessageConnection', () => {
     for (const peer of [first, second]) expect(peer?.stream.isPaused).to.equal(false);
   });
 
+  it('leaves the ends of peers to later turns once the turn is used up, and none that is gone meanwhile', async () => {
+    const share = new TurnShare(0);
+    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, share));
+    for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
+    for (const { stream } of peers) stream.receiveEnd();
+    const whatCame = (): number[] => peers.map(({ told }) => told.length);
+    expect(whatCame()).to.deep.equal([1, 1, 1, 1]);
+    peers[1]?.stream.close();
+    while (peers[3]?.told.length === 1) {
+      const before = whatCame();
+      await nextTurn();
+      expect(
+        whatCame().filter((count, index) => count > (before[index] as number)).length,
+        'ends in a turn',
+      ).to.be.at.most(1);
+    }
+    const [finished, gone] = [
+      ['{"a":1}', '{"a":2}', 'finished'],
+      ['{"a":1}', 'closed'],
+    ];
+    expect(peers.map(({ told }) => told)).to.deep.equal([finished, gone, finished, finished]);
+  });
+
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
     const { stream, told } = connectionThat(echo);
     stream.isStuck = true;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { type DirectSocket, openDirectly } from '../../lib/transports/direct-socket.ts';
+import { SocketStream } from '../../lib/transports/socket-stream.ts';
 
 const isSwitchedOff = process.env.HOLDFAST_SOCKETS === 'streams';
 
@@ -202,5 +203,47 @@ describe('a socket used directly', () => {
   it('is refused where there is nothing of the system behind a socket', () => {
     const socket = { _handle: null } as unknown as Socket;
     expect(openDirectly(socket, { data: () => {}, ended: () => {}, failed: () => {} })).to.equal(undefined);
+  });
+
+  it('is told of as closed in later turns when very many break in one', async () => {
+    const count = 10;
+    let turn = 0;
+    let isOver = false;
+    const nextTurn = (): void => {
+      turn += 1;
+      if (!isOver) setImmediate(nextTurn);
+    };
+    const turns: number[] = [];
+    const codes = new Set<unknown>();
+    let accepted = 0;
+    let haveAll = (): void => {};
+    const allAccepted = new Promise<void>((resolve) => {
+      haveAll = resolve;
+    });
+    const allClosed = new Promise<void>((resolve) => {
+      const closed = (error: NodeJS.ErrnoException | undefined): void => {
+        // Longer than all of them have in one turn.
+        const endMs = performance.now() + 2;
+        while (performance.now() < endMs);
+        turns.push(turn);
+        codes.add(error?.code);
+        if (turns.length === count) resolve();
+      };
+      server.on('connection', (socket: Socket) => {
+        new SocketStream(socket, 'far', 'direct').start({ data: () => {}, ended: () => {}, closed });
+        accepted += 1;
+        if (accepted === count) haveAll();
+      });
+    });
+    const { port } = server.address() as AddressInfo;
+    const fars = Array.from({ length: count }, () => connect({ port, host: '127.0.0.1' }));
+    await Promise.all([allAccepted, ...fars.map((far) => once(far, 'connect'))]);
+    nextTurn();
+    for (const far of fars) far.resetAndDestroy();
+    await allClosed;
+    isOver = true;
+    server.removeAllListeners('connection');
+    expect([...codes]).to.deep.equal(['ECONNRESET']);
+    expect(new Set(turns).size, 'turns').to.equal(count);
   });
 });
