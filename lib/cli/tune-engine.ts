@@ -1,14 +1,42 @@
-/** How the engine compiles the programs of ours. */
+/** How the engine runs the programs of ours. */
 
+import { readdirSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 /** In bytes of bytecode; the engine's own is 920. */
 const INLINED_BYTES = 3_000;
 
+/** By how much the nice value of the engine's other threads is higher than that of the thread that serves. */
+const OTHERS_NICENESS = 5;
+
+/** The greatest nice value that there is. */
+const MAX_NICENESS = 19;
+
 /**
- * Lets the engine compile more of what a request goes through into one piece: a request without sockets takes a tenth less
- * time by that. An engine that does not know the flag says so on standard error and goes on.
+ * - Lets the engine compile more of what a request goes through into one piece: a request without sockets takes a tenth
+ *   less time by that.
+ * - Lets the room for new objects stay at a megabyte, unless the command line or `NODE_OPTIONS` says how large it is to be.
+ *   By itself it grows to 16 MB or more, and then a collection of what a mass of new locks leaves there takes 20 ms.
+ * - Lets the engine's own threads, which compile and collect garbage, give way to the one that serves where there are fewer
+ *   free cores than threads. That is for Linux.
+ *
+ * An engine that does not know a flag says so on standard error and goes on.
  */
 export function tuneEngine(): void {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
+  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  if (!given.some((text) => /semi[-_]space/.test(text))) setFlagsFromString('--semi-space-growth-factor=1');
+  if (process.platform === 'linux') letOtherThreadsGiveWay();
+}
+
+function letOtherThreadsGiveWay(): void {
+  try {
+    for (const thread of readdirSync('/proc/self/task').map(Number)) {
+      if (thread === process.pid) continue;
+      setPriority(thread, Math.min(getPriority(thread) + OTHERS_NICENESS, MAX_NICENESS));
+    }
+  } catch {
+    // Where the system does not allow it, or a thread has just ended, they run as they are.
+  }
 }
