@@ -12,12 +12,12 @@ import { isShort, textGiven } from './arguments.ts';
 
 /** With what makes them take less time than they do when they are run by themselves. */
 const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
-  ['throughput', '--rounds=4', '--seconds=0.6'],
+  ['throughput', '--rounds=4', '--seconds=0.5'],
   ['handoff'],
   ['latency', '--rounds=2', '--seconds=0.8'],
   ['curves', '--passes=1'],
   ['mass-disconnect'],
-  ['connection-churn', '--times=30000'],
+  ['connection-churn', '--times=20000'],
   ['lock-table'],
   ['client-comparison'],
   ['release-to-grant'],
