@@ -65,10 +65,11 @@ export class MessageConnection extends MessageStream {
 
   /** Thousands of peers may end in one turn, while others are waiting. */
   override ended(): void {
-    if (this.#mustLetOthers()) {
+    const { endShare } = this.events;
+    if (this.reading === 'idle' && endShare?.isUsedUp) {
       // There is nothing to pause any more.
       this.reading = 'held';
-      this.events.share?.add(() => {
+      endShare.add(() => {
         this.reading = 'idle';
         this.#end();
       });
@@ -78,7 +79,7 @@ export class MessageConnection extends MessageStream {
   }
 
   protected override received(byteCount: number): void {
-    if (byteCount > MAX_SMALL_BYTES && this.#mustLetOthers()) this.#letOthers();
+    if (byteCount > MAX_SMALL_BYTES && this.reading === 'idle' && this.events.share?.isUsedUp) this.#letOthers();
     else super.received(byteCount);
   }
 
@@ -107,10 +108,6 @@ export class MessageConnection extends MessageStream {
   #end(): void {
     this.#hasPeerEnded = true;
     super.ended();
-  }
-
-  #mustLetOthers(): boolean {
-    return this.reading === 'idle' && this.events.share?.isUsedUp === true;
   }
 
   #letOthers(): void {

@@ -28,6 +28,9 @@ const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
 /** How much of a turn is spent on many messages that came together, of all peers. */
 const BATCHES_SHARE_MS = 2;
 
+/** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
+const ENDS_SHARE_MS = 1;
+
 /** How a server is made. */
 export interface MessageServerOptions {
   readonly commands: CommandTable;
@@ -58,7 +61,8 @@ export abstract class MessageServer<
   readonly #listeners: Listener[] = [];
   readonly #sessions = new NumberedTable<Session>();
   readonly #quietLog: QuietLog;
-  /** Thousands of peers may go in one turn, and others are waiting. */
+  /** Thousands of peers may go in one turn, and others are waiting: for what follows from their ends, then to close. */
+  readonly #ends = new TurnShare(ENDS_SHARE_MS);
   readonly #closes = new TurnShare();
   /** Thousands of peers may each send very many messages in one turn. */
   readonly #batches = new TurnShare(BATCHES_SHARE_MS);
@@ -197,6 +201,7 @@ export abstract class MessageServer<
         this.#endSession(session);
       },
       share: this.#batches,
+      endShare: this.#ends,
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
     });

@@ -31,6 +31,8 @@ export interface ConnectionEvents {
   finished(): void;
   /** What all connections share of each turn for many messages that came together. Without it they are given out at once. */
   readonly share?: TurnShare;
+  /** What they share of each turn for peers that ended together. An end never waits behind messages of others. */
+  readonly endShare?: TurnShare;
   /** No more messages come or go. Called once, last. */
   closed(error: Error | undefined): void;
 }

@@ -16,6 +16,7 @@ const streams: ManualStream[] = [];
 function connectionThat(
   handle: Handler,
   share?: TurnShare,
+  endShare?: TurnShare,
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
@@ -38,6 +39,7 @@ function connectionThat(
       },
       finished: () => told.push('finished'),
       ...(share === undefined ? {} : { share }),
+      ...(endShare === undefined ? {} : { endShare }),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
   );
@@ -127,8 +129,8 @@ describe('MessageConnection', () => {
   });
 
   it('leaves the ends of peers to later turns once the turn is used up, and none that is gone meanwhile', async () => {
-    const share = new TurnShare(0);
-    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, share));
+    const endShare = new TurnShare(0);
+    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, undefined, endShare));
     for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
     for (const { stream } of peers) stream.receiveEnd();
     const whatCame = (): number[] => peers.map(({ told }) => told.length);
@@ -147,6 +149,18 @@ describe('MessageConnection', () => {
       ['{"a":1}', 'closed'],
     ];
     expect(peers.map(({ told }) => told)).to.deep.equal([finished, gone, finished, finished]);
+  });
+
+  it('does not let the end of a peer wait behind the many messages of others', async () => {
+    const [share, endShare] = [new TurnShare(0), new TurnShare()];
+    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, share, endShare));
+    for (const { stream } of busy) stream.receive('{"a":1}\n'.repeat(70));
+    const { stream, told } = connectionThat(() => {}, share, endShare);
+    stream.receive('{"a":1}\n');
+    stream.receiveEnd();
+    expect(told).to.deep.equal(['{"a":1}', 'finished']);
+    expect(busy.map((each) => each.told.length)).to.deep.equal([0, 0, 0]);
+    while (busy[2]?.told.length !== 70) await nextTurn();
   });
 
   it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
