@@ -37,9 +37,8 @@ export interface TextReply {
 const MAX_SHORT_NAME = 256;
 
 /** White space as Unicode has it and glockd takes it (Go's `unicode.IsSpace`). */
-const SPACE = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
-const ENDS = new RegExp(`^${SPACE}+|${SPACE}+$`, 'g');
-const RUNS = new RegExp(`${SPACE}+`, 'g');
+const SPACES = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
+const SPACE = new RegExp(SPACES.source.slice(0, -1));
 
 /** Every line is a command, blank ones too. One of more than `maxLineBytes` is a `ProtocolError`. */
 export class LineCodec implements Codec {
@@ -158,14 +157,20 @@ function isPrintableWord(word: number): boolean {
 
 /** Only a space ends the word; within the name, runs of white space become one space. */
 function parseCommandLine(line: string): CommandLine {
-  const trimmed = line.replace(ENDS, '');
+  const trimmed = trim(line);
   const end = trimmed.indexOf(' ');
   if (end === -1) return { word: trimmed, name: '', hasName: false };
-  const name = trimmed
-    .slice(end + 1)
-    .replace(ENDS, '')
-    .replace(RUNS, ' ');
+  const name = trim(trimmed.slice(end + 1)).replace(SPACES, ' ');
   return { word: trimmed.slice(0, end), name: ownCopy(name), hasName: name !== '' };
+}
+
+/** Looks at each character once. A pattern that ends in `$` would look at a run of spaces once from each of them. */
+function trim(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && SPACE.test(text.charAt(start))) start += 1;
+  while (end > start && SPACE.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 /** Names up to this length are never parts of others. */

@@ -106,13 +106,21 @@ function parse(body: Uint8Array): unknown | RequestError {
   }
 }
 
-/** Counts the brackets outside of strings. */
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+
+/** Counts the brackets outside of strings. A loop, since a pattern overflows the engine's stack on a string of 8 MB. */
 function isTooDeep(json: string): boolean {
   let depth = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {
-    if (token === '[' || token === '{') depth += 1;
-    else if (token === ']' || token === '}') depth -= 1;
-    if (depth > MAX_DEPTH) return true;
+  let isInString = false;
+  for (let index = 0; index < json.length && depth <= MAX_DEPTH; index += 1) {
+    const unit = json.charCodeAt(index);
+    if (unit === QUOTE) isInString = !isInString;
+    else if (isInString && unit === BACKSLASH) index += 1;
+    else if (!isInString && OPENING.has(unit)) depth += 1;
+    else if (!isInString && CLOSING.has(unit)) depth -= 1;
   }
-  return false;
+  return depth > MAX_DEPTH;
 }

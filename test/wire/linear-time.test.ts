@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import type { Codec } from '../../lib/wire/codec.ts';
+import { LineCodec } from '../../lib/wire/line-codec.ts';
+import { PrefixedCodec } from '../../lib/wire/prefixed-codec.ts';
+import { ServerCodec } from '../../lib/wire/server-codec.ts';
+
+const KIB = 1_024;
+const SHORT_BYTES = 64 * KIB;
+const LONG_BYTES = 1_024 * KIB;
+/** The long text is 16 times as long. In proportion to its square it would take 256 times as long. */
+const MAX_FACTOR = 64;
+const ROUNDS = 5;
+
+/** Texts of a given length that are as hard as can be for a decoder. */
+const HARD_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
+  'spaces between two words': (bytes) => `g a${' '.repeat(bytes)}b`,
+  'spaces before a word': (bytes) => `${' '.repeat(bytes)}g a`,
+  'spaces behind a word': (bytes) => `g a${' '.repeat(bytes)}`,
+  'words with a space between them': (bytes) => `g ${'a '.repeat(bytes / 2)}`,
+  'spaces of three bytes': (bytes) => `g a${'\xe2\x80\x80'.repeat(bytes / 3)}b`,
+  'bytes that are no UTF-8': (bytes) => `g ${'\xff'.repeat(bytes)}`,
+  'letters and wrong bytes by turns': (bytes) => `g ${'a\xff'.repeat(bytes / 2)}`,
+  'brackets that open': (bytes) => '['.repeat(bytes),
+  'one long string': (bytes) => `{"command":"lock","parameters":{"lockName":"${'a'.repeat(bytes)}"},"id":1}`,
+  'a string without an end': (bytes) => `{"command":"${'a'.repeat(bytes)}`,
+  'backslashes in a string': (bytes) => `{"command":"${'\\'.repeat(bytes)}"`,
+  'quotes and backslashes': (bytes) => `{"command":"${'\\"'.repeat(bytes / 2)}"`,
+  'digits of an id': (bytes) => `{"command":"lock","parameters":{"lockName":"a"},"id":${'1'.repeat(bytes)}}`,
+  'many members': (bytes) => `{${'"a":1,'.repeat(bytes / 6)}"b":2}`,
+};
+
+const CODECS: Readonly<Record<string, (text: string) => Codec>> = {
+  line: (text) => pushed(new LineCodec(2 * LONG_BYTES), `${text}\n`),
+  message: (text) => pushed(new ServerCodec(2 * LONG_BYTES), `${text}\n`),
+  prefixed: (text) => {
+    const prefix = Buffer.alloc(4);
+    prefix.writeUInt32BE(text.length);
+    return pushed(new PrefixedCodec(2 * LONG_BYTES), prefix.toString('latin1') + text);
+  },
+};
+
+function pushed(codec: Codec, latin1: string): Codec {
+  codec.push(Buffer.from(latin1, 'latin1'));
+  return codec;
+}
+
+/** The least of several rounds, in milliseconds. */
+function timeToDecode(makeCodec: (text: string) => Codec, text: string): number {
+  let leastMs = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const codec = makeCodec(text);
+    const beganMs = performance.now();
+    codec.next();
+    leastMs = Math.min(leastMs, performance.now() - beganMs);
+  }
+  return leastMs;
+}
+
+describe('decoding takes time in proportion to the length', () => {
+  for (const [codec, makeCodec] of Object.entries(CODECS)) {
+    for (const [what, makeText] of Object.entries(HARD_TEXTS)) {
+      it(`of ${what}, by the ${codec} codec`, () => {
+        const shortMs = timeToDecode(makeCodec, makeText(SHORT_BYTES));
+        const longMs = timeToDecode(makeCodec, makeText(LONG_BYTES));
+        // A short time is mostly what the clock cannot tell.
+        expect(longMs / Math.max(shortMs, 0.05)).to.be.below(MAX_FACTOR);
+      });
+    }
+  }
+
+  it('and a string of 16 MiB in a frame does not overflow the stack', () => {
+    const bytes = 16 * KIB * KIB;
+    const text = `{"command":"lock","lockName":"${'a'.repeat(bytes)}"}`;
+    const prefix = Buffer.alloc(4);
+    prefix.writeUInt32BE(text.length);
+    const codec = new PrefixedCodec(2 * bytes);
+    codec.push(Buffer.concat([prefix, Buffer.from(text)]));
+    expect(codec.next()).to.have.property('lockName').with.lengthOf(bytes);
+  });
+});
