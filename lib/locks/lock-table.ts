@@ -6,12 +6,11 @@
 import { Acquisition } from './acquisition.ts';
 import { type Claim, Lease } from './claim.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
-import type { HolderScan } from './holder-scan.ts';
-import type { ListScan, PageRequest } from './list-scan.ts';
+import type { Listing } from './listing.ts';
 import { kindOf, type Lock, type LockKind } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { LockSession } from './lock-session.ts';
-import { LockViews } from './lock-views.ts';
+import { type HolderListing, LockViews } from './lock-views.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
@@ -21,6 +20,7 @@ import type {
   ForceReleaseResult,
   LockAllRequest,
   LockView,
+  NamesRequest,
   Outcome,
   ReleaseAllResult,
   ReleaseRequest,
@@ -216,16 +216,16 @@ export class LockTable<Subject, Context> {
   }
 
   /**
-   * Starts the search for one page of the names that are held or waited for, of one kind only if that is given. Names
-   * whose sessions have all ended may be among them: `inspect` tells.
+   * Lists the names that are held or waited for, in name order. Names whose sessions have all ended may be among them:
+   * `inspect` tells.
    */
-  scan(request: PageRequest, kind?: LockKind): ListScan {
-    return this.#views.scan(request, kind);
+  listNames(request: NamesRequest): Listing<string> {
+    return this.#views.listNames(request);
   }
 
-  /** Starts the search for one page of the holders of one kind of lock, or of one lock, in the order of their grants. */
-  scanHolders(kind: LockKind, afterToken: number, max: number, name?: string): HolderScan<Subject, Context> {
-    return this.#views.scanHolders(kind, afterToken, max, name);
+  /** Lists the holders of one kind of lock, or of one lock, in the order of their grants. */
+  listHolders(kind: LockKind, name?: string): HolderListing<Subject, Context> {
+    return this.#views.listHolders(kind, name);
   }
 
   #findClaim(session: LockSession<Subject, Context>, request: ReleaseRequest): Claim<Subject, Context> | undefined {

@@ -1,14 +1,22 @@
-/** What others may see of the locks: one name, a page of names, a page of holders. */
+/** What others may see of the locks: one name, all names, all holders. */
 
 import { Claim } from './claim.ts';
-import { HolderScan, viewHolder } from './holder-scan.ts';
-import { ListScan, type PageRequest } from './list-scan.ts';
+import { viewHolder, viewNamedHolder, viewWaiter } from './holder-view.ts';
+import { Listing } from './listing.ts';
 import type { LockKind } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import type { Settlement } from './settlement.ts';
-import type { HolderView, LockView, WaiterView } from './types.ts';
+import type { HolderView, LockView, NamedHolderView, NamesRequest, WaiterView } from './types.ts';
 
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
+
+/** All who hold locks, in the order of their grants. */
+export class HolderListing<Subject, Context> extends Listing<Claim<Subject, Context>> {
+  /** The next holders, up to `max`: those of them who still hold what they held when they were found. */
+  peekHolders(max: number): NamedHolderView<Subject, Context>[] {
+    return this.peek(max).filter(isHeld).map(viewNamedHolder);
+  }
+}
 
 /** Reads a lock table's book. */
 export class LockViews<Subject, Context> {
@@ -57,12 +65,17 @@ export class LockViews<Subject, Context> {
     return { name, holderCount, waiterCount, holders, waiters };
   }
 
-  scan(request: PageRequest, kind: LockKind | undefined): ListScan {
-    return new ListScan(request, this.#compareNames, this.#names(kind));
+  listNames({ kind, prefix, after }: NamesRequest): Listing<string> {
+    return new Listing<string>({
+      compare: this.#compareNames,
+      items: () => this.#names(kind),
+      isListed: (name) => name.startsWith(prefix),
+      after,
+    });
   }
 
-  scanHolders(kind: LockKind, afterToken: number, max: number, name?: string): HolderScan<Subject, Context> {
-    return new HolderScan<Subject, Context>(this.#holders(kind, name), afterToken, max);
+  listHolders(kind: LockKind, name?: string): HolderListing<Subject, Context> {
+    return new HolderListing<Subject, Context>({ compare: inOrderOfGrants, items: () => this.#holders(kind, name) });
   }
 
   /** A claim that is alone stays so: to look at all locks must not make them larger. */
@@ -94,8 +107,11 @@ function kindsOf(kind: LockKind | undefined): readonly LockKind[] {
   return kind === undefined ? KINDS : [kind];
 }
 
-function viewWaiter<Subject, Context>(claim: Claim<Subject, Context>, position: number): WaiterView<Subject, Context> {
-  const { owner, mode, sinceMs, group, waitLimit } = claim;
-  const limit = mode === 'permit' && waitLimit !== Number.POSITIVE_INFINITY ? waitLimit : undefined;
-  return { session: owner.session, tag: owner.tag, mode, limit, sinceMs, position, isPartOfAll: group !== undefined };
+/** Tokens grow with every grant. */
+function inOrderOfGrants<Subject, Context>(a: Claim<Subject, Context>, b: Claim<Subject, Context>): number {
+  return a.token - b.token;
+}
+
+function isHeld<Subject, Context>(claim: Claim<Subject, Context>): boolean {
+  return claim.state === 'held' && claim.owner.session.state === 'live';
 }

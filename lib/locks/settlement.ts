@@ -5,7 +5,7 @@
 
 import { Claim } from './claim.ts';
 import { findDeadlock, isWaitedFor } from './deadlock.ts';
-import { viewNamedHolder } from './holder-scan.ts';
+import { viewNamedHolder } from './holder-view.ts';
 import type { Lock } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import type { LockSession, Owner, WaitingRequest } from './lock-session.ts';

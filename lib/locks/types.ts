@@ -3,6 +3,7 @@
  * caller's own: the `Subject` that a session belongs to and the `Context` of a request; the table only carries them.
  */
 
+import type { LockKind } from './lock.ts';
 import type { LockSession } from './lock-session.ts';
 
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
@@ -235,6 +236,16 @@ export interface LockView<Subject, Context> {
   /** The first of them, up to the number asked for: of the reader/writer lock, then of the permit. */
   readonly holders: readonly HolderView<Subject, Context>[];
   readonly waiters: readonly WaiterView<Subject, Context>[];
+}
+
+/** Which names are listed. */
+export interface NamesRequest {
+  /** Only of locks of that kind, if it is given. */
+  readonly kind?: LockKind | undefined;
+  /** Only names that begin with this; empty for all. */
+  readonly prefix: string;
+  /** Only names that come behind this one. */
+  readonly after?: string | undefined;
 }
 
 /** What the table admits at most. */

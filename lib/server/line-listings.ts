@@ -3,7 +3,7 @@
 import type { LockKind } from '../locks/lock.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import type { LineReply } from '../wire/line-codec.ts';
-import type { HoldersRequest, LockDescription, LockManager } from './lock-manager.ts';
+import type { HoldersPage, LockDescription, LockManager, Pages } from './lock-manager.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -28,30 +28,26 @@ export class LineListings {
 
   /** A line for each who holds anything, or who holds that name, in the order of the grants. */
   holders(session: LockServerSession, kind: LockKind, lockName?: string): PendingResult<LineReply> {
-    return this.#send(session, () => this.#holdersPage({ kind, lockName, afterToken: 0 }));
+    return this.#send(session, () => this.#holdersPage(this.#manager.listHolders(kind, lockName)));
   }
 
   /** A text, then all who hold reader/writer locks, then all who hold permits. */
   allHoldersBehind(session: LockServerSession, text: string): PendingResult<LineReply> {
-    return this.#send(session, () => ({
-      text,
-      next: () =>
-        chain(this.#holdersPage({ kind: 'readerWriter', afterToken: 0 }), () =>
-          this.#holdersPage({ kind: 'permit', afterToken: 0 }),
-        ),
-    }));
+    const all = (kind: LockKind): Page | PendingResult<Page> => this.#holdersPage(this.#manager.listHolders(kind));
+    return this.#send(session, () => ({ text, next: () => chain(all('readerWriter'), () => all('permit')) }));
   }
 
   /** One line of all names with the addresses that hold them, as Go prints a map. */
   dump(session: LockServerSession, kind: LockKind): PendingResult<LineReply> {
-    const page = (after: string | undefined, separator: string): Page | PendingResult<Page> =>
-      mapResult(this.#manager.list({ prefix: '', after, max: this.#pageSize, kind }), ({ locks, next }): Page => {
+    const listing = this.#manager.list({ prefix: '', kind });
+    const page = (separator: string): Page | PendingResult<Page> =>
+      mapResult(listing.nextPage(this.#pageSize), ({ locks, next }): Page => {
         const entries = locks.filter(({ holderCount }) => holderCount > 0).map((lock) => this.#dumpEntry(kind, lock));
         const then = (): Page | PendingResult<Page> =>
-          next === undefined ? { text: ']\n' } : page(next, entries.length > 0 ? ' ' : separator);
+          next === undefined ? { text: ']\n' } : page(entries.length > 0 ? ' ' : separator);
         return inSequence(entries, separator, then);
       });
-    return this.#send(session, () => ({ text: 'map[', next: () => page(undefined, '') }));
+    return this.#send(session, () => ({ text: 'map[', next: () => page('') }));
   }
 
   /** A line for each client with a name, of one name only if it is given. */
@@ -64,10 +60,10 @@ export class LineListings {
     return this.#send(session, () => page(0));
   }
 
-  #holdersPage(request: Omit<HoldersRequest, 'max'>): Page | PendingResult<Page> {
-    return mapResult(this.#manager.listHolders({ ...request, max: this.#pageSize }), ({ holders, next }): Page => {
+  #holdersPage(listing: Pages<HoldersPage>): Page | PendingResult<Page> {
+    return mapResult(listing.nextPage(this.#pageSize), ({ holders, isLast }): Page => {
       const text = holders.map((holder) => describeHolder(holder.lockName, holder)).join('');
-      return next === undefined ? { text } : { text, next: () => this.#holdersPage({ ...request, afterToken: next }) };
+      return isLast ? { text } : { text, next: () => this.#holdersPage(listing) };
     });
   }
 
@@ -77,13 +73,16 @@ export class LineListings {
     const name = inOneLine(lockName);
     if (kind === 'readerWriter') return { text: `${name}:${addresses[0] ?? ''}` };
     if (addresses.length >= holderCount) return { text: `${name}:[${addresses.join(' ')}]` };
-    const further = (afterToken: number, separator: string): Page | PendingResult<Page> =>
-      mapResult(this.#manager.listHolders({ kind, lockName, afterToken, max: this.#pageSize }), (page): Page => {
-        const { next } = page;
-        const text = separator + page.holders.map(({ address }) => address).join(' ');
-        return next === undefined ? { text: `${text}]` } : { text, next: () => further(next, ' ') };
+    const listing = this.#manager.listHolders(kind, lockName);
+    const further = (separator: string): Page | PendingResult<Page> =>
+      mapResult(listing.nextPage(this.#pageSize), (page): Page => {
+        const addressesThere = page.holders.map(({ address }) => address).join(' ');
+        const text = page.holders.length > 0 ? separator + addressesThere : '';
+        return page.isLast
+          ? { text: `${text}]` }
+          : { text, next: () => further(page.holders.length > 0 ? ' ' : separator) };
       });
-    return { text: `${name}:[`, next: () => further(0, '') };
+    return { text: `${name}:[`, next: () => further('') };
   }
 
   /** Sends the pages; the last one is the result. */

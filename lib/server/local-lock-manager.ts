@@ -1,11 +1,13 @@
 /** The locks of this process: the lock table with a clock, tokens, and work in slices where there is much of it. */
 
 import { randomUUID } from 'node:crypto';
+import type { Listing } from '../locks/listing.ts';
 import type { LockKind } from '../locks/lock.ts';
 import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
   CancelResult,
+  NamesRequest,
   Outcome,
   ReleaseAllResult,
   ReleaseRequest,
@@ -30,9 +32,7 @@ import {
 import type {
   ForceReleaseResult,
   HoldersPage,
-  HoldersRequest,
   ListPage,
-  ListRequest,
   LockAllRequest,
   LockAllResult,
   LockClientInfo,
@@ -43,6 +43,7 @@ import type {
   LockStatistics,
   ManagedSession,
   PageLimits,
+  Pages,
 } from './lock-manager.ts';
 import { SlicedWork } from './sliced-work.ts';
 import { StatisticsRecorder } from './stats.ts';
@@ -103,31 +104,22 @@ export class LocalLockManager implements LockManager {
     return describeLock(this.publish(this.table.inspect(lockName, maxEntries, nowMs, kind)), nowMs);
   }
 
-  list(request: ListRequest): PendingResult<ListPage> {
-    const page = new PendingResult<ListPage>();
-    const scan = this.table.scan(request, request.kind);
-    this.#slicedWork.add(
-      () => scan.step(NAMES_A_STEP),
-      () => page.settle(this.#makePage(scan.names, scan.hasMore, request.kind)),
-    );
-    return page;
+  list(request: NamesRequest): Pages<ListPage> {
+    const listing = this.table.listNames(request);
+    return this.#inSlices(listing, (max) => this.#makePage(listing, max, request.kind));
   }
 
-  listHolders({ kind, lockName, afterToken, max }: HoldersRequest): PendingResult<HoldersPage> {
-    const page = new PendingResult<HoldersPage>();
-    const scan = this.table.scanHolders(kind, afterToken, max, lockName);
-    this.#slicedWork.add(
-      () => scan.step(NAMES_A_STEP),
-      () => {
-        const holders = scan.holders.map(({ name, session }) => ({
-          lockName: name,
-          name: session.subject.clientName,
-          address: session.subject.address,
-        }));
-        page.settle(scan.hasMore ? { holders, next: scan.lastToken } : { holders });
-      },
-    );
-    return page;
+  listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
+    const listing = this.table.listHolders(kind, lockName);
+    return this.#inSlices(listing, (max): HoldersPage => {
+      const holders = listing.peekHolders(max).map(({ name, session }) => ({
+        lockName: name,
+        name: session.subject.clientName,
+        address: session.subject.address,
+      }));
+      listing.skip(max);
+      return { holders, isLast: listing.isOver };
+    });
   }
 
   forceRelease(lockName: string, kind: LockKind): ForceReleaseResult {
@@ -234,29 +226,53 @@ export class LocalLockManager implements LockManager {
     });
   }
 
-  #makePage(names: readonly string[], hasMore: boolean, kind: LockKind | undefined): ListPage {
+  #inSlices<Page extends object>(
+    listing: Pick<Listing<unknown>, 'step'>,
+    makePage: (max: number) => Page,
+  ): Pages<Page> {
+    return {
+      nextPage: (max) => {
+        const page = new PendingResult<Page>();
+        this.#slicedWork.add(
+          () => listing.step(NAMES_A_STEP, max),
+          () => page.settle(makePage(max)),
+        );
+        return page;
+      },
+    };
+  }
+
+  #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): ListPage {
     const locks: LockDescription[] = [];
-    let entriesLeft = this.#limits.maxPageEntries;
-    let charactersLeft = this.#limits.maxPageBytes;
-    for (const name of names) {
-      const lock = this.inspect(name, this.#limits.maxPageEntries, kind);
+    const names = listing.peek(max);
+    const size = { entries: 0, characters: 0 };
+    let count = 0;
+    for (; count < names.length; count += 1) {
+      const lock = this.inspect(names[count] as string, this.#limits.maxPageEntries, kind);
       if (lock.holderCount + lock.waiterCount === 0) continue;
-      const entries = lock.holders.length + lock.waiters.length;
-      const characters = [...lock.holders, ...lock.waiters].reduce(
-        (sum, entry) => sum + charactersOf(entry),
-        name.length,
-      );
-      const last = locks.at(-1);
-      if (last !== undefined && (entries > entriesLeft || characters > charactersLeft)) {
-        return { locks, next: last.lockName };
-      }
-      entriesLeft -= entries;
-      charactersLeft -= characters;
+      addSize(size, lock);
+      if (locks.length > 0 && this.#isTooLarge(size)) break;
       locks.push(lock);
     }
-    const next = names.at(-1);
-    return hasMore && next !== undefined ? { locks, next } : { locks };
+    listing.skip(count);
+    const next = listing.isOver ? undefined : listing.position;
+    return next === undefined ? { locks } : { locks, next };
   }
+
+  #isTooLarge({ entries, characters }: PageSize): boolean {
+    return entries > this.#limits.maxPageEntries || characters > this.#limits.maxPageBytes;
+  }
+}
+
+interface PageSize {
+  entries: number;
+  characters: number;
+}
+
+function addSize(size: PageSize, { lockName, holders, waiters }: LockDescription): void {
+  size.entries += holders.length + waiters.length;
+  size.characters += lockName.length;
+  for (const entry of [...holders, ...waiters]) size.characters += charactersOf(entry);
 }
 
 /** One client's locks in this process. */

@@ -12,6 +12,7 @@ import type {
   LimitReached,
   LockMode,
   LossReason,
+  NamesRequest,
   ReleaseAllResult,
   ReleaseRequest,
   ReleaseResult,
@@ -182,14 +183,10 @@ export interface PageLimits {
   readonly maxPageBytes: number;
 }
 
-/** Which page of the names is wanted. */
-export interface ListRequest {
-  /** Only locks of that kind, if it is given. */
-  readonly kind?: LockKind | undefined;
-  readonly prefix: string;
-  readonly after?: string | undefined;
-  /** How many names at most. */
-  readonly max: number;
+/** A listing page by page: the next page is asked for when the one before has come. */
+export interface Pages<Page extends object> {
+  /** With up to `max` entries. */
+  nextPage(max: number): PendingResult<Page>;
 }
 
 /** One page, in name order; `next` is what to ask for as `after` when there is more. */
@@ -198,20 +195,10 @@ export interface ListPage {
   readonly next?: string;
 }
 
-/** Which page of the holders is wanted. */
-export interface HoldersRequest {
-  readonly kind: LockKind;
-  /** Only holders of that lock, if it is given. */
-  readonly lockName?: string | undefined;
-  /** Only grants behind that token; 0 for all. */
-  readonly afterToken: number;
-  readonly max: number;
-}
-
-/** One page of holders, in the order of their grants; `next` is what to ask for as `afterToken` when there is more. */
+/** One page of holders, in the order of their grants. */
 export interface HoldersPage {
   readonly holders: readonly { readonly lockName: string; readonly name: string; readonly address: string }[];
-  readonly next?: number;
+  readonly isLast: boolean;
 }
 
 /** Counts now, and since the start. */
@@ -245,8 +232,10 @@ export interface LockManager {
   openSession(client: LockClientInfo): ManagedSession;
   /** At most `maxEntries` holders and as many waiters are listed, of one kind of lock only if that is given. */
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription | PendingResult<LockDescription>;
-  list(request: ListRequest): ListPage | PendingResult<ListPage>;
-  listHolders(request: HoldersRequest): HoldersPage | PendingResult<HoldersPage>;
+  /** Lists names. One that is held or waited for from the first page to the last is told. */
+  list(request: NamesRequest): Pages<ListPage>;
+  /** Lists the holders of one kind of lock, or of one lock. */
+  listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage>;
   /** Frees all holders of a lock, whoever they are. */
   forceRelease(lockName: string, kind: LockKind): ForceReleaseResult | PendingResult<ForceReleaseResult>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;

@@ -10,6 +10,7 @@ import type { ProtocolService } from '../message/protocol-service.ts';
 import type { Request } from '../message/request.ts';
 import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
+import { KeptListings } from './kept-listings.ts';
 import { LineCommands } from './line-commands.ts';
 import type { Dialect } from './line-dialects.ts';
 import { LineListings } from './line-listings.ts';
@@ -40,7 +41,10 @@ const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
 
 /** What a lock server admits at most; lengths are bytes in UTF-8. */
-export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {}
+export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {
+  /** Clients whose listing goes on with their next `list`; those of further ones begin anew. */
+  readonly maxKeptListings: number;
+}
 
 /** The limits of a server that was not told any. */
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
@@ -54,6 +58,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxClientNameBytes: 256,
   maxPageEntries: 1_000,
   maxPageBytes: 1_048_576,
+  maxKeptListings: 16,
 };
 
 /** How a lock server is made. */
@@ -85,6 +90,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
   readonly #registry = new NameRegistry();
+  readonly #keptListings: KeptListings;
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
   readonly #isRegistryOn: boolean;
@@ -99,6 +105,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     super({ ...rest, limits, commands: LOCK_COMMANDS });
     this.#limits = limits;
     this.#manager = manager ?? new LocalLockManager({ limits });
+    this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
@@ -180,10 +187,16 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   }
 
   /** Tells the same of all names, in name order and by pages. */
-  commandList(_session: LockServerSession, parameters: ListParameters): object {
+  commandList(session: LockServerSession, parameters: ListParameters): object {
     if (!this.#isDumpOn) return DENIED;
     const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
-    return withStatus(this.#manager.list({ prefix, after, max: Math.min(max, this.#limits.maxPageEntries) }));
+    const pages = this.#keptListings.take(session, prefix, after) ?? this.#manager.list({ prefix, after });
+    const page = pages.nextPage(Math.min(max, this.#limits.maxPageEntries));
+    return mapResult(page, ({ locks, next }) => {
+      if (next === undefined) return { status: 'ok', locks };
+      this.#keptListings.keep(session, prefix, next, pages);
+      return { status: 'ok', locks, next };
+    });
   }
 
   /** Counts of now and since the start. */
@@ -260,6 +273,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
 
   protected override sessionEnded(session: LockServerSession): void {
     this.#registry.forget(session);
+    this.#keptListings.forget(session);
     session.locks.end();
   }
 

@@ -182,7 +182,7 @@ export class TestServer implements AsyncDisposable {
 
   #listLocks(): Promise<ListPage> {
     return new Promise((resolve) => {
-      this.#manager.list({ prefix: '', max: MAX_TOLD_NAMES }).whenSettled(resolve);
+      this.#manager.list({ prefix: '' }).nextPage(MAX_TOLD_NAMES).whenSettled(resolve);
     });
   }
 

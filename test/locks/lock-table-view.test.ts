@@ -1,14 +1,19 @@
 import { expect } from 'chai';
-import type { PageRequest } from '../../lib/locks/list-scan.ts';
+import type { NamesRequest } from '../../lib/locks/types.ts';
 import { TableScene } from './table-scene.ts';
 
 const SHARED = { mode: 'shared' } as const;
 const PERMIT = { mode: 'permit' } as const;
 
-function list(scene: TableScene, request: Partial<PageRequest>): { names: readonly string[]; hasMore: boolean } {
-  const scan = scene.table.scan({ prefix: '', max: 100, ...request });
-  while (!scan.step(1));
-  return { names: scan.names, hasMore: scan.hasMore };
+function list(
+  scene: TableScene,
+  { max = 100, ...request }: Partial<NamesRequest> & { readonly max?: number },
+): { names: readonly string[]; hasMore: boolean } {
+  const listing = scene.table.listNames({ prefix: '', ...request });
+  while (!listing.step(1, max));
+  const names = listing.peek(max);
+  listing.skip(names.length);
+  return { names, hasMore: !listing.isOver };
 }
 
 describe('lock table', () => {

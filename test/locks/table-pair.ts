@@ -145,9 +145,11 @@ export class TablePair {
   }
 
   list(prefix: string, after: string | undefined, max: number): Both<NaivePage> {
-    const scan = this.real.scan({ prefix, after, max });
-    while (!scan.step(1));
-    const result = { names: scan.names, hasMore: scan.hasMore };
+    const listing = this.real.listNames({ prefix, after });
+    while (!listing.step(1, max));
+    const names = listing.peek(max);
+    listing.skip(max);
+    const result = { names, hasMore: !listing.isOver };
     return {
       real: { result, events: [] },
       naive: { result: this.naive.list(prefix, after, max), events: [] },

@@ -77,7 +77,7 @@ export class RunningServer {
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
-  switches: Pick<LockServerOptions, 'dump' | 'forceUnlock'> = {},
+  switches: Pick<LockServerOptions, 'dump' | 'forceUnlock' | 'manager'> = {},
 ): Promise<RunningServer> {
   let token = 0;
   const manager = new LocalLockManager({
@@ -87,7 +87,7 @@ export async function startServer(
       return token;
     },
   });
-  const server = new LockServer({ ...switches, limits, manager, ...(logger === undefined ? {} : { logger }) });
+  const server = new LockServer({ limits, manager, ...switches, ...(logger === undefined ? {} : { logger }) });
   whenTestEnds(() => server.close());
   const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
   return new RunningServer(server, portOf(address));
