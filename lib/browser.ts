@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public API for browsers: the lock client over WebSocket, without anything that needs Node. */
 
 export { type BrowserClientOptions, LockClient } from './client/browser-client.ts';

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/// <reference types="node" preserve="true" />
 /** The public API. */
 
 export { LockClient, type LockClientOptions } from './client/lock-client.ts';

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/// <reference types="node" preserve="true" />
 /** The entry point `holdfast/datastores`. */
 
 export type { Datastore } from './datastore.ts';

@@ -1,8 +1,2 @@
-/** The version of this package. */
-
-import { readFileSync } from 'node:fs';
-
-const packageFile = new URL('../../../package.json', import.meta.url);
-
-/** As in `package.json`. */
-export const VERSION: string = (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+/** The version of this package: as in `package.json`, which nothing reads at run time, so that programs can be bundled. */
+export const VERSION = '0.1.0';

@@ -35,14 +35,15 @@ export interface DialWebSocketOptions {
  * @throws TypeError when `url` is no URL of a WebSocket, or when there is no `WebSocket` here and none was given.
  */
 export function dialWebSocket(options: DialWebSocketOptions): Dialer {
-  const url = checkUrl(options.url);
+  const url = webSocketUrl(options.url);
   const WebSocket = options.WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketClass }).WebSocket;
   if (WebSocket === undefined)
     throw new TypeError('WebSocket is undefined; expected a class, since none is global here');
   return (signal) => open(() => new WebSocket(url), url, signal);
 }
 
-function checkUrl(given: string | URL): string {
+/** @throws TypeError when it is no URL of a WebSocket. */
+export function webSocketUrl(given: string | URL): string {
   const text = String(given);
   const expected = 'expected one that begins with ws:// or wss:// and has no fragment';
   let url: URL;
