@@ -1,30 +1,34 @@
 /** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
 
+import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
 import { type Gate, makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { requireFromZero, requireOneOf, requireOptions } from './client-options.ts';
+import { noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
-import { LockClosedError, LockTimeoutError } from './lock-error.ts';
+import { LockClosedError, LockDrainingError, LockTimeoutError } from './lock-error.ts';
 import { type Patience, remainingMs } from './lock-options.ts';
 import type { HoldParameters } from './unanswered-requests.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+/** A server that is about to stop is asked again after a delay of up to this, on the next connection if there is one. */
+const MAX_DRAINING_PAUSE_MS = 1_000;
 
 /** How a client lives. */
 export interface LifeOptions extends MessageClientOptions {
   /** The name by which others see this client. */
   readonly name?: string | undefined;
-  /** Milliseconds until one attempt to connect is given up; 10,000 by default, `Infinity` for no limit. */
+  /** Milliseconds until one attempt to connect is given up, handshakes and greeting included; 10,000 by default, `Infinity` for no limit. */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * Milliseconds until a call is given up that has no connection or no answer; 30,000 by default. What a call waits for
-   * its lock comes on top of that.
+   * Milliseconds until a call is given up that has no connection or no answer, giving back and closing included; 30,000 by
+   * default. What a call waits for its lock comes on top of that.
    */
   readonly requestTimeoutMs?: number | undefined;
   /** The delays before a lost connection is opened again; `false` closes the client instead. */
@@ -126,9 +130,12 @@ export class ClientLife {
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options);
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
-    const { asked } = await this.#keeper.get(patience, (connection) => ({
-      asked: connection.rpc(command, parameters, { ...options, timeoutMs }),
-    }));
+    const { asked } = await this.#keeper
+      .get(patience, (connection) => ({ asked: connection.rpc(command, parameters, { ...options, timeoutMs }) }))
+      .catch((error) => {
+        if (isClosed(error) || isReasonOf(signal, error)) throw error;
+        throw noConnection(error);
+      });
     return await asked;
   }
 
@@ -153,7 +160,8 @@ export class ClientLife {
         for (const hold of holdsOf(granted)) void hold.giveBack();
         throwIfLeaseOver(holdsOf(granted), patience);
       } catch (error) {
-        this.#throwUnlessLost(error, patience);
+        this.#throwUnlessPassing(error, patience);
+        if (error instanceof LockDrainingError) await this.#pause(patience);
       }
     }
   }
@@ -192,15 +200,32 @@ export class ClientLife {
   }
 
   /** Returns when the call is to be made again, on the next connection. */
-  #throwUnlessLost(error: unknown, patience: Patience): void {
-    // The reason of a signal may be any error, also one like those that are looked at below.
-    if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
+  #throwUnlessPassing(error: unknown, patience: Patience): void {
+    if (isReasonOf(patience.signal, error)) throw error;
+    const canGoOn = this.#options.reconnect !== false;
+    // A server that stops is followed by another, as after a crash.
+    if (error instanceof LockDrainingError && canGoOn && remainingMs(patience) > 0) return;
+    if (!(error instanceof MessageError)) throw error;
     if (error.code === 'closed') this.#throwIfClosing(error);
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
-    if (isLost && this.#options.reconnect !== false) return;
-    if (error.code !== 'timeout') throw error;
-    const text = `the lock was not granted within ${patience.waitMs} ms: ${error.message}`;
-    throw new LockTimeoutError(text, [], { cause: error });
+    if (isLost && canGoOn) return;
+    throw error.code === 'timeout' ? noConnection(error) : error;
+  }
+
+  /** Gives a server that stops the time to do so. Ends early with the wait, the signal or the client. */
+  #pause(patience: Patience): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        for (const stop of stops) stop();
+        resolve();
+      };
+      const delayMs = Math.min(remainingMs(patience), Math.random() * MAX_DRAINING_PAUSE_MS);
+      const stops = [
+        startTimeout(delayMs, finish),
+        whenAborted(patience.signal, finish),
+        whenAborted(this.#closing.signal, finish),
+      ];
+    });
   }
 
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
@@ -213,10 +238,9 @@ export class ClientLife {
     try {
       return await this.#keeper.get({ ...how, timeoutMs }, (connection) => ({ asked: ask(connection) }));
     } catch (error) {
-      if (!(error instanceof MessageError) || error === patience.signal?.reason) throw error;
-      if (error.code === 'closed') throw new LockClosedError({ cause: error.cause });
-      if (error.code !== 'timeout') throw error;
-      throw new LockTimeoutError(`the lock was not granted: ${error.message}`, [], { cause: error });
+      if (isReasonOf(patience.signal, error)) throw error;
+      if (isClosed(error)) throw new LockClosedError({ cause: error.cause });
+      throw noConnection(error);
     }
   }
 
@@ -258,7 +282,7 @@ export class ClientLife {
       stopTimeout();
     }
     this.#keeper.close();
-    await Promise.all([connection?.close(), this.#opening?.close()]);
+    await Promise.all([connection?.close(), this.#opening?.abandon()]);
     this.#phase = 'closed';
     this.#events.closed();
   }
@@ -271,6 +295,15 @@ export class ClientLife {
   #throwIfClosing(cause?: Error): void {
     if (this.#phase !== 'living') throw new LockClosedError({ cause });
   }
+}
+
+function isClosed(error: unknown): error is MessageError {
+  return error instanceof MessageError && error.code === 'closed';
+}
+
+/** The reason of a signal may be any error, also one like those that are looked at here. */
+function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
+  return signal?.aborted === true && signal.reason === error;
 }
 
 /** A lease that is shorter than the way to the server and back is over each time: that ends with the wait. */

@@ -3,6 +3,7 @@
 import { whenAborted } from '../message/abort-listeners.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { isPermanent } from './connection-failure.ts';
 
 /** How long to wait before the connection is opened again. */
 export interface ReconnectOptions {
@@ -97,7 +98,7 @@ export class ConnectionKeeper<Connection> {
   /**
    * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
    * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
-   * reason. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
+   * reason; or, when no attempt can succeed, with what the attempt failed with. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
    * one fails with.
    */
   async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
@@ -192,7 +193,7 @@ export class ConnectionKeeper<Connection> {
     if (this.#state === 'closed') return;
     this.#lastError = error;
     const isLast = this.#options.reconnect === false;
-    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail');
+    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail' || isPermanent(error));
     for (const { reject } of told) reject(error);
     // Where no call tells of it, an event does.
     if (told.length === 0 || this.#goesOn) this.#options.failed(error);

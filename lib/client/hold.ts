@@ -17,7 +17,7 @@ export interface Grant {
 
 /** What a hold asks of the connection that it was granted on. */
 export interface HoldKeeper {
-  /** Gives it back; resolves to undefined when it was held, else to why it was not. Never rejects. */
+  /** Gives it back; resolves to undefined when it was held, else to why it was not, within its time limit. Never rejects. */
   giveBack(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
@@ -53,6 +53,11 @@ export class Hold {
   get loss(): LockLostError | undefined {
     if (this.#state === 'held' && this.#lease?.isOver === true) this.#expire();
     return this.#loss;
+  }
+
+  /** Milliseconds until its lease is over, 0 when it is; `Infinity` without one. */
+  get leaseLeftMs(): number {
+    return this.#lease?.leftMs ?? Number.POSITIVE_INFINITY;
   }
 
   get isHeld(): boolean {

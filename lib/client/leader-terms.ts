@@ -1,9 +1,9 @@
 /** Leader election: the one who holds a lock leads, for one term after the other. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
-import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { LockDrainingError } from './lock-error.ts';
+import { isPermanent } from './connection-failure.ts';
+import { LockUnreachableError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
 import type { LockOptions } from './lock-options.ts';
 
@@ -20,7 +20,7 @@ export interface TermSource {
   lock(name: string, options: LockOptions): Promise<LockHandle>;
 }
 
-/** A server that is about to stop, or is not connected, is asked again after a delay of up to this. */
+/** A server that is not connected is asked again after a delay of up to this. */
 const MAX_RETRY_MS = 1_000;
 
 /** One handle for each term. The lock is given back when the loop comes for the next one, or is left. */
@@ -54,9 +54,9 @@ async function stand(source: TermSource, name: string, options: LockOptions): Pr
   }
 }
 
-/** A server that stops, or a connection that is lost where new calls do not wait for the next one. */
+/** No connection, where new calls do not wait for the next one. */
 function isPassing(error: unknown): boolean {
-  return error instanceof LockDrainingError || (error instanceof MessageError && error.code === 'connectionLost');
+  return error instanceof LockUnreachableError && !isPermanent(error.cause);
 }
 
 function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {

@@ -48,7 +48,12 @@ export class Lease {
 
   /** Whether it is over by now, even if no timer has had the time to say so, as after a pause of the whole process. */
   get isOver(): boolean {
-    return performance.now() >= this.#endMs;
+    return this.leftMs === 0;
+  }
+
+  /** Milliseconds until it is over, 0 when it is. */
+  get leftMs(): number {
+    return Math.max(0, this.#endMs - performance.now());
   }
 
   stop(): void {

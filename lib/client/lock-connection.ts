@@ -11,14 +11,14 @@ import {
 } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
+import { startTimeout } from '../message/timeout.ts';
 import { Hold, type HoldKeeper } from './hold.ts';
-import { type LockLostCode, LockLostError } from './lock-error.ts';
+import { LockError, type LockLostCode, LockLostError } from './lock-error.ts';
 import { type LockItem, type LockRequest, type Patience, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
 import { refusal } from './refusal.ts';
 import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-requests.ts';
 
 const PROTOCOL = 1;
-const FOREVER = { timeoutMs: Number.POSITIVE_INFINITY };
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
@@ -47,20 +47,42 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   }
 
   /**
-   * Connects and greets the server. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, with
+   * Connects and greets the server, within `timeoutMs` in all. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, with
    * the signal's reason, or with a `LockError` of the code `protocol` when the server does not speak this protocol.
    */
   async open(dial: Dialer, name: string | undefined, timeoutMs: number): Promise<void> {
+    const endMs = performance.now() + timeoutMs;
     await this.connect(dial, { connectTimeoutMs: timeoutMs });
+    let failure: unknown;
+    const misunderstood = (cause: Error): void => {
+      if (cause instanceof MessageError) return;
+      failure = new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
+      this.drop(cause);
+    };
+    this.on('error', misunderstood);
     try {
-      const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
-      const result = await this.rpc('hello', parameters, { timeoutMs });
-      if (result.status === 'ok' && result.protocol === PROTOCOL) return;
-      throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
+      await this.#greet(name, Math.max(0, endMs - performance.now()));
     } catch (error) {
-      await this.close();
-      throw error;
+      failure ??= error;
+      this.drop(failure as Error);
+      throw failure;
+    } finally {
+      this.off('error', misunderstood);
     }
+  }
+
+  /** Ends an attempt to connect at once: nothing is held yet. */
+  async abandon(): Promise<void> {
+    const closed = this.close();
+    this.drop(new MessageError('closed', 'the client was closed'));
+    await closed;
+  }
+
+  async #greet(name: string | undefined, timeoutMs: number): Promise<void> {
+    const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
+    const result = await this.rpc('hello', parameters, { timeoutMs: Math.ceil(timeoutMs) });
+    if (result.status === 'ok' && result.protocol === PROTOCOL) return;
+    throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
   }
 
   /** Asks for a lock; resolves to null when a try-lock would have had to wait. Rejects as `LockClient.lock` does. */
@@ -130,13 +152,20 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     return this.call(
       'unlock',
       {},
-      FOREVER,
+      { timeoutMs: Math.min(this.#requestTimeoutMs, hold.leaseLeftMs) },
       ({ status }) => answered(status === 'ok' ? undefined : (hold.freed ?? 'forced')),
       write('unlock', name, owner, 'token', token),
-      // Without a connection there is nothing to give back: the server frees what the client held.
-    ).catch((error) =>
-      answered(error instanceof MessageError && error.code === 'closed' ? 'closed' : 'connectionLost'),
-    );
+    ).catch((error: MessageError) => answered(this.#unlockFailed(hold, error)));
+  }
+
+  /** Without a connection the server frees what the client held; so does the end of a connection without an answer. */
+  #unlockFailed(hold: Hold, error: MessageError): LockLostCode {
+    if (error.code === 'closed') return 'closed';
+    if (error.code === 'timeout') {
+      if (hold.leaseLeftMs === 0) return 'leaseOver';
+      this.drop(error);
+    }
+    return 'connectionLost';
   }
 
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
@@ -144,7 +173,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const parameters = { lockName: name, owner, mode, lease: toLease(leaseMs), timeLimit: 0 };
     this.#unanswered.add(parameters);
     try {
-      const result = await this.rpc('lock', parameters, FOREVER);
+      const result = await this.rpc('lock', parameters, { timeoutMs: this.#requestTimeoutMs });
       if (result.status === 'ok' && result.token !== token) {
         // The lease was over when the renewal arrived, and the lock was free: that is a new grant, which nobody wants.
         this.notify('unlock', { token: result.token });
@@ -261,7 +290,11 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     await hold.startLease(leaseMs, sentMs);
     // Who asks again must not be granted what a late renewal got, and gives back.
     const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
-    if (!hold.isHeld) await Promise.race([answered, givenUp.promise]);
+    if (!hold.isHeld) {
+      const stopTimeout = startTimeout(this.#requestTimeoutMs, givenUp.resolve);
+      await Promise.race([answered, givenUp.promise]);
+      stopTimeout();
+    }
     stopListening();
   }
 

@@ -4,8 +4,10 @@ import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
 
 /** Stable, for callers to match on. */
 export type LockErrorCode =
-  /** The lock was not granted within `waitMs`. */
+  /** The lock was not granted within `waitMs`: somebody else has it. */
   | 'timeout'
+  /** No server could be asked. */
+  | 'unreachable'
   /** The wait was ended on the server. */
   | 'cancelled'
   /** Waiting would have closed a cycle of owners that wait for each other. */
@@ -60,6 +62,18 @@ export class LockTimeoutError extends LockError {
   }
 }
 
+/** `unreachable`: there was no connection, or no answer, in time. Whether the lock is free is not known. */
+export class LockUnreachableError extends LockError {
+  override readonly name: string = 'LockUnreachableError';
+
+  /** `cause` is the last failure. */
+  constructor(cause: unknown) {
+    super('unreachable', `no server could be asked: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
 /** `cancelled`: the wait was ended on the server, by `unlockAll` or `cancel`. */
 export class LockCancelledError extends LockError {
   override readonly name: string = 'LockCancelledError';
@@ -85,8 +99,8 @@ export class LockDeadlockError extends LockError {
 export class LockInvalidError extends LockError {
   override readonly name: string = 'LockInvalidError';
 
-  constructor(message: string) {
-    super('invalid', message);
+  constructor(message: string, options?: ErrorOptions) {
+    super('invalid', message, options);
   }
 }
 

@@ -29,6 +29,7 @@ export {
   type LockLostCode,
   LockLostError,
   LockTimeoutError,
+  LockUnreachableError,
 } from './lock-error.ts';
 export { LockHandle } from './lock-handle.ts';
 export type {

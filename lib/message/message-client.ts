@@ -26,7 +26,7 @@ export interface ServerEvent {
 
 /** How long one call may take, and what ends it early. */
 export interface RpcOptions {
-  /** Milliseconds to wait for the result; 30,000 by default, `Infinity` for no limit. */
+  /** Milliseconds to wait for the result; the client's `requestTimeoutMs` by default, `Infinity` for no limit. */
   readonly timeoutMs?: number;
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +40,8 @@ export interface MessageClientOptions {
   readonly maxPendingRequests?: number;
   /** Output that the server has not read, in bytes, above which the connection is given up. 64 MiB by default. */
   readonly maxUnsentBytes?: number;
+  /** Milliseconds that a call waits for its result, and closing for the server to follow; 30,000 by default, `Infinity` for no limit. */
+  readonly requestTimeoutMs?: number | undefined;
 }
 
 /** How a connection is opened. */
@@ -56,15 +58,14 @@ export interface MessageClientEvents {
   error: (error: Error) => void;
 }
 
-const DEFAULT_RPC_TIMEOUT_MS = 30_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 10_000;
 
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
   | { readonly kind: 'open'; readonly connection: MessageStream }
-  | { readonly kind: 'closing' }
+  | { readonly kind: 'closing'; readonly connection: MessageStream }
   | { readonly kind: 'closed' };
 
 /** One request that the server has not answered. `gaveUp`: nobody waits for it any more. */
@@ -85,7 +86,7 @@ interface PendingRequest {
  * A client connects once; after `close` make a new one.
  */
 export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
-  readonly #options: Required<MessageClientOptions>;
+  readonly #options: Required<MessageClientOptions> & { readonly requestTimeoutMs: number };
   readonly #pending = new NumberedTable<PendingRequest>();
   #state: State = { kind: 'idle' };
   /** Resolves when an open connection is gone. */
@@ -99,6 +100,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       maxMessageBytes: options.maxMessageBytes ?? 16_777_216,
       maxPendingRequests: options.maxPendingRequests ?? 100_000,
       maxUnsentBytes: options.maxUnsentBytes ?? 67_108_864,
+      requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     };
   }
 
@@ -142,14 +144,17 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     if (this.#state.kind === 'open') this.#state.connection.send({ command, parameters });
   }
 
-  /** Closes the connection once everything has been sent. Resolves when it is gone; open calls reject with `closed`. */
+  /**
+   * Closes the connection once everything has been sent. Resolves when it is gone, after `requestTimeoutMs` whatever the
+   * server does; open calls reject with `closed`.
+   */
   async close(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'idle') this.#state = { kind: 'closed' };
     if (state.kind === 'connecting') state.abort.abort(new MessageError('closed', 'the client was closed'));
     if (state.kind === 'closing') await this.#gone.promise;
     if (state.kind !== 'open') return;
-    this.#state = { kind: 'closing' };
+    this.#state = { kind: 'closing', connection: state.connection };
     this.#failAll(new MessageError('closed', 'the client was closed'));
     this.disconnected(undefined);
     state.connection.end();
@@ -172,7 +177,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   protected call<Result>(
     command: string,
     parameters: object,
-    { timeoutMs = DEFAULT_RPC_TIMEOUT_MS, signal }: RpcOptions,
+    { timeoutMs = this.#options.requestTimeoutMs, signal }: RpcOptions,
     convert: (result: RpcResult) => Result,
     written?: string,
   ): Promise<Result> {
@@ -202,6 +207,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       this.#pending.add(request);
       connection.send(`${text},"id":${id}}`);
     });
+  }
+
+  /** Gives up the connection at once: calls in flight reject with `connectionLost`. */
+  protected drop(reason: Error): void {
+    if (this.#state.kind === 'open' || this.#state.kind === 'closing') this.#state.connection.destroy(reason);
   }
 
   /** Gives up all calls of one command: they reject with the reason. */
@@ -235,9 +245,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   protected disconnected(_error: Error | undefined): void {}
 
   #open(stream: ByteStream): void {
-    const { maxMessageBytes, maxUnsentBytes } = this.#options;
+    const { maxMessageBytes, maxUnsentBytes, requestTimeoutMs } = this.#options;
     // What the application asks for never stops the client from reading answers.
-    const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: CLOSE_TIMEOUT_MS };
+    const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: requestTimeoutMs };
     const connection = new MessageStream(stream, new ClientCodec(maxMessageBytes), limits, {
       message: (message) => {
         this.#receive(message);

@@ -2,6 +2,7 @@
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
+import { withText } from './dial-error.ts';
 import { SharedReading } from './shared-reading.ts';
 import { SocketStream } from './socket-stream.ts';
 
@@ -32,7 +33,7 @@ export function dialSocket(
     };
     const fail = (error: Error): void => {
       signal.removeEventListener('abort', abort);
-      reject(error);
+      reject(withText(error));
     };
     signal.addEventListener('abort', abort, { once: true });
     socket.once('error', fail);

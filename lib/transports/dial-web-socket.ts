@@ -2,6 +2,7 @@
 
 import type { ByteSink, ByteStream, Completeness, Dialer, StreamEncoding } from '../message/byte-stream.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { withText } from './dial-error.ts';
 
 /** What of the standard's WebSocket is used. */
 export interface WebSocketLike {
@@ -89,7 +90,7 @@ function notOpened(url: string): Error {
 /** Outside of browsers, error events say what went wrong. */
 function causeOf(event: object): Error | undefined {
   const error: unknown = 'error' in event ? event.error : undefined;
-  return error instanceof Error ? error : undefined;
+  return error instanceof Error ? withText(error) : undefined;
 }
 
 const NORMAL_CLOSURE = 1000;

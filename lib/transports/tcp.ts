@@ -143,7 +143,9 @@ function makeTlsServer(options: TlsOptions): TlsServer {
   return createTlsServer({ ...options, allowHalfOpen: true });
 }
 
-/** Connects to a TCP port, with TLS if that is given. */
+const MAX_PORT = 65_535;
+
+/** Connects to a TCP port, with TLS if that is given. The dialer rejects with a RangeError when the port is none. */
 export function dialTcp(options: {
   readonly host: string;
   readonly port: number;
@@ -159,6 +161,10 @@ export function dialTcp(options: {
     keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
   };
   const peer = formatAddress(host, port);
+  if (!(Number.isInteger(port) && port >= 0 && port <= MAX_PORT)) {
+    const text = `port is ${JSON.stringify(port)}; expected a whole number from 0 to ${MAX_PORT}`;
+    return () => Promise.reject(new RangeError(text));
+  }
   if (tls === undefined) return (signal) => dialPlainSocket(socketOptions, peer, signal);
   const tlsOptions = { ...socketOptions, ...tlsConnectOptions(tls) };
   return (signal) => dialSocket(() => connectTls(tlsOptions), 'secureConnect', peer, signal);

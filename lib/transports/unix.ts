@@ -1,7 +1,9 @@
 /** Unix sockets: listening, and connecting. */
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
 import { dialPlainSocket } from './dial-socket.ts';
 import { bind } from './listening.ts';
@@ -35,20 +37,14 @@ class UnixListener implements Listener {
   }
 
   async open(events: ListenerEvents): Promise<string> {
-    // The system would take the beginning of a longer path for all of it.
-    if (Buffer.byteLength(this.#path) > MAX_PATH_BYTES) {
-      throw new Error(`the path is longer than ${MAX_PATH_BYTES} bytes`);
-    }
+    requireFittingPath(this.#path);
+    requireFolderOf(this.#path);
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
       events.accepted(new SocketStream(socket, `unix:${this.#connections}`, 'direct'));
     });
     if (await isStale(this.#path)) unlinkSync(this.#path);
-    // Nobody may connect between the bind, which this call does at once, and the change of the mode.
-    const umask = process.umask(0o777 & ~this.#mode);
-    const bound = bind(this.#server, { path: this.#path, backlog: BACKLOG }, events);
-    process.umask(umask);
-    await bound;
+    await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
     if (this.#state === 'closed') {
       this.#server.close();
       throw new Error('the listener was closed');
@@ -71,6 +67,48 @@ const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 /** Connections that the system may keep ready until they are accepted. */
 const BACKLOG = 4_096;
 
+/** @throws RangeError when the system would take the beginning of the path for all of it. */
+function requireFittingPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_PATH_BYTES) return;
+  throw new RangeError(`the path of a Unix socket has ${bytes} bytes, ${path}; expected at most ${MAX_PATH_BYTES}`);
+}
+
+/** What the system says of a folder that is missing speaks of permissions. @throws Error with the code ENOENT. */
+function requireFolderOf(path: string): void {
+  const folder = dirname(path);
+  if (existsSync(folder)) return;
+  throw Object.assign(new Error(`the folder ${folder} of the Unix socket ${path} does not exist`), { code: 'ENOENT' });
+}
+
+const WRITABLE = 0o222;
+
+/** Nobody may connect between the bind, which happens at once, and the change of the mode. */
+function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
+  if (!isMainThread) {
+    requireUmaskFor(mode);
+    return bind();
+  }
+  const umask = process.umask(0o777 & ~mode);
+  try {
+    return bind();
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/** A worker thread can read the umask only. To connect one must be allowed to write. */
+function requireUmaskFor(mode: number): void {
+  const umask = process.umask();
+  if ((~umask & ~mode & WRITABLE) === 0) return;
+  const text = `the umask is ${octal(umask)}; expected one that lets nobody write whom the mode ${octal(mode)} does not`;
+  throw new Error(`${text}: a worker thread cannot change it`);
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
 /** Whether there is a socket file that nobody answers at. */
 function isStale(path: string): Promise<boolean> {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return Promise.resolve(false);
@@ -84,7 +122,10 @@ function isStale(path: string): Promise<boolean> {
   });
 }
 
-/** Connects to a Unix socket. */
+/** Connects to a Unix socket. The dialer rejects with a RangeError when the path is longer than the system takes. */
 export function dialUnix({ path }: { readonly path: string }): Dialer {
-  return (signal) => dialPlainSocket({ path }, path, signal);
+  return async (signal) => {
+    requireFittingPath(path);
+    return await dialPlainSocket({ path }, path, signal);
+  };
 }

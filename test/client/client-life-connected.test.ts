@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { LockClosedError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockLostError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
@@ -104,8 +104,8 @@ describe('the life of a client', () => {
       const client = await scene.disconnected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       for (const call of [client.lock('a'), client.tryLock('a'), client.inspect('a')]) {
         const error = await rejection(call);
-        expect(error).to.be.instanceOf(MessageError).and.include({ code: 'connectionLost' });
-        expect((error as Error).message).to.match(/^not connected: /);
+        expect(error).to.be.instanceOf(LockUnreachableError).and.include({ code: 'unreachable' });
+        expect((error as Error).message).to.match(/^no server could be asked: not connected: /);
       }
       const again = new Promise<void>((resolve) => client.once('connect', resolve));
       proxy.admit();
@@ -132,8 +132,8 @@ describe('the life of a client', () => {
       abort.abort(reason);
       expect(await given).to.equal(reason);
       const error = await rejection(client.lock('jobs', { waitMs: 5 }));
-      expect(error).to.be.instanceOf(LockTimeoutError);
-      expect((error as Error).message).to.match(/^the lock was not granted: no connection within 5 ms: /);
+      expect(error).to.be.instanceOf(LockUnreachableError);
+      expect((error as Error).message).to.match(/^no server could be asked: no connection within 5 ms: /);
       expect((error as Error).cause).to.be.instanceOf(MessageError);
     });
 

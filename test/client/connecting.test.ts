@@ -69,7 +69,7 @@ describe('connecting to a lock server', () => {
       syscall: 'getaddrinfo',
     });
     expect(await rejection(LockClient.connect({ path: '/no/such/socket' }))).to.include({ code: 'ENOENT' });
-    expect(await rejection(LockClient.connect({ port: 65_536 }))).to.include({ code: 'ERR_SOCKET_BAD_PORT' });
+    expect(await rejection(LockClient.connect({ port: 65_536 }))).to.be.instanceOf(RangeError);
   });
 
   it('fails with a LockError of the code protocol when it is a server of other messages', async () => {
@@ -98,12 +98,13 @@ describe('connecting to a lock server', () => {
   });
 
   it('fails when the server closes the connection, whatever it says', async () => {
-    for (const text of ['', 'HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n']) {
+    const protocol = ['HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n'];
+    for (const text of ['', ...protocol]) {
       const { port } = (
         await listen({ host: '127.0.0.1', port: 0 }, (socket) => socket.end(text))
       ).address() as AddressInfo;
       const error = await rejection(LockClient.connect({ port }));
-      expect(error, text).to.be.instanceOf(MessageError).and.include({ code: 'connectionLost' });
+      expect(error, text).to.include({ code: text === '' ? 'connectionLost' : 'protocol' });
     }
   });
 

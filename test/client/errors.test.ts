@@ -50,7 +50,7 @@ describe('the error of a lock that was not granted', () => {
     await until(
       async () => (await bob.tryLock('free').catch((error: LockError) => error)) instanceof LockDrainingError,
     );
-    isOf(await rejection(bob.lock('free')), LockDrainingError, 'draining');
+    isOf(await rejection(bob.lock('free', { waitMs: 5 })), LockDrainingError, 'draining');
     await bob.close();
     isOf(await rejection(bob.lock('free')), LockClosedError, 'closed');
     await ann.close();

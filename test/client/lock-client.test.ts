@@ -91,16 +91,20 @@ describe('a lock client', () => {
       }
     });
 
-    it('is refused by a server that is about to stop', async () => {
+    it('is refused by a server that is about to stop once the wait is over', async () => {
       const handle = await client.lock('jobs');
-      const waiting = rejection(other.lock('jobs'));
+      const waiting = rejection(other.lock('jobs', { waitMs: 200 }));
       await waits('jobs', 1);
       const closed = server.server.close({ drainMs: 3_600_000 });
       expect(await waiting)
         .to.be.instanceOf(LockError)
         .and.include({ code: 'draining' });
-      for (const refused of [other.lock('free'), other.tryLock('free'), other.tryLock('jobs')]) {
-        expect(await rejection(refused))
+      for (const refused of [
+        rejection(other.lock('free', { waitMs: 5 })),
+        rejection(other.tryLock('free')),
+        rejection(other.tryLock('jobs')),
+      ]) {
+        expect(await refused)
           .to.be.instanceOf(LockError)
           .and.include({ code: 'draining' });
       }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
@@ -69,7 +69,7 @@ describe('between a client and its server', () => {
   it('a grant that comes when the call has given up waiting for any answer goes back', async () => {
     const hasty = await throughProxy({ requestTimeoutMs: 20 });
     proxy.delay('toClient');
-    expect(await rejection(hasty.lock('jobs', { waitMs: 0 }))).to.be.instanceOf(LockTimeoutError);
+    expect(await rejection(hasty.lock('jobs', { waitMs: 0 }))).to.be.instanceOf(LockUnreachableError);
     expect((await other.inspect('jobs')).holderCount).to.equal(1);
     proxy.free('toClient');
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
@@ -152,7 +152,7 @@ describe('between a client and its server', () => {
     await client.rpc('ping');
     proxy.refuse();
     proxy.cut();
-    expect(await waiting).to.be.instanceOf(LockTimeoutError);
+    expect(await waiting).to.be.instanceOf(LockUnreachableError);
     await until(async () => (await other.inspect('jobs')).waiterCount === 0);
   });
 

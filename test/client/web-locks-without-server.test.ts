@@ -68,7 +68,9 @@ describe('the Web Locks API without the server', () => {
     const lazy = new LockClient({ path: '/no/such/socket', reconnect: false });
     whenTestEnds(() => lazy.close());
     for (const refused of [lazy.locks.request('jobs', () => {}), lazy.locks.query()]) {
-      expect(await rejection(refused)).to.include({ code: 'ENOENT' });
+      const error = await rejection(refused);
+      expect(error).to.include({ code: 'unreachable' });
+      expect(error).to.have.nested.property('cause.code', 'ENOENT');
     }
   });
 

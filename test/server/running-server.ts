@@ -78,6 +78,7 @@ export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
   switches: Pick<LockServerOptions, 'dump' | 'forceUnlock' | 'manager'> = {},
+  port = 0,
 ): Promise<RunningServer> {
   let token = 0;
   const manager = new LocalLockManager({
@@ -89,7 +90,7 @@ export async function startServer(
   });
   const server = new LockServer({ limits, manager, ...switches, ...(logger === undefined ? {} : { logger }) });
   whenTestEnds(() => server.close());
-  const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+  const address = await server.listen(tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] }));
   return new RunningServer(server, portOf(address));
 }
 

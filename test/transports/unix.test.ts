@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -11,9 +12,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
+import { rejection } from '../client/rejection.ts';
 import { connectUnix } from '../protocols/peers.ts';
 import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -21,6 +24,12 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 /** Binds a Unix socket and dies without removing its file. */
 const LEAVE_A_SOCKET = `
   require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
+
+const LISTEN = `
+  const { parentPort, workerData: { lib, path, mode } } = require('node:worker_threads');
+  import(lib + 'index.js')
+    .then(({ LockServer, unix }) => new LockServer().listen(unix({ path, mode })))
+    .then((told) => parentPort.postMessage(told), (error) => parentPort.postMessage(error.message));`;
 
 describe('a Unix socket', () => {
   let folder: string;
@@ -41,6 +50,17 @@ describe('a Unix socket', () => {
       return (error as NodeJS.ErrnoException).code;
     }
     return undefined;
+  }
+
+  /** What a worker thread is told that listens there: the address, or why not. */
+  async function listenInWorker(mode: number): Promise<string> {
+    const worker = new Worker(LISTEN, {
+      eval: true,
+      workerData: { lib: new URL('../../lib/', import.meta.url).href, path, mode },
+    });
+    whenTestEnds(() => worker.terminate());
+    const [told] = (await once(worker, 'message')) as [string];
+    return told;
   }
 
   function leaveASocket(): void {
@@ -162,7 +182,29 @@ describe('a Unix socket', () => {
 
   it('cannot be where there is no folder', async () => {
     path = join(folder, 'nowhere', 'lock.sock');
-    expect(await refusalCode()).to.be.oneOf(['EACCES', 'ENOENT']);
+    const error = await rejection(makeServer().listen(unix({ path })));
+    const text = `the folder ${join(folder, 'nowhere')} of the Unix socket ${path} does not exist`;
+    expect(error).to.include({ code: 'ENOENT', message: text });
+  });
+
+  it('cannot have a path that the system would cut off', async () => {
+    path = join(folder, 'x'.repeat(120));
+    const text = `the path of a Unix socket has ${path.length} bytes, ${path}; expected at most `;
+    for (const refused of [makeServer().listen(unix({ path })), new MessageClient().connect(dialUnix({ path }))]) {
+      expect(((await rejection(refused)) as Error).message).to.include(text);
+    }
+  });
+
+  it('is served in a worker thread, which cannot set the umask', async () => {
+    expect(await listenInWorker(0o600)).to.equal(path);
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+  });
+
+  it('is not served there where the umask lets others connect for a moment', async () => {
+    const umask = process.umask(0o002);
+    whenTestEnds(() => process.umask(umask));
+    const text = 'the umask is 0002; expected one that lets nobody write whom the mode 0600 does not';
+    expect(await listenInWorker(0o600)).to.include(text);
   });
 
   it('cannot be reached by a client when nobody listens', async () => {

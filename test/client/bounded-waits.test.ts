@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { expect } from 'chai';
+import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
+import { LockDrainingError, type LockError, LockLostError, LockUnreachableError } from '../../lib/client/lock-error.ts';
+import { MessageClient } from '../../lib/message/message-client.ts';
+import { dialTcp } from '../../lib/transports/tcp.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { startServerProgram } from '../server/running-program.ts';
+import { startServer } from '../server/running-server.ts';
+import { rejection } from './rejection.ts';
+
+const SHORT_MS = 150;
+
+interface StoppableServer {
+  readonly client: LockClient;
+  /** Stops the server as a debugger does: its sockets stay open, and nothing is answered. */
+  stop(): void;
+  kill(): Promise<void>;
+}
+
+async function startStoppableServer(options: LockClientOptions = {}): Promise<StoppableServer> {
+  const { program, port } = await startServerProgram();
+  const client = await LockClient.connect({ port, requestTimeoutMs: SHORT_MS, ...options });
+  whenTestEnds(() => client.close());
+  return { client, stop: () => program.signal('SIGSTOP'), kill: () => program.kill() };
+}
+
+/** A server that accepts, and never says or closes anything. */
+async function listenMutely(): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.resume();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  whenTestEnds(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as { readonly port: number }).port;
+}
+
+/** Each of these would wait for ever, or for much longer than the test may take, if its own time limit did not end it. */
+describe('with a server that answers nothing any more', function () {
+  this.timeout(5_000);
+  afterEach(endTest);
+
+  it('release() resolves to false, and the connection is given up', async () => {
+    const { client, stop } = await startStoppableServer({ reconnect: false });
+    const [lock, other] = [await client.lock('a'), await client.lock('b')];
+    stop();
+    const lost = once(other.signal, 'abort');
+    expect(await lock.release()).to.equal(false);
+    await lost;
+    expect(other.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
+  });
+
+  it('the release of a set, and of a handle by `await using`, end', async () => {
+    const { client, stop } = await startStoppableServer();
+    const set = await client.lockAll(['a', 'b']);
+    {
+      await using lock = await client.lock('c');
+      expect(lock.isHeld).to.equal(true);
+      stop();
+    }
+    expect(await set.release()).to.equal(false);
+  });
+
+  it('locked() rejects with a loss that has the result', async () => {
+    const { client, stop } = await startStoppableServer();
+    const run = (): string => {
+      stop();
+      return 'done';
+    };
+    const error = await rejection(client.locked('a', run));
+    expect(error).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost', result: 'done' });
+  });
+
+  it('a web lock rejects with AbortError', async () => {
+    const { client, stop } = await startStoppableServer();
+    expect(await rejection(client.locks.request('a', stop))).to.include({ name: 'AbortError' });
+  });
+
+  it('a term can be left', async () => {
+    const { client, stop } = await startStoppableServer();
+    for await (const term of client.terms('leader')) {
+      expect(term.isHeld).to.equal(true);
+      stop();
+      break;
+    }
+  });
+
+  it('a hold whose lease is over needs no answer', async () => {
+    const { client, stop, kill } = await startStoppableServer({ requestTimeoutMs: Number.POSITIVE_INFINITY });
+    const lock = await client.lock('a', { leaseMs: SHORT_MS });
+    stop();
+    await once(lock.signal, 'abort');
+    expect(await lock.release()).to.equal(false);
+    expect((lock.signal.reason as LockLostError).code).to.equal('leaseOver');
+    expect(client.state).to.equal('connected');
+    await kill();
+  });
+
+  it('close() ends, also while it waits for holds to be released', async () => {
+    const { client, stop } = await startStoppableServer();
+    await client.lock('a');
+    stop();
+    await client.close({ drainMs: SHORT_MS });
+    expect(client.state).to.equal('closed');
+  });
+
+  it('a call says that no server could be asked, and never that somebody else has the lock', async () => {
+    const { client, stop } = await startStoppableServer();
+    stop();
+    const calls = [client.lock('a', { waitMs: SHORT_MS }), client.tryLock('b'), client.lockAll(['c'], { waitMs: 0 })];
+    for (const error of await Promise.all(calls.map((call) => rejection(call)))) {
+      expect(error).to.be.instanceOf(LockUnreachableError);
+    }
+  });
+});
+
+describe('with a server that accepts and says nothing', function () {
+  this.timeout(5_000);
+  afterEach(endTest);
+
+  it('connect() fails after connectTimeoutMs, over TCP, TLS and WebSocket', async () => {
+    const port = await listenMutely();
+    const places = [{ port }, { port, tls: {} }, { url: `ws://127.0.0.1:${port}` }];
+    for (const place of places) {
+      const error = await rejection(LockClient.connect({ ...place, connectTimeoutMs: SHORT_MS }));
+      expect(error).to.include({ code: 'timeout' });
+    }
+  });
+
+  it('a call without a connection is unreachable, with the last failure as the cause', async () => {
+    const client = new LockClient({ port: await listenMutely(), connectTimeoutMs: SHORT_MS / 3 });
+    whenTestEnds(() => client.close());
+    const error = (await rejection(client.lock('a', { waitMs: SHORT_MS }))) as LockUnreachableError;
+    expect(error).to.be.instanceOf(LockUnreachableError).and.include({ code: 'unreachable' });
+    expect(error.cause).to.be.instanceOf(Error);
+    expect(error.message).to.include((error.cause as Error).message);
+  });
+
+  it('a message client closes within its requestTimeoutMs', async () => {
+    const client = new MessageClient({ requestTimeoutMs: SHORT_MS });
+    await client.connect(dialTcp({ host: '127.0.0.1', port: await listenMutely() }));
+    expect(await rejection(client.rpc('ping'))).to.include({ code: 'timeout' });
+    await client.close();
+    expect(client.state).to.equal('closed');
+  });
+});
+
+/** Each of these would wait out its 20 seconds, and then be called a time-out, if it were tried again and again. */
+describe('what can never succeed fails at once', function () {
+  this.timeout(5_000);
+  const WAIT = { waitMs: 20_000 };
+  afterEach(endTest);
+
+  async function failure(options: LockClientOptions): Promise<LockError> {
+    const client = new LockClient(options);
+    whenTestEnds(() => client.close());
+    return (await rejection(client.lock('a', WAIT))) as LockError;
+  }
+
+  it('a port that is none', async () => {
+    const error = await failure({ port: 99_999 });
+    expect(error).to.include({ code: 'invalid' });
+    expect(error.message).to.equal('port is 99999; expected a whole number from 0 to 65535');
+  });
+
+  it('a path of a Unix socket that is too long', async () => {
+    const error = await failure({ path: `/tmp/${'x'.repeat(200)}` });
+    expect(error).to.include({ code: 'invalid' });
+    expect(error.message).to.include('has 205 bytes').and.include('expected at most');
+  });
+
+  it('a name that is longer than the server allows', async () => {
+    const { port } = await startServer({ maxClientNameBytes: 8 });
+    const error = await failure({ port, name: 'n'.repeat(9) });
+    expect(error).to.include({ code: 'limit', limit: 'maxClientNameBytes', value: 8 });
+  });
+
+  it('a server of another kind', async () => {
+    const server = createServer((socket) => socket.end('-ERR unknown command\r\n'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    whenTestEnds(() => server.close());
+    const error = await failure({ port: (server.address() as { readonly port: number }).port });
+    expect(error).to.include({ code: 'protocol' });
+  });
+
+  it('and a later call tries anew', async () => {
+    const { port } = await startServer({ maxClientNameBytes: 8 });
+    const client = new LockClient({ port, name: 'n'.repeat(9) });
+    whenTestEnds(() => client.close());
+    expect(await rejection(client.lock('a', WAIT))).to.include({ code: 'limit' });
+    await client.identify('short');
+    expect((await client.lock('a', WAIT)).isHeld).to.equal(true);
+  });
+});
+
+describe('a wait of a client', () => {
+  afterEach(endTest);
+
+  it('outlives a server that stops in an orderly way, as it outlives one that crashes', async () => {
+    const first = await startServer();
+    const holder = await first.client({ reconnect: false });
+    await holder.lock('jobs');
+    const waiter = new LockClient({ port: first.port, reconnect: { minDelayMs: 1, maxDelayMs: 20 } });
+    whenTestEnds(() => waiter.close());
+    const waits = [
+      waiter.lock('jobs', { waitMs: Number.POSITIVE_INFINITY }).then((lock) => lock.release()),
+      waiter.locks.request('jobs', () => true),
+    ];
+    while ((await holder.inspect('jobs')).waiterCount < 2);
+    await first.server.close();
+    await startServer({}, undefined, {}, first.port);
+    expect(await Promise.all(waits)).to.deep.equal([true, true]);
+  });
+
+  it('ends with draining when its time is over before another server answers', async () => {
+    const server = await startServer();
+    const client = await server.client();
+    const held = await client.lock('jobs');
+    const closed = server.server.close({ drainMs: 20_000 });
+    expect(await rejection(client.lock('other', { waitMs: 20 }))).to.be.instanceOf(LockDrainingError);
+    await held.release();
+    await closed;
+  });
+});
