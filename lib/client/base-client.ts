@@ -2,25 +2,33 @@
 
 import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
+import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
+import { show } from '../message/show.ts';
 import { tell } from '../message/tell.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
-import { requireFromZero, requireOptions } from './client-options.ts';
+import { requireFromZero, requireFunction, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
 import { runGuarded } from './guarded.ts';
+import type { Outside } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { LockTimeoutError } from './lock-error.ts';
 import { LockHandle } from './lock-handle.ts';
 import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
 import {
+  LOCK_ALL_OPTIONS,
+  LOCK_OPTIONS,
   type LockAllOptions,
   type LockItem,
   type LockMode,
   type LockOptions,
   type LockRequest,
   type Patience,
+  requireLease,
+  TRY_LOCK_OPTIONS,
   type TryLockOptions,
+  toItems,
   toPatience,
   toRequest,
 } from './lock-options.ts';
@@ -37,6 +45,27 @@ const LISTED_A_PAGE = 1_000;
 export interface ClientOptions extends LifeOptions {
   /** Events that an iterator of `events()` keeps for a reader who lags behind; 1,000 by default. */
   readonly maxBufferedEvents?: number | undefined;
+}
+
+/** The names of the options above. */
+export const CLIENT_OPTIONS: readonly string[] = [
+  'name',
+  'connectTimeoutMs',
+  'requestTimeoutMs',
+  'reconnect',
+  'whileDisconnected',
+  'maxBufferedEvents',
+  'maxMessageBytes',
+  'maxPendingRequests',
+  'maxUnsentBytes',
+];
+
+/** Where a client runs. */
+export interface Surroundings {
+  /** Runs what calls listeners in no request's asynchronous context, where there is such a thing. */
+  readonly outside: Outside;
+  /** The name of a client that was given none. */
+  readonly defaultName: string | undefined;
 }
 
 /** What a client tells of. */
@@ -67,23 +96,24 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   readonly #named = new Map<string, Owner>();
   #locks: WebLockManager | undefined;
 
-  protected constructor(dial: Dialer, options: ClientOptions) {
+  protected constructor(dial: Dialer, options: ClientOptions, { outside, defaultName }: Surroundings) {
     super();
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
     requireFromZero({ maxBufferedEvents });
     this.#maxBufferedEvents = maxBufferedEvents;
     const life = new ClientLife(dial, options, {
-      connected: () => tell(() => this.emit('connect')),
-      disconnected: (error) => tell(() => this.emit('disconnect', error)),
-      failed: (error) => tell(() => this.emit('error', error)),
-      event: (event) => tell(() => this.emit('event', event)),
-      closed: () => tell(() => this.emit('close')),
+      connected: () => outside(() => tell(() => this.emit('connect'))),
+      disconnected: (error) => outside(() => tell(() => this.emit('disconnect', error))),
+      failed: (error) => outside(() => tell(() => this.emit('error', error))),
+      event: (event) => outside(() => tell(() => this.emit('event', event))),
+      closed: () => outside(() => tell(() => this.emit('close'))),
+      outside,
+      defaultName,
     });
     this.#life = life;
     this.#source = {
       ask: (owner, request) => life.ask(request, (connection) => connection.acquire(owner, request)),
-      askAll: (owner, items, patience) =>
-        life.ask(patience, (connection) => connection.acquireAll(owner, items, patience)),
+      askAll: (owner, request) => life.ask(request, (connection) => connection.acquireAll(owner, request)),
       whenAnswered: (owner, { name, mode }, listener) => life.whenAnswered({ lockName: name, owner, mode }, listener),
       closing: life.closing,
       unused: ({ id, tag }) => (id > 0 ? this.#owners.delete(id) : this.#named.delete(tag)),
@@ -100,24 +130,29 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * `LockError` of the code `protocol` when the server does not speak this protocol.
    */
   async connect(): Promise<void> {
-    await this.#life.connect();
+    try {
+      await this.#life.connect();
+    } catch (error) {
+      throw ledToCaller(error);
+    }
   }
 
   /**
    * Takes a lock, waiting for it if need be. Should the connection be lost meanwhile, asks again on the next one. Rejects
    * with a `LockError` (`timeout`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`), with a
    * `MessageError` (`connectionLost`, `timeout`) when there is no connection, or with the signal's reason. Here as in all
-   * that follows, options that are no object are a `TypeError`.
+   * that follows, unknown options and values of the wrong kind are `invalid`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
-    const handle = await this.#take(toRequest(name, options), options.owner);
+    const handle = await this.#take(toRequest(name, options, LOCK_OPTIONS), options.owner);
     if (handle !== null) return handle;
-    throw new LockTimeoutError(`the lock ${JSON.stringify(name)} was not granted: it is not free`);
+    throw new LockTimeoutError(`the lock ${show(name)} was not granted: it is not free`);
   }
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take(toRequest(name, { ...requireOptions(options), waitMs: 0 }), options.owner);
+    requireOptions(options, TRY_LOCK_OPTIONS);
+    return await this.#take(toRequest(name, { ...options, waitMs: 0 }, LOCK_OPTIONS), options.owner);
   }
 
   /**
@@ -130,6 +165,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     run: (handle: LockHandle) => Value | Promise<Value>,
     options: LockOptions = {},
   ): Promise<Awaited<Value>> {
+    requireFunction('run', run);
     const handle = await this.lock(name, options);
     return await runGuarded(handle, () => run(handle));
   }
@@ -142,6 +178,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     run: (handle: LockHandle) => Value | Promise<Value>,
     options: TryLockOptions = {},
   ): Promise<{ readonly ran: true; readonly value: Awaited<Value> } | { readonly ran: false }> {
+    requireFunction('run', run);
     const handle = await this.tryLock(name, options);
     if (handle === null) return { ran: false };
     return { ran: true, value: await runGuarded(handle, () => run(handle)) };
@@ -154,7 +191,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * Rejects as `lock` does otherwise.
    */
   terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
-    return leaderTerms(this, name, requireOptions(options));
+    return leaderTerms(this, name, requireOptions(options, ['leaseMs', 'signal']));
   }
 
   /**
@@ -162,14 +199,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * only use this never wait for each other in a circle, whatever the order of the names.
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
-    const set = await this.#takeAll(locks, toPatience(requireOptions(options)));
+    requireOptions(options, LOCK_ALL_OPTIONS);
+    requireLease(options.leaseMs);
+    const set = await this.#takeAll(locks, toPatience(options), options.leaseMs);
     if (set !== null) return set;
     throw new LockTimeoutError('the locks were not granted: not all of them are free');
   }
 
   /** Takes several locks if that needs no waiting; resolves to null if it does. */
   async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
-    return await this.#takeAll(locks, toPatience({ waitMs: 0 }));
+    return await this.#takeAll(locks, toPatience({ waitMs: 0 }), undefined);
   }
 
   /** Runs a function while it holds several locks. Resolves and rejects as `locked` does. */
@@ -178,6 +217,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     run: (set: LockSet) => Value | Promise<Value>,
     options: LockAllOptions = {},
   ): Promise<Awaited<Value>> {
+    requireFunction('run', run);
     const set = await this.lockAll(locks, options);
     return await runGuarded(set, () => run(set));
   }
@@ -199,7 +239,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** One page of all that is held or waited for, in name order. */
   async list(options: ListOptions = {}): Promise<LockPage> {
-    return (await this.#command('list', requireOptions(options))) as unknown as LockPage;
+    return (await this.#command('list', requireOptions(options, ['prefix', 'after', 'max']))) as unknown as LockPage;
   }
 
   /** All that is held or waited for, in name order, page by page. */
@@ -230,12 +270,18 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * `LockError`, `denied` unless the server's settings allow it.
    */
   async forceUnlock(name: string, options: { readonly mode?: LockMode } = {}): Promise<number> {
-    return Number((await this.#command('forceUnlock', { lockName: name, ...requireOptions(options) })).released);
+    return Number(
+      (await this.#command('forceUnlock', { lockName: name, ...requireOptions(options, ['mode']) })).released,
+    );
   }
 
   /** Sends any command and waits for its result, as `MessageClient.rpc` does; waits for a connection if there is none. */
-  rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
-    return this.#life.rpc(command, parameters, options);
+  async rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
+    try {
+      return await this.#life.rpc(command, parameters, options);
+    } catch (error) {
+      throw ledToCaller(error, options?.signal);
+    }
   }
 
   /** What the server sends from now on without being asked, until the client is closed or the loop is left. */
@@ -274,16 +320,29 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.close();
   }
 
-  #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
+  async #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
     const owner = this.#owner(ownerTag);
-    return owner.take(request).then((hold) => hold && new LockHandle(hold, owner));
+    try {
+      const hold = await owner.take(request);
+      return hold && new LockHandle(hold, owner);
+    } catch (error) {
+      throw ledToCaller(error, request.signal);
+    }
   }
 
-  async #takeAll(locks: readonly (string | LockItem)[], patience: Patience): Promise<LockSet | null> {
-    const items = locks.map((lock) => (typeof lock === 'string' ? { name: lock } : lock));
+  async #takeAll(
+    locks: readonly (string | LockItem)[],
+    patience: Patience,
+    leaseMs: number | undefined,
+  ): Promise<LockSet | null> {
+    const items = toItems(locks);
     const owner = this.#owner(undefined);
-    const holds = await owner.takeAll(items, patience);
-    return holds === null ? null : new LockSet(holds, owner);
+    try {
+      const holds = await owner.takeAll({ ...patience, items, leaseMs });
+      return holds === null ? null : new LockSet(holds, owner);
+    } catch (error) {
+      throw ledToCaller(error, patience.signal);
+    }
   }
 
   async #command(command: string, parameters: object): Promise<RpcResult> {

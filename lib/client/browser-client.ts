@@ -1,17 +1,21 @@
 /** The lock client for pages and workers in browsers, and wherever else there is a `WebSocket`: reaches the server by it. */
 
+import type { Dialer } from '../message/byte-stream.ts';
+import { ledToCaller } from '../message/caller-stack.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
-import { type ClientOptions, LockClientBase } from './base-client.ts';
+import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
 import { requireOptions } from './client-options.ts';
+import { noConnection } from './connection-failure.ts';
 
 /** Where the server is: `{url}`, such as `wss://locks.example`. */
 export interface BrowserClientOptions extends ClientOptions, DialWebSocketOptions {}
 
 /** A client that connects when it is first used; see `connect` for one that is connected from the beginning. */
 export class LockClient extends LockClientBase {
-  /** @throws TypeError when `url` is no URL of a WebSocket, or when there is no `WebSocket` here and none was given. */
+  /** @throws LockInvalidError when an option is not known, `url` is no URL of a WebSocket, or there is no `WebSocket` here. */
   constructor(options: BrowserClientOptions) {
-    super(dialWebSocket(requireOptions(options)), options);
+    requireOptions(options, [...CLIENT_OPTIONS, 'url', 'WebSocket']);
+    super(dialerOf(options), options, { outside: (run) => run(), defaultName: pageName() });
   }
 
   /**
@@ -26,7 +30,21 @@ export class LockClient extends LockClientBase {
       return client;
     } catch (error) {
       await client.close();
-      throw error;
+      throw ledToCaller(error);
     }
   }
+}
+
+function dialerOf(options: BrowserClientOptions): Dialer {
+  try {
+    return dialWebSocket(options);
+  } catch (error) {
+    throw noConnection(error);
+  }
+}
+
+/** The page or the worker's script, without what is behind a question mark. */
+function pageName(): string | undefined {
+  const { location } = globalThis as { readonly location?: { readonly origin: string; readonly pathname: string } };
+  return location === undefined ? undefined : location.origin + location.pathname;
 }

@@ -6,14 +6,16 @@ import { type Gate, makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { requireFromZero, requireOneOf, requireOptions } from './client-options.ts';
+import { requireFromZero, requireOneOf, requireOptions, requireSignal, requireText } from './client-options.ts';
 import { noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
-import { type Hold, holdsOf } from './hold.ts';
+import { type Hold, holdsOf, type Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockDrainingError, LockTimeoutError } from './lock-error.ts';
 import { type Patience, remainingMs } from './lock-options.ts';
 import type { HoldParameters } from './unanswered-requests.ts';
+
+const RPC_OPTIONS: readonly string[] = ['timeoutMs', 'signal'];
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -52,6 +54,10 @@ export interface LifeEvents {
   failed(error: Error): void;
   event(event: ServerEvent): void;
   closed(): void;
+  /** Runs what calls listeners. */
+  readonly outside: Outside;
+  /** By which others see a client that was given no name. */
+  readonly defaultName: string | undefined;
 }
 
 /** A call that was sent: wrapped, so that one can wait for the sending without waiting for the answer. */
@@ -86,10 +92,14 @@ export class ClientLife {
       reconnect = {},
       whileDisconnected = 'wait',
     } = options;
-    const { minDelayMs, maxDelayMs } = reconnect || {};
+    const { minDelayMs, maxDelayMs } = requireOptions(reconnect || {}, ['minDelayMs', 'maxDelayMs'], 'reconnect');
+    if (options.name !== undefined) requireText('name', options.name);
     requireFromZero({
       connectTimeoutMs,
       requestTimeoutMs,
+      maxMessageBytes: options.maxMessageBytes,
+      maxPendingRequests: options.maxPendingRequests,
+      maxUnsentBytes: options.maxUnsentBytes,
       'reconnect.minDelayMs': minDelayMs,
       'reconnect.maxDelayMs': maxDelayMs,
     });
@@ -128,7 +138,9 @@ export class ClientLife {
 
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
-    const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options);
+    const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
+    requireFromZero({ timeoutMs });
+    requireSignal('signal', signal);
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
     const { asked } = await this.#keeper
       .get(patience, (connection) => ({ asked: connection.rpc(command, parameters, { ...options, timeoutMs }) }))
@@ -181,7 +193,7 @@ export class ClientLife {
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
   async close(options: { readonly drainMs?: number }): Promise<void> {
-    const { drainMs = 0 } = requireOptions(options);
+    const { drainMs = 0 } = requireOptions(options, ['drainMs']);
     requireFromZero({ drainMs });
     // Set before anybody is told, who might close once more.
     if (this.#phase === 'living') {
@@ -245,14 +257,19 @@ export class ClientLife {
   }
 
   async #open(): Promise<LockConnection> {
-    const connection = new LockConnection({ ...this.#options, requestTimeoutMs: this.#requestTimeoutMs });
+    const connection = new LockConnection({
+      ...this.#options,
+      requestTimeoutMs: this.#requestTimeoutMs,
+      outside: this.#events.outside,
+    });
     const name = this.name;
     this.#opening = connection;
     connection.on('event', (event) => this.#events.event(event));
     connection.on('error', (error) => this.#events.failed(error));
     connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      await connection.open(this.#dial, name, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS);
+      const timeoutMs = this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+      await connection.open(this.#dial, { name, defaultName: this.#events.defaultName, timeoutMs });
       if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
       // It may have been given another name meanwhile.
       if (this.name !== name) connection.notify('identify', { name: this.name });

@@ -51,6 +51,8 @@ interface Waiting<Connection> {
 
 const DEFAULT_MIN_DELAY_MS = 100;
 const DEFAULT_MAX_DELAY_MS = 10_000;
+/** What doubles from nothing stays nothing. */
+const LEAST_DELAY_MS = 1;
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
@@ -212,7 +214,7 @@ export class ConnectionKeeper<Connection> {
     }
     this.#state = 'reconnecting';
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
-    const bound = Math.min(maxDelayMs, minDelayMs * 2 ** this.#failures);
+    const bound = Math.min(maxDelayMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
     this.#failures += 1;
     this.#attemptAt(performance.now() + Math.random() * bound);
   }

@@ -1,5 +1,6 @@
 /** One hold on the server, as this client knows it. The handles that share it are what callers see. */
 
+import type { Moment } from './client-clock.ts';
 import { Lease } from './lease.ts';
 import { type LockLostCode, LockLostError } from './lock-error.ts';
 import type { LockMode } from './lock-options.ts';
@@ -15,12 +16,17 @@ export interface Grant {
   readonly count: number;
 }
 
+/** Runs a function in no request's asynchronous context, where there is such a thing. */
+export type Outside = (run: () => void) => void;
+
 /** What a hold asks of the connection that it was granted on. */
 export interface HoldKeeper {
   /** Gives it back; resolves to undefined when it was held, else to why it was not, within its time limit. Never rejects. */
   giveBack(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
+  /** Runs what calls listeners, in no request's context. */
+  readonly outside: Outside;
 }
 
 /** Those that were granted together, or the one. */
@@ -65,10 +71,10 @@ export class Hold {
   }
 
   /** Renews the lease until the hold ends. Resolves once it is known to run. */
-  startLease(leaseMs: number, sentMs: number): Promise<void> {
+  startLease(leaseMs: number, sent: Moment): Promise<void> {
     // The loss may have come right behind the grant.
     if (this.#state !== 'held') return Promise.resolve();
-    this.#lease = new Lease(leaseMs, sentMs, {
+    this.#lease = new Lease(leaseMs, sent, {
       renew: () => this.#keeper.renew(this, leaseMs),
       over: () => this.#expire(),
     });
@@ -106,7 +112,9 @@ export class Hold {
     this.#lease?.stop();
     const loss = new LockLostError(code, this.grant.name);
     this.#loss = loss;
-    for (const tell of [...this.#users]) tell(loss);
+    this.#keeper.outside(() => {
+      for (const tell of [...this.#users]) tell(loss);
+    });
     this.#whenEnded?.();
     return true;
   }

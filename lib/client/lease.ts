@@ -1,9 +1,13 @@
 /** The lease of one hold: renewed in time, and over for this client before it is over for the server. */
 
 import { startTimeout } from '../message/timeout.ts';
+import { elapsedMs, type Moment, thisMoment } from './client-clock.ts';
 
 /** A lease is renewed when this much of it has passed. */
 const RENEWAL_SHARE = 1 / 3;
+
+/** A timer counts no time in which the machine sleeps: so often it is looked whether the lease is over. */
+const LONGEST_SLEEP_UNNOTICED_MS = 1_000;
 
 /** What a lease needs of its hold. */
 export interface LeaseEvents {
@@ -14,36 +18,37 @@ export interface LeaseEvents {
 }
 
 /**
- * Counts from the time at which the request or the last answered renewal was *sent*: the server began to count later, so
- * that it never frees the lock before this client knows. Times are those of `performance.now()`.
+ * Counts from the moment at which the request or the last answered renewal was *sent*: the server began to count later, so
+ * that it never frees the lock before this client knows.
  */
 export class Lease {
   /** Resolves once the lease is known to run. */
   readonly confirmed: Promise<void>;
   readonly #leaseMs: number;
   readonly #events: LeaseEvents;
-  #endMs: number;
+  /** From where the lease is counted. */
+  #begin: Moment;
   #state: 'running' | 'ended' = 'running';
   #confirm: () => void = () => {};
   #stopRenewal: () => void = () => {};
   #stopEnd: () => void = () => {};
 
-  constructor(leaseMs: number, sentMs: number, events: LeaseEvents) {
+  constructor(leaseMs: number, sent: Moment, events: LeaseEvents) {
     this.#leaseMs = leaseMs;
     this.#events = events;
+    this.#begin = sent;
     this.confirmed = new Promise((resolve) => {
       this.#confirm = resolve;
     });
-    const nowMs = performance.now();
-    this.#endMs = sentMs + leaseMs;
-    if (nowMs < sentMs + leaseMs * RENEWAL_SHARE) {
+    if (elapsedMs(sent) < leaseMs * RENEWAL_SHARE) {
       this.#confirm();
     } else {
       // The request waited for so long that little or nothing is left. When the server began to count is not known: a
       // renewal tells.
-      this.#endMs = nowMs + leaseMs;
+      this.#begin = thisMoment();
     }
-    this.#arm(sentMs);
+    this.#watchEnd();
+    this.#renewAfter(sent);
   }
 
   /** Whether it is over by now, even if no timer has had the time to say so, as after a pause of the whole process. */
@@ -53,7 +58,7 @@ export class Lease {
 
   /** Milliseconds until it is over, 0 when it is. */
   get leftMs(): number {
-    return Math.max(0, this.#endMs - performance.now());
+    return Math.max(0, this.#leaseMs - elapsedMs(this.#begin));
   }
 
   stop(): void {
@@ -63,16 +68,15 @@ export class Lease {
     this.#confirm();
   }
 
-  #arm(sentMs: number): void {
-    const nowMs = performance.now();
+  #watchEnd(): void {
     this.#stopEnd();
+    const look = (): void => (this.isOver ? this.#end() : this.#watchEnd());
     // The connection keeps the process alive; these need not.
-    this.#stopEnd = startTimeout(Math.max(0, this.#endMs - nowMs), () => this.#end(), 'background');
-    this.#renewAt(sentMs + this.#leaseMs * RENEWAL_SHARE);
+    this.#stopEnd = startTimeout(Math.min(this.leftMs, LONGEST_SLEEP_UNNOTICED_MS), look, 'background');
   }
 
-  #renewAt(renewalMs: number): void {
-    const delayMs = Math.max(0, renewalMs - performance.now());
+  #renewAfter(sent: Moment): void {
+    const delayMs = Math.max(0, this.#leaseMs * RENEWAL_SHARE - elapsedMs(sent));
     this.#stopRenewal = startTimeout(delayMs, () => this.#renew(), 'background');
   }
 
@@ -82,18 +86,19 @@ export class Lease {
       this.#end();
       return;
     }
-    const sentMs = performance.now();
+    const sent = thisMoment();
     this.#events.renew().then(
       (isRunning) => {
         if (!isRunning || this.isOver) this.#end();
         if (this.#state === 'ended') return;
-        this.#endMs = sentMs + this.#leaseMs;
+        this.#begin = sent;
         this.#confirm();
-        this.#arm(sentMs);
+        this.#watchEnd();
+        this.#renewAfter(sent);
       },
       // Refused by a limit, say. Should that go on, the lease ends by its timer; without a connection the hold is lost.
       () => {
-        if (this.#state === 'running') this.#renewAt(sentMs + this.#leaseMs * RENEWAL_SHARE);
+        if (this.#state === 'running') this.#renewAfter(sent);
       },
     );
   }

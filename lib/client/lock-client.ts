@@ -1,12 +1,15 @@
 /** The lock client for Node: reaches the server by TCP, TLS, a Unix socket or a WebSocket. */
 
 import type { Dialer } from '../message/byte-stream.ts';
+import { ledToCaller } from '../message/caller-stack.ts';
 import { dialWebSocket } from '../transports/dial-web-socket-node.ts';
 import { dialTcp } from '../transports/tcp.ts';
+import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
-import { type ClientOptions, LockClientBase } from './base-client.ts';
-import { requireOptions } from './client-options.ts';
+import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
+import { requireOptions, wrong } from './client-options.ts';
+import { noConnection } from './connection-failure.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;
@@ -29,9 +32,15 @@ export interface LockClientOptions extends ClientOptions {
 
 /** A client that connects when it is first used; see `connect` for one that is connected from the beginning. */
 export class LockClient extends LockClientBase {
-  /** @throws TypeError when `options` is no object, `url` no URL of a WebSocket, or when there is another place beside it. */
+  /**
+   * @throws LockInvalidError when an option is not known or makes no sense: `url` is no URL of a WebSocket, there is another
+   * place beside it, or a certificate is no PEM.
+   */
   constructor(options: LockClientOptions = {}) {
-    super(dialerOf(requireOptions(options)), options);
+    super(dialerOf(requireOptions(options, [...CLIENT_OPTIONS, ...PLACE_OPTIONS])), options, {
+      outside: outsideRequests,
+      defaultName: processName,
+    });
   }
 
   /**
@@ -46,20 +55,30 @@ export class LockClient extends LockClientBase {
       return client;
     } catch (error) {
       await client.close();
-      throw error;
+      throw ledToCaller(error);
     }
   }
 }
 
+const PLACE_OPTIONS: readonly string[] = ['host', 'port', 'path', 'url', 'tls', 'dial'];
+
 function dialerOf(options: LockClientOptions): Dialer {
   const { dial, host = DEFAULT_HOST, port = DEFAULT_PORT, path, url, tls } = options;
-  if (url !== undefined) {
-    for (const place of ['host', 'port', 'path', 'dial'] as const) {
-      if (options[place] === undefined) continue;
-      throw new TypeError(`${place} is ${String(options[place])}; expected none, since url is given`);
+  if (tls !== undefined) requireOptions(tls, ['ca', 'cert', 'key', 'serverName'], 'tls');
+  try {
+    if (url !== undefined) {
+      requireNoOtherPlace(options);
+      return dialWebSocket({ url, tls });
     }
-    return dialWebSocket({ url, tls });
+    if (dial !== undefined) return dial;
+    return path === undefined ? dialTcp({ host, port, tls }) : dialUnix({ path });
+  } catch (error) {
+    throw noConnection(error);
   }
-  if (dial !== undefined) return dial;
-  return path === undefined ? dialTcp({ host, port, tls }) : dialUnix({ path });
+}
+
+function requireNoOtherPlace(options: LockClientOptions): void {
+  for (const place of ['host', 'port', 'path', 'dial'] as const) {
+    if (options[place] !== undefined) throw wrong(place, options[place], 'none, since url is given');
+  }
 }

@@ -11,10 +11,12 @@ import {
 } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
+import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { Hold, type HoldKeeper } from './hold.ts';
+import { type Moment, thisMoment } from './client-clock.ts';
+import { Hold, type HoldKeeper, type Outside } from './hold.ts';
 import { LockError, type LockLostCode, LockLostError } from './lock-error.ts';
-import { type LockItem, type LockRequest, type Patience, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
+import { type AllRequest, type LockRequest, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
 import { refusal } from './refusal.ts';
 import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-requests.ts';
 
@@ -27,10 +29,22 @@ const STEAL_DENIED = "a holder did not take it with stealable, and the server's 
 export interface LockConnectionOptions extends MessageClientOptions {
   /** Milliseconds until the server's answer is given up, beyond what the request itself may wait. */
   readonly requestTimeoutMs: number;
+  readonly outside: Outside;
+}
+
+/** How a connection is opened. */
+export interface OpenOptions {
+  /** The name that the client was given. */
+  readonly name: string | undefined;
+  /** The one that it has otherwise. */
+  readonly defaultName: string | undefined;
+  /** Milliseconds for all of it. */
+  readonly timeoutMs: number;
 }
 
 /** Asks for locks and keeps account of the holds. */
 export class LockConnection extends MessageClient implements HoldKeeper {
+  readonly outside: Outside;
   readonly #requestTimeoutMs: number;
   /** Those that are being given back included, until the server has answered. */
   readonly #holds = new NumberedTable<Hold>();
@@ -43,6 +57,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 
   constructor(options: LockConnectionOptions) {
     super(options);
+    this.outside = options.outside;
     this.#requestTimeoutMs = options.requestTimeoutMs;
   }
 
@@ -50,7 +65,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
    * Connects and greets the server, within `timeoutMs` in all. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, with
    * the signal's reason, or with a `LockError` of the code `protocol` when the server does not speak this protocol.
    */
-  async open(dial: Dialer, name: string | undefined, timeoutMs: number): Promise<void> {
+  async open(dial: Dialer, { name, defaultName, timeoutMs }: OpenOptions): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     await this.connect(dial, { connectTimeoutMs: timeoutMs });
     let failure: unknown;
@@ -61,7 +76,11 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     };
     this.on('error', misunderstood);
     try {
-      await this.#greet(name, Math.max(0, endMs - performance.now()));
+      const leftMs = (): number => Math.max(0, endMs - performance.now());
+      const result = await this.#greet(name ?? defaultName, leftMs());
+      // A name that nobody chose is no reason to be refused.
+      const isGivenUp = name === undefined && result.status === 'limit';
+      requireGreeting(isGivenUp ? await this.#greet(undefined, leftMs()) : result);
     } catch (error) {
       failure ??= error;
       this.drop(failure as Error);
@@ -78,11 +97,9 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     await closed;
   }
 
-  async #greet(name: string | undefined, timeoutMs: number): Promise<void> {
+  #greet(name: string | undefined, timeoutMs: number): Promise<RpcResult> {
     const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
-    const result = await this.rpc('hello', parameters, { timeoutMs: Math.ceil(timeoutMs) });
-    if (result.status === 'ok' && result.protocol === PROTOCOL) return;
-    throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
+    return this.rpc('hello', parameters, { timeoutMs: Math.ceil(timeoutMs) });
   }
 
   /** Asks for a lock; resolves to null when a try-lock would have had to wait. Rejects as `LockClient.lock` does. */
@@ -103,7 +120,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     const isPlain = mode === 'exclusive' && (limit ?? leaseMs) === undefined && !(steal || stealable);
     const isNamed = typeof name === 'string' && typeof owner === 'string';
     const written = isPlain && isNamed ? write('lock', name, owner, 'timeLimit', parameters.timeLimit) : undefined;
-    const sentMs = performance.now();
+    const sent = leaseMs === undefined ? undefined : thisMoment();
     const asked = this.#ask(
       'lock',
       parameters,
@@ -111,36 +128,42 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       signal,
       (result) => {
         if (result.status === 'unavailable') return null;
-        const what = `the lock ${JSON.stringify(name)} was not granted`;
+        const what = `the lock ${show(name)} was not granted`;
         if (result.status === 'denied' && steal) throw refusal({ ...result, message: STEAL_DENIED }, what);
-        if (result.status !== 'ok') throw refusal(result, what);
+        if (result.status !== 'ok') throw refusal(result, what, this.#ownHold(result));
         return this.#addHold(name, mode, owner, result.token, result.count);
       },
       written,
     );
-    if (leaseMs === undefined) return asked;
+    if (leaseMs === undefined || sent === undefined) return asked;
     return asked.then(async (hold) => {
-      if (hold !== null) await this.#startLease(hold, leaseMs, sentMs, signal);
+      if (hold !== null) await this.#startLease(hold, leaseMs, sent, signal);
       return hold;
     });
   }
 
   /** Asks for all of several locks; resolves to null when a try-lock would have had to wait. */
-  acquireAll(owner: string, items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null> {
+  async acquireAll(owner: string, request: AllRequest): Promise<readonly Hold[] | null> {
+    const { items, leaseMs, signal } = request;
     const locks = items.map(({ name, mode, limit }) => ({ lockName: name, mode, limit }));
-    const waitMs = remainingMs(patience);
-    const parameters = { locks, owner, timeLimit: toTimeLimit(waitMs) };
-    return this.#ask('lockAll', parameters, waitMs, patience.signal, (result) => {
+    const waitMs = remainingMs(request);
+    const parameters = { locks, owner, lease: leaseMs && toLease(leaseMs), timeLimit: toTimeLimit(waitMs) };
+    const sent = thisMoment();
+    const holds = await this.#ask('lockAll', parameters, waitMs, signal, (result) => {
       if (result.status === 'unavailable') return null;
       if (result.status !== 'ok') {
-        const names = items.map(({ name }) => JSON.stringify(name)).join(', ');
-        throw refusal(result, `the locks ${names} were not granted`);
+        const names = items.map(({ name }) => show(name)).join(', ');
+        throw refusal(result, `the locks ${names} were not granted`, this.#ownHold(result));
       }
       const [tokens, counts] = [result.tokens as readonly number[], result.counts as readonly number[]];
       return items.map(({ name, mode }, index) =>
         this.#addHold(name, mode ?? 'exclusive', owner, tokens[index], counts[index]),
       );
     });
+    if (holds !== null && leaseMs !== undefined) {
+      await Promise.all(holds.map((hold) => this.#startLease(hold, leaseMs, sent, signal)));
+    }
+    return holds;
   }
 
   giveBack(hold: Hold): Promise<LockLostError | undefined> {
@@ -260,6 +283,12 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     return this.call(command, parameters, { timeoutMs: waitMs + this.#requestTimeoutMs, signal }, convert, written);
   }
 
+  /** What keeps a request waiting and is held by this very client, if it is. */
+  #ownHold({ holders }: RpcResult): Hold | undefined {
+    const tokens = Array.isArray(holders) ? holders.map(({ token }: { readonly token: number }) => token) : [];
+    return tokens.length === 0 ? undefined : this.#holds.inOrder().find(({ grant }) => tokens.includes(grant.token));
+  }
+
   #addHold(name: string, mode: LockRequest['mode'], owner: string, token: unknown, count: unknown): Hold {
     const grant = { name, mode, owner, token: Number(token), count: Number(count) };
     const hold = new Hold(this.#holds.nextId(), grant, this);
@@ -278,7 +307,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
    * Resolves once the lease is known to run, or the hold to be lost. Should the call be given up meanwhile, the lock goes
    * back at once.
    */
-  async #startLease(hold: Hold, leaseMs: number, sentMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async #startLease(hold: Hold, leaseMs: number, sent: Moment, signal: AbortSignal | undefined): Promise<void> {
     const { name, owner, mode } = hold.grant;
     const givenUp = makeGate();
     const giveUp = (): void => {
@@ -287,7 +316,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     };
     const stopListening = whenAborted(signal, giveUp);
     if (signal?.aborted === true) giveUp();
-    await hold.startLease(leaseMs, sentMs);
+    await hold.startLease(leaseMs, sent);
     // Who asks again must not be granted what a late renewal got, and gives back.
     const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
     if (!hold.isHeld) {
@@ -324,6 +353,12 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       if (!alreadyHeld.includes(lockName)) this.notify('unlock', { token: tokens[index] });
     }
   }
+}
+
+/** @throws LockError when the server did not accept the greeting, or speaks another protocol. */
+function requireGreeting(result: RpcResult): void {
+  if (result.status === 'ok' && result.protocol === PROTOCOL) return;
+  throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
 }
 
 /** The two most frequent requests as `call` takes them, in a fraction of the time that `JSON.stringify` needs. */

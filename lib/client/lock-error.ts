@@ -1,5 +1,6 @@
 /** What asking for a lock, and holding one, can fail with: one class for each reason, each with a stable code. */
 
+import { show } from '../message/show.ts';
 import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
 
 /** Stable, for callers to match on. */
@@ -154,7 +155,7 @@ export class LockLostError extends LockError {
   readonly result: unknown;
 
   constructor(code: LockLostCode, lockName: string, options: { readonly result?: unknown } = {}) {
-    super(code, `the lock ${JSON.stringify(lockName)} was lost: ${EXPLANATIONS[code]}`);
+    super(code, `the lock ${show(lockName)} was lost: ${EXPLANATIONS[code]}`);
     this.lockName = lockName;
     this.result = options.result;
   }

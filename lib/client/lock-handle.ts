@@ -1,13 +1,17 @@
 /** One hold of a lock, as the caller has it, for as long as it lasts. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
-import { requireOptions } from './client-options.ts';
+import { ledToCaller } from '../message/caller-stack.ts';
+import { show } from '../message/show.ts';
+import { requireFunction, requireOptions } from './client-options.ts';
 import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
 import { LockInvalidError, type LockLostError, LockTimeoutError } from './lock-error.ts';
 import {
   type LockMode,
   type LockRequest,
+  NESTED_LOCK_OPTIONS,
+  NESTED_TRY_LOCK_OPTIONS,
   type NestedLockOptions,
   type NestedTryLockOptions,
   toRequest,
@@ -103,14 +107,15 @@ export class LockHandle implements AsyncDisposable {
    * was released, and with its `LockLostError` when it was lost, or is while the call waits.
    */
   async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
-    const handle = await this.#take(toRequest(name, options));
+    const handle = await this.#take(toRequest(name, options, NESTED_LOCK_OPTIONS));
     if (handle !== null) return handle;
-    throw new LockTimeoutError(`the lock ${JSON.stringify(name)} was not granted: it is not free`);
+    throw new LockTimeoutError(`the lock ${show(name)} was not granted: it is not free`);
   }
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
   async tryLock(name: string, options: NestedTryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take(toRequest(name, { ...requireOptions(options), waitMs: 0 }));
+    requireOptions(options, NESTED_TRY_LOCK_OPTIONS);
+    return await this.#take(toRequest(name, { ...options, waitMs: 0 }, NESTED_LOCK_OPTIONS));
   }
 
   /** Runs a function while it holds a further lock as the same owner. Resolves and rejects as `LockClient.locked` does. */
@@ -119,6 +124,7 @@ export class LockHandle implements AsyncDisposable {
     run: (handle: LockHandle) => Value | Promise<Value>,
     options: NestedLockOptions = {},
   ): Promise<Awaited<Value>> {
+    requireFunction('run', run);
     const handle = await this.lock(name, options);
     return await runGuarded(handle, () => run(handle));
   }
@@ -127,11 +133,16 @@ export class LockHandle implements AsyncDisposable {
     this.throwIfLost();
     request.signal?.throwIfAborted();
     if (this.#ended !== undefined) {
-      throw new LockInvalidError(`the handle of ${JSON.stringify(this.name)} was released; it takes no further lock`);
+      throw new LockInvalidError(`the handle of ${show(this.name)} was released; it takes no further lock`);
     }
     if (lockKey(request) === lockKey(this)) return this.#reenter(request);
-    const hold = await this.#takeUnlessLost(request);
-    return hold === null ? null : new LockHandle(hold, this.#owner);
+    try {
+      const hold = await this.#takeUnlessLost(request);
+      return hold === null ? null : new LockHandle(hold, this.#owner);
+    } catch (error) {
+      // The loss of this lock is the reason of its signal.
+      throw error === this.#lost.signal.reason ? error : ledToCaller(error, request.signal);
+    }
   }
 
   /**

@@ -1,7 +1,6 @@
 /** How locks are asked for: the options of the client's methods, and the one request that they all become. */
 
-import { describe, requireFromZero, requireOptions } from './client-options.ts';
-import { LockInvalidError } from './lock-error.ts';
+import { requireFromZero, requireOneOf, requireOptions, requireSignal, requireText, wrong } from './client-options.ts';
 
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
 export type LockMode = 'exclusive' | 'shared' | 'permit';
@@ -70,6 +69,8 @@ export type LockItem = { readonly name: string } & (
 
 /** How several locks are asked for together. */
 export interface LockAllOptions extends WaitOptions {
+  /** As for a single lock: the lease of each of them, renewed by itself. */
+  readonly leaseMs?: number | undefined;
   /** Ends the wait, on the server too: the call rejects with the signal's reason, and nothing is held. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -81,6 +82,12 @@ export interface Patience {
   /** When that is over, by the clock of `performance.now()`. */
   readonly endMs: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Several locks as they are asked for. */
+export interface AllRequest extends Patience {
+  readonly items: readonly LockItem[];
+  readonly leaseMs: number | undefined;
 }
 
 /** One lock as it is asked for. */
@@ -97,22 +104,59 @@ const DEFAULT_WAIT_MS = 30_000;
 const MS_A_SECOND = 1_000;
 const MAX_SECONDS = 1e9;
 
-/** @throws TypeError when the options are no object, and LockInvalidError when a number is none that makes sense. */
-export function toRequest(name: string, options: NestedLockOptions): LockRequest {
-  const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = requireOptions(options);
-  if (leaseMs !== undefined && !(typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND)) {
-    throw new LockInvalidError(`leaseMs is ${describe(leaseMs)}; expected a number above 0, up to 1e12`);
-  }
+/** What a lock may be taken with when the call does not wait, by a client and by a handle. */
+export const NESTED_TRY_LOCK_OPTIONS: readonly string[] = ['mode', 'limit', 'steal', 'leaseMs', 'stealable', 'signal'];
+export const TRY_LOCK_OPTIONS: readonly string[] = [...NESTED_TRY_LOCK_OPTIONS, 'owner'];
+/** And when it waits. */
+export const NESTED_LOCK_OPTIONS: readonly string[] = [...NESTED_TRY_LOCK_OPTIONS, 'waitMs'];
+export const LOCK_OPTIONS: readonly string[] = [...TRY_LOCK_OPTIONS, 'waitMs'];
+export const LOCK_ALL_OPTIONS: readonly string[] = ['waitMs', 'leaseMs', 'signal'];
+const LOCK_ITEM_OPTIONS: readonly string[] = ['name', 'mode', 'limit'];
+const MODES: readonly LockMode[] = ['exclusive', 'shared', 'permit'];
+
+/** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
+export function toRequest(name: string, options: LockOptions, known: readonly string[]): LockRequest {
+  const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = requireOptions(options, known);
+  requireText('name', name);
+  requireOneOf('mode', mode, MODES);
+  if (options.owner !== undefined) requireText('owner', options.owner);
+  requireLease(leaseMs);
+  requireLimit('limit', limit);
   const { waitMs, endMs, signal } = toPatience(options);
   return { name, mode, limit, leaseMs, steal, stealable, waitMs, endMs, signal };
 }
 
+/** @throws LockInvalidError when the locks are no list of names and items that make sense. */
+export function toItems(locks: readonly (string | LockItem)[]): readonly LockItem[] {
+  if (!Array.isArray(locks)) throw wrong('locks', locks, 'a list of locks');
+  return locks.map((lock: string | LockItem, index) => {
+    if (typeof lock === 'string') return { name: lock };
+    const { name, mode, limit } = requireOptions(lock, LOCK_ITEM_OPTIONS, `locks[${index}]`);
+    requireText(`locks[${index}].name`, name);
+    requireOneOf(`locks[${index}].mode`, mode, MODES);
+    requireLimit(`locks[${index}].limit`, limit);
+    return lock;
+  });
+}
+
+/** @throws LockInvalidError when the lease is no time that can be one. */
+export function requireLease(leaseMs: number | undefined): void {
+  const isLease = typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND;
+  if (leaseMs !== undefined && !isLease) throw wrong('leaseMs', leaseMs, 'a number above 0, up to 1e12');
+}
+
+function requireLimit(name: string, limit: number | undefined): void {
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
+    throw wrong(name, limit, 'a whole number from 1');
+}
+
 /** @throws LockInvalidError when `waitMs` is no number from 0, or `signal` no signal. */
-export function toPatience({ waitMs = DEFAULT_WAIT_MS, signal }: LockAllOptions): Patience {
+export function toPatience({
+  waitMs = DEFAULT_WAIT_MS,
+  signal,
+}: WaitOptions & { readonly signal?: AbortSignal | undefined }): Patience {
   requireFromZero({ waitMs });
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new LockInvalidError(`signal is ${describe(signal)}; expected an AbortSignal`);
-  }
+  requireSignal('signal', signal);
   return { waitMs, endMs: performance.now() + waitMs, signal };
 }
 

@@ -4,10 +4,11 @@
  */
 
 import { whenAborted } from '../message/abort-listeners.ts';
+import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { type Hold, holdsOf } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
-import { type LockItem, type LockMode, type LockRequest, type Patience, remainingMs } from './lock-options.ts';
+import { type AllRequest, type LockMode, type LockRequest, remainingMs } from './lock-options.ts';
 
 /** Which lock it is. */
 export interface LockIdentity {
@@ -20,7 +21,7 @@ export interface LockSource {
   /** Asks the server; resolves to null when a try-lock would have had to wait. */
   ask(owner: string, request: LockRequest): Promise<Hold | null>;
   /** Asks the server for several locks at once. */
-  askAll(owner: string, items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null>;
+  askAll(owner: string, request: AllRequest): Promise<readonly Hold[] | null>;
   /** Calls back once no request of the owner that was given up can bring the lock any more; at once if there is none. */
   whenAnswered(owner: string, lock: LockIdentity, listener: () => void): void;
   /** Aborts, with the error for those who wait, when the client is closed. */
@@ -63,9 +64,9 @@ export class Owner {
   }
 
   /** Asks for several locks at once; only for an owner that has asked for nothing before. */
-  async takeAll(items: readonly LockItem[], patience: Patience): Promise<readonly Hold[] | null> {
-    for (const item of items) this.#turns.set(lockKey(item), undefined);
-    return await this.#takeTurns(items, () => this.#source.askAll(this.tag, items, patience));
+  async takeAll(request: AllRequest): Promise<readonly Hold[] | null> {
+    for (const item of request.items) this.#turns.set(lockKey(item), undefined);
+    return await this.#takeTurns(request.items, () => this.#source.askAll(this.tag, request));
   }
 
   /** The turns end with what is granted, or when nothing is. */
@@ -129,7 +130,7 @@ export class Owner {
         resolve();
       };
       const stopTimeout = startTimeout(remainingMs(request), () => {
-        const text = `the lock ${JSON.stringify(name)} was not granted within ${waitMs} ms`;
+        const text = `the lock ${show(name)} was not granted within ${waitMs} ms`;
         fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
       });
       const stopListening = whenAborted(signal, () => fail(signal?.reason));

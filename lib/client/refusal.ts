@@ -1,6 +1,8 @@
 /** Turns what the server answers instead of a lock into the error that the caller sees. */
 
 import type { RpcResult } from '../message/message-client.ts';
+import { show } from '../message/show.ts';
+import type { Hold } from './hold.ts';
 import {
   LockCancelledError,
   LockDeadlockError,
@@ -15,14 +17,14 @@ import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
 
 const MS_A_SECOND = 1_000;
 
-/** The error for a result that is not `ok`; `what` begins its message. */
-export function refusal(result: RpcResult, what: string): LockError {
+/** The error for a result that is not `ok`; `what` begins its message, and `own` is a hold of this client that is in the way. */
+export function refusal(result: RpcResult, what: string, own?: Hold): LockError {
   const { status, message, limit, value } = result;
   const text = `${what}: ${typeof message === 'string' ? message : status}`;
   switch (status) {
     case 'timeout':
     case 'unavailable':
-      return timeout(what, result);
+      return timeout(what, result, own);
     case 'cancelled':
       return new LockCancelledError(text);
     case 'deadlock':
@@ -40,13 +42,14 @@ export function refusal(result: RpcResult, what: string): LockError {
   }
 }
 
-function timeout(what: string, { holders }: RpcResult): LockTimeoutError {
+function timeout(what: string, { holders }: RpcResult, own: Hold | undefined): LockTimeoutError {
   const known = Array.isArray(holders) ? (holders as readonly NamedLockHolder[]) : [];
   const held = known.map((holder) => {
     const heldSeconds = (holder.heldMs / MS_A_SECOND).toFixed(1);
-    return `${party(holder)} holds ${JSON.stringify(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
+    return `${party(holder)} holds ${show(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
   });
-  return new LockTimeoutError(`${what}: ${['timeout', ...held].join('; ')}`, known);
+  const hint = own === undefined ? [] : [`this very client holds ${show(own.grant.name)}, as owner ${own.grant.owner}`];
+  return new LockTimeoutError(`${what}: ${['timeout', ...held, ...hint].join('; ')}`, known);
 }
 
 function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {
@@ -54,7 +57,7 @@ function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {
   const lines = steps.map((step, index) => {
     const next = steps[(index + 1) % steps.length] as DeadlockStep;
     const verb = step.blockedBy === 'holder' ? 'which is held by' : 'where ahead of it waits';
-    return `\n  ${party(step)} waits for ${JSON.stringify(step.lockName)} (${step.mode}), ${verb} ${party(next)}`;
+    return `\n  ${party(step)} waits for ${show(step.lockName)} (${step.mode}), ${verb} ${party(next)}`;
   });
   const text = `${what}: it would wait for an owner that waits for it${lines.length > 0 ? ':' : ''}${lines.join('')}`;
   return new LockDeadlockError(text, steps);

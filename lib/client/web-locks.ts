@@ -3,7 +3,7 @@
 import { LockCancelledError, LockClosedError, LockLostError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
 import type { LockInformation } from './lock-information.ts';
-import { type LockRequest, toRequest } from './lock-options.ts';
+import { LOCK_OPTIONS, type LockRequest, toRequest } from './lock-options.ts';
 import { makeWebLock, type WebLock } from './web-lock.ts';
 import { namedException } from './web-lock-exception.ts';
 import { checkWebLockRequest, toWebLockRequest, type WebLockOptions, type WebLockRequest } from './web-lock-options.ts';
@@ -88,7 +88,9 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
   const { name, mode, ifAvailable, steal, signal } = request;
   const wait = { waitMs: ifAvailable ? 0 : Number.POSITIVE_INFINITY, signal, stealable: true };
   try {
-    return await source.take(toRequest(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }));
+    return await source.take(
+      toRequest(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }, LOCK_OPTIONS),
+    );
   } catch (error) {
     if (!(error instanceof LockClosedError || error instanceof LockCancelledError)) throw error;
     // The signal's reason may be any error, and is passed on as it is.

@@ -55,7 +55,7 @@ export class GroupAcquisition<Subject, Context> {
     });
     for (const { claim, wanted } of parts) {
       if (claim === undefined) continue;
-      if (claim.state === 'waiting') return invalid(`the owner awaits ${JSON.stringify(wanted.name)} already`);
+      if (claim.state === 'waiting') return invalid(`the owner awaits ${shown(wanted.name)} already`);
       const refusal = upgradeRefused(claim, wanted.mode);
       if (refusal !== undefined) return refusal;
     }
@@ -77,7 +77,7 @@ export class GroupAcquisition<Subject, Context> {
     const names = { readerWriter: new Set<string>(), permit: new Set<string>() };
     for (const { name, mode } of locks) {
       const known = names[kindOf(mode)];
-      if (known.has(name)) return invalid(`locks names ${JSON.stringify(name)} twice; expected each lock once`);
+      if (known.has(name)) return invalid(`locks names ${shown(name)} twice; expected each lock once`);
       known.add(name);
     }
     return undefined;
@@ -112,7 +112,7 @@ export class GroupAcquisition<Subject, Context> {
     const owner = session.owner(request.tag);
     const passing = claims.filter(passesWhileWaiting);
     const deadlock = passing.length === 0 ? undefined : findDeadlock(owner, { passing });
-    if (deadlock === undefined) return this.#book.grantAll(claims, request.id, nowMs);
+    if (deadlock === undefined) return this.#book.grantAll(claims, { id: request.id, leaseMs: request.leaseMs }, nowMs);
     for (const claim of claims) {
       if (claim.state !== 'new') continue;
       owner.detach(claim);
@@ -129,7 +129,13 @@ export class GroupAcquisition<Subject, Context> {
     const places = parts.map((part) => ({ ...part, lock: part.lock ?? this.#addLock(part.wanted) }));
     const claims = this.#addClaims(session, request, places, nowMs);
     const owner = session.owner(request.tag);
-    const group = new WaitGroup<Subject, Context>({ owner, claims, id: request.id, context: request.context });
+    const group = new WaitGroup<Subject, Context>({
+      owner,
+      claims,
+      leaseMs: request.leaseMs,
+      id: request.id,
+      context: request.context,
+    });
     this.#book.addGroup(group, nowMs + request.waitMs);
     const { waiting } = group;
     const deadlock = isWaitedFor(owner) ? findDeadlock(owner, { waiting }) : undefined;
@@ -181,4 +187,11 @@ export class GroupAcquisition<Subject, Context> {
 
 function isAdmittedAtOnce<Subject, Context>({ wanted, lock }: Part<Subject, Context>): boolean {
   return lock === undefined || lock.admitsNewcomer(wanted.mode, limitOf(wanted));
+}
+
+const MAX_SHOWN_CHARACTERS = 80;
+
+/** A name in a message, cut short when it is long. */
+function shown(name: string): string {
+  return JSON.stringify(name.length > MAX_SHOWN_CHARACTERS ? `${name.slice(0, MAX_SHOWN_CHARACTERS)}...` : name);
 }

@@ -172,10 +172,15 @@ export class LockBook<Subject, Context> {
     }
   }
 
-  /** Grants those of an owner's claims that are not held yet; all are counted in the answer. */
-  grantAll(claims: readonly Claim<Subject, Context>[], requestId: RequestId | undefined, nowMs: number): AllGranted {
+  /** Grants those of an owner's claims that are not held yet; all are counted in the answer, and all have the lease. */
+  grantAll(
+    claims: readonly Claim<Subject, Context>[],
+    { id, leaseMs }: Pick<WaitGroup<Subject, Context>, 'id' | 'leaseMs'>,
+    nowMs: number,
+  ): AllGranted {
     const alreadyHeld = claims.filter((claim) => claim.state === 'held').map((claim) => claim.name);
-    for (const claim of claims) if (claim.state !== 'held') this.grant(claim, requestId, nowMs);
+    for (const claim of claims) if (claim.state !== 'held') this.grant(claim, id, nowMs);
+    if (leaseMs !== undefined) for (const claim of claims) this.startLease(claim, leaseMs, nowMs);
     const tokens = claims.map((claim) => claim.token);
     const counts = claims.map((claim) => claim.holderCount);
     return alreadyHeld.length === 0 ? { status: 'ok', tokens, counts } : { status: 'ok', tokens, counts, alreadyHeld };
@@ -184,7 +189,7 @@ export class LockBook<Subject, Context> {
   /** Grants all that a group waits for. Those behind it may share some of its locks: they are left unsettled. */
   grantGroup(group: WaitGroup<Subject, Context>, nowMs: number): void {
     this.#forgetGroup(group);
-    const granted = this.grantAll(group.claims, group.id, nowMs);
+    const granted = this.grantAll(group.claims, group, nowMs);
     for (const claim of group.waiting) this.unsettled.push(claim.lock);
     this.#answer(group, group.owner, granted);
   }

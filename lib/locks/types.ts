@@ -54,6 +54,8 @@ export interface LockAllRequest<Context> {
   readonly tag: string;
   /** Milliseconds to wait at most: 0 is a try-lock, `Infinity` waits without limit. */
   readonly waitMs: number;
+  /** Milliseconds from the grant after which the table frees each of the locks by itself; none means never. */
+  readonly leaseMs?: number | undefined;
   readonly id?: RequestId | undefined;
   readonly context: Context;
 }

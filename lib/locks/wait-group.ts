@@ -10,6 +10,7 @@ export interface WaitGroupOptions<Subject, Context> {
   readonly owner: Owner<Subject, Context>;
   /** One for each lock in the order in which they were asked for: those that wait and those that are held already. */
   readonly claims: readonly Claim<Subject, Context>[];
+  readonly leaseMs: number | undefined;
   readonly id: RequestId | undefined;
   readonly context: Context;
 }
@@ -23,6 +24,7 @@ export class WaitGroup<Subject, Context> implements Deadline {
   readonly waiting: readonly Claim<Subject, Context>[];
   /** Those of the claims that were held before: when one of these ends, so does the group. */
   readonly held: readonly Claim<Subject, Context>[];
+  readonly leaseMs: number | undefined;
   readonly id: RequestId | undefined;
   readonly context: Context;
   /** Where the last look at the waiting claims found one that could not be granted, so that the next begins there. */
@@ -32,11 +34,12 @@ export class WaitGroup<Subject, Context> implements Deadline {
   heapIndex = -1;
   heapSequence = 0;
 
-  constructor({ owner, claims, id, context }: WaitGroupOptions<Subject, Context>) {
+  constructor({ owner, claims, leaseMs, id, context }: WaitGroupOptions<Subject, Context>) {
     this.owner = owner;
     this.claims = claims;
     this.waiting = claims.filter((claim) => claim.state !== 'held');
     this.held = claims.filter((claim) => claim.state === 'held');
+    this.leaseMs = leaseMs;
     this.id = id;
     this.context = context;
   }

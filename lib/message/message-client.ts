@@ -5,6 +5,7 @@ import { ClientCodec } from '../wire/client-codec.ts';
 import { RequestError } from '../wire/errors.ts';
 import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
+import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { MessageError } from './message-error.ts';
 import { MessageStream } from './message-stream.ts';
@@ -124,7 +125,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       this.#open(await dialUntilAborted(dial, abort.signal));
     } catch (error) {
       this.#state = { kind: 'closed' };
-      throw error;
+      throw ledToCaller(error);
     } finally {
       stopTimeout();
     }
@@ -135,8 +136,12 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
    * result did not come in time, `closed` without a connection, `connectionLost` when it broke, `limit` when too many
    * calls are in flight, or the status of the server's error reply; or with the signal's reason.
    */
-  rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
-    return this.call(command, parameters, options, (result) => result);
+  async rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
+    try {
+      return await this.call(command, parameters, options, (result) => result);
+    } catch (error) {
+      throw ledToCaller(error, options.signal);
+    }
   }
 
   /** Sends a command and does not ask for an answer. Without a connection it goes nowhere. */

@@ -12,7 +12,7 @@ import type { MessageId, MessageSession } from './message-session.ts';
 import { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol-service.ts';
 import { findFault, type Request } from './request.ts';
-import { show } from './validation.ts';
+import { show } from './show.ts';
 
 /** What the router works with. */
 export interface MessageRouterOptions<Session extends MessageSession> {

@@ -2,7 +2,7 @@
 
 import { encodedLength } from '../wire/text.ts';
 import type { MessageId } from './message-session.ts';
-import { show } from './validation.ts';
+import { show } from './show.ts';
 
 const MAX_ID_BYTES = 128;
 

@@ -2,6 +2,7 @@
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { NameAlone } from '../wire/request-scanner.ts';
+import { show } from './show.ts';
 
 /** A JSON schema. A property's `description` is what people are told was expected there. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -13,7 +14,8 @@ export interface Problem {
   readonly message: string;
 }
 
-const MAX_SHOWN_CHARACTERS = 80;
+/** What is longer is shown as a text. */
+const MAX_KEY_CHARACTERS = 80;
 /** What says nothing of the values of an object's members, or is looked at by itself. */
 const OBJECT_KEYWORDS: readonly string[] = ['type', 'description', 'properties', 'required', 'additionalProperties'];
 
@@ -86,24 +88,9 @@ function takesNameAlone(schema: JsonSchema): boolean {
   return isAnyText && (required as readonly string[]).every((name) => name === 'lockName');
 }
 
-/** A value as it can be shown in a message, cut short when it is long. */
-export function show(value: unknown): string {
-  const text = stringify(value);
-  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
-}
-
-/** What is nested deeper than the stack reaches can be read, but not written. */
-function stringify(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return Array.isArray(value) ? '[...]' : '{...}';
-  }
-}
-
 function asAccess(key: string): string {
   if (/^\d+$/.test(key)) return `[${key}]`;
-  const isShort = key.length <= MAX_SHOWN_CHARACTERS;
+  const isShort = key.length <= MAX_KEY_CHARACTERS;
   return isShort && /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${show(key)}]`;
 }
 

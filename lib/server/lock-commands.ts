@@ -23,6 +23,12 @@ const timeLimit: JsonSchema = {
   anyOf: [{ type: 'number', minimum: 0, maximum: MAX_SECONDS }, { const: false }],
   description: `a number of seconds from 0 to ${MAX_SECONDS}, or false for no limit`,
 };
+const lease: JsonSchema = {
+  type: 'number',
+  exclusiveMinimum: 0,
+  maximum: MAX_SECONDS,
+  description: `a number of seconds above 0, up to ${MAX_SECONDS}`,
+};
 const max: JsonSchema = {
   type: 'integer',
   minimum: 1,
@@ -45,12 +51,7 @@ export const LOCK_COMMANDS: CommandTable = {
         limit,
         timeLimit,
         owner,
-        lease: {
-          type: 'number',
-          exclusiveMinimum: 0,
-          maximum: MAX_SECONDS,
-          description: `a number of seconds above 0, up to ${MAX_SECONDS}`,
-        },
+        lease,
         steal: flag,
         stealable: flag,
       },
@@ -73,6 +74,7 @@ export const LOCK_COMMANDS: CommandTable = {
         },
         timeLimit,
         owner,
+        lease,
       },
       'locks',
     ),
@@ -123,6 +125,7 @@ export interface LockAllParameters {
   readonly locks: readonly Pick<LockParameters, 'lockName' | 'mode' | 'limit'>[];
   readonly timeLimit?: number | false;
   readonly owner?: string;
+  readonly lease?: number;
 }
 
 export interface ForceUnlockParameters {

@@ -3,7 +3,7 @@
 import { kindOf } from '../locks/lock.ts';
 import type { LockMode, LockWanted } from '../locks/types.ts';
 import type { MessageId } from '../message/message-session.ts';
-import { show } from '../message/validation.ts';
+import { show } from '../message/show.ts';
 import { encodedLength } from '../wire/text.ts';
 import type { LockAllParameters, LockParameters } from './lock-commands.ts';
 import { type LockAllRequest, LockRequest } from './lock-manager.ts';
@@ -53,7 +53,7 @@ export class LockRequests {
       limit,
       tag: owner,
       waitMs: toWaitMs(timeLimit),
-      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
+      leaseMs: toLeaseMs(lease),
       id,
       steal: steal ? this.#steal : undefined,
       isStealable: stealable,
@@ -61,7 +61,7 @@ export class LockRequests {
   }
 
   /** Several locks, all or none. */
-  ofLockAll({ locks, timeLimit, owner = '' }: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
+  ofLockAll({ locks, timeLimit, owner = '', lease }: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
     const requested: LockWanted[] = [];
     const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
     for (const [index, { lockName, mode = 'exclusive', limit }] of locks.entries()) {
@@ -77,7 +77,7 @@ export class LockRequests {
       ofKind.set(lockName, index);
       requested.push({ name: lockName, mode, limit });
     }
-    return { locks: requested, tag: owner, waitMs: toWaitMs(timeLimit), id };
+    return { locks: requested, tag: owner, waitMs: toWaitMs(timeLimit), leaseMs: toLeaseMs(lease), id };
   }
 
   #refusalOf(lockName: string, owner: string): Refusal | undefined {
@@ -106,6 +106,10 @@ export function invalid(message: string): Refusal {
 function refuseLimit(at: string, mode: LockMode, limit: number | undefined): Refusal | undefined {
   if (limit === undefined || mode === 'permit') return undefined;
   return invalid(`${at}.limit is ${limit}; expected none, since mode is ${show(mode)}`);
+}
+
+function toLeaseMs(lease: number | undefined): number | undefined {
+  return lease === undefined ? undefined : lease * MS_A_SECOND;
 }
 
 function toWaitMs(timeLimit: number | false = false): number {

@@ -1,7 +1,8 @@
 /** The settings of the server program: what they are, what they must look like and what they are without being set. */
 
 import { readFileSync } from 'node:fs';
-import { type JsonSchema, type Problem, SchemaCompiler, show } from '../message/validation.ts';
+import { show } from '../message/show.ts';
+import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
 import type { Protocol } from '../wire/detect.ts';
 import type { Dialect } from './line-dialects.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './lock-server.ts';

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
+import { show } from '../message/show.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
 /** The system's timers know no longer time. */
@@ -58,10 +59,19 @@ export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOption
 
 /** The options of the system's `connect` for them. */
 export function tlsConnectOptions({ ca, cert, key, serverName }: DialTlsOptions): ConnectionOptions {
+  for (const [name, text] of Object.entries({ ca, cert, key })) requirePem(`tls.${name}`, text);
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   };
+}
+
+/** @throws TypeError when it is something else, such as the path of a file. */
+function requirePem(name: string, text: string | undefined): void {
+  if (text === undefined || (typeof text === 'string' && text.includes('-----BEGIN '))) return;
+  throw new TypeError(
+    `${name} is ${show(text)}; expected the text of a file in PEM, which has a line -----BEGIN ...-----`,
+  );
 }

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
@@ -33,14 +33,19 @@ class TimeServer extends MessageServer {
 describe('connecting to a lock server', () => {
   afterEach(endTest);
 
-  it('greets it, with the name of the client if it has one', async () => {
+  it('greets it with the name of the client, or else with script, host and process', async () => {
     const server = await startServer();
     const named = await server.client({ name: 'Ann' });
     const nameless = await server.client();
     expect((await nameless.stats()).requests.hello).to.equal(2);
     expect((await named.rpc('whoami')).name).to.equal('Ann');
-    expect((await nameless.rpc('whoami')).name).to.equal('');
+    expect((await nameless.rpc('whoami')).name).to.match(new RegExp(`^.+@${hostname()}:${process.pid}$`));
     expect(named.state).to.equal('connected');
+  });
+
+  it('goes without a name that nobody chose where the server takes none so long', async () => {
+    const client = await (await startServer({ maxClientNameBytes: 3 })).client();
+    expect((await client.rpc('whoami')).name).to.equal('');
   });
 
   it('works through a Unix socket', async () => {

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { LockClient as BrowserClient } from '../../lib/client/browser-client.ts';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
-import { LockLostError } from '../../lib/client/lock-error.ts';
+import { LockInvalidError, LockLostError } from '../../lib/client/lock-error.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -92,19 +92,22 @@ describe('a client by WebSocket', () => {
     const places = { host: 'localhost', port: 20_934, path: '/run/holdfast.sock' };
     for (const [place, value] of Object.entries(places)) {
       expect(await rejection(LockClient.connect({ url, [place]: value })))
-        .to.be.instanceOf(TypeError)
+        .to.be.instanceOf(LockInvalidError)
         .and.include({ message: `${place} is ${value}; expected none, since url is given` });
     }
-    expect(() => new LockClient({ url, dial: () => Promise.reject(new Error('no')) })).to.throw(TypeError, 'dial is');
+    expect(() => new LockClient({ url, dial: () => Promise.reject(new Error('no')) })).to.throw(
+      LockInvalidError,
+      'dial is',
+    );
   });
 
   it('takes no other URL', async () => {
     expect(await rejection(LockClient.connect({ url: 'http://127.0.0.1:20934' })))
-      .to.be.instanceOf(TypeError)
+      .to.be.instanceOf(LockInvalidError)
       .and.include({
         message: 'url is "http://127.0.0.1:20934"; expected one that begins with ws:// or wss:// and has no fragment',
       });
-    expect(() => new LockClient({ url: 'ws://127.0.0.1', tls: {} })).to.throw(TypeError, 'since tls is given');
+    expect(() => new LockClient({ url: 'ws://127.0.0.1', tls: {} })).to.throw(LockInvalidError, 'since tls is given');
   });
 
   it('for browsers works with any class like theirs', async () => {
@@ -112,6 +115,8 @@ describe('a client by WebSocket', () => {
     const client = await BrowserClient.connect({ url, WebSocket });
     whenTestEnds(() => client.close());
     expect(await client.locked('jobs', ({ token }) => token)).to.equal(1);
-    expect(await rejection(BrowserClient.connect({ url: 'ftp://127.0.0.1', WebSocket }))).to.be.instanceOf(TypeError);
+    expect(await rejection(BrowserClient.connect({ url: 'ftp://127.0.0.1', WebSocket }))).to.be.instanceOf(
+      LockInvalidError,
+    );
   });
 });

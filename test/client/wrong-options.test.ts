@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { LockClient as BrowserClient } from '../../lib/client/browser-client.ts';
 import { LockClient } from '../../lib/client/lock-client.ts';
+import { LockInvalidError } from '../../lib/client/lock-error.ts';
 import { endTest } from '../server/clean-up.ts';
 import { startServer } from '../server/running-server.ts';
 import { rejection } from './rejection.ts';
@@ -40,19 +41,19 @@ describe('options that are no object', () => {
       };
       for (const [name, call] of Object.entries(calls)) {
         expect(await rejection(call()), name)
-          .to.be.instanceOf(TypeError)
+          .to.be.instanceOf(LockInvalidError)
           .and.include({ message });
       }
-      expect(() => client.terms('a', options)).to.throw(TypeError, message);
+      expect(() => client.terms('a', options)).to.throw(LockInvalidError, message);
       expect((await client.list()).locks.map(({ lockName }) => lockName)).to.deep.equal(['jobs']);
     });
 
     it(`make no client: ${text}`, async () => {
       for (const Client of [LockClient, BrowserClient]) {
         const made = wrong as unknown as ConstructorParameters<typeof BrowserClient>[0];
-        expect(() => new Client(made)).to.throw(TypeError, message);
+        expect(() => new Client(made)).to.throw(LockInvalidError, message);
         expect(await rejection(Client.connect(made)))
-          .to.be.instanceOf(TypeError)
+          .to.be.instanceOf(LockInvalidError)
           .and.include({ message });
       }
     });

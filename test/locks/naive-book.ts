@@ -128,7 +128,7 @@ export class NaiveBook implements NaiveState {
     return { status: 'ok', token: hold.token, count: this.holdersOf(key).length };
   }
 
-  grantAll(owner: NaiveOwner, { locks, id }: AllRequest, nowMs: number): AllGranted {
+  grantAll(owner: NaiveOwner, { locks, id, leaseMs }: AllRequest, nowMs: number): AllGranted {
     const alreadyHeld: string[] = [];
     const holds = locks.map((lock) => {
       const key = keyOf(lock);
@@ -137,6 +137,7 @@ export class NaiveBook implements NaiveState {
       alreadyHeld.push(lock.name);
       return known;
     });
+    if (leaseMs !== undefined) for (const hold of holds) this.startLease(hold, leaseMs, nowMs);
     const tokens = holds.map((hold) => hold.token);
     const counts = holds.map((hold) => this.holdersOf(hold).length);
     return { status: 'ok', tokens, counts, ...(alreadyHeld.length === 0 ? {} : { alreadyHeld }) };

@@ -185,10 +185,10 @@ export class TablePair {
     const session = this.#session(step.session);
     this.#contextCount += 1;
     const context = this.#contextCount;
-    const { tag, waitMs } = step;
+    const { tag, waitMs, leaseMs } = step;
     const locks = step.locks.map((lock) => (lock.mode === 'permit' ? lock : { ...lock, limit: undefined }));
     const id = this.#hasUniqueIds ? context : step.id;
-    const request: AllRequest = { locks, tag, waitMs, id, context };
+    const request: AllRequest = { locks, tag, waitMs, leaseMs, id, context };
     this.locksOf.set(
       context,
       locks.filter((lock) => !this.#holds(session, tag, lock)).map((lock) => nameOf(keyOf(lock))),

@@ -41,6 +41,7 @@ export interface AcquireAllStep {
   readonly locks: readonly { readonly name: string; readonly mode: LockMode; readonly limit: number | undefined }[];
   readonly tag: string;
   readonly waitMs: number;
+  readonly leaseMs: number | undefined;
   readonly id: RequestId | undefined;
 }
 
@@ -108,6 +109,7 @@ const acquireAll: fc.Arbitrary<AcquireAllStep> = fc.record({
   ),
   tag,
   waitMs: fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY)),
+  leaseMs: fc.constantFrom(...Array(8).fill(undefined), 1, 2, 5),
   id: fc.option(id, { nil: undefined, freq: 6 }),
 });
 
@@ -164,6 +166,7 @@ const list: fc.Arbitrary<Step> = fc.record({
 const drain: fc.Arbitrary<Step> = fc.constant({ step: 'drain' });
 const sweep: fc.Arbitrary<Step> = fc.record({ step: fc.constant('sweep'), max: fc.constantFrom(1, 1, 2, 3) });
 
+const PATIENT_ALL = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined };
 const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined, steal: undefined };
 
 function sequence(choices: fc.WeightedArbitrary<Step>[], maxLength: number): fc.Arbitrary<Step[]> {
@@ -216,7 +219,7 @@ export const crowdingSteps: fc.Arbitrary<Step[]> = sequence(
 export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
   [
     { weight: 240, arbitrary: acquire.map(withTimelyLease) },
-    { weight: 60, arbitrary: acquireAll },
+    { weight: 60, arbitrary: acquireAll.map((step) => ({ ...step, leaseMs: undefined })) },
     { weight: 5, arbitrary: forceRelease },
     { weight: 18, arbitrary: release },
     { weight: 40, arbitrary: releaseClaim },
@@ -248,7 +251,7 @@ export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
         .tuple(acquireAll, fc.constantFrom<'a' | 'b'>('a', 'b'), fc.constantFrom(undefined, undefined, undefined, 1, 2))
         .map(([step, name, limit]) => ({
           ...step,
-          waitMs: Number.POSITIVE_INFINITY,
+          ...PATIENT_ALL,
           locks: [{ name: 'a', mode: 'permit', limit }, { name, mode: 'exclusive', limit: undefined }, ...step.locks],
         })),
     },

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type JsonSchema, SchemaCompiler, show, type Validator } from '../../lib/message/validation.ts';
+import { show } from '../../lib/message/show.ts';
+import { type JsonSchema, SchemaCompiler, type Validator } from '../../lib/message/validation.ts';
 import { NameAlone } from '../../lib/wire/request-scanner.ts';
 
 function compile(schema: JsonSchema, root = 'parameters'): Validator {

@@ -1,0 +1,18 @@
+/** Values in messages for people. */
+
+const MAX_SHOWN_CHARACTERS = 80;
+
+/** A value as it can be shown in a message, cut short when it is long. */
+export function show(value: unknown): string {
+  const text = stringify(value);
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
+}
+
+/** What is nested deeper than the stack reaches can be read, but not written. */
+function stringify(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Array.isArray(value) ? '[...]' : '{...}';
+  }
+}
