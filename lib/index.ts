@@ -14,6 +14,7 @@ export { type ListenOptions, MessageServer, type MessageServerOptions } from './
 export { type MessageId, MessageSession } from './message/message-session.ts';
 export { PendingResult } from './message/pending-result.ts';
 export type { ProtocolService } from './message/protocol-service.ts';
+export type { ConnectionRefusalReason, Refusal, RefusalCause } from './message/refusals.ts';
 export type { Dialect } from './server/line-dialects.ts';
 export {
   DEFAULT_LOCK_SERVER_LIMITS,

@@ -21,10 +21,12 @@ const USAGE = `Usage of glockd:
   -ssl-ca file      the authorities of the clients' certificates (required for -ssl)
   -allow list       addresses and CIDR ranges that may connect, separated by commas (default 127.0.0.1,::1)
   -origin list      origins of the pages that may connect by WebSocket, separated by commas (default none)
+  -hosts list       names by which clients that tell the server's own address as their origin may call it,
+                    separated by commas (default none; addresses and localhost always may)
 `;
 
 const BOOLEANS = ['dump', 'registry', 'verbose', 'ssl'];
-const TEXTS = ['port', 'ws', 'unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca', 'allow', 'origin'];
+const TEXTS = ['port', 'ws', 'unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca', 'allow', 'origin', 'hosts'];
 const FLAGS = [...BOOLEANS, ...TEXTS];
 const HELP = ['h', 'help'];
 /** As Go's `strconv.ParseBool`. */
@@ -80,6 +82,7 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
     port: portOf(flags, 'port', 9_999),
     allowed: listOf(flags, 'allow') ?? ['127.0.0.1', '::1'],
     origins: listOf(flags, 'origin') ?? [],
+    hosts: listOf(flags, 'hosts') ?? [],
     listeners: [
       ...(ws === 0 ? [] : [{ transport: 'websocket', port: ws, tls: { cert: '', key: '', ca: '' } }]),
       ...(unix === '' ? [] : [{ transport: 'unix', path: unix }]),

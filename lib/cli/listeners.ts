@@ -10,6 +10,7 @@ import {
   type TlsSettings,
 } from '../server/settings.ts';
 import { AllowList } from '../transports/allow-list.ts';
+import { parseListedHost, parseListedOrigin } from '../transports/page-access.ts';
 import { tcp } from '../transports/tcp.ts';
 import type { TlsFiles } from '../transports/tls.ts';
 import { unix } from '../transports/unix.ts';
@@ -30,7 +31,9 @@ export interface PlannedListener {
  * @throws SettingsError when an address is none, a file cannot be read, or there is no listener at all.
  */
 export function planListeners(settings: Settings): PlannedListener[] {
-  const { host, port } = settings;
+  const { host, port, origins, hosts } = settings;
+  checkEach(origins, 'settings.origins', parseListedOrigin);
+  checkEach(hosts, 'settings.hosts', parseListedHost);
   const first: ListenerSettings = { enabled: true, transport: 'tcp', host, port };
   const planned = [plan(settings, first, 'settings')];
   for (const [index, each] of settings.listeners.entries()) {
@@ -54,7 +57,8 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   const number = systemPort(listener.port ?? 0);
   if (number === undefined) return undefined;
   const { host = settings.host, allowed = settings.allowed, tls = settings.tls } = listener;
-  checkAllowed(allowed, listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`);
+  const allowedField = listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`;
+  checkEach(allowed, allowedField, (entry) => new AllowList([entry]));
   const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
   const where = { host, port: number, allowed, tls: tlsFiles(tls, tlsField) };
   const place = `${host}, port ${listener.port}`;
@@ -74,10 +78,10 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
 }
 
 /** Names the entry that is wrong, so that it is found in the file. */
-function checkAllowed(allowed: readonly string[], field: string): void {
-  for (const [index, entry] of allowed.entries()) {
+function checkEach(entries: readonly string[], field: string, check: (entry: string) => unknown): void {
+  for (const [index, entry] of entries.entries()) {
     try {
-      new AllowList([entry]);
+      check(entry);
     } catch (error) {
       throw new SettingsError(`${field}[${index}]: ${(error as Error).message}`);
     }

@@ -25,6 +25,7 @@ interface CommandLine {
   readonly unix?: string;
   readonly allow?: string[];
   readonly origin?: string[];
+  readonly wsHost?: string[];
   readonly pidfile?: string;
   readonly dump?: boolean;
   readonly registry?: boolean;
@@ -67,6 +68,7 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--unix <path>', 'listen on a Unix socket too; an empty path is none')
     .option('--allow <address...>', 'addresses and CIDR ranges that may connect, instead of "allowed"')
     .option('--origin <origin...>', 'origins of the pages that may connect, instead of "origins"')
+    .option('--ws-host <name...>', 'names by which the pages of the server itself may call it, instead of "hosts"')
     .option('--pidfile <path>', 'write the process id there and keep a second server out')
     .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
     .option('--registry [boolean]', 'let clients register names', parseBoolean)
@@ -84,10 +86,12 @@ function parseCommandLine(args: readonly string[]): CommandLine {
 
 /** The file's settings, with what the command line says instead. */
 function settingsOf(commandLine: CommandLine): Settings {
-  const { config, host, port, ws, unix, allow, origin, pidfile, dump, registry, forceUnlock, verbose } = commandLine;
+  const { config, host, port, ws, unix, allow, origin, wsHost } = commandLine;
+  const { pidfile, dump, registry, forceUnlock, verbose } = commandLine;
   const file = readSettingsFile(config);
   const given: Record<string, unknown> = { ...file };
-  const overrides = { host, port, allowed: allow, origins: origin, pidfile, dump, registry, forceUnlock, verbose };
+  const pages = { origins: origin, hosts: wsHost };
+  const overrides = { host, port, allowed: allow, ...pages, pidfile, dump, registry, forceUnlock, verbose };
   for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
   const { tlsCert, tlsKey, tlsCa } = commandLine;
   const tls = { cert: tlsCert, key: tlsKey, ca: tlsCa };

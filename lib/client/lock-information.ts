@@ -95,9 +95,8 @@ export interface ServerStatistics {
   readonly orphans: number;
   readonly permitOrphans: number;
   readonly connections: number;
-  readonly refusedConnections: number;
-  readonly excessConnections: number;
-  readonly unknownProtocols: number;
+  /** Connections that were turned away, and commands that were refused without a word, by reason. */
+  readonly refusals: Readonly<Record<string, number>>;
   readonly invalidRequests: number;
   readonly unknownCommands: number;
   readonly failedRequests: number;

@@ -1,6 +1,7 @@
 /** What messages travel on: the interfaces that the transports implement, so that nothing here depends on one. */
 
 import type { StreamEncoding } from '../wire/codec.ts';
+import type { ConnectionRefusalReason, Refusal, RefusalCause } from './refusals.ts';
 
 export type { StreamEncoding };
 
@@ -55,8 +56,12 @@ export interface Listener {
 /** Who is told of connections. */
 export interface ListenerEvents {
   accepted(stream: ByteStream): void;
-  /** The allow-list closed a connection from that address before a byte was read. */
-  refused(address: string): void;
+  /** The listener turned a connection away, before it was accepted or for what came on it. */
+  refused(refusal: Refusal<ConnectionRefusalReason>): void;
+  /** Why no further connection can be taken now, for who asks before a handshake; `accepted` asks by itself. */
+  obstacle?(): RefusalCause<ConnectionRefusalReason> | undefined;
+  /** The operator may want to know this of a connection that was taken. */
+  noticed?(details: object, message: string): void;
   /** A connection could not be accepted, for want of file descriptors, say; others may be. */
   failed(error: Error): void;
 }

@@ -5,11 +5,11 @@ import type { Codec } from '../wire/codec.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { type ConnectionEvents, type ConnectionLimits, MessageConnection } from './message-connection.ts';
 
-/** White space that a connection may send before anything that tells its protocol. */
-const MAX_UNDETECTED_BYTES = 65_536;
-
-/** Chooses the codec by the bytes that have just come, white space but for the last time: undefined while they do not tell, `unknown` closes the connection. */
-export type CodecChoice = (firstBytes: Uint8Array) => Codec | 'unknown' | undefined;
+/**
+ * Chooses the codec by the bytes that have just come: undefined while they do not tell, `unknown` closes the connection.
+ * So much white space came before them.
+ */
+export type CodecChoice = (bytes: Uint8Array, whiteSpaceBytes: number) => Codec | 'unknown' | undefined;
 
 /** Drops what is sent until the codec is chosen. */
 export class DetectingConnection extends MessageConnection {
@@ -28,10 +28,9 @@ export class DetectingConnection extends MessageConnection {
   }
 
   #detect(bytes: Uint8Array): void {
-    const choice = this.#choose(bytes);
+    const choice = this.#choose(bytes, this.#undetected.length);
     if (choice === undefined) {
       this.#undetected.add(bytes);
-      if (this.#undetected.length > MAX_UNDETECTED_BYTES) this.destroy();
     } else if (choice === 'unknown') {
       this.destroy();
     } else {

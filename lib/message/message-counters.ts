@@ -4,12 +4,8 @@
 export interface MessageCounters {
   /** Connections accepted so far. */
   connections: number;
-  /** Connections closed by the allow-list. */
-  refusedConnections: number;
-  /** Connections closed because there were too many. */
-  excessConnections: number;
-  /** Connections closed because their first byte belongs to no protocol of ours. */
-  unknownProtocols: number;
+  /** Connections that were turned away, and commands that were refused without a word, by reason. */
+  readonly refusals: Readonly<Record<string, number>>;
   unknownCommands: number;
   /** Messages that could not be understood, and requests with wrong parameters. */
   invalidRequests: number;
@@ -17,13 +13,11 @@ export interface MessageCounters {
   failedRequests: number;
 }
 
-/** Counters that start at nothing. */
-export function newMessageCounters(): MessageCounters {
+/** Counters that start at nothing. The refusals are counted elsewhere. */
+export function newMessageCounters(refusals: Readonly<Record<string, number>>): MessageCounters {
   return {
     connections: 0,
-    refusedConnections: 0,
-    excessConnections: 0,
-    unknownProtocols: 0,
+    refusals,
     unknownCommands: 0,
     invalidRequests: 0,
     failedRequests: 0,

@@ -14,10 +14,21 @@ import { type MessageCounters, newMessageCounters } from './message-counters.ts'
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
+import { UnreadOutputError } from './message-stream.ts';
 import { NumberedTable } from './numbered-table.ts';
 import type { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol-service.ts';
 import { QuietLog } from './quiet-log.ts';
+import {
+  DRAINING,
+  foreignProtocol,
+  onlyWhiteSpace,
+  protocolNotServed,
+  tooLong,
+  tooManyConnections,
+  unreadOutput,
+} from './refusal-causes.ts';
+import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
 import type { Request } from './request.ts';
 import { startTimeout } from './timeout.ts';
 import { TurnShare } from './turn-share.ts';
@@ -31,12 +42,17 @@ const BATCHES_SHARE_MS = 2;
 /** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
 const ENDS_SHARE_MS = 1;
 
+/** White space that a connection may send before anything that tells its protocol. */
+const MAX_UNDETECTED_BYTES = 65_536;
+
 /** How a server is made. */
 export interface MessageServerOptions {
   readonly commands: CommandTable;
   readonly limits?: Partial<MessageLimits>;
   /** Prints warnings and errors to the console when none is given. */
   readonly logger?: Logger;
+  /** Reasons for which the class that extends the server refuses commands; they are counted from the start. */
+  readonly refusalReasons?: readonly string[];
 }
 
 /** What holds for the connections of one listener. */
@@ -53,7 +69,7 @@ export abstract class MessageServer<
   Session extends MessageSession = MessageSession,
   Options extends ListenOptions = ListenOptions,
 > {
-  readonly counters: MessageCounters = newMessageCounters();
+  readonly counters: MessageCounters;
   protected readonly limits: MessageLimits;
   protected readonly logger: Logger;
   readonly #router: MessageRouter<Session>;
@@ -61,6 +77,7 @@ export abstract class MessageServer<
   readonly #listeners: Listener[] = [];
   readonly #sessions = new NumberedTable<Session>();
   readonly #quietLog: QuietLog;
+  readonly #refusals: Refusals;
   /** Thousands of peers may go in one turn, and others are waiting: for what follows from their ends, then to close. */
   readonly #ends = new TurnShare(ENDS_SHARE_MS);
   readonly #closes = new TurnShare();
@@ -74,6 +91,11 @@ export abstract class MessageServer<
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
     this.#quietLog = new QuietLog(this.logger);
+    this.#refusals = new Refusals(this.#quietLog, [
+      ...Object.keys(CONNECTION_REFUSALS),
+      ...(options.refusalReasons ?? []),
+    ]);
+    this.counters = newMessageCounters(this.#refusals.counts);
     this.#commands = bindCommands(options.commands, this);
     this.#router = new MessageRouter<Session>({
       commands: this.#commands,
@@ -90,13 +112,9 @@ export abstract class MessageServer<
     this.#listeners.push(listener);
     return await listener.open({
       accepted: (stream) => this.#accept(stream, options),
-      refused: (address) => {
-        this.counters.refusedConnections += 1;
-        this.#quietLog.warn(
-          `refused ${address}`,
-          `refused a connection from ${address}; to allow it, add "${address}" to "allowed" in the settings`,
-        );
-      },
+      refused: (refusal) => this.#refusals.add(refusal),
+      obstacle: () => this.#findObstacle(),
+      noticed: (details, message) => this.logger.info(details, message),
       failed: (error) => this.logger.error({ err: error }, 'a connection could not be accepted'),
     });
   }
@@ -139,6 +157,11 @@ export abstract class MessageServer<
   /** A client has gone, or has said all it had to say. Its pending results may still be settled, now or later. */
   protected sessionEnded(_session: Session): void {}
 
+  /** Counts and logs that a connection was closed, or a command refused, where the peer may not be told why. */
+  protected refused(peer: string, cause: RefusalCause): void {
+    this.#refusals.add({ ...cause, address: hostOf(peer) });
+  }
+
   /** Waits until the clients have finished; the server ends it after the time that `close` was given. */
   protected drain(): Promise<void> {
     return Promise.resolve();
@@ -169,26 +192,24 @@ export abstract class MessageServer<
       session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
     if (this.#sessions.size > 0) await gone;
+    this.#quietLog.flush();
   }
 
   #accept(stream: ByteStream, options: Options): void {
-    const { maxConnections } = this.limits;
-    if (this.#sessions.size >= maxConnections) {
-      this.counters.excessConnections += 1;
-      this.#quietLog.warn('excess', `refused a connection: there are maxConnections, ${maxConnections}`);
-    }
-    if (this.#sessions.size >= maxConnections || this.#closing !== undefined) {
+    const obstacle = this.#findObstacle();
+    if (obstacle !== undefined) {
+      this.refused(stream.peer, obstacle);
       stream.destroy();
       return;
     }
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
     let service: ProtocolService<Session> = this.#router;
-    const chooseCodec = (firstBytes: Uint8Array): Codec | 'unknown' | undefined => {
-      const protocol = detectProtocol(firstBytes);
-      if (protocol === undefined) return undefined;
+    const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | 'unknown' | undefined => {
+      const protocol = detectProtocol(bytes);
+      if (protocol === undefined) return this.#awaitProtocol(stream, whiteSpaceBytes + bytes.length);
       const chosen = protocol === 'unknown' ? undefined : this.#findService(stream, protocol, options);
-      if (chosen === undefined || protocol === 'unknown') return this.#refuseProtocol(stream);
+      if (chosen === undefined || protocol === 'unknown') return this.#refuseProtocol(stream, protocol, bytes);
       session.protocol = protocol;
       service = chosen;
       return service.makeCodec();
@@ -198,6 +219,7 @@ export abstract class MessageServer<
       malformed: (error) => service.refuse(session, error),
       broken: (error) => {
         service.refuse(session, error);
+        if (error.status === 'limit') this.refused(stream.peer, tooLong(this.limits.maxMessageBytes));
         this.#endSession(session);
       },
       share: this.#batches,
@@ -234,10 +256,21 @@ export abstract class MessageServer<
     return this.service(protocol, options);
   }
 
-  #refuseProtocol(stream: ByteStream): 'unknown' {
-    this.counters.unknownProtocols += 1;
-    const host = stream.peer.replace(/:\d+$/, '');
-    this.#quietLog.warn(`protocol ${host}`, `closed a connection from ${host} that speaks no protocol of this port`);
+  /** Why no further connection can be taken, whoever comes. */
+  #findObstacle(): RefusalCause<ConnectionRefusalReason> | undefined {
+    const { maxConnections } = this.limits;
+    if (this.#closing !== undefined) return DRAINING;
+    return this.#sessions.size >= maxConnections ? tooManyConnections(maxConnections) : undefined;
+  }
+
+  #awaitProtocol(stream: ByteStream, whiteSpaceBytes: number): 'unknown' | undefined {
+    if (whiteSpaceBytes <= MAX_UNDETECTED_BYTES) return undefined;
+    this.refused(stream.peer, onlyWhiteSpace(MAX_UNDETECTED_BYTES));
+    return 'unknown';
+  }
+
+  #refuseProtocol({ peer, isFramed }: ByteStream, protocol: Protocol | 'unknown', firstBytes: Uint8Array): 'unknown' {
+    this.refused(peer, protocol === 'unknown' ? foreignProtocol(firstBytes) : protocolNotServed(protocol, isFramed));
     return 'unknown';
   }
 
@@ -249,6 +282,7 @@ export abstract class MessageServer<
 
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
+    if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
     this.#sessions.delete(session.id);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();

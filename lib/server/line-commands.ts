@@ -4,9 +4,11 @@ import type { LockKind } from '../locks/lock.ts';
 import type { ReleaseResult } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
+import { HTTP_REQUEST } from '../message/refusal-causes.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.ts';
 import { encodedLength } from '../wire/text.ts';
+import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
 import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
 import type { CommandCounter, LineStatistics } from './line-statistics.ts';
@@ -27,10 +29,14 @@ export interface LineCommandsOptions {
   readonly maxLineBytes: number;
   readonly maxNameBytes: number;
   readonly maxClientNameBytes: number;
+  /** Replies cannot say that a command was refused for a limit, so somebody else is told. */
+  readonly onRefused: OnRefused<LockServerSession>;
 }
 
 /** What a command answers: text, nothing, or either later. */
 type Answer = LineReply | PendingResult<LineReply> | undefined;
+
+type Describe<Result> = (session: LockServerSession, name: string, result: Result) => LineReply;
 
 type Handler = (session: LockServerSession, line: CommandLine) => Answer;
 
@@ -86,6 +92,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     if (session.isFirstLine) {
       session.isFirstLine = line.word === '';
       if (HTTP_VERSION.test(` ${line.name}`)) {
+        this.#options.onRefused(session, HTTP_REQUEST);
         session.connection.destroy();
         return undefined;
       }
@@ -104,21 +111,36 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #get(session: LockServerSession, name: string): Answer {
-    if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.getFailure(name);
+    if (this.#isTooLong(session, name)) return this.#texts.getFailure(name);
     const result = session.locks.acquire(new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: 0 }));
-    return tell(result, name, this.#tellGet);
+    return tell(session, name, result, this.#tellGet);
   }
 
-  readonly #tellGet = (name: string, lock: LockResult): LineReply => {
+  readonly #tellGet = (session: LockServerSession, name: string, lock: LockResult): LineReply => {
     const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
-    return isGranted ? this.#texts.getSuccess(name) : this.#texts.getFailure(name);
+    if (isGranted) return this.#texts.getSuccess(name);
+    this.#report(session, lock);
+    return this.#texts.getFailure(name);
   };
 
-  #release(session: LockServerSession, name: string): Answer {
-    return tell(session.locks.release({ name }), name, this.#tellRelease);
+  #isTooLong(session: LockServerSession, name: string): boolean {
+    const { maxNameBytes, onRefused } = this.#options;
+    if (encodedLength(name) <= maxNameBytes) return false;
+    onRefused(session, atLimit('maxNameBytes', maxNameBytes));
+    return true;
   }
 
-  readonly #tellRelease = (name: string, { status }: ReleaseResult): LineReply =>
+  /** A lock that was not granted, if that is for a reason of the server's. */
+  #report(session: LockServerSession, lock: LockResult): void {
+    const cause = causeOf(lock);
+    if (cause !== undefined) this.#options.onRefused(session, cause);
+  }
+
+  #release(session: LockServerSession, name: string): Answer {
+    return tell(session, name, session.locks.release({ name }), this.#tellRelease);
+  }
+
+  readonly #tellRelease = (_session: LockServerSession, name: string, { status }: ReleaseResult): LineReply =>
     status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name);
 
   #inspect(name: string): Answer {
@@ -128,11 +150,13 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #getShared(session: LockServerSession, name: string): Answer {
-    if (encodedLength(name) > this.#options.maxNameBytes) return this.#texts.sharedGetFailure(name);
+    if (this.#isTooLong(session, name)) return this.#texts.sharedGetFailure(name);
     const result = session.locks.acquire(new LockRequest({ name, mode: 'permit', tag: '', waitMs: 0 }));
-    return mapResult(result, (permit) =>
-      permit.status === 'ok' ? this.#texts.sharedGetSuccess(name, permit.count) : this.#texts.sharedGetFailure(name),
-    );
+    return mapResult(result, (permit) => {
+      if (permit.status === 'ok') return this.#texts.sharedGetSuccess(name, permit.count);
+      this.#report(session, permit);
+      return this.#texts.sharedGetFailure(name);
+    });
   }
 
   #releaseShared(session: LockServerSession, name: string): Answer {
@@ -175,9 +199,13 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #identify(session: LockServerSession, name: string): Answer {
-    if (!this.#options.isRegistryOn) return DISABLED;
-    if (encodedLength(name) > this.#options.maxClientNameBytes) return reply('0 name too long');
-    this.#options.registry.register(session, name);
+    const { isRegistryOn, maxClientNameBytes, registry, onRefused } = this.#options;
+    if (!isRegistryOn) return DISABLED;
+    if (encodedLength(name) > maxClientNameBytes) {
+      onRefused(session, atLimit('maxClientNameBytes', maxClientNameBytes));
+      return reply('0 name too long');
+    }
+    registry.register(session, name);
     return reply('1 ok');
   }
 
@@ -203,17 +231,20 @@ function sendLater(session: LockServerSession, answer: PendingResult<LineReply>)
 
 /** What a result is told as. For one that is there, no function is made anew. */
 function tell<Result extends object>(
-  result: Result | PendingResult<Result>,
+  session: LockServerSession,
   name: string,
-  describe: (name: string, result: Result) => LineReply,
+  result: Result | PendingResult<Result>,
+  describe: Describe<Result>,
 ): Answer {
-  return result instanceof PendingResult ? tellLater(result, name, describe) : describe(name, result);
+  if (result instanceof PendingResult) return tellLater(session, name, result, describe);
+  return describe(session, name, result);
 }
 
 function tellLater<Result extends object>(
-  result: PendingResult<Result>,
+  session: LockServerSession,
   name: string,
-  describe: (name: string, result: Result) => LineReply,
+  result: PendingResult<Result>,
+  describe: Describe<Result>,
 ): Answer {
-  return mapResult(result, (settled) => describe(name, settled));
+  return mapResult(result, (settled) => describe(session, name, settled));
 }

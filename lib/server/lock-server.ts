@@ -10,6 +10,7 @@ import type { ProtocolService } from '../message/protocol-service.ts';
 import type { Request } from '../message/request.ts';
 import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
+import { COMMAND_REFUSALS, type OnRefused } from './command-refusals.ts';
 import { KeptListings } from './kept-listings.ts';
 import { LineCommands } from './line-commands.ts';
 import type { Dialect } from './line-dialects.ts';
@@ -62,7 +63,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
 };
 
 /** How a lock server is made. */
-export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits'> {
+export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
   readonly limits?: Partial<LockServerLimits>;
   /** Where the locks are kept; in this process when none is given. */
   readonly manager?: LockManager;
@@ -102,7 +103,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   constructor(options: LockServerOptions = {}) {
     const { limits: given, manager, dump = true, registry = true, forceUnlock = false, ...rest } = options;
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
-    super({ ...rest, limits, commands: LOCK_COMMANDS });
+    super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
     this.#manager = manager ?? new LocalLockManager({ limits });
     this.#keptListings = new KeptListings(limits.maxKeptListings);
@@ -111,7 +112,7 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     this.#isForceUnlockOn = forceUnlock;
     this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
     this.#lines = this.#makeLineCommands();
-    this.#prefixed = new PrefixedCommands(limits);
+    this.#prefixed = new PrefixedCommands({ ...limits, onRefused: this.#onRefused });
   }
 
   /**
@@ -300,12 +301,15 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
       maxLineBytes: maxMessageBytes,
       maxNameBytes,
       maxClientNameBytes,
+      onRefused: this.#onRefused,
     };
     return {
       glockd: new LineCommands({ ...options, dialect: 'glockd' }),
       lockd: new LineCommands({ ...options, dialect: 'lockd' }),
     };
   }
+
+  readonly #onRefused: OnRefused<LockServerSession> = (session, cause) => this.refused(session.address, cause);
 
   /** Who holds locks, and who waits, is no more told in answers than in listings. */
   #withoutOthers<Answer extends LockResult | LockAllResult>(

@@ -2,9 +2,11 @@
 
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
+import type { RefusalCause } from '../message/refusals.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { PrefixedCodec } from '../wire/prefixed-codec.ts';
 import { encodedLength } from '../wire/text.ts';
+import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
 import { LockRequest, type LockResult } from './lock-manager.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -13,6 +15,8 @@ export interface PrefixedCommandsOptions {
   readonly maxMessageBytes: number;
   readonly maxNameBytes: number;
   readonly maxPendingRequests: number;
+  /** Replies say that there is a limit, but not which: somebody else is told. */
+  readonly onRefused: OnRefused<LockServerSession>;
 }
 
 type Message = Readonly<Record<string, unknown>>;
@@ -44,32 +48,50 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
 
   #lock(session: LockServerSession, { id, parameters }: Message): void {
     if (id === undefined || id === null || typeof parameters !== 'object' || parameters === null) return;
-    const reply = (status: string): void => session.connection.send({ id, result: { status } });
     const name = toLockName((parameters as Message).lockName);
-    const { maxNameBytes, maxPendingRequests } = this.#options;
     if (name === undefined) {
-      reply('invalid');
-    } else if (encodedLength(name) > maxNameBytes || session.pendingCount >= maxPendingRequests) {
-      reply('limit');
-    } else {
-      const result = session.locks.acquire(
-        new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY }),
-      );
-      if (result instanceof PendingResult) answerLater(session, result, reply);
-      else reply(result.status);
+      reply(session, id, 'invalid');
+      return;
     }
+    const limit = this.#findLimit(session, name);
+    if (limit !== undefined) {
+      this.#options.onRefused(session, limit);
+      reply(session, id, 'limit');
+      return;
+    }
+    const result = session.locks.acquire(
+      new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY }),
+    );
+    if (result instanceof PendingResult) answerLater(session, result, (lock) => this.#tell(session, id, lock));
+    else this.#tell(session, id, result);
   }
+
+  #tell(session: LockServerSession, id: unknown, lock: LockResult): void {
+    const cause = lock.status === 'ok' ? undefined : causeOf(lock);
+    if (cause !== undefined) this.#options.onRefused(session, cause);
+    reply(session, id, lock.status);
+  }
+
+  #findLimit(session: LockServerSession, name: string): RefusalCause | undefined {
+    const { maxNameBytes, maxPendingRequests } = this.#options;
+    if (encodedLength(name) > maxNameBytes) return atLimit('maxNameBytes', maxNameBytes);
+    return session.pendingCount < maxPendingRequests ? undefined : atLimit('maxPendingRequests', maxPendingRequests);
+  }
+}
+
+function reply(session: LockServerSession, id: unknown, status: string): void {
+  session.connection.send({ id, result: { status } });
 }
 
 /** A wait that was withdrawn is not answered. */
 function answerLater(
   session: LockServerSession,
   pending: PendingResult<LockResult>,
-  reply: (status: string) => void,
+  tell: (lock: LockResult) => void,
 ): void {
   session.addPending(undefined);
-  pending.whenSettled(({ status }) => {
-    if (status !== 'cancelled') reply(status);
+  pending.whenSettled((lock) => {
+    if (lock.status !== 'cancelled') tell(lock);
     session.removePending(undefined);
   });
 }

@@ -43,7 +43,7 @@ export interface Settings {
   /** Addresses and CIDR ranges that may connect. */
   readonly allowed: readonly string[];
   readonly listeners: readonly ListenerSettings[];
-  /** WebSocket: origins of the pages that may connect, and names by which the server may be called. */
+  /** WebSocket: origins of the pages that may connect, and names by which the server's own pages may call it. */
   readonly origins: readonly string[];
   readonly hosts: readonly string[];
   readonly tls: TlsSettings;

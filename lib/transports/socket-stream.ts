@@ -115,6 +115,8 @@ export class SocketStream implements ByteStream, Receiver {
   }
 
   destroy(): void {
+    // One that is refused was never started, and nobody listens to its errors.
+    if (this.#sink === undefined) this.#socket.on('error', () => {});
     this.#socket.destroy();
   }
 

@@ -9,6 +9,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
+import type { ConnectionRefusalReason, Refusal } from '../message/refusals.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
@@ -22,6 +23,7 @@ import {
   type TlsFiles,
   tlsConnectOptions,
 } from './tls.ts';
+import { causeOfFailure, rawSocketOf } from './tls-failure.ts';
 
 /**
  * How long a silent connection may stay so before the system asks whether the other end is still there. It then asks
@@ -92,8 +94,11 @@ export class AllowedTcpListener implements TcpListener {
     const { host, port } = this.#options;
     this.#server.on('connection', (socket) => this.#ask(socket, events));
     this.#tls?.on('secureConnection', (socket) => this.#admit(socket, addressOf(socket), events));
-    // A client that fails its handshake is closed by itself.
-    this.#tls?.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#tls?.on('tlsClientError', (error, socket) => {
+      const cause = causeOfFailure(error, socket);
+      if (cause !== undefined) events.refused({ ...cause, address: addressOf(rawSocketOf(socket)) });
+      socket.destroy();
+    });
     await bind(this.#server, { host, port, backlog: BACKLOG }, events);
     if (this.#state === 'closed') {
       this.#server.close();
@@ -121,7 +126,7 @@ export class AllowedTcpListener implements TcpListener {
     if (!this.#allowList.allows(address)) {
       socket.on('error', () => {});
       socket.destroy();
-      if (address !== '') events.refused(address);
+      if (address !== '') events.refused(notAllowed(address));
     } else if (this.#tls === undefined) {
       this.#admit(socket, address, events);
     } else {
@@ -137,6 +142,11 @@ function acceptBytes(socket: Socket, address: string, events: ListenerEvents): v
 
 function addressOf(socket: Socket): string {
   return canonicalAddress(socket.remoteAddress ?? '');
+}
+
+function notAllowed(address: string): Refusal<ConnectionRefusalReason> {
+  const remedy = `add "${address}" to "allowed" in the settings`;
+  return { reason: 'address', address, why: 'its address is not allowed', remedy };
 }
 
 function makeTlsServer(options: TlsOptions): TlsServer {

@@ -20,3 +20,14 @@ export function detectProtocol(bytes: Uint8Array): Protocol | 'unknown' | undefi
   }
   return undefined;
 }
+
+const TLS_HANDSHAKE = 0x16;
+const TLS_MAJOR_VERSION = 0x03;
+const HTTP_REQUEST = /^\s{0,64}[A-Z]{3,20} /;
+const MAX_GUESSED_BYTES = 128;
+
+/** What a connection of an unknown protocol seems to speak, so that people can be told. */
+export function guessForeignProtocol(bytes: Uint8Array): 'tls' | 'http' | 'unknown' {
+  if (bytes[0] === TLS_HANDSHAKE && (bytes.length === 1 || bytes[1] === TLS_MAJOR_VERSION)) return 'tls';
+  return HTTP_REQUEST.test(String.fromCharCode(...bytes.subarray(0, MAX_GUESSED_BYTES))) ? 'http' : 'unknown';
+}

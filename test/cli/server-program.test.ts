@@ -4,6 +4,7 @@ import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { endTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { type ServerProgram, startProgram, startServerProgram } from '../server/running-program.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 const VERSION = (
   JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -65,10 +66,12 @@ describe('the server program', () => {
       const line: unknown = JSON.parse(await server.program.nextErrorLine());
       expect(line).to.include({
         level: 40,
-        msg: 'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
+        msg: 'refused a connection from 127.0.0.2: its address is not allowed; to allow it, add "127.0.0.2" to "allowed" in the settings',
       });
       const client = await RawClient.connect(server.port);
-      expect(await client.ask('stats')).to.include({ refusedConnections: 3, connections: 1 });
+      const stats = await client.ask('stats');
+      expect(stats).to.include({ connections: 1 });
+      expect(refusalsOf(stats)).to.deep.equal({ address: 3 });
       expect(server.program.errorOutput.split('\n')).to.have.lengthOf(2);
     });
 
@@ -130,7 +133,7 @@ describe('the server program', () => {
     await client.closed;
     expect(JSON.parse(await program.nextErrorLine())).to.include({
       level: 40,
-      msg: 'closed a connection from 127.0.0.1 that speaks no protocol of this port',
+      msg: 'refused a connection from 127.0.0.1: it sent an HTTP request, which this port does not serve',
     });
   });
 });

@@ -50,7 +50,7 @@ describe('what a client is told of locks', () => {
   it('by stats: counts', async () => {
     const client = await (await startServer()).client();
     await client.lock('a');
-    const { requests, uptimeMs, ...counts } = await client.stats();
+    const { requests, refusals, uptimeMs, ...counts } = await client.stats();
     expect(counts).to.deep.equal({
       status: 'ok',
       locks: 1,
@@ -70,14 +70,12 @@ describe('what a client is told of locks', () => {
       orphans: 0,
       permitOrphans: 0,
       connections: 1,
-      refusedConnections: 0,
-      excessConnections: 0,
-      unknownProtocols: 0,
       invalidRequests: 0,
       unknownCommands: 0,
       failedRequests: 0,
     });
     expect(requests).to.include({ lock: 1, hello: 1, stats: 1, unlock: 0 });
+    expect(refusals).to.include({ address: 0, origin: 0, maxLocks: 0 });
     expect(uptimeMs).to.be.a('number');
   });
 

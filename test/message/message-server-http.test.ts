@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { CounterServer } from '../support/counter-server.ts';
 import { MessageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 const COMMANDS = '{"command":"add","id":1}\n{"command":"add"}\n';
 
@@ -17,40 +18,42 @@ describe('MessageServer: HTTP requests and other protocols', () => {
 
   afterEach(() => scope.close());
 
-  async function expectNothingDone(): Promise<void> {
+  async function expectNothingDone(reason: string): Promise<void> {
     const bystander = await scope.connectPeer();
     await bystander.expectNothing();
     expect(server.requestCounts).to.include({ add: 0, echo: 1 });
     expect(server.count).to.equal(0);
-    expect(server.counters.unknownProtocols).to.equal(1);
-    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'closed a connection from 127.0.0.1 that speaks no protocol of this port',
-    ]);
+    expect(refusalsOf(server.counters)).to.deep.equal({ [reason]: 1 });
+    const [line, ...more] = scope.logger.at('warn');
+    expect(line?.details).to.deep.equal({ reason, address: '127.0.0.1' });
+    expect(line?.message).to.match(/^refused a connection from 127\.0\.0\.1: it [^\n]+$/);
+    expect(more).to.deep.equal([]);
   }
 
-  const first: [string, string][] = [
-    ['GET', 'GET /{"command":"add"} HTTP/1.1\r\nHost: x\r\n\r\n'],
-    ['POST', `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${COMMANDS.length}\r\n\r\n`],
-    ['PUT over HTTP/1.0', 'PUT / HTTP/1.0\r\n\r\n'],
-    ['OPTIONS', 'OPTIONS * HTTP/1.1\r\n\r\n'],
-    ['a method of one capital letter', 'G / HTTP/1.1\r\n\r\n'],
-    ['lower-case get', 'get / HTTP/1.1\r\n\r\n'],
-    ['lower-case post', 'post / HTTP/1.1\r\n\r\n'],
-    ['a method after blank lines', '\r\n\r\n POST / HTTP/1.1\r\n\r\n'],
-    ['the beginning of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-    ['the beginning of TLS', '\x16\x03\x01'],
-    ['a list', '['],
-    ['a string', '"{"\n'],
-    ['a byte order mark', '\ufeff'],
-    ['a number', '1\n'],
+  const first: [string, string, string][] = [
+    ['GET', 'GET /{"command":"add"} HTTP/1.1\r\nHost: x\r\n\r\n', 'http'],
+    ['POST', `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${COMMANDS.length}\r\n\r\n`, 'http'],
+    ['PUT over HTTP/1.0', 'PUT / HTTP/1.0\r\n\r\n', 'http'],
+    ['OPTIONS', 'OPTIONS * HTTP/1.1\r\n\r\n', 'http'],
+    ['a method of one capital letter', 'G / HTTP/1.1\r\n\r\n', 'unknownProtocol'],
+    ['lower-case get', 'get / HTTP/1.1\r\n\r\n', 'protocolNotServed'],
+    ['lower-case post', 'post / HTTP/1.1\r\n\r\n', 'protocolNotServed'],
+    ['a method after blank lines', '\r\n\r\n POST / HTTP/1.1\r\n\r\n', 'http'],
+    ['the beginning of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'http'],
+    ['the beginning of TLS', '\x16\x03\x01', 'tlsUnexpected'],
+    ['a byte that TLS begins with', '\x16\x02', 'unknownProtocol'],
+    ['a list', '[', 'unknownProtocol'],
+    ['a string', '"{"\n', 'unknownProtocol'],
+    ['a byte order mark', '\ufeff', 'unknownProtocol'],
+    ['a number', '1\n', 'unknownProtocol'],
   ];
-  for (const [what, bytes] of first) {
+  for (const [what, bytes, reason] of first) {
     it(`closes a connection that begins with ${what}, carrying nothing out`, async () => {
       const peer = await scope.connectPeer();
       peer.write(`${bytes}${COMMANDS}`);
       await peer.closed;
       expect(peer.bytesReceived).to.equal(0);
-      await expectNothingDone();
+      await expectNothingDone(reason);
     });
   }
 
@@ -61,7 +64,7 @@ describe('MessageServer: HTTP requests and other protocols', () => {
     peer.write(`\r\n${COMMANDS}`);
     await peer.closed;
     expect(peer.bytesReceived).to.equal(0);
-    await expectNothingDone();
+    await expectNothingDone('http');
   });
 
   for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
@@ -73,7 +76,7 @@ describe('MessageServer: HTTP requests and other protocols', () => {
         sent.end(COMMANDS);
       });
       expect(failure).to.have.property('code').that.is.oneOf(['ECONNRESET', 'EPIPE']);
-      await expectNothingDone();
+      await expectNothingDone('http');
     });
   }
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { MessageScope } from '../support/message-scope.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 const BLOB_BYTES = 32_768;
 const SOFT_BYTES = 65_536;
@@ -96,9 +97,10 @@ describe('MessageServer: clients that do not read', () => {
       await excess.closed;
       expect(excess.bytesReceived).to.equal(0);
     }
-    expect(server.counters).to.include({ connections: 2, excessConnections: 3 });
+    expect(server.counters).to.include({ connections: 2 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ maxConnections: 3 });
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'refused a connection: there are maxConnections, 2',
+      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings',
     ]);
     first.end();
     await first.closed;

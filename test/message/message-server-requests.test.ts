@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
 import type { CounterServer } from '../support/counter-server.ts';
 import { MessageScope } from '../support/message-scope.ts';
 import type { Message, RawPeer } from '../support/raw-peer.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 describe('MessageServer: requests', () => {
   let scope: MessageScope;
@@ -75,15 +77,15 @@ describe('MessageServer: requests', () => {
     peer.send([]);
     await peer.take(2);
     expect(server.requestCounts).to.include({ add: 3, echo: 0 });
-    expect(server.counters).to.deep.equal({
+    const { refusals, ...counters } = server.counters;
+    expect(counters).to.deep.equal({
       connections: 1,
-      refusedConnections: 0,
-      excessConnections: 0,
-      unknownProtocols: 0,
       unknownCommands: 1,
       invalidRequests: 3,
       failedRequests: 0,
     });
+    expect(Object.keys(refusals)).to.deep.equal(Object.keys(CONNECTION_REFUSALS));
+    expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
   describe('ids', () => {

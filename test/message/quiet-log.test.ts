@@ -1,49 +1,106 @@
+import { EventEmitter, once } from 'node:events';
 import { expect } from 'chai';
 import { QuietLog } from '../../lib/message/quiet-log.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
-const MINUTE_MS = 60_000;
+/** Long enough for a test to be over before. */
+const LONG_MS = 600_000;
+
+/** Tells of each line. */
+class TellingLogger extends RecordingLogger {
+  readonly lines = new EventEmitter();
+
+  override warn(details: object, message: string): void {
+    super.warn(details, message);
+    this.lines.emit('line');
+  }
+}
 
 describe('QuietLog', () => {
-  const now = performance.now;
-  let nowMs: number;
-  let logger: RecordingLogger;
+  let logger: TellingLogger;
   let log: QuietLog;
 
-  beforeEach(() => {
-    nowMs = 0;
-    performance.now = () => nowMs;
-    logger = new RecordingLogger();
-    log = new QuietLog(logger);
+  function start(periodMs: number): void {
+    logger = new TellingLogger();
+    log = new QuietLog(logger, periodMs);
+  }
+
+  function warn(topic: string, address: string): void {
+    log.warn({ topic, address, message: `${topic} of ${address}` });
+  }
+
+  function messages(): string[] {
+    return logger.at('warn').map(({ message }) => message);
+  }
+
+  it('warns, with the reason and the address to search for', () => {
+    start(LONG_MS);
+    warn('origin', '10.0.0.1');
+    expect(logger.entries).to.deep.equal([
+      { level: 'warn', details: { reason: 'origin', address: '10.0.0.1' }, message: 'origin of 10.0.0.1' },
+    ]);
+    log.flush();
   });
 
-  afterEach(() => {
-    performance.now = now;
+  it('warns once of each topic and address within a period', () => {
+    start(LONG_MS);
+    for (let time = 0; time < 3; time += 1) {
+      for (const address of ['10.0.0.1', '10.0.0.2']) {
+        warn('origin', address);
+        warn('host', address);
+      }
+    }
+    expect(messages()).to.deep.equal([
+      'origin of 10.0.0.1',
+      'host of 10.0.0.1',
+      'origin of 10.0.0.2',
+      'host of 10.0.0.2',
+    ]);
+    log.flush();
   });
 
-  it('warns', () => {
-    log.warn('a key', 'a message');
-    expect(logger.entries).to.deep.equal([{ level: 'warn', details: { silenced: 0 }, message: 'a message' }]);
+  it('counts the others and tells them in one line', () => {
+    start(LONG_MS);
+    for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.1', '10.0.0.2', '10.0.0.1']) warn('origin', address);
+    log.flush();
+    expect(logger.at('warn').slice(2)).to.deep.equal([
+      {
+        level: 'warn',
+        details: { reason: 'origin', count: 3, address: '10.0.0.1' },
+        message: '3 more were refused within a minute (origin), the last from 10.0.0.1',
+      },
+    ]);
+    log.flush();
+    expect(messages()).to.have.lengthOf(3);
   });
 
-  it('warns of the same once a minute and tells how often it kept silent', () => {
-    for (let count = 0; count < 5; count += 1) log.warn('a key', 'a message');
-    log.warn('another key', 'another message');
-    nowMs += MINUTE_MS - 1;
-    log.warn('a key', 'a message');
-    expect(logger.entries.map(({ message }) => message)).to.deep.equal(['a message', 'another message']);
-    nowMs += 1;
-    log.warn('a key', 'a message');
-    nowMs += MINUTE_MS;
-    log.warn('a key', 'a message');
-    expect(logger.entries.slice(2).map(({ details }) => details)).to.deep.equal([{ silenced: 5 }, { silenced: 0 }]);
+  it('tells of ten addresses of a topic at most, however many there are', () => {
+    start(LONG_MS);
+    for (let index = 0; index < 1_000; index += 1) warn('origin', `10.0.${index >> 8}.${index & 255}`);
+    expect(messages()).to.have.lengthOf(10);
+    log.flush();
+    expect(messages()[10]).to.equal('990 more were refused within a minute (origin), the last from 10.0.3.231');
   });
 
-  it('warns of a thousand things at most, until their minute is over', () => {
-    for (let index = 0; index < 3_000; index += 1) log.warn(`key ${index}`, 'a message');
-    expect(logger.entries).to.have.length(1_000);
-    nowMs += MINUTE_MS;
-    log.warn('one more', 'a message');
-    expect(logger.entries).to.have.length(1_001);
+  it('tells what it counted when the period is over, without being asked', async () => {
+    start(5);
+    warn('origin', '10.0.0.1');
+    warn('origin', '10.0.0.1');
+    await once(logger.lines, 'line');
+    expect(messages()).to.deep.equal([
+      'origin of 10.0.0.1',
+      '1 more were refused within a minute (origin), the last from 10.0.0.1',
+    ]);
+    warn('origin', '10.0.0.1');
+    expect(messages()[2]).to.equal('origin of 10.0.0.1');
+  });
+
+  it('does not keep the process alive', () => {
+    const count = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    start(LONG_MS);
+    const before = count();
+    warn('origin', '10.0.0.1');
+    expect(count()).to.equal(before);
+    log.flush();
   });
 });

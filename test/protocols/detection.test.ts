@@ -6,6 +6,7 @@ import { tcp } from '../../lib/transports/tcp.ts';
 import type { Protocol } from '../../lib/wire/detect.ts';
 import { endTest } from '../server/clean-up.ts';
 import { LogRecorder, portOf } from '../server/running-server.ts';
+import { refusalsOf } from '../support/refusals.ts';
 import { connectTcp, type StreamPeer } from './peers.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
 import { fits, replay, type Transcript } from './replay.ts';
@@ -124,8 +125,8 @@ describe('one port for three protocols', () => {
       expect(await readAll(peer), `byte ${byte}`).to.equal('');
     }
     await untilConnections(server, 0);
-    const stats = server.commandStats() as { readonly unknownProtocols: number; readonly grants: number };
-    expect(stats).to.include({ unknownProtocols: 256 - 1 - 5 - 1 - 1 - 26, grants: 0 });
+    expect(server.commandStats()).to.include({ grants: 0 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ unknownProtocol: 256 - 1 - 5 - 1 - 1 - 26 });
   });
 
   it('closes a connection with nothing but white space without end', async () => {
@@ -134,6 +135,7 @@ describe('one port for three protocols', () => {
     peer.socket.write(' '.repeat(65_537));
     expect(await readAll(peer)).to.equal('');
     expect(server.commandStats()).to.include({ grants: 0 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ unknownProtocol: 1 });
   });
 
   it('closes a connection that closes its side before it said anything', async () => {
@@ -149,7 +151,10 @@ describe('one port for three protocols', () => {
     const socket = connectSecureSocket({ host: '127.0.0.1', port });
     const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
     expect(error.code).to.equal('ECONNRESET');
-    expect(log.shown).to.deep.equal(['closed a connection from 127.0.0.1 that speaks no protocol of this port']);
+    expect(log.shown).to.deep.equal([
+      'refused a connection from 127.0.0.1: it speaks TLS, which this port does not; to allow it, set "tls" in the settings or connect without it',
+    ]);
+    expect(refusalsOf(server.counters)).to.deep.equal({ tlsUnexpected: 1 });
   });
 
   for (const protocol of PROTOCOLS) {

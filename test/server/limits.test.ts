@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
 import { bytesOf, ODD_NAMES } from './odd-names.ts';
 import { type RawClient, until } from './raw-client.ts';
@@ -252,9 +253,13 @@ describe('the limits of the server', () => {
     for (let excess = 1; excess <= 3; excess += 1) {
       const client = await server.connect();
       await client.closed;
-      expect(await first.ask('stats')).to.include({ openConnections: 2, excessConnections: excess, sessions: 2 });
+      const stats = await first.ask('stats');
+      expect(stats).to.include({ openConnections: 2, sessions: 2 });
+      expect(refusalsOf(stats)).to.deep.equal({ maxConnections: excess });
     }
-    expect(log.shown).to.deep.equal(['refused a connection: there are maxConnections, 2']);
+    expect(log.shown).to.deep.equal([
+      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings',
+    ]);
     await second.leave();
     await (await server.connect()).take('a');
   });

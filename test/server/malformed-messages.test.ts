@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { LogRecorder, type RunningServer, startServer } from './running-server.ts';
@@ -182,8 +183,10 @@ describe('what is no request', () => {
       expect(client.unreadCount, start).to.equal(0);
     }
     const client = await server.connect();
-    expect(await client.ask('stats')).to.include({ unknownProtocols: starts.length, openConnections: 2 });
-    expect(log.shown).to.deep.equal(['closed a connection from 127.0.0.1 that speaks no protocol of this port']);
+    const stats = await client.ask('stats');
+    expect(stats).to.include({ openConnections: 2 });
+    expect(refusalsOf(stats)).to.deep.equal({ http: 2, tlsUnexpected: 1, unknownProtocol: 5 });
+    expect(log.shown).to.have.lengthOf(3);
   });
 
   it('can be white space, which is passed over', async () => {

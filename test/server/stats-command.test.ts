@@ -1,7 +1,14 @@
 import { expect } from 'chai';
+import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
+import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
+
+/** Each reason is there from the start. */
+const NO_REFUSALS = Object.fromEntries(
+  Object.keys({ ...CONNECTION_REFUSALS, ...COMMAND_REFUSALS }).map((reason) => [reason, 0]),
+);
 
 const NOTHING = {
   status: 'ok',
@@ -21,9 +28,7 @@ const NOTHING = {
   orphans: 0,
   permitOrphans: 0,
   connections: 1,
-  refusedConnections: 0,
-  excessConnections: 0,
-  unknownProtocols: 0,
+  refusals: NO_REFUSALS,
   unknownCommands: 0,
   invalidRequests: 0,
   failedRequests: 0,

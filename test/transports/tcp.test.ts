@@ -7,6 +7,12 @@ import { errorOf } from '../support/error-of.ts';
 import { MessageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import { refusalsOf } from '../support/refusals.ts';
+
+function notAllowed(address: string): string {
+  const remedy = `add "${address}" to "allowed" in the settings`;
+  return `refused a connection from ${address}: its address is not allowed; to allow it, ${remedy}`;
+}
 
 describe('tcp', () => {
   let scope: MessageScope;
@@ -49,12 +55,13 @@ describe('tcp', () => {
     const port = await listen('127.0.0.1', ['127.0.0.1']);
     for (let count = 1; count <= 3; count += 1) {
       await expectRefused(await connectFrom('127.0.0.2', port));
-      expect(server.counters).to.include({ refusedConnections: count, connections: 0 });
+      expect(server.counters).to.include({ connections: 0 });
+      expect(refusalsOf(server.counters)).to.deep.equal({ address: count });
     }
     await expectRefused(await connectFrom('127.0.0.3', port));
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
-      'refused a connection from 127.0.0.3; to allow it, add "127.0.0.3" to "allowed" in the settings',
+      notAllowed('127.0.0.2'),
+      notAllowed('127.0.0.3'),
     ]);
   });
 
@@ -77,16 +84,15 @@ describe('tcp', () => {
     await (await scope.connectPeer()).expectNothing();
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
-    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+    expect(server.counters).to.include({ connections: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
   });
 
   it('closes IPv4 connections that come as IPv6 ones when they are not allowed', async () => {
     const port = await listen('::', ['127.0.0.1', '::1']);
     await expectRefused(await connectFrom('127.0.0.2', port));
-    expect(server.counters.refusedConnections).to.equal(1);
-    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'refused a connection from 127.0.0.2; to allow it, add "127.0.0.2" to "allowed" in the settings',
-    ]);
+    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([notAllowed('127.0.0.2')]);
   });
 
   it('allows IPv4 connections that come as IPv6 ones when they are listed as IPv4', async () => {
@@ -95,7 +101,8 @@ describe('tcp', () => {
     expect(server.began[0]?.address).to.match(/^127\.0\.0\.2:\d+$/);
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
-    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+    expect(server.counters).to.include({ connections: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
   });
 
   it('allows IPv6 connections that are listed, and only these', async () => {
@@ -103,7 +110,8 @@ describe('tcp', () => {
     await (await connectFrom('::1', port, '::1')).expectNothing();
     expect(server.began[0]?.address).to.match(/^\[::1\]:\d+$/);
     await (await connectFrom('127.0.0.1', port)).closed;
-    expect(server.counters).to.include({ refusedConnections: 1, connections: 1 });
+    expect(server.counters).to.include({ connections: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
   });
 
   it('survives clients that are gone before they are looked at', async () => {

@@ -12,6 +12,7 @@ import { connectFrames, connectSecurely, connectTcp } from '../protocols/peers.t
 import { makeServer, untilConnections } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
+import { refusalsOf } from '../support/refusals.ts';
 import { Authority, type Certificate } from './certificates.ts';
 
 const HERE = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] } as const;
@@ -61,7 +62,8 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       const peer = await connectTcp(port);
       await peer.closed;
       expect(peer.unreadCount).to.equal(0);
-      expect(server.commandStats()).to.include({ refusedConnections: 1, connections: 0 });
+      expect(server.commandStats()).to.include({ connections: 0 });
+      expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
     });
 
     it('survives connections that are reset in the middle of the handshake', async () => {

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
+import type { ByteStream } from '../../lib/message/byte-stream.ts';
 import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
 import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectTcp, type FramePeer } from '../protocols/peers.ts';
 import { makeServer, untilConnections } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 const PAGE = 'https://intranet.example';
 
@@ -63,7 +65,7 @@ describe('WebSocket', () => {
   });
 
   it('refuses pages of other origins, null among them', async () => {
-    await listen({ origins: [PAGE, 'null'] });
+    await listen();
     const others = ['http://intranet.example', `${PAGE}:8443`, `${PAGE}.evil.example`, 'https://evil.example', 'null'];
     for (const origin of [...others, 'file://', 'http://localhost', 'http://127.0.0.1']) {
       expect(await refusal({ origin }), origin).to.equal(403);
@@ -83,19 +85,52 @@ describe('WebSocket', () => {
     for (const host of [...names, ...names.map((name) => `${name}:9998`)]) await isServed({ headers: { Host: host } });
   });
 
-  it('refuses to be called by other names', async () => {
+  it('may be called by other names by programs without an origin and by pages of listed origins', async () => {
     await listen();
-    const others = [
-      'evil.example',
-      'evil.example:9998',
-      'localhost.evil.example',
-      'x.locks.example',
-      '127.0.0.1.nip.io',
-    ];
-    for (const host of others) {
-      expect(await refusal({ headers: { Host: host } }), host).to.equal(403);
+    for (const host of ['other.example', 'other.example:9998', 'lock_server', '127.0.0.1.nip.io']) {
+      await isServed({ headers: { Host: host } });
+      await isServed({ headers: { Host: host }, origin: PAGE });
     }
-    expect(server.commandStats()).to.include({ connections: 0 });
+  });
+
+  it("is for pages of the server's own origin, if they call it by an address, localhost or a listed name", async () => {
+    await listen();
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, 'locks.example', 'locks.example:9998']) {
+      await isServed({ headers: { Host: host }, origin: `http://${host}` });
+    }
+    for (const host of ['evil.example', 'evil.example:9998', 'localhost.evil.example', 'x.locks.example']) {
+      expect(await refusal({ headers: { Host: host }, origin: `http://${host}` }), host).to.equal(403);
+    }
+  });
+
+  it("serves what Go's client sends, whose origin has a path", async () => {
+    await listen();
+    const peer = await connectTcp(port);
+    // As golang.org/x/net/websocket writes it.
+    const lines = [
+      'GET / HTTP/1.1',
+      'Host: lockhost.example:9998',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      'Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==',
+      'Origin: http://localhost/',
+      'Sec-WebSocket-Version: 13',
+    ];
+    // One text frame, `i a`, whose mask is zero.
+    const frame = Buffer.from([0x81, 0x83, 0, 0, 0, 0, 0x69, 0x20, 0x61]);
+    peer.socket.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), frame]));
+    let answer = '';
+    while (!answer.includes('0 Lock Not Locked: a')) answer += String((await once(peer.socket, 'data'))[0]);
+    expect(answer).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  });
+
+  it('may be asked for by any path', async () => {
+    await listen();
+    for (const path of ['/', '/anything', '/a/b?c=d', '*']) {
+      const peer = await connectTcp(port);
+      peer.socket.write(handshake({ Host: 'localhost' }).replace('GET / ', `GET ${path} `));
+      expect(await peer.receive(1), path).to.equal('HTTP/1.1 101 Switching Protocols\r');
+    }
   });
 
   it('refuses to be called by no name', async () => {
@@ -140,12 +175,35 @@ describe('WebSocket', () => {
     await isServed({});
   });
 
+  it('survives a broken frame behind the handshake of a connection that is destroyed at once', async () => {
+    const destroyed = new Promise<void>((resolve) => {
+      const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], origins: [], hosts: [], maxMessageBytes: 9 };
+      const listener = webSocket(here);
+      whenTestEnds(() => listener.close());
+      const accepted = (stream: ByteStream): void => {
+        stream.destroy();
+        setImmediate(resolve);
+      };
+      void listener.open({ accepted, refused: () => {}, failed: () => {} }).then((address) => {
+        const socket = connect({ host: '127.0.0.1', port: portOf(address) });
+        whenTestEnds(() => socket.destroy());
+        socket.on('error', () => {});
+        const frame = Buffer.of(0xff, 0x80, 0, 0, 0, 0);
+        socket.write(Buffer.concat([Buffer.from(handshake({ Host: 'localhost' })), frame]));
+      });
+    });
+    await destroyed;
+    await listen();
+    await isServed({});
+  });
+
   it('asks the allow-list before it reads the handshake', async () => {
     await listen({ allowed: ['10.0.0.0/8'] });
     const peer = await connectTcp(port);
     await peer.closed;
     expect(peer.unreadCount).to.equal(0);
-    expect(server.commandStats()).to.include({ refusedConnections: 1, connections: 0 });
+    expect(server.commandStats()).to.include({ connections: 0 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
   });
 
   it('closes a connection that never sends its handshake', async function () {
@@ -238,6 +296,7 @@ describe('WebSocket', () => {
     const [code] = await once(peer.webSocket, 'close');
     expect(code).to.equal(1009);
     await untilConnections(server, 0);
+    expect(refusalsOf(server.counters)).to.deep.equal({ maxMessageBytes: 1 });
     expect(server.commandStats()).to.include({ holders: 0, orphans: 1 });
     await isServed({});
   });
@@ -282,9 +341,8 @@ describe('WebSocket', () => {
   it('refuses more connections than are admitted', async () => {
     await listen({}, { limits: { maxConnections: 1 } });
     await isServed({});
-    const second = await connectHere();
-    await second.closed;
-    expect(server.commandStats()).to.include({ excessConnections: 1 });
+    expect(await refusal({})).to.equal(503);
+    expect(refusalsOf(server.counters)).to.deep.equal({ maxConnections: 1 });
   });
 
   it('tells clients when the server closes', async () => {

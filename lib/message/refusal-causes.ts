@@ -1,0 +1,63 @@
+/** Why a message server turns connections away, in words. */
+
+import { guessForeignProtocol, type Protocol } from '../wire/detect.ts';
+import type { ConnectionRefusalReason, RefusalCause } from './refusals.ts';
+import { show } from './validation.ts';
+
+type Cause = RefusalCause<ConnectionRefusalReason>;
+
+/** How much is shown of the first bytes that belong to no protocol. */
+const SHOWN_BYTES = 16;
+
+/** An HTTP request came where messages are served. */
+export const HTTP_REQUEST: Cause = {
+  reason: 'http',
+  why: 'it sent an HTTP request, which this port does not serve',
+};
+
+/** The server ends. */
+export const DRAINING: Cause = { reason: 'draining', why: 'the server is about to stop' };
+
+/** What begins with these bytes is no protocol of ours. */
+export function foreignProtocol(firstBytes: Uint8Array): Cause {
+  const guess = guessForeignProtocol(firstBytes);
+  if (guess === 'http') return HTTP_REQUEST;
+  if (guess === 'tls') {
+    const why = 'it speaks TLS, which this port does not';
+    return { reason: 'tlsUnexpected', why, remedy: 'set "tls" in the settings or connect without it' };
+  }
+  const shown = show(String.fromCharCode(...firstBytes.subarray(0, SHOWN_BYTES)));
+  return { reason: 'unknownProtocol', why: `it began with ${shown}, as no protocol of this server does` };
+}
+
+/** More white space than that came, and nothing else. */
+export function onlyWhiteSpace(maxBytes: number): Cause {
+  return { reason: 'unknownProtocol', why: `it sent more than ${maxBytes} bytes of white space and nothing else` };
+}
+
+/** One of our protocols, but not there. */
+export function protocolNotServed(protocol: Protocol, isFramed: boolean): Cause {
+  const why = `it speaks "${protocol}", which this port does not serve`;
+  // A frame is a message by itself: no listener on WebSocket can have the protocol of lengths.
+  if (isFramed && protocol === 'prefixed') return { reason: 'protocolNotServed', why };
+  return { reason: 'protocolNotServed', why, remedy: `add "${protocol}" to "protocols" of a listener in the settings` };
+}
+
+/** There are as many connections as there may be. */
+export function tooManyConnections(maxConnections: number): Cause {
+  return atLimit('maxConnections', maxConnections, 'there are as many connections already as');
+}
+
+/** A message, a line or a frame was too long. */
+export function tooLong(maxMessageBytes: number): Cause {
+  return atLimit('maxMessageBytes', maxMessageBytes, 'it sent a message that is longer than');
+}
+
+/** The peer does not read. */
+export function unreadOutput(hardOutputBytes: number): Cause {
+  return atLimit('hardOutputBytes', hardOutputBytes, 'it left more output unread than');
+}
+
+function atLimit(limit: 'maxConnections' | 'maxMessageBytes' | 'hardOutputBytes', value: number, what: string): Cause {
+  return { reason: limit, why: `${what} ${limit}, ${value}`, remedy: `raise "limits.${limit}" in the settings` };
+}

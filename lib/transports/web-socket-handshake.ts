@@ -1,0 +1,149 @@
+/** The handshakes of WebSocket: an HTTP server that only knows how to upgrade, and says why when it does not. */
+
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { ListenerEvents } from '../message/byte-stream.ts';
+import { foreignProtocol } from '../message/refusal-causes.ts';
+import { type ConnectionRefusalReason, explain, type RefusalCause } from '../message/refusals.ts';
+import { startTimeout } from '../message/timeout.ts';
+import { show } from '../message/validation.ts';
+import type { PageAccess, PageHeaders } from './page-access.ts';
+
+/** How handshakes are taken. */
+export interface HandshakesOptions {
+  readonly access: PageAccess;
+  readonly timeoutMs: number;
+  readonly maxMessageBytes: number;
+}
+
+/** A connection whose handshake is not over, and who is told how it ends. */
+interface Guest {
+  readonly address: string;
+  readonly events: ListenerEvents;
+  readonly upgraded: (connection: WebSocket) => void;
+  state: 'waiting' | 'refused';
+}
+
+/** How many names are remembered that programs call the server by. */
+const MAX_NOTICED_NAMES = 100;
+
+type Cause = RefusalCause<ConnectionRefusalReason>;
+
+/** Upgrades the connections that it is given. */
+export class Handshakes {
+  readonly #options: HandshakesOptions;
+  // A handshake without `Host` is refused here, with the reason.
+  readonly #server: Server = createServer({ requireHostHeader: false });
+  readonly #upgrades: WebSocketServer;
+  readonly #guests = new Map<Socket, Guest>();
+  readonly #noticedNames = new Set<string>();
+
+  constructor(options: HandshakesOptions) {
+    this.#options = options;
+    const { maxMessageBytes: maxPayload } = options;
+    this.#upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload });
+    this.#upgrades.on('wsClientError', (error, socket) => {
+      this.#refuse(socket as Socket, 400, handshakeCause(error.message), 'Sec-WebSocket-Version: 13\r\n');
+    });
+    this.#server.on('request', ({ socket }) => this.#refuseRequest(socket));
+    this.#server.on('connect', (_request, socket) => this.#refuseRequest(socket as Socket));
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
+    this.#server.on('clientError', (error, socket) => this.#refuseBytes(error, socket as Socket));
+  }
+
+  /** Takes the handshake of a connection; `upgraded` is called when it is over. */
+  admit(socket: Socket, guest: Omit<Guest, 'state'>): void {
+    this.#guests.set(socket, { ...guest, state: 'waiting' });
+    // The server's own time-outs begin when it listens, which this one never does.
+    const stopTimeout = startTimeout(this.#options.timeoutMs, () => this.#giveUp(socket));
+    socket.on('close', () => {
+      stopTimeout();
+      this.#guests.delete(socket);
+    });
+    this.#server.emit('connection', socket);
+  }
+
+  /** Closes the connections whose handshake is not over. */
+  close(): void {
+    for (const socket of this.#guests.keys()) socket.destroy();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const guest = this.#guests.get(socket);
+    if (guest === undefined) return;
+    const answer = this.#options.access.answer(pageHeadersOf(request));
+    const obstacle = guest.events.obstacle?.();
+    if (answer.kind === 'refused') {
+      this.#refuse(socket, answer.status, answer.cause);
+    } else if (obstacle !== undefined) {
+      this.#refuse(socket, 503, obstacle);
+    } else {
+      this.#upgrades.handleUpgrade(request, socket, head, (connection) => {
+        this.#guests.delete(socket);
+        if ('unlistedName' in answer) this.#notice(guest, answer.unlistedName);
+        guest.upgraded(connection);
+      });
+    }
+  }
+
+  /** Said once for each name. */
+  #notice({ address, events }: Guest, name: string): void {
+    if (this.#noticedNames.has(name) || this.#noticedNames.size >= MAX_NOTICED_NAMES) return;
+    this.#noticedNames.add(name);
+    const needed = 'a page that does so needs "hosts" or "origins" in the settings';
+    events.noticed?.({ address, host: name }, `a program at ${address} calls this server ${show(name)}; ${needed}`);
+  }
+
+  #refuseRequest(socket: Socket): void {
+    this.#refuse(socket, 426, handshakeCause('it asks for no upgrade to WebSocket'), 'Upgrade: websocket\r\n');
+  }
+
+  /** What came is no HTTP. */
+  #refuseBytes(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket): void {
+    const { code = error.message, rawPacket } = error;
+    if (code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const foreign = foreignProtocol(rawPacket ?? Buffer.alloc(0));
+    if (foreign.reason === 'tlsUnexpected') this.#refuse(socket, 400, foreign);
+    else this.#refuse(socket, code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, handshakeCause(code));
+  }
+
+  #giveUp(socket: Socket): void {
+    const guest = this.#guests.get(socket);
+    if (guest === undefined) return;
+    const { timeoutMs } = this.#options;
+    report(guest, { reason: 'handshakeTimeout', why: `its WebSocket handshake did not end within ${timeoutMs} ms` });
+    socket.destroy();
+  }
+
+  #refuse(socket: Socket, status: number, cause: Cause, headers = ''): void {
+    const guest = this.#guests.get(socket);
+    if (guest === undefined || guest.state === 'refused') return;
+    report(guest, cause);
+    const body = `${explain(cause)}\n`;
+    const type = 'Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n';
+    const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${headers}${type}${length}\r\n`;
+    socket.on('error', () => {});
+    socket.end(head + body, () => socket.destroy());
+  }
+}
+
+/** Tells of a refusal, once for each connection. */
+function report(guest: Guest, cause: Cause): void {
+  if (guest.state === 'waiting') guest.events.refused({ ...cause, address: guest.address });
+  guest.state = 'refused';
+}
+
+function handshakeCause(what: string): Cause {
+  return { reason: 'webSocketHandshake', why: `it sent no valid handshake of WebSocket (${what})` };
+}
+
+/** Browsers of version 8 of the protocol have another name for `Origin`. */
+function pageHeadersOf({ headersDistinct: headers }: IncomingMessage): PageHeaders {
+  const { host: hosts = [], origin = [] } = headers;
+  return { origins: [...origin, ...(headers['sec-websocket-origin'] ?? [])], hosts };
+}
