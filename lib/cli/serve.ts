@@ -152,7 +152,9 @@ function closeOnSignal(
           process.exit(EXIT_CODES.ok);
         };
         setTimeout(exit, LAST_LINES_TIMEOUT_MS);
-        log.flush(exit);
+        // Not `flush`, which waits for nothing where lines are written as they come.
+        log.once('close', exit);
+        log.end();
       });
     });
   }

@@ -7,6 +7,7 @@ import { makeFolder, runProgram, startListening } from '../foreign/listening-pro
 import { needs } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 import { freePort } from '../support/free-port.ts';
+import { handshakeStatus } from './handshake-status.ts';
 
 const ONLY_LOCAL = /, for this machine only \(127\.0\.0\.1, ::1\): -allow 0\.0\.0\.0\/0,::\/0 opens it to all$/;
 
@@ -28,6 +29,16 @@ describe('the server program under the command line of glockd', () => {
     const client = await LineClient.connect(port);
     expect(await client.ask('g foo')).to.equal('1 Lock Get Success: foo');
     expect(await (await LineClient.connect({ path })).ask('g foo')).to.equal('0 Lock Get Failure: foo');
+  });
+
+  it("lets clients in by WebSocket that tell the server's own address as their origin, by the names of -hosts", async () => {
+    const args = ['-port', '0', '-ws', 'auto', '-pidfile', pidfile, '-hosts', 'locks.example, other.example'];
+    const { ports } = await startListening('bin/glockd.js', ...args);
+    const port = ports[0] as number;
+    for (const name of ['127.0.0.1', 'localhost', 'locks.example', 'other.example']) {
+      expect(await handshakeStatus(port, name), name).to.equal(101);
+    }
+    expect(await handshakeStatus(port, 'third.example')).to.equal(403);
   });
 
   it('takes two dashes, and values behind an equals sign', async () => {

@@ -9,6 +9,7 @@ import { type ListeningProgram, makeFolder, runProgram, startListening } from '.
 import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
+import { handshakeStatus } from './handshake-status.ts';
 
 describe('the options of the server program for its listeners', () => {
   let folder: string;
@@ -55,6 +56,29 @@ describe('the options of the server program for its listeners', () => {
     expect(addresses).to.have.members([`127.0.0.1:${ports[0]}`, second]);
     expect(modeOf(second)).to.equal(0o666);
     expect(existsSync(first)).to.equal(false);
+  });
+
+  it("let the server's own pages call it by the names of --ws-host, instead of those of the settings", async () => {
+    settings({ port: 'auto', hosts: ['old.example'], listeners: [webSocketOn('auto')] });
+    const { ports } = await start('--ws-host', 'locks.example', 'Other.Example');
+    for (const [name, status] of [
+      ['locks.example', 101],
+      ['other.example', 101],
+      ['old.example', 403],
+    ] as const) {
+      expect(await handshakeStatus(ports[1] as number, name), name).to.equal(status);
+    }
+    const before = await start();
+    expect(await handshakeStatus(before.ports[1] as number, 'old.example')).to.equal(101);
+  });
+
+  it('end the program when an origin or a host name is none, naming the place', async () => {
+    const complaint = (field: string, value: string): RegExp =>
+      new RegExp(
+        `^holdfast: settings\\.${field}: "${value}" is no (origin|host name)[^\\n]*; expected one such as [^\\n]*\\n$`,
+      );
+    await ends(EXIT_CODES.usage, complaint('origins\\[1\\]', 'null'), '--origin', 'https://a.example', 'null');
+    await ends(EXIT_CODES.usage, complaint('hosts\\[0\\]', 'a.example:9998'), '--ws-host', 'a.example:9998');
   });
 
   it('end the program when they leave nothing to listen on', async () => {

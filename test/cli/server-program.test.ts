@@ -75,6 +75,23 @@ describe('the server program', () => {
       expect(server.program.errorOutput.split('\n')).to.have.lengthOf(2);
     });
 
+    it('tells of a few of very many, and at the end how many there were', async () => {
+      server = await startServerProgram();
+      for (let index = 0; index < 300; index += 1) {
+        const client = await RawClient.connect(server.port, `127.0.${1 + (index >> 7)}.${1 + (index & 127)}`);
+        await client.closed;
+      }
+      server.program.signal('SIGTERM');
+      await server.program.exit;
+      const lines = server.program.errorOutput
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const told = lines.filter(({ reason }) => reason === 'address');
+      expect(told).to.have.lengthOf(11);
+      expect(told[10].msg).to.equal('290 more were refused within a minute (address), the last from 127.0.3.44');
+    });
+
     it('admits those that --allow names, instead of those of the settings', async () => {
       server = await startServerProgram('--allow', '127.0.0.2', '127.0.0.4', '::1', '10.0.0.0/8');
       expect(server.startLine).to.match(/, allowed: 127\.0\.0\.2, 127\.0\.0\.4, ::1, 10\.0\.0\.0\/8$/);

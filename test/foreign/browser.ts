@@ -1,9 +1,11 @@
 /** Chromium without a window, and the pages that a test serves to it. */
 
+import { EventEmitter, once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { WebSocket } from 'ws';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
 import { until } from '../server/raw-client.ts';
@@ -21,6 +23,8 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--remote-debugging-port=0',
+  // As names look that somebody had point to this machine.
+  '--host-resolver-rules=MAP *.example 127.0.0.1',
 ];
 
 /** A server of one page, which is told what goes on in it. */
@@ -66,6 +70,36 @@ export class PageServer {
   }
 }
 
+/** The browser's own connection to one of its pages. */
+class DevTools {
+  readonly #socket: WebSocket;
+  readonly #opened: Promise<unknown>;
+  readonly #messages = new EventEmitter();
+  #calls = 0;
+
+  constructor(url: string) {
+    this.#socket = new WebSocket(url);
+    whenTestEnds(() => this.#socket.terminate());
+    this.#opened = once(this.#socket, 'open');
+    this.#socket.on('message', (text) => {
+      const { id, method, result } = JSON.parse(String(text));
+      this.#messages.emit(id === undefined ? method : `answer ${id}`, result);
+    });
+  }
+
+  async call(method: string, params: object): Promise<Readonly<Record<string, unknown>>> {
+    await this.#opened;
+    this.#calls += 1;
+    const answer = once(this.#messages, `answer ${this.#calls}`);
+    this.#socket.send(JSON.stringify({ id: this.#calls, method, params }));
+    return (await answer)[0];
+  }
+
+  async event(method: string): Promise<void> {
+    await once(this.#messages, method);
+  }
+}
+
 /** A browser with one page open; it is killed when the test ends. */
 export class Browser {
   readonly #program: SystemProgram;
@@ -94,6 +128,19 @@ export class Browser {
   /** Opens a further page, in front of the others. */
   async openPage(url: string): Promise<void> {
     await fetch(`${await this.#tools()}/new?${encodeURIComponent(url)}`, { method: 'PUT' });
+  }
+
+  /** Opens a further page and tells what an expression, or its promise, is in it. */
+  async evaluate(url: string, expression: string): Promise<unknown> {
+    const opened = await fetch(`${await this.#tools()}/new?about:blank`, { method: 'PUT' });
+    const { webSocketDebuggerUrl } = (await opened.json()) as { readonly webSocketDebuggerUrl: string };
+    const page = new DevTools(webSocketDebuggerUrl);
+    await page.call('Page.enable', {});
+    const loaded = page.event('Page.loadEventFired');
+    await page.call('Page.navigate', { url });
+    await loaded;
+    const answer = await page.call('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+    return (answer.result as { readonly value?: unknown }).value;
   }
 
   kill(): Promise<void> {

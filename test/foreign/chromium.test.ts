@@ -14,6 +14,14 @@ const SCRIPT = `
   socket.onerror = ({ type }) => report(type);
 `;
 
+/** Asks about a lock at the server that the page itself came from. */
+const TRY = `new Promise((resolve) => {
+  const socket = new WebSocket('ws://' + location.host);
+  socket.onopen = () => socket.send('i jobs');
+  socket.onmessage = async ({ data }) => resolve((typeof data === 'string' ? data : await data.text()).trim());
+  socket.onerror = ({ type }) => resolve(type);
+})`;
+
 const GRANTED = /^got string \{"id":1,"result":\{"status":"ok","token":\d+,"count":1\}\}$/;
 
 describe('a page in Chromium', () => {
@@ -63,6 +71,50 @@ describe('a page in Chromium', () => {
     expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
   });
 
+  it("can connect when its origin is the server's own, called by an address or localhost", async function () {
+    this.timeout(60_000);
+    const { line, ports } = await startLine();
+    const browser = new Browser('about:blank');
+    for (const host of [`127.0.0.1:${ports[1]}`, `localhost:${ports[1]}`]) {
+      expect(await browser.evaluate(`http://${host}/`, TRY), host).to.equal('0 Lock Not Locked: jobs');
+    }
+    expect(await line.statistics()).to.include({ command_i: 2 });
+  });
+
+  it('cannot connect when its name was made to point to the server, unless the name is listed', async function () {
+    this.timeout(60_000);
+    const { line, ports, program } = await startLine('--ws-host', 'locks.example');
+    const browser = new Browser('about:blank');
+    expect(await browser.evaluate(`http://rebound.example:${ports[1]}/`, TRY)).to.equal('error');
+    expect(await line.statistics()).to.include({ command_i: 0 });
+    let told = '';
+    while (!told.includes('add \\"rebound.example\\" to \\"hosts\\"')) told = await program.nextErrorLine();
+    expect(JSON.parse(told)).to.include({ reason: 'host', address: '127.0.0.1' });
+    expect(await browser.evaluate(`http://locks.example:${ports[1]}/`, TRY)).to.equal('0 Lock Not Locked: jobs');
+  });
+
+  it('cannot connect from a frame that has no origin', async function () {
+    this.timeout(60_000);
+    const { line, ports, program } = await startLine();
+    const url = `127.0.0.1:${ports[1]}`;
+    const inFrame = `${TRY.replace('location.host', `'${url}'`)}.then((told) => parent.postMessage(told, '*'))`;
+    const tried = await new Browser('about:blank').evaluate(
+      `http://${url}/`,
+      `new Promise((resolve) => {
+        const frame = document.createElement('iframe');
+        frame.sandbox = 'allow-scripts';
+        frame.srcdoc = ${JSON.stringify(`<script>${inFrame}</script>`)};
+        addEventListener('message', ({ data }) => resolve(data));
+        document.body.append(frame);
+      })`,
+    );
+    expect(tried).to.equal('error');
+    let told = '';
+    while (!told.includes('"origin"')) told = await program.nextErrorLine();
+    expect(JSON.parse(told).msg).to.include('the Origin of its handshake is "null", which cannot be allowed');
+    expect(await line.statistics()).to.include({ command_i: 0 });
+  });
+
   it('cannot make a request of HTTP that reaches a command', async function () {
     this.timeout(60_000);
     const { line, ports } = await startLine();
@@ -83,8 +135,8 @@ describe('a page in Chromium', () => {
   });
 
   async function startLine(...options: readonly string[]) {
-    const { ports } = await startListening('bin/server.js', '--port', 'auto', '--ws', 'auto', ...options);
-    return { ports, line: await LineClient.connect(ports[0] as number) };
+    const { program, ports } = await startListening('bin/server.js', '--port', 'auto', '--ws', 'auto', ...options);
+    return { program, ports, line: await LineClient.connect(ports[0] as number) };
   }
 
   async function openPage(...options: readonly string[]) {

@@ -25,6 +25,11 @@ export class Authority {
     this.#own = this.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE']);
   }
 
+  /** That of the authority itself. */
+  get own(): Certificate {
+    return this.#own;
+  }
+
   get certFile(): string {
     return this.#own.certFile;
   }
@@ -40,6 +45,17 @@ export class Authority {
       ...['-CA', certFile, '-CAkey', keyFile],
       ...['-addext', 'basicConstraints=CA:FALSE', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
     ]);
+  }
+
+  /** Makes a certificate that was valid until yesterday. */
+  issueExpired(name: string): Certificate {
+    const { certFile, keyFile } = this.issue(name);
+    const signing = ['-CA', this.#own.certFile, '-CAkey', this.#own.keyFile, '-set_serial', '1', '-days', '-1'];
+    const request = join(this.#folder, `${name}.csr`);
+    const key = ['-new', '-key', keyFile, '-subj', `/CN=${name}`];
+    execFileSync('openssl', ['req', ...key, '-out', request], { stdio: 'pipe' });
+    execFileSync('openssl', ['x509', '-req', '-in', request, ...signing, '-out', certFile], { stdio: 'pipe' });
+    return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
   }
 
   #make(name: string, options: readonly string[]): Certificate {
