@@ -4,7 +4,7 @@ import type { QuietLog } from './quiet-log.ts';
 
 /** Every reason to turn a connection away, with its meaning. The documents repeat it. Limits go by their settings' names. */
 export const CONNECTION_REFUSALS = {
-  address: 'The address is not in `allowed`.',
+  allowList: 'The address is not in `allowed`.',
   maxConnections: 'There were `maxConnections` already.',
   draining: 'The server was about to stop.',
   tlsExpected: 'The client spoke without TLS where `tls` is set.',

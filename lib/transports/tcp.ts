@@ -146,7 +146,7 @@ function addressOf(socket: Socket): string {
 
 function notAllowed(address: string): Refusal<ConnectionRefusalReason> {
   const remedy = `add "${address}" to "allowed" in the settings`;
-  return { reason: 'address', address, why: 'its address is not allowed', remedy };
+  return { reason: 'allowList', address, why: 'its address is not allowed', remedy };
 }
 
 function makeTlsServer(options: TlsOptions): TlsServer {

@@ -71,7 +71,7 @@ describe('the server program', () => {
       const client = await RawClient.connect(server.port);
       const stats = await client.ask('stats');
       expect(stats).to.include({ connections: 1 });
-      expect(refusalsOf(stats)).to.deep.equal({ address: 3 });
+      expect(refusalsOf(stats)).to.deep.equal({ allowList: 3 });
       expect(server.program.errorOutput.split('\n')).to.have.lengthOf(2);
     });
 
@@ -87,9 +87,9 @@ describe('the server program', () => {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
-      const told = lines.filter(({ reason }) => reason === 'address');
+      const told = lines.filter(({ reason }) => reason === 'allowList');
       expect(told).to.have.lengthOf(11);
-      expect(told[10].msg).to.equal('290 more were refused within a minute (address), the last from 127.0.3.44');
+      expect(told[10].msg).to.equal('290 more were refused within a minute (allowList), the last from 127.0.3.44');
     });
 
     it('admits those that --allow names, instead of those of the settings', async () => {

@@ -75,7 +75,7 @@ describe('what a client is told of locks', () => {
       failedRequests: 0,
     });
     expect(requests).to.include({ lock: 1, hello: 1, stats: 1, unlock: 0 });
-    expect(refusals).to.include({ address: 0, origin: 0, maxLocks: 0 });
+    expect(refusals).to.include({ allowList: 0, origin: 0, maxLocks: 0 });
     expect(uptimeMs).to.be.a('number');
   });
 

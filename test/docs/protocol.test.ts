@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
+import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, LockServer } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
@@ -41,6 +43,12 @@ describe('docs/protocol.md', () => {
   it('has the same statuses as the code', () => {
     const rows = [...document.matchAll(/^\| `(\w+)` \| (.+) \|$/gm)].map(([, status, meaning]) => [status, meaning]);
     expect(rows.slice(0, Object.keys(STATUSES).length)).to.deep.equal(Object.entries(STATUSES));
+  });
+
+  it('has the same reasons of refusals as the code', () => {
+    const section = document.slice(document.indexOf('\n## Refusals'), document.indexOf('\n## Connections'));
+    const rows = [...section.matchAll(/^\| `(\w+)` \| (.+) \|$/gm)].map(([, reason, meaning]) => [reason, meaning]);
+    expect(rows).to.deep.equal(Object.entries({ ...CONNECTION_REFUSALS, ...COMMAND_REFUSALS }));
   });
 
   it('has the same limits as the code', () => {

@@ -56,7 +56,7 @@ describe('tcp', () => {
     for (let count = 1; count <= 3; count += 1) {
       await expectRefused(await connectFrom('127.0.0.2', port));
       expect(server.counters).to.include({ connections: 0 });
-      expect(refusalsOf(server.counters)).to.deep.equal({ address: count });
+      expect(refusalsOf(server.counters)).to.deep.equal({ allowList: count });
     }
     await expectRefused(await connectFrom('127.0.0.3', port));
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
@@ -85,13 +85,13 @@ describe('tcp', () => {
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
     expect(server.counters).to.include({ connections: 1 });
-    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
   });
 
   it('closes IPv4 connections that come as IPv6 ones when they are not allowed', async () => {
     const port = await listen('::', ['127.0.0.1', '::1']);
     await expectRefused(await connectFrom('127.0.0.2', port));
-    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([notAllowed('127.0.0.2')]);
   });
 
@@ -102,7 +102,7 @@ describe('tcp', () => {
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
     expect(server.counters).to.include({ connections: 1 });
-    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
   });
 
   it('allows IPv6 connections that are listed, and only these', async () => {
@@ -111,7 +111,7 @@ describe('tcp', () => {
     expect(server.began[0]?.address).to.match(/^\[::1\]:\d+$/);
     await (await connectFrom('127.0.0.1', port)).closed;
     expect(server.counters).to.include({ connections: 1 });
-    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
   });
 
   it('survives clients that are gone before they are looked at', async () => {

@@ -63,7 +63,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       await peer.closed;
       expect(peer.unreadCount).to.equal(0);
       expect(server.commandStats()).to.include({ connections: 0 });
-      expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+      expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
     });
 
     it('survives connections that are reset in the middle of the handshake', async () => {

@@ -203,7 +203,7 @@ describe('WebSocket', () => {
     await peer.closed;
     expect(peer.unreadCount).to.equal(0);
     expect(server.commandStats()).to.include({ connections: 0 });
-    expect(refusalsOf(server.counters)).to.deep.equal({ address: 1 });
+    expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
   });
 
   it('closes a connection that never sends its handshake', async function () {
