@@ -38,6 +38,11 @@ export class MessageConnection extends MessageStream {
     return this.stream.peer;
   }
 
+  /** Bytes that were unsent when that was last looked at, also once the connection is closed. */
+  get unsentAtLastLook(): number {
+    return this.lastUnsentBytes;
+  }
+
   /** The peer closed its side, everything it sent was given out, and this side is still open. */
   get isFinished(): boolean {
     return this.#hasPeerEnded && this.reading === 'idle' && !this.isClosed;

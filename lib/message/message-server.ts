@@ -14,7 +14,6 @@ import { type MessageCounters, newMessageCounters } from './message-counters.ts'
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
-import { UnreadOutputError } from './message-stream.ts';
 import { NumberedTable } from './numbered-table.ts';
 import type { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol-service.ts';
@@ -282,7 +281,9 @@ export abstract class MessageServer<
 
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
-    if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
+    const { hardOutputBytes } = this.limits;
+    if (session.connection.unsentAtLastLook > hardOutputBytes)
+      this.refused(session.address, unreadOutput(hardOutputBytes));
     this.#sessions.delete(session.id);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();

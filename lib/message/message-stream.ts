@@ -43,15 +43,6 @@ export interface ConnectionEvents {
  */
 type State = 'open' | 'finishing' | 'ending' | 'closed';
 
-/** The peer did not read what was sent to it, and was cut off. */
-export class UnreadOutputError extends Error {
-  override readonly name: string = 'UnreadOutputError';
-
-  constructor(hardOutputBytes: number) {
-    super(`more than ${hardOutputBytes} bytes of unsent output`);
-  }
-}
-
 /** Decodes what comes, and joins what goes out in one turn into one write. */
 export class MessageStream implements ByteSink, Flushable {
   protected readonly stream: ByteStream;
@@ -107,7 +98,7 @@ export class MessageStream implements ByteSink, Flushable {
     }
     this.lastUnsentBytes = this.unsentBytes;
     if (this.lastUnsentBytes > this.#limits.hardOutputBytes) {
-      this.destroy(new UnreadOutputError(this.#limits.hardOutputBytes));
+      this.destroy(new Error(`more than ${this.#limits.hardOutputBytes} bytes of unsent output`));
     }
   }
 
