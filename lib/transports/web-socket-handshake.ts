@@ -114,8 +114,8 @@ export class Handshakes {
   #giveUp(socket: Socket): void {
     const guest = this.#guests.get(socket);
     if (guest === undefined) return;
-    const { timeoutMs } = this.#options;
-    report(guest, { reason: 'handshakeTimeout', why: `its WebSocket handshake did not end within ${timeoutMs} ms` });
+    const why = `its WebSocket handshake did not end within ${this.#options.timeoutMs} ms`;
+    if (guest.state === 'waiting') report(guest, { reason: 'handshakeTimeout', why });
     socket.destroy();
   }
 
@@ -132,10 +132,9 @@ export class Handshakes {
   }
 }
 
-/** Tells of a refusal, once for each connection. */
 function report(guest: Guest, cause: Cause): void {
-  if (guest.state === 'waiting') guest.events.refused({ ...cause, address: guest.address });
   guest.state = 'refused';
+  guest.events.refused({ ...cause, address: guest.address });
 }
 
 function handshakeCause(what: string): Cause {

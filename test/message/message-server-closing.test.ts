@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { memory } from '../../lib/transports/memory.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { CounterServer } from '../support/counter-server.ts';
 import { MessageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { RawPeer } from '../support/raw-peer.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 describe('MessageServer: the end of a connection', () => {
   let scope: MessageScope;
@@ -242,6 +244,28 @@ describe('MessageServer.close', () => {
     await bystander.expectNothing();
     await server.close();
     expect(server.sessionCount).to.equal(0);
+  });
+
+  it('turns away a connection that comes nevertheless, and counts it', async () => {
+    const inner = memory();
+    // Its port stays open: a connection may have been on its way.
+    await server.listen({ open: (events) => inner.open(events), close: () => Promise.resolve() });
+    let finish = (): void => {};
+    server.drained = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const closed = server.close({ drainMs: 60_000 });
+    const client = await inner.dial(new AbortController().signal);
+    const error = await new Promise((resolve) => {
+      client.start({ data: () => {}, ended: () => {}, closed: resolve });
+    });
+    expect(error).to.have.property('code', 'ECONNRESET');
+    expect(refusalsOf(server.counters)).to.deep.equal({ draining: 1 });
+    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'refused a connection from memory: the server is about to stop',
+    ]);
+    finish();
+    await closed;
   });
 
   it('serves its clients and takes no new ones until they have finished', async () => {

@@ -106,6 +106,17 @@ describe('commands that are refused in protocols that cannot say why', () => {
     ]);
   });
 
+  it('are counted and logged when they are HTTP requests in lower case, which end the connection', async () => {
+    await listen();
+    const peer = await connectTcp(port);
+    peer.socket.write('get / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await peer.closed;
+    expect(refusalsOf(server.counters)).to.deep.equal({ http: 1 });
+    expect(logger.at('warn').map(({ message }) => message)).to.deep.equal([
+      'refused a connection from 127.0.0.1: it sent an HTTP request, which this port does not serve',
+    ]);
+  });
+
   it('leave what q tells as it was', async () => {
     await listen({ maxLocks: 1 });
     const peer = await connectTcp(port);
