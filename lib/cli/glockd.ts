@@ -21,13 +21,40 @@ const USAGE = `Usage of glockd:
   -ssl-ca file      the authorities of the clients' certificates (required for -ssl)
   -allow list       addresses and CIDR ranges that may connect, separated by commas (default 127.0.0.1,::1)
   -origin list      origins of the pages that may connect by WebSocket, separated by commas (default none)
+  -unix-mode mode   the mode of the Unix socket in octal (default 0600: the own user only)
+  -max-locks n      locks held at a time (default 2000000)
+  -max-locks-per-connection n   of one connection (default as -max-locks; glockd has no limit)
+  -max-name-bytes n             bytes in the name of a lock (default 1000000; glockd cuts lines at 4096)
+  -max-client-name-bytes n      bytes in a name of iam (default 60000)
+  -max-connections n            connections at a time (default 20000)
   -hosts list       names by which clients that tell the server's own address as their origin may call it,
                     separated by commas (default none; addresses and localhost always may)
 `;
 
 const BOOLEANS = ['dump', 'registry', 'verbose', 'ssl'];
-const TEXTS = ['port', 'ws', 'unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca', 'allow', 'origin', 'hosts'];
-const FLAGS = [...BOOLEANS, ...TEXTS];
+const TEXTS = [
+  'port',
+  'ws',
+  'unix',
+  'unix-mode',
+  'pidfile',
+  'ssl-cert',
+  'ssl-key',
+  'ssl-ca',
+  'allow',
+  'origin',
+  'hosts',
+];
+/** The limits that have a flag, with the defaults for clients of glockd, which has none. */
+const LIMITS = {
+  'max-locks': ['maxLocks', 2_000_000],
+  'max-locks-per-connection': ['maxLocksPerSession', 2_000_000],
+  'max-name-bytes': ['maxNameBytes', 1_000_000],
+  'max-client-name-bytes': ['maxClientNameBytes', 60_000],
+  'max-connections': ['maxConnections', 20_000],
+} as const;
+const VALUED = [...TEXTS, ...Object.keys(LIMITS)];
+const FLAGS = [...BOOLEANS, ...VALUED];
 const HELP = ['h', 'help'];
 /** As Go's `strconv.ParseBool`. */
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
@@ -62,7 +89,7 @@ function parseFlags(args: readonly string[]): ReadonlyMap<string, string> | 'hel
     const [, name = '', given] = match;
     if (HELP.includes(name)) return 'help';
     if (!FLAGS.includes(name)) throw new SettingsError(`flag provided but not defined: -${name}`);
-    const isValueNext = given === undefined && TEXTS.includes(name);
+    const isValueNext = given === undefined && VALUED.includes(name);
     if (isValueNext) index += 1;
     const value = isValueNext ? args[index] : (given ?? 'true');
     if (value === undefined) throw new SettingsError(`flag needs an argument: -${name}`);
@@ -85,13 +112,14 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
     hosts: listOf(flags, 'hosts') ?? [],
     listeners: [
       ...(ws === 0 ? [] : [{ transport: 'websocket', port: ws, tls: { cert: '', key: '', ca: '' } }]),
-      ...(unix === '' ? [] : [{ transport: 'unix', path: unix }]),
+      ...(unix === '' ? [] : [{ transport: 'unix', path: unix, mode: flags.get('unix-mode') ?? '0600' }]),
     ],
     tls: tlsOf(flags),
     pidfile,
     dump: booleanOf(flags, 'dump', true),
     registry: booleanOf(flags, 'registry', true),
     verbose: booleanOf(flags, 'verbose', false),
+    limits: limitsOf(flags),
   };
   return completeSettings(given, 'the command line');
 }
@@ -101,6 +129,15 @@ function portOf(flags: ReadonlyMap<string, string>, name: string, byDefault: num
   if (text === 'auto') return text;
   if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${name}`);
   return Number(text);
+}
+
+function limitsOf(flags: ReadonlyMap<string, string>): Readonly<Record<string, number>> {
+  const limits = Object.entries(LIMITS).map(([flag, [limit, byDefault]]) => {
+    const text = flags.get(flag) ?? String(byDefault);
+    if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${flag}`);
+    return [limit, Number(text)];
+  });
+  return Object.fromEntries(limits);
 }
 
 function booleanOf(flags: ReadonlyMap<string, string>, name: string, byDefault: boolean): boolean {

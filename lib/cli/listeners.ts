@@ -24,6 +24,8 @@ export interface PlannedListener {
   /** Reads its certificates again; there when it has any. @throws Error when that fails. */
   readonly reload?: () => void;
   readonly options: LockListenOptions;
+  /** Of a Unix socket. */
+  readonly socketFile?: string;
 }
 
 /**
@@ -52,7 +54,7 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   };
   if (transport === 'unix') {
     const { path = '', mode = '0600' } = listener;
-    return { place: path, listener: unix({ path, mode: Number.parseInt(mode, 8) }), options };
+    return { place: path, listener: unix({ path, mode: Number.parseInt(mode, 8) }), options, socketFile: path };
   }
   const number = systemPort(listener.port ?? 0);
   if (number === undefined) return undefined;

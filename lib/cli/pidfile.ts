@@ -39,6 +39,7 @@ export async function takePidfile(file: string): Promise<Pidfile> {
   let descriptor: number;
   try {
     if (guard === undefined) takeExclusively(path);
+    else refuseIfLocked(path);
     descriptor = openSync(path, 'w');
     writeSync(descriptor, String(process.pid));
   } catch (error) {
@@ -91,9 +92,15 @@ function takeExclusively(path: string): void {
     closeSync(openSync(path, 'wx'));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const pid = Number(readFileSync(path, 'utf8'));
-    if (pid > 0 && pid !== process.pid && isRunning(pid)) throw taken(path);
+    const pid = pidIn(path);
+    if (pid > 0 && pid !== process.pid && isRunning(pid)) throw taken(path, pid);
   }
+}
+
+/** A glockd that runs does not know of our name. */
+function refuseIfLocked(path: string): void {
+  const pid = pidOfFileLock(path);
+  if (pid !== undefined) throw taken(path, pid);
 }
 
 function isRunning(pid: number): boolean {
@@ -105,6 +112,35 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function taken(path: string): PidfileTakenError {
-  return new PidfileTakenError(`${path}: another server that is running has this pidfile`);
+function taken(path: string, pid: number = pidIn(path)): PidfileTakenError {
+  const who = pid > 0 ? `process ${pid}${nameOf(pid)}` : 'another server that is running';
+  return new PidfileTakenError(`${path}: ${who} has this pidfile`);
 }
+
+function pidIn(path: string): number {
+  return Number(readFileSync(path, 'utf8').trim());
+}
+
+/** What the system calls a process, where it tells. */
+function nameOf(pid: number): string {
+  try {
+    return `, ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()},`;
+  } catch {
+    return '';
+  }
+}
+
+/** Who holds the file by `flock`, as glockd does; undefined when nobody does. */
+function pidOfFileLock(path: string): number | undefined {
+  const { dev, ino } = statSync(path);
+  const device = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
+  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+    const [, pid, major = '', minor = '', inode] = FILE_LOCK.exec(line) ?? [];
+    const isSameDevice = Number.parseInt(major, 16) === device[0] && Number.parseInt(minor, 16) === device[1];
+    if (Number(inode) === ino && isSameDevice) return Number(pid);
+  }
+  return undefined;
+}
+
+/** A line of `/proc/locks`: see proc(5). */
+const FILE_LOCK = /^\d+: FLOCK +\S+ +\S+ +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /;

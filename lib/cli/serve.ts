@@ -1,5 +1,6 @@
 /** A lock server as a process: opens what the settings say, tells where, and ends by signals. */
 
+import { chownSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { LockServer } from '../server/lock-server.ts';
@@ -52,7 +53,7 @@ export async function serve(settings: Settings, codes: StartFailureCodes): Promi
   const server = new LockServer({ limits, logger, dump, registry, forceUnlock });
   try {
     const addresses = await openAll(server, planned, codes);
-    failWith(codes.usage, () => dropPrivileges(settings));
+    failWith(codes.usage, () => dropPrivileges(settings, planned));
     closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
     return addresses;
@@ -106,15 +107,30 @@ async function openAll(
   return addresses;
 }
 
-/** The group first: the user may not be allowed to change it any more. */
-function dropPrivileges({ user, group }: Settings): void {
+/**
+ * The group first: the user may not be allowed to change it any more. Unix sockets are given to both before: the user could
+ * not.
+ */
+function dropPrivileges({ user, group }: Settings, planned: readonly PlannedListener[]): void {
   if (group !== '') {
     become('group', group, (id) => {
       process.setgroups?.([id]);
       process.setgid?.(id);
     });
   }
+  if (user !== '' || group !== '') giveSockets(user, planned);
   if (user !== '') become('user', user, (id) => process.setuid?.(id));
+}
+
+/** To the user of that name and the group that this process has by now. Only the system knows the number of a name. */
+function giveSockets(user: string, planned: readonly PlannedListener[]): void {
+  const own = process.geteuid?.() ?? 0;
+  if (user !== '') become('user', user, (id) => process.seteuid?.(id));
+  const uid = process.geteuid?.() ?? own;
+  process.seteuid?.(own);
+  for (const { socketFile } of planned) {
+    if (socketFile !== undefined) chownSync(socketFile, uid, process.getgid?.() ?? 0);
+  }
 }
 
 function become(setting: string, name: string, change: (id: string | number) => void): void {
@@ -129,6 +145,9 @@ function nameOrNumber(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
+/** A terminal signals all its processes, and npm passes on what it was told: so soon it is the same signal once more. */
+const SAME_SIGNAL_MS = 500;
+
 /** The first signal lets clients finish, the second ends the process at once. */
 function closeOnSignal(
   server: LockServer,
@@ -137,12 +156,14 @@ function closeOnSignal(
   pidfile: Pidfile | undefined,
   drainMs: number,
 ): void {
-  let isClosing = false;
+  let firstSignalMs: number | undefined;
   process.on('exit', () => pidfile?.release());
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (isClosing) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
-      isClosing = true;
+      const nowMs = performance.now();
+      firstSignalMs ??= nowMs;
+      if (nowMs - firstSignalMs > SAME_SIGNAL_MS) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
+      if (nowMs > firstSignalMs) return;
       logger.info({ signal, drainMs }, 'stopping');
       void server.close({ drainMs }).then(() => {
         // Where they cannot be written the last lines are lost, rather than the end put off: without being told that
@@ -167,7 +188,8 @@ function reloadAll(planned: readonly PlannedListener[], logger: PinoLogger): voi
       reload();
       logger.info({ place }, 'read the certificates again');
     } catch (error) {
-      logger.error({ err: error, place }, 'the certificates could not be read again; the old ones stay');
+      const why = (error as Error).message;
+      logger.error({ place, why }, 'the certificates could not be read again; the old ones stay');
     }
   }
 }

@@ -6,30 +6,13 @@ import { LockError, LockInvalidError, LockUnreachableError } from './lock-error.
  * What Node says of a certificate that is not trusted, or is for another host: the codes of OpenSSL's
  * `X509_STORE_CTX_get_error` and of `node:tls`.
  */
-const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
-  'CERT_CHAIN_TOO_LONG',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'CERT_REJECTED',
-  'CERT_REVOKED',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'HOSTNAME_MISMATCH',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
-  'PATH_LENGTH_EXCEEDED',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
+const CERTIFICATE_CODE =
+  /^(CERT_|ERR_TLS_CERT_|UNABLE_TO_(GET|VERIFY)_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_|INVALID_(CA|PURPOSE)|PATH_LENGTH_)/;
 
 /** Whether no further attempt can succeed: options that make no sense, a certificate that is not trusted, a refused greeting. */
 export function isPermanent(error: unknown): boolean {
   if (error instanceof LockError) return error.code !== 'draining' && error.code !== 'unreachable';
-  return isMistake(error) || CERTIFICATE_CODES.has(String((error as { readonly code?: unknown })?.code));
+  return isMistake(error) || CERTIFICATE_CODE.test(String((error as { readonly code?: unknown })?.code));
 }
 
 /** What a call rejects with that had no connection: never `timeout`, which says that somebody else has the lock. */

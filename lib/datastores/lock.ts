@@ -7,8 +7,6 @@ const DEFAULT_ID = 'unnamed';
 const DEFAULT_KEY_PREFIX = 'dlock';
 const MS_A_SECOND = 1_000;
 const RETRY_MS = 1_000;
-/** Timers know whole milliseconds: less than one is no time to wait for. */
-const SHORTEST_WAIT_MS = 1;
 
 /** The options of a lock. Others than these are kept for the application. */
 export interface DatastoreLockOptions {
@@ -57,10 +55,11 @@ export class Lock {
     }
     const key = this.#key;
     const endMs = performance.now() + seconds * MS_A_SECOND;
-    for (;;) {
+    // Counted, not only timed: a timer that ends early would leave a moment for one try more.
+    for (let waits = Math.ceil(seconds); ; waits -= 1) {
       if (await this.#datastore.acquireLock(key)) return true;
       const leftMs = endMs - performance.now();
-      if (leftMs < SHORTEST_WAIT_MS) return false;
+      if (waits === 0 || leftMs <= 0) return false;
       await sleep(Math.min(leftMs, RETRY_MS));
     }
   }

@@ -4,7 +4,7 @@
  */
 
 import type { Codec } from '../wire/codec.ts';
-import { detectProtocol, type Protocol } from '../wire/detect.ts';
+import { detectLine, detectProtocol, type Protocol } from '../wire/detect.ts';
 import type { ByteStream, Listener } from './byte-stream.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
 import { DetectingConnection } from './detecting-connection.ts';
@@ -204,8 +204,10 @@ export abstract class MessageServer<
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
     let service: ProtocolService<Session> = this.#router;
+    const isForLinesOnly = options.protocols?.every((protocol) => protocol === 'line') ?? false;
+    const detect = isForLinesOnly ? detectLine : detectProtocol;
     const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | 'unknown' | undefined => {
-      const protocol = detectProtocol(bytes);
+      const protocol = detect(bytes);
       if (protocol === undefined) return this.#awaitProtocol(stream, whiteSpaceBytes + bytes.length);
       const chosen = protocol === 'unknown' ? undefined : this.#findService(stream, protocol, options);
       if (chosen === undefined || protocol === 'unknown') return this.#refuseProtocol(stream, protocol, bytes);

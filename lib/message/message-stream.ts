@@ -73,6 +73,11 @@ export class MessageStream implements ByteSink, Flushable {
     this.stream.start(this);
   }
 
+  /** Whether each message is a frame of its own. */
+  get isFramed(): boolean {
+    return this.stream.isFramed;
+  }
+
   get isClosed(): boolean {
     return this.#state === 'ending' || this.#state === 'closed';
   }
@@ -90,7 +95,8 @@ export class MessageStream implements ByteSink, Flushable {
     if (this.isClosed || this.codec === undefined) return;
     this.codec.encode(message);
     if (this.stream.isFramed) {
-      this.#write(this.codec.output.take(), completeness);
+      const text = this.codec.output.take();
+      this.#write(this.codec.endsFrames ? text : withoutLineEnd(text), completeness);
     } else if (!this.#awaitsFlush) {
       this.#awaitsFlush = true;
       this.#unsentBefore = this.stream.unsentBytes;
@@ -205,4 +211,8 @@ export class MessageStream implements ByteSink, Flushable {
   protected mustDrain(): boolean {
     return false;
   }
+}
+
+function withoutLineEnd(text: string): string {
+  return text.endsWith('\n') ? text.slice(0, -1) : text;
 }

@@ -2,7 +2,7 @@
 
 import { guessForeignProtocol, type Protocol } from '../wire/detect.ts';
 import type { ConnectionRefusalReason, RefusalCause } from './refusals.ts';
-import { show } from './validation.ts';
+import { show } from './show.ts';
 
 type Cause = RefusalCause<ConnectionRefusalReason>;
 

@@ -5,6 +5,7 @@ import type { MessageId } from './message-session.ts';
 import { show } from './show.ts';
 
 const MAX_ID_BYTES = 128;
+const ID_EXPECTED = `a whole number between -2^53 and 2^53, or a string of up to ${MAX_ID_BYTES} bytes`;
 
 /** A request whose outer form is right. `null` counts as no id. */
 export interface Request {
@@ -27,12 +28,16 @@ export function findFault(message: unknown): MalformedRequest | undefined {
   }
   const { id = null, command } = message as Readonly<Record<string, unknown>>;
   if (id !== null && !isMessageId(id)) {
-    const expected = `a whole number or a string of up to ${MAX_ID_BYTES} bytes`;
-    return { id: undefined, message: `id is ${show(id)}; expected ${expected}` };
+    return { id: undefined, message: `id is ${shownId(id)}; expected ${ID_EXPECTED}` };
   }
   if (typeof command === 'string') return undefined;
   const found = command === undefined ? 'command is missing' : `command is ${show(command)}; expected a string`;
   return { id: id ?? undefined, message: found };
+}
+
+/** A number that has been rounded is not the one that was sent. */
+function shownId(id: unknown): string {
+  return Number.isInteger(id) ? 'a number beyond 2^53' : show(id);
 }
 
 function isMessageId(value: unknown): value is MessageId {

@@ -48,6 +48,7 @@ interface Command {
 
 const DISABLED: LineReply = { text: '0 disabled\n' };
 /** A first line that ends so is an HTTP request, whatever its method. */
+const NO_REPLY: LineReply = { text: '' };
 const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
 
 /** Serves one dialect. Replies stay in the order of the commands: the next waits for a reply that comes later. */
@@ -102,7 +103,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     counter.count += 1;
     const answer = command?.handler(session, line);
     if (answer instanceof PendingResult) return sendLater(session, answer);
-    if (answer !== undefined) send(session, answer);
+    send(session, answer ?? NO_REPLY);
     return undefined;
   }
 
@@ -215,9 +216,12 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 }
 
-/** Pieces of some replies were sent before: what is left of them may be nothing. */
-function send(session: LockServerSession, reply: LineReply): void {
-  if (!('text' in reply) || reply.text !== '' || reply.isLastPiece) session.connection.send(reply);
+/**
+ * Pieces of some replies were sent before: what is left of them may be nothing. By frames, a client that waits for its reply
+ * is sent an empty one.
+ */
+function send({ connection }: LockServerSession, reply: LineReply): void {
+  if (connection.isFramed || !('text' in reply) || reply.text !== '' || reply.isLastPiece) connection.send(reply);
 }
 
 function sendLater(session: LockServerSession, answer: PendingResult<LineReply>): PendingResult {

@@ -11,7 +11,9 @@ const MAX_LISTED = 10_000;
 const name: JsonSchema = { type: 'string', description: 'a string' };
 const mode: JsonSchema = { enum: ['exclusive', 'shared', 'permit'], description: '"exclusive", "shared" or "permit"' };
 const owner: JsonSchema = { type: 'string', description: 'a string' };
-const token: JsonSchema = { type: 'integer', description: 'a whole number' };
+/** A whole number beyond these has been rounded. */
+const EXACT = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+const token: JsonSchema = { type: 'integer', ...EXACT, description: 'a whole number below 2^53' };
 const flag: JsonSchema = { type: 'boolean', description: 'true or false' };
 const limit: JsonSchema = {
   type: 'integer',
@@ -85,7 +87,13 @@ export const LOCK_COMMANDS: CommandTable = {
   cancel: {
     isImmediate: true,
     parameters: parameters(
-      { id: { type: ['integer', 'string'], description: 'the id of a request: a whole number or a string' } },
+      {
+        id: {
+          type: ['integer', 'string'],
+          ...EXACT,
+          description: 'the id of a request: a whole number between -2^53 and 2^53, or a string',
+        },
+      },
       'id',
     ),
   },

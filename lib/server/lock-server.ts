@@ -1,6 +1,8 @@
 /** The lock server: the commands of the message protocol, carried out on a lock manager. */
 
+import cluster from 'node:cluster';
 import type { TableLimits } from '../locks/types.ts';
+import type { Listener } from '../message/byte-stream.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import { type ListenOptions, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
@@ -113,6 +115,15 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
     this.#lines = this.#makeLineCommands();
     this.#prefixed = new PrefixedCommands({ ...limits, onRefused: this.#onRefused });
+  }
+
+  /**
+   * Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`, and in a process
+   * that shares its ports with others by `node:cluster`: each of them would grant the same lock.
+   */
+  override async listen(listener: Listener, options: LockListenOptions = {}): Promise<string> {
+    if (cluster.isWorker) throw new Error(SHARED_PORTS);
+    return await super.listen(listener, options);
   }
 
   /**
@@ -336,6 +347,10 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     };
   }
 }
+
+const SHARED_PORTS =
+  'this process is a worker of node:cluster, whose workers share their ports, and each would grant the same lock; ' +
+  'start one process (with pm2: in fork mode, one instance)';
 
 const OK: Result = Object.freeze({ status: 'ok' });
 const DENIED: Result = Object.freeze({ status: 'denied' });

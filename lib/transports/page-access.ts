@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { ConnectionRefusalReason, RefusalCause } from '../message/refusals.ts';
-import { show } from '../message/validation.ts';
+import { show } from '../message/show.ts';
 
 /** The values of both headers, each as often as it came. */
 export interface PageHeaders {

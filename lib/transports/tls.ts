@@ -1,5 +1,6 @@
 /** TLS: the files that a server needs, how long it waits for a handshake, and what a client needs. */
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { show } from '../message/show.ts';
@@ -48,13 +49,34 @@ export interface DialTlsOptions {
   readonly serverName?: string | undefined;
 }
 
-/** Reads the files. @throws the system's error when one cannot be read. */
+/** Reads the files. @throws Error that names the setting and the file when one cannot be read, or is not what it should be. */
 export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOptions {
-  return {
-    cert: readFileSync(certFile),
-    key: readFileSync(keyFile),
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile), requestCert: true, rejectUnauthorized: true }),
-  };
+  const cert = readFile('cert', certFile);
+  const key = readFile('key', keyFile);
+  const certificate = parse('cert', certFile, 'a certificate in PEM', () => new X509Certificate(cert));
+  const privateKey = parse('key', keyFile, 'a private key in PEM, without a passphrase', () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new Error(`tls.key is ${keyFile}; expected the key of the certificate in tls.cert, ${certFile}`);
+  }
+  return { cert, key, ...(caFile === undefined ? {} : readAuthorities(caFile)) };
+}
+
+function readAuthorities(caFile: string): TlsOptions {
+  const ca = readFile('ca', caFile);
+  parse('ca', caFile, 'certificates in PEM', () => new X509Certificate(ca));
+  return { ca, requestCert: true, rejectUnauthorized: true };
+}
+
+function readFile(setting: string, file: string): Buffer {
+  return parse(setting, file, 'a file that can be read', () => readFileSync(file));
+}
+
+function parse<Parsed>(setting: string, file: string, expected: string, make: () => Parsed): Parsed {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`tls.${setting} is ${file}; expected ${expected}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** The options of the system's `connect` for them. */

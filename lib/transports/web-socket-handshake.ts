@@ -6,8 +6,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ListenerEvents } from '../message/byte-stream.ts';
 import { foreignProtocol } from '../message/refusal-causes.ts';
 import { type ConnectionRefusalReason, explain, type RefusalCause } from '../message/refusals.ts';
+import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { show } from '../message/validation.ts';
 import type { PageAccess, PageHeaders } from './page-access.ts';
 
 /** How handshakes are taken. */

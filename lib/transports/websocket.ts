@@ -93,7 +93,7 @@ class WebSocketStream implements ByteStream {
   /** Bytes that no text frame may have make a binary frame, or U+FFFD in a message of several fragments. */
   write(text: string, encoding: StreamEncoding, completeness: Completeness = 'complete'): void {
     const isComplete = completeness === 'complete';
-    const frame = Buffer.from(isComplete && text.endsWith('\n') ? text.slice(0, -1) : text, encoding);
+    const frame = Buffer.from(text, encoding);
     if (isComplete && !this.#isContinuing) {
       this.#connection.send(frame, { binary: !isUtf8(frame) });
     } else {

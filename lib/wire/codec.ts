@@ -31,4 +31,6 @@ export interface Codec {
   /** Text to be sent in `encoding`. */
   readonly output: Output;
   readonly encoding: StreamEncoding;
+  /** Whether a frame, which is a message by itself, ends in a line break all the same. */
+  readonly endsFrames?: true;
 }

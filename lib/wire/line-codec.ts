@@ -43,6 +43,7 @@ const SPACE = new RegExp(SPACES.source.slice(0, -1));
 /** Every line is a command, blank ones too. One of more than `maxLineBytes` is a `ProtocolError`. */
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
+  readonly endsFrames = true;
   readonly output: ScratchOutput = new ScratchOutput();
   readonly #lines: LineSplitter;
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
@@ -39,6 +39,33 @@ describe('the server program under the command line of glockd', () => {
       expect(await handshakeStatus(port, name), name).to.equal(101);
     }
     expect(await handshakeStatus(port, 'third.example')).to.equal(403);
+  });
+
+  it('has limits that glockd has not as wide as may be, and a flag for each', async () => {
+    const args = ['-port', 'auto', '-ws', '0', '-pidfile', pidfile];
+    const { ports, program } = await startListening('bin/glockd.js', ...args);
+    const client = await LineClient.connect(ports[0] as number);
+    const name = 'n'.repeat(900_000);
+    expect(await client.ask(`g ${name}`)).to.equal(`1 Lock Get Success: ${name}`);
+    expect(await client.ask(`iam ${'i'.repeat(50_000)}`)).to.equal('1 ok');
+    for (let lock = 0; lock < 10_100; lock += 1) await client.ask(`g ${lock}`);
+    expect(await client.ask('g one more')).to.equal('1 Lock Get Success: one more');
+    program.signal('SIGTERM');
+    await program.exit;
+    const narrow = ['-max-locks-per-connection', '1', '-max-name-bytes=3', '-max-client-name-bytes', '2'];
+    const { ports: others } = await startListening('bin/glockd.js', ...args, ...narrow);
+    const other = await LineClient.connect(others[0] as number);
+    expect(await other.ask('g four')).to.equal('0 Lock Get Failure: four');
+    expect(await other.ask('iam you')).to.equal('0 name too long');
+    expect(await other.ask('g a')).to.equal('1 Lock Get Success: a');
+    expect(await other.ask('g b')).to.equal('0 Lock Get Failure: b');
+  });
+
+  it('gives the Unix socket the mode of -unix-mode', async () => {
+    const path = join(folder, 'glockd.sock');
+    const args = ['-port', '0', '-ws', '0', '-unix', path, '-pidfile', pidfile];
+    await startListening('bin/glockd.js', ...args, '-unix-mode', '0660');
+    expect(statSync(path).mode & 0o777).to.equal(0o660);
   });
 
   it('takes two dashes, and values behind an equals sign', async () => {
@@ -139,7 +166,7 @@ describe('the server program under the command line of glockd', () => {
     it('4 when another server has the pidfile', async () => {
       await start();
       const before = readFileSync(pidfile, 'utf8');
-      await ends(4, /glockd\.pid: another server that is running has this pidfile\n$/, ...lone());
+      await ends(4, /glockd\.pid: process \d+, \S+, has this pidfile\n$/, ...lone());
       expect(readFileSync(pidfile, 'utf8')).to.equal(before);
     });
   });

@@ -29,7 +29,7 @@ describe('the options of the server program for its listeners', () => {
     const line = await LineClient.connect(ports[0] as number);
     expect(await line.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
     expect(await (await LineClient.connect({ path })).ask('g jobs')).to.equal('0 Lock Get Failure: jobs');
-    expect(await overWebSocket(ports[1] as number, 'g jobs')).to.equal('0 Lock Get Failure: jobs');
+    expect(await overWebSocket(ports[1] as number, 'g jobs')).to.equal('0 Lock Get Failure: jobs\n');
     const tryLock = '{"command":"lock","parameters":{"lockName":"jobs","timeLimit":0},"id":1}';
     expect(await overWebSocket(ports[1] as number, tryLock)).to.equal('{"id":1,"result":{"status":"unavailable"}}');
   });
@@ -165,7 +165,7 @@ describe('the options of the server program for its listeners', () => {
       const client = new LineClient(await tlsConnect(port, ca));
       expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
       const trust = readFileSync(ca.certFile);
-      expect(await overWebSocket(ws, 'g jobs', trust)).to.equal('0 Lock Get Failure: jobs');
+      expect(await overWebSocket(ws, 'g jobs', trust)).to.equal('0 Lock Get Failure: jobs\n');
       const plain = await LineClient.connect(port);
       plain.send('r jobs');
       await plain.closed;
@@ -205,16 +205,49 @@ describe('the options of the server program for its listeners', () => {
       const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
       writeFileSync(server.certFile, 'no certificate');
       program.signal('SIGHUP');
-      expect(await program.nextErrorLine()).to.include('the certificates could not be read again; the old ones stay');
+      const line = JSON.parse(await program.nextErrorLine());
+      expect(line.msg).to.equal('the certificates could not be read again; the old ones stay');
+      expect(line.why).to.include(`tls.cert is ${server.certFile}; expected a certificate in PEM`);
       const client = new LineClient(await tlsConnect(ports[0] as number, ca));
       expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
     it('end the program when a file is missing or a key has no certificate', async () => {
       const missing = join(folder, 'missing.pem');
-      const complaint = /^holdfast: settings\S*: ENOENT.*missing\.pem'\n$/;
+      const complaint =
+        /^holdfast: settings\S*: tls\.(cert|key|ca) is \S+missing\.pem; expected a file that can be read: ENOENT/;
       await ends(EXIT_CODES.usage, complaint, '--tls-cert', missing, '--tls-key', missing);
       await ends(EXIT_CODES.usage, /a certificate needs its key, and a key its certificate/, '--tls-cert', missing);
+    });
+
+    it('end the program when a certificate or key is none, or does not belong to the other', async () => {
+      const [{ server }, other] = [makeCertificates(folder), makeCertificates(makeFolder())];
+      const nonsense = join(folder, 'nonsense.pem');
+      writeFileSync(nonsense, 'nonsense');
+      const given = ['--tls-cert', server.certFile, '--tls-key'];
+      await ends(
+        EXIT_CODES.usage,
+        /tls\.cert is \S+nonsense\.pem; expected a certificate in PEM/,
+        '--tls-cert',
+        nonsense,
+        '--tls-key',
+        server.keyFile,
+      );
+      await ends(EXIT_CODES.usage, /tls\.key is \S+nonsense\.pem; expected a private key in PEM/, ...given, nonsense);
+      await ends(
+        EXIT_CODES.usage,
+        /tls\.key is \S+; expected the key of the certificate in tls\.cert, \S+/,
+        ...given,
+        other.server.keyFile,
+      );
+      await ends(
+        EXIT_CODES.usage,
+        /tls\.ca is \S+nonsense\.pem; expected certificates in PEM/,
+        ...given,
+        server.keyFile,
+        '--tls-ca',
+        nonsense,
+      );
     });
   });
 
@@ -248,6 +281,7 @@ describe('the options of the server program for its listeners', () => {
         expect(status).to.match(/^Groups:\t65534 $/m);
         const client = await LineClient.connect(ports[0] as number);
         expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+        expect(statSync(join(folder, 'lock.sock'))).to.include({ uid: 65_534, gid: 65_534 });
       });
     }
 

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { type ListeningProgram, makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
+import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 
 const PROGRAMS = [
@@ -112,7 +113,9 @@ for (const { script, takenCode } of PROGRAMS) {
       const second = runProgram(script, ...args(file));
       const outcome = await Promise.race([second.exit, second.nextLine().catch(() => second.exit)]);
       expect(outcome).to.deep.equal({ code: takenCode, signal: null });
-      expect(second.errorOutput).to.match(/^holdfast: \S+\.pid: another server that is running has this pidfile\n$/);
+      expect(second.errorOutput).to.match(
+        /^holdfast: \S+\.pid: (process \d+, \S+,|another server that is running) has this pidfile\n$/,
+      );
     }
 
     async function serves({ ports }: ListeningProgram): Promise<void> {
@@ -139,9 +142,22 @@ describe('the pidfile of a server with settings', () => {
     program.signal('SIGTERM');
     expect(await program.nextErrorLine()).to.include('"stopping"');
     expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: SIGNAL_EXIT_CODE + constants.signals.SIGTERM, signal: null });
+    const timer = setInterval(() => program.signal('SIGTERM'), 50);
+    const exit = await program.exit;
+    clearInterval(timer);
+    expect(exit).to.deep.equal({ code: SIGNAL_EXIT_CODE + constants.signals.SIGTERM, signal: null });
     expect(existsSync(pidfile)).to.equal(false);
+  });
+
+  it('of a glockd that runs, which holds it by flock, is respected', async function () {
+    needs(this, 'flock');
+    const glockd = new SystemProgram('flock', ['--nonblock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
+    expect(await glockd.nextLine()).to.equal('runs');
+    const config = join(folder, 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile }));
+    const second = runProgram('bin/server.js', '--config', config);
+    expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
+    expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
   });
 
   it('keeps a second server out under a link whose file was not there yet', async () => {

@@ -51,12 +51,20 @@ describe('the server program, when it is told to stop', () => {
         const { server, waiter } = await startWithHolder('--config', patient);
         server.program.signal(first);
         await waiter.next();
-        server.program.signal(signal);
+        await repeat(server, signal);
         expect(await server.program.exit).to.deep.equal({ code: 128 + number, signal: null });
         await endTest();
       }
     });
   }
+
+  it('takes a signal that comes once more within half a second for the same one', async () => {
+    const { server, holder, waiter } = await startWithHolder('--config', patient);
+    for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGINT'] as const) server.program.signal(signal);
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+    expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
+    expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+  });
 
   it('ends at once when nobody is connected', async () => {
     const { program } = await startServerProgram('--config', patient);
@@ -71,6 +79,13 @@ describe('the server program, when it is told to stop', () => {
     holder.reset();
     expect((await server.program.exit).code).to.equal(EXIT_CODES.ok);
   });
+
+  /** Signals again and again until the program has ended. */
+  async function repeat({ program }: ServerProgram, signal: NodeJS.Signals): Promise<void> {
+    const timer = setInterval(() => program.signal(signal), 50);
+    await program.exit;
+    clearInterval(timer);
+  }
 
   async function startWithHolder(
     ...args: readonly string[]

@@ -93,7 +93,7 @@ describe('a client by WebSocket', () => {
     for (const [place, value] of Object.entries(places)) {
       expect(await rejection(LockClient.connect({ url, [place]: value })))
         .to.be.instanceOf(LockInvalidError)
-        .and.include({ message: `${place} is ${value}; expected none, since url is given` });
+        .and.include({ message: `${place} is ${JSON.stringify(value)}; expected none, since url is given` });
     }
     expect(() => new LockClient({ url, dial: () => Promise.reject(new Error('no')) })).to.throw(
       LockInvalidError,

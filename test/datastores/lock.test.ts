@@ -47,6 +47,15 @@ describe("dlock's Lock", () => {
     expect(datastore.asked).to.have.lengthOf(1 + 3);
   });
 
+  for (const seconds of [1, 2]) {
+    it(`tries no once too often within ${seconds} s, however early a timer ends`, async () => {
+      const datastore = new RecordingDatastore(new MemoryDatastore());
+      await new Lock(datastore).acquire();
+      expect(await new Lock(datastore).acquire(seconds)).to.equal(false);
+      expect(datastore.asked).to.have.lengthOf(1 + 1 + seconds);
+    });
+  }
+
   it('rejects seconds that are no length of time', async () => {
     const datastore = new RecordingDatastore(new MemoryDatastore());
     const lock = new Lock(datastore);

@@ -83,8 +83,10 @@ export class StreamPeer<Stream extends Duplex = Socket> implements Peer {
   }
 }
 
-/** A peer whose commands and replies are frames. */
+/** A peer whose commands and replies are frames. Those of the line protocol end in a line break, which is left out. */
 export class FramePeer implements Peer {
+  /** How many frames were empty: the replies to commands that have none. */
+  emptyFrames = 0;
   readonly address: string;
   readonly webSocket: WebSocket;
   readonly closed: Promise<void>;
@@ -94,7 +96,7 @@ export class FramePeer implements Peer {
     this.webSocket = webSocket;
     this.address = address;
     whenTestEnds(() => webSocket.terminate());
-    webSocket.on('message', (data: RawData) => this.#frames.push((data as Buffer).toString('latin1')));
+    webSocket.on('message', (data: RawData) => this.#read((data as Buffer).toString('latin1')));
     webSocket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       webSocket.once('close', () => {
@@ -118,6 +120,12 @@ export class FramePeer implements Peer {
 
   close(): void {
     this.webSocket.close();
+  }
+
+  #read(frame: string): void {
+    if (frame === '') this.emptyFrames += 1;
+    else if (frame.startsWith('{')) this.#frames.push(frame);
+    else this.#frames.push(frame.endsWith('\n') ? frame.slice(0, -1) : `${frame} without a line break`);
   }
 }
 

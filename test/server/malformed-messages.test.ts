@@ -4,7 +4,7 @@ import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { LogRecorder, type RunningServer, startServer } from './running-server.ts';
 
-const ID_EXPECTED = 'expected a whole number or a string of up to 128 bytes';
+const ID_EXPECTED = 'expected a whole number between -2^53 and 2^53, or a string of up to 128 bytes';
 const PAIRS = 1_000;
 
 describe('what is no request', () => {
@@ -92,7 +92,8 @@ describe('what is no request', () => {
     const client = await server.connect();
     for (const id of [1.5, true, false, [], [1], {}, '1'.repeat(129), 'é'.repeat(65), 2 ** 53, 1e300]) {
       client.send({ command: 'ping', id });
-      const text = JSON.stringify(id);
+      const isRounded = Number.isInteger(id) && !Number.isSafeInteger(id);
+      const text = isRounded ? 'a number beyond 2^53' : JSON.stringify(id);
       const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
       expect(await client.next()).to.deep.equal({
         error: { status: 'invalid', message: `id is ${shown}; ${ID_EXPECTED}` },

@@ -6,7 +6,7 @@ import { type RunningServer, startServer } from './running-server.ts';
 const A_STRING = 'a string';
 const A_MODE = '"exclusive", "shared" or "permit"';
 const A_MAXIMUM = 'a whole number from 1 to 10000';
-const AN_ID = 'the id of a request: a whole number or a string';
+const AN_ID = 'the id of a request: a whole number between -2^53 and 2^53, or a string';
 
 const NO_STRINGS = [null, 0, 1.5, true, [], ['a'], {}];
 const NO_WHOLE_NUMBERS = [null, 1.5, '1', true, [], [1], {}];
@@ -53,7 +53,7 @@ const CASES: readonly [
   ['unlock', 'lockName', {}, NO_STRINGS, A_STRING],
   ['unlock', 'mode', { lockName: 'a' }, [...NO_STRINGS, 'none'], A_MODE],
   ['unlock', 'owner', { lockName: 'a' }, NO_STRINGS, A_STRING],
-  ['unlock', 'token', {}, NO_WHOLE_NUMBERS, 'a whole number'],
+  ['unlock', 'token', {}, NO_WHOLE_NUMBERS, 'a whole number below 2^53'],
   ['unlockAll', 'owner', {}, NO_STRINGS, A_STRING],
   ['forceUnlock', 'lockName', {}, NO_STRINGS, A_STRING],
   ['forceUnlock', 'mode', { lockName: 'a' }, [...NO_STRINGS, 'none'], A_MODE],
@@ -91,7 +91,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
 /** What each command knows, with what it needs. */
 const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> = {
   lock: [{ lockName: 'a' }, 'lockName, mode, limit, timeLimit, owner, lease, steal, stealable'],
-  lockAll: [{ locks: [{ lockName: 'a' }] }, 'locks, timeLimit, owner'],
+  lockAll: [{ locks: [{ lockName: 'a' }] }, 'locks, timeLimit, owner, lease'],
   forceUnlock: [{ lockName: 'a' }, 'lockName, mode'],
   unlock: [{ lockName: 'a' }, 'lockName, mode, owner, token'],
   unlockAll: [{}, 'owner'],
@@ -127,7 +127,7 @@ describe('wrong parameters', () => {
           command,
           { ...others, [parameter]: value },
           `parameters.${parameter}`,
-          `parameters.${parameter} is ${JSON.stringify(value)}; expected ${expected}`,
+          `parameters.${parameter} is ${shown(value)}; expected ${expected}`,
         );
       }
     });
@@ -169,7 +169,7 @@ describe('wrong parameters', () => {
       for (const value of wrong) {
         const at = `parameters.locks[1].${key}`;
         const locks = [{ lockName: 'a' }, { ...others, [key]: value }];
-        await refuses('lockAll', { locks }, at, `${at} is ${JSON.stringify(value)}; expected ${expected}`);
+        await refuses('lockAll', { locks }, at, `${at} is ${shown(value)}; expected ${expected}`);
       }
     });
   }
@@ -258,3 +258,8 @@ describe('parameters that are right', () => {
     }
   });
 });
+
+/** A number that has been rounded is not the one that was sent. */
+function shown(value: unknown): string {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? 'a number beyond 2^53' : JSON.stringify(value);
+}

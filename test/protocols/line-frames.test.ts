@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import { LockServer } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { Inbox } from '../server/inbox.ts';
+import { portOf } from '../server/running-server.ts';
+
+const ALLOWED = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
+const LINES_ONLY = { protocols: ['line'] } as const;
+
+describe('the line protocol by frames', () => {
+  afterEach(endTest);
+
+  async function connect(): Promise<{ ask(command: string): Promise<string> }> {
+    const server = new LockServer();
+    whenTestEnds(() => server.close());
+    const listener = webSocket({ ...ALLOWED, origins: [], hosts: [], maxMessageBytes: 65_536 });
+    const socket = new WebSocket(`ws://127.0.0.1:${portOf(await server.listen(listener, LINES_ONLY))}`);
+    whenTestEnds(() => socket.terminate());
+    const frames = new Inbox<string>();
+    socket.on('message', (data) => frames.push(String(data)));
+    await once(socket, 'open');
+    const ask = (command: string): Promise<string> => {
+      socket.send(command);
+      return frames.next();
+    };
+    return { ask };
+  }
+
+  it('answers each command with a frame that ends in a newline, as on TCP', async () => {
+    const { ask } = await connect();
+    expect(await ask('g jobs')).to.equal('1 Lock Get Success: jobs\n');
+    expect(await ask('d')).to.match(/^jobs: 127\.0\.0\.1:\d+\n$/);
+    expect(await ask('q')).to.match(/^command_d: 1\n.*\n$/s);
+  });
+
+  it('answers a command whose reply is empty with an empty frame', async () => {
+    const { ask } = await connect();
+    for (const command of ['d', 'sd', 'd nobody', 'who', 'who nobody', 'nonsense', 'G jobs', '', '  ']) {
+      expect(await ask(command), command).to.equal('');
+    }
+    expect(await ask('i jobs')).to.equal('0 Lock Not Locked: jobs\n');
+  });
+});
+
+describe('a port where only lines are served', () => {
+  afterEach(endTest);
+
+  for (const first of ['G jobs', '', '   ', '?', '123']) {
+    it(`counts ${JSON.stringify(first)} as an invalid command when it is the first line`, async () => {
+      const server = new LockServer();
+      whenTestEnds(() => server.close());
+      const client = await LineClient.connect(portOf(await server.listen(tcp(ALLOWED), LINES_ONLY)));
+      client.send(first);
+      const answer = await client.ask('i jobs');
+      expect(answer).to.equal('0 Lock Not Locked: jobs');
+      expect(await client.statistics()).to.include({ invalid_commands: 1 });
+    });
+  }
+});

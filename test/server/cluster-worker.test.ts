@@ -1,0 +1,41 @@
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { freePort } from '../support/free-port.ts';
+import { endTest, whenTestEnds } from './clean-up.ts';
+import { startServer } from './running-server.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Starts a program as a worker of this process; resolves to its exit code and what it said. */
+function runWorker(exec: string, ...args: readonly string[]): Promise<{ code: number | null; text: string }> {
+  cluster.setupPrimary({ exec, args: [...args], silent: true });
+  const worker = cluster.fork();
+  whenTestEnds(() => worker.process.kill('SIGKILL'));
+  let text = '';
+  for (const output of [worker.process.stdout, worker.process.stderr]) {
+    output?.on('data', (data) => {
+      text += data;
+    });
+  }
+  return new Promise((resolve) => worker.process.once('close', (code) => resolve({ code, text })));
+}
+
+describe('a worker of node:cluster, which shares its ports with others', () => {
+  afterEach(endTest);
+
+  it('is refused by the program, with the reason', async () => {
+    const { code, text } = await runWorker(`${ROOT}bin/server.js`, '--port', String(await freePort()));
+    expect(code).to.not.equal(0);
+    expect(text).to.match(/^holdfast: cannot listen on .*: this process is a worker of node:cluster.*fork mode/);
+  });
+
+  it('is refused by LockServer.listen', async () => {
+    const { text } = await runWorker(fileURLToPath(new URL('cluster-worker-program.js', import.meta.url)));
+    expect(text).to.include('this process is a worker of node:cluster');
+  });
+
+  it('is no reason to refuse the process that started it', async () => {
+    expect((await startServer()).port).to.be.above(0);
+  });
+});
