@@ -87,7 +87,7 @@ function pairNs(table: Table): number {
     }
     least = Math.min(least, ((performance.now() - startMs) * 1e6) / OPERATIONS);
   }
-  table.endSession(session, Number.POSITIVE_INFINITY, performance.now());
+  table.continueEnd(table.endSession(session, performance.now()).result, Number.POSITIVE_INFINITY, performance.now());
   return least;
 }
 
@@ -153,16 +153,16 @@ function reportLongest(count: number): void {
   const sessions = hold(table, count, (durationMs) => takenMs.push(durationMs));
   const freedMs: number[] = [];
   for (const session of sessions) {
-    table.endSession(session, 0, performance.now());
-    while (table.needsSweep) {
+    const end = table.endSession(session, performance.now()).result;
+    while (!end.isOver) {
       const startMs = performance.now();
-      table.sweep(64, startMs);
+      table.continueEnd(end, 64, startMs);
       freedMs.push(performance.now() - startMs);
     }
   }
   for (const [what, all] of [
     ['lock', takenMs],
-    ['sweep of 64', freedMs],
+    ['end of 64', freedMs],
   ] as const) {
     const longest = [...all].sort((a, b) => b - a).slice(0, 5);
     console.log(`longest of ${count}, ${what}: ${longest.map((each) => each.toFixed(2)).join(' ')} ms`);

@@ -8,8 +8,6 @@ import type { LockSession } from './lock-session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireRequest, AcquireResult, Granted, Invalid, LimitReached, RequestId, TableLimits } from './types.ts';
 
-/** How many claims are worked off at a time, at least, when their locks are in the way of new ones. */
-export const CLAIMS_SWEPT_FOR_ROOM = 64;
 const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
 const UNAVAILABLE = Object.freeze({ status: 'unavailable' }) satisfies AcquireResult;
 const DRAINING = Object.freeze({ status: 'draining' }) satisfies AcquireResult;
@@ -38,7 +36,7 @@ export class Acquisition<Subject, Context> {
     const entry = locks.get(request.name);
     const owner = entry === undefined ? undefined : session.findOwner(request.tag);
     const isOwn = entry instanceof Claim && entry.isAlone && entry.owner === owner;
-    const lock = isOwn ? undefined : this.#settlement.touch(locks.lockOf(entry), nowMs);
+    const lock = isOwn ? undefined : locks.lockOf(entry);
     const claim = isOwn ? entry : owner === undefined ? undefined : lock?.find(owner);
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
@@ -57,7 +55,7 @@ export class Acquisition<Subject, Context> {
   ): AcquireResult<Subject, Context> {
     const isAdmitted = lock === undefined || lock.admitsNewcomer(request.mode, limitOf(request));
     if (!isAdmitted && request.waitMs <= 0) return UNAVAILABLE;
-    const refusal = this.#limitReached(session, lock, isAdmitted, nowMs);
+    const refusal = this.#limitReached(session, lock, isAdmitted);
     if (refusal !== undefined) return refusal;
     if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
     const claim = this.#addClaim(session, lock, request, nowMs);
@@ -117,8 +115,7 @@ export class Acquisition<Subject, Context> {
   ): AcquireResult<Subject, Context> {
     if (claim?.state === 'held')
       return upgradeRefused(claim, request.mode) ?? this.#answerHolder(claim, request, nowMs);
-    if (lock !== undefined) this.#settlement.touchHolders(lock, nowMs);
-    const refusal = this.#stealRefused(session, claim, lock, request, nowMs);
+    const refusal = this.#stealRefused(session, claim, lock, request);
     if (refusal !== undefined) return refusal;
     if (lock !== undefined) this.#settlement.takeFromHolders(lock, 'stolen');
     if (claim?.place !== undefined) {
@@ -136,23 +133,17 @@ export class Acquisition<Subject, Context> {
     claim: Claim<Subject, Context> | undefined,
     lock: Lock<Subject, Context> | undefined,
     request: AcquireRequest<Context>,
-    nowMs: number,
   ): AcquireResult<Subject, Context> | undefined {
     const refusal = claim === undefined ? undefined : (upgradeRefused(claim, request.mode) ?? awaitedInGroup(claim));
     if (refusal !== undefined) return refusal;
     // It would keep what it steals until that wait is over, and those it passes might be who it waits for.
-    if (this.#countWaits(session, request.tag, nowMs) > (claim === undefined ? 0 : 1)) {
+    if (countWaits(session, request.tag) > (claim === undefined ? 0 : 1)) {
       return invalid('the owner waits for another lock and cannot steal');
     }
     if (lock !== undefined && request.steal === 'stealable') {
       for (const holder of lock.holders) if (!holder.isStealable) return DENIED;
     }
-    return claim === undefined ? this.#limitReached(session, lock, true, nowMs) : undefined;
-  }
-
-  #countWaits(session: LockSession<Subject, Context>, tag: string, nowMs: number): number {
-    if (this.#settlement.hasLingering) this.#settlement.touchClaims(session, tag, nowMs);
-    return session.findOwner(tag)?.waitingCount ?? 0;
+    return claim === undefined ? this.#limitReached(session, lock, true) : undefined;
   }
 
   #addClaim(
@@ -181,15 +172,10 @@ export class Acquisition<Subject, Context> {
     session: LockSession<Subject, Context>,
     lock: Lock<Subject, Context> | undefined,
     isAdmitted: boolean,
-    nowMs: number,
   ): LimitReached | undefined {
     const { maxLocks, maxLocksPerSession, maxWaitersPerLock } = this.#limits;
     if (session.claimCount >= maxLocksPerSession) return limitReached('maxLocksPerSession', maxLocksPerSession);
     if (lock === undefined) {
-      // Locks of sessions that have ended do not count.
-      while (this.#book.lockCount >= maxLocks && this.#settlement.hasLingering) {
-        this.#settlement.sweep(CLAIMS_SWEPT_FOR_ROOM, nowMs);
-      }
       return this.#book.lockCount >= maxLocks ? limitReached('maxLocks', maxLocks) : undefined;
     }
     if (!isAdmitted && lock.waitingCount >= maxWaitersPerLock) {
@@ -237,4 +223,8 @@ export function invalid(message: string): Invalid {
 function awaitedInGroup<Subject, Context>(claim: Claim<Subject, Context>): Invalid | undefined {
   if (claim.group === undefined) return undefined;
   return invalid('the owner awaits the lock together with others and cannot ask for it alone meanwhile');
+}
+
+function countWaits<Subject, Context>(session: LockSession<Subject, Context>, tag: string): number {
+  return session.findOwner(tag)?.waitingCount ?? 0;
 }

@@ -1,14 +1,6 @@
 /** The rules by which several locks are asked for at once: all are granted in one step, or none. */
 
-import {
-  CLAIMS_SWEPT_FOR_ROOM,
-  idInFlight,
-  invalid,
-  isWaiting,
-  limitOf,
-  limitReached,
-  upgradeRefused,
-} from './acquisition.ts';
+import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
 import type { Claim } from './claim.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { kindOf, type Lock } from './lock.ts';
@@ -47,7 +39,6 @@ export class GroupAcquisition<Subject, Context> {
   ): AcquireAllResult<Subject, Context> {
     const malformed = this.#findMistake(request.locks);
     if (malformed !== undefined) return malformed;
-    this.#touchAll(request.locks, nowMs);
     const owner = session.findOwner(request.tag);
     const parts = request.locks.map((wanted): Part<Subject, Context> => {
       const lock = this.#find(wanted);
@@ -81,21 +72,6 @@ export class GroupAcquisition<Subject, Context> {
       known.add(name);
     }
     return undefined;
-  }
-
-  /** Afterwards no claim of an ended session is on any of the locks, and as few locks as can be count. */
-  #touchAll(locks: readonly LockWanted[], nowMs: number): void {
-    if (!this.#settlement.hasLingering) return;
-    const max = Math.max(CLAIMS_SWEPT_FOR_ROOM, locks.length);
-    const { maxLocks } = this.#limits;
-    while (this.#settlement.hasLingering && this.#book.lockCount + this.#countUnknown(locks) > maxLocks) {
-      this.#settlement.sweep(max, nowMs);
-    }
-    for (const wanted of locks) this.#settlement.touch(this.#find(wanted), nowMs);
-  }
-
-  #countUnknown(locks: readonly LockWanted[]): number {
-    return locks.reduce((count, wanted) => count + (this.#find(wanted) === undefined ? 1 : 0), 0);
   }
 
   #find({ name, mode }: LockWanted): Lock<Subject, Context> | undefined {
@@ -163,7 +139,7 @@ export class GroupAcquisition<Subject, Context> {
   }
 
   #addLock({ name, mode }: LockWanted): Lock<Subject, Context> {
-    return this.#book.addLock(name, kindOf(mode), this.#settlement.clearedAt);
+    return this.#book.addLock(name, kindOf(mode));
   }
 
   #limitReached(

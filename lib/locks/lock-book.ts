@@ -35,8 +35,6 @@ export class LockBook<Subject, Context> {
   readonly deadlines: DeadlineHeap<Ending<Subject, Context>> = new DeadlineHeap<Ending<Subject, Context>>();
   /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
   readonly unsettled: Lock<Subject, Context>[] = [];
-  /** Groups that wait for a permit without limit, and may be granted it from anywhere in its queue. */
-  readonly unlimitedGroups: Set<WaitGroup<Subject, Context>> = new Set<WaitGroup<Subject, Context>>();
   sessionCount = 0;
   readonly #nextToken: () => number;
   #events: TableEvent<Subject, Context>[] | undefined;
@@ -70,8 +68,8 @@ export class LockBook<Subject, Context> {
     return kind === 'permit' ? this.permits : this.readerWriterLocks;
   }
 
-  addLock(name: string, kind: LockKind, clearedAt: number): Lock<Subject, Context> {
-    const lock = new Lock<Subject, Context>(name, kind, clearedAt);
+  addLock(name: string, kind: LockKind): Lock<Subject, Context> {
+    const lock = new Lock<Subject, Context>(name, kind);
     this.locksOf(kind).add(lock);
     return lock;
   }
@@ -121,7 +119,6 @@ export class LockBook<Subject, Context> {
       claim.reliers.add(group);
     }
     if (group.waiting.some(isUnlimited)) {
-      this.unlimitedGroups.add(group);
       group.owner.unlimitedGroups ??= new Set();
       group.owner.unlimitedGroups.add(group);
     }
@@ -301,7 +298,6 @@ export class LockBook<Subject, Context> {
       claim.reliers?.delete(group);
       if (claim.reliers?.size === 0) claim.reliers = undefined;
     }
-    this.unlimitedGroups.delete(group);
     group.owner.unlimitedGroups?.delete(group);
     group.owner.session.removeWait(group);
     this.#waiting -= 1;

@@ -59,10 +59,10 @@ export class LockIndex<Subject, Context> {
     return lock;
   }
 
-  /** The claim of that name, if it is alone and held by one whose session lasts. */
+  /** The claim of that name, if it is alone. */
   findAlone(name: string): Claim<Subject, Context> | undefined {
     const entry = this.get(name);
-    const isFound = entry instanceof Claim && entry.isAlone && entry.owner.session.state === 'live';
+    const isFound = entry instanceof Claim && entry.isAlone;
     return isFound ? entry : undefined;
   }
 

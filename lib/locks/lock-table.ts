@@ -11,6 +11,7 @@ import { kindOf, type Lock, type LockKind } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { LockSession } from './lock-session.ts';
 import { type HolderListing, LockViews } from './lock-views.ts';
+import { SessionEnd } from './session-end.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
@@ -50,7 +51,7 @@ export class LockTable<Subject, Context> {
     this.#settlement = new Settlement<Subject, Context>(this.#book, compareNames);
     this.#acquisition = new Acquisition<Subject, Context>(this.#book, this.#settlement, limits);
     this.#groupAcquisition = new GroupAcquisition<Subject, Context>(this.#book, this.#settlement, limits);
-    this.#views = new LockViews<Subject, Context>(this.#book, this.#settlement, compareNames);
+    this.#views = new LockViews<Subject, Context>(this.#book, compareNames);
   }
 
   openSession(subject: Subject): LockSession<Subject, Context> {
@@ -93,7 +94,6 @@ export class LockTable<Subject, Context> {
     requireLive(session);
     const claim = this.#findClaim(session, request);
     if (claim === undefined || !fits(claim, request)) return this.#outcome(NOT_HELD);
-    this.#settlement.touchClaim(claim, nowMs);
     const wasHeld = claim.state === 'held';
     this.#book.removeClaim(claim);
     const count = claim.holderCount;
@@ -108,17 +108,9 @@ export class LockTable<Subject, Context> {
     nowMs: number,
   ): Outcome<Subject, Context, ReleaseAllResult> {
     requireLive(session);
-    let released = 0;
-    if (this.#settlement.hasLingering) this.#settlement.touchClaims(session, tag, nowMs);
-    // All leave before anybody is let in, so that no owner of the session is granted what it is about to give up.
-    const locks = new Set<Lock<Subject, Context>>();
-    for (let claim = session.anyClaim(tag); claim !== undefined; claim = session.anyClaim(tag)) {
-      if (claim.state === 'held') released += 1;
-      if (!claim.isAlone) locks.add(claim.lock);
-      this.#book.removeClaim(claim);
-    }
-    for (const lock of locks) this.#settlement.settle(lock, nowMs);
-    this.#settlement.settleRest(nowMs);
+    const claims = [...session.claims(tag)];
+    const released = claims.filter(({ state }) => state === 'held').length;
+    this.#removeAll(claims, nowMs);
     return this.#outcome({ status: 'ok', released });
   }
 
@@ -130,7 +122,8 @@ export class LockTable<Subject, Context> {
   ): Outcome<Subject, Context, CancelResult> {
     requireLive(session);
     const wait = session.findWait(id);
-    if (wait !== undefined && this.#settlement.endRequest(wait, 'cancelled', nowMs)) {
+    if (wait !== undefined) {
+      this.#settlement.endRequest(wait, 'cancelled', nowMs);
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });
     }
     const isGranted = session.holdsGrantOf(id);
@@ -147,52 +140,48 @@ export class LockTable<Subject, Context> {
     for (let ended = 0; ended < max; ended += 1) {
       const due = this.#book.deadlines.takeDue(nowMs);
       if (due === undefined) break;
-      if (due instanceof Lease) this.#settlement.expireHold(due.claim, nowMs);
+      if (due instanceof Lease) this.#settlement.endHold(due.claim, 'lease', nowMs);
       else this.#settlement.endRequest(due, 'timeout', nowMs);
     }
     return this.#book.takeEvents();
   }
 
-  /**
-   * Ends a session: from now on none of its claims counts. Up to `max` of them are taken away here, the rest by
-   * `sweep` or by whoever touches one of those locks first. Its waiting requests are answered `cancelled`.
-   */
+  /** Ends a session: its waits are cancelled, and what it holds is released by `continueEnd`. */
   endSession(
     session: LockSession<Subject, Context>,
-    max: number,
     nowMs: number,
-  ): readonly TableEvent<Subject, Context>[] {
-    if (session.state === 'live') {
-      session.state = 'ended';
-      this.#book.sessionCount -= 1;
-      this.#settlement.endClaims(session, max, nowMs);
+  ): Outcome<Subject, Context, SessionEnd<Subject, Context>> {
+    requireLive(session);
+    session.state = 'ended';
+    this.#book.sessionCount -= 1;
+    const waits = [...session.claims(undefined)].filter(({ state }) => state === 'waiting');
+    this.#removeAll(waits, nowMs);
+    return this.#outcome(new SessionEnd<Subject, Context>(session));
+  }
+
+  /** Releases up to `max` holds of a session that has ended, one after the other. */
+  continueEnd(end: SessionEnd<Subject, Context>, max: number, nowMs: number): readonly TableEvent<Subject, Context>[] {
+    for (let ended = 0; ended < max; ) {
+      const hold = end.next();
+      if (hold === undefined) break;
+      if (hold.state !== 'held') continue;
+      this.#settlement.endHold(hold, 'sessionEnded', nowMs);
+      ended += 1;
     }
     return this.#book.takeEvents();
   }
 
-  /** Whether sessions that ended still have claims to be swept away. */
-  get needsSweep(): boolean {
-    return this.#settlement.hasLingering;
-  }
-
-  /** Takes away up to `max` claims of sessions that have ended. */
-  sweep(max: number, nowMs: number): readonly TableEvent<Subject, Context>[] {
-    this.#settlement.sweep(max, nowMs);
-    return this.#book.takeEvents();
-  }
-
   /** From now on nothing new is granted; every waiting request is answered `draining`, in name order. */
-  drain(nowMs: number): readonly TableEvent<Subject, Context>[] {
+  drain(): readonly TableEvent<Subject, Context>[] {
     this.#state = 'draining';
-    this.#settlement.drain(nowMs);
+    this.#settlement.drain();
     return this.#book.takeEvents();
   }
 
   /** Takes a lock away from all who hold it, whoever they are, and lets in those who wait. */
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Subject, Context, ForceReleaseResult> {
-    const lock = this.#settlement.touch(this.#book.locksOf(kind).find(name), nowMs);
+    const lock = this.#book.locksOf(kind).find(name);
     if (lock === undefined) return this.#outcome({ status: 'ok', released: 0 });
-    this.#settlement.touchHolders(lock, nowMs);
     const released = this.#settlement.takeFromHolders(lock, 'forced');
     this.#settlement.settle(lock, nowMs);
     return this.#outcome({ status: 'ok', released });
@@ -206,19 +195,11 @@ export class LockTable<Subject, Context> {
    * Who holds a name and who waits for it, at most `max` of each; nobody, when there is no such lock. Of one kind only
    * if that is given, otherwise of the reader/writer lock and then of the permit.
    */
-  inspect(
-    name: string,
-    max: number,
-    nowMs: number,
-    kind?: LockKind,
-  ): Outcome<Subject, Context, LockView<Subject, Context>> {
-    return this.#outcome(this.#views.inspect(name, max, nowMs, kind));
+  inspect(name: string, max: number, kind?: LockKind): LockView<Subject, Context> {
+    return this.#views.inspect(name, max, kind);
   }
 
-  /**
-   * Lists the names that are held or waited for, in name order. Names whose sessions have all ended may be among them:
-   * `inspect` tells.
-   */
+  /** Lists the names that are held or waited for, in name order. */
   listNames(request: NamesRequest): Listing<string> {
     return this.#views.listNames(request);
   }
@@ -226,6 +207,19 @@ export class LockTable<Subject, Context> {
   /** Lists the holders of one kind of lock, or of one lock, in the order of their grants. */
   listHolders(kind: LockKind, name?: string): HolderListing<Subject, Context> {
     return this.#views.listHolders(kind, name);
+  }
+
+  /** All leave before anybody is let in, so that no owner of a session is granted what it is about to give up. */
+  #removeAll(claims: readonly Claim<Subject, Context>[], nowMs: number): void {
+    const locks = new Set<Lock<Subject, Context>>();
+    for (const claim of claims) {
+      // One of a request for several locks has left with the first of them.
+      if (claim.state === 'gone') continue;
+      if (!claim.isAlone) locks.add(claim.lock);
+      this.#book.removeClaim(claim);
+    }
+    for (const lock of locks) this.#settlement.settle(lock, nowMs);
+    this.#settlement.settleRest(nowMs);
   }
 
   #findClaim(session: LockSession<Subject, Context>, request: ReleaseRequest): Claim<Subject, Context> | undefined {

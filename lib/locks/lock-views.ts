@@ -5,7 +5,6 @@ import { viewHolder, viewNamedHolder, viewWaiter } from './holder-view.ts';
 import { Listing } from './listing.ts';
 import type { LockKind } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
-import type { Settlement } from './settlement.ts';
 import type { HolderView, LockView, NamedHolderView, NamesRequest, WaiterView } from './types.ts';
 
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
@@ -21,26 +20,18 @@ export class HolderListing<Subject, Context> extends Listing<Claim<Subject, Cont
 /** Reads a lock table's book. */
 export class LockViews<Subject, Context> {
   readonly #book: LockBook<Subject, Context>;
-  readonly #settlement: Settlement<Subject, Context>;
   readonly #compareNames: (a: string, b: string) => number;
 
-  constructor(
-    book: LockBook<Subject, Context>,
-    settlement: Settlement<Subject, Context>,
-    compareNames: (a: string, b: string) => number,
-  ) {
+  constructor(book: LockBook<Subject, Context>, compareNames: (a: string, b: string) => number) {
     this.#book = book;
-    this.#settlement = settlement;
     this.#compareNames = compareNames;
   }
 
-  inspect(name: string, max: number, nowMs: number, kind: LockKind | undefined): LockView<Subject, Context> {
+  inspect(name: string, max: number, kind: LockKind | undefined): LockView<Subject, Context> {
     const holders: HolderView<Subject, Context>[] = [];
     const waiters: WaiterView<Subject, Context>[] = [];
     let holderCount = 0;
     let waiterCount = 0;
-    // Both first: what is let in at one of them may be let in at the other.
-    for (const each of kindsOf(kind)) this.#touch(name, each, nowMs);
     for (const each of kindsOf(kind)) {
       const locks = this.#book.locksOf(each);
       const alone = locks.findAlone(name);
@@ -78,12 +69,6 @@ export class LockViews<Subject, Context> {
     return new HolderListing<Subject, Context>({ compare: inOrderOfGrants, items: () => this.#holders(kind, name) });
   }
 
-  /** A claim that is alone stays so: to look at all locks must not make them larger. */
-  #touch(name: string, kind: LockKind, nowMs: number): void {
-    const locks = this.#book.locksOf(kind);
-    if (locks.findAlone(name) === undefined) this.#settlement.touch(locks.find(name), nowMs);
-  }
-
   *#names(kind: LockKind | undefined): Generator<string, void, undefined> {
     for (const each of kindsOf(kind)) yield* this.#book.locksOf(each).names();
   }
@@ -113,5 +98,5 @@ function inOrderOfGrants<Subject, Context>(a: Claim<Subject, Context>, b: Claim<
 }
 
 function isHeld<Subject, Context>(claim: Claim<Subject, Context>): boolean {
-  return claim.state === 'held' && claim.owner.session.state === 'live';
+  return claim.state === 'held';
 }

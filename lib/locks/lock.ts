@@ -25,16 +25,13 @@ export class Lock<Subject, Context> {
   readonly queue: WaitQueue<Claim<Subject, Context>> = new WaitQueue<Claim<Subject, Context>>();
   /** Requests that wait, which may share places. */
   waitingCount = 0;
-  /** How many lingering sessions there had been when their claims were last cleared from this lock. */
-  clearedAt: number;
   /** Of the index of locks. */
   nextInIndex: LockEntry<Subject, Context> | undefined = undefined;
   #index: Map<Owner<Subject, Context>, Claim<Subject, Context>> | undefined;
 
-  constructor(name: string, kind: LockKind, clearedAt = 0) {
+  constructor(name: string, kind: LockKind) {
     this.name = name;
     this.kind = kind;
-    this.clearedAt = clearedAt;
   }
 
   get isUnused(): boolean {

@@ -131,7 +131,7 @@ export class WaitGraph<Subject, Context> {
   /** The node of an owner that keeps what it has; none for one that releases everything some day. */
   #nodeOf(owner: Owner<Subject, Context>): OwnerNode<Subject, Context> | undefined {
     const known = this.#owners.get(owner);
-    if (known !== undefined || owner.tag === '' || owner.session.state === 'ended') return known;
+    if (known !== undefined || owner.tag === '') return known;
     if (owner.waitingCount === 0) return undefined;
     const isWaiting = (claim: Claim<Subject, Context>) => claim.state === 'waiting' && !this.isPassing(claim);
     const waiting: Claim<Subject, Context>[] = [];

@@ -79,8 +79,6 @@ export class LocalLockManager implements LockManager {
   readonly #slicedWork: SlicedWork;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
-  #isSweeping = false;
-  #whenSwept: (() => void)[] = [];
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LocalLockManagerOptions) {
@@ -100,8 +98,7 @@ export class LocalLockManager implements LockManager {
   }
 
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription {
-    const nowMs = this.clock.nowMs();
-    return describeLock(this.publish(this.table.inspect(lockName, maxEntries, nowMs, kind)), nowMs);
+    return describeLock(this.table.inspect(lockName, maxEntries, kind), this.clock.nowMs());
   }
 
   list(request: NamesRequest): Pages<ListPage> {
@@ -127,17 +124,12 @@ export class LocalLockManager implements LockManager {
     return { ...this.publish(outcome), taken: describeTaken(outcome.events) };
   }
 
-  /** Waits until the sessions that have ended are worked off, so that what counts as free is counted as free. */
-  statistics(): LockStatistics | PendingResult<LockStatistics> {
-    const count = (): LockStatistics => ({ ...this.table.counts, ...this.#statistics.totals });
-    if (!this.#isSweeping) return count();
-    const statistics = new PendingResult<LockStatistics>();
-    this.#whenSwept.push(() => statistics.settle(count()));
-    return statistics;
+  statistics(): LockStatistics {
+    return { ...this.table.counts, ...this.#statistics.totals };
   }
 
   drain(): Promise<void> {
-    this.#handle(this.table.drain(this.clock.nowMs()));
+    this.#handle(this.table.drain());
     return new Promise((resolve) => {
       this.#whenUnheld = resolve;
       this.#afterwards();
@@ -148,22 +140,16 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
   }
 
-  /** Frees everything of a session, as far as this turn's slice goes at once: thousands may end in one turn. */
+  /** Frees what a session has, in slices that all ends share: thousands may end in one turn. */
   endSession(session: LockSession<LockClientInfo, Context>): void {
-    this.#handle(this.table.endSession(session, 0, this.clock.nowMs()));
-    this.#afterwards();
-    if (!this.table.needsSweep || this.#isSweeping) return;
-    this.#isSweeping = true;
+    const end = this.publish(this.table.endSession(session, this.clock.nowMs()));
+    if (end.isOver) return;
     this.#slicedWork.add(
       () => {
-        this.#handle(this.table.sweep(CLAIMS_A_STEP, this.clock.nowMs()));
-        return !this.table.needsSweep;
+        this.#handle(this.table.continueEnd(end, CLAIMS_A_STEP, this.clock.nowMs()));
+        return end.isOver;
       },
-      () => {
-        this.#isSweeping = false;
-        this.#afterwards();
-        for (const tell of this.#whenSwept.splice(0)) tell();
-      },
+      () => this.#afterwards(),
     );
   }
 

@@ -104,16 +104,6 @@ describe('lock index', () => {
     expect(index.size).to.equal(1);
   });
 
-  it('does not count a claim of a session that has ended as one that holds', () => {
-    const session = new LockSession<undefined, undefined>(undefined);
-    const index: Index = new LockIndex(hashText);
-    index.add(heldAlone('jobs', session.owner('')));
-    session.state = 'ended';
-    expect(index.findAlone('jobs')).to.equal(undefined);
-  });
-});
-
-describe('claim', () => {
   it('tells the token that it was given, however great', () => {
     const claim = heldAlone('jobs', newOwner());
     fc.assert(

@@ -265,12 +265,6 @@ describe('lock table', () => {
       expect(scene.waiters('b')).to.deep.equal([]);
     });
 
-    it('count holds of a session that has ended as free, before they are worked off', () => {
-      const scene = sceneWithBenWaitingForAnna();
-      scene.endSession(scene.ben, 0);
-      expect(scene.acquire(scene.anna, { ...X, name: 'b' })).to.include({ status: 'ok' });
-    });
-
     it('are none through one whose session has ended, before its locks are worked off', () => {
       const scene = sceneWithBenWaitingForAnna();
       scene.acquire(scene.cara, { ...X, name: 'c' });

@@ -76,19 +76,15 @@ function describe({ holds, places }: NaiveState): string {
   return JSON.stringify([texts[0]?.sort(), texts[1]]);
 }
 
-/**
- * What is not true of a cycle; nothing when it is a real one. A table that is late may speak of one who holds a lock by
- * now as of one who waits ahead.
- */
-export function findFault(cycle: readonly NaiveStep[], state: NaiveState, isLate: boolean): string | undefined {
+/** What is not true of a cycle; nothing when it is a real one. */
+export function findFault(cycle: readonly NaiveStep[], state: NaiveState): string | undefined {
   if (cycle.length < 2) return 'it has no two steps';
   for (const [index, step] of cycle.entries()) {
     const place = state.places.find((place) => isSameOwner(place, step) && isSameLock(place, keyOf(step)));
     if (place === undefined || modeOf(place) !== step.mode) return `${index} does not wait for that`;
     const next = cycle[(index + 1) % cycle.length] as NaiveStep;
-    const asHolder: NaiveStep = { ...step, blockedBy: 'holder' };
-    const isKept = isKeptBy(place, step, next, state) || (isLate && isKeptBy(place, asHolder, next, state));
-    if (!isKept) return `${index} is not kept from it by ${index + 1} as a ${step.blockedBy}`;
+    if (!isKeptBy(place, step, next, state))
+      return `${index} is not kept from it by ${index + 1} as a ${step.blockedBy}`;
   }
   return undefined;
 }

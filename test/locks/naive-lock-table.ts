@@ -119,8 +119,16 @@ export class NaiveLockTable extends NaiveBook {
   endSession(session: number, nowMs: number): readonly NaiveEvent[] {
     this.#sessions = this.#sessions.filter((other) => other !== session);
     for (const place of this.places.filter((place) => place.session === session)) this.endPlace(place, CANCELLED);
-    for (const hold of this.holds.filter((hold) => hold.session === session)) this.loseHold(hold, 'sessionEnded');
     this.letIn(nowMs);
+    return this.takeEvents();
+  }
+
+  continueEnd(session: number, max: number, nowMs: number): readonly NaiveEvent[] {
+    const holds = this.holds.filter((hold) => hold.session === session);
+    for (const hold of holds.slice(0, max)) {
+      this.loseHold(hold, 'sessionEnded');
+      this.letIn(nowMs);
+    }
     return this.takeEvents();
   }
 

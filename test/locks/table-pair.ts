@@ -2,6 +2,7 @@
 
 import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
+import type { SessionEnd } from '../../lib/locks/session-end.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
@@ -17,17 +18,7 @@ import type {
 import { hashText } from '../../lib/wire/text-hash.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
 import { NaiveLockTable } from './naive-lock-table.ts';
-import {
-  type AllRequest,
-  type Hold,
-  isSameLock,
-  isSameOwner,
-  keyOf,
-  modeOf,
-  nameOf,
-  type Place,
-  type Request,
-} from './naive-state.ts';
+import { type AllRequest, type Hold, isSameOwner, modeOf, type Place, type Request } from './naive-state.ts';
 import type { NaiveEvent, NaivePage, NaiveView } from './naive-types.ts';
 import { type AcquireAllStep, type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
 import { answerWithContext, Tokens } from './table-tokens.ts';
@@ -62,18 +53,16 @@ export class TablePair {
   readonly real: LockTable<number, number>;
   readonly naive: NaiveLockTable;
   readonly waiting: Map<number, Waiting> = new Map();
-  /** By context, the locks that a request was for, but for those that its owner held already. */
-  readonly locksOf: Map<number, readonly string[]> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
+  /** Of sessions whose end is not over. */
+  #ends: SessionEnd<number, number>[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
-  /** Whether every request has an id of its own, whatever the steps say. */
-  readonly #hasUniqueIds: boolean;
   #contextCount = 0;
   #sessionCount = 0;
 
-  constructor(limits: TableLimits, hasUniqueIds: boolean) {
+  constructor(limits: TableLimits) {
     let lastToken = 1000;
     const nextToken = () => {
       lastToken += 10;
@@ -81,12 +70,16 @@ export class TablePair {
     };
     this.real = new LockTable<number, number>({ limits, nextToken, compareNames: lastNameFirst, hashName: hashText });
     this.naive = new NaiveLockTable(limits, lastNameFirst);
-    this.#hasUniqueIds = hasUniqueIds;
     for (let opened = 0; opened < 3; opened += 1) this.#openSession();
   }
 
   get liveSessions(): readonly number[] {
     return this.#sessions.map((session) => session.subject);
+  }
+
+  /** Whether the end of a session is not over. */
+  get hasEnds(): boolean {
+    return this.#ends.length > 0;
   }
 
   take(step: Step): Both {
@@ -120,28 +113,26 @@ export class TablePair {
       case 'list':
         return this.list(step.prefix, step.after, step.max);
       case 'drain':
-        return this.#eventsOf(this.real.drain(this.nowMs), () => this.naive.drain());
-      case 'sweep':
-        return this.#eventsOf(this.real.sweep(step.max, this.nowMs), () => []);
+        return this.#eventsOf(this.real.drain(), () => this.naive.drain());
+      case 'continueEnd':
+        return this.#continueEnd(step.pick, step.max);
     }
   }
 
   inspect(name: string, max: number): Both<NaiveView> {
-    const outcome = this.real.inspect(name, max, this.nowMs);
+    const real = this.real.inspect(name, max);
     const naive = this.naive.inspect(name, max);
-    // The events come first: they may tell of tokens that the view shows.
-    const events = this.#realEvents(outcome.events);
     const view = {
-      ...outcome.result,
-      holders: outcome.result.holders.map((holder) => {
+      ...real,
+      holders: real.holders.map((holder) => {
         return { ...holder, session: holder.session.subject, token: this.#realTokens.contextOf(holder.token) };
       }),
-      waiters: outcome.result.waiters.map((waiter) => ({ ...waiter, session: waiter.session.subject })),
+      waiters: real.waiters.map((waiter) => ({ ...waiter, session: waiter.session.subject })),
     };
     const holders = naive.holders.map((holder) => {
       return { ...holder, token: this.#naiveTokens.contextOf(holder.token) };
     });
-    return { real: { result: view, events }, naive: { result: { ...naive, holders }, events: [] } };
+    return { real: { result: view, events: [] }, naive: { result: { ...naive, holders }, events: [] } };
   }
 
   list(prefix: string, after: string | undefined, max: number): Both<NaivePage> {
@@ -172,11 +163,9 @@ export class TablePair {
     const session = this.#session(step.session);
     this.#contextCount += 1;
     const context = this.#contextCount;
-    const { name, mode, tag, waitMs, leaseMs, steal, isStealable } = step;
+    const { name, mode, tag, waitMs, leaseMs, steal, isStealable, id } = step;
     const limit = mode === 'permit' ? step.limit : undefined;
-    const id = this.#hasUniqueIds ? context : step.id;
     const request: Request = { name, mode, limit, tag, waitMs, leaseMs, steal, isStealable, id, context };
-    this.locksOf.set(context, [nameOf(keyOf(request))]);
     const real = this.real.acquire(session, request, this.nowMs);
     return this.#answers(context, session, id, real, () => this.naive.acquire(session.subject, request, this.nowMs));
   }
@@ -185,21 +174,11 @@ export class TablePair {
     const session = this.#session(step.session);
     this.#contextCount += 1;
     const context = this.#contextCount;
-    const { tag, waitMs, leaseMs } = step;
+    const { tag, waitMs, leaseMs, id } = step;
     const locks = step.locks.map((lock) => (lock.mode === 'permit' ? lock : { ...lock, limit: undefined }));
-    const id = this.#hasUniqueIds ? context : step.id;
     const request: AllRequest = { locks, tag, waitMs, leaseMs, id, context };
-    this.locksOf.set(
-      context,
-      locks.filter((lock) => !this.#holds(session, tag, lock)).map((lock) => nameOf(keyOf(lock))),
-    );
     const real = this.real.acquireAll(session, request, this.nowMs);
     return this.#answers(context, session, id, real, () => this.naive.acquireAll(session.subject, request, this.nowMs));
-  }
-
-  #holds({ subject }: Session, tag: string, lock: { name: string; mode: LockMode }): boolean {
-    const isOwners = (hold: Hold) => isSameOwner(hold, { session: subject, tag }) && isSameLock(hold, keyOf(lock));
-    return this.naive.holds.some(isOwners);
   }
 
   /** Both tables' answers to a request for locks. */
@@ -241,7 +220,7 @@ export class TablePair {
 
   #releaseClaim(step: Extract<Step, { step: 'releaseClaim' }>): Both {
     const { holds, places } = this.naive;
-    const claims = [...holds, ...places];
+    const claims = [...holds, ...places].filter(({ session }) => this.liveSessions.includes(session));
     const claim = claims[step.pick % claims.length];
     if (claim === undefined) return { real: NOTHING, naive: NOTHING };
     const other = claims[(step.pick + 1) % claims.length] as typeof claim;
@@ -277,8 +256,23 @@ export class TablePair {
 
   #endSession(session: Session, max: number): Both {
     this.#sessions = this.#sessions.filter((other) => other !== session);
-    const real = this.real.endSession(session, max, this.nowMs);
-    return this.#eventsOf(real, () => this.naive.endSession(session.subject, this.nowMs));
+    const { result: end, events } = this.real.endSession(session, this.nowMs);
+    this.#ends.push(end);
+    const cancelled = this.#eventsOf(events, () => this.naive.endSession(session.subject, this.nowMs));
+    const released = this.#continueEnd(this.#ends.length - 1, max);
+    const both = (side: 'real' | 'naive') => [...cancelled[side].events, ...released[side].events];
+    return { real: { result: undefined, events: both('real') }, naive: { result: undefined, events: both('naive') } };
+  }
+
+  #continueEnd(pick: number, max: number): Both {
+    const end = this.#ends[pick % this.#ends.length];
+    if (end === undefined) return { real: NOTHING, naive: NOTHING };
+    const session = end.session.subject;
+    const both = this.#eventsOf(this.real.continueEnd(end, max, this.nowMs), () =>
+      this.naive.continueEnd(session, max, this.nowMs),
+    );
+    this.#ends = this.#ends.filter((each) => !each.isOver);
+    return both;
   }
 
   #outcomes(
@@ -309,7 +303,7 @@ export class TablePair {
     const first = steps[0] as NaiveStep;
     const faults = this.naive.stuckStates
       .filter(({ owner }) => isSameOwner(owner, first))
-      .map(({ state }) => findFault(steps, state, this.#hasUniqueIds));
+      .map(({ state }) => findFault(steps, state));
     if (faults.includes(undefined)) return;
     throw new Error(`no cycle of the last step: ${JSON.stringify(steps)}: ${faults.join('; ')}`);
   }

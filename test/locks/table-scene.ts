@@ -3,6 +3,7 @@
 import type { LockKind } from '../../lib/locks/lock.ts';
 import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
+import type { SessionEnd } from '../../lib/locks/session-end.ts';
 import type {
   AcquireAllResult,
   AcquireRequest,
@@ -102,20 +103,23 @@ export class TableScene {
     this.#tell(this.table.expire(max, this.nowMs));
   }
 
-  endSession(session: Session, max: number = ALL): void {
-    this.#tell(this.table.endSession(session, max, this.nowMs));
+  /** Ends a session and works off up to `max` of its claims; the rest is for `continueEnd`. */
+  endSession(session: Session, max: number = ALL): SessionEnd<string, string> {
+    const end = this.#note(this.table.endSession(session, this.nowMs));
+    this.continueEnd(end, max);
+    return end;
   }
 
-  sweep(max: number): void {
-    this.#tell(this.table.sweep(max, this.nowMs));
+  continueEnd(end: SessionEnd<string, string>, max: number): void {
+    this.#tell(this.table.continueEnd(end, max, this.nowMs));
   }
 
   drain(): void {
-    this.#tell(this.table.drain(this.nowMs));
+    this.#tell(this.table.drain());
   }
 
   inspect(name: string = 'jobs', max: number = ALL): LockView<string, string> {
-    return this.#note(this.table.inspect(name, max, this.nowMs));
+    return this.table.inspect(name, max);
   }
 
   /** Who holds `jobs`, in order of the grants; with the tag, if there is one. */

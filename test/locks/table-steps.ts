@@ -19,7 +19,7 @@ export type Step =
   | { readonly step: 'inspect'; readonly name: string; readonly max: number }
   | { readonly step: 'list'; readonly prefix: string; readonly after: string | undefined; readonly max: number }
   | { readonly step: 'drain' }
-  | { readonly step: 'sweep'; readonly max: number };
+  | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number };
 
 export interface AcquireStep {
   readonly step: 'acquire';
@@ -164,9 +164,12 @@ const list: fc.Arbitrary<Step> = fc.record({
   max: fc.constantFrom(1, 2, 100),
 });
 const drain: fc.Arbitrary<Step> = fc.constant({ step: 'drain' });
-const sweep: fc.Arbitrary<Step> = fc.record({ step: fc.constant('sweep'), max: fc.constantFrom(1, 1, 2, 3) });
+const continueEnd: fc.Arbitrary<Step> = fc.record({
+  step: fc.constant('continueEnd'),
+  pick,
+  max: fc.constantFrom(1, 1, 2, 3),
+});
 
-const PATIENT_ALL = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined };
 const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined, steal: undefined };
 
 function sequence(choices: fc.WeightedArbitrary<Step>[], maxLength: number): fc.Arbitrary<Step[]> {
@@ -215,11 +218,11 @@ export const crowdingSteps: fc.Arbitrary<Step[]> = sequence(
   200,
 );
 
-/** Sessions end in slices. Leases are asked for only by try-locks: a grant that comes late would start them late. */
+/** Sessions end in slices. */
 export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
   [
-    { weight: 240, arbitrary: acquire.map(withTimelyLease) },
-    { weight: 60, arbitrary: acquireAll.map((step) => ({ ...step, leaseMs: undefined })) },
+    { weight: 240, arbitrary: acquire },
+    { weight: 60, arbitrary: acquireAll },
     { weight: 5, arbitrary: forceRelease },
     { weight: 18, arbitrary: release },
     { weight: 40, arbitrary: releaseClaim },
@@ -228,7 +231,7 @@ export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
     { weight: 36, arbitrary: moveAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
     { weight: 42, arbitrary: endSessionAtMost(fc.constantFrom(0, 0, 1, 2)) },
     { weight: 60, arbitrary: openSession },
-    { weight: 24, arbitrary: sweep },
+    { weight: 24, arbitrary: continueEnd },
     { weight: 12, arbitrary: inspect },
     { weight: 12, arbitrary: list },
     { weight: 1, arbitrary: drain },
@@ -251,7 +254,7 @@ export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
         .tuple(acquireAll, fc.constantFrom<'a' | 'b'>('a', 'b'), fc.constantFrom(undefined, undefined, undefined, 1, 2))
         .map(([step, name, limit]) => ({
           ...step,
-          ...PATIENT_ALL,
+          waitMs: Number.POSITIVE_INFINITY,
           locks: [{ name: 'a', mode: 'permit', limit }, { name, mode: 'exclusive', limit: undefined }, ...step.locks],
         })),
     },
@@ -259,7 +262,7 @@ export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
     { weight: 4, arbitrary: cancelWaiting },
     { weight: 24, arbitrary: endSessionAtMost(fc.constantFrom(0, 0, 0, 1)) },
     { weight: 30, arbitrary: openSession },
-    { weight: 6, arbitrary: sweep },
+    { weight: 6, arbitrary: continueEnd },
     { weight: 12, arbitrary: inspect },
   ],
   40,
@@ -288,7 +291,3 @@ export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(
   ],
   40,
 );
-
-function withTimelyLease(step: AcquireStep): AcquireStep {
-  return step.waitMs > 0 ? { ...step, leaseMs: undefined } : step;
-}

@@ -1,10 +1,7 @@
 import { expect } from 'chai';
-import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import { LockRequest, type ManagedSession } from '../../lib/server/lock-manager.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { PrefixedClient } from '../protocols/prefixed-client.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
-import { endTest, whenTestEnds } from './clean-up.ts';
+import { endTest } from './clean-up.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
 describe('a lock that is taken away', () => {
@@ -152,29 +149,6 @@ describe('a lock that is taken away', () => {
     client.socket.destroy();
     await admin.ask('unlock', { lockName: 'other' });
     expect(await admin.ask('stats')).to.include({ forced: 1, stolen: 1, orphans: 0, releases: 1, holders: 0 });
-  });
-});
-
-describe('a lock that is taken away while one of its holders has just gone', () => {
-  afterEach(endTest);
-
-  it('names those only who were there', () => {
-    const manager = new LocalLockManager({ limits: DEFAULT_LOCK_SERVER_LIMITS });
-    whenTestEnds(() => manager.close());
-    const [leaver, stayer, thief] = ['leaver', 'stayer', 'thief'].map((address) =>
-      manager.openSession({ address, clientName: '', lost: () => {} }),
-    ) as [ManagedSession, ManagedSession, ManagedSession];
-    const shared = { mode: 'shared', tag: '', waitMs: 0, isStealable: true } as const;
-    // More than are freed in the turn in which a session ends.
-    for (let lock = 0; lock < 1_000; lock += 1) {
-      for (const session of [leaver, stayer]) session.acquire(new LockRequest({ ...shared, name: `${lock}` }));
-    }
-    leaver.end();
-    expect(manager.forceRelease('999', 'readerWriter')).to.have.nested.property('taken.count', 1);
-    const stolen = thief.acquire(new LockRequest({ ...shared, mode: 'exclusive', name: '998', steal: 'stealable' }));
-    expect(stolen).to.have.nested.property('taken.count', 1);
-    expect(stolen).to.have.nested.property('taken.holders[0].address', 'stayer');
-    expect(manager.forceRelease('0', 'readerWriter')).to.have.nested.property('taken.count', 1);
   });
 });
 
