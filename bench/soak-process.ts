@@ -40,7 +40,7 @@ const CUT_EVERY_MS = 150;
 const REPORT_EVERY_MS = 250;
 /** A process that was killed is gone by then. */
 const DEATH_MS = 2_000;
-const EXPECTED_CODES = ['timeout', 'deadlock', 'closed'];
+const EXPECTED_CODES = ['unreachable', 'timeout', 'deadlock', 'closed'];
 
 /** A client whose connection can be cut. */
 class SoakClient {

@@ -126,8 +126,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /**
    * Connects now rather than with the first call; resolves when there is a connection. Rejects with what the first attempt
-   * failed with: the system's error, such as `ECONNREFUSED`, a `MessageError` (`timeout`, `closed`, `connectionLost`), or a
-   * `LockError` of the code `protocol` when the server does not speak this protocol.
+   * failed with: the system's error, such as `ECONNREFUSED`, a `MessageError` (`closed`, `connectionLost`), or a `LockError`:
+   * `unreachable` when there was no connection within `connectTimeoutMs`, `protocol` when the server does not speak this
+   * protocol, `limit` for a name that it does not take, `invalid` for a place that is none.
    */
   async connect(): Promise<void> {
     try {
@@ -139,9 +140,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /**
    * Takes a lock, waiting for it if need be. Should the connection be lost meanwhile, asks again on the next one. Rejects
-   * with a `LockError` (`timeout`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`), with a
-   * `MessageError` (`connectionLost`, `timeout`) when there is no connection, or with the signal's reason. Here as in all
-   * that follows, unknown options and values of the wrong kind are `invalid`.
+   * with a `LockError` (`timeout`, `unreachable`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`,
+   * `protocol`), with a `MessageError` (`connectionLost`) when the connection is lost and `reconnect` is false, or with the
+   * signal's reason. Here as in all that follows, unknown options and values of the wrong kind are `invalid`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
     const handle = await this.#take(toRequest(name, options, LOCK_OPTIONS), options.owner);

@@ -19,9 +19,8 @@ export class LockClient extends LockClientBase {
   }
 
   /**
-   * Makes a client and connects. Rejects with an error that a browser does not explain, with a `MessageError`, with a
-   * `LockError` of the code `protocol` when the server does not speak this protocol, or with what the constructor throws;
-   * nothing is left open then.
+   * Makes a client and connects. Rejects as `connect` of the client does, only that a browser does not explain its errors, or
+   * with what the constructor throws; nothing is left open then.
    */
   static async connect(options: BrowserClientOptions): Promise<LockClient> {
     const client = new LockClient(options);

@@ -7,7 +7,7 @@ import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '.
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { requireFromZero, requireOneOf, requireOptions, requireSignal, requireText } from './client-options.ts';
-import { noConnection } from './connection-failure.ts';
+import { failedToConnect, noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import { type Hold, holdsOf, type Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
@@ -72,6 +72,7 @@ export class ClientLife {
   readonly #events: LifeEvents;
   readonly #keeper: ConnectionKeeper<LockConnection>;
   readonly #closing = new AbortController();
+  readonly #connectTimeoutMs: number;
   readonly #requestTimeoutMs: number;
   readonly #whileDisconnected: 'wait' | 'fail';
   /** By which others see the client, from the next connection on. */
@@ -83,11 +84,13 @@ export class ClientLife {
   /** Resolves when the client is closed. */
   readonly #gone: Gate = makeGate();
   #callCount = 0;
+  /** What ends the pauses of those who were told that the server stops. */
+  readonly #pauses = new Set<() => void>();
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
   constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
     const {
-      connectTimeoutMs,
+      connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
       requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
       reconnect = {},
       whileDisconnected = 'wait',
@@ -107,6 +110,7 @@ export class ClientLife {
     this.#dial = dial;
     this.#options = options;
     this.#events = events;
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#whileDisconnected = whileDisconnected;
     this.name = options.name;
@@ -118,7 +122,7 @@ export class ClientLife {
         events.connected();
       },
       failed: (error) => events.failed(error),
-      discard: (connection) => void connection.close(),
+      discard: (connection) => void connection.abandon(),
     });
   }
 
@@ -131,9 +135,13 @@ export class ClientLife {
     return this.#closing.signal;
   }
 
-  /** Makes a first attempt to connect; rejects with what it failed with. */
+  /** Makes a first attempt to connect; rejects with what it failed with, or `unreachable` when its time was over. */
   async connect(): Promise<void> {
-    await this.#keeper.connect();
+    try {
+      await this.#keeper.connect(this.#connectTimeoutMs);
+    } catch (error) {
+      throw failedToConnect(error);
+    }
   }
 
   /** Sends a command, once there is a connection. */
@@ -224,19 +232,20 @@ export class ClientLife {
     throw error.code === 'timeout' ? noConnection(error) : error;
   }
 
-  /** Gives a server that stops the time to do so. Ends early with the wait, the signal or the client. */
+  /**
+   * Gives a server that stops the time to do so. Ends early with the wait, the signal or the client, and with the connection:
+   * then all who pause ask on the next one, in the order of their calls.
+   */
   #pause(patience: Patience): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
+        this.#pauses.delete(finish);
         for (const stop of stops) stop();
         resolve();
       };
       const delayMs = Math.min(remainingMs(patience), Math.random() * MAX_DRAINING_PAUSE_MS);
-      const stops = [
-        startTimeout(delayMs, finish),
-        whenAborted(patience.signal, finish),
-        whenAborted(this.#closing.signal, finish),
-      ];
+      const stops = [startTimeout(delayMs, finish), whenAborted(patience.signal, finish)];
+      this.#pauses.add(finish);
     });
   }
 
@@ -268,7 +277,7 @@ export class ClientLife {
     connection.on('error', (error) => this.#events.failed(error));
     connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      const timeoutMs = this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+      const timeoutMs = this.#connectTimeoutMs;
       await connection.open(this.#dial, { name, defaultName: this.#events.defaultName, timeoutMs });
       if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
       // It may have been given another name meanwhile.
@@ -279,9 +288,14 @@ export class ClientLife {
     }
   }
 
+  #endPauses(): void {
+    for (const finish of [...this.#pauses]) finish();
+  }
+
   #disconnected(connection: LockConnection, error: Error | undefined): void {
     if (this.#keeper.current !== connection) return;
     this.#keeper.lost(connection, error);
+    this.#endPauses();
     this.#events.disconnected(error);
     // Where no further connection is to be opened, that was the end.
     if (this.#keeper.state === 'closed') void this.close({});
@@ -290,6 +304,7 @@ export class ClientLife {
   async #close(drainMs: number): Promise<void> {
     const reason = new LockClosedError();
     this.#closing.abort(reason);
+    this.#endPauses();
     const connection = this.#keeper.current;
     if (connection !== undefined && drainMs > 0) {
       connection.cancelWaits(reason);

@@ -92,16 +92,21 @@ export class ConnectionKeeper<Connection> {
     this.#attemptAt(this.#delay.endMs);
   }
 
-  /** The connection, by one attempt at most: the one under way, or the next. Rejects with the reason for which it failed. */
-  async connect(): Promise<Connection> {
-    return await this.#obtain({ timeoutMs: Number.POSITIVE_INFINITY, whenFailed: 'fail' }, (connection) => connection);
+  /**
+   * The connection, by one attempt at most: the one under way, or the next if that ends within `timeoutMs`. Rejects with the
+   * reason for which it failed.
+   */
+  async connect(timeoutMs: number): Promise<Connection> {
+    // An attempt has a limit of its own; the delay before it has none.
+    const limitMs = this.#state === 'reconnecting' ? timeoutMs : Number.POSITIVE_INFINITY;
+    return await this.#obtain({ timeoutMs: limitMs, whenFailed: 'fail' }, (connection) => connection);
   }
 
   /**
    * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
    * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
-   * reason; or, when no attempt can succeed, with what the attempt failed with. Who will not wait for a second attempt is told `connectionLost` when one has failed before, or what the first
-   * one fails with.
+   * reason; or, when no attempt can succeed, with what the attempt failed with. Who will not wait for a second attempt is
+   * told `connectionLost` when one has failed before, or what the first one fails with.
    */
   async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
     if (this.#state === 'reconnecting' && patience.whenFailed === 'fail') {

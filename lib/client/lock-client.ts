@@ -44,9 +44,8 @@ export class LockClient extends LockClientBase {
   }
 
   /**
-   * Makes a client and connects. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, or with a
-   * `LockError` of the code `protocol` when the server does not speak this protocol, or with what the constructor throws;
-   * nothing is left open then.
+   * Makes a client and connects. Rejects as `connect` of the client does, or with what the constructor throws; nothing is left
+   * open then.
    */
   static async connect(options: LockClientOptions = {}): Promise<LockClient> {
     const client = new LockClient(options);

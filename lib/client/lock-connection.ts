@@ -62,8 +62,9 @@ export class LockConnection extends MessageClient implements HoldKeeper {
   }
 
   /**
-   * Connects and greets the server, within `timeoutMs` in all. Rejects with the system's error, such as `ECONNREFUSED`, with a `MessageError`, with
-   * the signal's reason, or with a `LockError` of the code `protocol` when the server does not speak this protocol.
+   * Connects and greets the server, within `timeoutMs` in all. Rejects with the system's error, such as `ECONNREFUSED`, with a
+   * `MessageError`, with the signal's reason, or with a `LockError` of the code `protocol` when the server does not speak this
+   * protocol.
    */
   async open(dial: Dialer, { name, defaultName, timeoutMs }: OpenOptions): Promise<void> {
     const endMs = performance.now() + timeoutMs;
@@ -71,7 +72,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     let failure: unknown;
     const misunderstood = (cause: Error): void => {
       if (cause instanceof MessageError) return;
-      failure = new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
+      failure = anotherProtocol(cause);
       this.drop(cause);
     };
     this.on('error', misunderstood);
@@ -82,7 +83,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       const isGivenUp = name === undefined && result.status === 'limit';
       requireGreeting(isGivenUp ? await this.#greet(undefined, leftMs()) : result);
     } catch (error) {
-      failure ??= error;
+      failure ??= error instanceof MessageError && error.code === 'invalid' ? anotherProtocol(error) : error;
       this.drop(failure as Error);
       throw failure;
     } finally {
@@ -168,6 +169,8 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 
   giveBack(hold: Hold): Promise<LockLostError | undefined> {
     const { name, owner, token } = hold.grant;
+    const leaseMs = hold.leaseLeftMs;
+    const timeoutMs = this.#requestTimeoutMs;
     const answered = (code?: LockLostCode): LockLostError | undefined => {
       this.#forget(hold);
       return code && new LockLostError(code, name);
@@ -175,17 +178,17 @@ export class LockConnection extends MessageClient implements HoldKeeper {
     return this.call(
       'unlock',
       {},
-      { timeoutMs: Math.min(this.#requestTimeoutMs, hold.leaseLeftMs) },
+      { timeoutMs: Math.min(timeoutMs, leaseMs) },
       ({ status }) => answered(status === 'ok' ? undefined : (hold.freed ?? 'forced')),
       write('unlock', name, owner, 'token', token),
-    ).catch((error: MessageError) => answered(this.#unlockFailed(hold, error)));
+    ).catch((error: MessageError) => answered(this.#unlockFailed(error, leaseMs <= timeoutMs)));
   }
 
   /** Without a connection the server frees what the client held; so does the end of a connection without an answer. */
-  #unlockFailed(hold: Hold, error: MessageError): LockLostCode {
+  #unlockFailed(error: MessageError, endsWithLease: boolean): LockLostCode {
     if (error.code === 'closed') return 'closed';
     if (error.code === 'timeout') {
-      if (hold.leaseLeftMs === 0) return 'leaseOver';
+      if (endsWithLease) return 'leaseOver';
       this.drop(error);
     }
     return 'connectionLost';
@@ -359,6 +362,10 @@ export class LockConnection extends MessageClient implements HoldKeeper {
 function requireGreeting(result: RpcResult): void {
   if (result.status === 'ok' && result.protocol === PROTOCOL) return;
   throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
+}
+
+function anotherProtocol(cause: Error): LockError {
+  return new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
 }
 
 /** The two most frequent requests as `call` takes them, in a fraction of the time that `JSON.stringify` needs. */

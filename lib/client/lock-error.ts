@@ -68,10 +68,8 @@ export class LockUnreachableError extends LockError {
   override readonly name: string = 'LockUnreachableError';
 
   /** `cause` is the last failure. */
-  constructor(cause: unknown) {
-    super('unreachable', `no server could be asked: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+  constructor(why: string, cause: unknown) {
+    super('unreachable', `no server could be asked: ${why}`, { cause });
   }
 }
 

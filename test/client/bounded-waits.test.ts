@@ -104,6 +104,15 @@ describe('with a server that answers nothing any more', function () {
     await kill();
   });
 
+  it('a release ends with the lease, and leaves the connection to what else is held', async () => {
+    const { client, stop, kill } = await startStoppableServer({ requestTimeoutMs: Number.POSITIVE_INFINITY });
+    const [leased, other] = [await client.lock('a', { leaseMs: SHORT_MS }), await client.lock('b')];
+    stop();
+    expect(await leased.release()).to.equal(false);
+    expect(other.isHeld).to.equal(true);
+    await kill();
+  });
+
   it('close() ends, also while it waits for holds to be released', async () => {
     const { client, stop } = await startStoppableServer();
     await client.lock('a');
@@ -131,8 +140,19 @@ describe('with a server that accepts and says nothing', function () {
     const places = [{ port }, { port, tls: {} }, { url: `ws://127.0.0.1:${port}` }];
     for (const place of places) {
       const error = await rejection(LockClient.connect({ ...place, connectTimeoutMs: SHORT_MS }));
-      expect(error).to.include({ code: 'timeout' });
+      expect(error).to.be.instanceOf(LockUnreachableError);
+      expect((error as Error).cause).to.include({ code: 'timeout' });
     }
+  });
+
+  it('connect() takes no longer when it has to wait for the next attempt', async () => {
+    const server = await startServer();
+    const reconnect = { minDelayMs: 1e9, maxDelayMs: 1e9 };
+    const client = await server.client({ connectTimeoutMs: SHORT_MS, reconnect });
+    const lost = new Promise<unknown>((resolve) => client.once('disconnect', resolve));
+    await server.server.close();
+    await lost;
+    expect(await rejection(client.connect())).to.be.instanceOf(LockUnreachableError);
   });
 
   it('a call without a connection is unreachable, with the last failure as the cause', async () => {
@@ -219,6 +239,25 @@ describe('a wait of a client', () => {
     await first.server.close();
     await startServer({}, undefined, {}, first.port);
     expect(await Promise.all(waits)).to.deep.equal([true, true]);
+  });
+
+  it('keeps its place among the waits of its client then', async () => {
+    const first = await startServer();
+    const holder = await first.client({ reconnect: false });
+    await holder.lock('jobs');
+    const client = new LockClient({ port: first.port, reconnect: { minDelayMs: 1, maxDelayMs: 20 } });
+    whenTestEnds(() => client.close());
+    const granted: number[] = [];
+    const waits = Array.from({ length: 8 }, async (_, index) => {
+      const lock = await client.lock('jobs', { waitMs: Number.POSITIVE_INFINITY });
+      granted.push(index);
+      await lock.release();
+    });
+    while ((await holder.inspect('jobs')).waiterCount < waits.length);
+    await first.server.close();
+    await startServer({}, undefined, {}, first.port);
+    await Promise.all(waits);
+    expect(granted).to.deep.equal([...waits.keys()]);
   });
 
   it('ends with draining when its time is over before another server answers', async () => {

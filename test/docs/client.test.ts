@@ -60,7 +60,7 @@ describe('docs/client.md', () => {
     const text = 'anything';
     const errors = [
       new holdfast.LockTimeoutError(text),
-      new holdfast.LockUnreachableError(new Error(text)),
+      new holdfast.LockUnreachableError(text, new Error(text)),
       new holdfast.LockCancelledError(text),
       new holdfast.LockDeadlockError(text, []),
       new holdfast.LockInvalidError(text),
