@@ -3,6 +3,7 @@ FROM node:22-slim AS build
 WORKDIR /holdfast
 COPY package.json package-lock.json tsconfig.json ./
 RUN npm ci --no-audit --no-fund
+COPY commonjs commonjs
 COPY lib lib
 COPY test test
 COPY bench bench

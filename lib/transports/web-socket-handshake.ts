@@ -2,7 +2,8 @@
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+// As a whole: what Jest's jsdom environment takes for this package has none of these names, and would not be linked.
+import * as ws from 'ws';
 import type { ListenerEvents } from '../message/byte-stream.ts';
 import { foreignProtocol } from '../message/refusal-causes.ts';
 import { type ConnectionRefusalReason, explain, type RefusalCause } from '../message/refusals.ts';
@@ -21,7 +22,7 @@ export interface HandshakesOptions {
 interface Guest {
   readonly address: string;
   readonly events: ListenerEvents;
-  readonly upgraded: (connection: WebSocket) => void;
+  readonly upgraded: (connection: ws.WebSocket) => void;
   state: 'waiting' | 'refused';
 }
 
@@ -35,14 +36,14 @@ export class Handshakes {
   readonly #options: HandshakesOptions;
   // A handshake without `Host` is refused here, with the reason.
   readonly #server: Server = createServer({ requireHostHeader: false });
-  readonly #upgrades: WebSocketServer;
+  readonly #upgrades: ws.WebSocketServer;
   readonly #guests = new Map<Socket, Guest>();
   readonly #noticedNames = new Set<string>();
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
     const { maxMessageBytes: maxPayload } = options;
-    this.#upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload });
+    this.#upgrades = new ws.WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload });
     this.#upgrades.on('wsClientError', (error, socket) => {
       this.#refuse(socket as Socket, 400, handshakeCause(error.message), 'Sec-WebSocket-Version: 13\r\n');
     });

@@ -3,6 +3,8 @@
  * kind that the engine handles without an object. ASCII is never NaN, so equal numbers are equal bytes.
  */
 
+import { TextEncoder } from 'node:util';
+
 const EIGHT = 8;
 const FOUR = 4;
 

@@ -3,6 +3,8 @@
  * surrogate U+DC00+b, and on the way out that surrogate is the byte again.
  */
 
+import { TextDecoder, TextEncoder } from 'node:util';
+
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Decodes bytes that need not be valid UTF-8. */
