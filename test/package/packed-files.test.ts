@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { expect } from 'chai';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import { VERSION } from '../../lib/server/version.ts';
 
 /** Files of the package as npm would publish them. */
@@ -17,6 +17,17 @@ function packedFiles(): string[] {
 function linksOf(document: string): string[] {
   const links = readFileSync(document, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g);
   return [...links].map(([, link]) => posix.join(posix.dirname(document), link as string));
+}
+
+/** Where links can lead to within a document: its headings, as they are shown on the web. */
+function anchorsOf(document: string): string[] {
+  const headings = readFileSync(document, 'utf8').matchAll(/^#+ (.*)$/gm);
+  return [...headings].map(([, text]) =>
+    (text as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 describe('the packed package', () => {
@@ -33,30 +44,69 @@ describe('the packed package', () => {
     }
   });
 
+  it('has the headings that its documents link to', () => {
+    for (const document of packedFiles().filter((file) => file.endsWith('.md'))) {
+      for (const [, path, anchor] of readFileSync(document, 'utf8').matchAll(/\]\(([^)#:]*)#([^)]+)\)/g)) {
+        const target = path === '' ? document : posix.join(posix.dirname(document), path as string);
+        expect(anchorsOf(target), `${target} for ${document}`).to.include(anchor);
+      }
+    }
+  });
+
   it('has the version that its code tells', () => {
     expect((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version).to.equal(VERSION);
   });
 
   for (const format of ['esm', 'cjs'] as const) {
     it(`makes a program that runs anywhere when it is bundled as ${format}`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'holdfast-bundle-'));
-      const outfile = join(folder, format === 'esm' ? 'main.mjs' : 'main.cjs');
-      try {
-        const contents = "import { LockClient } from 'holdfast'; console.log(new LockClient({ port: 9 }).state);";
-        const { warnings } = await build({
-          stdin: { contents, resolveDir: process.cwd() },
-          bundle: true,
-          platform: 'node',
-          format,
-          outfile,
-          logLevel: 'silent',
-        });
-        expect(warnings).to.deep.equal([]);
-        expect(existsSync(join(folder, 'node_modules'))).to.equal(false);
-        expect(execFileSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' })).to.equal('idle\n');
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+      const program = "import { LockClient } from 'holdfast'; console.log(new LockClient({ port: 9 }).state);";
+      expect(await runBundled(program, { format })).to.equal('idle\n');
+    });
+
+    it(`makes a server that runs anywhere when it is bundled as ${format}`, async () => {
+      // What is CommonJS among the packages that the server needs calls `require`, which an ES module has to make.
+      const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+      const options: BuildOptions = format === 'esm' ? { format, banner: { js: banner } } : { format };
+      expect(await runBundled(SERVER_PROGRAM, options)).to.equal('done\n');
     });
   }
 });
+
+/** Uses the server, the client, the entry for tests and that of the datastores. */
+const SERVER_PROGRAM = `
+import { HoldfastDatastore } from 'holdfast/datastores';
+import { LockClient, LockServer, tcp } from 'holdfast';
+import { startTestServer } from 'holdfast/testing';
+async function main() {
+  const server = new LockServer();
+  const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+  const client = await LockClient.connect({ port: Number(address.split(':').at(-1)) });
+  new HoldfastDatastore(client);
+  console.log(await client.locked('jobs', () => 'done'));
+  await client.close();
+  await server.close();
+  await (await startTestServer()).close();
+}
+main();
+`;
+
+/** Bundles a program, without a warning, and runs it where no packages are in reach; resolves to what it prints. */
+async function runBundled(program: string, options: BuildOptions): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bundle-'));
+  const outfile = join(folder, options.format === 'esm' ? 'main.mjs' : 'main.cjs');
+  const stdin = { contents: program, resolveDir: process.cwd() };
+  try {
+    const { warnings } = await build({
+      ...options,
+      stdin,
+      bundle: true,
+      platform: 'node',
+      outfile,
+      logLevel: 'silent',
+    });
+    expect(warnings).to.deep.equal([]);
+    return execFileSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
