@@ -31,9 +31,15 @@ function anchorsOf(document: string): string[] {
 }
 
 describe('the packed package', () => {
+  let files: string[];
+  let documents: string[];
+
+  before(() => {
+    files = packedFiles();
+    documents = files.filter((file) => file.endsWith('.md'));
+  });
+
   it('has everything that its documents link to', () => {
-    const files = packedFiles();
-    const documents = files.filter((file) => file.endsWith('.md'));
     expect(documents).to.include.members(['README.md', 'CONTRIBUTING.md', 'docs/client.md']);
     const isThere = (link: string): boolean => files.some((file) => file === link || file.startsWith(`${link}/`));
     for (const document of documents) {
@@ -45,7 +51,7 @@ describe('the packed package', () => {
   });
 
   it('has the headings that its documents link to', () => {
-    for (const document of packedFiles().filter((file) => file.endsWith('.md'))) {
+    for (const document of documents) {
       for (const [, path, anchor] of readFileSync(document, 'utf8').matchAll(/\]\(([^)#:]*)#([^)]+)\)/g)) {
         const target = path === '' ? document : posix.join(posix.dirname(document), path as string);
         expect(anchorsOf(target), `${target} for ${document}`).to.include(anchor);
