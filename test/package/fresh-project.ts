@@ -41,7 +41,9 @@ export class FreshProject {
   /** Installs the package, and others beside it, as `name@version`. */
   async install(...others: string[]): Promise<void> {
     this.write({ 'package.json': JSON.stringify({ name: 'fresh', private: true }) });
-    await run('npm', ['install', '--no-audit', '--no-fund', this.#tarball, ...others], { cwd: this.path });
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', this.#tarball, ...others], {
+      cwd: this.path,
+    });
   }
 
   /** Writes files of the project, by their names. */
