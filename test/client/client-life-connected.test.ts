@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { LockClosedError, LockLostError, LockUnreachableError } from '../../lib/client/lock-error.ts';
-import { MessageError } from '../../lib/message/message-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import type { RunningServer } from '../server/running-server.ts';
