@@ -5,7 +5,8 @@
 
 import type { Codec } from '../wire/codec.ts';
 import { detectLine, detectProtocol, type Protocol } from '../wire/detect.ts';
-import type { ByteStream, Listener } from './byte-stream.ts';
+import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
+import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
 import { DetectingConnection } from './detecting-connection.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -109,13 +110,18 @@ export abstract class MessageServer<
   async listen(listener: Listener, options: Options = {} as Options): Promise<string> {
     if (this.#closing !== undefined) throw new Error('the server is closed');
     this.#listeners.push(listener);
-    return await listener.open({
+    const events: ListenerEvents = {
       accepted: (stream) => this.#accept(stream, options),
       refused: (refusal) => this.#refusals.add(refusal),
       obstacle: () => this.#findObstacle(),
       noticed: (details, message) => this.logger.info(details, message),
       failed: (error) => this.logger.error({ err: error }, 'a connection could not be accepted'),
-    });
+    };
+    try {
+      return await listener.open(events);
+    } catch (error) {
+      throw ledToCaller(error);
+    }
   }
 
   /**

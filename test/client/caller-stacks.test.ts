@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError } from '../../lib/client/lock-error.ts';
 import { MessageClient } from '../../lib/message/message-client.ts';
-import { dialTcp } from '../../lib/transports/tcp.ts';
+import { LockServer } from '../../lib/server/lock-server.ts';
+import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
@@ -54,6 +55,7 @@ describe('the stack of an error', () => {
       connect: () => LockClient.connect({ port }),
       connectLater: () => new LockClient({ port }).connect(),
       terms: () => client.terms(wrong(5)).next(),
+      listen: () => new LockServer().listen(tcp({ host: '127.0.0.1', port: server.port, allowed: [] })),
     };
     for (const [name, call] of Object.entries(calls)) {
       expect((await failureOf(`caller_${name}`, call)).stack, name).to.include(`caller_${name}`);
