@@ -11,8 +11,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
+import { type HeldName, holdName } from '../transports/held-name.ts';
 
 /** Another server that is running has the file. */
 export class PidfileTakenError extends Error {
@@ -35,7 +35,7 @@ export async function takePidfile(file: string): Promise<Pidfile> {
   // Made before it is asked what its real path is, which a link to nothing has not; and not emptied while another has it.
   if (canHoldName) closeSync(openSync(file, 'a'));
   const path = realPath(file);
-  const guard = canHoldName ? await holdName(path) : undefined;
+  const guard = canHoldName ? await holdPidfile(path) : undefined;
   let descriptor: number;
   try {
     if (guard === undefined) takeExclusively(path);
@@ -43,7 +43,7 @@ export async function takePidfile(file: string): Promise<Pidfile> {
     descriptor = openSync(path, 'w');
     writeSync(descriptor, String(process.pid));
   } catch (error) {
-    guard?.close();
+    guard?.release();
     throw error;
   }
   return {
@@ -51,7 +51,7 @@ export async function takePidfile(file: string): Promise<Pidfile> {
       // Opened before privileges were dropped, the file can be emptied when it cannot be removed any more.
       if (!succeeds(() => unlinkSync(path))) succeeds(() => ftruncateSync(descriptor));
       // Last: once the name is free another server may write the file.
-      guard?.close();
+      guard?.release();
     },
   };
 }
@@ -72,19 +72,12 @@ function succeeds(run: () => void): boolean {
   }
 }
 
-function holdName(path: string): Promise<Server> {
-  return new Promise((resolveName, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? taken(path) : error);
-    });
-    // The name space is shared by all users of the machine; the inode of the folder makes the name short and exact.
-    const folder = statSync(dirname(path));
-    server.listen({ path: `\0holdfast-pidfile-${folder.dev}-${folder.ino}-${basename(path)}` }, () => {
-      server.unref();
-      resolveName(server);
-    });
-  });
+async function holdPidfile(path: string): Promise<HeldName | undefined> {
+  try {
+    return await holdName('pidfile', path);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? taken(path) : error;
+  }
 }
 
 function takeExclusively(path: string): void {
@@ -134,12 +127,21 @@ function nameOf(pid: number): string {
 function pidOfFileLock(path: string): number | undefined {
   const { dev, ino } = statSync(path);
   const device = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
-  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+  for (const line of fileLocks().split('\n')) {
     const [, pid, major = '', minor = '', inode] = FILE_LOCK.exec(line) ?? [];
     const isSameDevice = Number.parseInt(major, 16) === device[0] && Number.parseInt(minor, 16) === device[1];
     if (Number(inode) === ino && isSameDevice) return Number(pid);
   }
   return undefined;
+}
+
+/** Nothing where the system shows processes only, as services can be told to be run. */
+function fileLocks(): string {
+  try {
+    return readFileSync('/proc/locks', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** A line of `/proc/locks`: see proc(5). */

@@ -1,11 +1,12 @@
 /** Unix sockets: listening, and connecting. */
 
-import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, lstatSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
 import { dialPlainSocket } from './dial-socket.ts';
+import { type HeldName, holdName } from './held-name.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
 
@@ -43,21 +44,53 @@ class UnixListener implements Listener {
       this.#connections += 1;
       events.accepted(new SocketStream(socket, `unix:${this.#connections}`, 'direct'));
     });
-    if (await isStale(this.#path)) unlinkSync(this.#path);
-    await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
+    const opening = await holdOpening(this.#path);
+    try {
+      if (await isStale(this.#path)) unlinkSync(this.#path);
+      await this.#bind(events);
+    } finally {
+      opening?.release();
+    }
     if (this.#state === 'closed') {
-      this.#server.close();
+      this.#stop();
       throw new Error('the listener was closed');
     }
-    chmodSync(this.#path, this.#mode);
     return this.#path;
   }
 
   close(): Promise<void> {
     this.#state = 'closed';
-    // Closing removes the file, too.
-    if (this.#server.listening) this.#server.close();
+    if (this.#server.listening) this.#stop();
     return Promise.resolve();
+  }
+
+  async #bind(events: ListenerEvents): Promise<void> {
+    if (!isMainThread) return await this.#bindHidden(events);
+    await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
+    chmodSync(this.#path, this.#mode);
+  }
+
+  /** A worker thread cannot set the umask. It makes the socket where nobody else comes, and gives it its name at the end. */
+  async #bindHidden(events: ListenerEvents): Promise<void> {
+    const folder = mkdtempSync(join(dirname(this.#path), '.'));
+    try {
+      const hidden = join(folder, 's');
+      requireFittingPath(hidden);
+      await bind(this.#server, { path: hidden, backlog: BACKLOG }, events);
+      chmodSync(hidden, this.#mode);
+      linkSync(hidden, this.#path);
+    } catch (error) {
+      if (this.#server.listening) this.#server.close();
+      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? taken(this.#path) : error;
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  #stop(): void {
+    // Closing removes the file by the name under which it was made.
+    if (!isMainThread) rmSync(this.#path, { force: true });
+    this.#server.close();
   }
 }
 
@@ -81,14 +114,8 @@ function requireFolderOf(path: string): void {
   throw Object.assign(new Error(`the folder ${folder} of the Unix socket ${path} does not exist`), { code: 'ENOENT' });
 }
 
-const WRITABLE = 0o222;
-
-/** Nobody may connect between the bind, which happens at once, and the change of the mode. */
+/** Nobody else may connect between the bind, which happens at once, and the change of the mode. */
 function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
-  if (!isMainThread) {
-    requireUmaskFor(mode);
-    return bind();
-  }
   const umask = process.umask(0o777 & ~mode);
   try {
     return bind();
@@ -97,16 +124,17 @@ function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
   }
 }
 
-/** A worker thread can read the umask only. To connect one must be allowed to write. */
-function requireUmaskFor(mode: number): void {
-  const umask = process.umask();
-  if ((~umask & ~mode & WRITABLE) === 0) return;
-  const text = `the umask is ${octal(umask)}; expected one that lets nobody write whom the mode ${octal(mode)} does not`;
-  throw new Error(`${text}: a worker thread cannot change it`);
+/** Of two servers that find the file of one that is gone, the second would replace that of the first. */
+async function holdOpening(path: string): Promise<HeldName | undefined> {
+  try {
+    return await holdName('unix', path);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? taken(path) : error;
+  }
 }
 
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
+function taken(path: string): Error {
+  return Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: 'EADDRINUSE' });
 }
 
 /** Whether there is a socket file that nobody answers at. */

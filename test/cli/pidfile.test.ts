@@ -69,6 +69,13 @@ for (const { script, takenCode } of PROGRAMS) {
       await serves(second);
     });
 
+    it('does not keep a server out whose pidfile differs only at the end of its long name', async () => {
+      const name = 'n'.repeat(200);
+      await startListening(script, ...args(join(folder, `${name}1.pid`)));
+      await serves(await startListening(script, ...args(join(folder, `${name}2.pid`))));
+      await isKeptOut(join(folder, `${name}1.pid`));
+    });
+
     it('of a server that was killed is taken over', async () => {
       const first = await start();
       await first.program.kill();
@@ -158,6 +165,22 @@ describe('the pidfile of a server with settings', () => {
     const second = runProgram('bin/server.js', '--config', config);
     expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
+  });
+
+  it('is taken also where the system does not tell who holds files', async function () {
+    needs(this, 'unshare');
+    const mount = 'mount --types proc --options subset=pid proc /proc && [ ! -e /proc/locks ]';
+    const namespaces = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'];
+    const tryCode = await new SystemProgram('unshare', [...namespaces, 'sh', '-c', mount]).exit;
+    if (tryCode !== 0) {
+      console.log('      skipped: this system cannot hide /proc/locks');
+      this.skip();
+    }
+    const config = join(folder, 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile }));
+    const start = `${mount} && exec "${process.execPath}" bin/server.js --config "${config}"`;
+    const server = new SystemProgram('unshare', [...namespaces, 'sh', '-c', start]);
+    expect(await server.nextLine()).to.include('listens on');
   });
 
   it('keeps a second server out under a link whose file was not there yet', async () => {

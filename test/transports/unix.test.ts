@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
@@ -26,9 +28,14 @@ const LEAVE_A_SOCKET = `
   require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
 
 const LISTEN = `
-  const { parentPort, workerData: { lib, path, mode } } = require('node:worker_threads');
+  const { parentPort, workerData: { lib, path, mode, andThen } } = require('node:worker_threads');
   import(lib + 'index.js')
-    .then(({ LockServer, unix }) => new LockServer().listen(unix({ path, mode })))
+    .then(async ({ LockServer, unix }) => {
+      const server = new LockServer();
+      const told = await server.listen(unix({ path, mode }));
+      if (andThen === 'close') await server.close();
+      return told;
+    })
     .then((told) => parentPort.postMessage(told), (error) => parentPort.postMessage(error.message));`;
 
 describe('a Unix socket', () => {
@@ -53,14 +60,23 @@ describe('a Unix socket', () => {
   }
 
   /** What a worker thread is told that listens there: the address, or why not. */
-  async function listenInWorker(mode: number): Promise<string> {
+  async function listenInWorker(mode: number, andThen: 'serve' | 'close' = 'serve'): Promise<string> {
     const worker = new Worker(LISTEN, {
       eval: true,
-      workerData: { lib: new URL('../../lib/', import.meta.url).href, path, mode },
+      workerData: { lib: new URL('../../lib/', import.meta.url).href, path, mode, andThen },
     });
     whenTestEnds(() => worker.terminate());
     const [told] = (await once(worker, 'message')) as [string];
     return told;
+  }
+
+  /** The mode that the file has when it is there. */
+  async function firstMode(): Promise<number> {
+    for (;;) {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      if (stat !== undefined) return stat.mode & 0o777;
+      await setImmediate();
+    }
   }
 
   function leaveASocket(): void {
@@ -117,8 +133,14 @@ describe('a Unix socket', () => {
 
   it('does not change the umask of the process', async () => {
     const before = process.umask();
-    await makeServer().listen(unix({ path, mode: 0o666 }));
-    expect(process.umask()).to.equal(before);
+    let isListening = false;
+    const listening = makeServer()
+      .listen(unix({ path, mode: 0o666 }))
+      .finally(() => {
+        isListening = true;
+      });
+    for (; !isListening; await setImmediate()) expect(process.umask()).to.equal(before);
+    await listening;
     await refusalCode();
     expect(process.umask()).to.equal(before);
   });
@@ -200,11 +222,35 @@ describe('a Unix socket', () => {
     expect(statSync(path).mode & 0o777).to.equal(0o600);
   });
 
-  it('is not served there where the umask lets others connect for a moment', async () => {
-    const umask = process.umask(0o002);
+  it('is for the own user only there, from its first moment on, whatever the umask', async () => {
+    const umask = process.umask(0);
     whenTestEnds(() => process.umask(umask));
-    const text = 'the umask is 0002; expected one that lets nobody write whom the mode 0600 does not';
-    expect(await listenInWorker(0o600)).to.include(text);
+    const listening = listenInWorker(0o600);
+    expect(await firstMode()).to.equal(0o600);
+    expect(await listening).to.equal(path);
+    expect(readdirSync(folder)).to.deep.equal(['lock.sock']);
+    await isServed(1);
+  });
+
+  it('has its file removed when a server in a worker thread closes', async () => {
+    expect(await listenInWorker(0o600, 'close')).to.equal(path);
+    expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it('does not replace in a worker thread what was there', async () => {
+    writeFileSync(path, 'precious');
+    expect(await listenInWorker(0o600)).to.equal(`listen EADDRINUSE: address already in use ${path}`);
+    expect(readFileSync(path, 'utf8')).to.equal('precious');
+    expect(readdirSync(folder)).to.deep.equal(['lock.sock']);
+  });
+
+  it('is served by one of several servers only that find the file of one that is gone', async () => {
+    leaveASocket();
+    const servers = [makeServer(), makeServer(), makeServer()];
+    const started = await Promise.allSettled(servers.map((server) => server.listen(unix({ path }))));
+    const refusals = started.filter((each) => each.status === 'rejected').map(({ reason }) => reason.code);
+    expect(refusals).to.deep.equal(['EADDRINUSE', 'EADDRINUSE']);
+    await isServed(1);
   });
 
   it('cannot be reached by a client when nobody listens', async () => {
