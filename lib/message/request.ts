@@ -28,16 +28,11 @@ export function findFault(message: unknown): MalformedRequest | undefined {
   }
   const { id = null, command } = message as Readonly<Record<string, unknown>>;
   if (id !== null && !isMessageId(id)) {
-    return { id: undefined, message: `id is ${shownId(id)}; expected ${ID_EXPECTED}` };
+    return { id: undefined, message: `id is ${show(id)}; expected ${ID_EXPECTED}` };
   }
   if (typeof command === 'string') return undefined;
   const found = command === undefined ? 'command is missing' : `command is ${show(command)}; expected a string`;
   return { id: id ?? undefined, message: found };
-}
-
-/** A number that has been rounded is not the one that was sent. */
-function shownId(id: unknown): string {
-  return Number.isInteger(id) ? 'a number beyond 2^53' : show(id);
 }
 
 function isMessageId(value: unknown): value is MessageId {

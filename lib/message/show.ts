@@ -2,9 +2,10 @@
 
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** A value as it can be shown in a message, cut short when it is long. */
+/** A value as it can be shown in a message, cut short when it is long. What a number was that has been rounded is not known. */
 export function show(value: unknown): string {
-  const text = stringify(value);
+  const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER;
+  const text = isRounded ? 'a number beyond 2^53' : stringify(value);
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
 }
 

@@ -74,8 +74,7 @@ class CompiledSchema implements Validator {
     }
     const description = error.parentSchema?.description;
     const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
-    const found = isRounded(error.data) ? 'a number beyond 2^53' : show(error.data);
-    return { field: at, message: `${at} is ${found}; ${rule}` };
+    return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
   }
 }
 
@@ -87,11 +86,6 @@ function takesNameAlone(schema: JsonSchema): boolean {
   if (lockName?.type !== 'string') return false;
   const isAnyText = Object.keys(lockName).every((keyword) => keyword === 'type' || keyword === 'description');
   return isAnyText && (required as readonly string[]).every((name) => name === 'lockName');
-}
-
-/** What was sent is not known any more. */
-function isRounded(value: unknown): boolean {
-  return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 function asAccess(key: string): string {

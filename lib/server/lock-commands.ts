@@ -106,7 +106,7 @@ export const LOCK_COMMANDS: CommandTable = {
     isImmediate: true,
     parameters: parameters({
       name,
-      after: { type: 'integer', minimum: 0, description: 'the "next" of the page before' },
+      after: { type: 'integer', ...EXACT, minimum: 0, description: 'the "next" of the page before' },
       max,
     }),
   },

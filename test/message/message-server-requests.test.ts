@@ -194,6 +194,22 @@ describe('MessageServer: requests', () => {
         { id: 'a', error: { status: 'invalid', message: 'command is ["add"]; expected a string' } },
       ],
       [
+        'a number that is rounded in place of a command',
+        '{"id":0,"command":9007199254740993}',
+        { id: 0, error: { status: 'invalid', message: 'command is a number beyond 2^53; expected a string' } },
+      ],
+      [
+        'an id so great that it becomes infinite',
+        '{"command":"add","id":-1e400}',
+        {
+          error: {
+            status: 'invalid',
+            message:
+              'id is a number beyond 2^53; expected a whole number between -2^53 and 2^53, or a string of up to 128 bytes',
+          },
+        },
+      ],
+      [
         'a command of null',
         '{"id":0,"command":null}',
         { id: 0, error: { status: 'invalid', message: 'command is null; expected a string' } },
