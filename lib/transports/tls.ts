@@ -53,7 +53,7 @@ export interface DialTlsOptions {
 export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOptions {
   const cert = readFile('cert', certFile);
   const key = readFile('key', keyFile);
-  const certificate = parse('cert', certFile, 'a certificate in PEM', () => new X509Certificate(cert));
+  const [certificate] = parse('cert', certFile, 'a certificate in PEM', () => readCertificates(cert));
   const privateKey = parse('key', keyFile, 'a private key in PEM, without a passphrase', () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error(`tls.key is ${keyFile}; expected the key of the certificate in tls.cert, ${certFile}`);
@@ -63,9 +63,17 @@ export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOption
 
 function readAuthorities(caFile: string): TlsOptions {
   const ca = readFile('ca', caFile);
-  parse('ca', caFile, 'certificates in PEM', () => new X509Certificate(ca));
+  parse('ca', caFile, 'certificates in PEM', () => readCertificates(ca));
   return { ca, requestCert: true, rejectUnauthorized: true };
 }
+
+/** All of a file: TLS itself leaves out, without a word, the first authority that it cannot read and those behind it. */
+function readCertificates(pem: Buffer): [X509Certificate, ...X509Certificate[]] {
+  const [first = '', ...others] = pem.toString('latin1').match(CERTIFICATE) ?? [];
+  return [new X509Certificate(first), ...others.map((each) => new X509Certificate(each))];
+}
+
+const CERTIFICATE = /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*(-----END [A-Z0-9 ]*CERTIFICATE-----)?/g;
 
 function readFile(setting: string, file: string): Buffer {
   return parse(setting, file, 'a file that can be read', () => readFileSync(file));

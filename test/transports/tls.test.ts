@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { connect as connectSecureSocket, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
@@ -117,6 +118,21 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       expect(() => makeListener({ ...certificate, keyFile: '/nowhere/key.pem' })).to.throw('ENOENT');
       expect(() => makeListener({ ...certificate, caFile: '/nowhere/ca.pem' })).to.throw('ENOENT');
       expect(() => makeListener({ ...certificate, keyFile: certificate.certFile })).to.throw();
+    });
+
+    it('cannot be set up with files of which only the first certificate is one, and names them', () => {
+      const file = join(dirname(certificate.certFile), 'several.pem');
+      const wrong = '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n';
+      const good = readFileSync(certificate.certFile, 'utf8');
+      for (const second of [wrong, wrong.slice(0, 40)]) {
+        writeFileSync(file, good + second);
+        const listener = { ...certificate, certFile: file };
+        expect(() => makeListener(listener)).to.throw(`tls.cert is ${file}; expected a certificate in PEM`);
+        const complaint = `tls.ca is ${file}; expected certificates in PEM`;
+        expect(() => makeListener({ ...certificate, caFile: file })).to.throw(complaint);
+      }
+      writeFileSync(file, `first the one\n${good}then the other\n${good}${readFileSync(certificate.keyFile, 'utf8')}`);
+      expect(() => makeListener({ certFile: file, keyFile: file, caFile: file })).not.to.throw();
     });
 
     it('requires a certificate of the authority from clients when one is given', async () => {
