@@ -2,11 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Datastore } from './datastore.ts';
+import { untilNextTry } from './next-try.ts';
 
 const DEFAULT_ID = 'unnamed';
 const DEFAULT_KEY_PREFIX = 'dlock';
-const MS_A_SECOND = 1_000;
-const RETRY_MS = 1_000;
 
 /** The options of a lock. Others than these are kept for the application. */
 export interface DatastoreLockOptions {
@@ -54,13 +53,12 @@ export class Lock {
       throw new RangeError(`seconds is ${String(seconds)}; expected a number from 0`);
     }
     const key = this.#key;
-    const endMs = performance.now() + seconds * MS_A_SECOND;
-    // Counted, not only timed: a timer that ends early would leave a moment for one try more.
-    for (let waits = Math.ceil(seconds); ; waits -= 1) {
+    const startMs = performance.now();
+    for (let tried = 1; ; tried += 1) {
       if (await this.#datastore.acquireLock(key)) return true;
-      const leftMs = endMs - performance.now();
-      if (waits === 0 || leftMs <= 0) return false;
-      await sleep(Math.min(leftMs, RETRY_MS));
+      const waitMs = untilNextTry(seconds, tried, performance.now() - startMs);
+      if (waitMs === undefined) return false;
+      await sleep(waitMs);
     }
   }
 

@@ -40,21 +40,15 @@ describe("dlock's Lock", () => {
     expect(datastore.asked).to.have.lengthOf(2);
   });
 
-  it('tries at once, once a second, and when the seconds are over', async () => {
+  it('tries at once and when the seconds are over', async () => {
     const datastore = new RecordingDatastore(new MemoryDatastore());
     await new Lock(datastore).acquire();
-    expect(await new Lock(datastore).acquire(1.2)).to.equal(false);
-    expect(datastore.asked).to.have.lengthOf(1 + 3);
+    const startMs = performance.now();
+    expect(await new Lock(datastore).acquire(1)).to.equal(false);
+    // Timers are known to end a little early.
+    expect(performance.now() - startMs).to.be.at.least(990);
+    expect(datastore.asked).to.have.lengthOf(1 + 2);
   });
-
-  for (const seconds of [1, 2]) {
-    it(`tries no once too often within ${seconds} s, however early a timer ends`, async () => {
-      const datastore = new RecordingDatastore(new MemoryDatastore());
-      await new Lock(datastore).acquire();
-      expect(await new Lock(datastore).acquire(seconds)).to.equal(false);
-      expect(datastore.asked).to.have.lengthOf(1 + 1 + seconds);
-    });
-  }
 
   it('rejects seconds that are no length of time', async () => {
     const datastore = new RecordingDatastore(new MemoryDatastore());
