@@ -1,5 +1,6 @@
 /** The server under glockd's own command line, defaults and exit codes, for those who start it by script. */
 
+import type { LockServerLimits } from '../server/lock-server.ts';
 import { completeSettings, type Settings, SettingsError } from '../server/settings.ts';
 import { VERSION } from '../server/version.ts';
 import { exitOnFailure, serve } from './serve.ts';
@@ -23,7 +24,7 @@ const USAGE = `Usage of glockd:
   -origin list      origins of the pages that may connect by WebSocket, separated by commas (default none)
   -unix-mode mode   the mode of the Unix socket in octal (default 0600: the own user only)
   -max-locks n      locks held at a time (default 2000000)
-  -max-locks-per-connection n   of one connection (default as -max-locks; glockd has no limit)
+  -max-locks-per-connection n   of one connection (default as many as -max-locks)
   -max-name-bytes n             bytes in the name of a lock (default 1000000; glockd cuts lines at 4096)
   -max-client-name-bytes n      bytes in a name of iam (default 60000)
   -max-connections n            connections at a time (default 20000)
@@ -32,28 +33,9 @@ const USAGE = `Usage of glockd:
 `;
 
 const BOOLEANS = ['dump', 'registry', 'verbose', 'ssl'];
-const TEXTS = [
-  'port',
-  'ws',
-  'unix',
-  'unix-mode',
-  'pidfile',
-  'ssl-cert',
-  'ssl-key',
-  'ssl-ca',
-  'allow',
-  'origin',
-  'hosts',
-];
-/** The limits that have a flag, with the defaults for clients of glockd, which has none. */
-const LIMITS = {
-  'max-locks': ['maxLocks', 2_000_000],
-  'max-locks-per-connection': ['maxLocksPerSession', 2_000_000],
-  'max-name-bytes': ['maxNameBytes', 1_000_000],
-  'max-client-name-bytes': ['maxClientNameBytes', 60_000],
-  'max-connections': ['maxConnections', 20_000],
-} as const;
-const VALUED = [...TEXTS, ...Object.keys(LIMITS)];
+const LIMITS = ['max-locks', 'max-locks-per-connection', 'max-name-bytes', 'max-client-name-bytes', 'max-connections'];
+const FILES = ['unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca'];
+const VALUED = ['port', 'ws', 'unix-mode', 'allow', 'origin', 'hosts', ...FILES, ...LIMITS];
 const FLAGS = [...BOOLEANS, ...VALUED];
 const HELP = ['h', 'help'];
 /** As Go's `strconv.ParseBool`. */
@@ -125,19 +107,25 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
 }
 
 function portOf(flags: ReadonlyMap<string, string>, name: string, byDefault: number): number | 'auto' {
-  const text = flags.get(name) ?? String(byDefault);
-  if (text === 'auto') return text;
-  if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${name}`);
-  return Number(text);
+  return flags.get(name) === 'auto' ? 'auto' : countOf(flags, name, byDefault);
 }
 
-function limitsOf(flags: ReadonlyMap<string, string>): Readonly<Record<string, number>> {
-  const limits = Object.entries(LIMITS).map(([flag, [limit, byDefault]]) => {
-    const text = flags.get(flag) ?? String(byDefault);
-    if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${flag}`);
-    return [limit, Number(text)];
-  });
-  return Object.fromEntries(limits);
+/** As wide as the server can bear, since glockd has none. */
+function limitsOf(flags: ReadonlyMap<string, string>): Partial<LockServerLimits> {
+  const maxLocks = countOf(flags, 'max-locks', 2_000_000);
+  return {
+    maxLocks,
+    maxLocksPerSession: countOf(flags, 'max-locks-per-connection', maxLocks),
+    maxNameBytes: countOf(flags, 'max-name-bytes', 1_000_000),
+    maxClientNameBytes: countOf(flags, 'max-client-name-bytes', 60_000),
+    maxConnections: countOf(flags, 'max-connections', 20_000),
+  };
+}
+
+function countOf(flags: ReadonlyMap<string, string>, name: string, byDefault: number): number {
+  const text = flags.get(name) ?? String(byDefault);
+  if (!/^\d+$/.test(text)) throw new SettingsError(`invalid value ${JSON.stringify(text)} for flag -${name}`);
+  return Number(text);
 }
 
 function booleanOf(flags: ReadonlyMap<string, string>, name: string, byDefault: boolean): boolean {

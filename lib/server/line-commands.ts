@@ -47,8 +47,8 @@ interface Command {
 }
 
 const DISABLED: LineReply = { text: '0 disabled\n' };
-/** A first line that ends so is an HTTP request, whatever its method. */
 const NO_REPLY: LineReply = { text: '' };
+/** A first line that ends so is an HTTP request, whatever its method. */
 const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
 
 /** Serves one dialect. Replies stay in the order of the commands: the next waits for a reply that comes later. */

@@ -61,6 +61,16 @@ describe('the server program under the command line of glockd', () => {
     expect(await other.ask('g b')).to.equal('0 Lock Get Failure: b');
   });
 
+  it('bounds the locks of all by -max-locks, and takes no word for a limit', async () => {
+    const client = await LineClient.connect(await start('-max-locks', '2'));
+    expect(await client.ask('g a')).to.equal('1 Lock Get Success: a');
+    expect(await client.ask('g b')).to.equal('1 Lock Get Success: b');
+    expect(await client.ask('g c')).to.equal('0 Lock Get Failure: c');
+    const wrong = runProgram('bin/glockd.js', ...lone(), '-max-locks-per-connection', 'many');
+    expect(await wrong.exit).to.deep.equal({ code: 2, signal: null });
+    expect(wrong.errorOutput).to.include('invalid value "many" for flag -max-locks-per-connection');
+  });
+
   it('gives the Unix socket the mode of -unix-mode', async () => {
     const path = join(folder, 'glockd.sock');
     const args = ['-port', '0', '-ws', '0', '-unix', path, '-pidfile', pidfile];

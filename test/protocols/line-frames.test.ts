@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
-import { LockServer } from '../../lib/server/lock-server.ts';
+import { LockServer, type LockServerLimits } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { LineClient } from '../foreign/line-client.ts';
@@ -15,8 +15,8 @@ const LINES_ONLY = { protocols: ['line'] } as const;
 describe('the line protocol by frames', () => {
   afterEach(endTest);
 
-  async function connect(): Promise<{ ask(command: string): Promise<string> }> {
-    const server = new LockServer();
+  async function connect(limits: Partial<LockServerLimits> = {}): Promise<{ ask(command: string): Promise<string> }> {
+    const server = new LockServer({ limits });
     whenTestEnds(() => server.close());
     const listener = webSocket({ ...ALLOWED, origins: [], hosts: [], maxMessageBytes: 65_536 });
     const socket = new WebSocket(`ws://127.0.0.1:${portOf(await server.listen(listener, LINES_ONLY))}`);
@@ -36,6 +36,16 @@ describe('the line protocol by frames', () => {
     expect(await ask('g jobs')).to.equal('1 Lock Get Success: jobs\n');
     expect(await ask('d')).to.match(/^jobs: 127\.0\.0\.1:\d+\n$/);
     expect(await ask('q')).to.match(/^command_d: 1\n.*\n$/s);
+  });
+
+  it('answers with one frame also where the reply is long and sent in pieces', async () => {
+    const { ask } = await connect({ maxPageEntries: 1 });
+    const names = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(50_000));
+    for (const name of names) await ask(`g ${name}`);
+    const lines = (await ask('d')).split('\n');
+    expect(lines.map((line) => line.split(': ')[0])).to.deep.equal([...names, '']);
+    expect(await ask('sd')).to.equal('');
+    expect(await ask('i d')).to.equal('0 Lock Not Locked: d\n');
   });
 
   it('answers a command whose reply is empty with an empty frame', async () => {
