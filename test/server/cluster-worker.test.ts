@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { makeFolder } from '../foreign/listening-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';
 import { startServer } from './running-server.ts';
@@ -24,11 +26,14 @@ function runWorker(exec: string, ...args: readonly string[]): Promise<{ code: nu
 describe('a worker of node:cluster, which shares its ports with others', () => {
   afterEach(endTest);
 
-  it('is refused by the program, with the reason', async () => {
-    const { code, text } = await runWorker(`${ROOT}bin/server.js`, '--port', String(await freePort()));
-    expect(code).to.not.equal(0);
-    expect(text).to.match(/^holdfast: cannot listen on .*: this process is a worker of node:cluster.*fork mode/);
-  });
+  for (const program of ['bin/server.js', 'bin/glockd.js']) {
+    it(`is refused by ${program}, with the reason`, async () => {
+      const pidfile = join(makeFolder(), 'server.pid');
+      const { code, text } = await runWorker(ROOT + program, '--port', String(await freePort()), '--pidfile', pidfile);
+      expect(code).to.not.equal(0);
+      expect(text).to.match(/^holdfast: cannot listen on .*: this process is a worker of node:cluster.*fork mode/);
+    });
+  }
 
   it('is refused by LockServer.listen', async () => {
     const { text } = await runWorker(fileURLToPath(new URL('cluster-worker-program.js', import.meta.url)));
