@@ -8,14 +8,11 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { LockSession } from '../lib/locks/lock-session.ts';
 import { LockTable } from '../lib/locks/lock-table.ts';
-import type { AcquireRequest } from '../lib/locks/types.ts';
-import { hashText } from '../lib/wire/text-hash.ts';
+import type { LockRequest, Session } from '../lib/locks/types.ts';
 import { isShort } from './arguments.ts';
 
-type Table = LockTable<undefined, undefined>;
-type Session = LockSession<undefined, undefined>;
+const CLIENT = { clientName: '', address: '' };
 
 const OPERATIONS = isShort ? 2_000 : 200_000;
 const ROUNDS = isShort ? 1 : 7;
@@ -32,38 +29,37 @@ const NO_LIMITS = {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-function makeTable(): Table {
+function makeTable(): LockTable {
   let token = Date.now() * 1_000;
   const nextToken = (): number => {
     token += 1;
     return token;
   };
-  return new LockTable<undefined, undefined>({
+  return new LockTable({
     limits: NO_LIMITS,
     nextToken,
-    hashName: hashText,
     compareNames: (a, b) => (a < b ? -1 : a === b ? 0 : 1),
   });
 }
 
-function lock(table: Table, session: Session, name: string, waitMs = 0, id?: number): string {
-  const request: AcquireRequest<undefined> = { name, mode: 'exclusive', tag: '', waitMs, id, context: undefined };
+function lock(table: LockTable, session: Session, name: string, waitMs = 0, id?: number): string {
+  const request: LockRequest = { name, mode: 'exclusive', tag: '', waitMs, id };
   return table.acquire(session, request, performance.now()).result.status;
 }
 
-/** Names of 15 characters, cut out of a line as a codec does it. */
+/** Names of 15 characters, made of bytes as a codec does it. */
 function nameOf(index: number): string {
-  return `g held-${String(index).padStart(10, '0')}`.slice(2);
+  return Buffer.from(`g held-${String(index).padStart(10, '0')}`).toString('latin1', 2);
 }
 
 function expectStatus(status: string, expected: string): void {
   if (status !== expected) throw new Error(`${status} instead of ${expected}`);
 }
 
-function hold(table: Table, count: number, each: (durationMs: number) => void = () => {}): Session[] {
+function hold(table: LockTable, count: number, each: (durationMs: number) => void = () => {}): Session[] {
   const sessions: Session[] = [];
   for (let index = 0; index < count; index += 1) {
-    if (index % LOCKS_A_SESSION === 0) sessions.push(table.openSession(undefined));
+    if (index % LOCKS_A_SESSION === 0) sessions.push(table.openSession(CLIENT));
     const session = sessions.at(-1) as Session;
     const name = nameOf(index);
     const startMs = performance.now();
@@ -75,8 +71,8 @@ function hold(table: Table, count: number, each: (durationMs: number) => void = 
 }
 
 /** Nanoseconds for one lock with its unlock, the least of some rounds: what else the machine does only adds to it. */
-function pairNs(table: Table): number {
-  const session = table.openSession(undefined);
+function pairNs(table: LockTable): number {
+  const session = table.openSession(CLIENT);
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round += 1) {
     const startMs = performance.now();
@@ -94,7 +90,7 @@ function pairNs(table: Table): number {
 /** Nanoseconds for one handoff: the holder unlocks, the head of the queue has the lock, the former holder queues. */
 function handoffNs(waiters: number): number {
   const table = makeTable();
-  const queue = Array.from({ length: waiters + 1 }, () => table.openSession(undefined));
+  const queue = Array.from({ length: waiters + 1 }, () => table.openSession(CLIENT));
   for (const [index, session] of queue.entries()) {
     expectStatus(lock(table, session, 'queue', Number.POSITIVE_INFINITY, 1), index === 0 ? 'ok' : 'queued');
   }
@@ -116,7 +112,7 @@ function handoffNs(waiters: number): number {
 
 function besideSessions(count: number): number {
   const table = makeTable();
-  for (let index = 0; index < count; index += 1) lock(table, table.openSession(undefined), nameOf(index));
+  for (let index = 0; index < count; index += 1) lock(table, table.openSession(CLIENT), nameOf(index));
   return pairNs(table);
 }
 
@@ -154,7 +150,7 @@ function reportLongest(count: number): void {
   const freedMs: number[] = [];
   for (const session of sessions) {
     const end = table.endSession(session, performance.now()).result;
-    while (!end.isOver) {
+    while (end.holds.length > 0) {
       const startMs = performance.now();
       table.continueEnd(end, 64, startMs);
       freedMs.push(performance.now() - startMs);

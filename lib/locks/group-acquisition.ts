@@ -1,70 +1,61 @@
 /** The rules by which several locks are asked for at once: all are granted in one step, or none. */
 
-import { idInFlight, invalid, isWaiting, limitOf, limitReached, upgradeRefused } from './acquisition.ts';
-import type { Claim } from './claim.ts';
+import type { Invalid, LimitReached } from '../protocol.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
-import { kindOf, type Lock } from './lock.ts';
+import { makeGroup } from './group.ts';
+import { admitsNewcomer, findClaim, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
-import type { LockSession } from './lock-session.ts';
+import { limitOf } from './place.ts';
+import { idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
+import { findOwner, isWaiting, ownerOf } from './session.ts';
 import type { Settlement } from './settlement.ts';
-import type { AcquireAllResult, Invalid, LimitReached, LockAllRequest, LockWanted, TableLimits } from './types.ts';
-import { WaitGroup } from './wait-group.ts';
+import type { AcquireAllResult, Claim, Lock, LockAllRequest, LockWanted, Session, TableLimits } from './types.ts';
+
+const MAX_SHOWN_CHARACTERS = 80;
 
 /** One lock that is asked for, as it is found. */
-interface Part<Subject, Context> {
+interface Part {
   readonly wanted: LockWanted;
-  readonly lock: Lock<Subject, Context> | undefined;
+  readonly lock: Lock | undefined;
   /** What the owner has in it already. */
-  readonly claim: Claim<Subject, Context> | undefined;
+  readonly claim: Claim | undefined;
 }
 
 /** Answers requests for several locks, on a lock table's book. */
-export class GroupAcquisition<Subject, Context> {
-  readonly #book: LockBook<Subject, Context>;
-  readonly #settlement: Settlement<Subject, Context>;
+export class GroupAcquisition {
+  readonly #book: LockBook;
+  readonly #settlement: Settlement;
   readonly #limits: TableLimits;
 
-  constructor(book: LockBook<Subject, Context>, settlement: Settlement<Subject, Context>, limits: TableLimits) {
+  constructor(book: LockBook, settlement: Settlement, limits: TableLimits) {
     this.#book = book;
     this.#settlement = settlement;
     this.#limits = limits;
   }
 
   /** What becomes of a request; `draining` when nothing new is granted any more. */
-  acquireAll(
-    session: LockSession<Subject, Context>,
-    request: LockAllRequest<Context>,
-    isDraining: boolean,
-    nowMs: number,
-  ): AcquireAllResult<Subject, Context> {
-    const malformed = this.#findMistake(request.locks);
-    if (malformed !== undefined) return malformed;
-    const owner = session.findOwner(request.tag);
-    const parts = request.locks.map((wanted): Part<Subject, Context> => {
-      const lock = this.#find(wanted);
-      return { wanted, lock, claim: owner === undefined ? undefined : lock?.find(owner) };
-    });
-    for (const { claim, wanted } of parts) {
-      if (claim === undefined) continue;
-      if (claim.state === 'waiting') return invalid(`the owner awaits ${shown(wanted.name)} already`);
-      const refusal = upgradeRefused(claim, wanted.mode);
+  acquireAll(session: Session, request: LockAllRequest, isDraining: boolean, nowMs: number): AcquireAllResult {
+    const mistake = this.#findMistake(request.locks);
+    if (mistake !== undefined) return mistake;
+    const parts = request.locks.map((wanted) => this.#find(session, request.tag, wanted));
+    for (const part of parts) {
+      const refusal = askedAgainRefused(part);
       if (refusal !== undefined) return refusal;
     }
-    const missing = parts.filter((part) => part.claim === undefined);
+    const missing = parts.filter(({ claim }) => claim === undefined);
     if (missing.length > 0 && isDraining) return { status: 'draining' };
     const isAdmitted = missing.every(isAdmittedAtOnce);
     if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, missing, isAdmitted);
     if (refusal !== undefined) return refusal;
-    if (isAdmitted) return this.#grant(session, request, parts, nowMs);
-    if (isWaiting(session, request.id)) return idInFlight(request.id);
-    return this.#wait(session, request, parts, nowMs);
+    if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
+    const claims = parts.map((part) => part.claim ?? this.#addClaim(session, request.tag, part, nowMs));
+    return isAdmitted ? this.#grant(request, claims, nowMs) : this.#wait(request, claims, nowMs);
   }
 
   #findMistake(locks: readonly LockWanted[]): Invalid | LimitReached | undefined {
-    const { maxLocksPerRequest } = this.#limits;
     if (locks.length === 0) return invalid('locks is empty; expected at least one lock');
-    if (locks.length > maxLocksPerRequest) return limitReached('maxLocksPerRequest', maxLocksPerRequest);
+    if (locks.length > this.#limits.maxLocksPerRequest) return limitReached(this.#limits, 'maxLocksPerRequest');
     const names = { readerWriter: new Set<string>(), permit: new Set<string>() };
     for (const { name, mode } of locks) {
       const known = names[kindOf(mode)];
@@ -74,46 +65,32 @@ export class GroupAcquisition<Subject, Context> {
     return undefined;
   }
 
-  #find({ name, mode }: LockWanted): Lock<Subject, Context> | undefined {
-    return this.#book.locksOf(kindOf(mode)).find(name);
+  #find(session: Session, tag: string, wanted: LockWanted): Part {
+    const lock = this.#book.locksOf(kindOf(wanted.mode)).get(wanted.name);
+    const owner = findOwner(session, tag);
+    return { wanted, lock, claim: lock === undefined || owner === undefined ? undefined : findClaim(lock, owner) };
   }
 
-  #grant(
-    session: LockSession<Subject, Context>,
-    request: LockAllRequest<Context>,
-    parts: readonly Part<Subject, Context>[],
-    nowMs: number,
-  ): AcquireAllResult<Subject, Context> {
-    const claims = this.#addClaims(session, request, parts, nowMs);
-    const owner = session.owner(request.tag);
+  #addClaim(session: Session, tag: string, { wanted, lock }: Part, nowMs: number): Claim {
+    const { name, mode } = wanted;
+    const claim = this.#book.addClaim(lock ?? this.#book.addLock(name, mode), ownerOf(session, tag), mode, nowMs);
+    claim.groupLimit = limitOf(wanted);
+    return claim;
+  }
+
+  #grant(request: LockAllRequest, claims: readonly Claim[], nowMs: number): AcquireAllResult {
+    const owner = (claims[0] as Claim).owner;
     const passing = claims.filter(passesWhileWaiting);
     const deadlock = passing.length === 0 ? undefined : findDeadlock(owner, { passing });
-    if (deadlock === undefined) return this.#book.grantAll(claims, { id: request.id, leaseMs: request.leaseMs }, nowMs);
-    for (const claim of claims) {
-      if (claim.state !== 'new') continue;
-      owner.detach(claim);
-    }
+    if (deadlock === undefined) return this.#book.grantAll(claims, request, nowMs);
+    for (const claim of claims) if (claim.state === 'new') this.#book.dropClaim(claim);
     return deadlock;
   }
 
-  #wait(
-    session: LockSession<Subject, Context>,
-    request: LockAllRequest<Context>,
-    parts: readonly Part<Subject, Context>[],
-    nowMs: number,
-  ): AcquireAllResult<Subject, Context> {
-    const places = parts.map((part) => ({ ...part, lock: part.lock ?? this.#addLock(part.wanted) }));
-    const claims = this.#addClaims(session, request, places, nowMs);
-    const owner = session.owner(request.tag);
-    const group = new WaitGroup<Subject, Context>({
-      owner,
-      claims,
-      leaseMs: request.leaseMs,
-      id: request.id,
-      context: request.context,
-    });
-    this.#book.addGroup(group, nowMs + request.waitMs);
-    const { waiting } = group;
+  #wait(request: LockAllRequest, claims: readonly Claim[], nowMs: number): AcquireAllResult {
+    const group = makeGroup(request, claims as readonly [Claim, ...Claim[]]);
+    const { owner, waiting } = group;
+    this.#book.addGroup(group, nowMs);
     const deadlock = isWaitedFor(owner) ? findDeadlock(owner, { waiting }) : undefined;
     if (deadlock === undefined) return { status: 'queued' };
     this.#book.takeBackGroup(group);
@@ -121,51 +98,28 @@ export class GroupAcquisition<Subject, Context> {
     return deadlock;
   }
 
-  /** The owner's claims in the order in which they are asked for; those that are new belong to no queue yet. */
-  #addClaims(
-    session: LockSession<Subject, Context>,
-    request: LockAllRequest<Context>,
-    parts: readonly Part<Subject, Context>[],
-    nowMs: number,
-  ): readonly Claim<Subject, Context>[] {
-    const owner = session.owner(request.tag);
-    return parts.map(({ wanted, lock, claim }) => {
-      if (claim !== undefined) return claim;
-      const { name, mode } = wanted;
-      const added = this.#book.addClaim(lock ?? name, owner, mode, nowMs);
-      if (lock !== undefined) added.groupLimit = limitOf(wanted);
-      return added;
-    });
-  }
-
-  #addLock({ name, mode }: LockWanted): Lock<Subject, Context> {
-    return this.#book.addLock(name, kindOf(mode));
-  }
-
-  #limitReached(
-    session: LockSession<Subject, Context>,
-    missing: readonly Part<Subject, Context>[],
-    isAdmitted: boolean,
-  ): LimitReached | undefined {
-    const { maxLocks, maxLocksPerSession, maxWaitersPerLock } = this.#limits;
+  #limitReached(session: Session, missing: readonly Part[], isAdmitted: boolean): LimitReached | undefined {
+    const limits = this.#limits;
     if (missing.length === 0) return undefined;
-    if (session.claimCount + missing.length > maxLocksPerSession) {
-      return limitReached('maxLocksPerSession', maxLocksPerSession);
+    if (session.claimCount + missing.length > limits.maxLocksPerSession) {
+      return limitReached(limits, 'maxLocksPerSession');
     }
-    const newLocks = missing.filter((part) => part.lock === undefined).length;
-    if (newLocks > 0 && this.#book.lockCount + newLocks > maxLocks) return limitReached('maxLocks', maxLocks);
-    if (!isAdmitted && missing.some(({ lock }) => lock !== undefined && lock.waitingCount >= maxWaitersPerLock)) {
-      return limitReached('maxWaitersPerLock', maxWaitersPerLock);
-    }
-    return undefined;
+    const newLocks = missing.filter(({ lock }) => lock === undefined).length;
+    if (newLocks > 0 && this.#book.lockCount + newLocks > limits.maxLocks) return limitReached(limits, 'maxLocks');
+    const isFull = ({ lock }: Part) => (lock?.requestCount ?? 0) >= limits.maxWaitersPerLock;
+    return !isAdmitted && missing.some(isFull) ? limitReached(limits, 'maxWaitersPerLock') : undefined;
   }
 }
 
-function isAdmittedAtOnce<Subject, Context>({ wanted, lock }: Part<Subject, Context>): boolean {
-  return lock === undefined || lock.admitsNewcomer(wanted.mode, limitOf(wanted));
+function askedAgainRefused({ claim, wanted }: Part): Invalid | undefined {
+  if (claim === undefined) return undefined;
+  if (claim.state === 'waiting') return invalid(`the owner awaits ${shown(wanted.name)} already`);
+  return upgradeRefused(claim, wanted.mode);
 }
 
-const MAX_SHOWN_CHARACTERS = 80;
+function isAdmittedAtOnce({ wanted, lock }: Part): boolean {
+  return lock === undefined || admitsNewcomer(lock, wanted.mode, limitOf(wanted));
+}
 
 /** A name in a message, cut short when it is long. */
 function shown(name: string): string {

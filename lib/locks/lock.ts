@@ -1,108 +1,123 @@
-/** One lock: who holds it, who waits, and whether a claim can be granted now. */
+/** One lock: who holds it, who waits, and whether one more can hold it now. */
 
-import type { Claim } from './claim.ts';
-import type { LockEntry } from './lock-index.ts';
-import type { Owner } from './lock-session.ts';
-import type { LockMode } from './types.ts';
-import { WaitQueue } from './wait-queue.ts';
+import type { LockMode } from '../protocol.ts';
+import { LinkedList, linkedFrom } from './linked-list.ts';
+import type { Claim, Lock, LockKind, Owner } from './types.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
 const MAX_UNINDEXED_CLAIMS = 8;
-
-/** Which of the two name spaces a lock is in. */
-export type LockKind = 'readerWriter' | 'permit';
 
 export function kindOf(mode: LockMode): LockKind {
   return mode === 'permit' ? 'permit' : 'readerWriter';
 }
 
-/** A reader/writer lock or a permit, as long as somebody holds it or waits for it. */
-export class Lock<Subject, Context> {
-  readonly name: string;
-  readonly kind: LockKind;
-  /** In order of their grants. */
-  readonly holders: WaitQueue<Claim<Subject, Context>> = new WaitQueue<Claim<Subject, Context>>();
-  readonly queue: WaitQueue<Claim<Subject, Context>> = new WaitQueue<Claim<Subject, Context>>();
-  /** Requests that wait, which may share places. */
-  waitingCount = 0;
-  /** Of the index of locks. */
-  nextInIndex: LockEntry<Subject, Context> | undefined = undefined;
-  #index: Map<Owner<Subject, Context>, Claim<Subject, Context>> | undefined;
-
-  constructor(name: string, kind: LockKind) {
-    this.name = name;
-    this.kind = kind;
-  }
-
-  get isUnused(): boolean {
-    return this.holders.size === 0 && this.queue.size === 0;
-  }
-
-  /**
-   * Whether a newcomer can hold the lock at once, without passing anyone who waits; a permit without a limit
-   * passes everybody.
-   */
-  admitsNewcomer(mode: LockMode, limit: number): boolean {
-    if (limit === Number.POSITIVE_INFINITY && mode === 'permit') return true;
-    return this.queue.size === 0 && this.#hasRoomFor(mode, limit);
-  }
-
-  /** Whether a claim that waits here can hold the lock now, were `limit` asked for in its place. */
-  admitsWaiter(claim: Claim<Subject, Context>, limit: number): boolean {
-    if (limit === Number.POSITIVE_INFINITY && claim.mode === 'permit') return true;
-    return this.queue.first === claim && this.#hasRoomFor(claim.mode, limit);
-  }
-
-  #hasRoomFor(mode: LockMode, limit: number): boolean {
-    if (mode === 'permit') return this.holders.size < limit;
-    const holder = this.holders.first;
-    return holder === undefined || (mode === 'shared' && holder.mode === 'shared');
-  }
-
-  /** The owner's claim, if it has one. Constant time: the shortest of three ways. */
-  find(owner: Owner<Subject, Context>): Claim<Subject, Context> | undefined {
-    if (owner.claimCount <= MAX_UNINDEXED_CLAIMS) {
-      let claim = owner.firstClaim;
-      while (claim !== undefined && !claim.isOn(this)) claim = claim.ownerNext;
-      return claim;
-    }
-    if (this.#index === undefined) {
-      if (this.holders.size + this.queue.size <= MAX_UNINDEXED_CLAIMS) {
-        return findByOwner(this.holders, owner) ?? findByOwner(this.queue, owner);
-      }
-      this.#index = new Map();
-      for (const claim of this.holders) this.#index.set(claim.owner, claim);
-      for (const claim of this.queue) this.#index.set(claim.owner, claim);
-    }
-    return this.#index.get(owner);
-  }
-
-  enqueue(claim: Claim<Subject, Context>): void {
-    claim.state = 'waiting';
-    this.queue.push(claim);
-    this.#index?.set(claim.owner, claim);
-  }
-
-  addHolder(claim: Claim<Subject, Context>): void {
-    if (claim.state === 'waiting') this.queue.remove(claim);
-    claim.state = 'held';
-    this.holders.push(claim);
-    this.#index?.set(claim.owner, claim);
-  }
-
-  remove(claim: Claim<Subject, Context>): void {
-    if (claim.state === 'held') this.holders.remove(claim);
-    else this.queue.remove(claim);
-    claim.state = 'gone';
-    this.#index?.delete(claim.owner);
-  }
+export function makeLock(name: string, kind: LockKind): Lock {
+  return { name, kind, firstHolder: undefined, lastHolder: undefined, holderCount: 0, queue: undefined };
 }
 
-function findByOwner<Subject, Context>(
-  claims: WaitQueue<Claim<Subject, Context>>,
-  owner: Owner<Subject, Context>,
-): Claim<Subject, Context> | undefined {
-  let claim = claims.first;
+/** The holders in the order of their grants. The one just given may go meanwhile, others not. */
+export function holdersOf(lock: Lock): Generator<Claim, void, undefined> {
+  return linkedFrom(lock.firstHolder);
+}
+
+export function isAwaited(lock: Lock): boolean {
+  return lock.queue !== undefined && lock.queue.size > 0;
+}
+
+export function isUnused(lock: Lock): boolean {
+  return lock.holderCount === 0 && !isAwaited(lock);
+}
+
+/**
+ * Whether a newcomer can hold the lock at once, without passing anyone who waits; a permit without a limit passes
+ * everybody.
+ */
+export function admitsNewcomer(lock: Lock, mode: LockMode, limit: number): boolean {
+  if (limit === Number.POSITIVE_INFINITY && mode === 'permit') return true;
+  return !isAwaited(lock) && hasRoomFor(lock, mode, limit);
+}
+
+/** Whether a claim that waits can hold its lock now, were `limit` asked for in its place. */
+export function admitsWaiter(claim: Claim, limit: number): boolean {
+  if (limit === Number.POSITIVE_INFINITY && claim.mode === 'permit') return true;
+  return claim.lock.queue?.first === claim && hasRoomFor(claim.lock, claim.mode, limit);
+}
+
+/** The owner's claim on the lock, if it has one: found where there are few to look through. */
+export function findClaim(lock: Lock, owner: Owner): Claim | undefined {
+  if (owner.claimCount <= MAX_UNINDEXED_CLAIMS) {
+    let claim = owner.firstClaim;
+    while (claim !== undefined && claim.lock !== lock) claim = claim.ownerNext;
+    return claim;
+  }
+  if (lock.holderCount + (lock.queue?.size ?? 0) <= MAX_UNINDEXED_CLAIMS) {
+    return findFrom(lock.firstHolder, owner) ?? findFrom(lock.queue?.first, owner);
+  }
+  lock.claimsByOwner ??= indexByOwner(lock);
+  return lock.claimsByOwner.get(owner);
+}
+
+/** Puts a claim at the end of the queue of its lock. */
+export function enqueue(claim: Claim): void {
+  const { lock } = claim;
+  claim.state = 'waiting';
+  lock.queue ??= new LinkedList<Claim>();
+  lock.queue.push(claim);
+  lock.claimsByOwner?.set(claim.owner, claim);
+}
+
+/** Makes a claim that is new or waits a holder of its lock. */
+export function addHolder(claim: Claim): void {
+  const { lock } = claim;
+  if (claim.state === 'waiting') lock.queue?.remove(claim);
+  claim.state = 'held';
+  const last = lock.lastHolder;
+  if (last === undefined) {
+    lock.firstHolder = claim;
+  } else {
+    last.next = claim;
+    claim.previous = last;
+  }
+  lock.lastHolder = claim;
+  lock.holderCount += 1;
+  lock.claimsByOwner?.set(claim.owner, claim);
+}
+
+/** Takes a claim out of its lock. */
+export function removeClaim(claim: Claim): void {
+  const { lock } = claim;
+  if (claim.state === 'held') removeHolder(claim);
+  else if (claim.state === 'waiting') lock.queue?.remove(claim);
+  claim.state = 'gone';
+  lock.claimsByOwner?.delete(claim.owner);
+}
+
+function removeHolder(claim: Claim): void {
+  const { lock, previous, next } = claim;
+  if (previous === undefined) lock.firstHolder = next;
+  else previous.next = next;
+  if (next === undefined) lock.lastHolder = previous;
+  else next.previous = previous;
+  if (previous !== undefined) claim.previous = undefined;
+  if (next !== undefined) claim.next = undefined;
+  lock.holderCount -= 1;
+}
+
+function hasRoomFor(lock: Lock, mode: LockMode, limit: number): boolean {
+  if (mode === 'permit') return lock.holderCount < limit;
+  const holder = lock.firstHolder;
+  return holder === undefined || (mode === 'shared' && holder.mode === 'shared');
+}
+
+function findFrom(first: Claim | undefined, owner: Owner): Claim | undefined {
+  let claim = first;
   while (claim !== undefined && claim.owner !== owner) claim = claim.next;
   return claim;
+}
+
+function indexByOwner(lock: Lock): Map<Owner, Claim> {
+  const index = new Map<Owner, Claim>();
+  for (const claim of holdersOf(lock)) index.set(claim.owner, claim);
+  for (const claim of lock.queue ?? []) index.set(claim.owner, claim);
+  return index;
 }

@@ -1,27 +1,183 @@
 /**
- * The vocabulary of locks as types: what is asked of the lock table and what it says happened. Two types are the
- * caller's own: the `Subject` that a session belongs to and the `Context` of a request; the table only carries them.
+ * Every structure of the lock table on one page: what it keeps, what it is asked for, and what it says happened. All times
+ * are milliseconds of one monotonic clock of the caller's.
  */
 
-import type { LockKind } from './lock.ts';
-import type { LockSession } from './lock-session.ts';
+import type {
+  AllGranted,
+  Deadlock,
+  Granted,
+  Invalid,
+  LimitReached,
+  LockMode,
+  LockStatistics,
+  LostHold,
+  RequestId,
+  TimedOut,
+} from '../protocol.ts';
+import type { LinkedList } from './linked-list.ts';
 
-/** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
-export type LockMode = 'exclusive' | 'shared' | 'permit';
+// What the table keeps.
 
-/** Names a request within its session, as long as it waits and as long as the hold that it was granted lasts. */
-export type RequestId = number | string;
+/** Which of the two name spaces a lock is in. */
+export type LockKind = 'readerWriter' | 'permit';
 
-/** Why a hold ended without its owner asking for it. */
-export type LossReason = 'lease' | 'sessionEnded' | 'forced' | 'stolen';
+/** A lock, as long as somebody holds it or waits for it. There may be a million, so what few need is left out until then. */
+export interface Lock {
+  readonly name: string;
+  readonly kind: LockKind;
+  /** The holders, linked in the order of their grants. */
+  firstHolder: Claim | undefined;
+  lastHolder: Claim | undefined;
+  holderCount: number;
+  /** The claims that wait, first come first; made when the first one waits. */
+  queue: LinkedList<Claim> | undefined;
+  /** Requests that wait. Several of one owner share a claim. */
+  requestCount?: number;
+  /** Finds an owner's claim once there are many. */
+  claimsByOwner?: Map<Owner, Claim>;
+}
 
-/** What one request asks for. The context comes back with an answer that came later. */
-export interface AcquireRequest<Context> {
+/** What one owner has in one lock: it waits in the queue or holds the lock. */
+export interface Claim {
+  readonly lock: Lock;
+  readonly owner: Owner;
+  state: 'new' | 'waiting' | 'held' | 'gone';
+  /** While it waits, the strongest mode among its requests. */
+  mode: LockMode;
+  /** The fencing token of its grant; 0 before that. */
+  token: number;
+  /** When it was granted, or came as long as it waits: whole milliseconds. */
+  sinceMs: number;
+  /** The request that the grant answered. */
+  requestId: RequestId | undefined;
+  /** All claims of the owner are linked. */
+  ownerPrevious: Claim | undefined;
+  ownerNext: Claim | undefined;
+  /** Its neighbours in the queue or among the holders. */
+  previous?: Claim | undefined;
+  next?: Claim | undefined;
+  /** The requests for one lock that wait for this claim. While it waits it has either this or a group. */
+  place?: Place | undefined;
+  /** The request for several locks of which this is one. */
+  group?: Group | undefined;
+  /** The limit that the group asks for here; `Infinity` for none. */
+  groupLimit?: number;
+  isStealable?: boolean;
+  lease?: Lease | undefined;
+}
+
+/** Holds and waits: the untagged part of a session, or a part with a tag. One with a tag lives as long as it has claims. */
+export interface Owner {
+  readonly session: Session;
+  /** Empty for the untagged owner. */
+  readonly tag: string;
+  /** Its newest claim; the others follow by `ownerNext`. */
+  firstClaim: Claim | undefined;
+  claimCount: number;
+  /** How many of the claims wait. */
+  waitingCount: number;
+  /** Its requests for several locks that wait. */
+  groups: Set<Group> | undefined;
+}
+
+/** One client's liveness. When it has ended, its waits are cancelled and its holds are released one after the other. */
+export interface Session {
+  readonly client: SessionClient;
+  state: 'live' | 'ended';
+  untagged: Owner | undefined;
+  tagged: Map<string, Owner> | undefined;
+  /** Of all owners. */
+  claimCount: number;
+  /** Waiting requests that have an id. */
+  waits: Map<RequestId, WaitingRequest> | undefined;
+  /** Finds holds by their tokens and requests; made when it is first asked for. */
+  holdIndex: HoldIndex | undefined;
+}
+
+/** The client of a session, as others are told of it. */
+export interface SessionClient {
+  readonly address: string;
+  /** The name that it registered; empty for none. */
+  readonly clientName: string;
+}
+
+/** The holds of a session. */
+export interface HoldIndex {
+  readonly byToken: Map<number, Claim>;
+  /** How many holds answered a request. An id may be used again while what it was granted is still held. */
+  readonly countByRequest: Map<RequestId, number>;
+}
+
+/** The place of one owner in a queue, shared by all its requests that wait for the lock. */
+export interface Place {
+  readonly waits: LinkedList<Wait>;
+  /** The greatest limit among the requests, `Infinity` when one has none: the one that the place is granted by. */
+  limit: number;
+  /** How many requests have that limit, and how many ask for the exclusive lock. */
+  greatestCount: number;
+  exclusiveCount: number;
+}
+
+/** Something that ends by itself: it is in the heap of deadlines. */
+export interface Deadline {
+  deadlineMs: number;
+  /** Its place in the heap; -1 while it is not there. */
+  heapIndex: number;
+  /** Of those that end in the same millisecond, the one that was added first ends first. */
+  heapSequence: number;
+}
+
+/** One request that waits for one lock; as a deadline it is the end of the wait. */
+export interface Wait extends Deadline {
+  readonly kind: 'wait';
+  readonly claim: Claim;
+  readonly request: LockRequest;
+  previous: Wait | undefined;
+  next: Wait | undefined;
+}
+
+/** One request that waits for several locks: it is in all their queues and is granted all of them in one step. */
+export interface Group extends Deadline {
+  readonly kind: 'group';
+  readonly owner: Owner;
+  readonly request: LockAllRequest;
+  /** One for each lock, in the order in which they were asked for. */
+  readonly claims: readonly Claim[];
+  /** Those of the claims that wait. */
+  readonly waiting: readonly Claim[];
+  /** Those that were held before: when one of them ends, so does the group. */
+  readonly held: ReadonlySet<Claim>;
+  /** Whether one of those that wait is a permit without limit. */
+  readonly hasUnlimited: boolean;
+  /** Where the last look at the waiting claims found one that could not be granted: the next look begins there. */
+  blockedAt: number;
+}
+
+export type WaitingRequest = Wait | Group;
+
+/** The end of a hold that its owner asked for. */
+export interface Lease extends Deadline {
+  readonly kind: 'lease';
+  readonly claim: Claim;
+}
+
+/** What a session still held when it ended. */
+export interface SessionEnd {
+  readonly session: Session;
+  /** The next to be released is the last. */
+  readonly holds: Claim[];
+}
+
+// What the table is asked for.
+
+/** A request for one lock. */
+export interface LockRequest {
   readonly name: string;
   readonly mode: LockMode;
   /** Permits only: granted while fewer than this many hold; none means always. A whole number from 1. */
   readonly limit?: number | undefined;
-  /** The owner tag within the session; the empty string is the session's untagged owner. */
+  /** The owner tag within the session; empty for the untagged owner. */
   readonly tag: string;
   /** Milliseconds to wait at most: 0 is a try-lock, `Infinity` waits without limit. */
   readonly waitMs: number;
@@ -32,103 +188,23 @@ export interface AcquireRequest<Context> {
    * from `any`. Exclusive requests only.
    */
   readonly steal?: 'stealable' | 'any' | undefined;
-  /** Whether the hold that this request is granted may be stolen. Asking again for what is held does not change it. */
+  /** Whether the hold may be stolen. Asking again for what is held does not change it. */
   readonly isStealable?: boolean | undefined;
   readonly id?: RequestId | undefined;
-  readonly context: Context;
+  /** Comes back with an answer that comes later. May be set as late as before the table's next operation. */
+  context?: unknown;
 }
 
 /** One of the locks of a request for several. */
-export interface LockWanted {
-  readonly name: string;
-  readonly mode: LockMode;
-  /** Permits only: as for a single lock. */
-  readonly limit?: number | undefined;
-}
+export type LockWanted = Pick<LockRequest, 'name' | 'mode' | 'limit'>;
 
-/** What a request for several locks asks for: all of them in one step, or none. */
-export interface LockAllRequest<Context> {
+/** A request for several locks: all of them in one step, or none. */
+export interface LockAllRequest extends Pick<LockRequest, 'tag' | 'waitMs' | 'leaseMs' | 'id' | 'context'> {
   /** At least one, and none of them twice. */
   readonly locks: readonly LockWanted[];
-  /** The owner tag within the session; the empty string is the session's untagged owner. */
-  readonly tag: string;
-  /** Milliseconds to wait at most: 0 is a try-lock, `Infinity` waits without limit. */
-  readonly waitMs: number;
-  /** Milliseconds from the grant after which the table frees each of the locks by itself; none means never. */
-  readonly leaseMs?: number | undefined;
-  readonly id?: RequestId | undefined;
-  readonly context: Context;
 }
 
-/** A grant. `count` is the number of holders of the lock, this one included. */
-export interface Granted {
-  readonly status: 'ok';
-  readonly token: number;
-  readonly count: number;
-  /** Present when the owner held the lock already: no new grant took place. */
-  readonly alreadyHeld?: true;
-}
-
-/** The grant of several locks: tokens and numbers of holders in the order in which the locks were asked for. */
-export interface AllGranted {
-  readonly status: 'ok';
-  readonly tokens: readonly number[];
-  readonly counts: readonly number[];
-  /** The names that the owner held before, which keep their tokens; present when there is one. */
-  readonly alreadyHeld?: readonly string[];
-}
-
-/** One who waits for a lock, and how the next one of the cycle keeps him from it. */
-export interface WaitStep<Subject = unknown, Context = unknown> {
-  readonly session: LockSession<Subject, Context>;
-  readonly tag: string;
-  readonly name: string;
-  readonly mode: LockMode;
-  /** The next one holds the lock (or would, were the request granted), or waits ahead in its queue. */
-  readonly blockedBy: 'holder' | 'waiter';
-}
-
-/**
- * A request that no order of releases by owners that do not wait could ever grant. Each in the cycle waits for the
- * next, and the last for the first, who is the owner of the request.
- */
-export interface Deadlock<Subject = unknown, Context = unknown> {
-  readonly status: 'deadlock';
-  readonly cycle: readonly WaitStep<Subject, Context>[];
-}
-
-/** A request that makes no sense where it is made. The message is for people. */
-export interface Invalid {
-  readonly status: 'invalid';
-  readonly message: string;
-}
-
-/** A request that a limit of the table forbids: which, and its value. */
-export interface LimitReached {
-  readonly status: 'limit';
-  readonly limit: keyof TableLimits;
-  readonly value: number;
-}
-
-/** What becomes of a request that is not granted at once. `queued`: the answer comes as an event. */
-type NotGranted<Subject, Context> =
-  | LimitReached
-  | Deadlock<Subject, Context>
-  | Invalid
-  | { readonly status: 'queued' }
-  | { readonly status: 'unavailable' }
-  | { readonly status: 'draining' };
-
-/** What became of a request at once. `denied`: the lock may not be stolen. */
-export type AcquireResult<Subject = unknown, Context = unknown> =
-  | Granted
-  | NotGranted<Subject, Context>
-  | { readonly status: 'denied' };
-
-/** What became of a request for several locks at once. */
-export type AcquireAllResult<Subject = unknown, Context = unknown> = AllGranted | NotGranted<Subject, Context>;
-
-/** Which hold or queue place to give up. All keys that are given must fit. */
+/** Which hold or place in a queue to give up. All keys that are given must fit. */
 export interface ReleaseRequest {
   /** Needed unless a token is given. */
   readonly name?: string | undefined;
@@ -139,116 +215,40 @@ export interface ReleaseRequest {
   readonly token?: number | undefined;
 }
 
-/** `count` is the number of holders left; `withdrawn` when the owner did not hold but only waited. */
-export type ReleaseResult =
-  | { readonly status: 'ok'; readonly count: number; readonly withdrawn?: true }
-  | { readonly status: 'notHeld' };
+// What the table answers.
 
-/** How many holds were released; queue places are withdrawn too and not counted. */
-export interface ReleaseAllResult {
-  readonly status: 'ok';
-  readonly released: number;
-}
+/** What becomes of a request that is not granted at once. `queued`: the answer comes as an event. */
+type Refused =
+  | LimitReached
+  | Deadlock
+  | Invalid
+  | { readonly status: 'queued' }
+  | { readonly status: 'unavailable' | 'draining' };
 
-/** How many holds were taken away. */
-export interface ForceReleaseResult {
-  readonly status: 'ok';
-  readonly released: number;
-}
+/** What became of a request for one lock at once. `denied`: the lock may not be stolen. */
+export type AcquireResult = Granted | Refused | { readonly status: 'denied' };
 
-/** `granted`: the request was answered with a grant that is still held, and is left alone. */
-export interface CancelResult {
-  readonly status: 'ok';
-  readonly outcome: 'cancelled' | 'granted' | 'unknown';
-}
+/** What became of a request for several locks at once. */
+export type AcquireAllResult = AllGranted | Refused;
 
-/** The wait took too long: some of those who hold what was waited for, at most ten. */
-export interface TimedOut<Subject = unknown, Context = unknown> {
-  readonly status: 'timeout';
-  readonly holders: readonly NamedHolderView<Subject, Context>[];
-}
-
-/** How a queued request ended. */
-export type WaitResult<Subject = unknown, Context = unknown> =
-  | Granted
-  | AllGranted
-  | TimedOut<Subject, Context>
-  | Deadlock<Subject, Context>
-  | { readonly status: 'cancelled' }
-  | { readonly status: 'draining' };
+/** How a request that was queued ended. */
+export type WaitResult = Granted | AllGranted | TimedOut | Deadlock | { readonly status: 'cancelled' | 'draining' };
 
 /** What followed from an operation, in the order in which it happened. */
-export type TableEvent<Subject, Context> =
-  | {
-      readonly kind: 'answered';
-      readonly session: LockSession<Subject, Context>;
-      readonly context: Context;
-      readonly result: WaitResult<Subject, Context>;
-    }
-  | {
-      readonly kind: 'lost';
-      readonly session: LockSession<Subject, Context>;
-      readonly name: string;
-      readonly mode: LockMode;
-      readonly tag: string;
-      readonly token: number;
-      readonly reason: LossReason;
-    };
+export type TableEvent =
+  | { readonly kind: 'answered'; readonly session: Session; readonly context: unknown; readonly result: WaitResult }
+  | { readonly kind: 'lost'; readonly session: Session; readonly hold: LostHold };
 
 /** What an operation answers its caller, and what happened to others because of it. */
-export interface Outcome<Subject, Context, Result> {
+export interface Outcome<Result> {
   readonly result: Result;
-  readonly events: readonly TableEvent<Subject, Context>[];
+  readonly events: readonly TableEvent[];
 }
 
-/** One who holds a lock. Times are milliseconds of the table's clock. */
-export interface HolderView<Subject, Context> {
-  readonly session: LockSession<Subject, Context>;
-  readonly tag: string;
-  readonly mode: LockMode;
-  readonly token: number;
-  readonly sinceMs: number;
-  readonly isStealable: boolean;
-}
+/** Counts as they are now. */
+export type TableCounts = Pick<LockStatistics, 'locks' | 'permits' | 'holders' | 'waiting' | 'sessions'>;
 
-/** One holder with the name of its lock. */
-export interface NamedHolderView<Subject, Context> extends HolderView<Subject, Context> {
-  readonly name: string;
-}
-
-/** One who waits for a lock, however many requests share the place. */
-export interface WaiterView<Subject, Context> {
-  readonly session: LockSession<Subject, Context>;
-  readonly tag: string;
-  readonly mode: LockMode;
-  /** Permits only: the greatest limit among the requests that share the place. */
-  readonly limit: number | undefined;
-  readonly sinceMs: number;
-  /** The place in the queue of its lock, from 1; the reader/writer lock and the permit have a queue each. */
-  readonly position: number;
-  /** Whether it waits for several locks at once. */
-  readonly isPartOfAll: boolean;
-}
-
-/** Everything about one name: holders in order of their grants, waiters in order of the queue. */
-export interface LockView<Subject, Context> {
-  readonly name: string;
-  readonly holderCount: number;
-  readonly waiterCount: number;
-  /** The first of them, up to the number asked for: of the reader/writer lock, then of the permit. */
-  readonly holders: readonly HolderView<Subject, Context>[];
-  readonly waiters: readonly WaiterView<Subject, Context>[];
-}
-
-/** Which names are listed. */
-export interface NamesRequest {
-  /** Only of locks of that kind, if it is given. */
-  readonly kind?: LockKind | undefined;
-  /** Only names that begin with this; empty for all. */
-  readonly prefix: string;
-  /** Only names that come behind this one. */
-  readonly after?: string | undefined;
-}
+// What the table needs.
 
 /** What the table admits at most. */
 export interface TableLimits {
@@ -262,25 +262,11 @@ export interface TableLimits {
   readonly maxLocksPerRequest: number;
 }
 
-/** Counts as they are now. */
-export interface TableCounts {
-  /** Names whose reader/writer lock is held. */
-  readonly locks: number;
-  /** Names whose permit is held. */
-  readonly permits: number;
-  readonly holders: number;
-  /** Requests that wait; one for several locks counts once. */
-  readonly waiting: number;
-  readonly sessions: number;
-}
-
 /** What the table needs from outside. */
 export interface TableOptions {
   readonly limits: TableLimits;
-  /** The next fencing token: greater than every one before. */
+  /** The next fencing token: greater than every one before, the first greater than 0. */
   readonly nextToken: () => number;
-  /** The order of names in listings, and of answers when the table drains: negative when `a` comes first. */
+  /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
-  /** A whole number from 0 to below 2^31, the same for equal names; nobody outside may foresee which. */
-  readonly hashName: (name: string) => number;
 }

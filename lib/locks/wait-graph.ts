@@ -4,31 +4,32 @@
  * that he waits for releases everything in turn. Granting early never hurts those behind, so one order stands for all.
  */
 
-import type { Claim } from './claim.ts';
-import type { Lock } from './lock.ts';
-import type { Owner } from './lock-session.ts';
-import { isUnlimited, type WaitGroup } from './wait-group.ts';
+import { isUnlimited } from './group.ts';
+import { holdersOf } from './lock.ts';
+import { waitLimitOf } from './place.ts';
+import { claimsOf } from './session.ts';
+import type { Claim, Group, Lock, Owner } from './types.ts';
 
 /** An owner that is taken to keep what it has until all its waits are granted. */
-export class OwnerNode<Subject, Context> {
-  readonly owner: Owner<Subject, Context>;
+export class OwnerNode {
+  readonly owner: Owner;
   /** What it waits for. */
-  readonly units: WaitUnit<Subject, Context>[] = [];
+  readonly units: WaitUnit[] = [];
   /** What it holds in the locks that were reached, and what was granted on the way. */
-  readonly holds: ClaimNode<Subject, Context>[] = [];
+  readonly holds: ClaimNode[] = [];
   /** Claims that were not granted yet. */
   waitsLeft: number;
 
-  constructor(owner: Owner<Subject, Context>, waitsLeft: number) {
+  constructor(owner: Owner, waitsLeft: number) {
     this.owner = owner;
     this.waitsLeft = waitsLeft;
   }
 }
 
 /** What is granted in one step: one claim, or those of a group. */
-export class WaitUnit<Subject, Context> {
-  readonly owner: OwnerNode<Subject, Context>;
-  readonly claims: ClaimNode<Subject, Context>[] = [];
+export class WaitUnit {
+  readonly owner: OwnerNode;
+  readonly claims: ClaimNode[] = [];
   readonly claimCount: number;
   state: 'waiting' | 'granted' = 'waiting';
   /** How many claims could be granted for their part. */
@@ -37,7 +38,7 @@ export class WaitUnit<Subject, Context> {
   unlimitedCount = 0;
   unlimitedReadyCount = 0;
 
-  constructor(owner: OwnerNode<Subject, Context>, claimCount: number) {
+  constructor(owner: OwnerNode, claimCount: number) {
     this.owner = owner;
     this.claimCount = claimCount;
   }
@@ -55,12 +56,12 @@ export class WaitUnit<Subject, Context> {
 }
 
 /** A claim of such an owner. */
-export interface ClaimNode<Subject, Context> {
-  readonly claim: Claim<Subject, Context>;
-  readonly lock: LockNode<Subject, Context>;
-  readonly owner: OwnerNode<Subject, Context>;
+export interface ClaimNode {
+  readonly claim: Claim;
+  readonly lock: LockNode;
+  readonly owner: OwnerNode;
   /** What it is granted with; none for what is held from the beginning. */
-  readonly unit: WaitUnit<Subject, Context> | undefined;
+  readonly unit: WaitUnit | undefined;
   /** Its place in the queue; -1 for what is held from the beginning. */
   readonly index: number;
   /** `ready`: could be granted for its part, but others of its group could not. */
@@ -68,43 +69,43 @@ export interface ClaimNode<Subject, Context> {
 }
 
 /** A lock as far as such owners have it; all others have left it. */
-export class LockNode<Subject, Context> {
-  readonly lock: Lock<Subject, Context>;
+export class LockNode {
+  readonly lock: Lock;
   /** The queue from its head on, as far as it matters. */
-  readonly queue: ClaimNode<Subject, Context>[] = [];
+  readonly queue: ClaimNode[] = [];
   /** The last claim of the real queue that was looked at. */
-  lastSeen: Claim<Subject, Context> | undefined = undefined;
+  lastSeen: Claim | undefined = undefined;
   headIndex = 0;
-  readonly holders: Set<ClaimNode<Subject, Context>> = new Set<ClaimNode<Subject, Context>>();
-  exclusiveHolder: ClaimNode<Subject, Context> | undefined = undefined;
+  readonly holders: Set<ClaimNode> = new Set<ClaimNode>();
+  exclusiveHolder: ClaimNode | undefined = undefined;
   isUnsettled = false;
 
-  constructor(lock: Lock<Subject, Context>) {
+  constructor(lock: Lock) {
     this.lock = lock;
   }
 
-  hasRoomFor({ mode, waitLimit }: Claim<Subject, Context>): boolean {
-    if (mode === 'permit') return this.holders.size < waitLimit;
-    return this.holders.size === 0 || (mode === 'shared' && this.exclusiveHolder === undefined);
+  hasRoomFor(claim: Claim): boolean {
+    if (claim.mode === 'permit') return this.holders.size < waitLimitOf(claim);
+    return this.holders.size === 0 || (claim.mode === 'shared' && this.exclusiveHolder === undefined);
   }
 }
 
 /** The part of the lock table that one owner's waits reach. */
-export class WaitGraph<Subject, Context> {
-  readonly #owners = new Map<Owner<Subject, Context>, OwnerNode<Subject, Context>>();
-  readonly #locks = new Map<Lock<Subject, Context>, LockNode<Subject, Context>>();
-  readonly #waiting = new Map<Claim<Subject, Context>, ClaimNode<Subject, Context>>();
-  readonly #groups = new Map<WaitGroup<Subject, Context>, WaitUnit<Subject, Context>>();
+export class WaitGraph {
+  readonly #owners = new Map<Owner, OwnerNode>();
+  readonly #locks = new Map<Lock, LockNode>();
+  readonly #waiting = new Map<Claim, ClaimNode>();
+  readonly #groups = new Map<Group, WaitUnit>();
   /** Claims of the owner that are regarded as held already, whatever they are. */
-  readonly #passing: readonly Claim<Subject, Context>[];
-  readonly #unreached: Claim<Subject, Context>[] = [];
-  readonly #unsettled: LockNode<Subject, Context>[] = [];
+  readonly #passing: readonly Claim[];
+  readonly #unreached: Claim[] = [];
+  readonly #unsettled: LockNode[] = [];
   /** The owner that the graph is made for. */
-  readonly root: OwnerNode<Subject, Context>;
+  readonly root: OwnerNode;
 
-  constructor(owner: Owner<Subject, Context>, passing: readonly Claim<Subject, Context>[]) {
+  constructor(owner: Owner, passing: readonly Claim[]) {
     this.#passing = passing;
-    this.root = this.#nodeOf(owner) as OwnerNode<Subject, Context>;
+    this.root = this.#nodeOf(owner) as OwnerNode;
     for (let claim = this.#unreached.pop(); claim !== undefined; claim = this.#unreached.pop()) this.#reach(claim);
   }
 
@@ -120,73 +121,66 @@ export class WaitGraph<Subject, Context> {
   }
 
   /** The unit that a waiting claim of the graph is granted with. */
-  unitOf(claim: Claim<Subject, Context>): WaitUnit<Subject, Context> | undefined {
+  unitOf(claim: Claim): WaitUnit | undefined {
     return this.#waiting.get(claim)?.unit;
   }
 
-  isPassing(claim: Claim<Subject, Context>): boolean {
+  isPassing(claim: Claim): boolean {
     return this.#passing.includes(claim);
   }
 
   /** The node of an owner that keeps what it has; none for one that releases everything some day. */
-  #nodeOf(owner: Owner<Subject, Context>): OwnerNode<Subject, Context> | undefined {
+  #nodeOf(owner: Owner): OwnerNode | undefined {
     const known = this.#owners.get(owner);
     if (known !== undefined || owner.tag === '') return known;
     if (owner.waitingCount === 0) return undefined;
-    const isWaiting = (claim: Claim<Subject, Context>) => claim.state === 'waiting' && !this.isPassing(claim);
-    const waiting: Claim<Subject, Context>[] = [];
-    for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
-      if (isWaiting(claim)) waiting.push(claim);
-    }
+    const isWaiting = (claim: Claim) => claim.state === 'waiting' && !this.isPassing(claim);
+    const waiting = [...claimsOf(owner)].filter(isWaiting);
     if (waiting.length === 0) return undefined;
-    const node = new OwnerNode<Subject, Context>(owner, waiting.length);
+    const node = new OwnerNode(owner, waiting.length);
     this.#owners.set(owner, node);
     for (const claim of waiting) this.#unreached.push(claim);
     return node;
   }
 
   /** Takes in a waiting claim with all that is ahead of it. */
-  #reach(claim: Claim<Subject, Context>): void {
+  #reach(claim: Claim): void {
     if (this.#waiting.has(claim)) return;
     const node = this.#lockNodeOf(claim.lock);
     while (node.lastSeen !== claim) {
-      const next = node.lastSeen === undefined ? claim.lock.queue.first : node.lastSeen.next;
-      node.lastSeen = next as Claim<Subject, Context>;
+      const next = node.lastSeen === undefined ? claim.lock.queue?.first : node.lastSeen.next;
+      node.lastSeen = next as Claim;
       const owner = this.isPassing(node.lastSeen) ? undefined : this.#nodeOf(node.lastSeen.owner);
       if (owner !== undefined) this.#addWaiting(node.lastSeen, node, owner);
     }
   }
 
-  #addWaiting(
-    claim: Claim<Subject, Context>,
-    lock: LockNode<Subject, Context>,
-    owner: OwnerNode<Subject, Context>,
-  ): void {
+  #addWaiting(claim: Claim, lock: LockNode, owner: OwnerNode): void {
     const unit = this.#unitFor(claim, owner);
-    const node: ClaimNode<Subject, Context> = { claim, lock, owner, unit, index: lock.queue.length, state: 'waiting' };
+    const node: ClaimNode = { claim, lock, owner, unit, index: lock.queue.length, state: 'waiting' };
     unit.claims.push(node);
     if (claim.group !== undefined && isUnlimited(claim)) unit.unlimitedCount += 1;
     lock.queue.push(node);
     this.#waiting.set(claim, node);
   }
 
-  #unitFor(claim: Claim<Subject, Context>, owner: OwnerNode<Subject, Context>): WaitUnit<Subject, Context> {
+  #unitFor(claim: Claim, owner: OwnerNode): WaitUnit {
     const { group } = claim;
     const known = group === undefined ? undefined : this.#groups.get(group);
     if (known !== undefined) return known;
-    const unit = new WaitUnit<Subject, Context>(owner, group === undefined ? 1 : group.waiting.length);
+    const unit = new WaitUnit(owner, group === undefined ? 1 : group.waiting.length);
     if (group !== undefined) this.#groups.set(group, unit);
     owner.units.push(unit);
     return unit;
   }
 
-  #lockNodeOf(lock: Lock<Subject, Context>): LockNode<Subject, Context> {
+  #lockNodeOf(lock: Lock): LockNode {
     const known = this.#locks.get(lock);
     if (known !== undefined) return known;
-    const node = new LockNode<Subject, Context>(lock);
+    const node = new LockNode(lock);
     this.#locks.set(lock, node);
     const passing = this.#passing.filter((claim) => claim.lock === lock);
-    for (const claims of [lock.holders, passing]) {
+    for (const claims of [holdersOf(lock), passing]) {
       for (const claim of claims) {
         const owner = this.#nodeOf(claim.owner);
         if (owner === undefined) continue;
@@ -196,7 +190,7 @@ export class WaitGraph<Subject, Context> {
     return node;
   }
 
-  #letIn(lock: LockNode<Subject, Context>): void {
+  #letIn(lock: LockNode): void {
     for (let node = lock.queue[lock.headIndex]; node !== undefined; node = lock.queue[lock.headIndex]) {
       if (node.state === 'waiting' && lock.hasRoomFor(node.claim)) this.#makeReady(node);
       if (node.state === 'waiting' || node.state === 'ready') return;
@@ -204,8 +198,8 @@ export class WaitGraph<Subject, Context> {
     }
   }
 
-  #makeReady(node: ClaimNode<Subject, Context>): void {
-    const unit = node.unit as WaitUnit<Subject, Context>;
+  #makeReady(node: ClaimNode): void {
+    const unit = node.unit as WaitUnit;
     node.state = 'ready';
     unit.readyCount += 1;
     if (unit.unlimitedCount > 0 && isUnlimited(node.claim)) unit.unlimitedReadyCount += 1;
@@ -216,7 +210,7 @@ export class WaitGraph<Subject, Context> {
     if (unit.owner.waitsLeft === 0) this.#releaseAll(unit.owner);
   }
 
-  #grant(unit: WaitUnit<Subject, Context>): void {
+  #grant(unit: WaitUnit): void {
     unit.state = 'granted';
     unit.owner.waitsLeft -= unit.claimCount;
     for (const node of unit.claims) {
@@ -226,13 +220,13 @@ export class WaitGraph<Subject, Context> {
     }
   }
 
-  #hold(node: ClaimNode<Subject, Context>): void {
+  #hold(node: ClaimNode): void {
     node.owner.holds.push(node);
     node.lock.holders.add(node);
     if (node.claim.mode === 'exclusive') node.lock.exclusiveHolder = node;
   }
 
-  #releaseAll(owner: OwnerNode<Subject, Context>): void {
+  #releaseAll(owner: OwnerNode): void {
     for (const node of owner.holds) {
       node.state = 'released';
       node.lock.holders.delete(node);
@@ -241,7 +235,7 @@ export class WaitGraph<Subject, Context> {
     }
   }
 
-  #unsettle(lock: LockNode<Subject, Context>): void {
+  #unsettle(lock: LockNode): void {
     if (lock.isUnsettled) return;
     lock.isUnsettled = true;
     this.#unsettled.push(lock);

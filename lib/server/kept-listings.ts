@@ -1,6 +1,7 @@
 /** Listings whose next page a client may ask for, so that each page goes on where the one before ended. */
 
-import type { ListPage, Pages } from './lock-manager.ts';
+import type { LockPage } from '../protocol.ts';
+import type { Pages } from './lock-manager.ts';
 
 /** After this long without a page the client's next request begins a new listing. */
 const KEPT_MS = 10_000;
@@ -9,7 +10,7 @@ const KEPT_MS = 10_000;
 interface KeptListing {
   readonly prefix: string;
   readonly after: string;
-  readonly pages: Pages<ListPage>;
+  readonly pages: Pages<LockPage>;
   readonly keptMs: number;
 }
 
@@ -23,7 +24,7 @@ export class KeptListings {
   }
 
   /** Takes out the listing that a client goes on with; undefined when it asks for another. */
-  take(client: object, prefix: string, after: string | undefined): Pages<ListPage> | undefined {
+  take(client: object, prefix: string, after: string | undefined): Pages<LockPage> | undefined {
     const kept = this.#listings.get(client);
     this.#listings.delete(client);
     if (kept === undefined || kept.prefix !== prefix || kept.after !== after) return undefined;
@@ -31,7 +32,7 @@ export class KeptListings {
   }
 
   /** Keeps what a client may go on with behind a page. */
-  keep(client: object, prefix: string, after: string, pages: Pages<ListPage>): void {
+  keep(client: object, prefix: string, after: string, pages: Pages<LockPage>): void {
     this.#listings.delete(client);
     this.#listings.set(client, { prefix, after, pages, keptMs: performance.now() });
     const [oldest] = this.#listings.keys();

@@ -1,10 +1,10 @@
 /** The line protocol of lockd and glockd, on the same lock manager and through the same sessions as the messages. */
 
-import type { LockKind } from '../locks/lock.ts';
-import type { ReleaseResult } from '../locks/types.ts';
+import type { LockKind } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
 import { HTTP_REQUEST } from '../message/refusal-causes.ts';
+import type { ReleaseResult } from '../protocol.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.ts';
 import { encodedLength } from '../wire/text.ts';
@@ -12,7 +12,7 @@ import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
 import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
 import type { CommandCounter, LineStatistics } from './line-statistics.ts';
-import { type LockManager, LockRequest, type LockResult } from './lock-manager.ts';
+import type { LockManager, LockResult } from './lock-manager.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -113,7 +113,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #get(session: LockServerSession, name: string): Answer {
     if (this.#isTooLong(session, name)) return this.#texts.getFailure(name);
-    const result = session.locks.acquire(new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: 0 }));
+    const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: 0 });
     return tell(session, name, result, this.#tellGet);
   }
 
@@ -152,7 +152,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #getShared(session: LockServerSession, name: string): Answer {
     if (this.#isTooLong(session, name)) return this.#texts.sharedGetFailure(name);
-    const result = session.locks.acquire(new LockRequest({ name, mode: 'permit', tag: '', waitMs: 0 }));
+    const result = session.locks.acquire({ name, mode: 'permit', tag: '', waitMs: 0 });
     return mapResult(result, (permit) => {
       if (permit.status === 'ok') return this.#texts.sharedGetSuccess(name, permit.count);
       this.#report(session, permit);

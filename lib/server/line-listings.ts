@@ -1,9 +1,10 @@
 /** The listings of the line protocol, however long: page by page, each when the client has read the one before. */
 
-import type { LockKind } from '../locks/lock.ts';
+import type { LockKind } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
+import type { LockInformation } from '../protocol.ts';
 import type { LineReply } from '../wire/line-codec.ts';
-import type { HoldersPage, LockDescription, LockManager, Pages } from './lock-manager.ts';
+import type { HoldersPage, LockManager, Pages } from './lock-manager.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -68,7 +69,7 @@ export class LineListings {
   }
 
   /** One name with the addresses that hold it: of an exclusive lock the first, of a permit all. */
-  #dumpEntry(kind: LockKind, { lockName, holders, holderCount }: LockDescription): Page {
+  #dumpEntry(kind: LockKind, { lockName, holders, holderCount }: LockInformation): Page {
     const addresses = holders.map(({ address }) => address);
     const name = inOneLine(lockName);
     if (kind === 'readerWriter') return { text: `${name}:${addresses[0] ?? ''}` };

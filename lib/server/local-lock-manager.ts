@@ -1,49 +1,48 @@
 /** The locks of this process: the lock table with a clock, tokens, and work in slices where there is much of it. */
 
 import { randomUUID } from 'node:crypto';
-import type { Listing } from '../locks/listing.ts';
-import type { LockKind } from '../locks/lock.ts';
-import type { LockSession } from '../locks/lock-session.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
-  CancelResult,
-  NamesRequest,
+  Claim,
+  LockAllRequest,
+  LockKind,
+  LockRequest,
   Outcome,
-  ReleaseAllResult,
   ReleaseRequest,
-  ReleaseResult,
-  RequestId,
+  Session,
   TableEvent,
   TableLimits,
 } from '../locks/types.ts';
+import { viewNamedHolder } from '../locks/views.ts';
 import { PendingResult } from '../message/pending-result.ts';
-import { ReleasedResult } from '../wire/reply-printer.ts';
-import { compareEncoded } from '../wire/text.ts';
-import { hashText } from '../wire/text-hash.ts';
-import { type Clock, systemClock } from './clock.ts';
-import {
-  charactersOf,
-  type DescribedAnswer,
-  describeAnswer,
-  describeLock,
-  describeTaken,
-  type TableAnswer,
-} from './lock-descriptions.ts';
 import type {
+  CancelResult,
+  DeadlockStep,
   ForceReleaseResult,
+  LockHolder,
+  LockInformation,
+  LockPage,
+  LockStatistics,
+  LockWaiter,
+  ReleaseAllResult,
+  ReleaseResult,
+  RequestId,
+} from '../protocol.ts';
+import { GrantedResult, ReleasedResult } from '../wire/reply-printer.ts';
+import { compareEncoded } from '../wire/text.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { Listing } from './listing.ts';
+import type {
   HoldersPage,
-  ListPage,
-  LockAllRequest,
   LockAllResult,
   LockClientInfo,
-  LockDescription,
   LockManager,
-  LockRequest,
   LockResult,
-  LockStatistics,
   ManagedSession,
+  NamesRequest,
   PageLimits,
   Pages,
+  Taken,
 } from './lock-manager.ts';
 import { SlicedWork } from './sliced-work.ts';
 import { StatisticsRecorder } from './stats.ts';
@@ -52,6 +51,10 @@ import { tokensFromWallClock } from './tokens.ts';
 /** How much is done between two looks at the clock. */
 const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
+/** A holder, waiter or step beside its texts, in characters of JSON, about. */
+const ENTRY_CHARACTERS = 150;
+/** How many of those who lost a lock are told. */
+const MAX_TAKEN_TOLD = 100;
 
 /** How the locks of this process are kept. */
 export interface LocalLockManagerOptions {
@@ -61,18 +64,11 @@ export interface LocalLockManagerOptions {
   readonly nextToken?: () => number;
 }
 
-/** Where the answer of a request goes that has to wait; what it is answered is what it asked for. */
-interface Context {
-  settle(answer: LockResult | LockAllResult): void;
-}
-
-type Event = TableEvent<LockClientInfo, Context>;
-
 /** A lock manager whose locks end with the process. */
 export class LocalLockManager implements LockManager {
   readonly epoch: string = randomUUID();
   readonly isDurable = false;
-  readonly table: LockTable<LockClientInfo, Context>;
+  readonly table: LockTable;
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
@@ -85,11 +81,10 @@ export class LocalLockManager implements LockManager {
     this.clock = options.clock ?? systemClock;
     this.#slicedWork = new SlicedWork(this.clock);
     this.#limits = options.limits;
-    this.table = new LockTable<LockClientInfo, Context>({
+    this.table = new LockTable({
       limits: options.limits,
       nextToken: options.nextToken ?? tokensFromWallClock(),
       compareNames: compareEncoded,
-      hashName: hashText,
     });
   }
 
@@ -97,31 +92,37 @@ export class LocalLockManager implements LockManager {
     return new LocalSession(this, this.table.openSession(client));
   }
 
-  inspect(lockName: string, maxEntries: number, kind?: LockKind): LockDescription {
-    return describeLock(this.table.inspect(lockName, maxEntries, kind), this.clock.nowMs());
+  inspect(lockName: string, maxEntries: number, kind?: LockKind): LockInformation {
+    return this.table.inspect(lockName, maxEntries, this.clock.nowMs(), kind);
   }
 
-  list(request: NamesRequest): Pages<ListPage> {
-    const listing = this.table.listNames(request);
-    return this.#inSlices(listing, (max) => this.#makePage(listing, max, request.kind));
+  list({ kind, prefix, after }: NamesRequest): Pages<LockPage> {
+    const listing = new Listing<string>({
+      compare: compareEncoded,
+      items: () => this.table.names(kind),
+      isListed: (name) => name.startsWith(prefix),
+      after,
+    });
+    return this.#inSlices(listing, (max) => this.#makePage(listing, max, kind));
   }
 
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
-    const listing = this.table.listHolders(kind, lockName);
+    const listing = new Listing<Claim>({
+      compare: (a, b) => a.token - b.token,
+      items: () => this.table.holds(kind, lockName),
+    });
     return this.#inSlices(listing, (max): HoldersPage => {
-      const holders = listing.peekHolders(max).map(({ name, session }) => ({
-        lockName: name,
-        name: session.subject.clientName,
-        address: session.subject.address,
-      }));
+      const nowMs = this.clock.nowMs();
+      const held = listing.peek(max).filter(({ state }) => state === 'held');
+      const holders = held.map((claim) => viewNamedHolder(claim, nowMs));
       listing.skip(max);
       return { holders, isLast: listing.isOver };
     });
   }
 
-  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult {
+  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult & { readonly taken: Taken } {
     const outcome = this.table.forceRelease(lockName, kind, this.clock.nowMs());
-    return { ...this.publish(outcome), taken: describeTaken(outcome.events) };
+    return { status: 'ok', released: this.publish(outcome), taken: takenBy(outcome.events) };
   }
 
   statistics(): LockStatistics {
@@ -141,45 +142,47 @@ export class LocalLockManager implements LockManager {
   }
 
   /** Frees what a session has, in slices that all ends share: thousands may end in one turn. */
-  endSession(session: LockSession<LockClientInfo, Context>): void {
+  endSession(session: Session): void {
     const end = this.publish(this.table.endSession(session, this.clock.nowMs()));
-    if (end.isOver) return;
+    if (end.holds.length === 0) return;
     this.#slicedWork.add(
       () => {
         this.#handle(this.table.continueEnd(end, CLAIMS_A_STEP, this.clock.nowMs()));
-        return end.isOver;
+        return end.holds.length === 0;
       },
       () => this.#afterwards(),
     );
   }
 
   /** Answers and tells whom an operation concerned, then returns its own result. */
-  publish<Result extends object>(outcome: Outcome<LockClientInfo, Context, Result>): Result {
+  publish<Result>(outcome: Outcome<Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
     this.#afterwards();
     return outcome.result;
   }
 
-  /** Counts what the table answered at once, and returns it as clients are told it. */
-  answer<Given extends TableAnswer>(given: Given): DescribedAnswer<Given> {
-    this.#statistics.recordAnswer(given);
-    return describeAnswer(given, this.#limits, this.clock);
+  /** Counts an answer, and returns it as clients are told it. */
+  answer<Answer extends LockResult | LockAllResult>(answer: Answer): LockResult | LockAllResult {
+    this.#statistics.recordAnswer(answer);
+    if (answer.status === 'ok') {
+      return 'token' in answer && answer.alreadyHeld === undefined
+        ? new GrantedResult(answer.token, answer.count)
+        : answer;
+    }
+    return answer.status === 'deadlock' && !this.#canTell(answer.cycle ?? []) ? { status: 'deadlock' } : answer;
   }
 
   recordReleases(count: number): void {
     this.#statistics.releases += count;
   }
 
-  #handle(events: readonly Event[]): void {
-    // Each handoff comes by here, and an iterator would be one more thing to make and to collect.
-    for (let index = 0; index < events.length; index += 1) {
-      const event = events[index] as Event;
-      this.#statistics.recordEvent(event);
+  #handle(events: readonly TableEvent[]): void {
+    for (const event of events) {
       if (event.kind === 'answered') {
-        event.context.settle(describeAnswer(event.result, this.#limits, this.clock));
+        (event.context as PendingResult<LockResult | LockAllResult>).settle(this.answer(event.result));
       } else {
-        const { name, mode, tag, token, reason } = event;
-        event.session.subject.lost({ lockName: name, mode, owner: tag, token, reason });
+        this.#statistics.recordLoss(event.hold);
+        (event.session.client as LockClientInfo).lost(event.hold);
       }
     }
   }
@@ -228,8 +231,8 @@ export class LocalLockManager implements LockManager {
     };
   }
 
-  #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): ListPage {
-    const locks: LockDescription[] = [];
+  #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): LockPage {
+    const locks: LockInformation[] = [];
     const names = listing.peek(max);
     const size = { entries: 0, characters: 0 };
     let count = 0;
@@ -245,6 +248,12 @@ export class LocalLockManager implements LockManager {
     return next === undefined ? { locks } : { locks, next };
   }
 
+  /** Whether a cycle fits into one reply. */
+  #canTell(cycle: readonly DeadlockStep[]): boolean {
+    const characters = cycle.reduce((sum, step) => sum + charactersOf(step) + step.lockName.length, 0);
+    return !this.#isTooLarge({ entries: cycle.length, characters });
+  }
+
   #isTooLarge({ entries, characters }: PageSize): boolean {
     return entries > this.#limits.maxPageEntries || characters > this.#limits.maxPageBytes;
   }
@@ -255,18 +264,38 @@ interface PageSize {
   characters: number;
 }
 
-function addSize(size: PageSize, { lockName, holders, waiters }: LockDescription): void {
+function addSize(size: PageSize, { lockName, holders, waiters }: LockInformation): void {
   size.entries += holders.length + waiters.length;
   size.characters += lockName.length;
   for (const entry of [...holders, ...waiters]) size.characters += charactersOf(entry);
 }
 
+/** The length of an entry in JSON, about, without the name of its lock. */
+function charactersOf({ owner, name, address }: LockWaiter | DeadlockStep | LockHolder): number {
+  return owner.length + name.length + address.length + ENTRY_CHARACTERS;
+}
+
+/** Whose holds were taken away by what just happened. */
+function takenBy(events: readonly TableEvent[]): Taken {
+  const holders: Taken['holders'][number][] = [];
+  let count = 0;
+  for (const event of events) {
+    if (event.kind !== 'lost' || (event.hold.reason !== 'forced' && event.hold.reason !== 'stolen')) continue;
+    count += 1;
+    if (holders.length === MAX_TAKEN_TOLD) continue;
+    const { owner, mode, token } = event.hold;
+    const { clientName, address } = event.session.client;
+    holders.push({ owner, name: clientName, address, mode, token });
+  }
+  return { count, holders };
+}
+
 /** One client's locks in this process. */
 class LocalSession implements ManagedSession {
   readonly #manager: LocalLockManager;
-  readonly #session: LockSession<LockClientInfo, Context>;
+  readonly #session: Session;
 
-  constructor(manager: LocalLockManager, session: LockSession<LockClientInfo, Context>) {
+  constructor(manager: LocalLockManager, session: Session) {
     this.#manager = manager;
     this.#session = session;
   }
@@ -275,17 +304,17 @@ class LocalSession implements ManagedSession {
     const { table, clock } = this.#manager;
     const outcome = table.acquire(this.#session, request, clock.nowMs());
     const result = this.#manager.publish(outcome);
-    if (result.status === 'queued') return request.context;
-    const answer = this.#manager.answer(result);
+    if (result.status === 'queued') return pendFor<LockResult>(request);
+    const answer = this.#manager.answer(result) as LockResult;
     if (request.steal === undefined || answer.status !== 'ok') return answer;
-    return { ...answer, taken: describeTaken(outcome.events) };
+    return { ...answer, taken: takenBy(outcome.events) };
   }
 
   acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult> {
     const { table, clock } = this.#manager;
-    const context = new PendingResult<LockAllResult>();
-    const result = this.#manager.publish(table.acquireAll(this.#session, { ...request, context }, clock.nowMs()));
-    return result.status === 'queued' ? context : this.#manager.answer(result);
+    const result = this.#manager.publish(table.acquireAll(this.#session, request, clock.nowMs()));
+    if (result.status === 'queued') return pendFor<LockAllResult>(request);
+    return this.#manager.answer(result) as LockAllResult;
   }
 
   release(request: ReleaseRequest): ReleaseResult {
@@ -311,4 +340,11 @@ class LocalSession implements ManagedSession {
   end(): void {
     this.#manager.endSession(this.#session);
   }
+}
+
+/** The answer comes as an event of a later operation, with what the request carries. */
+function pendFor<Answer extends object>(request: LockRequest | LockAllRequest): PendingResult<Answer> {
+  const pending = new PendingResult<Answer>();
+  request.context = pending;
+  return pending;
 }

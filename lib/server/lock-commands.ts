@@ -1,8 +1,8 @@
 /** The commands of the lock server with the schemas of their parameters: the one table that routing starts from. */
 
-import type { LockMode, RequestId } from '../locks/types.ts';
 import type { CommandTable } from '../message/command-table.ts';
 import type { JsonSchema } from '../message/validation.ts';
+import type { LockMode, RequestId } from '../protocol.ts';
 
 /** Times on the wire are seconds; more than this is no time that anybody means. */
 const MAX_SECONDS = 1e9;

@@ -1,12 +1,12 @@
 /** Lock requests as clients make them, turned into those of the lock manager, or refused. */
 
 import { kindOf } from '../locks/lock.ts';
-import type { LockMode, LockWanted } from '../locks/types.ts';
+import type { LockAllRequest, LockRequest, LockWanted } from '../locks/types.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { show } from '../message/show.ts';
+import type { LockMode } from '../protocol.ts';
 import { encodedLength } from '../wire/text.ts';
 import type { LockAllParameters, LockParameters } from './lock-commands.ts';
-import { type LockAllRequest, LockRequest } from './lock-manager.ts';
 
 const MS_A_SECOND = 1_000;
 
@@ -47,7 +47,7 @@ export class LockRequests {
     if (steal && mode !== 'exclusive') {
       return invalid(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
     }
-    return new LockRequest({
+    return {
       name: lockName,
       mode,
       limit,
@@ -57,7 +57,7 @@ export class LockRequests {
       id,
       steal: steal ? this.#steal : undefined,
       isStealable: stealable,
-    });
+    };
   }
 
   /** Several locks, all or none. */

@@ -10,6 +10,7 @@ import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ProtocolService } from '../message/protocol-service.ts';
 import type { Request } from '../message/request.ts';
+import type { LockStatistics } from '../protocol.ts';
 import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS, type OnRefused } from './command-refusals.ts';
@@ -33,7 +34,7 @@ import type {
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
-import type { LockAllResult, LockManager, LockResult, LockStatistics, PageLimits, Taken } from './lock-manager.ts';
+import type { LockAllResult, LockManager, LockResult, PageLimits, Taken } from './lock-manager.ts';
 import { invalid, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
 import { answerUnlock, PrefixedCommands } from './prefixed-commands.ts';

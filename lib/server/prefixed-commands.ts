@@ -7,7 +7,7 @@ import type { ProtocolError, RequestError } from '../wire/errors.ts';
 import { PrefixedCodec } from '../wire/prefixed-codec.ts';
 import { encodedLength } from '../wire/text.ts';
 import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
-import { LockRequest, type LockResult } from './lock-manager.ts';
+import type { LockResult } from './lock-manager.ts';
 import type { LockServerSession } from './session.ts';
 
 /** What these messages may be at most. */
@@ -59,9 +59,7 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
       reply(session, id, 'limit');
       return;
     }
-    const result = session.locks.acquire(
-      new LockRequest({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY }),
-    );
+    const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: Number.POSITIVE_INFINITY });
     if (result instanceof PendingResult) answerLater(session, result, (lock) => this.#tell(session, id, lock));
     else this.#tell(session, id, result);
   }

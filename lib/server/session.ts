@@ -2,7 +2,8 @@
 
 import type { MessageConnection } from '../message/message-connection.ts';
 import { MessageSession } from '../message/message-session.ts';
-import type { LockClientInfo, LockManager, LostHold, ManagedSession } from './lock-manager.ts';
+import type { LostHold } from '../protocol.ts';
+import type { LockClientInfo, LockManager, ManagedSession } from './lock-manager.ts';
 
 /** As long as its connection lasts; its locks end with it. */
 export class LockServerSession extends MessageSession implements LockClientInfo {

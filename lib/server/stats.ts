@@ -1,8 +1,7 @@
 /** What happened to locks since the start, counted from what the lock table says happened. */
 
-import type { AllGranted, Granted, LockMode, LossReason, TableEvent } from '../locks/types.ts';
-import type { TableAnswer } from './lock-descriptions.ts';
-import type { LockClientInfo, LockStatistics } from './lock-manager.ts';
+import type { AllGranted, Granted, LockStatistics, LostHold } from '../protocol.ts';
+import type { LockAllResult, LockResult } from './lock-manager.ts';
 
 /** The part of the statistics that only grows. */
 export type LockTotals = Pick<
@@ -48,19 +47,15 @@ export class StatisticsRecorder {
   }
 
   /** An answer to a request for one lock or several, given at once or later. */
-  recordAnswer(result: TableAnswer): void {
+  recordAnswer(result: LockResult | LockAllResult): void {
     if (result.status === 'ok') this.#grants += countGrants(result);
     else if (result.status === 'timeout') this.#timeouts += 1;
     else if (result.status === 'cancelled') this.#cancelled += 1;
     else if (result.status === 'deadlock') this.#deadlocks += 1;
   }
 
-  recordEvent(event: TableEvent<LockClientInfo, unknown>): void {
-    if (event.kind === 'answered') this.recordAnswer(event.result);
-    else this.#recordLoss(event.reason, event.mode);
-  }
-
-  #recordLoss(reason: LossReason, mode: LockMode): void {
+  /** A hold that ended without its owner asking for it. */
+  recordLoss({ reason, mode }: LostHold): void {
     if (reason === 'lease') this.#expiredLeases += 1;
     else if (reason === 'forced') this.#forced += 1;
     else if (reason === 'stolen') this.#stolen += 1;

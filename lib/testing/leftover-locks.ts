@@ -1,17 +1,17 @@
 /** What a test left held or waited for, told in words. */
 
 import { AssertionError } from 'node:assert';
-import type { HolderDescription, LockDescription, WaiterDescription } from '../server/lock-manager.ts';
+import type { LockHolder, LockInformation, LockWaiter } from '../protocol.ts';
 
 /** An error that test frameworks show as a failed assertion: it says who holds or waits for what. */
-export function leftoverLocksError(locks: readonly LockDescription[], extent: 'all' | 'first'): AssertionError {
+export function leftoverLocksError(locks: readonly LockInformation[], extent: 'all' | 'first'): AssertionError {
   const lines = locks.flatMap(describeLock);
   const more = extent === 'first' ? ['and so on'] : [];
   const message = ['expected no lock to be held or waited for, but:', ...lines, ...more].join('\n  ');
   return new AssertionError({ message, actual: [...lines, ...more], expected: [], operator: 'assertNoLocks' });
 }
 
-function describeLock({ lockName, holders, waiters }: LockDescription): string[] {
+function describeLock({ lockName, holders, waiters }: LockInformation): string[] {
   const name = JSON.stringify(lockName);
   return [
     ...holders.map(
@@ -21,6 +21,6 @@ function describeLock({ lockName, holders, waiters }: LockDescription): string[]
   ];
 }
 
-function who({ name, address, owner }: HolderDescription | WaiterDescription): string {
+function who({ name, address, owner }: LockHolder | LockWaiter): string {
   return `${name === '' ? 'a client without a name' : JSON.stringify(name)} at ${address}, owner ${JSON.stringify(owner)},`;
 }

@@ -2,9 +2,9 @@
 
 import { connect } from 'node:net';
 import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
+import type { LockPage } from '../protocol.ts';
 import { systemClock } from '../server/clock.ts';
 import { LocalLockManager } from '../server/local-lock-manager.ts';
-import type { ListPage } from '../server/lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, type LockServerOptions } from '../server/lock-server.ts';
 import { CuttableStream } from '../transports/cuttable-stream.ts';
 import { dialSocket } from '../transports/dial-socket.ts';
@@ -180,7 +180,7 @@ export class TestServer implements AsyncDisposable {
     return new CuttableStream(stream, `${HOST}:${socket.localPort}`);
   };
 
-  #listLocks(): Promise<ListPage> {
+  #listLocks(): Promise<LockPage> {
     return new Promise((resolve) => {
       this.#manager.list({ prefix: '' }).nextPage(MAX_TOLD_NAMES).whenSettled(resolve);
     });

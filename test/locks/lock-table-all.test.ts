@@ -17,7 +17,7 @@ describe('lock table', () => {
       scene.acquire(scene.anna, { name: 'a' });
       expect(scene.acquireAll(scene.ben, ALL_OF)).to.deep.equal({ status: 'queued' });
       expect(scene.holders('b')).to.deep.equal([]);
-      expect(scene.inspect('b').waiters[0]).to.include({ position: 1, isPartOfAll: true });
+      expect(scene.inspect('b').waiters[0]).to.include({ position: 1, lockAll: true });
       expect(scene.acquire(scene.cara, { name: 'b', waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
       scene.acquire(scene.cara, { name: 'b' });
       scene.release(scene.anna, { name: 'a' });
@@ -107,7 +107,7 @@ describe('lock table', () => {
       const holders = results.map((result) => (result?.status === 'timeout' ? result.holders : []));
       expect(holders[0]).to.have.lengthOf(10);
       expect(holders[1]).to.deep.equal([
-        { session: scene.anna, tag: '', name: 'a', mode: 'exclusive', token: 1, sinceMs: 0, isStealable: false },
+        { lockName: 'a', owner: '', name: 'anna', address: 'anna:1', mode: 'exclusive', token: 1, heldMs: 5 },
       ]);
     });
 

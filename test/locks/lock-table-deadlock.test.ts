@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { isWaitedFor } from '../../lib/locks/deadlock.ts';
+import { ownerOf } from '../../lib/locks/session.ts';
 import { TableScene, viewCycle } from './table-scene.ts';
 
 const X = { tag: 'x' } as const;
@@ -279,9 +280,9 @@ describe('lock table', () => {
       scene.acquire(scene.ben, { ...X, name: 'busy' });
       for (let count = 0; count < 10_000; count += 1) scene.acquire(scene.cara, { tag: `${count}`, name: 'busy' });
       expect(scene.acquire(scene.anna, { ...X, name: 'busy' })).to.deep.equal({ status: 'queued' });
-      expect(isWaitedFor(scene.anna.owner('x'))).to.equal(false);
+      expect(isWaitedFor(ownerOf(scene.anna, 'x'))).to.equal(false);
       scene.acquire(scene.dora, { ...X, name: 'a' });
-      expect(isWaitedFor(scene.anna.owner('x'))).to.equal(true);
+      expect(isWaitedFor(ownerOf(scene.anna, 'x'))).to.equal(true);
     });
 
     it('are found at the end of a long queue', () => {

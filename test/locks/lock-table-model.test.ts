@@ -2,8 +2,9 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { TableCounts, TableLimits } from '../../lib/locks/types.ts';
+import type { LockInformation } from '../../lib/protocol.ts';
 import { canBeGranted } from './naive-deadlock.ts';
-import type { NaiveEvent, NaiveView } from './naive-types.ts';
+import type { NaiveEvent } from './naive-types.ts';
 import { TablePair } from './table-pair.ts';
 import {
   crowdingSteps,
@@ -85,8 +86,8 @@ function compare(
   expectNothingLeft(pair);
 }
 
-function viewAll(pair: TablePair): readonly NaiveView[] {
-  const { real, naive } = pair.list('', undefined, ALL);
+function viewAll(pair: TablePair): readonly LockInformation[] {
+  const { real, naive } = pair.list();
   expectSame(real.result, naive.result);
   return NAMES.map((name) => {
     const view = pair.inspect(name, ALL);
@@ -108,7 +109,7 @@ function inTextOrder(a: NaiveEvent, b: NaiveEvent): number {
   return textA < textB ? -1 : Number(textA > textB);
 }
 
-function expectNobodyBesideWriters(views: readonly NaiveView[]): void {
+function expectNobodyBesideWriters(views: readonly LockInformation[]): void {
   for (const { holders } of views) {
     const modes = holders.map((holder) => holder.mode).filter((mode) => mode !== 'permit');
     if (modes.includes('exclusive')) expect(modes).to.deep.equal(['exclusive']);
@@ -123,18 +124,18 @@ function expectNobodyStuck({ naive }: TablePair): void {
 }
 
 /** Nobody was let in ahead of one who waited before him and waits still, but by a permit without a limit. */
-function expectNobodyPassed(before: readonly NaiveView[], after: readonly NaiveView[], step: Step): void {
+function expectNobodyPassed(before: readonly LockInformation[], after: readonly LockInformation[], step: Step): void {
   const isSteal = step.step === 'acquire' && step.steal !== undefined;
   const isFreeToPass = step.step === 'acquire' && step.mode === 'permit' && step.limit === undefined;
   for (const [index, view] of after.entries()) {
-    const earlier = before[index] as NaiveView;
-    if (!isSteal || step.name !== view.name) expectOrderKept(earlier, view, false);
+    const earlier = before[index] as LockInformation;
+    if (!isSteal || step.name !== view.lockName) expectOrderKept(earlier, view, false);
     if (step.step === 'acquireAll') continue;
-    if (!isFreeToPass || step.name !== view.name) expectOrderKept(earlier, view, true);
+    if (!isFreeToPass || step.name !== view.lockName) expectOrderKept(earlier, view, true);
   }
 }
 
-function expectOrderKept(before: NaiveView, after: NaiveView, isPermit: boolean): void {
+function expectOrderKept(before: LockInformation, after: LockInformation, isPermit: boolean): void {
   const held = ownersIn(before.holders, isPermit);
   const unlimited = before.waiters.filter((waiter) => waiter.limit === undefined);
   const queue = ownersIn(before.waiters, isPermit);
@@ -146,13 +147,16 @@ function expectOrderKept(before: NaiveView, after: NaiveView, isPermit: boolean)
   }
 }
 
-function ownersIn(claims: NaiveView['holders'] | NaiveView['waiters'], isPermit: boolean): readonly string[] {
+function ownersIn(
+  claims: LockInformation['holders'] | LockInformation['waiters'],
+  isPermit: boolean,
+): readonly string[] {
   const ofKind = claims.filter((claim) => (claim.mode === 'permit') === isPermit);
-  return ofKind.map((claim) => `${claim.session} ${claim.tag}`);
+  return ofKind.map((claim) => `${claim.name} ${claim.owner}`);
 }
 
-function expectCountsToAgree(pair: TablePair, views: readonly NaiveView[]): void {
-  const isHeld = (view: NaiveView, isPermit: boolean) =>
+function expectCountsToAgree(pair: TablePair, views: readonly LockInformation[]): void {
+  const isHeld = (view: LockInformation, isPermit: boolean) =>
     view.holders.some((holder) => (holder.mode === 'permit') === isPermit);
   const counts: TableCounts = {
     locks: views.filter((view) => isHeld(view, false)).length,
@@ -167,7 +171,7 @@ function expectCountsToAgree(pair: TablePair, views: readonly NaiveView[]): void
 
 function expectNothingLeft(pair: TablePair): void {
   expect(pair.real.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 0 });
-  expect(pair.list('', undefined, ALL).real.result.names).to.deep.equal([]);
+  expect(pair.list().real.result).to.deep.equal([]);
   expect(pair.real.nextDeadlineMs).to.equal(ALL);
   expect([...pair.waiting]).to.deep.equal([]);
 }

@@ -75,10 +75,10 @@ describe('lock table', () => {
       for (const name of ['jobs', 'mail', 'news']) scene.acquire(scene.anna, { name });
       const end = scene.endSession(scene.anna, 1);
       expect(scene.table.counts.holders).to.equal(2);
-      expect(end.isOver).to.equal(false);
+      expect(end.holds).to.have.lengthOf(2);
       scene.continueEnd(end, 2);
       expect(scene.table.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 3 });
-      expect(end.isOver).to.equal(true);
+      expect(end.holds).to.deep.equal([]);
     });
 
     it('has a lock held until its turn comes', () => {
@@ -101,7 +101,7 @@ describe('lock table', () => {
       scene.forceRelease('mail');
       scene.continueEnd(end, 2);
       expect(scene.takeNews()).to.deep.equal(['anna lost jobs: lease', 'anna lost mail: forced']);
-      expect(end.isOver).to.equal(true);
+      expect(end.holds).to.deep.equal([]);
     });
   });
 

@@ -1,25 +1,22 @@
 import { expect } from 'chai';
-import type { NamesRequest } from '../../lib/locks/types.ts';
+import type { LockKind } from '../../lib/locks/types.ts';
 import { TableScene } from './table-scene.ts';
 
 const SHARED = { mode: 'shared' } as const;
 const PERMIT = { mode: 'permit' } as const;
 
-function list(
-  scene: TableScene,
-  { max = 100, ...request }: Partial<NamesRequest> & { readonly max?: number },
-): { names: readonly string[]; hasMore: boolean } {
-  const listing = scene.table.listNames({ prefix: '', ...request });
-  while (!listing.step(1, max));
-  const names = listing.peek(max);
-  listing.skip(names.length);
-  return { names, hasMore: !listing.isOver };
+function names(scene: TableScene, kind?: LockKind): readonly string[] {
+  return [...iterate(scene.table.names(kind))].toSorted();
+}
+
+function* iterate<T>(iterator: Iterator<T>): Generator<T> {
+  for (let entry = iterator.next(); entry.done !== true; entry = iterator.next()) yield entry.value;
 }
 
 describe('lock table', () => {
   describe('inspecting', () => {
     it('shows nobody under a name that nobody holds', () => {
-      const view = { name: 'jobs', holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
+      const view = { lockName: 'jobs', holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
       expect(new TableScene().inspect('jobs')).to.deep.equal(view);
     });
 
@@ -29,22 +26,13 @@ describe('lock table', () => {
       scene.acquire(scene.anna, { tag: 'x' });
       scene.wait(5);
       scene.acquire(scene.ben, SHARED);
+      scene.wait(3);
       expect(scene.inspect('jobs')).to.deep.equal({
-        name: 'jobs',
+        lockName: 'jobs',
         holderCount: 1,
         waiterCount: 1,
-        holders: [{ session: scene.anna, tag: 'x', mode: 'exclusive', token: 1, sinceMs: 5, isStealable: false }],
-        waiters: [
-          {
-            session: scene.ben,
-            tag: '',
-            mode: 'shared',
-            limit: undefined,
-            sinceMs: 10,
-            position: 1,
-            isPartOfAll: false,
-          },
-        ],
+        holders: [{ owner: 'x', name: 'anna', address: 'anna:1', mode: 'exclusive', token: 1, heldMs: 8 }],
+        waiters: [{ owner: '', name: 'ben', address: 'ben:1', mode: 'shared', position: 1, waitedMs: 3 }],
       });
     });
 
@@ -54,7 +42,8 @@ describe('lock table', () => {
       scene.acquire(scene.ben);
       scene.wait(5);
       scene.release(scene.anna);
-      expect(scene.inspect().holders[0]).to.include({ session: scene.ben, sinceMs: 5 });
+      scene.wait(2);
+      expect(scene.inspect().holders[0]).to.include({ name: 'ben', heldMs: 2 });
     });
 
     it('shows the reader/writer lock first and the permit behind it', () => {
@@ -77,33 +66,34 @@ describe('lock table', () => {
       scene.acquire(scene.dora);
       const view = scene.inspect('jobs', 1);
       expect(view).to.include({ holderCount: 2, waiterCount: 2 });
-      expect(view.holders.map(({ session }) => session)).to.deep.equal([scene.anna]);
-      expect(view.waiters.map(({ session }) => session)).to.deep.equal([scene.cara]);
+      expect(view.holders.map(({ name }) => name)).to.deep.equal(['anna']);
+      expect(view.waiters.map(({ name }) => name)).to.deep.equal(['cara']);
     });
   });
 
   describe('listing', () => {
-    it('gives names in the order that the table was given, each once', () => {
+    it('gives the names of either kind, and of both', () => {
       const scene = new TableScene();
-      for (const name of ['mails', 'job', 'mail', 'jobs']) scene.acquire(scene.anna, { name });
-      scene.acquire(scene.anna, { name: 'jobs', ...PERMIT });
-      scene.acquire(scene.anna, { name: 'z', ...PERMIT });
-      expect(list(scene, {})).to.deep.equal({ names: ['z', 'job', 'jobs', 'mail', 'mails'], hasMore: false });
+      for (const name of ['mails', 'job']) scene.acquire(scene.anna, { name });
+      for (const name of ['job', 'z']) scene.acquire(scene.anna, { name, ...PERMIT });
+      expect(names(scene)).to.deep.equal(['job', 'job', 'mails', 'z']);
+      expect(names(scene, 'readerWriter')).to.deep.equal(['job', 'mails']);
+      expect(names(scene, 'permit')).to.deep.equal(['job', 'z']);
     });
 
-    it('gives a page behind a name, and says whether another follows', () => {
+    it('gives the holds of one kind, and of one lock', () => {
       const scene = new TableScene();
-      for (const name of ['a', 'b', 'c', 'd', 'aa']) scene.acquire(scene.anna, { name });
-      expect(list(scene, { max: 2 })).to.deep.equal({ names: ['a', 'b'], hasMore: true });
-      expect(list(scene, { max: 2, after: 'b' })).to.deep.equal({ names: ['c', 'd'], hasMore: true });
-      expect(list(scene, { max: 2, after: 'd' })).to.deep.equal({ names: ['aa'], hasMore: false });
-      expect(list(scene, { max: 2, after: 'aa' })).to.deep.equal({ names: [], hasMore: false });
-    });
-
-    it('gives only names with a prefix', () => {
-      const scene = new TableScene();
-      for (const name of ['job', 'jobs', 'mail']) scene.acquire(scene.anna, { name });
-      expect(list(scene, { prefix: 'job' })).to.deep.equal({ names: ['job', 'jobs'], hasMore: false });
+      scene.acquire(scene.anna, SHARED);
+      scene.acquire(scene.ben, SHARED);
+      scene.acquire(scene.cara);
+      scene.acquire(scene.anna, { name: 'mail' });
+      scene.acquire(scene.dora, PERMIT);
+      const tokens = (kind: LockKind, name?: string) =>
+        [...iterate(scene.table.holds(kind, name))].map(({ token }) => token);
+      expect(tokens('readerWriter')).to.have.members([1, 2, 3]);
+      expect(tokens('readerWriter', 'jobs')).to.deep.equal([1, 2]);
+      expect(tokens('permit', 'jobs')).to.deep.equal([4]);
+      expect(tokens('permit', 'mail')).to.deep.equal([]);
     });
 
     it('does not give a name that is neither held nor waited for any more', () => {
@@ -112,7 +102,7 @@ describe('lock table', () => {
       scene.acquire(scene.ben);
       scene.release(scene.ben);
       scene.release(scene.anna);
-      expect(list(scene, {}).names).to.deep.equal([]);
+      expect(names(scene)).to.deep.equal([]);
     });
   });
 

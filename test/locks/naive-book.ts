@@ -3,7 +3,8 @@
  * to whom.
  */
 
-import type { AllGranted, Granted, LossReason, WaitResult } from '../../lib/locks/types.ts';
+import type { LockRequest, WaitResult } from '../../lib/locks/types.ts';
+import type { AllGranted, Granted, LossReason } from '../../lib/protocol.ts';
 import { canBeGranted, type NaiveOwner } from './naive-deadlock.ts';
 import {
   type AllRequest,
@@ -20,6 +21,7 @@ import {
   type Request,
 } from './naive-state.ts';
 import type { NaiveEvent } from './naive-types.ts';
+import { viewHold } from './naive-views.ts';
 
 export const CANCELLED: WaitResult = { status: 'cancelled' };
 const MAX_HOLDERS_TOLD = 10;
@@ -146,7 +148,7 @@ export class NaiveBook implements NaiveState {
   #grant(
     { session, tag }: NaiveOwner,
     { name, isPermit }: LockKey,
-    { mode, id: requestId, isStealable = false }: Pick<Request, 'mode' | 'id' | 'isStealable'>,
+    { mode, id: requestId, isStealable = false }: Pick<LockRequest, 'mode' | 'id' | 'isStealable'>,
     nowMs: number,
   ): Hold {
     this.#lastToken += 1;
@@ -173,7 +175,7 @@ export class NaiveBook implements NaiveState {
 
   loseHold(hold: Hold, reason: LossReason): void {
     const { session, name, mode, tag, token } = hold;
-    this.#events.push({ kind: 'lost', session, name, mode, tag, token, reason });
+    this.#events.push({ kind: 'lost', session, hold: { lockName: name, mode, owner: tag, token, reason } });
     this.removeHold(hold);
   }
 
@@ -211,12 +213,9 @@ export class NaiveBook implements NaiveState {
     this.#forgetDeadline(group);
   }
 
-  timeoutOf(places: readonly Place[]): WaitResult {
+  timeoutOf(places: readonly Place[], nowMs: number): WaitResult {
     const holds = places.flatMap((place) => this.holdersOf(place)).slice(0, MAX_HOLDERS_TOLD);
-    const holders = holds.map(({ session, tag, name, mode, token, sinceMs, isStealable }) => {
-      return { session, tag, name, mode, token, sinceMs, isStealable };
-    });
-    return { status: 'timeout', holders: holders as never };
+    return { status: 'timeout', holders: holds.map((hold) => viewHold(hold, nowMs)) };
   }
 
   /** The request waits no longer; the place goes with the last of them. */

@@ -3,7 +3,7 @@
  * wait can leave; and whether a cycle that explains why not is a real one.
  */
 
-import type { WaitStep } from '../../lib/locks/types.ts';
+import type { DeadlockStep, LockMode } from '../../lib/protocol.ts';
 import {
   findGrantable,
   type Hold,
@@ -22,7 +22,11 @@ export interface NaiveOwner {
 }
 
 /** A step of a cycle with the number of the session. */
-export type NaiveStep = NaiveOwner & Pick<WaitStep, 'name' | 'mode' | 'blockedBy'>;
+export interface NaiveStep extends NaiveOwner {
+  readonly name: string;
+  readonly mode: LockMode;
+  readonly blockedBy: DeadlockStep['blockedBy'];
+}
 
 /** Whether in some order of departures the owner is granted everything that it waits for. */
 export function canBeGranted(state: NaiveState, owner: NaiveOwner): boolean {

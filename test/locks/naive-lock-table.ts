@@ -6,18 +6,20 @@
 import type {
   AcquireAllResult,
   AcquireResult,
-  CancelResult,
-  ForceReleaseResult,
-  Invalid,
-  LimitReached,
-  LockMode,
-  ReleaseAllResult,
   ReleaseRequest,
-  ReleaseResult,
-  RequestId,
   TableCounts,
   TableLimits,
 } from '../../lib/locks/types.ts';
+import type {
+  CancelResult,
+  Invalid,
+  LimitReached,
+  LockInformation,
+  LockMode,
+  ReleaseAllResult,
+  ReleaseResult,
+  RequestId,
+} from '../../lib/protocol.ts';
 import { CANCELLED, NaiveBook } from './naive-book.ts';
 import type { NaiveOwner } from './naive-deadlock.ts';
 import {
@@ -35,7 +37,7 @@ import {
   type Place,
   type Request,
 } from './naive-state.ts';
-import type { NaiveEvent, NaiveOutcome, NaivePage, NaiveView } from './naive-types.ts';
+import type { NaiveEvent, NaiveOutcome } from './naive-types.ts';
 import { inspectState, listState } from './naive-views.ts';
 
 export class NaiveLockTable extends NaiveBook {
@@ -85,11 +87,11 @@ export class NaiveLockTable extends NaiveBook {
     return this.#outcome({ status: 'ok', released: holds.length });
   }
 
-  forceRelease(name: string, isPermit: boolean, nowMs: number): NaiveOutcome<ForceReleaseResult> {
+  forceRelease(name: string, isPermit: boolean, nowMs: number): NaiveOutcome<number> {
     const holds = this.holdersOf({ name, isPermit });
     for (const hold of holds) this.loseHold(hold, 'forced');
     this.letIn(nowMs);
-    return this.#outcome({ status: 'ok', released: holds.length });
+    return this.#outcome(holds.length);
   }
 
   cancel(session: number, id: RequestId, nowMs: number): NaiveOutcome<CancelResult> {
@@ -109,8 +111,8 @@ export class NaiveLockTable extends NaiveBook {
       const due = this.findDue(nowMs);
       if (due === undefined) break;
       if ('token' in due) this.loseHold(due, 'lease');
-      else if ('places' in due) this.endGroup(due, this.timeoutOf(due.places));
-      else this.endRequest(due, this.timeoutOf([this.placeOf(due)]), nowMs);
+      else if ('places' in due) this.endGroup(due, this.timeoutOf(due.places, nowMs));
+      else this.endRequest(due, this.timeoutOf([this.placeOf(due)], nowMs), nowMs);
       this.letIn(nowMs);
     }
     return this.takeEvents();
@@ -150,12 +152,12 @@ export class NaiveLockTable extends NaiveBook {
     };
   }
 
-  inspect(name: string, max: number): NaiveView {
-    return inspectState(this, name, max);
+  inspect(name: string, max: number, nowMs: number): LockInformation {
+    return inspectState(this, name, max, nowMs);
   }
 
-  list(prefix: string, after: string | undefined, max: number): NaivePage {
-    return listState(this, prefix, after, max, this.#compareNames);
+  names(): readonly string[] {
+    return listState(this);
   }
 
   #acquire(session: number, request: Request, nowMs: number): AcquireResult {

@@ -1,9 +1,10 @@
 /** Holds and places as plain arrays, and the rules that say who may be let in. */
 
-import type { AcquireRequest, LockAllRequest, LockMode, LockWanted, RequestId } from '../../lib/locks/types.ts';
+import type { LockAllRequest, LockRequest, LockWanted } from '../../lib/locks/types.ts';
+import type { LockMode, RequestId } from '../../lib/protocol.ts';
 
-export type Request = AcquireRequest<number>;
-export type AllRequest = LockAllRequest<number>;
+export type Request = LockRequest & { readonly context: number };
+export type AllRequest = LockAllRequest & { readonly context: number };
 
 /** Which lock: the reader/writer lock or the permit of a name. */
 export interface LockKey {

@@ -1,37 +1,44 @@
-/** What the naive lock table shows of its arrays. */
+/** What the naive lock table shows of its arrays. A session's client goes by the number of the session. */
 
-import { isSameLock, type LockKey, limitOf, modeOf, type NaiveState } from './naive-state.ts';
-import type { NaivePage, NaiveView } from './naive-types.ts';
+import type { LockInformation, NamedLockHolder } from '../../lib/protocol.ts';
+import { type Hold, isSameLock, type LockKey, limitOf, modeOf, type NaiveState } from './naive-state.ts';
 
-export function inspectState(state: NaiveState, name: string, max: number): NaiveView {
+export function inspectState(state: NaiveState, lockName: string, max: number, nowMs: number): LockInformation {
   const readerWriterFirst = (a: LockKey, b: LockKey) => Number(a.isPermit) - Number(b.isPermit);
-  const holds = state.holds.filter((hold) => hold.name === name).sort(readerWriterFirst);
-  const places = state.places.filter((place) => place.name === name).sort(readerWriterFirst);
+  const holds = state.holds.filter(({ name }) => name === lockName).sort(readerWriterFirst);
+  const places = state.places.filter(({ name }) => name === lockName).sort(readerWriterFirst);
   return {
-    name,
+    lockName,
     holderCount: holds.length,
     waiterCount: places.length,
-    holders: holds.slice(0, max).map(({ session, tag, mode, token, sinceMs, isStealable }) => {
-      return { session, tag, mode, token, sinceMs, isStealable };
+    holders: holds.slice(0, max).map((hold) => {
+      const { lockName: _, ...holder } = viewHold(hold, nowMs);
+      return holder;
     }),
     waiters: places.slice(0, max).map((place) => {
       const { session, tag, isPermit, sinceMs, wanted } = place;
-      const limit = isPermit && limitOf(place) !== Number.POSITIVE_INFINITY ? limitOf(place) : undefined;
-      const position = state.places.filter((other) => isSameLock(other, place)).indexOf(place) + 1;
-      return { session, tag, mode: modeOf(place), limit, sinceMs, position, isPartOfAll: wanted !== undefined };
+      return {
+        owner: tag,
+        name: String(session),
+        address: '',
+        mode: modeOf(place),
+        ...(isPermit && limitOf(place) !== Number.POSITIVE_INFINITY ? { limit: limitOf(place) } : {}),
+        position: state.places.filter((other) => isSameLock(other, place)).indexOf(place) + 1,
+        ...(wanted === undefined ? {} : { lockAll: true }),
+        waitedMs: nowMs - sinceMs,
+      };
     }),
   };
 }
 
-export function listState(
-  state: NaiveState,
-  prefix: string,
-  after: string | undefined,
-  max: number,
-  compareNames: (a: string, b: string) => number,
-): NaivePage {
-  const names = [...new Set([...state.holds, ...state.places].map((claim) => claim.name))]
-    .sort(compareNames)
-    .filter((name) => name.startsWith(prefix) && (after === undefined || compareNames(name, after) > 0));
-  return { names: names.slice(0, max), hasMore: names.length > max };
+export function viewHold(
+  { session, tag, name, mode, token, sinceMs, isStealable }: Hold,
+  nowMs: number,
+): NamedLockHolder {
+  const view = { lockName: name, owner: tag, name: String(session), address: '', mode, token, heldMs: nowMs - sinceMs };
+  return isStealable ? { ...view, stealable: true } : view;
+}
+
+export function listState(state: NaiveState): readonly string[] {
+  return [...new Set([...state.holds, ...state.places].map(({ name }) => name))].toSorted();
 }

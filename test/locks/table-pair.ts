@@ -1,29 +1,24 @@
 /** A lock table and the naive one, taken through the same steps and made comparable. */
 
-import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
-import type { SessionEnd } from '../../lib/locks/session-end.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
-  LockMode,
   Outcome,
   ReleaseRequest,
-  RequestId,
+  Session,
+  SessionEnd,
   TableEvent,
   TableLimits,
   WaitResult,
-  WaitStep,
 } from '../../lib/locks/types.ts';
-import { hashText } from '../../lib/wire/text-hash.ts';
+import type { DeadlockStep, LockInformation, LockMode, RequestId } from '../../lib/protocol.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
 import { NaiveLockTable } from './naive-lock-table.ts';
 import { type AllRequest, type Hold, isSameOwner, modeOf, type Place, type Request } from './naive-state.ts';
-import type { NaiveEvent, NaivePage, NaiveView } from './naive-types.ts';
+import type { NaiveEvent } from './naive-types.ts';
 import { type AcquireAllStep, type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
 import { answerWithContext, Tokens } from './table-tokens.ts';
-
-type Session = LockSession<number, number>;
 
 const MAX_SESSIONS = 4;
 
@@ -50,13 +45,13 @@ export interface Waiting {
 const NOTHING: Report = { result: undefined, events: [] };
 
 export class TablePair {
-  readonly real: LockTable<number, number>;
+  readonly real: LockTable;
   readonly naive: NaiveLockTable;
   readonly waiting: Map<number, Waiting> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
   /** Of sessions whose end is not over. */
-  #ends: SessionEnd<number, number>[] = [];
+  #ends: SessionEnd[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
   #contextCount = 0;
@@ -68,13 +63,13 @@ export class TablePair {
       lastToken += 10;
       return lastToken;
     };
-    this.real = new LockTable<number, number>({ limits, nextToken, compareNames: lastNameFirst, hashName: hashText });
+    this.real = new LockTable({ limits, nextToken, compareNames: lastNameFirst });
     this.naive = new NaiveLockTable(limits, lastNameFirst);
     for (let opened = 0; opened < 3; opened += 1) this.#openSession();
   }
 
   get liveSessions(): readonly number[] {
-    return this.#sessions.map((session) => session.subject);
+    return this.#sessions.map(numberOf);
   }
 
   /** Whether the end of a session is not over. */
@@ -110,8 +105,6 @@ export class TablePair {
         return { real: NOTHING, naive: NOTHING };
       case 'inspect':
         return this.inspect(step.name, step.max);
-      case 'list':
-        return this.list(step.prefix, step.after, step.max);
       case 'drain':
         return this.#eventsOf(this.real.drain(), () => this.naive.drain());
       case 'continueEnd':
@@ -119,38 +112,26 @@ export class TablePair {
     }
   }
 
-  inspect(name: string, max: number): Both<NaiveView> {
-    const real = this.real.inspect(name, max);
-    const naive = this.naive.inspect(name, max);
-    const view = {
-      ...real,
-      holders: real.holders.map((holder) => {
-        return { ...holder, session: holder.session.subject, token: this.#realTokens.contextOf(holder.token) };
-      }),
-      waiters: real.waiters.map((waiter) => ({ ...waiter, session: waiter.session.subject })),
+  inspect(name: string, max: number): Both<LockInformation> {
+    const real = this.real.inspect(name, max, this.nowMs);
+    const naive = this.naive.inspect(name, max, this.nowMs);
+    return {
+      real: { result: withContexts(real, this.#realTokens), events: [] },
+      naive: { result: withContexts(naive, this.#naiveTokens), events: [] },
     };
-    const holders = naive.holders.map((holder) => {
-      return { ...holder, token: this.#naiveTokens.contextOf(holder.token) };
-    });
-    return { real: { result: view, events: [] }, naive: { result: { ...naive, holders }, events: [] } };
   }
 
-  list(prefix: string, after: string | undefined, max: number): Both<NaivePage> {
-    const listing = this.real.listNames({ prefix, after });
-    while (!listing.step(1, max));
-    const names = listing.peek(max);
-    listing.skip(max);
-    const result = { names, hasMore: !listing.isOver };
-    return {
-      real: { result, events: [] },
-      naive: { result: this.naive.list(prefix, after, max), events: [] },
-    };
+  list(): Both<readonly string[]> {
+    const names = new Set<string>();
+    const all = this.real.names();
+    for (let entry = all.next(); entry.done !== true; entry = all.next()) names.add(entry.value);
+    return { real: { result: [...names].toSorted(), events: [] }, naive: { result: this.naive.names(), events: [] } };
   }
 
   #openSession(): void {
     if (this.#sessions.length === MAX_SESSIONS) return;
     this.#sessionCount += 1;
-    this.#sessions.push(this.real.openSession(this.#sessionCount));
+    this.#sessions.push(this.real.openSession(clientOf(this.#sessionCount)));
     this.naive.openSession(this.#sessionCount);
   }
 
@@ -166,8 +147,8 @@ export class TablePair {
     const { name, mode, tag, waitMs, leaseMs, steal, isStealable, id } = step;
     const limit = mode === 'permit' ? step.limit : undefined;
     const request: Request = { name, mode, limit, tag, waitMs, leaseMs, steal, isStealable, id, context };
-    const real = this.real.acquire(session, request, this.nowMs);
-    return this.#answers(context, session, id, real, () => this.naive.acquire(session.subject, request, this.nowMs));
+    const real = this.real.acquire(session, { ...request }, this.nowMs);
+    return this.#answers(context, session, id, real, () => this.naive.acquire(numberOf(session), request, this.nowMs));
   }
 
   #acquireAll(step: AcquireAllStep): Both {
@@ -178,7 +159,9 @@ export class TablePair {
     const locks = step.locks.map((lock) => (lock.mode === 'permit' ? lock : { ...lock, limit: undefined }));
     const request: AllRequest = { locks, tag, waitMs, leaseMs, id, context };
     const real = this.real.acquireAll(session, request, this.nowMs);
-    return this.#answers(context, session, id, real, () => this.naive.acquireAll(session.subject, request, this.nowMs));
+    return this.#answers(context, session, id, real, () =>
+      this.naive.acquireAll(numberOf(session), request, this.nowMs),
+    );
   }
 
   /** Both tables' answers to a request for locks. */
@@ -186,15 +169,15 @@ export class TablePair {
     context: number,
     session: Session,
     id: RequestId | undefined,
-    real: Outcome<number, number, AcquireResult<number, number> | AcquireAllResult<number, number>>,
+    real: Outcome<AcquireResult | AcquireAllResult>,
     askNaive: () => { result: AcquireResult | AcquireAllResult; events: readonly NaiveEvent[] },
   ): Both {
-    if (real.result.status === 'queued') this.waiting.set(context, { session: session.subject, id });
+    if (real.result.status === 'queued') this.waiting.set(context, { session: numberOf(session), id });
     const naive = this.#askNaive(real.events, askNaive);
     const both = this.#events(real.events, naive.events);
     const realResult = answerWithContext(real.result, this.#realTokens, context);
     const naiveResult = answerWithContext(naive.result, this.#naiveTokens, context);
-    if (real.result.status === 'deadlock') this.#expectRealCycle(real.result.cycle);
+    if (real.result.status === 'deadlock') this.#expectRealCycle(real.result.cycle ?? []);
     return {
       real: { ...both.real, result: withoutMessage(realResult) },
       naive: { ...both.naive, result: withoutMessage(naiveResult) },
@@ -202,10 +185,8 @@ export class TablePair {
   }
 
   #forceRelease(name: string, isPermit: boolean): Both {
-    const kind = isPermit ? 'permit' : 'readerWriter';
-    return this.#outcomes(this.real.forceRelease(name, kind, this.nowMs), () =>
-      this.naive.forceRelease(name, isPermit, this.nowMs),
-    );
+    const real = this.real.forceRelease(name, isPermit ? 'permit' : 'readerWriter', this.nowMs);
+    return this.#outcomes(real, () => this.naive.forceRelease(name, isPermit, this.nowMs));
   }
 
   /** The token is the naive table's; one that the lock table has not granted yet is left out. */
@@ -215,7 +196,7 @@ export class TablePair {
     const hasToken = realToken !== undefined;
     const real = this.real.release(session, hasToken ? { ...request, token: realToken } : request, this.nowMs);
     const naiveRequest = hasToken ? { ...request, token: naiveToken } : request;
-    return this.#outcomes(real, () => this.naive.release(session.subject, naiveRequest, this.nowMs));
+    return this.#outcomes(real, () => this.naive.release(numberOf(session), naiveRequest, this.nowMs));
   }
 
   #releaseClaim(step: Extract<Step, { step: 'releaseClaim' }>): Both {
@@ -232,24 +213,24 @@ export class TablePair {
     };
     const withToken = meant('token');
     const token = step.keys.includes('token') && 'token' in withToken ? withToken.token : undefined;
-    const session = this.#sessions.find((session) => session.subject === meant('session').session) as Session;
+    const session = this.#sessions.find((session) => numberOf(session) === meant('session').session) as Session;
     return this.#release(session, request, token);
   }
 
   #releaseAll(session: Session, tag: string | undefined): Both {
     const real = this.real.releaseAll(session, tag, this.nowMs);
-    return this.#outcomes(real, () => this.naive.releaseAll(session.subject, tag, this.nowMs));
+    return this.#outcomes(real, () => this.naive.releaseAll(numberOf(session), tag, this.nowMs));
   }
 
   #cancel(session: Session, id: RequestId): Both {
     const real = this.real.cancel(session, id, this.nowMs);
-    return this.#outcomes(real, () => this.naive.cancel(session.subject, id, this.nowMs));
+    return this.#outcomes(real, () => this.naive.cancel(numberOf(session), id, this.nowMs));
   }
 
   #cancelWaiting(pick: number): Both {
     const cancellable = [...this.waiting.values()].filter((waiting) => waiting.id !== undefined);
     const waiting = cancellable[pick % cancellable.length];
-    const session = this.#sessions.find((session) => session.subject === waiting?.session);
+    const session = this.#sessions.find((session) => numberOf(session) === waiting?.session);
     if (session === undefined) return { real: NOTHING, naive: NOTHING };
     return this.#cancel(session, waiting?.id as RequestId);
   }
@@ -258,7 +239,7 @@ export class TablePair {
     this.#sessions = this.#sessions.filter((other) => other !== session);
     const { result: end, events } = this.real.endSession(session, this.nowMs);
     this.#ends.push(end);
-    const cancelled = this.#eventsOf(events, () => this.naive.endSession(session.subject, this.nowMs));
+    const cancelled = this.#eventsOf(events, () => this.naive.endSession(numberOf(session), this.nowMs));
     const released = this.#continueEnd(this.#ends.length - 1, max);
     const both = (side: 'real' | 'naive') => [...cancelled[side].events, ...released[side].events];
     return { real: { result: undefined, events: both('real') }, naive: { result: undefined, events: both('naive') } };
@@ -267,16 +248,16 @@ export class TablePair {
   #continueEnd(pick: number, max: number): Both {
     const end = this.#ends[pick % this.#ends.length];
     if (end === undefined) return { real: NOTHING, naive: NOTHING };
-    const session = end.session.subject;
+    const session = numberOf(end.session);
     const both = this.#eventsOf(this.real.continueEnd(end, max, this.nowMs), () =>
       this.naive.continueEnd(session, max, this.nowMs),
     );
-    this.#ends = this.#ends.filter((each) => !each.isOver);
+    this.#ends = this.#ends.filter((each) => each.holds.length > 0);
     return both;
   }
 
   #outcomes(
-    real: { result: unknown; events: readonly TableEvent<number, number>[] },
+    real: { result: unknown; events: readonly TableEvent[] },
     askNaive: () => { result: unknown; events: readonly NaiveEvent[] },
   ): Both {
     const naive = this.#askNaive(real.events, askNaive);
@@ -284,22 +265,24 @@ export class TablePair {
     return { real: { ...both.real, result: real.result }, naive: { ...both.naive, result: naive.result } };
   }
 
-  #eventsOf(real: readonly TableEvent<number, number>[], askNaive: () => readonly NaiveEvent[]): Both {
+  #eventsOf(real: readonly TableEvent[], askNaive: () => readonly NaiveEvent[]): Both {
     return this.#events(real, this.#askNaive(real, askNaive));
   }
 
   /** The naive table lets in in the order that the lock table chose, as far as it may. */
-  #askNaive<Outcome>(real: readonly TableEvent<number, number>[], ask: () => Outcome): Outcome {
+  #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome): Outcome {
     this.naive.grantOrder = real.flatMap((event) => {
-      return event.kind === 'answered' && event.result.status === 'ok' ? [event.context] : [];
+      return event.kind === 'answered' && event.result.status === 'ok' ? [event.context as number] : [];
     });
     this.naive.stuckStates = [];
     return ask();
   }
 
   /** @throws unless the cycle explains why a request of the last step is stuck. */
-  #expectRealCycle(cycle: readonly WaitStep<number, number>[]): void {
-    const steps = cycle.map((step): NaiveStep => ({ ...step, session: step.session.subject }));
+  #expectRealCycle(cycle: readonly DeadlockStep[]): void {
+    const steps = cycle.map(({ name, owner, lockName, mode, blockedBy }): NaiveStep => {
+      return { session: Number(name), tag: owner, name: lockName, mode, blockedBy };
+    });
     const first = steps[0] as NaiveStep;
     const faults = this.naive.stuckStates
       .filter(({ owner }) => isSameOwner(owner, first))
@@ -308,22 +291,37 @@ export class TablePair {
     throw new Error(`no cycle of the last step: ${JSON.stringify(steps)}: ${faults.join('; ')}`);
   }
 
-  #events(real: readonly TableEvent<number, number>[], naive: readonly NaiveEvent[]): Both {
+  #events(real: readonly TableEvent[], naive: readonly NaiveEvent[]): Both {
     return {
       real: { result: undefined, events: this.#realEvents(real) },
       naive: { result: undefined, events: naive.map((event) => eventWithContext(event, this.#naiveTokens)) },
     };
   }
 
-  #realEvents(events: readonly TableEvent<number, number>[]): readonly NaiveEvent[] {
+  #realEvents(events: readonly TableEvent[]): readonly NaiveEvent[] {
     return events.map((event) => {
-      if (event.kind === 'answered' && !this.waiting.delete(event.context)) {
+      if (event.kind === 'answered' && !this.waiting.delete(event.context as number)) {
         throw new Error(`request ${event.context} was answered without having waited`);
       }
-      if (event.kind === 'answered' && event.result.status === 'deadlock') this.#expectRealCycle(event.result.cycle);
-      return eventWithContext({ ...event, session: event.session.subject }, this.#realTokens);
+      if (event.kind === 'answered' && event.result.status === 'deadlock')
+        this.#expectRealCycle(event.result.cycle ?? []);
+      return eventWithContext({ ...event, session: numberOf(event.session) } as NaiveEvent, this.#realTokens);
     });
   }
+}
+
+/** Sessions are numbers, and their clients go by them. */
+function clientOf(session: number): { clientName: string; address: string } {
+  return { clientName: String(session), address: '' };
+}
+
+function numberOf(session: Session): number {
+  return Number(session.client.clientName);
+}
+
+function withContexts(view: LockInformation, tokens: Tokens): LockInformation {
+  const holders = view.holders.map((holder) => ({ ...holder, token: tokens.contextOf(holder.token) }));
+  return { ...view, holders };
 }
 
 /** What a message says is for people. */
@@ -332,7 +330,7 @@ function withoutMessage(result: { status: string }): { status: string } {
 }
 
 function eventWithContext(event: NaiveEvent, tokens: Tokens): NaiveEvent {
-  if (event.kind === 'lost') return { ...event, token: tokens.contextOf(event.token) };
+  if (event.kind === 'lost') return { ...event, hold: { ...event.hold, token: tokens.contextOf(event.hold.token) } };
   return { ...event, result: answerWithContext(event.result, tokens, event.context) as WaitResult };
 }
 

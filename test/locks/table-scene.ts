@@ -1,34 +1,33 @@
 /** A lock table and four clients, for tests that read like a story. What happens to others is kept as news. */
 
-import type { LockKind } from '../../lib/locks/lock.ts';
-import type { LockSession } from '../../lib/locks/lock-session.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
-import type { SessionEnd } from '../../lib/locks/session-end.ts';
 import type {
   AcquireAllResult,
-  AcquireRequest,
   AcquireResult,
-  CancelResult,
-  Deadlock,
   LockAllRequest,
-  LockView,
+  LockKind,
+  LockRequest,
   LockWanted,
   Outcome,
-  ReleaseAllResult,
   ReleaseRequest,
-  ReleaseResult,
-  RequestId,
+  Session,
+  SessionEnd,
   TableEvent,
   TableLimits,
 } from '../../lib/locks/types.ts';
-import { hashText } from '../../lib/wire/text-hash.ts';
-
-export type Session = LockSession<string, string>;
+import type {
+  CancelResult,
+  Deadlock,
+  LockInformation,
+  ReleaseAllResult,
+  ReleaseResult,
+  RequestId,
+} from '../../lib/protocol.ts';
 
 const ALL = Number.POSITIVE_INFINITY;
 
 export class TableScene {
-  readonly table: LockTable<string, string>;
+  readonly table: LockTable;
   readonly anna: Session;
   readonly ben: Session;
   readonly cara: Session;
@@ -39,29 +38,28 @@ export class TableScene {
   /** Tokens are 1, 2, 3... unless they are given. */
   constructor(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []) {
     let granted = 0;
-    this.table = new LockTable<string, string>({
+    this.table = new LockTable({
       limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
       nextToken: () => {
         granted += 1;
         return tokens[granted - 1] ?? granted;
       },
       compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
-      hashName: hashText,
     });
-    this.anna = this.table.openSession('anna');
-    this.ben = this.table.openSession('ben');
-    this.cara = this.table.openSession('cara');
-    this.dora = this.table.openSession('dora');
+    this.anna = this.table.openSession({ clientName: 'anna', address: 'anna:1' });
+    this.ben = this.table.openSession({ clientName: 'ben', address: 'ben:1' });
+    this.cara = this.table.openSession({ clientName: 'cara', address: 'cara:1' });
+    this.dora = this.table.openSession({ clientName: 'dora', address: 'dora:1' });
   }
 
   /** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
-  acquire(session: Session, request: Partial<AcquireRequest<string>> = {}): AcquireResult<string, string> {
-    const usual: AcquireRequest<string> = {
+  acquire(session: Session, request: Partial<LockRequest> = {}): AcquireResult {
+    const usual: LockRequest = {
       name: 'jobs',
       mode: 'exclusive',
       tag: '',
       waitMs: ALL,
-      context: session.subject,
+      context: session.client.clientName,
     };
     return this.#note(this.table.acquire(session, { ...usual, ...request }, this.nowMs));
   }
@@ -70,19 +68,19 @@ export class TableScene {
   acquireAll(
     session: Session,
     locks: readonly (string | LockWanted)[],
-    request: Partial<LockAllRequest<string>> = {},
-  ): AcquireAllResult<string, string> {
-    const usual: LockAllRequest<string> = {
+    request: Partial<LockAllRequest> = {},
+  ): AcquireAllResult {
+    const usual: LockAllRequest = {
       locks: locks.map((lock) => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock)),
       tag: '',
       waitMs: ALL,
-      context: session.subject,
+      context: session.client.clientName,
     };
     return this.#note(this.table.acquireAll(session, { ...usual, ...request }, this.nowMs));
   }
 
   forceRelease(name: string = 'jobs', kind: LockKind = 'readerWriter'): number {
-    return this.#note(this.table.forceRelease(name, kind, this.nowMs)).released;
+    return this.#note(this.table.forceRelease(name, kind, this.nowMs));
   }
 
   release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
@@ -104,13 +102,13 @@ export class TableScene {
   }
 
   /** Ends a session and works off up to `max` of its claims; the rest is for `continueEnd`. */
-  endSession(session: Session, max: number = ALL): SessionEnd<string, string> {
+  endSession(session: Session, max: number = ALL): SessionEnd {
     const end = this.#note(this.table.endSession(session, this.nowMs));
     this.continueEnd(end, max);
     return end;
   }
 
-  continueEnd(end: SessionEnd<string, string>, max: number): void {
+  continueEnd(end: SessionEnd, max: number): void {
     this.#tell(this.table.continueEnd(end, max, this.nowMs));
   }
 
@@ -118,18 +116,18 @@ export class TableScene {
     this.#tell(this.table.drain());
   }
 
-  inspect(name: string = 'jobs', max: number = ALL): LockView<string, string> {
-    return this.table.inspect(name, max);
+  inspect(name: string = 'jobs', max: number = ALL): LockInformation {
+    return this.table.inspect(name, max, this.nowMs);
   }
 
   /** Who holds `jobs`, in order of the grants; with the tag, if there is one. */
   holders(name: string = 'jobs'): readonly string[] {
-    return this.inspect(name).holders.map(({ session, tag }) => ownerName(session, tag));
+    return this.inspect(name).holders.map(ownerName);
   }
 
   /** Who waits for `jobs`, in order of the queue. */
   waiters(name: string = 'jobs'): readonly string[] {
-    return this.inspect(name).waiters.map(({ session, tag }) => ownerName(session, tag));
+    return this.inspect(name).waiters.map(ownerName);
   }
 
   /** What happened since this was last asked: `context: status` and `session lost name: reason`. */
@@ -139,15 +137,15 @@ export class TableScene {
     return news;
   }
 
-  #note<Result>(outcome: Outcome<string, string, Result>): Result {
+  #note<Result>(outcome: Outcome<Result>): Result {
     this.#tell(outcome.events);
     return outcome.result;
   }
 
-  #tell(events: readonly TableEvent<string, string>[]): void {
+  #tell(events: readonly TableEvent[]): void {
     for (const event of events) {
       if (event.kind === 'lost') {
-        this.#news.push(`${event.session.subject} lost ${event.name}: ${event.reason}`);
+        this.#news.push(`${event.session.client.clientName} lost ${event.hold.lockName}: ${event.hold.reason}`);
       } else {
         const isShared = event.result.status === 'ok' && event.result.alreadyHeld === true;
         this.#news.push(`${event.context}: ${event.result.status}${isShared ? ' alreadyHeld' : ''}`);
@@ -159,12 +157,10 @@ export class TableScene {
 /** A cycle as text: who waits for what, and how the next one keeps him from it. */
 export function viewCycle(result: { readonly status: string }): readonly string[] {
   if (!('cycle' in result)) return [result.status];
-  const { cycle } = result as Deadlock<string, string>;
-  return cycle.map(({ session, tag, name, mode, blockedBy }) => {
-    return `${ownerName(session, tag)} waits for ${name} ${mode}: ${blockedBy}`;
-  });
+  const { cycle = [] } = result as Deadlock;
+  return cycle.map((step) => `${ownerName(step)} waits for ${step.lockName} ${step.mode}: ${step.blockedBy}`);
 }
 
-function ownerName(session: Session, tag: string): string {
-  return tag === '' ? session.subject : `${session.subject}/${tag}`;
+function ownerName({ name, owner }: { readonly name: string; readonly owner: string }): string {
+  return owner === '' ? name : `${name}/${owner}`;
 }

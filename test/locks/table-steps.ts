@@ -1,7 +1,8 @@
 /** What can be done to a lock table, as plain values that fast-check makes up and shrinks. */
 
 import fc from 'fast-check';
-import type { LockMode, RequestId, TableLimits } from '../../lib/locks/types.ts';
+import type { TableLimits } from '../../lib/locks/types.ts';
+import type { LockMode, RequestId } from '../../lib/protocol.ts';
 
 /** Sessions are meant by their place among the live ones, claims and waits by their place among all that there are. */
 export type Step =
@@ -17,7 +18,6 @@ export type Step =
   | { readonly step: 'endSession'; readonly session: number; readonly max: number }
   | { readonly step: 'openSession' }
   | { readonly step: 'inspect'; readonly name: string; readonly max: number }
-  | { readonly step: 'list'; readonly prefix: string; readonly after: string | undefined; readonly max: number }
   | { readonly step: 'drain' }
   | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number };
 
@@ -157,12 +157,6 @@ const inspect: fc.Arbitrary<Step> = fc.record({
   name,
   max: fc.constantFrom(1, 2, 100),
 });
-const list: fc.Arbitrary<Step> = fc.record({
-  step: fc.constant('list'),
-  prefix: fc.constantFrom('', '', 'a'),
-  after: fc.option(name, { nil: undefined }),
-  max: fc.constantFrom(1, 2, 100),
-});
 const drain: fc.Arbitrary<Step> = fc.constant({ step: 'drain' });
 const continueEnd: fc.Arbitrary<Step> = fc.record({
   step: fc.constant('continueEnd'),
@@ -191,7 +185,6 @@ export const steps: fc.Arbitrary<Step[]> = sequence(
     { weight: 12, arbitrary: endSessionAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
     { weight: 18, arbitrary: openSession },
     { weight: 9, arbitrary: inspect },
-    { weight: 12, arbitrary: list },
     { weight: 1, arbitrary: drain },
   ],
   60,
@@ -233,7 +226,6 @@ export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
     { weight: 60, arbitrary: openSession },
     { weight: 24, arbitrary: continueEnd },
     { weight: 12, arbitrary: inspect },
-    { weight: 12, arbitrary: list },
     { weight: 1, arbitrary: drain },
   ],
   60,

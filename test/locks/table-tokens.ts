@@ -1,12 +1,7 @@
 /** Answers of one table made comparable: tokens go by the requests that they were granted to. */
 
-import type {
-  AcquireAllResult,
-  AcquireResult,
-  AllGranted,
-  NamedHolderView,
-  WaitResult,
-} from '../../lib/locks/types.ts';
+import type { AcquireAllResult, AcquireResult, WaitResult } from '../../lib/locks/types.ts';
+import type { AllGranted } from '../../lib/protocol.ts';
 
 /** Whatever a request for locks is answered, now or later. */
 export type Answer = AcquireResult | AcquireAllResult | WaitResult;
@@ -43,7 +38,10 @@ export class Tokens {
 /** Learns what was granted. The cycle of a deadlock is left out: the tables may find different ones. */
 export function answerWithContext(answer: Answer, tokens: Tokens, context: number): Answer {
   if (answer.status === 'deadlock') return { status: 'deadlock', cycle: [] };
-  if (answer.status === 'timeout') return { ...answer, holders: answer.holders.map((holder) => plain(holder, tokens)) };
+  if (answer.status === 'timeout') {
+    const holders = answer.holders?.map((holder) => ({ ...holder, token: tokens.contextOf(holder.token) }));
+    return { status: 'timeout', ...(holders === undefined ? {} : { holders }) };
+  }
   if (answer.status !== 'ok') return answer;
   if ('tokens' in answer) return { ...answer, tokens: learnAll(answer, tokens, context) };
   if (answer.alreadyHeld !== true) tokens.learn(answer.token, context);
@@ -55,10 +53,4 @@ function learnAll(answer: AllGranted, tokens: Tokens, context: number): readonly
     if (!tokens.knows(token)) tokens.learn(token, context + (index + 1) / 8);
     return tokens.contextOf(token);
   });
-}
-
-function plain(holder: NamedHolderView<unknown, unknown>, tokens: Tokens): NamedHolderView<unknown, unknown> {
-  const { session } = holder as { session: unknown };
-  const number = typeof session === 'number' ? session : holder.session.subject;
-  return { ...holder, session: number as never, token: tokens.contextOf(holder.token) };
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { NamesRequest } from '../../lib/locks/types.ts';
+import type { LockPage } from '../../lib/protocol.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import type { ListPage, Pages } from '../../lib/server/lock-manager.ts';
+import type { NamesRequest, Pages } from '../../lib/server/lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
@@ -11,7 +11,7 @@ import { type RunningServer, startServer } from './running-server.ts';
 class CountingManager extends LocalLockManager {
   begun = 0;
 
-  override list(request: NamesRequest): Pages<ListPage> {
+  override list(request: NamesRequest): Pages<LockPage> {
     this.begun += 1;
     return super.list(request);
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Listing } from '../../lib/locks/listing.ts';
+import { Listing } from '../../lib/server/listing.ts';
 
 const STEP = 3;
 

@@ -1,13 +1,13 @@
 /** A first-in-first-out list whose members carry the links, so that any of them leaves in constant time. */
 
-/** What a member brings: it can be in one list at a time. */
+/** A member is in one list at a time. */
 export interface Linked<T> {
-  previous: T | undefined;
-  next: T | undefined;
+  previous?: T | undefined;
+  next?: T | undefined;
 }
 
 /** Members in order of arrival. */
-export class WaitQueue<T extends Linked<T>> implements Iterable<T> {
+export class LinkedList<T extends Linked<T>> implements Iterable<T> {
   first: T | undefined = undefined;
   last: T | undefined = undefined;
   size = 0;
@@ -33,11 +33,16 @@ export class WaitQueue<T extends Linked<T>> implements Iterable<T> {
   }
 
   /** In order of arrival. The member just given may be removed meanwhile, others not. */
-  *[Symbol.iterator](): Generator<T, void, undefined> {
-    for (let member = this.first; member !== undefined; ) {
-      const next: T | undefined = member.next;
-      yield member;
-      member = next;
-    }
+  [Symbol.iterator](): Generator<T, void, undefined> {
+    return linkedFrom(this.first);
+  }
+}
+
+/** A member and those behind it. The member just given may be removed meanwhile, others not. */
+export function* linkedFrom<T extends Linked<T>>(first: T | undefined): Generator<T, void, undefined> {
+  for (let member = first; member !== undefined; ) {
+    const { next }: Linked<T> = member;
+    yield member;
+    member = next;
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Linked, WaitQueue } from '../../lib/locks/wait-queue.ts';
+import { type Linked, LinkedList } from '../../lib/locks/linked-list.ts';
 
 class Member implements Linked<Member> {
   readonly number: number;
@@ -14,13 +14,13 @@ class Member implements Linked<Member> {
 
 describe('wait queue', () => {
   it('is empty at first', () => {
-    const queue = new WaitQueue<Member>();
+    const queue = new LinkedList<Member>();
     expect(queue).to.include({ first: undefined, last: undefined, size: 0 });
     expect([...queue]).to.deep.equal([]);
   });
 
   it('lets the member just given leave during a walk', () => {
-    const queue = new WaitQueue<Member>();
+    const queue = new LinkedList<Member>();
     for (const number of [1, 2, 3]) queue.push(new Member(number));
     const seen: number[] = [];
     for (const member of queue) {
@@ -35,7 +35,7 @@ describe('wait queue', () => {
     const steps = fc.array(fc.record({ isLeaving: fc.boolean(), pick: fc.nat(7) }), { maxLength: 100, size: 'max' });
     fc.assert(
       fc.property(steps, (sequence) => {
-        const queue = new WaitQueue<Member>();
+        const queue = new LinkedList<Member>();
         const array: Member[] = [];
         const gone = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => new Member(number));
         for (const { isLeaving, pick } of sequence) {
@@ -55,7 +55,7 @@ function moveOne(from: Member[], to: Member[], pick: number, tell: (member: Memb
   tell(member);
 }
 
-function expectToBe(queue: WaitQueue<Member>, array: readonly Member[]): void {
+function expectToBe(queue: LinkedList<Member>, array: readonly Member[]): void {
   const numbers = array.map((member) => member.number);
   expect([...queue].map((member) => member.number)).to.deep.equal(numbers);
   expect(queue.size).to.equal(array.length);

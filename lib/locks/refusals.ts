@@ -1,0 +1,32 @@
+/** Why requests for locks are refused. */
+
+import type { Invalid, LimitReached, LockMode, RequestId } from '../protocol.ts';
+import type { Claim, TableLimits } from './types.ts';
+
+/** A limit of the table forbids the request. */
+export function limitReached(limits: TableLimits, limit: keyof TableLimits): LimitReached {
+  return { status: 'limit', limit, value: limits[limit] };
+}
+
+/** The request makes no sense where it is made. */
+export function invalid(message: string): Invalid {
+  return { status: 'invalid', message };
+}
+
+/** Another request with that id waits. */
+export function idInFlight(id: RequestId | undefined): Invalid {
+  return invalid(`id ${JSON.stringify(id)} is in flight`);
+}
+
+/** An owner with a claim on a lock asks for more than the claim is for; undefined if it does not. */
+export function upgradeRefused({ mode, state }: Claim, wanted: LockMode): Invalid | undefined {
+  if (mode !== 'shared' || wanted !== 'exclusive') return undefined;
+  const verb = state === 'held' ? 'holds' : 'awaits';
+  return invalid(`the owner ${verb} the lock shared and cannot ask for it exclusive`);
+}
+
+/** An owner asks for a lock alone that it awaits with others; undefined if it does not. */
+export function awaitedInGroup({ group }: Claim): Invalid | undefined {
+  if (group === undefined) return undefined;
+  return invalid('the owner awaits the lock together with others and cannot ask for it alone meanwhile');
+}

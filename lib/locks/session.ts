@@ -1,0 +1,135 @@
+/** Sessions and their owners: what each holds and waits for. */
+
+import type { RequestId } from '../protocol.ts';
+import type { Claim, HoldIndex, Owner, Session, SessionClient, WaitingRequest } from './types.ts';
+
+export function makeSession(client: SessionClient): Session {
+  return {
+    client,
+    state: 'live',
+    untagged: undefined,
+    tagged: undefined,
+    claimCount: 0,
+    waits: undefined,
+    holdIndex: undefined,
+  };
+}
+
+export function findOwner(session: Session, tag: string): Owner | undefined {
+  return tag === '' ? session.untagged : session.tagged?.get(tag);
+}
+
+/** The owner with that tag, made when there is none. */
+export function ownerOf(session: Session, tag: string): Owner {
+  const known = findOwner(session, tag);
+  if (known !== undefined) return known;
+  const owner: Owner = { session, tag, firstClaim: undefined, claimCount: 0, waitingCount: 0, groups: undefined };
+  if (tag === '') {
+    session.untagged = owner;
+  } else {
+    session.tagged ??= new Map();
+    session.tagged.set(tag, owner);
+  }
+  return owner;
+}
+
+/** Adds a new claim to its owner. */
+export function attach(claim: Claim): void {
+  const { owner } = claim;
+  const first = owner.firstClaim;
+  claim.ownerNext = first;
+  if (first !== undefined) first.ownerPrevious = claim;
+  owner.firstClaim = claim;
+  owner.claimCount += 1;
+  owner.session.claimCount += 1;
+}
+
+/** Takes a claim away from its owner; one with a tag goes with its last claim. */
+export function detach(claim: Claim): void {
+  const { owner, ownerPrevious, ownerNext } = claim;
+  if (ownerPrevious === undefined) owner.firstClaim = ownerNext;
+  else ownerPrevious.ownerNext = ownerNext;
+  if (ownerNext !== undefined) ownerNext.ownerPrevious = ownerPrevious;
+  claim.ownerPrevious = undefined;
+  claim.ownerNext = undefined;
+  owner.claimCount -= 1;
+  owner.session.claimCount -= 1;
+  if (owner.claimCount === 0) owner.session.tagged?.delete(owner.tag);
+}
+
+/** All claims of an owner. The one just given may go meanwhile. */
+export function* claimsOf(owner: Owner | undefined): Generator<Claim, void, undefined> {
+  for (let claim = owner?.firstClaim; claim !== undefined; ) {
+    const { ownerNext }: Claim = claim;
+    yield claim;
+    claim = ownerNext;
+  }
+}
+
+/** All claims of a session, of one owner only if a tag is given. */
+export function* claimsOfSession(session: Session, tag?: string): Generator<Claim, void, undefined> {
+  if (tag !== undefined) {
+    yield* claimsOf(findOwner(session, tag));
+    return;
+  }
+  yield* claimsOf(session.untagged);
+  for (const owner of session.tagged?.values() ?? []) yield* claimsOf(owner);
+}
+
+/** Whether a request with that id waits. */
+export function isWaiting(session: Session, id: RequestId | undefined): boolean {
+  return id !== undefined && session.waits?.has(id) === true;
+}
+
+export function addWait(session: Session, wait: WaitingRequest): void {
+  const { id } = wait.request;
+  if (id === undefined) return;
+  session.waits ??= new Map();
+  session.waits.set(id, wait);
+}
+
+export function removeWait(session: Session, wait: WaitingRequest): void {
+  if (wait.request.id !== undefined) session.waits?.delete(wait.request.id);
+}
+
+export function addHold(claim: Claim): void {
+  const index = claim.owner.session.holdIndex;
+  if (index !== undefined) addToIndex(index, claim);
+}
+
+export function removeHold(claim: Claim): void {
+  const index = claim.owner.session.holdIndex;
+  if (index === undefined) return;
+  index.byToken.delete(claim.token);
+  countRequest(index, claim.requestId, -1);
+}
+
+export function findHoldByToken(session: Session, token: number): Claim | undefined {
+  return holdIndexOf(session).byToken.get(token);
+}
+
+/** Whether a grant that answered a request with that id is still held. */
+export function holdsGrantOf(session: Session, id: RequestId): boolean {
+  return holdIndexOf(session).countByRequest.has(id);
+}
+
+/** Most sessions never ask, so the index is made when they do. */
+function holdIndexOf(session: Session): HoldIndex {
+  if (session.holdIndex === undefined) {
+    session.holdIndex = { byToken: new Map(), countByRequest: new Map() };
+    for (const claim of claimsOfSession(session)) if (claim.state === 'held') addToIndex(session.holdIndex, claim);
+  }
+  return session.holdIndex;
+}
+
+function addToIndex(index: HoldIndex, claim: Claim): void {
+  index.byToken.set(claim.token, claim);
+  countRequest(index, claim.requestId, 1);
+}
+
+function countRequest({ countByRequest }: HoldIndex, id: RequestId | undefined, change: 1 | -1): void {
+  if (id === undefined) return;
+  const count = (countByRequest.get(id) ?? 0) + change;
+  if (count === 0) countByRequest.delete(id);
+  else countByRequest.set(id, count);
+}

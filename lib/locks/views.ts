@@ -1,0 +1,89 @@
+/** What others may see of the locks: one name, all names, all holders. */
+
+import type { DeadlockStep, LockHolder, LockInformation, LockWaiter, NamedLockHolder } from '../protocol.ts';
+import { holdersOf } from './lock.ts';
+import type { LockBook } from './lock-book.ts';
+import { waitLimitOf } from './place.ts';
+import type { Claim, LockKind } from './types.ts';
+
+const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
+
+/** Who holds a name and who waits for it, the first `max` of each: of the reader/writer lock, then of the permit. */
+export function inspect(
+  book: LockBook,
+  lockName: string,
+  max: number,
+  nowMs: number,
+  kind: LockKind | undefined,
+): LockInformation {
+  const holders: LockHolder[] = [];
+  const waiters: LockWaiter[] = [];
+  let holderCount = 0;
+  let waiterCount = 0;
+  for (const each of kindsOf(kind)) {
+    const lock = book.locksOf(each).get(lockName);
+    if (lock === undefined) continue;
+    holderCount += lock.holderCount;
+    waiterCount += lock.queue?.size ?? 0;
+    for (let claim = lock.firstHolder; claim !== undefined && holders.length < max; claim = claim.next) {
+      holders.push(viewHolder(claim, nowMs));
+    }
+    let position = 1;
+    for (let claim = lock.queue?.first; claim !== undefined && waiters.length < max; claim = claim.next) {
+      waiters.push(viewWaiter(claim, position, nowMs));
+      position += 1;
+    }
+  }
+  return { lockName, holderCount, waiterCount, holders, waiters };
+}
+
+/** All names that are held or waited for, in any order; one with two kinds of lock comes twice. */
+export function* allNames(book: LockBook, kind: LockKind | undefined): Generator<string, void, undefined> {
+  for (const each of kindsOf(kind)) for (const { name } of book.locksOf(each)) yield name;
+}
+
+/** All holds of one kind of lock, or of one lock, in any order. */
+export function* allHolds(book: LockBook, kind: LockKind, name?: string): Generator<Claim, void, undefined> {
+  const locks = book.locksOf(kind);
+  for (const lock of name === undefined ? locks : [locks.get(name)]) {
+    // A copy, since the holders may change before the next step.
+    if (lock !== undefined) yield* [...holdersOf(lock)];
+  }
+}
+
+export function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
+  const { clientName, address } = owner.session.client;
+  const heldMs = Math.round(nowMs - sinceMs);
+  return { owner: owner.tag, name: clientName, address, mode, token, heldMs, ...(isStealable && { stealable: true }) };
+}
+
+export function viewNamedHolder(claim: Claim, nowMs: number): NamedLockHolder {
+  return { lockName: claim.lock.name, ...viewHolder(claim, nowMs) };
+}
+
+/** What a claim waits for, as a step of a deadlock. */
+export function viewStep({ owner, lock, mode }: Claim, blockedBy: DeadlockStep['blockedBy']): DeadlockStep {
+  const { clientName, address } = owner.session.client;
+  return { owner: owner.tag, name: clientName, address, lockName: lock.name, mode, blockedBy };
+}
+
+function viewWaiter(claim: Claim, position: number, nowMs: number): LockWaiter {
+  const { owner, mode, sinceMs, group } = claim;
+  const { clientName, address } = owner.session.client;
+  const limit = waitLimitOf(claim);
+  const hasLimit = mode === 'permit' && limit !== Number.POSITIVE_INFINITY;
+  return {
+    owner: owner.tag,
+    name: clientName,
+    address,
+    mode,
+    ...(hasLimit && { limit }),
+    position,
+    ...(group !== undefined && { lockAll: true }),
+    waitedMs: Math.round(nowMs - sinceMs),
+  };
+}
+
+function kindsOf(kind: LockKind | undefined): readonly LockKind[] {
+  return kind === undefined ? KINDS : [kind];
+}

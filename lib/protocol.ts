@@ -1,0 +1,186 @@
+/**
+ * What clients and the server say to each other about locks: requests, results, holders, waiters, cycles, statistics. Times
+ * on the wire are seconds where a client asks and milliseconds where the server tells. See docs/protocol.md.
+ */
+
+/** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
+export type LockMode = 'exclusive' | 'shared' | 'permit';
+
+/** Names a request within its session, as long as it waits and as long as the hold lasts that it was granted. */
+export type RequestId = number | string;
+
+/** Why a hold ended without its owner asking for it. */
+export type LossReason = 'lease' | 'sessionEnded' | 'forced' | 'stolen';
+
+/** One who holds a lock. */
+export interface LockHolder {
+  /** The owner tag within the client; empty for none. */
+  readonly owner: string;
+  /** The name that the client registered; empty for none. */
+  readonly name: string;
+  readonly address: string;
+  readonly mode: LockMode;
+  readonly token: number;
+  readonly heldMs: number;
+  /** It was taken with `stealable`. */
+  readonly stealable?: true;
+}
+
+/** One who holds a certain lock. */
+export interface NamedLockHolder extends LockHolder {
+  readonly lockName: string;
+}
+
+/** One who waits for a lock, however many requests share the place. */
+export interface LockWaiter {
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  readonly mode: LockMode;
+  /** Permits only: the greatest limit among the requests that share the place. */
+  readonly limit?: number;
+  /** Its place in the queue of the reader/writer lock or of the permit; 1 is next. */
+  readonly position: number;
+  /** It waits for several locks at once. */
+  readonly lockAll?: true;
+  readonly waitedMs: number;
+}
+
+/** One of those who would wait for each other in a deadlock: each waits for the next, and the last for the first. */
+export interface DeadlockStep {
+  readonly owner: string;
+  readonly name: string;
+  readonly address: string;
+  /** The lock that it waits for, and how it asked for it. */
+  readonly lockName: string;
+  readonly mode: LockMode;
+  /** Whether the next one in the cycle holds that lock (or would, were the request granted) or waits ahead in its queue. */
+  readonly blockedBy: 'holder' | 'waiter';
+}
+
+/** One name: its holders in the order of their grants, its waiters in the order of the queue. */
+export interface LockInformation {
+  readonly lockName: string;
+  /** Of all; the lists may tell fewer. */
+  readonly holderCount: number;
+  readonly waiterCount: number;
+  /** Of the reader/writer lock, then of the permit. */
+  readonly holders: readonly LockHolder[];
+  readonly waiters: readonly LockWaiter[];
+}
+
+/** One page in name order; `next` is there when more follows, and is the `after` of the next page. */
+export interface LockPage {
+  readonly locks: readonly LockInformation[];
+  readonly next?: string;
+}
+
+/** A grant. `count` is the number of holders of the lock, this one included. */
+export interface Granted {
+  readonly status: 'ok';
+  readonly token: number;
+  readonly count: number;
+  /** The owner held the lock already: no new grant took place. */
+  readonly alreadyHeld?: true;
+}
+
+/** The grant of several locks: tokens and numbers of holders in the order in which the locks were asked for. */
+export interface AllGranted {
+  readonly status: 'ok';
+  readonly tokens: readonly number[];
+  readonly counts: readonly number[];
+  /** The names that the owner held before, which keep their tokens; present when there is one. */
+  readonly alreadyHeld?: readonly string[];
+}
+
+/** The wait took too long: some of the holders of what was waited for. Left out where clients are not to know. */
+export interface TimedOut {
+  readonly status: 'timeout';
+  readonly holders?: readonly NamedLockHolder[];
+}
+
+/**
+ * No order of releases by owners that do not wait could ever grant the request. The cycle is left out where clients are not
+ * to know, and where it is too long.
+ */
+export interface Deadlock {
+  readonly status: 'deadlock';
+  readonly cycle?: readonly DeadlockStep[];
+}
+
+/** A request that makes no sense where it is made. The message is for people. */
+export interface Invalid {
+  readonly status: 'invalid';
+  readonly message: string;
+}
+
+/** A limit forbids the request. */
+export interface LimitReached {
+  readonly status: 'limit';
+  readonly limit: string;
+  readonly value: number;
+}
+
+/** How a request ends that is not granted. `denied`: the lock may not be stolen. */
+export type NotGranted =
+  | TimedOut
+  | Deadlock
+  | Invalid
+  | LimitReached
+  | { readonly status: 'unavailable' | 'cancelled' | 'draining' | 'denied' };
+
+/** `count` is the number of holders left; `withdrawn` when the owner did not hold but only waited. */
+export type ReleaseResult =
+  | { readonly status: 'ok'; readonly count: number; readonly withdrawn?: true }
+  | { readonly status: 'notHeld' };
+
+/** How many holds were released; places in queues are given up too and not counted. */
+export interface ReleaseAllResult {
+  readonly status: 'ok';
+  readonly released: number;
+}
+
+/** How many holds were taken away. */
+export interface ForceReleaseResult {
+  readonly status: 'ok';
+  readonly released: number;
+}
+
+/** `granted`: the request was answered with a grant that is still held, and is left alone. */
+export interface CancelResult {
+  readonly status: 'ok';
+  readonly outcome: 'cancelled' | 'granted' | 'unknown';
+}
+
+/** A hold that its owner did not give up itself. */
+export interface LostHold {
+  readonly lockName: string;
+  readonly mode: LockMode;
+  readonly owner: string;
+  readonly token: number;
+  readonly reason: LossReason;
+}
+
+/** Counts of locks: now, and since the start. */
+export interface LockStatistics {
+  /** Names whose reader/writer lock is held, and names whose permit is. */
+  readonly locks: number;
+  readonly permits: number;
+  readonly holders: number;
+  /** Requests that wait; one for several locks counts once. */
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly grants: number;
+  readonly releases: number;
+  readonly timeouts: number;
+  readonly cancelled: number;
+  /** Requests refused because they would have closed a deadlock. */
+  readonly deadlocks: number;
+  readonly expiredLeases: number;
+  /** Holds that were taken away by `forceUnlock`, and by `steal`. */
+  readonly forced: number;
+  readonly stolen: number;
+  /** Holds freed because their session ended: of reader/writer locks, and of permits. */
+  readonly orphans: number;
+  readonly permitOrphans: number;
+}

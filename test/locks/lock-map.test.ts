@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { makeLock } from '../../lib/locks/lock.ts';
+import { LockMap, partOf } from '../../lib/locks/lock-map.ts';
+
+const MANY = 5_000;
+
+function namesFrom(first: number, count: number): string[] {
+  return Array.from({ length: count }, (_, offset) => `name-${first + offset}`);
+}
+
+function add(map: LockMap, known: Set<string>, name: string): void {
+  if (!known.has(name)) map.add(makeLock(name, 'readerWriter'));
+  known.add(name);
+}
+
+function remove(map: LockMap, known: Set<string>, name: string): void {
+  map.delete(map.get(name) ?? makeLock(name, 'readerWriter'));
+  known.delete(name);
+}
+
+describe('lock map', () => {
+  it('has the names that a set has to which the same was done', () => {
+    const steps = fc.array(fc.tuple(fc.constantFrom(add, remove), fc.nat(8), fc.integer({ min: 1, max: 2_500 })), {
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const map = new LockMap();
+        const known = new Set<string>();
+        for (const [step, from, count] of sequence) {
+          for (const name of namesFrom(from * 700, count)) step(map, known, name);
+          expect(map.size).to.equal(known.size);
+        }
+        expect(new Set([...map].map(({ name }) => name))).to.deep.equal(known);
+        for (const name of namesFrom(0, 9_000)) expect(map.get(name) !== undefined).to.equal(known.has(name));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('shows each lock that stays to whoever goes through all while others come and go, and comes to an end', () => {
+    const staying = namesFrom(0, MANY);
+    const map = new LockMap();
+    const known = new Set<string>();
+    for (const name of staying) add(map, known, name);
+    const seen = new Set<string>();
+    let count = 0;
+    for (const { name } of map) {
+      seen.add(name);
+      add(map, known, `more-${count}`);
+      if (count % 3 === 0) remove(map, known, `more-${count / 3}`);
+      remove(map, known, 'busy');
+      add(map, known, 'busy');
+      count += 1;
+    }
+    for (const name of staying) expect(seen.has(name), name).to.equal(true);
+  });
+
+  it('spreads names that differ in a few characters only, wherever they do', () => {
+    for (const nameOf of [
+      (index: number) => `job-${index}`,
+      (index: number) => `user:${index}:printer`,
+      (index: number) => `${index}${'-'.repeat(50)}`,
+      (index: number) => String.fromCodePoint(0x4e00 + index),
+    ]) {
+      const counts = new Map<number, number>();
+      for (let index = 0; index < MANY; index += 1) {
+        const part = partOf(nameOf(index)) % 256;
+        counts.set(part, (counts.get(part) ?? 0) + 1);
+      }
+      expect(Math.max(...counts.values()), nameOf(1)).to.be.lessThan(4 * (MANY / 256));
+    }
+  });
+});
