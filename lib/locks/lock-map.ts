@@ -2,43 +2,74 @@
 
 import type { Lock } from './types.ts';
 
-const SHARDS = 4_096;
+const SHARDS = 256;
 /** Of longer names the end counts, where most differ. */
 const MAX_HASHED_CHARACTERS = 64;
+/** Longer names, and more of them than that, are not kept when they are deleted. */
+const MAX_KEPT_CHARACTERS = 64;
+const MAX_KEPT_NAMES = 8;
+
+/** A part of the map. Names that were deleted are kept for a while, with nothing. */
+interface Shard {
+  locks: Map<string, Lock | undefined>;
+  /** How many of the names have a lock. */
+  lockCount: number;
+}
 
 /**
- * A `Map` in parts. One large `Map` stops everything for tens of milliseconds when it grows, and looking up a name that was
- * added and deleted often passes all its deleted entries until the `Map` is full. Parts of a few hundred have little of
- * both. Locks may come and go while all are gone through.
+ * A `Map` in parts: one `Map` of a million entries stops everything for tens of milliseconds when it grows. And since most
+ * names come again, a deleted name keeps its place: a `Map` that deletes and adds the same name again and again finds it
+ * ever more slowly, and is made anew each time that it gets empty. Locks may come and go while all are gone through.
  */
 export class LockMap {
-  readonly #shards: (Map<string, Lock> | undefined)[] = new Array(SHARDS).fill(undefined);
+  readonly #shards: readonly Shard[] = Array.from({ length: SHARDS }, () => ({ locks: new Map(), lockCount: 0 }));
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
+  /** Names that are kept without a lock. */
+  get keptNameCount(): number {
+    return this.#shards.reduce((sum, { locks, lockCount }) => sum + locks.size - lockCount, 0);
+  }
+
   get(name: string): Lock | undefined {
-    return this.#shards[partOf(name) % SHARDS]?.get(name);
+    return this.#shardOf(name).locks.get(name);
   }
 
   /** Takes in a lock whose name is not there yet. */
   add(lock: Lock): void {
-    const part = partOf(lock.name) % SHARDS;
-    const shard = this.#shards[part] ?? new Map<string, Lock>();
-    shard.set(lock.name, lock);
-    this.#shards[part] = shard;
+    const shard = this.#shardOf(lock.name);
+    shard.locks.set(lock.name, lock);
+    shard.lockCount += 1;
     this.#size += 1;
   }
 
-  delete({ name }: Lock): void {
-    if (this.#shards[partOf(name) % SHARDS]?.delete(name)) this.#size -= 1;
+  /** Takes out a lock, if it is there. */
+  delete(lock: Lock): void {
+    const { name } = lock;
+    const shard = this.#shardOf(name);
+    if (shard.locks.get(name) !== lock) return;
+    shard.lockCount -= 1;
+    this.#size -= 1;
+    if (name.length > MAX_KEPT_CHARACTERS) shard.locks.delete(name);
+    else shard.locks.set(name, undefined);
+    const keptCount = shard.locks.size - shard.lockCount;
+    if (keptCount > MAX_KEPT_NAMES && keptCount > shard.lockCount) {
+      shard.locks = new Map([...shard.locks].filter(([, lock]) => lock !== undefined));
+    }
   }
 
   *[Symbol.iterator](): Generator<Lock, void, undefined> {
-    // A copy of each part: a name that comes and goes is at the end of the `Map` again and again.
-    for (const shard of this.#shards) if (shard !== undefined) yield* [...shard.values()];
+    for (const { locks } of this.#shards) {
+      // A copy: a name that comes and goes meanwhile may be at the end again and again.
+      for (const lock of [...locks.values()]) if (lock !== undefined) yield lock;
+    }
+  }
+
+  #shardOf(name: string): Shard {
+    return this.#shards[partOf(name) % SHARDS] as Shard;
   }
 }
 

@@ -57,6 +57,18 @@ describe('lock map', () => {
     for (const name of staying) expect(seen.has(name), name).to.equal(true);
   });
 
+  it('does not keep many names that have gone', () => {
+    const map = new LockMap();
+    for (const name of namesFrom(0, 100 * MANY)) {
+      const lock = makeLock(name, 'readerWriter');
+      map.add(lock);
+      map.delete(lock);
+    }
+    expect(map.size).to.equal(0);
+    expect([...map]).to.deep.equal([]);
+    expect(map.keptNameCount).to.be.lessThan(MANY);
+  });
+
   it('spreads names that differ in a few characters only, wherever they do', () => {
     for (const nameOf of [
       (index: number) => `job-${index}`,
