@@ -19,6 +19,7 @@ import type {
   LockKind,
   LockRequest,
   Outcome,
+  Owner,
   ReleaseRequest,
   Session,
   SessionClient,
@@ -201,14 +202,15 @@ export class LockTable {
     if (token !== undefined && (name === undefined || tag === undefined)) return findHoldByToken(session, token);
     const owner = findOwner(session, tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    const find = (kind: LockKind): Claim | undefined => {
-      const lock = this.#book.locksOf(kind).get(name);
-      return lock === undefined ? undefined : findClaim(lock, owner);
-    };
-    const claim = find(kindOf(mode ?? 'exclusive'));
+    const claim = this.#claimOf(owner, kindOf(mode ?? 'exclusive'), name);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
     // A token names its hold in whichever of the two name spaces that is.
-    return find('permit');
+    return this.#claimOf(owner, 'permit', name);
+  }
+
+  #claimOf(owner: Owner, kind: LockKind, name: string): Claim | undefined {
+    const lock = this.#book.locksOf(kind).get(name);
+    return lock === undefined ? undefined : findClaim(lock, owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Result> {

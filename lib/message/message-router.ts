@@ -1,7 +1,6 @@
 /** Requests of the message protocol: from a message to the method of its command, and from its result to the reply. */
 
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
-import { Reply } from '../wire/reply-printer.ts';
 import { ServerCodec } from '../wire/server-codec.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
 import type { Command } from './command-table.ts';
@@ -125,7 +124,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   #reply(session: Session, id: MessageId | undefined, name: string, result: object): void {
     if (id === undefined) return;
     try {
-      session.connection.send(new Reply(id, result));
+      session.connection.send({ id, result });
     } catch (error) {
       this.#fail(session, id, name, error);
     }

@@ -1,7 +1,6 @@
 /** Checks values against JSON schemas and says what is wrong: the field, its value and what was expected. */
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { NameAlone } from '../wire/request-scanner.ts';
 import { show } from './show.ts';
 
 /** A JSON schema. A property's `description` is what people are told was expected there. */
@@ -17,7 +16,6 @@ export interface Problem {
 /** What is longer is shown as a text. */
 const MAX_KEY_CHARACTERS = 80;
 /** What says nothing of the values of an object's members, or is looked at by itself. */
-const OBJECT_KEYWORDS: readonly string[] = ['type', 'description', 'properties', 'required', 'additionalProperties'];
 
 /** Compiles schemas. Make one for many, since that is what takes time. */
 export class SchemaCompiler {
@@ -30,7 +28,7 @@ export class SchemaCompiler {
 
   /** `root` is what the whole value is called in messages. */
   compile(schema: JsonSchema, root: string): Validator {
-    return new CompiledSchema(schema, this.#ajv.compile(schema), root);
+    return new CompiledSchema(this.#ajv.compile(schema), root);
   }
 }
 
@@ -44,17 +42,13 @@ export interface Validator {
 class CompiledSchema implements Validator {
   readonly #root: string;
   readonly #validate: ValidateFunction;
-  readonly #takesNameAlone: boolean;
 
-  constructor(schema: JsonSchema, validate: ValidateFunction, root: string) {
+  constructor(validate: ValidateFunction, root: string) {
     this.#validate = validate;
-    this.#takesNameAlone = takesNameAlone(schema);
     this.#root = root;
   }
 
   check(value: unknown): readonly Problem[] | undefined {
-    // By far the most requests, for which to go through the schema would take as long as to take the lock.
-    if (this.#takesNameAlone && value instanceof NameAlone) return undefined;
     if (this.#validate(value)) return undefined;
     // What is wrong with each alternative says less than that none of them fits.
     const errors = (this.#validate.errors ?? []).filter(({ schemaPath }) => !schemaPath.includes('/anyOf/'));
@@ -76,16 +70,6 @@ class CompiledSchema implements Validator {
     const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
     return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
   }
-}
-
-/** Whether a `NameAlone` is as the schema says, whatever the name: seen from the schema, and no wherever that is not plain. */
-function takesNameAlone(schema: JsonSchema): boolean {
-  const { type, properties, required = [] } = schema;
-  if (type !== 'object' || !Object.keys(schema).every((keyword) => OBJECT_KEYWORDS.includes(keyword))) return false;
-  const { lockName } = (properties ?? {}) as { readonly lockName?: JsonSchema };
-  if (lockName?.type !== 'string') return false;
-  const isAnyText = Object.keys(lockName).every((keyword) => keyword === 'type' || keyword === 'description');
-  return isAnyText && (required as readonly string[]).every((name) => name === 'lockName');
 }
 
 function asAccess(key: string): string {

@@ -1,7 +1,6 @@
 /** The two dialects of the line protocol: which commands each has, and what it says. */
 
 import type { LineReply } from '../wire/line-codec.ts';
-import { phrase } from '../wire/phrase.ts';
 
 /** `glockd`, and `lockd` as the PHP original and elockd had it. */
 export type Dialect = 'glockd' | 'lockd';
@@ -73,7 +72,7 @@ export function line(text: string): LineReply {
 }
 
 function named(text: string): (name: string) => LineReply {
-  const head = phrase(text);
+  const head = text;
   return (name) => ({ head, name });
 }
 
@@ -82,6 +81,6 @@ function counted(text: string): (name: string, count: number) => LineReply {
 }
 
 function fixed(text: string): () => LineReply {
-  const reply = { head: phrase(text), name: '' };
+  const reply = { head: text, name: '' };
   return () => reply;
 }

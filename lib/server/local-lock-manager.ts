@@ -28,7 +28,6 @@ import type {
   ReleaseResult,
   RequestId,
 } from '../protocol.ts';
-import { GrantedResult, ReleasedResult } from '../wire/reply-printer.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Listing } from './listing.ts';
@@ -164,11 +163,6 @@ export class LocalLockManager implements LockManager {
   /** Counts an answer, and returns it as clients are told it. */
   answer<Answer extends LockResult | LockAllResult>(answer: Answer): LockResult | LockAllResult {
     this.#statistics.recordAnswer(answer);
-    if (answer.status === 'ok') {
-      return 'token' in answer && answer.alreadyHeld === undefined
-        ? new GrantedResult(answer.token, answer.count)
-        : answer;
-    }
     return answer.status === 'deadlock' && !this.#canTell(answer.cycle ?? []) ? { status: 'deadlock' } : answer;
   }
 
@@ -320,9 +314,8 @@ class LocalSession implements ManagedSession {
   release(request: ReleaseRequest): ReleaseResult {
     const { table, clock } = this.#manager;
     const result = this.#manager.publish(table.release(this.#session, request, clock.nowMs()));
-    if (result.status !== 'ok' || result.withdrawn !== undefined) return result;
-    this.#manager.recordReleases(1);
-    return new ReleasedResult(result.count);
+    if (result.status === 'ok' && result.withdrawn === undefined) this.#manager.recordReleases(1);
+    return result;
   }
 
   releaseAll(tag: string | undefined): ReleaseAllResult {

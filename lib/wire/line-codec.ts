@@ -2,11 +2,10 @@
 
 import type { Codec } from './codec.ts';
 import { ProtocolError } from './errors.ts';
+import { type Alphabet, AsciiReader, alphabet, phrase } from './fast/ascii-reader.ts';
 import { LineSplitter } from './line-splitter.ts';
-import type { Phrase } from './phrase.ts';
-import { ScratchOutput } from './scratch-output.ts';
 import { decodeText, encodeText } from './text.ts';
-import { cachedText, FIRST_PLACE, placeOn } from './text-cache.ts';
+import { TextOutput } from './text-output.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {
@@ -22,7 +21,7 @@ export type LineReply = NameReply | TextReply;
 
 /** One line, without its end. */
 export interface NameReply {
-  readonly head: Phrase;
+  readonly head: string;
   readonly name: string;
 }
 
@@ -33,9 +32,6 @@ export interface TextReply {
   readonly isLastPiece?: true;
 }
 
-/** Longer names are written in the way for any text. */
-const MAX_SHORT_NAME = 256;
-
 /** White space as Unicode has it and glockd takes it (Go's `unicode.IsSpace`). */
 const SPACES = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
 const SPACE = new RegExp(SPACES.source.slice(0, -1));
@@ -44,7 +40,7 @@ const SPACE = new RegExp(SPACES.source.slice(0, -1));
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
   readonly endsFrames = true;
-  readonly output: ScratchOutput = new ScratchOutput();
+  readonly output: TextOutput = new TextOutput();
   readonly #lines: LineSplitter;
 
   constructor(maxLineBytes: number) {
@@ -67,9 +63,10 @@ export class LineCodec implements Codec {
     const lines = this.#lines;
     // Who reads a common line finds its end on the way.
     if (lines.peek()) {
-      const line = scanner.scan(lines.bytes, lines.start, lines.end);
+      reader.begin(lines.bytes, lines.start, lines.end);
+      const line = readCommonLine();
       if (line !== undefined) {
-        lines.skipTo(scanner.lineEnd + 1);
+        lines.skipTo(reader.at);
         return line;
       }
     }
@@ -80,80 +77,22 @@ export class LineCodec implements Codec {
   }
 
   encode(reply: LineReply): void {
-    if ('text' in reply) this.output.add(encodeText(reply.text));
-    else if (!this.#putShort(reply)) this.output.add(encodeText(`${reply.head.text}${reply.name}\n`));
-  }
-
-  #putShort({ head, name }: NameReply): boolean {
-    if (name.length > MAX_SHORT_NAME) return false;
-    this.output.begin(head.length + name.length + 1);
-    return this.output.putLine(head, name);
+    this.output.add(encodeText('text' in reply ? reply.text : `${reply.head}${reply.name}\n`));
   }
 }
 
-const NEWLINE = 0x0a;
-const SPACE_BYTE = 0x20;
-const DELETE = 0x7f;
-/** Of each of four bytes. */
-const HIGH_BITS = 0x80808080 | 0;
-const NOTHING = new Uint8Array(0);
+const SPACE_BYTE = phrase(' ');
+const NEWLINE = phrase('\n');
+const PRINTABLE: Alphabet = alphabet(0x21, 0x7e);
+/** One for all connections: what it reads of one line it reads at once. */
+const reader = new AsciiReader();
 
 /** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
-class CommandLineScanner {
-  #bytes: Uint8Array = NOTHING;
-  #words: DataView = new DataView(NOTHING.buffer);
-  #at = 0;
-  #end = 0;
-
-  /** Where the line ends that was read last: at its `\n`. */
-  get lineEnd(): number {
-    return this.#at;
-  }
-
-  scan(bytes: Uint8Array, start: number, end: number): CommandLine | undefined {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    this.#at = start;
-    this.#end = end;
-    const word = this.#printable(SPACE_BYTE);
-    if (word === undefined) return undefined;
-    this.#at += 1;
-    const name = this.#printable(NEWLINE);
-    return name === undefined ? undefined : { word, name, hasName: true };
-  }
-
-  /** One or more bytes up to the one that ends them, which is not printable. */
-  #printable(ending: number): string | undefined {
-    const words = this.#words;
-    const start = this.#at;
-    const lastWord = this.#end - 4;
-    let index = start;
-    let place = FIRST_PLACE;
-    for (; index <= lastWord; index += 4) {
-      const word = words.getInt32(index, true);
-      if (!isPrintableWord(word)) break;
-      place = placeOn(place, word);
-    }
-    const bytes = this.#bytes;
-    let byte = bytes[index] as number;
-    while (index < this.#end && byte > SPACE_BYTE && byte < DELETE) {
-      place = placeOn(place, byte);
-      index += 1;
-      byte = bytes[index] as number;
-    }
-    this.#at = index;
-    if (index === start || index >= this.#end || byte !== ending) return undefined;
-    return cachedText(bytes, words, start, index, place);
-  }
-}
-
-const scanner = new CommandLineScanner();
-
-/** Whether all of four bytes are: each test lends a bit where they are not. */
-function isPrintableWord(word: number): boolean {
-  return ((word | (word + 0x01010101) | (word - 0x21212121)) & HIGH_BITS) === 0;
+function readCommonLine(): CommandLine | undefined {
+  const word = reader.text(PRINTABLE);
+  if (word === '' || !reader.take(SPACE_BYTE)) return undefined;
+  const name = reader.text(PRINTABLE);
+  return name !== '' && reader.take(NEWLINE) ? { word, name, hasName: true } : undefined;
 }
 
 /** Only a space ends the word; within the name, runs of white space become one space. */

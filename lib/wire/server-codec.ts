@@ -2,11 +2,12 @@
 
 import type { Codec } from './codec.ts';
 import { ProtocolError, type RequestError } from './errors.ts';
+import { AsciiReader } from './fast/ascii-reader.ts';
+import { ByteOutput } from './fast/byte-output.ts';
+import { writeReply } from './fast/reply-writer.ts';
+import { readRequest } from './fast/request-reader.ts';
 import { parse } from './json.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { printReply } from './reply-printer.ts';
-import { requestScanner } from './request-scanner.ts';
-import { ScratchOutput } from './scratch-output.ts';
 import { decodeText, encodeUtf8 } from './text.ts';
 
 /**
@@ -17,7 +18,7 @@ import { decodeText, encodeUtf8 } from './text.ts';
  */
 export class ServerCodec implements Codec {
   readonly encoding = 'latin1';
-  readonly output: ScratchOutput = new ScratchOutput();
+  readonly output: ByteOutput = new ByteOutput();
   readonly #maxMessageBytes: number;
   readonly #lines: LineSplitter;
 
@@ -42,9 +43,10 @@ export class ServerCodec implements Codec {
     const lines = this.#lines;
     // Who reads a common request finds its end on the way.
     if (lines.peek()) {
-      const request = requestScanner.scan(lines.bytes, lines.start, lines.end);
+      reader.begin(lines.bytes, lines.start, lines.end);
+      const request = readRequest(reader);
       if (request !== undefined) {
-        lines.skipTo(requestScanner.lineEnd + 1);
+        lines.skipTo(reader.at);
         return request;
       }
     }
@@ -52,7 +54,7 @@ export class ServerCodec implements Codec {
   }
 
   encode(message: object): void {
-    if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
+    if (!writeReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
   }
 
   #nextOfAnyForm(): unknown | RequestError | ProtocolError | undefined {
@@ -68,3 +70,6 @@ export class ServerCodec implements Codec {
     }
   }
 }
+
+/** One for all connections: what it reads of one line it reads at once. */
+const reader = new AsciiReader();

@@ -93,7 +93,9 @@ function fromUnits(units: Uint8Array | Uint16Array): string {
 }
 
 function isAscii(text: string): boolean {
-  return /^[\0-\x7f]*$/.test(text);
+  let bits = 0;
+  for (let index = 0; index < text.length; index += 1) bits |= text.charCodeAt(index);
+  return bits < 0x80;
 }
 
 /** How many bytes the text has in its encoded form; limits count these. */

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { show } from '../../lib/message/show.ts';
 import { type JsonSchema, SchemaCompiler, type Validator } from '../../lib/message/validation.ts';
-import { NameAlone } from '../../lib/wire/request-scanner.ts';
 
 function compile(schema: JsonSchema, root = 'parameters'): Validator {
   return new SchemaCompiler().compile({ type: 'object', ...schema }, root);
@@ -27,23 +26,6 @@ describe('Validator', () => {
   it('finds nothing wrong with what the schema admits', () => {
     const value = { amount: 9, name: '', time: false, places: [{ 'a/b~c': 1 }] };
     expect(compile(schema).check(value)).to.equal(undefined);
-  });
-
-  it('finds the same wrong with a name alone as with any object', () => {
-    const text: JsonSchema = { type: 'string', description: 'a text' };
-    for (const [other, isRight] of [
-      [{ properties: { lockName: text }, required: ['lockName'], additionalProperties: false }, true],
-      [{ properties: { lockName: text, other: text } }, true],
-      [{ properties: { lockName: text }, required: ['lockName', 'other'] }, false],
-      [{ properties: { lockName: { ...text, maxLength: 3 } } }, false],
-      [{ properties: { lockName: { type: 'number' } } }, false],
-      [{ properties: {}, additionalProperties: false }, false],
-      [{ properties: { lockName: text }, maxProperties: 0 }, false],
-      [{ properties: { lockName: text }, not: { required: ['lockName'] } }, false],
-    ] as const) {
-      expect(problemsOf(other, new NameAlone('jobs')), JSON.stringify(other)).to.have.lengthOf(isRight ? 0 : 1);
-      expect(problemsOf(other, { lockName: 'jobs' }), JSON.stringify(other)).to.have.lengthOf(isRight ? 0 : 1);
-    }
   });
 
   it('names the field, its value and what was expected', () => {

@@ -2,13 +2,21 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { requestScanner } from '../../lib/wire/request-scanner.ts';
-import { ServerCodec } from '../../lib/wire/server-codec.ts';
-import { anyText } from './text-arbitraries.ts';
+import { AsciiReader } from '../../../lib/wire/fast/ascii-reader.ts';
+import { readRequest } from '../../../lib/wire/fast/request-reader.ts';
+import { ServerCodec } from '../../../lib/wire/server-codec.ts';
+import { anyText } from '../text-arbitraries.ts';
 
-function scan(text: string): unknown {
+const reader = new AsciiReader();
+
+function readFrom(bytes: Uint8Array, start: number, end: number): unknown {
+  reader.begin(bytes, start, end);
+  return readRequest(reader);
+}
+
+function read(text: string): unknown {
   const bytes = Buffer.from(`${text}\n`);
-  return requestScanner.scan(bytes, 0, bytes.length);
+  return readFrom(bytes, 0, bytes.length);
 }
 
 function parse(text: string): unknown {
@@ -19,12 +27,12 @@ function parse(text: string): unknown {
   }
 }
 
-/** What is scanned must be the very value that is parsed, members in the same order; what is not scanned may be anything. */
+/** What is read must be the very value that is parsed, members in the same order. Anything else may be left unread. */
 function expectAgreement(text: string): void {
-  const scanned = scan(text);
-  if (scanned === undefined) return;
-  expect(scanned, text).to.deep.equal(parse(text));
-  expect(JSON.stringify(scanned), text).to.equal(JSON.stringify(parse(text)));
+  const request = read(text);
+  if (request === undefined) return;
+  expect(request, text).to.deep.equal(parse(text));
+  expect(JSON.stringify(request), text).to.equal(JSON.stringify(parse(text)));
 }
 
 const number = fc.oneof(
@@ -65,49 +73,49 @@ function changed(original: string, changes: readonly (readonly [number, number, 
   }, original);
 }
 
-describe('scanRequest', () => {
+describe('readRequest', () => {
   it('reads what clients send most', () => {
     for (const message of [
       '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}',
       '{"command":"unlock","parameters":{"lockName":"a longer name of a lock"},"id":0}',
-      '{"command":"lock","parameters":{"lockName":"","owner":"x","timeLimit":0.5,"mode":"permit","limit":3},"id":"7"}',
+      '{"command":"lock","parameters":{"lockName":"","owner":"x","timeLimit":5,"mode":"permit","limit":3},"id":"7"}',
       '{"command":"lock","parameters":{"lockName":"a","timeLimit":false,"stealable":true,"steal":false,"lease":30},"id":1}',
       '{"command":"unlock","parameters":{"lockName":"a","token":1763650000000001},"id":9007199254740991}',
     ]) {
-      expect(scan(message), message).to.deep.equal(JSON.parse(message));
+      expect(read(message), message).to.deep.equal(JSON.parse(message));
       expectAgreement(message);
     }
   });
 
-  it('finds its request in the midst of a chunk', () => {
+  it('reads a request in the middle of a chunk', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}';
     const chunk = Buffer.from(`1\n${message}\n{"command":"x"`);
-    expect(requestScanner.scan(chunk, 2, chunk.length)).to.deep.equal(JSON.parse(message));
-    expect(requestScanner.lineEnd).to.equal(2 + message.length);
-    expect(requestScanner.scan(chunk, 2, 3 + message.length)).to.deep.equal(JSON.parse(message));
-    expect(requestScanner.scan(chunk, 2, 2 + message.length)).to.equal(undefined);
-    expect(requestScanner.scan(chunk, 2, 1 + message.length)).to.equal(undefined);
-    expect(scan(`${message} `)).to.equal(undefined);
+    expect(readFrom(chunk, 2, chunk.length)).to.deep.equal(JSON.parse(message));
+    expect(reader.at).to.equal(3 + message.length);
+    expect(readFrom(chunk, 2, 3 + message.length)).to.deep.equal(JSON.parse(message));
+    expect(readFrom(chunk, 2, 2 + message.length)).to.equal(undefined);
+    expect(readFrom(chunk, 2, 1 + message.length)).to.equal(undefined);
+    expect(read(`${message} `)).to.equal(undefined);
   });
 
   it('reads nothing beyond the end of its line', () => {
     const message = '{"command":"lock","parameters":{"lockName":"jobs"},"id":7';
-    expect(scan(message)).to.equal(undefined);
-    expect(scan(`${message}\n}`)).to.equal(undefined);
+    expect(read(message)).to.equal(undefined);
+    expect(read(`${message}\n}`)).to.equal(undefined);
   });
 
-  it('tells all names apart, however many are remembered in the same place', () => {
+  it('tells all names apart, however many share a place in the cache', () => {
     for (let index = 0; index < 40_000; index += 1) {
       const lockName = `lock-${index % 20_000}`;
       const message = { command: 'lock', parameters: { lockName }, id: 1 };
-      expect(scan(JSON.stringify(message))).to.deep.equal(message);
+      expect(read(JSON.stringify(message))).to.deep.equal(message);
     }
   });
 
-  it('reads names of all lengths, with anything that JSON writes otherwise in any place', () => {
+  it('reads names of any length, and leaves those with an escape or a control character anywhere', () => {
     for (let length = 0; length < 80; length += 1) {
       const name = 'abcdefghij'.repeat(8).slice(0, length);
-      expect(scan(`{"command":"lock","parameters":{"lockName":"${name}"},"id":1}`)).to.have.nested.property(
+      expect(read(`{"command":"lock","parameters":{"lockName":"${name}"},"id":1}`)).to.have.nested.property(
         'parameters.lockName',
         name,
       );
@@ -128,12 +136,13 @@ describe('scanRequest', () => {
       '{"command":"lock","parameters":{"lockName":"a"},"id":9007199254740993}',
       '{"command":"lock","parameters":{"lockName":"a"},"id":01}',
       '{"command":"lock","parameters":{"lockName":"a"},"id":1.}',
+      '{"command":"lock","parameters":{"lockName":"a","timeLimit":0.5},"id":1}',
       '{"command":"lock","parameters":{"lockName":"a"},"id":7}x',
       '{"command":"lock","parameters":{"lockName":"a\tb"},"id":7}',
       '{"command":"lock","parameters":{"lockName":"a"}}',
       '{"id":7,"command":"lock","parameters":{"lockName":"a"}}',
     ]) {
-      expect(scan(message), message).to.equal(undefined);
+      expect(read(message), message).to.equal(undefined);
     }
   });
 
@@ -141,7 +150,7 @@ describe('scanRequest', () => {
     fc.assert(fc.property(request, expectAgreement), { numRuns: 3_000 });
   });
 
-  it('never differs from JSON.parse on requests that were tampered with', () => {
+  it('never differs from JSON.parse on damaged requests', () => {
     const tampered = fc.tuple(request, fc.array(change, { minLength: 1, maxLength: 3 }));
     fc.assert(
       fc.property(tampered, ([message, changes]) => expectAgreement(changed(message, changes))),
@@ -149,7 +158,7 @@ describe('scanRequest', () => {
     );
   });
 
-  it('never differs from JSON.parse, whatever single character of a request is another', () => {
+  it('never differs from JSON.parse when any one character changes', () => {
     const message =
       '{"command":"lock","parameters":{"lockName":"jobs","owner":"x","timeLimit":0.5,"steal":true},"id":10}';
     for (let at = 0; at <= message.length; at += 1) {

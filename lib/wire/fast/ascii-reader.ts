@@ -1,0 +1,109 @@
+/** Reads ASCII texts and numbers straight from bytes, for what comes most. */
+
+import { cachedText } from './text-cache.ts';
+
+const DIGIT_ZERO = 0x30;
+const DIGIT_NINE = 0x39;
+/** What has more is no whole number below 2^53. */
+const MAX_DIGITS = 16;
+
+/** Which bytes a text may consist of. */
+export type Alphabet = Uint8Array;
+
+/** The bytes from one to another, without the exceptions. */
+export function alphabet(first: number, last: number, exceptions: string = ''): Alphabet {
+  const isIn = new Uint8Array(256).fill(1, first, last + 1);
+  for (const exception of exceptions) isIn[exception.charCodeAt(0)] = 0;
+  return isIn;
+}
+
+/** A fixed ASCII text as bytes, and as words of four bytes (little-endian), which are compared sooner. */
+export interface Phrase {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+}
+
+export function phrase(text: string): Phrase {
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const words = Int32Array.from({ length: bytes.length >> 2 }, (_, index) => view.getInt32(4 * index, true));
+  return { bytes, words };
+}
+
+/** Goes through bytes; each method reads what it is named for and goes behind it, or tells that it is not there. */
+export class AsciiReader {
+  /** The next byte. */
+  at = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #end = 0;
+
+  /** Begins at `start`, and never goes beyond `end`. */
+  begin(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    this.at = start;
+    this.#end = end;
+  }
+
+  /** Whether that text comes next. */
+  take({ bytes, words }: Phrase): boolean {
+    const { at } = this;
+    const view = this.#view;
+    const { length } = bytes;
+    if (at + length > this.#end) return false;
+    for (let index = 0; index < words.length; index += 1) {
+      if (view.getInt32(at + 4 * index, true) !== words[index]) return false;
+    }
+    for (let index = 4 * words.length; index < length; index += 1) {
+      if (view.getUint8(at + index) !== bytes[index]) return false;
+    }
+    this.at = at + length;
+    return true;
+  }
+
+  /** The text up to the first byte that is not in the alphabet, or to the end. */
+  text(isIn: Alphabet): string {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const start = this.at;
+    let at = start;
+    let hash = 0;
+    while (at < end) {
+      const byte = bytes[at] as number;
+      if (isIn[byte] === 0) break;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+      at += 1;
+    }
+    this.at = at;
+    return cachedText(bytes, start, at, hash);
+  }
+
+  /** A whole number from 0 to below 2^53, as JSON has it. */
+  integer(): number | undefined {
+    const bytes = this.#bytes;
+    const start = this.at;
+    let value = 0;
+    let at = start;
+    for (let byte = bytes[at] as number; at < this.#end && isDigit(byte); byte = bytes[at] as number) {
+      value = value * 10 + (byte - DIGIT_ZERO);
+      at += 1;
+    }
+    const count = at - start;
+    if (
+      count === 0 ||
+      count > MAX_DIGITS ||
+      value > Number.MAX_SAFE_INTEGER ||
+      (count > 1 && bytes[start] === DIGIT_ZERO)
+    )
+      return undefined;
+    this.at = at;
+    return value;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= DIGIT_ZERO && byte <= DIGIT_NINE;
+}

@@ -1,0 +1,112 @@
+/** Output that is put together as bytes: short messages one after the other, without a text for each. */
+
+import { Buffer } from 'node:buffer';
+import type { Output } from '../codec.ts';
+import type { Phrase } from './ascii-reader.ts';
+
+const BUFFER_BYTES = 65_536;
+/** The most that may be put at a time. */
+const MAX_PUT_BYTES = 512;
+const ZERO = 0x30;
+const BILLION = 1e9;
+
+/** Buffers that no output uses now: one has one only while it has something to send. */
+const spareBuffers: WriteBuffer[] = [];
+
+/** The same bytes, to be written as bytes and as words. */
+interface WriteBuffer {
+  readonly bytes: Buffer;
+  readonly words: DataView;
+}
+
+function makeBuffer(): WriteBuffer {
+  const bytes = Buffer.alloc(BUFFER_BYTES);
+  return { bytes, words: new DataView(bytes.buffer, bytes.byteOffset, BUFFER_BYTES) };
+}
+
+/** Text as Latin-1: each character is a byte. */
+export class ByteOutput implements Output {
+  /** What was said before the bytes in the buffer. */
+  #text = '';
+  #buffer: WriteBuffer | undefined;
+  #at = 0;
+
+  get length(): number {
+    return this.#text.length + this.#at;
+  }
+
+  /** Adds any text whose characters are bytes. */
+  add(text: string): void {
+    this.#emptyBuffer();
+    this.#text += text;
+  }
+
+  take(): string {
+    this.#emptyBuffer();
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+
+  /** Puts a few bytes, at most 512. */
+  put({ bytes, words }: Phrase): void {
+    const { bytes: to, words: toWords } = this.#bufferFor(MAX_PUT_BYTES);
+    const at = this.#at;
+    for (let index = 0; index < words.length; index += 1)
+      toWords.setInt32(at + 4 * index, words[index] as number, true);
+    for (let index = 4 * words.length; index < bytes.length; index += 1) to[at + index] = bytes[index] as number;
+    this.#at = at + bytes.length;
+  }
+
+  /** Puts a short text that is all ASCII, at most 512 characters. */
+  putAscii(text: string): void {
+    const { bytes } = this.#bufferFor(MAX_PUT_BYTES);
+    const at = this.#at;
+    for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index);
+    this.#at = at + text.length;
+  }
+
+  /** Puts a whole number from 0 to below 2^53, in decimal. */
+  putInteger(number: number): void {
+    if (number < BILLION) {
+      this.#putDigits(number, countDigits(number));
+    } else {
+      const high = Math.floor(number / BILLION);
+      this.#putDigits(high, countDigits(high));
+      this.#putDigits(number - high * BILLION, 9);
+    }
+  }
+
+  #putDigits(number: number, count: number): void {
+    const { bytes } = this.#bufferFor(MAX_PUT_BYTES);
+    let rest = number | 0;
+    const end = this.#at + count;
+    for (let at = end - 1; at >= this.#at; at -= 1) {
+      const quotient = (rest / 10) | 0;
+      bytes[at] = ZERO + rest - quotient * 10;
+      rest = quotient;
+    }
+    this.#at = end;
+  }
+
+  #bufferFor(byteCount: number): WriteBuffer {
+    if (this.#at + byteCount > BUFFER_BYTES) this.#emptyBuffer();
+    this.#buffer ??= spareBuffers.pop() ?? makeBuffer();
+    return this.#buffer;
+  }
+
+  #emptyBuffer(): void {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return;
+    this.#text += buffer.bytes.toString('latin1', 0, this.#at);
+    this.#buffer = undefined;
+    this.#at = 0;
+    spareBuffers.push(buffer);
+  }
+}
+
+function countDigits(number: number): number {
+  let count = 1;
+  for (let next = 10; next <= number; next *= 10) count += 1;
+  return count;
+}

@@ -1,0 +1,75 @@
+/**
+ * Reads the requests that clients send most, as `JSON.stringify` writes them: several times as fast as `JSON.parse`.
+ * Whatever looks the least bit different is left to that, so there is one truth about JSON.
+ */
+
+import { type Alphabet, type AsciiReader, alphabet, type Phrase, phrase } from './ascii-reader.ts';
+
+type Value = string | number | boolean;
+
+/** A request as it stands in its message, members in order. */
+export interface CommonRequest {
+  readonly command: string;
+  readonly parameters: Readonly<Record<string, Value>>;
+  readonly id: Value;
+}
+
+/** A command or a parameter by what it begins with. */
+interface Named {
+  readonly name: string;
+  readonly head: Phrase;
+}
+
+/** What stands for itself within a JSON string. */
+const PLAIN: Alphabet = alphabet(0x20, 0x7e, '"\\');
+const QUOTE = phrase('"');
+const COMMA = phrase(',');
+const TRUE = phrase('true');
+const FALSE = phrase('false');
+const ID = phrase('},"id":');
+const END = phrase('}\n');
+
+/** How the requests begin that are read, up to the name of the lock. */
+const HEADS: readonly Named[] = ['lock', 'unlock'].map((name) => ({
+  name,
+  head: phrase(`{"command":"${name}","parameters":{"lockName":"`),
+}));
+/** The further parameters that are read. No name comes from the bytes, which keeps `__proto__` and its like out. */
+const MEMBERS: readonly Named[] = ['owner', 'timeLimit', 'mode', 'limit', 'lease', 'token', 'steal', 'stealable'].map(
+  (name) => ({
+    name,
+    head: phrase(`"${name}":`),
+  }),
+);
+
+/** The request of the line where the reader stands; undefined when it is not a common one, or its end has not come. */
+export function readRequest(reader: AsciiReader): CommonRequest | undefined {
+  const command = takeOne(reader, HEADS);
+  if (command === undefined) return undefined;
+  const parameters: Record<string, Value> = { lockName: reader.text(PLAIN) };
+  if (!reader.take(QUOTE)) return undefined;
+  while (reader.take(COMMA)) {
+    const name = takeOne(reader, MEMBERS);
+    const value = name === undefined ? undefined : readValue(reader);
+    if (name === undefined || value === undefined) return undefined;
+    parameters[name] = value;
+  }
+  if (!reader.take(ID)) return undefined;
+  const id = readValue(reader);
+  return id !== undefined && reader.take(END) ? { command, parameters, id } : undefined;
+}
+
+function takeOne(reader: AsciiReader, names: readonly Named[]): string | undefined {
+  for (const { name, head } of names) if (reader.take(head)) return name;
+  return undefined;
+}
+
+/** A string, a whole number or a boolean. */
+function readValue(reader: AsciiReader): Value | undefined {
+  if (reader.take(QUOTE)) {
+    const text = reader.text(PLAIN);
+    return reader.take(QUOTE) ? text : undefined;
+  }
+  if (reader.take(TRUE)) return true;
+  return reader.take(FALSE) ? false : reader.integer();
+}
