@@ -10,11 +10,10 @@ import { tell } from '../message/tell.ts';
 import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
 import { requireFromZero, requireFunction, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
-import { runGuarded } from './guarded.ts';
 import type { Outside } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
-import { LockTimeoutError } from './lock-error.ts';
-import { LockHandle } from './lock-handle.ts';
+import { LockTimeoutError, refusal } from './lock-error.ts';
+import { LockHandle, runGuarded } from './lock-handle.ts';
 import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
 import {
   LOCK_ALL_OPTIONS,
@@ -34,8 +33,7 @@ import {
 } from './lock-options.ts';
 import { LockSet } from './lock-set.ts';
 import { type LockSource, Owner } from './owner.ts';
-import { refusal } from './refusal.ts';
-import { WebLockManager } from './web-locks.ts';
+import { WebLockManager } from './web-locks/web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
 /** As much as a page can have; each costs the server a look at all names. */

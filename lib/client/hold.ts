@@ -1,7 +1,6 @@
 /** One hold on the server, as this client knows it. The handles that share it are what callers see. */
 
-import type { Moment } from './client-clock.ts';
-import { Lease } from './lease.ts';
+import { Lease, type Moment } from './lease.ts';
 import { type LockLostCode, LockLostError } from './lock-error.ts';
 import type { LockMode } from './lock-options.ts';
 

@@ -1,7 +1,6 @@
 /** The lease of one hold: renewed in time, and over for this client before it is over for the server. */
 
 import { startTimeout } from '../message/timeout.ts';
-import { elapsedMs, type Moment, thisMoment } from './client-clock.ts';
 
 /** A lease is renewed when this much of it has passed. */
 const RENEWAL_SHARE = 1 / 3;
@@ -108,4 +107,24 @@ export class Lease {
     this.stop();
     this.#events.over();
   }
+}
+
+/** A moment by both clocks, in milliseconds. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/** This moment. */
+export function thisMoment(): Moment {
+  return { monotonicMs: performance.now(), wallMs: Date.now() };
+}
+
+/**
+ * Milliseconds since a moment, by the clock that says more. On Linux the monotonic clock stands still while the machine
+ * sleeps. The wall clock may be set: forward, and something is over too early for the client; backward, and the monotonic
+ * clock counts.
+ */
+export function elapsedMs({ monotonicMs, wallMs }: Moment): number {
+  return Math.max(performance.now() - monotonicMs, Date.now() - wallMs);
 }

@@ -13,11 +13,10 @@ import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { type Moment, thisMoment } from './client-clock.ts';
 import { Hold, type HoldKeeper, type Outside } from './hold.ts';
-import { LockError, type LockLostCode, LockLostError } from './lock-error.ts';
+import { type Moment, thisMoment } from './lease.ts';
+import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
 import { type AllRequest, type LockRequest, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
-import { refusal } from './refusal.ts';
 import { type HoldParameters, holdKey, UnansweredRequests } from './unanswered-requests.ts';
 
 const PROTOCOL = 1;
@@ -131,7 +130,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
         if (result.status === 'unavailable') return null;
         const what = `the lock ${show(name)} was not granted`;
         if (result.status === 'denied' && steal) throw refusal({ ...result, message: STEAL_DENIED }, what);
-        if (result.status !== 'ok') throw refusal(result, what, this.#ownHold(result));
+        if (result.status !== 'ok') throw refusal(result, what, this.#ownHold(result)?.grant);
         return this.#addHold(name, mode, owner, result.token, result.count);
       },
       written,
@@ -154,7 +153,7 @@ export class LockConnection extends MessageClient implements HoldKeeper {
       if (result.status === 'unavailable') return null;
       if (result.status !== 'ok') {
         const names = items.map(({ name }) => show(name)).join(', ');
-        throw refusal(result, `the locks ${names} were not granted`, this.#ownHold(result));
+        throw refusal(result, `the locks ${names} were not granted`, this.#ownHold(result)?.grant);
       }
       const [tokens, counts] = [result.tokens as readonly number[], result.counts as readonly number[]];
       return items.map(({ name, mode }, index) =>

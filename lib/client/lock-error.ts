@@ -1,5 +1,6 @@
 /** What asking for a lock, and holding one, can fail with: one class for each reason, each with a stable code. */
 
+import type { RpcResult } from '../message/message-client.ts';
 import { show } from '../message/show.ts';
 import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
 
@@ -166,3 +167,61 @@ const EXPLANATIONS: Readonly<Record<LockLostCode, string>> = {
   forced: 'it was taken away',
   stolen: 'another took it',
 };
+
+const MS_A_SECOND = 1_000;
+
+interface OwnLock {
+  readonly name: string;
+  readonly owner: string;
+}
+
+/** The error for a result that is not `ok`; `what` begins its message, and `own` is held by this client and is in the way. */
+export function refusal(result: RpcResult, what: string, own?: OwnLock): LockError {
+  const { status, message, limit, value } = result;
+  const text = `${what}: ${typeof message === 'string' ? message : status}`;
+  switch (status) {
+    case 'timeout':
+    case 'unavailable':
+      return timeout(what, result, own);
+    case 'cancelled':
+      return new LockCancelledError(text);
+    case 'deadlock':
+      return deadlock(what, result);
+    case 'invalid':
+      return new LockInvalidError(text);
+    case 'limit':
+      return new LockLimitError(`${text} (${String(limit)}, ${String(value)})`, String(limit), Number(value));
+    case 'denied':
+      return new LockDeniedError(text);
+    case 'draining':
+      return new LockDrainingError(text);
+    default:
+      return new LockError('protocol', text);
+  }
+}
+
+function timeout(what: string, { holders }: RpcResult, own: OwnLock | undefined): LockTimeoutError {
+  const known = Array.isArray(holders) ? (holders as readonly NamedLockHolder[]) : [];
+  const held = known.map((holder) => {
+    const heldSeconds = (holder.heldMs / MS_A_SECOND).toFixed(1);
+    return `${party(holder)} holds ${show(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
+  });
+  const hint = own === undefined ? [] : [`this very client holds ${show(own.name)}, as owner ${own.owner}`];
+  return new LockTimeoutError(`${what}: ${['timeout', ...held, ...hint].join('; ')}`, known);
+}
+
+function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {
+  const steps = Array.isArray(cycle) ? (cycle as readonly DeadlockStep[]) : [];
+  const lines = steps.map((step, index) => {
+    const next = steps[(index + 1) % steps.length] as DeadlockStep;
+    const verb = step.blockedBy === 'holder' ? 'which is held by' : 'where ahead of it waits';
+    return `\n  ${party(step)} waits for ${show(step.lockName)} (${step.mode}), ${verb} ${party(next)}`;
+  });
+  const text = `${what}: it would wait for an owner that waits for it${lines.length > 0 ? ':' : ''}${lines.join('')}`;
+  return new LockDeadlockError(text, steps);
+}
+
+/** A client and its owner, for people. */
+function party({ name, address, owner }: Pick<NamedLockHolder, 'name' | 'address' | 'owner'>): string {
+  return `${name === '' ? '' : `${name} at `}${address}${owner === '' ? '' : `, owner ${owner}`}`;
+}

@@ -4,9 +4,8 @@ import { whenAborted } from '../message/abort-listeners.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import { show } from '../message/show.ts';
 import { requireFunction, requireOptions } from './client-options.ts';
-import { runGuarded } from './guarded.ts';
 import type { Hold } from './hold.ts';
-import { LockInvalidError, type LockLostError, LockTimeoutError } from './lock-error.ts';
+import { LockInvalidError, LockLostError, LockTimeoutError } from './lock-error.ts';
 import {
   type LockMode,
   type LockRequest,
@@ -174,4 +173,26 @@ export class LockHandle implements AsyncDisposable {
     if (steal) throw new LockInvalidError('steal is true; expected none, since the handle holds the lock');
     return new LockHandle(this.#hold, this.#owner);
   }
+}
+
+/** What gives back what it guards; resolves to why that was not held any more, if it was not. */
+export interface Guard {
+  end(): Promise<LockLostError | undefined>;
+}
+
+/**
+ * Resolves to what the function returns if its lock was held all the while; what it throws is passed on. Rejects with a
+ * `LockLostError`, which has the value as its `result`, when the lock was lost before it was given back.
+ */
+export async function runGuarded<Value>(guard: Guard, run: () => Value | Promise<Value>): Promise<Awaited<Value>> {
+  let value: Awaited<Value>;
+  try {
+    value = await run();
+  } catch (error) {
+    await guard.end();
+    throw error;
+  }
+  const loss = await guard.end();
+  if (loss !== undefined) throw new LockLostError(loss.code, loss.lockName, { result: value });
+  return value;
 }

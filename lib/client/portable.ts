@@ -55,7 +55,7 @@ export type {
   WaitOptions,
 } from './lock-options.ts';
 export { LockSet } from './lock-set.ts';
-export type { WebLock } from './web-lock.ts';
-export type { WebLockMode, WebLockOptions } from './web-lock-options.ts';
-export type { WebLockInfo, WebLockSnapshot } from './web-lock-snapshot.ts';
-export type { WebLockCallback, WebLockManager } from './web-locks.ts';
+export type { WebLock, WebLockMode } from './web-locks/web-lock.ts';
+export type { WebLockOptions } from './web-locks/web-lock-options.ts';
+export type { WebLockInfo, WebLockSnapshot } from './web-locks/web-lock-snapshot.ts';
+export type { WebLockCallback, WebLockManager } from './web-locks/web-locks.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import type { WebLockInfo } from '../../lib/client/web-lock-snapshot.ts';
+import type { WebLockInfo } from '../../lib/client/web-locks/web-lock-snapshot.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
-import type { WebLock } from '../../lib/client/web-lock.ts';
+import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
 import { endTest } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { rejection } from './rejection.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError } from '../../lib/client/lock-error.ts';
-import type { WebLockManager } from '../../lib/client/web-locks.ts';
+import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockDeniedError, LockLostError } from '../../lib/client/lock-error.ts';
-import type { WebLockManager } from '../../lib/client/web-locks.ts';
+import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
 import { endTest } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { DelayingProxy } from './delaying-proxy.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import type { WebLock } from '../../lib/client/web-lock.ts';
-import type { WebLockManager } from '../../lib/client/web-locks.ts';
+import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
+import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { rejection } from './rejection.ts';

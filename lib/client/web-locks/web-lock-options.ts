@@ -3,11 +3,8 @@
  * the order of the Web Locks specification.
  */
 
-import { describe } from './client-options.ts';
-import { namedException } from './web-lock-exception.ts';
-
-/** `exclusive` and `shared` are the modes of the standard. */
-export type WebLockMode = 'exclusive' | 'shared';
+import { describe } from '../client-options.ts';
+import { namedException, type WebLockMode } from './web-lock.ts';
 
 /** How a lock is requested. */
 export interface WebLockOptions {

@@ -1,6 +1,7 @@
-/** The standard's Lock: what the callback of a request is called with. */
+/** The objects of the standard: the Lock that a callback is called with, and the DOMExceptions. */
 
-import type { WebLockMode } from './web-lock-options.ts';
+/** `exclusive` and `shared` are the modes of the standard. */
+export type WebLockMode = 'exclusive' | 'shared';
 
 /** A lock that was granted, by its name and mode. It stays readable when the lock is not held any more. */
 export interface WebLock {
@@ -37,4 +38,16 @@ class Lock implements WebLock {
   get [Symbol.toStringTag](): string {
     return 'Lock';
   }
+}
+
+/** The names by which callers tell them apart. */
+export type WebLockExceptionName = 'AbortError' | 'InvalidStateError' | 'NotSupportedError';
+
+/** A DOMException of that name. `cause` is what brought it about in this library, such as a `LockLostError`. */
+export function namedException(name: WebLockExceptionName, message: string, cause?: Error): Error {
+  const exception = new DOMException(message, name);
+  // Browsers know no cause in the constructor.
+  if (cause !== undefined)
+    Object.defineProperty(exception, 'cause', { value: cause, configurable: true, writable: true });
+  return exception;
 }
