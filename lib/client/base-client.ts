@@ -4,35 +4,30 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
-import { NumberedTable } from '../message/numbered-table.ts';
-import { show } from '../message/show.ts';
 import { tell } from '../message/tell.ts';
-import { ClientLife, type ClientState, type LifeOptions } from './client-life.ts';
-import { requireFromZero, requireFunction, requireOptions } from './client-options.ts';
+import { ClientLife, type ClientState, LIFE_OPTIONS, type LifeOptions } from './client-life.ts';
+import { ANYTHING, FROM_ZERO, type OptionRules, requireFunction, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
-import type { Outside } from './hold.ts';
+import type { Hold, Outside } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
-import { LockTimeoutError, refusal } from './lock-error.ts';
+import { refusal } from './lock-error.ts';
 import { LockHandle, runGuarded } from './lock-handle.ts';
 import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
 import {
-  LOCK_ALL_OPTIONS,
   LOCK_OPTIONS,
   type LockAllOptions,
   type LockItem,
   type LockMode,
   type LockOptions,
   type LockRequest,
-  type Patience,
-  requireLease,
+  TERM_OPTIONS,
   TRY_LOCK_OPTIONS,
   type TryLockOptions,
-  toItems,
-  toPatience,
   toRequest,
+  toRequestForAll,
 } from './lock-options.ts';
 import { LockSet } from './lock-set.ts';
-import { type LockSource, Owner } from './owner.ts';
+import { Owner } from './owner.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
@@ -45,18 +40,10 @@ export interface ClientOptions extends LifeOptions {
   readonly maxBufferedEvents?: number | undefined;
 }
 
-/** The names of the options above. */
-export const CLIENT_OPTIONS: readonly string[] = [
-  'name',
-  'connectTimeoutMs',
-  'requestTimeoutMs',
-  'reconnect',
-  'whileDisconnected',
-  'maxBufferedEvents',
-  'maxMessageBytes',
-  'maxPendingRequests',
-  'maxUnsentBytes',
-];
+/** The options of a client, but for those that say where the server is. */
+export const CLIENT_OPTIONS: OptionRules = { ...LIFE_OPTIONS, maxBufferedEvents: FROM_ZERO };
+
+const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYTHING };
 
 /** Where a client runs. */
 export interface Surroundings {
@@ -87,19 +74,16 @@ export interface LockClientEvents {
 export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
-  readonly #source: LockSource;
-  /** Those that no caller has named, as long as something is asked for or held under them. */
-  readonly #owners = new NumberedTable<Owner>();
-  /** Those that callers have named, as long. */
-  readonly #named = new Map<string, Owner>();
+  /** By their tags, while they ask for something or hold something. */
+  readonly #owners = new Map<string, Owner>();
+  #lastOwner = 0;
   #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions, { outside, defaultName }: Surroundings) {
     super();
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
-    requireFromZero({ maxBufferedEvents });
     this.#maxBufferedEvents = maxBufferedEvents;
-    const life = new ClientLife(dial, options, {
+    this.#life = new ClientLife(dial, options, {
       connected: () => outside(() => tell(() => this.emit('connect'))),
       disconnected: (error) => outside(() => tell(() => this.emit('disconnect', error))),
       failed: (error) => outside(() => tell(() => this.emit('error', error))),
@@ -108,14 +92,6 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
       outside,
       defaultName,
     });
-    this.#life = life;
-    this.#source = {
-      ask: (owner, request) => life.ask(request, (connection) => connection.acquire(owner, request)),
-      askAll: (owner, request) => life.ask(request, (connection) => connection.acquireAll(owner, request)),
-      whenAnswered: (owner, { name, mode }, listener) => life.whenAnswered({ lockName: name, owner, mode }, listener),
-      closing: life.closing,
-      unused: ({ id, tag }) => (id > 0 ? this.#owners.delete(id) : this.#named.delete(tag)),
-    };
   }
 
   get state(): ClientState {
@@ -143,9 +119,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * signal's reason. Here as in all that follows, unknown options and values of the wrong kind are `invalid`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
-    const handle = await this.#take(toRequest(name, options, LOCK_OPTIONS), options.owner);
+    const request = toRequest(name, options, LOCK_OPTIONS);
+    const handle = await this.#take(request, options.owner);
     if (handle !== null) return handle;
-    throw new LockTimeoutError(`the lock ${show(name)} was not granted: it is not free`);
+    throw this.#life.notFree(request);
   }
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
@@ -190,7 +167,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * Rejects as `lock` does otherwise.
    */
   terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
-    return leaderTerms(this, name, requireOptions(options, ['leaseMs', 'signal']));
+    return leaderTerms(this, name, requireOptions(options, TERM_OPTIONS));
   }
 
   /**
@@ -198,16 +175,15 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * only use this never wait for each other in a circle, whatever the order of the names.
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
-    requireOptions(options, LOCK_ALL_OPTIONS);
-    requireLease(options.leaseMs);
-    const set = await this.#takeAll(locks, toPatience(options), options.leaseMs);
+    const request = toRequestForAll(locks, options);
+    const set = await this.#takeAll(request);
     if (set !== null) return set;
-    throw new LockTimeoutError('the locks were not granted: not all of them are free');
+    throw this.#life.notFree(request);
   }
 
   /** Takes several locks if that needs no waiting; resolves to null if it does. */
   async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
-    return await this.#takeAll(locks, toPatience({ waitMs: 0 }), undefined);
+    return await this.#takeAll(toRequestForAll(locks, { waitMs: 0 }));
   }
 
   /** Runs a function while it holds several locks. Resolves and rejects as `locked` does. */
@@ -238,7 +214,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** One page of all that is held or waited for, in name order. */
   async list(options: ListOptions = {}): Promise<LockPage> {
-    return (await this.#command('list', requireOptions(options, ['prefix', 'after', 'max']))) as unknown as LockPage;
+    return (await this.#command('list', requireOptions(options, LIST_OPTIONS))) as unknown as LockPage;
   }
 
   /** All that is held or waited for, in name order, page by page. */
@@ -270,7 +246,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async forceUnlock(name: string, options: { readonly mode?: LockMode } = {}): Promise<number> {
     return Number(
-      (await this.#command('forceUnlock', { lockName: name, ...requireOptions(options, ['mode']) })).released,
+      (await this.#command('forceUnlock', { lockName: name, ...requireOptions(options, { mode: ANYTHING }) })).released,
     );
   }
 
@@ -322,25 +298,20 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   async #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
     const owner = this.#owner(ownerTag);
     try {
-      const hold = await owner.take(request);
-      return hold && new LockHandle(hold, owner);
+      const holds = await owner.take(request);
+      return holds && new LockHandle(holds[0] as Hold, owner);
     } catch (error) {
       throw ledToCaller(error, request.signal);
     }
   }
 
-  async #takeAll(
-    locks: readonly (string | LockItem)[],
-    patience: Patience,
-    leaseMs: number | undefined,
-  ): Promise<LockSet | null> {
-    const items = toItems(locks);
+  async #takeAll(request: LockRequest): Promise<LockSet | null> {
     const owner = this.#owner(undefined);
     try {
-      const holds = await owner.takeAll({ ...patience, items, leaseMs });
-      return holds === null ? null : new LockSet(holds, owner);
+      const holds = await owner.take(request);
+      return holds && new LockSet(holds, owner);
     } catch (error) {
-      throw ledToCaller(error, patience.signal);
+      throw ledToCaller(error, request.signal);
     }
   }
 
@@ -350,23 +321,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** A fresh one, unless the caller names it; one that was fresh may be named, too. */
+  /** A fresh one unless the caller names it, with a tag that no caller is likely to choose: a number might be a row's key. */
   #owner(tag: string | undefined): Owner {
-    if (tag === undefined) return this.#freshOwner();
-    const fresh = this.#owners.get(Number(String(tag).slice(1)));
-    if (fresh?.tag === tag) return fresh;
-    const owner = this.#named.get(tag) ?? new Owner(0, tag, this.#source);
-    this.#named.set(tag, owner);
-    return owner;
-  }
-
-  /** Its tag is one that no caller has named, nor is likely to by chance: a number alone would do as the key of a row. */
-  #freshOwner(): Owner {
-    let id: number;
-    do id = this.#owners.nextId();
-    while (this.#named.has(`#${id}`));
-    const owner = new Owner(id, `#${id}`, this.#source);
-    this.#owners.add(owner);
-    return owner;
+    if (tag !== undefined) return this.#owners.get(tag) ?? new Owner(tag, this.#life, this.#owners);
+    do this.#lastOwner += 1;
+    while (this.#owners.has(`#${this.#lastOwner}`));
+    return new Owner(`#${this.#lastOwner}`, this.#life, this.#owners);
   }
 }

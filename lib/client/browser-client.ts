@@ -4,7 +4,7 @@ import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
 import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
-import { requireOptions } from './client-options.ts';
+import { ANYTHING, requireOptions } from './client-options.ts';
 import { noConnection } from './connection-failure.ts';
 
 /** Where the server is: `{url}`, such as `wss://locks.example`. */
@@ -14,7 +14,7 @@ export interface BrowserClientOptions extends ClientOptions, DialWebSocketOption
 export class LockClient extends LockClientBase {
   /** @throws LockInvalidError when an option is not known, `url` is no URL of a WebSocket, or there is no `WebSocket` here. */
   constructor(options: BrowserClientOptions) {
-    requireOptions(options, [...CLIENT_OPTIONS, 'url', 'WebSocket']);
+    requireOptions(options, { ...CLIENT_OPTIONS, url: ANYTHING, WebSocket: ANYTHING });
     super(dialerOf(options), options, { outside: (run) => run(), defaultName: pageName() });
   }
 

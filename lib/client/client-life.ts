@@ -2,20 +2,22 @@
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
-import { type Gate, makeGate } from '../message/gate.ts';
+import { makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
+import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { requireFromZero, requireOneOf, requireOptions, requireSignal, requireText } from './client-options.ts';
+import { ANYTHING, FROM_ZERO, type OptionRules, oneOf, requireOptions, SIGNAL, TEXT } from './client-options.ts';
 import { failedToConnect, noConnection } from './connection-failure.ts';
-import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
-import { type Hold, holdsOf, type Outside } from './hold.ts';
+import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
+import type { HoldParameters } from './given-up-calls.ts';
+import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
-import { LockClosedError, LockDrainingError, LockTimeoutError } from './lock-error.ts';
-import { type Patience, remainingMs } from './lock-options.ts';
-import type { HoldParameters } from './unanswered-requests.ts';
+import { LockClosedError, LockDrainingError, LockTimeoutError, tellOwn } from './lock-error.ts';
+import { type LockRequest, type Patience, remainingMs } from './lock-options.ts';
 
-const RPC_OPTIONS: readonly string[] = ['timeoutMs', 'signal'];
+const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
+const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM_ZERO };
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -60,10 +62,22 @@ export interface LifeEvents {
   readonly defaultName: string | undefined;
 }
 
-/** A call that was sent: wrapped, so that one can wait for the sending without waiting for the answer. */
-interface Asked<Granted> {
-  readonly asked: Promise<Granted | null>;
-}
+/** The options of a client's life. */
+export const LIFE_OPTIONS: OptionRules = {
+  name: TEXT,
+  connectTimeoutMs: FROM_ZERO,
+  requestTimeoutMs: FROM_ZERO,
+  reconnect: ANYTHING,
+  whileDisconnected: oneOf('wait', 'fail'),
+  maxMessageBytes: FROM_ZERO,
+  maxPendingRequests: FROM_ZERO,
+  maxUnsentBytes: FROM_ZERO,
+};
+
+type State =
+  | { readonly kind: 'living' }
+  | { readonly kind: 'closing'; readonly gone: Promise<void> }
+  | { readonly kind: 'closed' };
 
 /** From the first connection to the end of the last. */
 export class ClientLife {
@@ -80,9 +94,7 @@ export class ClientLife {
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
   #isReferenced = true;
-  #phase: 'living' | 'closing' | 'closed' = 'living';
-  /** Resolves when the client is closed. */
-  readonly #gone: Gate = makeGate();
+  #state: State = { kind: 'living' };
   #callCount = 0;
   /** What ends the pauses of those who were told that the server stops. */
   readonly #pauses = new Set<() => void>();
@@ -95,18 +107,7 @@ export class ClientLife {
       reconnect = {},
       whileDisconnected = 'wait',
     } = options;
-    const { minDelayMs, maxDelayMs } = requireOptions(reconnect || {}, ['minDelayMs', 'maxDelayMs'], 'reconnect');
-    if (options.name !== undefined) requireText('name', options.name);
-    requireFromZero({
-      connectTimeoutMs,
-      requestTimeoutMs,
-      maxMessageBytes: options.maxMessageBytes,
-      maxPendingRequests: options.maxPendingRequests,
-      maxUnsentBytes: options.maxUnsentBytes,
-      'reconnect.minDelayMs': minDelayMs,
-      'reconnect.maxDelayMs': maxDelayMs,
-    });
-    requireOneOf('whileDisconnected', whileDisconnected, ['wait', 'fail']);
+    requireOptions(reconnect || {}, RECONNECT_OPTIONS, 'reconnect');
     this.#dial = dial;
     this.#options = options;
     this.#events = events;
@@ -127,7 +128,7 @@ export class ClientLife {
   }
 
   get state(): ClientState {
-    return this.#phase === 'living' ? this.#keeper.state : this.#phase;
+    return this.#state.kind === 'living' ? this.#keeper.state : this.#state.kind;
   }
 
   /** Aborts, with the error for those who wait, when the client is closed. */
@@ -147,8 +148,6 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
-    requireFromZero({ timeoutMs });
-    requireSignal('signal', signal);
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
     const { asked } = await this.#keeper
       .get(patience, (connection) => ({ asked: connection.rpc(command, parameters, { ...options, timeoutMs }) }))
@@ -159,31 +158,36 @@ export class ClientLife {
     return await asked;
   }
 
-  /** Asks for holds on one connection after the other, until there is an answer: a wait outlives its connection. */
-  async ask<Granted extends Hold | readonly Hold[]>(
-    patience: Patience,
-    ask: (connection: LockConnection) => Promise<Granted | null>,
-  ): Promise<Granted | null> {
+  /** Asks for locks on one connection after the other, until there is an answer: a wait outlives its connection. */
+  async ask(owner: string, request: LockRequest): Promise<readonly Hold[] | null> {
     // After a loss those who have waited for longer ask again first.
     const order = this.#nextCall();
     for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
-      this.#throwIfClosing();
-      const { current } = this.#keeper;
+      if (this.#state.kind !== 'living') throw new LockClosedError();
       const asked =
-        current === undefined
-          ? (await this.#askNext(patience, { signal: patience.signal, whenFailed, order }, ask)).asked
-          : ask(current);
+        this.#keeper.current?.acquire(owner, request) ?? (await this.#askNext(owner, request, whenFailed, order)).asked;
       try {
-        const granted = await asked;
-        // What was lost before anybody had it is asked for again.
-        if (granted === null || holdsOf(granted).every(isToBeHandedOut)) return this.#handOut(granted, patience);
-        for (const hold of holdsOf(granted)) void hold.giveBack();
-        throwIfLeaseOver(holdsOf(granted), patience);
+        const holds = await asked;
+        // A lock that was lost before anybody had it is asked for again.
+        if (holds === null || holds.every(isToBeHandedOut)) return this.#handOut(holds, request);
+        for (const hold of holds) void hold.giveBack();
+        throwIfLeaseOver(holds, request);
       } catch (error) {
-        this.#throwUnlessPassing(error, patience);
-        if (error instanceof LockDrainingError) await this.#pause(patience);
+        this.#throwUnlessPassing(error, request);
+        if (error instanceof LockDrainingError) await this.#pause(request);
       }
     }
+  }
+
+  /** The error of a call that did not wait, for a lock that is not free. */
+  notFree(request: LockRequest): LockTimeoutError {
+    const { items, command } = request;
+    const [what, why] =
+      command === 'lock'
+        ? [`the lock ${show(items[0]?.name)} was`, 'it is not free']
+        : ['the locks were', 'not all of them are free'];
+    const own = this.#keeper.current?.ownGrant(request);
+    return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
   }
 
   /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
@@ -201,20 +205,20 @@ export class ClientLife {
 
   /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
   async close(options: { readonly drainMs?: number }): Promise<void> {
-    const { drainMs = 0 } = requireOptions(options, ['drainMs']);
-    requireFromZero({ drainMs });
+    const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
     // Set before anybody is told, who might close once more.
-    if (this.#phase === 'living') {
-      this.#phase = 'closing';
-      void this.#close(drainMs).then(this.#gone.resolve);
+    if (this.#state.kind === 'living') {
+      const { promise, resolve } = makeGate();
+      this.#state = { kind: 'closing', gone: promise };
+      void this.#close(drainMs).then(resolve);
     }
-    await this.#gone.promise;
+    if (this.#state.kind === 'closing') await this.#state.gone;
   }
 
-  /** A call that was given up meanwhile has no use for its lock. */
-  #handOut<Granted extends Hold | readonly Hold[]>(granted: Granted | null, { signal }: Patience): Granted | null {
-    if (granted === null || (this.#phase === 'living' && signal?.aborted !== true)) return granted;
-    for (const hold of holdsOf(granted)) void hold.giveBack();
+  /** A call that was given up meanwhile has no use for its locks. */
+  #handOut(holds: readonly Hold[] | null, { signal }: LockRequest): readonly Hold[] | null {
+    if (holds === null || (this.#state.kind === 'living' && signal?.aborted !== true)) return holds;
+    for (const hold of holds) void hold.giveBack();
     signal?.throwIfAborted();
     throw new LockClosedError();
   }
@@ -249,39 +253,46 @@ export class ClientLife {
     });
   }
 
-  /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
-  async #askNext<Granted>(
-    patience: Patience,
-    how: Omit<ConnectionPatience, 'timeoutMs'>,
-    ask: (connection: LockConnection) => Promise<Granted | null>,
-  ): Promise<Asked<Granted>> {
-    const timeoutMs = patience.waitMs === 0 ? this.#requestTimeoutMs : remainingMs(patience);
+  /**
+   * Asks on the next connection. Wrapped, so that one can wait for the sending without waiting for the answer. A try-lock
+   * waits for the connection as any request does, the others as long as they wait for their lock.
+   */
+  async #askNext(
+    owner: string,
+    request: LockRequest,
+    whenFailed: 'wait' | 'fail',
+    order: number,
+  ): Promise<{ readonly asked: Promise<readonly Hold[] | null> }> {
+    const { signal, waitMs } = request;
+    const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(request);
     try {
-      return await this.#keeper.get({ ...how, timeoutMs }, (connection) => ({ asked: ask(connection) }));
+      return await this.#keeper.get({ signal, whenFailed, order, timeoutMs }, (connection) => ({
+        asked: connection.acquire(owner, request),
+      }));
     } catch (error) {
-      if (isReasonOf(patience.signal, error)) throw error;
+      if (isReasonOf(signal, error)) throw error;
       if (isClosed(error)) throw new LockClosedError({ cause: error.cause });
       throw noConnection(error);
     }
   }
 
   async #open(): Promise<LockConnection> {
-    const connection = new LockConnection({
-      ...this.#options,
-      requestTimeoutMs: this.#requestTimeoutMs,
-      outside: this.#events.outside,
-    });
+    const connection: LockConnection = new LockConnection(
+      { ...this.#options, requestTimeoutMs: this.#requestTimeoutMs, outside: this.#events.outside },
+      {
+        event: (event) => this.#events.event(event),
+        failed: (error) => this.#events.failed(error),
+        closed: (error) => this.#disconnected(connection, error),
+      },
+    );
     const name = this.name;
     this.#opening = connection;
-    connection.on('event', (event) => this.#events.event(event));
-    connection.on('error', (error) => this.#events.failed(error));
-    connection.on('close', (error) => this.#disconnected(connection, error));
     try {
-      const timeoutMs = this.#connectTimeoutMs;
-      await connection.open(this.#dial, { name, defaultName: this.#events.defaultName, timeoutMs });
-      if (connection.state !== 'open') throw new MessageError('connectionLost', 'the connection was lost at once');
+      const { defaultName } = this.#events;
+      await connection.open(this.#dial, { name, defaultName, timeoutMs: this.#connectTimeoutMs });
+      if (!connection.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
       // It may have been given another name meanwhile.
-      if (this.name !== name) connection.notify('identify', { name: this.name });
+      if (this.name !== name) connection.rename(this.name);
       return connection;
     } finally {
       this.#opening = undefined;
@@ -315,7 +326,7 @@ export class ClientLife {
     }
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.abandon()]);
-    this.#phase = 'closed';
+    this.#state = { kind: 'closed' };
     this.#events.closed();
   }
 
@@ -324,8 +335,8 @@ export class ClientLife {
     return this.#callCount;
   }
 
-  #throwIfClosing(cause?: Error): void {
-    if (this.#phase !== 'living') throw new LockClosedError({ cause });
+  #throwIfClosing(cause: Error): void {
+    if (this.#state.kind !== 'living') throw new LockClosedError({ cause });
   }
 }
 
@@ -347,6 +358,6 @@ function throwIfLeaseOver(holds: readonly Hold[], patience: Patience): void {
 }
 
 /** What another took away is not taken back behind its back: the caller learns of it by its handle. */
-function isToBeHandedOut({ isHeld, loss }: Hold): boolean {
-  return isHeld || loss?.code === 'stolen' || loss?.code === 'forced';
+function isToBeHandedOut({ loss }: Hold): boolean {
+  return loss === undefined || loss.code === 'stolen' || loss.code === 'forced';
 }

@@ -28,15 +28,8 @@ export interface HoldKeeper {
   readonly outside: Outside;
 }
 
-/** Those that were granted together, or the one. */
-export function holdsOf(granted: Hold | readonly Hold[]): readonly Hold[] {
-  return 'grant' in granted ? [granted] : granted;
-}
-
 /** Held until the last of those who use it lets go, or until it is lost. */
 export class Hold {
-  /** By which the keeper knows it. */
-  readonly id: number;
   readonly grant: Grant;
   /** Why the server has freed it, if it said so; perhaps while the hold was being given back. */
   freed: LockLostCode | undefined;
@@ -48,8 +41,7 @@ export class Hold {
   readonly #users: ((loss: LockLostError) => void)[] = [];
   #whenEnded: (() => void) | undefined;
 
-  constructor(id: number, grant: Grant, keeper: HoldKeeper) {
-    this.id = id;
+  constructor(grant: Grant, keeper: HoldKeeper) {
     this.grant = grant;
     this.#keeper = keeper;
   }
@@ -80,9 +72,10 @@ export class Hold {
     return this.#lease.confirmed;
   }
 
-  /** One more handle uses the hold. It is told when the hold is lost, until it lets go. */
+  /** One more handle uses the hold. It learns of a loss until it lets go; at once, of one that has been. */
   addUser(whenLost: (loss: LockLostError) => void): void {
     this.#users.push(whenLost);
+    if (this.#loss !== undefined) whenLost(this.#loss);
   }
 
   /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */

@@ -8,7 +8,7 @@ import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
 import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
-import { requireOptions, wrong } from './client-options.ts';
+import { ANYTHING, type OptionRules, requireOptions, wrong } from './client-options.ts';
 import { noConnection } from './connection-failure.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -37,7 +37,7 @@ export class LockClient extends LockClientBase {
    * place beside it, or a certificate is no PEM.
    */
   constructor(options: LockClientOptions = {}) {
-    super(dialerOf(requireOptions(options, [...CLIENT_OPTIONS, ...PLACE_OPTIONS])), options, {
+    super(dialerOf(requireOptions(options, { ...CLIENT_OPTIONS, ...PLACE_OPTIONS })), options, {
       outside: outsideRequests,
       defaultName: processName,
     });
@@ -59,11 +59,19 @@ export class LockClient extends LockClientBase {
   }
 }
 
-const PLACE_OPTIONS: readonly string[] = ['host', 'port', 'path', 'url', 'tls', 'dial'];
+const PLACE_OPTIONS: OptionRules = {
+  host: ANYTHING,
+  port: ANYTHING,
+  path: ANYTHING,
+  url: ANYTHING,
+  tls: ANYTHING,
+  dial: ANYTHING,
+};
+const TLS_OPTIONS: OptionRules = { ca: ANYTHING, cert: ANYTHING, key: ANYTHING, serverName: ANYTHING };
 
 function dialerOf(options: LockClientOptions): Dialer {
   const { dial, host = DEFAULT_HOST, port = DEFAULT_PORT, path, url, tls } = options;
-  if (tls !== undefined) requireOptions(tls, ['ca', 'cert', 'key', 'serverName'], 'tls');
+  if (tls !== undefined) requireOptions(tls, TLS_OPTIONS, 'tls');
   try {
     if (url !== undefined) {
       requireNoOtherPlace(options);

@@ -206,8 +206,13 @@ function timeout(what: string, { holders }: RpcResult, own: OwnLock | undefined)
     const heldSeconds = (holder.heldMs / MS_A_SECOND).toFixed(1);
     return `${party(holder)} holds ${show(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
   });
-  const hint = own === undefined ? [] : [`this very client holds ${show(own.name)}, as owner ${own.owner}`];
+  const hint = own === undefined ? [] : [tellOwn(own)];
   return new LockTimeoutError(`${what}: ${['timeout', ...held, ...hint].join('; ')}`, known);
+}
+
+/** For people who wait for themselves. */
+export function tellOwn({ name, owner }: OwnLock): string {
+  return `this very client holds ${show(name)}, as owner ${owner}`;
 }
 
 function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {

@@ -5,17 +5,19 @@ import { ledToCaller } from '../message/caller-stack.ts';
 import { show } from '../message/show.ts';
 import { requireFunction, requireOptions } from './client-options.ts';
 import type { Hold } from './hold.ts';
-import { LockInvalidError, LockLostError, LockTimeoutError } from './lock-error.ts';
+import { LockInvalidError, LockLostError } from './lock-error.ts';
 import {
   type LockMode,
   type LockRequest,
+  lockKey,
   NESTED_LOCK_OPTIONS,
   NESTED_TRY_LOCK_OPTIONS,
   type NestedLockOptions,
   type NestedTryLockOptions,
+  type RequestedLock,
   toRequest,
 } from './lock-options.ts';
-import { lockKey, type Owner } from './owner.ts';
+import type { Owner } from './owner.ts';
 
 /** A lock that was granted. Give it back with `release()`, or let `await using` do it. */
 export class LockHandle implements AsyncDisposable {
@@ -42,7 +44,6 @@ export class LockHandle implements AsyncDisposable {
     this.#owner = owner;
     this.#lose = (loss) => this.#lost.abort(loss);
     hold.addUser(this.#lose);
-    if (hold.loss !== undefined) this.#lose(hold.loss);
   }
 
   /** The owner tag under which the server knows this hold. */
@@ -106,9 +107,10 @@ export class LockHandle implements AsyncDisposable {
    * was released, and with its `LockLostError` when it was lost, or is while the call waits.
    */
   async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
-    const handle = await this.#take(toRequest(name, options, NESTED_LOCK_OPTIONS));
+    const request = toRequest(name, options, NESTED_LOCK_OPTIONS);
+    const handle = await this.#take(request);
     if (handle !== null) return handle;
-    throw new LockTimeoutError(`the lock ${show(name)} was not granted: it is not free`);
+    throw this.#owner.notFree(request);
   }
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
@@ -134,10 +136,11 @@ export class LockHandle implements AsyncDisposable {
     if (this.#ended !== undefined) {
       throw new LockInvalidError(`the handle of ${show(this.name)} was released; it takes no further lock`);
     }
-    if (lockKey(request) === lockKey(this)) return this.#reenter(request);
+    const [item] = request.items as readonly [RequestedLock];
+    if (lockKey(item) === lockKey(this)) return this.#reenter(item.mode, request);
     try {
-      const hold = await this.#takeUnlessLost(request);
-      return hold === null ? null : new LockHandle(hold, this.#owner);
+      const holds = await this.#takeUnlessLost(request);
+      return holds && new LockHandle(holds[0] as Hold, this.#owner);
     } catch (error) {
       // The loss of this lock is the reason of its signal.
       throw error === this.#lost.signal.reason ? error : ledToCaller(error, request.signal);
@@ -148,7 +151,7 @@ export class LockHandle implements AsyncDisposable {
    * Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. By listeners
    * that are removed: Node never forgets what `AbortSignal.any` made of a signal that lives on.
    */
-  async #takeUnlessLost(request: LockRequest): Promise<Hold | null> {
+  async #takeUnlessLost(request: LockRequest): Promise<readonly Hold[] | null> {
     const lost = this.#lost.signal;
     const { signal } = request;
     if (signal === undefined) return await this.#owner.take({ ...request, signal: lost });
@@ -161,7 +164,7 @@ export class LockHandle implements AsyncDisposable {
     }
   }
 
-  #reenter({ mode, leaseMs, steal }: LockRequest): LockHandle {
+  #reenter(mode: LockMode, { leaseMs, steal }: LockRequest): LockHandle {
     if (this.mode === 'shared' && mode === 'exclusive') {
       throw new LockInvalidError('mode is "exclusive"; expected "shared", since the handle holds the lock shared');
     }

@@ -1,6 +1,17 @@
 /** How locks are asked for: the options of the client's methods, and the one request that they all become. */
 
-import { requireFromZero, requireOneOf, requireOptions, requireSignal, requireText, wrong } from './client-options.ts';
+import {
+  ANYTHING,
+  FROM_ZERO,
+  type OptionRule,
+  type OptionRules,
+  oneOf,
+  requireOptions,
+  requireText,
+  SIGNAL,
+  TEXT,
+  wrong,
+} from './client-options.ts';
 
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
 export type LockMode = 'exclusive' | 'shared' | 'permit';
@@ -84,79 +95,75 @@ export interface Patience {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Several locks as they are asked for. */
-export interface AllRequest extends Patience {
-  readonly items: readonly LockItem[];
-  readonly leaseMs: number | undefined;
-}
-
-/** One lock as it is asked for. */
-export interface LockRequest extends Patience {
+/** One lock of a request. */
+export interface RequestedLock {
   readonly name: string;
   readonly mode: LockMode;
   readonly limit: number | undefined;
+}
+
+/** What a call asks the server for: one lock, or all of several. */
+export interface LockRequest extends Patience {
+  readonly command: 'lock' | 'lockAll';
+  readonly items: readonly RequestedLock[];
   readonly leaseMs: number | undefined;
-  readonly steal: boolean;
-  readonly stealable: boolean;
+  readonly steal?: boolean | undefined;
+  readonly stealable?: boolean | undefined;
 }
 
 const DEFAULT_WAIT_MS = 30_000;
 const MS_A_SECOND = 1_000;
 const MAX_SECONDS = 1e9;
 
-/** What a lock may be taken with when the call does not wait, by a client and by a handle. */
-export const NESTED_TRY_LOCK_OPTIONS: readonly string[] = ['mode', 'limit', 'steal', 'leaseMs', 'stealable', 'signal'];
-export const TRY_LOCK_OPTIONS: readonly string[] = [...NESTED_TRY_LOCK_OPTIONS, 'owner'];
-/** And when it waits. */
-export const NESTED_LOCK_OPTIONS: readonly string[] = [...NESTED_TRY_LOCK_OPTIONS, 'waitMs'];
-export const LOCK_OPTIONS: readonly string[] = [...TRY_LOCK_OPTIONS, 'waitMs'];
-export const LOCK_ALL_OPTIONS: readonly string[] = ['waitMs', 'leaseMs', 'signal'];
-const LOCK_ITEM_OPTIONS: readonly string[] = ['name', 'mode', 'limit'];
-const MODES: readonly LockMode[] = ['exclusive', 'shared', 'permit'];
+const MODE = oneOf('exclusive', 'shared', 'permit');
+const LIMIT: OptionRule = {
+  expected: 'a whole number from 1',
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+};
+const LEASE_MS: OptionRule = {
+  expected: 'a number above 0, up to 1e12',
+  fits: (value) => typeof value === 'number' && value > 0 && value <= MAX_SECONDS * MS_A_SECOND,
+};
+
+/** The options of a call that does not wait: of a handle, and of a client. */
+export const NESTED_TRY_LOCK_OPTIONS: OptionRules = {
+  mode: MODE,
+  limit: LIMIT,
+  steal: ANYTHING,
+  leaseMs: LEASE_MS,
+  stealable: ANYTHING,
+  signal: SIGNAL,
+};
+export const TRY_LOCK_OPTIONS: OptionRules = { ...NESTED_TRY_LOCK_OPTIONS, owner: TEXT };
+/** The options of a call that waits. */
+export const NESTED_LOCK_OPTIONS: OptionRules = { ...NESTED_TRY_LOCK_OPTIONS, waitMs: FROM_ZERO };
+export const LOCK_OPTIONS: OptionRules = { ...TRY_LOCK_OPTIONS, waitMs: FROM_ZERO };
+const LOCK_ALL_OPTIONS: OptionRules = { waitMs: FROM_ZERO, leaseMs: LEASE_MS, signal: SIGNAL };
+const LOCK_ITEM_OPTIONS: OptionRules = { name: TEXT, mode: MODE, limit: LIMIT };
+export const TERM_OPTIONS: OptionRules = { leaseMs: LEASE_MS, signal: SIGNAL };
 
 /** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
-export function toRequest(name: string, options: LockOptions, known: readonly string[]): LockRequest {
-  const { mode = 'exclusive', limit, leaseMs, steal = false, stealable = false } = requireOptions(options, known);
+export function toRequest(name: string, options: LockOptions, known: OptionRules): LockRequest {
+  const { mode = 'exclusive', limit, leaseMs, steal, stealable, waitMs, signal } = requireOptions(options, known);
   requireText('name', name);
-  requireOneOf('mode', mode, MODES);
-  if (options.owner !== undefined) requireText('owner', options.owner);
-  requireLease(leaseMs);
-  requireLimit('limit', limit);
-  const { waitMs, endMs, signal } = toPatience(options);
-  return { name, mode, limit, leaseMs, steal, stealable, waitMs, endMs, signal };
+  return { command: 'lock', items: [{ name, mode, limit }], leaseMs, steal, stealable, ...toPatience(waitMs, signal) };
 }
 
-/** @throws LockInvalidError when the locks are no list of names and items that make sense. */
-export function toItems(locks: readonly (string | LockItem)[]): readonly LockItem[] {
+/** @throws LockInvalidError when the locks are no list of names and items that make sense, or an option makes none. */
+export function toRequestForAll(locks: readonly (string | LockItem)[], options: LockAllOptions): LockRequest {
+  const { leaseMs, waitMs, signal } = requireOptions(options, LOCK_ALL_OPTIONS);
   if (!Array.isArray(locks)) throw wrong('locks', locks, 'a list of locks');
-  return locks.map((lock: string | LockItem, index) => {
-    if (typeof lock === 'string') return { name: lock };
-    const { name, mode, limit } = requireOptions(lock, LOCK_ITEM_OPTIONS, `locks[${index}]`);
-    requireText(`locks[${index}].name`, name);
-    requireOneOf(`locks[${index}].mode`, mode, MODES);
-    requireLimit(`locks[${index}].limit`, limit);
-    return lock;
-  });
+  return { command: 'lockAll', items: locks.map(toItem), leaseMs, ...toPatience(waitMs, signal) };
 }
 
-/** @throws LockInvalidError when the lease is no time that can be one. */
-export function requireLease(leaseMs: number | undefined): void {
-  const isLease = typeof leaseMs === 'number' && leaseMs > 0 && leaseMs <= MAX_SECONDS * MS_A_SECOND;
-  if (leaseMs !== undefined && !isLease) throw wrong('leaseMs', leaseMs, 'a number above 0, up to 1e12');
+function toItem(lock: string | LockItem, index: number): RequestedLock {
+  if (typeof lock === 'string') return { name: lock, mode: 'exclusive', limit: undefined };
+  const { name, mode = 'exclusive', limit } = requireOptions(lock, LOCK_ITEM_OPTIONS, `locks[${index}]`);
+  requireText(`locks[${index}].name`, name);
+  return { name, mode, limit };
 }
 
-function requireLimit(name: string, limit: number | undefined): void {
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-    throw wrong(name, limit, 'a whole number from 1');
-}
-
-/** @throws LockInvalidError when `waitMs` is no number from 0, or `signal` no signal. */
-export function toPatience({
-  waitMs = DEFAULT_WAIT_MS,
-  signal,
-}: WaitOptions & { readonly signal?: AbortSignal | undefined }): Patience {
-  requireFromZero({ waitMs });
-  requireSignal('signal', signal);
+function toPatience(waitMs: number = DEFAULT_WAIT_MS, signal: AbortSignal | undefined): Patience {
   return { waitMs, endMs: performance.now() + waitMs, signal };
 }
 
@@ -174,4 +181,9 @@ export function toTimeLimit(waitMs: number): number | false {
 /** Milliseconds of a lease as the wire has them. */
 export function toLease(leaseMs: number): number {
   return leaseMs / MS_A_SECOND;
+}
+
+/** Equal for two modes of a name that are one lock. */
+export function lockKey({ name, mode }: Pick<RequestedLock, 'name' | 'mode'>): string {
+  return mode === 'permit' ? `permit ${name}` : `lock ${name}`;
 }

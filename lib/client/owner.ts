@@ -1,97 +1,69 @@
 /**
- * One owner: what belongs together for the server. Branches of a program that act as the same owner exclude each other
- * here, in the client, since the server lets an owner in twice.
+ * One owner, as the server knows it by its tag. The server lets an owner in twice; so branches of a program that act as the
+ * same owner exclude each other here, in the client.
  */
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { type Hold, holdsOf } from './hold.ts';
+import type { ClientLife } from './client-life.ts';
+import type { Hold } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
-import { type AllRequest, type LockMode, type LockRequest, remainingMs } from './lock-options.ts';
+import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './lock-options.ts';
 
-/** Which lock it is. */
-export interface LockIdentity {
-  readonly name: string;
-  readonly mode?: LockMode | undefined;
-}
+/** The branches that wait for their turn at one lock, in the order of their calls. */
+type Queue = Set<() => void>;
 
-/** What an owner asks of its client. */
-export interface LockSource {
-  /** Asks the server; resolves to null when a try-lock would have had to wait. */
-  ask(owner: string, request: LockRequest): Promise<Hold | null>;
-  /** Asks the server for several locks at once. */
-  askAll(owner: string, request: AllRequest): Promise<readonly Hold[] | null>;
-  /** Calls back once no request of the owner that was given up can bring the lock any more; at once if there is none. */
-  whenAnswered(owner: string, lock: LockIdentity, listener: () => void): void;
-  /** Aborts, with the error for those who wait, when the client is closed. */
-  readonly closing: AbortSignal;
-  /** Nothing is asked for or held under the owner any more; told perhaps more than once. */
-  unused(owner: Owner): void;
-}
-
-/** The branches that wait for their turn at one lock, in order of arrival. */
-type Turn = Set<() => void>;
-
-/** The same for two modes of a name that are one lock. */
-export function lockKey({ name, mode }: LockIdentity): string {
-  return `${mode === 'permit' ? 'permit' : 'lock'} ${name}`;
-}
-
-/** An owner tag and the locks that are asked for or held under it. */
+/** An owner tag and the locks that its branches ask for or hold. */
 export class Owner {
-  /** The client's number for it; 0 for one that the caller has named. */
-  readonly id: number;
   readonly tag: string;
-  readonly #source: LockSource;
-  /** What one branch asks for or holds; undefined as long as no other has waited for it. */
-  readonly #turns = new Map<string, Turn | undefined>();
+  readonly #life: ClientLife;
+  readonly #owners: Map<string, Owner>;
+  /** The locks that a branch asks for or holds. The queue is undefined until another branch waits. */
+  readonly #turns = new Map<string, Queue | undefined>();
 
-  constructor(id: number, tag: string, source: LockSource) {
-    this.id = id;
+  /** It is one of the owners for as long as it asks for something or holds something. */
+  constructor(tag: string, life: ClientLife, owners: Map<string, Owner>) {
     this.tag = tag;
-    this.#source = source;
-  }
-
-  /** Asks for a lock once no other branch of the owner asks for it or holds it; null when a try-lock would wait. */
-  take(request: LockRequest): Promise<Hold | null> {
-    const key = lockKey(request);
-    const ask = (): Promise<Hold | null> => this.#takeTurns([request], () => this.#source.ask(this.tag, request));
-    if (this.#turns.has(key))
-      return request.waitMs === 0 ? Promise.resolve(null) : this.#awaitTurn(key, request).then(ask);
-    this.#turns.set(key, undefined);
-    return ask();
-  }
-
-  /** Asks for several locks at once; only for an owner that has asked for nothing before. */
-  async takeAll(request: AllRequest): Promise<readonly Hold[] | null> {
-    for (const item of request.items) this.#turns.set(lockKey(item), undefined);
-    return await this.#takeTurns(request.items, () => this.#source.askAll(this.tag, request));
-  }
-
-  /** The turns end with what is granted, or when nothing is. */
-  async #takeTurns<Granted extends Hold | readonly Hold[]>(
-    locks: readonly LockIdentity[],
-    ask: () => Promise<Granted | null>,
-  ): Promise<Granted | null> {
-    let granted: Granted | null = null;
-    try {
-      granted = await ask();
-    } finally {
-      if (granted === null) for (const lock of locks) this.#endTurn(lock);
-      this.#tellIfUnused();
-    }
-    if (granted === null) return null;
-    for (const hold of holdsOf(granted)) hold.whenEnded(() => this.#endTurn(hold.grant));
-    return granted;
+    this.#life = life;
+    this.#owners = owners;
+    owners.set(tag, this);
   }
 
   /**
-   * The next in the order of arrival has its turn, once nothing that the owner asked for before can bring the lock any
+   * Asks for locks once no other branch of the owner asks for them or holds them; resolves to null when a try-lock would
+   * have to wait. Only a fresh owner asks for several at once, so nothing holds those; the server refuses one named twice.
+   */
+  async take(request: LockRequest): Promise<readonly Hold[] | null> {
+    for (const lock of request.items) {
+      const key = lockKey(lock);
+      if (request.command === 'lockAll' || !this.#turns.has(key)) this.#turns.set(key, undefined);
+      else if (request.waitMs === 0) return null;
+      else await this.#awaitTurn(key, lock, request);
+    }
+    let holds: readonly Hold[] | null = null;
+    try {
+      holds = await this.#life.ask(this.tag, request);
+    } finally {
+      if (holds === null) for (const lock of request.items) this.#endTurn(lock);
+      if (this.#turns.size === 0) this.#owners.delete(this.tag);
+    }
+    for (const hold of holds ?? []) hold.whenEnded(() => this.#endTurn(hold.grant));
+    return holds;
+  }
+
+  /** The error of a call that did not wait, for a lock that is not free. */
+  notFree(request: LockRequest): LockTimeoutError {
+    return this.#life.notFree(request);
+  }
+
+  /**
+   * Gives the turn to the branch that has waited for longest, once no earlier request of the owner can bring the lock any
    * more: two requests for it at once would share one hold.
    */
-  #endTurn(lock: LockIdentity): void {
-    this.#source.whenAnswered(this.tag, lock, () => this.#startNext(lockKey(lock)));
+  #endTurn(lock: RequestedLock | Hold['grant']): void {
+    const { name, mode } = lock;
+    this.#life.whenAnswered({ lockName: name, owner: this.tag, mode }, () => this.#startNext(lockKey(lock)));
   }
 
   #startNext(key: string): void {
@@ -100,26 +72,20 @@ export class Owner {
       return;
     }
     this.#turns.delete(key);
-    this.#tellIfUnused();
+    if (this.#turns.size === 0) this.#owners.delete(this.tag);
   }
 
-  #tellIfUnused(): void {
-    if (this.#turns.size === 0) this.#source.unused(this);
-  }
-
-  #awaitTurn(key: string, request: LockRequest): Promise<void> {
-    const turn = this.#turns.get(key) ?? new Set();
-    this.#turns.set(key, turn);
-    const { signal, waitMs, name } = request;
-    const { closing } = this.#source;
+  #awaitTurn(key: string, { name }: RequestedLock, request: LockRequest): Promise<void> {
+    const queue = this.#turns.get(key) ?? new Set();
+    this.#turns.set(key, queue);
+    const { signal, waitMs } = request;
+    const { closing } = this.#life;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       closing.throwIfAborted();
       const stop = (): void => {
-        stopTimeout();
-        turn.delete(next);
-        stopListening();
-        stopListeningToClose();
+        queue.delete(next);
+        for (const each of stops) each();
       };
       const fail = (error: unknown): void => {
         stop();
@@ -129,13 +95,15 @@ export class Owner {
         stop();
         resolve();
       };
-      const stopTimeout = startTimeout(remainingMs(request), () => {
-        const text = `the lock ${show(name)} was not granted within ${waitMs} ms`;
-        fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
-      });
-      const stopListening = whenAborted(signal, () => fail(signal?.reason));
-      const stopListeningToClose = whenAborted(closing, () => fail(closing.reason));
-      turn.add(next);
+      const stops = [
+        startTimeout(remainingMs(request), () => {
+          const text = `the lock ${show(name)} was not granted within ${waitMs} ms`;
+          fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
+        }),
+        whenAborted(signal, () => fail(signal?.reason)),
+        whenAborted(closing, () => fail(closing.reason)),
+      ];
+      queue.add(next);
     });
   }
 }

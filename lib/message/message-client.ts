@@ -9,7 +9,7 @@ import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { MessageError } from './message-error.ts';
 import { MessageStream } from './message-stream.ts';
-import { NumberedTable } from './numbered-table.ts';
+import { unknownOption } from './option-names.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 
@@ -33,13 +33,32 @@ export interface RpcOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One request of a client that is built on a `MessageClient`. */
+export interface Call<Result> {
+  readonly command: string;
+  readonly parameters: object;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Makes what the call resolves to, in the turn in which the result comes, before anything else is read. */
+  convert(result: RpcResult): Result;
+  readonly watcher?: CallWatcher | undefined;
+}
+
+/** Learns of calls that end before their result has come. */
+export interface CallWatcher {
+  /** The call was given up; `id` is the one of its request. */
+  gaveUp(call: Call<unknown>, id: number): void;
+  /** The server has answered a call that was given up: with a result, or with an error. */
+  answeredLate(call: Call<unknown>, result: RpcResult | undefined): void;
+}
+
 /** How a client is made. */
 export interface MessageClientOptions {
-  /** The longest message that is taken from the server, in bytes. 16 MiB by default. */
+  /** The longest message that the client takes from the server, in bytes. 16 MiB by default. */
   readonly maxMessageBytes?: number;
-  /** Calls in flight at most, those that gave up and are not answered yet included. 100,000 by default. */
+  /** Calls in flight at most, with those that gave up and are not answered yet. 100,000 by default. */
   readonly maxPendingRequests?: number;
-  /** Output that the server has not read, in bytes, above which the connection is given up. 64 MiB by default. */
+  /** Output that the server has not read, in bytes, above which the client drops the connection. 64 MiB by default. */
   readonly maxUnsentBytes?: number;
   /** Milliseconds that a call waits for its result, and closing for the server to follow; 30,000 by default, `Infinity` for no limit. */
   readonly requestTimeoutMs?: number | undefined;
@@ -47,17 +66,19 @@ export interface MessageClientOptions {
 
 /** How a connection is opened. */
 export interface ConnectOptions {
-  /** Milliseconds until the attempt is given up; 10,000 by default, `Infinity` for no limit. */
+  /** Milliseconds until the client gives up the attempt; 10,000 by default, `Infinity` for no limit. */
   readonly connectTimeoutMs?: number;
 }
 
-/** What a client tells of. `close` comes with the reason when the connection was not closed by this side. */
+/** The events of a client. `close` has the reason when it was not this side that closed the connection. */
 export interface MessageClientEvents {
   connect: () => void;
   close: (error: Error | undefined) => void;
   event: (event: ServerEvent) => void;
   error: (error: Error) => void;
 }
+
+const CLIENT_OPTIONS = ['maxMessageBytes', 'maxPendingRequests', 'maxUnsentBytes', 'requestTimeoutMs'];
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -66,19 +87,17 @@ type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
   | { readonly kind: 'open'; readonly connection: MessageStream }
-  | { readonly kind: 'closing'; readonly connection: MessageStream }
+  | { readonly kind: 'closing'; readonly connection: MessageStream; readonly gone: Gate }
   | { readonly kind: 'closed' };
 
-/** One request that the server has not answered. `gaveUp`: nobody waits for it any more. */
+/** A request that the server has not answered. */
 interface PendingRequest {
   readonly id: number;
-  readonly command: string;
-  readonly parameters: object;
+  readonly call: Call<unknown>;
   state: 'waiting' | 'gaveUp';
-  convert(result: RpcResult): unknown;
   resolve(value: unknown): void;
   reject(error: unknown): void;
-  readonly stopTimeout: (() => void) | undefined;
+  readonly stopTimeout: () => void;
   readonly stopListening: (() => void) | undefined;
 }
 
@@ -88,15 +107,14 @@ interface PendingRequest {
  */
 export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
   readonly #options: Required<MessageClientOptions> & { readonly requestTimeoutMs: number };
-  readonly #pending = new NumberedTable<PendingRequest>();
+  readonly #pending = new Map<number, PendingRequest>();
+  #lastId = 0;
   #state: State = { kind: 'idle' };
-  /** Resolves when an open connection is gone. */
-  readonly #gone: Gate = makeGate();
-  /** What the server sent that could not be understood, and for which the connection is given up. */
-  #failure: Error | undefined;
 
+  /** @throws MessageError with the code `invalid` for an option that it does not know. */
   constructor(options: MessageClientOptions = {}) {
     super();
+    requireKnown(options, CLIENT_OPTIONS);
     this.#options = {
       maxMessageBytes: options.maxMessageBytes ?? 16_777_216,
       maxPendingRequests: options.maxPendingRequests ?? 100_000,
@@ -111,9 +129,10 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /**
    * Opens the connection. Rejects with the system's error, such as `ECONNREFUSED`, or with a `MessageError` of the code
-   * `timeout` or, when the client was closed meanwhile, `closed`.
+   * `timeout` or, when the client was closed meanwhile, `closed`; `invalid` for an option that it does not know.
    */
   async connect(dial: Dialer, options: ConnectOptions = {}): Promise<void> {
+    requireKnown(options, ['connectTimeoutMs']);
     if (this.#state.kind !== 'idle') throw new MessageError('closed', 'a client connects once');
     const { connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
     const abort = new AbortController();
@@ -134,13 +153,17 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   /**
    * Sends a command and waits for its result, whatever its status. Rejects with a `MessageError`: `timeout` when the
    * result did not come in time, `closed` without a connection, `connectionLost` when it broke, `limit` when too many
-   * calls are in flight, or the status of the server's error reply; or with the signal's reason.
+   * calls are in flight, `invalid` for an option that it does not know, or the status of the server's error reply; or
+   * with the signal's reason.
    */
   async rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
     try {
-      return await this.call(command, parameters, options, (result) => result);
+      requireKnown(options, ['timeoutMs', 'signal']);
+      const { timeoutMs = this.#options.requestTimeoutMs, signal } = options;
+      if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}; expected a number from 0, or Infinity`);
+      return await this.call({ command, parameters, timeoutMs, signal, convert: (result) => result });
     } catch (error) {
-      throw ledToCaller(error, options.signal);
+      throw ledToCaller(error, options?.signal);
     }
   }
 
@@ -157,13 +180,14 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     const state = this.#state;
     if (state.kind === 'idle') this.#state = { kind: 'closed' };
     if (state.kind === 'connecting') state.abort.abort(new MessageError('closed', 'the client was closed'));
-    if (state.kind === 'closing') await this.#gone.promise;
+    if (state.kind === 'closing') await state.gone.promise;
     if (state.kind !== 'open') return;
-    this.#state = { kind: 'closing', connection: state.connection };
+    const { connection } = state;
+    const gone = makeGate();
+    this.#state = { kind: 'closing', connection, gone };
     this.#failAll(new MessageError('closed', 'the client was closed'));
-    this.disconnected(undefined);
-    state.connection.end();
-    await this.#gone.promise;
+    connection.end();
+    await gone.promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -175,160 +199,113 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     if (this.#state.kind === 'open') this.#state.connection.setReferenced(isReferenced);
   }
 
-  /**
-   * As `rpc`, but the result is converted in the very turn in which it comes, before anything else is read. Who can write
-   * the request faster gives it as it stands in the message, up to the id.
-   */
-  protected call<Result>(
-    command: string,
-    parameters: object,
-    { timeoutMs = this.#options.requestTimeoutMs, signal }: RpcOptions,
-    convert: (result: RpcResult) => Result,
-    written?: string,
-  ): Promise<Result> {
+  /** Sends a request as `rpc` does, for a client that is built on this one. */
+  call<Result>(call: Call<Result>): Promise<Result> {
+    const { command, parameters, timeoutMs, signal } = call;
     return new Promise((resolve, reject) => {
-      if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}; expected a number from 0, or Infinity`);
       signal?.throwIfAborted();
-      // What cannot be written as JSON is not sent, and nothing will be answered.
-      const text = written ?? JSON.stringify({ command, parameters }).slice(0, -1);
-      const connection = this.#requireConnection();
-      const id = this.#pending.nextId();
+      if (this.#state.kind !== 'open') throw new MessageError('closed', 'the client is not connected');
+      const { maxPendingRequests } = this.#options;
+      if (this.#pending.size >= maxPendingRequests) {
+        throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
+      }
+      const id = this.#lastId + 1;
+      // Throws for parameters that are no JSON, before anything is kept of the call.
+      const text = JSON.stringify({ command, parameters, id });
+      this.#lastId = id;
       const request: PendingRequest = {
         id,
-        command,
-        parameters,
+        call,
         state: 'waiting',
-        convert,
-        resolve,
+        resolve: resolve as (value: unknown) => void,
         reject,
-        stopTimeout:
-          timeoutMs < Number.POSITIVE_INFINITY
-            ? startTimeout(timeoutMs, () =>
-                this.#giveUp(request, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
-              )
-            : undefined,
+        stopTimeout: startTimeout(timeoutMs, () =>
+          this.#giveUp(request, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
+        ),
         stopListening: signal && whenAborted(signal, () => this.#giveUp(request, signal.reason)),
       };
-      this.#pending.add(request);
-      connection.send(`${text},"id":${id}}`);
+      this.#pending.set(id, request);
+      this.#state.connection.send(text);
     });
   }
 
-  /** Gives up the connection at once: calls in flight reject with `connectionLost`. */
-  protected drop(reason: Error): void {
+  /** The calls that wait for their results, in the order in which they were made. */
+  calls(): Call<unknown>[] {
+    const waiting = [...this.#pending.values()].filter(({ state }) => state === 'waiting');
+    return waiting.map(({ call }) => call);
+  }
+
+  /** Gives up the calls of some commands: they reject with the reason. */
+  giveUp(commands: readonly string[], reason: unknown): void {
+    for (const request of [...this.#pending.values()]) {
+      if (commands.includes(request.call.command)) this.#giveUp(request, reason);
+    }
+  }
+
+  /** Drops the connection at once: calls in flight reject with `connectionLost`. */
+  drop(reason: Error): void {
     if (this.#state.kind === 'open' || this.#state.kind === 'closing') this.#state.connection.destroy(reason);
   }
-
-  /** Gives up all calls of one command: they reject with the reason. */
-  protected giveUpAll(command: string, reason: unknown): void {
-    for (const request of this.#pending.inOrder()) if (request.command === command) this.#giveUp(request, reason);
-  }
-
-  /** Whether a call is in flight, has not given up, and is one that fits. */
-  protected isWaitingFor(fits: (command: string, parameters: object) => boolean): boolean {
-    return this.#pending.some(({ state, command, parameters }) => state === 'waiting' && fits(command, parameters));
-  }
-
-  /** A call gave up before its result came. Its parameters are as they were given to `rpc`. */
-  protected gaveUp(_id: number, _command: string, _parameters: object): void {}
-
-  /** A result has come for a call that had given up. Does nothing unless overridden. */
-  protected lateResult(_result: RpcResult, _command: string, _parameters: object): void {}
-
-  /** An error has come for a call that had given up. Does nothing unless overridden. */
-  protected lateError(_command: string, _parameters: object): void {}
-
-  /** A result has come for a call that waits for it. Does nothing unless overridden. */
-  protected timelyResult(_result: RpcResult, _command: string, _parameters: object): void {}
-
-  /** An event has come; those who override it pass it on by calling this. */
-  protected serverEvent(event: ServerEvent): void {
-    this.emit('event', event);
-  }
-
-  /** No more results come: the connection is gone or about to be closed. Called before the `close` event. */
-  protected disconnected(_error: Error | undefined): void {}
 
   #open(stream: ByteStream): void {
     const { maxMessageBytes, maxUnsentBytes, requestTimeoutMs } = this.#options;
     // What the application asks for never stops the client from reading answers.
     const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: requestTimeoutMs };
+    let failure: Error | undefined;
     const connection = new MessageStream(stream, new ClientCodec(maxMessageBytes), limits, {
-      message: (message) => {
-        this.#receive(message);
-        return undefined;
-      },
+      message: this.#receive,
       malformed: (error) => this.#tellError(error),
       broken: (error) => {
-        this.#failure = error;
+        failure = error;
         this.#tellError(error);
       },
-      finished: () => this.#end(),
-      closed: (error) => this.#closed(error ?? this.#failure),
+      // The server closed its side, so it answers nothing more.
+      finished: () => connection.end(),
+      closed: (error) => this.#closed(error ?? failure),
     });
     this.#state = { kind: 'open', connection };
     connection.start();
     tell(() => this.emit('connect'));
   }
 
-  #requireConnection(): MessageStream {
-    if (this.#state.kind !== 'open') throw new MessageError('closed', 'the client is not connected');
-    const { maxPendingRequests } = this.#options;
-    if (this.#pending.size >= maxPendingRequests) {
-      throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
-    }
-    return this.#state.connection;
-  }
-
   #giveUp(request: PendingRequest, reason: unknown): void {
     if (request.state === 'gaveUp') return;
     request.state = 'gaveUp';
     fail(request, reason);
-    this.gaveUp(request.id, request.command, request.parameters);
+    request.call.watcher?.gaveUp(request.call, request.id);
   }
 
-  #receive(message: unknown): void {
+  readonly #receive = (message: unknown): undefined => {
     if (!isRecord(message)) {
       this.#tellError(new RequestError('invalid', 'the server sent a message that is no object'));
     } else if (typeof message.event === 'string') {
-      tell(() => this.serverEvent(message as ServerEvent));
+      tell(() => this.emit('event', message as ServerEvent));
     } else if (typeof message.id === 'number') {
       this.#settle(message.id, message);
     } else if (isRecord(message.error)) {
       this.#tellError(MessageError.fromReply(message.error));
     }
-  }
+  };
 
-  #settle(id: number, message: Readonly<Record<string, unknown>>): void {
+  #settle(id: number, { result, error }: Readonly<Record<string, unknown>>): void {
     const request = this.#pending.get(id);
     if (request === undefined) return;
     this.#pending.delete(id);
-    const { result, error } = message;
-    if (request.state === 'gaveUp') {
-      if (isRecord(result)) this.lateResult(result as RpcResult, request.command, request.parameters);
-      else this.lateError(request.command, request.parameters);
-    } else if (isRecord(result)) {
-      this.timelyResult(result as RpcResult, request.command, request.parameters);
-      succeed(request, result as RpcResult);
-    } else {
-      fail(request, MessageError.fromReply(isRecord(error) ? error : {}));
-    }
-  }
-
-  /** The server closed its side: nothing more can be answered. */
-  #end(): void {
-    if (this.#state.kind === 'open') this.#state.connection.end();
+    const { call } = request;
+    if (request.state === 'gaveUp')
+      call.watcher?.answeredLate(call, isRecord(result) ? (result as RpcResult) : undefined);
+    else if (isRecord(result)) succeed(request, result as RpcResult);
+    else fail(request, MessageError.fromReply(isRecord(error) ? error : {}));
   }
 
   #closed(error: Error | undefined): void {
-    const wasOpen = this.#state.kind === 'open';
+    const state = this.#state;
     this.#state = { kind: 'closed' };
-    if (wasOpen) {
+    if (state.kind === 'open') {
       const reason = error?.message ?? 'the server closed it';
       this.#failAll(new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause: error }));
-      this.disconnected(error);
     }
-    this.#gone.resolve();
+    if (state.kind === 'closing') state.gone.resolve();
     tell(() => this.emit('close', error));
   }
 
@@ -337,30 +314,34 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   }
 
   #failAll(error: MessageError): void {
-    for (const request of this.#pending.takeAll()) if (request.state === 'waiting') fail(request, error);
+    const requests = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const request of requests) if (request.state === 'waiting') fail(request, error);
   }
 }
 
 function succeed(request: PendingRequest, result: RpcResult): void {
-  stopWaiting(request);
+  request.stopTimeout();
+  request.stopListening?.();
   try {
-    request.resolve(request.convert(result));
+    request.resolve(request.call.convert(result));
   } catch (error) {
     request.reject(error);
   }
 }
 
 function fail(request: PendingRequest, error: unknown): void {
-  stopWaiting(request);
+  request.stopTimeout();
+  request.stopListening?.();
   request.reject(error);
 }
 
-function stopWaiting({ stopTimeout, stopListening }: PendingRequest): void {
-  stopTimeout?.();
-  stopListening?.();
+function requireKnown(options: object, known: readonly string[]): void {
+  const problem = unknownOption(options, known);
+  if (problem !== undefined) throw new MessageError('invalid', problem);
 }
 
-/** Gives up when told to, whether or not the dialer does. A connection that comes too late is closed. */
+/** Gives up when told to, whether or not the dialer does. Closes a connection that comes too late. */
 function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));

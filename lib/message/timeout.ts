@@ -12,15 +12,15 @@ export function startTimeout(
   importance: 'foreground' | 'background' = 'foreground',
 ): () => void {
   if (delayMs === Number.POSITIVE_INFINITY) return () => {};
-  let remainingMs = delayMs;
-  let timer: ReturnType<typeof setTimeout>;
-  const arm = (): void => {
-    const armedMs = Math.min(remainingMs, LONGEST_DELAY_MS);
-    remainingMs -= armedMs;
-    timer = setTimeout(() => (remainingMs > 0 ? arm() : callback()), Math.ceil(armedMs));
-    // A browser's timers are numbers.
-    if (importance === 'background' && typeof timer === 'object') timer.unref();
-  };
-  arm();
+  if (delayMs > LONGEST_DELAY_MS) {
+    const goOn = (): void => {
+      stop = startTimeout(delayMs - LONGEST_DELAY_MS, callback, importance);
+    };
+    let stop = startTimeout(LONGEST_DELAY_MS, goOn, importance);
+    return () => stop();
+  }
+  const timer = setTimeout(callback, Math.ceil(delayMs));
+  // A browser's timers are numbers.
+  if (importance === 'background' && typeof timer === 'object') timer.unref();
   return () => clearTimeout(timer);
 }

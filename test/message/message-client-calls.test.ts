@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
-import { MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
+import { type Call, type CallWatcher, MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { errorOf } from '../support/error-of.ts';
 import { MessageScope } from '../support/message-scope.ts';
@@ -9,15 +9,19 @@ import type { RawServer } from '../support/raw-server.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
-/** Keeps what only subclasses learn. */
-class CuriousClient extends MessageClient {
+/** Watches all its calls. */
+class CuriousClient extends MessageClient implements CallWatcher {
   readonly learnt: unknown[] = [];
 
-  protected override gaveUp(id: number, command: string): void {
+  override call<Result>(call: Call<Result>): Promise<Result> {
+    return super.call({ ...call, watcher: this });
+  }
+
+  gaveUp({ command }: Call<unknown>, id: number): void {
     this.learnt.push({ gaveUp: command, id });
   }
 
-  protected override lateResult(result: RpcResult, command: string): void {
+  answeredLate({ command }: Call<unknown>, result: RpcResult | undefined): void {
     this.learnt.push({ late: command, result });
   }
 }
@@ -93,6 +97,51 @@ describe('MessageClient: calls to a message server', () => {
   });
 });
 
+describe('MessageClient: options that it does not know', () => {
+  const wrong = (options: object): object => options;
+
+  it('make no client, and the error names the option that may have been meant', () => {
+    expect(() => new MessageClient(wrong({ requestTimeout: 5 })))
+      .to.throw(MessageError, 'options has "requestTimeout", which is not known; did you mean requestTimeoutMs?')
+      .with.property('code', 'invalid');
+    const known = 'maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs';
+    expect(() => new MessageClient(wrong({ host: 'a' }))).to.throw(
+      MessageError,
+      `options has "host", which is not known; expected ${known}`,
+    );
+  });
+
+  it('are refused by connect, which can be called again then', async () => {
+    const scope = new MessageScope();
+    const server = await scope.startRawServer();
+    const client = new MessageClient();
+    scope.atEnd(() => client.close());
+    const refused = await errorOf(client.connect(server.dial, wrong({ connectTimeout: 5 })));
+    expect(refused).to.be.instanceOf(MessageError).with.property('code', 'invalid');
+    expect(refused.message).to.equal(
+      'options has "connectTimeout", which is not known; did you mean connectTimeoutMs?',
+    );
+    await client.connect(server.dial);
+    expect(client.state).to.equal('open');
+    await scope.close();
+  });
+
+  it('are refused by rpc, which sends nothing', async () => {
+    const scope = new MessageScope();
+    const server = await scope.startRawServer();
+    const client = new MessageClient();
+    scope.atEnd(() => client.close());
+    await client.connect(server.dial);
+    const peer = await server.accept();
+    const refused = await errorOf(client.rpc('a', {}, wrong({ timeout: 5 })));
+    expect(refused).to.be.instanceOf(MessageError).with.property('code', 'invalid');
+    expect(refused.message).to.equal('options has "timeout", which is not known; did you mean timeoutMs?');
+    client.notify('b');
+    expect(await peer.next()).to.have.property('command', 'b');
+    await scope.close();
+  });
+});
+
 describe('MessageClient: calls that end early', () => {
   let scope: MessageScope;
   let server: RawServer;
@@ -144,19 +193,21 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt.slice(1)).to.deep.equal([{ late: 'slow', result: { status: 'ok', token: 1 } }]);
   });
 
-  it('passes a late result on once, and no late error', async () => {
+  it('tells of a late answer once, whether it is a result or an error', async () => {
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     peer.send({ id: 1, result: { status: 'ok' } }, { id: 1, result: { status: 'ok' } });
     peer.send({ id: 2, error: { status: 'invalid', message: 'no' } });
     await sync();
-    expect(client.learnt.filter((each) => Object.hasOwn(each as object, 'late'))).to.have.length(1);
+    expect(client.learnt.slice(2)).to.deep.equal([
+      { late: 'slow', result: { status: 'ok' } },
+      { late: 'slow', result: undefined },
+    ]);
   });
 
   it('settles no later call by an answer that comes late, or twice', async () => {
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     const { id } = await peer.next();
-    // More calls than there are places for, so that one comes to where the first had been.
     for (let count = 0; count < 100; count += 1) await sync();
     peer.send({ id, result: { status: 'late' } });
     await sync();

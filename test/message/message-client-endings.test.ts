@@ -19,10 +19,6 @@ class TalkativeClient extends MessageClient {
     super(options);
     this.on('close', (error) => this.told.push(error === undefined ? 'close' : 'close with an error'));
   }
-
-  protected override disconnected(error: Error | undefined): void {
-    this.told.push(error === undefined ? 'disconnected' : 'disconnected by an error');
-  }
 }
 
 describe('MessageClient: the end of the connection', () => {
@@ -61,7 +57,7 @@ describe('MessageClient: the end of the connection', () => {
     await expectLost(calls);
     const [first] = await Promise.all(calls);
     expect(first?.cause).to.have.property('code', 'ECONNRESET');
-    expect(client.told).to.deep.equal(['disconnected by an error', 'close with an error']);
+    expect(client.told).to.deep.equal(['close with an error']);
     expect(client.state).to.equal('closed');
   });
 
@@ -73,7 +69,7 @@ describe('MessageClient: the end of the connection', () => {
     peer.end();
     expect(await answered).to.deep.equal({ status: 'ok' });
     await expectLost(calls);
-    expect(client.told).to.deep.equal(['disconnected', 'close']);
+    expect(client.told).to.deep.equal(['close']);
     expect((await peer.closed).hasEnded).to.equal(true);
   });
 
@@ -93,7 +89,7 @@ describe('MessageClient: the end of the connection', () => {
     expect(await errorOf(client.rpc('a'))).to.have.property('code', 'closed');
     client.notify('a');
     await client.close();
-    expect(client.told).to.deep.equal(['disconnected', 'close']);
+    expect(client.told).to.deep.equal(['close']);
   });
 
   it('rejects open calls with closed when it is closed, and sends what was asked before', async () => {
@@ -105,7 +101,7 @@ describe('MessageClient: the end of the connection', () => {
     }
     expect((await peer.rest()).map(({ command }) => command)).to.deep.equal(['a', 'b', 'c']);
     expect((await peer.closed).hasEnded).to.equal(true);
-    expect(client.told).to.deep.equal(['disconnected', 'close']);
+    expect(client.told).to.deep.equal(['close']);
   });
 
   it('can be closed twice, at once and later', async () => {
@@ -115,7 +111,7 @@ describe('MessageClient: the end of the connection', () => {
     });
     expect(await Promise.all(states)).to.deep.equal(['closed', 'closed']);
     await client.close();
-    expect(client.told).to.deep.equal(['disconnected', 'close']);
+    expect(client.told).to.deep.equal(['close']);
   });
 
   it('rejects calls with closed before it was connected, while it closes and afterwards', async () => {
@@ -173,7 +169,7 @@ describe('MessageClient: the end of the connection', () => {
     expect(errors).to.have.length(1);
     expect(errors[0]).to.be.instanceOf(ProtocolError);
     expect((await call).cause).to.equal(errors[0]);
-    expect(careful.told).to.deep.equal(['disconnected by an error', 'close with an error']);
+    expect(careful.told).to.deep.equal(['close with an error']);
     expect(careful.state).to.equal('closed');
   });
 
@@ -182,7 +178,7 @@ describe('MessageClient: the end of the connection', () => {
     deaf.socket.pause();
     const calls = Array.from({ length: 100 }, () => errorOf(full.rpc('a', { text: 'x'.repeat(100_000) }, FOREVER)));
     await expectLost(calls.slice(0, 10));
-    expect(full.told).to.deep.equal(['disconnected by an error', 'close with an error']);
+    expect(full.told).to.deep.equal(['close with an error']);
     for (const error of await Promise.all(calls)) expect(error.code).to.be.oneOf(['connectionLost', 'closed']);
   });
 });

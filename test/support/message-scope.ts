@@ -1,7 +1,7 @@
 /** Servers, peers and clients of one test, all gone when it is over. */
 
 import type { NetConnectOpts } from 'node:net';
-import { type ConnectOptions, MessageClient, type MessageClientOptions } from '../../lib/message/message-client.ts';
+import { MessageClient, type MessageClientOptions } from '../../lib/message/message-client.ts';
 import type { MessageLimits } from '../../lib/message/message-limits.ts';
 
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
@@ -36,10 +36,10 @@ export class MessageScope {
   }
 
   /** A client of the counter server. */
-  async connectClient(options: MessageClientOptions & ConnectOptions = {}): Promise<MessageClient> {
+  async connectClient(options: MessageClientOptions = {}): Promise<MessageClient> {
     const client = new MessageClient(options);
     this.atEnd(() => client.close());
-    await client.connect(dialTcp(parseAddress(this.address)), options);
+    await client.connect(dialTcp(parseAddress(this.address)));
     return client;
   }
 

@@ -1,0 +1,41 @@
+/** Refuses options by name: a misspelt one would otherwise do nothing, and nobody would notice. */
+
+import { show } from './show.ts';
+
+/** How many letters of a name may be wrong for us to guess which one the caller meant. */
+const MAX_WRONG_LETTERS = 3;
+/** No option has a longer name. */
+const MAX_LETTERS = 40;
+
+/** Says which of the options is not known, and which one the caller may have meant; undefined if all are known. */
+export function unknownOption(options: object, known: readonly string[], name = 'options'): string | undefined {
+  for (const option in options) {
+    if (known.includes(option)) continue;
+    const nearest = nearestOf(option, known);
+    const hint = nearest === undefined ? `expected ${known.join(', ')}` : `did you mean ${nearest}?`;
+    return `${name} has ${show(option)}, which is not known; ${hint}`;
+  }
+  return undefined;
+}
+
+function nearestOf(given: string, known: readonly string[]): string | undefined {
+  if (given.length > MAX_LETTERS) return undefined;
+  const ranked = known.map((name) => ({ name, wrongLetters: wrongLetters(given.toLowerCase(), name.toLowerCase()) }));
+  const [nearest] = ranked.sort((a, b) => a.wrongLetters - b.wrongLetters);
+  const isNear = nearest !== undefined && nearest.wrongLetters <= Math.min(MAX_WRONG_LETTERS, given.length / 2);
+  return isNear ? nearest.name : undefined;
+}
+
+/** Letters to add, leave out or replace to turn one name into the other: the Levenshtein distance. */
+function wrongLetters(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
