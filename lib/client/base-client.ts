@@ -4,6 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
+import { NumberedTable } from '../message/numbered-table.ts';
 import { tell } from '../message/tell.ts';
 import { ClientLife, type ClientState, LIFE_OPTIONS, type LifeOptions } from './client-life.ts';
 import { ANYTHING, FROM_ZERO, type OptionRules, requireFunction, requireOptions } from './client-options.ts';
@@ -27,7 +28,7 @@ import {
   toRequestForAll,
 } from './lock-options.ts';
 import { LockSet } from './lock-set.ts';
-import { Owner } from './owner.ts';
+import { Owner, type Owners } from './owner.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
@@ -74,9 +75,7 @@ export interface LockClientEvents {
 export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
-  /** By their tags, while they ask for something or hold something. */
-  readonly #owners = new Map<string, Owner>();
-  #lastOwner = 0;
+  readonly #owners: Owners = { fresh: new NumberedTable<Owner>(), named: new Map() };
   #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions, { outside, defaultName }: Surroundings) {
@@ -321,11 +320,25 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** A fresh one unless the caller names it, with a tag that no caller is likely to choose: a number might be a row's key. */
+  /** A fresh one unless the caller names it, perhaps by the tag of one that was fresh. */
   #owner(tag: string | undefined): Owner {
-    if (tag !== undefined) return this.#owners.get(tag) ?? new Owner(tag, this.#life, this.#owners);
-    do this.#lastOwner += 1;
-    while (this.#owners.has(`#${this.#lastOwner}`));
-    return new Owner(`#${this.#lastOwner}`, this.#life, this.#owners);
+    const { fresh, named } = this.#owners;
+    if (tag !== undefined) return this.#namedOwner(tag);
+    let id: number;
+    // No caller is likely to choose such a tag: a number alone might be the key of a row.
+    do id = fresh.nextId();
+    while (named.has(`#${id}`));
+    const owner = new Owner(id, `#${id}`, this.#life, this.#owners);
+    fresh.add(owner);
+    return owner;
+  }
+
+  #namedOwner(tag: string): Owner {
+    const { fresh, named } = this.#owners;
+    const once = fresh.get(Number(tag.slice(1)));
+    if (once?.tag === tag) return once;
+    const owner = named.get(tag) ?? new Owner(0, tag, this.#life, this.#owners);
+    named.set(tag, owner);
+    return owner;
   }
 }

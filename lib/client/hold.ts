@@ -30,6 +30,8 @@ export interface HoldKeeper {
 
 /** Held until the last of those who use it lets go, or until it is lost. */
 export class Hold {
+  /** The connection's number for it. */
+  readonly id: number;
   readonly grant: Grant;
   /** Why the server has freed it, if it said so; perhaps while the hold was being given back. */
   freed: LockLostCode | undefined;
@@ -41,7 +43,8 @@ export class Hold {
   readonly #users: ((loss: LockLostError) => void)[] = [];
   #whenEnded: (() => void) | undefined;
 
-  constructor(grant: Grant, keeper: HoldKeeper) {
+  constructor(id: number, grant: Grant, keeper: HoldKeeper) {
+    this.id = id;
     this.grant = grant;
     this.#keeper = keeper;
   }

@@ -11,6 +11,7 @@ import {
   type ServerEvent,
 } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
+import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
@@ -57,8 +58,10 @@ export class LockConnection implements HoldKeeper {
   readonly outside: Outside;
   readonly #client: MessageClient;
   readonly #requestTimeoutMs: number;
-  /** By their tokens, in the order of the grants. A hold stays until the server has answered its unlock. */
-  readonly #holds = new Map<number, Hold>();
+  /** A hold stays until the server has answered its unlock. */
+  readonly #holds = new NumberedTable<Hold>();
+  /** The same by their tokens; made when the first is lost, since a Map with ever new keys doubles the cost of a lock. */
+  #holdsByToken: Map<unknown, Hold> | undefined;
   readonly #givenUp: GivenUpCalls;
   #whenUnheld: (() => void) | undefined;
 
@@ -241,7 +244,10 @@ export class LockConnection implements HoldKeeper {
   /** The first of these locks that this client holds itself. */
   ownGrant({ items }: LockRequest): Grant | undefined {
     const keys = items.map(lockKey);
-    const grants = [...this.#holds.values()].filter(({ isHeld }) => isHeld).map(({ grant }) => grant);
+    const grants = this.#holds
+      .inOrder()
+      .filter(({ isHeld }) => isHeld)
+      .map(({ grant }) => grant);
     return grants.find((grant) => keys.includes(lockKey(grant)));
   }
 
@@ -254,8 +260,9 @@ export class LockConnection implements HoldKeeper {
     const holds: Hold[] = [];
     for (const [index, { name, mode }] of request.items.entries()) {
       const grant = { name, mode, owner, token: Number(tokens[index]), count: Number(counts[index]) };
-      const hold = new Hold(grant, this);
-      this.#holds.set(grant.token, hold);
+      const hold = new Hold(this.#holds.nextId(), grant, this);
+      this.#holds.add(hold);
+      this.#holdsByToken?.set(grant.token, hold);
       holds.push(hold);
     }
     return holds;
@@ -266,26 +273,26 @@ export class LockConnection implements HoldKeeper {
     const what = command === 'lock' ? `the lock ${names} was not granted` : `the locks ${names} were not granted`;
     if (result.status === 'denied' && steal) return refusal({ ...result, message: STEAL_DENIED }, what);
     const holders = Array.isArray(result.holders) ? (result.holders as readonly { readonly token: number }[]) : [];
-    const own = holders.find(({ token }) => this.#holds.has(token));
-    return refusal(result, what, own && this.#holds.get(own.token)?.grant);
+    const tokens = holders.map(({ token }) => token);
+    return refusal(result, what, this.#holds.inOrder().find(({ grant }) => tokens.includes(grant.token))?.grant);
   }
 
   #lost({ token, reason }: ServerEvent): void {
-    const hold = this.#holds.get(token as number);
+    this.#holdsByToken ??= new Map(this.#holds.inOrder().map((hold) => [hold.grant.token, hold]));
+    const hold = this.#holdsByToken.get(token);
     if (hold?.lose(LOSSES[reason as string] ?? 'forced')) this.#forget(hold);
   }
 
   #loseAll(code: LockLostCode): void {
-    const holds = [...this.#holds.values()];
-    this.#holds.clear();
-    for (const hold of holds) hold.lose(code);
+    this.#holdsByToken = undefined;
+    for (const hold of this.#holds.takeAll()) hold.lose(code);
     this.#givenUp.clear();
     this.#whenUnheld?.();
   }
 
   #forget(hold: Hold): void {
-    const { token } = hold.grant;
-    if (this.#holds.get(token) === hold) this.#holds.delete(token);
+    this.#holds.delete(hold.id);
+    this.#holdsByToken?.delete(hold.grant.token);
     if (this.#holds.size === 0) this.#whenUnheld?.();
   }
 

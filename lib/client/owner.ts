@@ -4,6 +4,7 @@
  */
 
 import { whenAborted } from '../message/abort-listeners.ts';
+import type { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
 import type { ClientLife } from './client-life.ts';
@@ -14,20 +15,29 @@ import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './lo
 /** The branches that wait for their turn at one lock, in the order of their calls. */
 type Queue = Set<() => void>;
 
+/** The owners that ask for something or hold something. */
+export interface Owners {
+  /** Those that no caller has named, by their numbers. */
+  readonly fresh: NumberedTable<Owner>;
+  /** Those that callers have named, by their tags. */
+  readonly named: Map<string, Owner>;
+}
+
 /** An owner tag and the locks that its branches ask for or hold. */
 export class Owner {
+  /** The client's number for a fresh one; 0 for one that the caller has named. */
+  readonly id: number;
   readonly tag: string;
   readonly #life: ClientLife;
-  readonly #owners: Map<string, Owner>;
+  readonly #owners: Owners;
   /** The locks that a branch asks for or holds. The queue is undefined until another branch waits. */
   readonly #turns = new Map<string, Queue | undefined>();
 
-  /** It is one of the owners for as long as it asks for something or holds something. */
-  constructor(tag: string, life: ClientLife, owners: Map<string, Owner>) {
+  constructor(id: number, tag: string, life: ClientLife, owners: Owners) {
+    this.id = id;
     this.tag = tag;
     this.#life = life;
     this.#owners = owners;
-    owners.set(tag, this);
   }
 
   /**
@@ -46,7 +56,7 @@ export class Owner {
       holds = await this.#life.ask(this.tag, request);
     } finally {
       if (holds === null) for (const lock of request.items) this.#endTurn(lock);
-      if (this.#turns.size === 0) this.#owners.delete(this.tag);
+      if (this.#turns.size === 0) this.#leave();
     }
     for (const hold of holds ?? []) hold.whenEnded(() => this.#endTurn(hold.grant));
     return holds;
@@ -72,7 +82,14 @@ export class Owner {
       return;
     }
     this.#turns.delete(key);
-    if (this.#turns.size === 0) this.#owners.delete(this.tag);
+    if (this.#turns.size === 0) this.#leave();
+  }
+
+  /** Nothing is asked for or held by this owner any more. */
+  #leave(): void {
+    const { fresh, named } = this.#owners;
+    if (this.id > 0) fresh.delete(this.id);
+    else named.delete(this.tag);
   }
 
   #awaitTurn(key: string, { name }: RequestedLock, request: LockRequest): Promise<void> {

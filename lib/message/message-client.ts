@@ -9,6 +9,7 @@ import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { MessageError } from './message-error.ts';
 import { MessageStream } from './message-stream.ts';
+import { NumberedTable } from './numbered-table.ts';
 import { unknownOption } from './option-names.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
@@ -107,8 +108,7 @@ interface PendingRequest {
  */
 export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
   readonly #options: Required<MessageClientOptions> & { readonly requestTimeoutMs: number };
-  readonly #pending = new Map<number, PendingRequest>();
-  #lastId = 0;
+  readonly #pending = new NumberedTable<PendingRequest>();
   #state: State = { kind: 'idle' };
 
   /** @throws MessageError with the code `invalid` for an option that it does not know. */
@@ -209,10 +209,9 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       if (this.#pending.size >= maxPendingRequests) {
         throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
       }
-      const id = this.#lastId + 1;
+      const id = this.#pending.nextId();
       // Throws for parameters that are no JSON, before anything is kept of the call.
       const text = JSON.stringify({ command, parameters, id });
-      this.#lastId = id;
       const request: PendingRequest = {
         id,
         call,
@@ -224,20 +223,20 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
         ),
         stopListening: signal && whenAborted(signal, () => this.#giveUp(request, signal.reason)),
       };
-      this.#pending.set(id, request);
+      this.#pending.add(request);
       this.#state.connection.send(text);
     });
   }
 
   /** The calls that wait for their results, in the order in which they were made. */
   calls(): Call<unknown>[] {
-    const waiting = [...this.#pending.values()].filter(({ state }) => state === 'waiting');
+    const waiting = this.#pending.inOrder().filter(({ state }) => state === 'waiting');
     return waiting.map(({ call }) => call);
   }
 
   /** Gives up the calls of some commands: they reject with the reason. */
   giveUp(commands: readonly string[], reason: unknown): void {
-    for (const request of [...this.#pending.values()]) {
+    for (const request of this.#pending.inOrder()) {
       if (commands.includes(request.call.command)) this.#giveUp(request, reason);
     }
   }
@@ -314,9 +313,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   }
 
   #failAll(error: MessageError): void {
-    const requests = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const request of requests) if (request.state === 'waiting') fail(request, error);
+    for (const request of this.#pending.takeAll()) if (request.state === 'waiting') fail(request, error);
   }
 }
 

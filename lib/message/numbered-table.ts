@@ -21,27 +21,27 @@ export class NumberedTable<Entry extends { readonly id: number }> {
       const entries = this.inOrder();
       // Numbers that differ in their last bits differ in one bit more.
       this.#places = new Array(this.#places.length * 2 || FIRST_PLACES).fill(undefined);
-      for (const entry of entries) this.#put(entry.id, entry);
+      for (const entry of entries) this.#places[entry.id & (this.#places.length - 1)] = entry;
     }
     do this.#lastId += 1;
-    while (this.#at(this.#lastId) !== undefined);
+    while (this.#places[this.#lastId & (this.#places.length - 1)] !== undefined);
     return this.#lastId;
   }
 
   add(entry: Entry): void {
-    this.#put(entry.id, entry);
+    this.#places[entry.id & (this.#places.length - 1)] = entry;
     this.size += 1;
   }
 
   get(id: number): Entry | undefined {
-    const entry = this.#at(id);
+    const entry = this.#places[id & (this.#places.length - 1)];
     return entry?.id === id ? entry : undefined;
   }
 
   /** Does nothing when there is no such number. */
   delete(id: number): void {
     if (this.get(id) === undefined) return;
-    this.#put(id, undefined);
+    this.#places[id & (this.#places.length - 1)] = undefined;
     this.size -= 1;
     // What many once needed is not kept; a few are soon there again.
     if (this.size === 0 && this.#places.length > MAX_KEPT_PLACES) this.#places = [];
@@ -63,13 +63,5 @@ export class NumberedTable<Entry extends { readonly id: number }> {
     this.#places = [];
     this.size = 0;
     return entries;
-  }
-
-  #at(id: number): Entry | undefined {
-    return this.#places[id & (this.#places.length - 1)];
-  }
-
-  #put(id: number, entry: Entry | undefined): void {
-    this.#places[id & (this.#places.length - 1)] = entry;
   }
 }
