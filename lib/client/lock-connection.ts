@@ -18,7 +18,7 @@ import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { type Grant, Hold, type HoldKeeper, type Outside } from './hold.ts';
 import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
-import { type LockRequest, lockKey, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
+import { type LockRequest, lockKey, type RequestedLock, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
 
 const PROTOCOL = 1;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
@@ -334,13 +334,23 @@ function anotherProtocol(cause: Error): LockError {
 /** The parameters as the server has them. What is undefined is not sent. */
 function toParameters(owner: string, request: LockRequest, timeLimitMs: number): object {
   const { command, items, leaseMs, steal, stealable } = request;
-  const locks = items.map(({ name, mode, limit }) => ({
+  const lease = leaseMs && toLease(leaseMs);
+  const timeLimit = toTimeLimit(timeLimitMs);
+  if (command === 'lockAll') return { locks: items.map(toItemParameters), owner, lease, timeLimit };
+  const { name, mode, limit } = items[0] as RequestedLock;
+  // One literal: spreading others into it takes a tenth of the time of a lock.
+  return {
     lockName: name,
+    owner,
     mode: mode === 'exclusive' ? undefined : mode,
     limit,
-  }));
-  const lease = leaseMs && toLease(leaseMs);
-  const common = { owner, lease, steal: steal || undefined, stealable: stealable || undefined };
-  const timeLimit = toTimeLimit(timeLimitMs);
-  return command === 'lock' ? { ...locks[0], ...common, timeLimit } : { locks, ...common, timeLimit };
+    lease,
+    steal: steal || undefined,
+    stealable: stealable || undefined,
+    timeLimit,
+  };
+}
+
+function toItemParameters({ name, mode, limit }: RequestedLock): object {
+  return { lockName: name, mode: mode === 'exclusive' ? undefined : mode, limit };
 }
