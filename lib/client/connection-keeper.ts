@@ -5,7 +5,7 @@ import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { isPermanent } from './connection-failure.ts';
 
-/** How long to wait before the connection is opened again. */
+/** How long to wait before the connection is opened again: at least 10 ms, whatever these say. */
 export interface ReconnectOptions {
   /** The longest first delay, in milliseconds; each further one may be twice as long. 100 by default. */
   readonly minDelayMs?: number | undefined;
@@ -51,8 +51,8 @@ interface Waiting<Connection> {
 
 const DEFAULT_MIN_DELAY_MS = 100;
 const DEFAULT_MAX_DELAY_MS = 10_000;
-/** What doubles from nothing stays nothing. */
-const LEAST_DELAY_MS = 1;
+/** A server that is down must not be asked a thousand times a second. */
+const LEAST_DELAY_MS = 10;
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
@@ -221,7 +221,7 @@ export class ConnectionKeeper<Connection> {
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
     const bound = Math.min(maxDelayMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
     this.#failures += 1;
-    this.#attemptAt(performance.now() + Math.random() * bound);
+    this.#attemptAt(performance.now() + Math.max(LEAST_DELAY_MS, Math.random() * bound));
   }
 
   #attemptAt(endMs: number): void {

@@ -171,13 +171,22 @@ describe('the life of a client', () => {
         drawn.push(share);
         return share;
       };
-      const client = await scene.disconnected({ reconnect: { minDelayMs: 1, maxDelayMs: 6 } });
+      const client = await scene.disconnected({ reconnect: { minDelayMs: 20, maxDelayMs: 120 } });
       while (drawn.length < 8) await proxy.nextConnection();
       Math.random = random;
       await client.close();
-      const bounds = [1, 2, 4, 6, 6, 6, 6, 6];
-      const expected = bounds.map((bound, index) => Math.ceil(bound * (shares[index % shares.length] as number)));
+      const bounds = [20, 40, 80, 120, 120, 120, 120, 120];
+      const drawnMs = bounds.map((bound, index) => Math.ceil(bound * (shares[index % shares.length] as number)));
+      const expected = drawnMs.map((delayMs) => Math.max(10, delayMs));
       expect(delays().slice(0, bounds.length)).to.deep.equal(expected);
+    });
+
+    it('waits at least 10 ms before each attempt, even with delays of 0', async () => {
+      const delays = recordDelays();
+      const client = await scene.disconnected({ reconnect: AT_ONCE });
+      for (let count = 0; count < 4; count += 1) await proxy.nextConnection();
+      await client.close();
+      expect(delays().slice(0, 4)).to.deep.equal([10, 10, 10, 10]);
     });
   });
 
