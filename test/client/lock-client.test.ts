@@ -35,6 +35,22 @@ describe('a lock client', () => {
       expect(await other.tryLock('jobs')).to.include({ name: 'jobs', token: 2 });
     });
 
+    it('says that this very client holds it when it does not wait for itself', async () => {
+      const handle = await client.lock('jobs');
+      const own = `; this very client holds "jobs", as owner ${handle.owner}`;
+      const free = await client.lock('mails');
+      const atOnce = { waitMs: 0 } as const;
+      for (const call of [client.lock('jobs', atOnce), free.lock('jobs', atOnce)]) {
+        const refused = await rejection(call);
+        expect(refused).to.include({ code: 'timeout' });
+        expect(String(refused)).to.include(`the lock "jobs" was not granted: it is not free${own}`);
+      }
+      const all = await rejection(client.lockAll(['a', 'jobs'], atOnce));
+      expect(String(all)).to.include(`the locks were not granted: not all of them are free${own}`);
+      const stranger = await rejection(other.lock('jobs', atOnce));
+      expect(String(stranger)).to.match(/it is not free$/);
+    });
+
     it('waits until the lock is free', async () => {
       const handle = await client.lock('jobs');
       const waiting = other.lock('jobs');
