@@ -1,11 +1,12 @@
 /** A lock server in a process of its own, as the programs here measure it. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const SERVER = fileURLToPath(new URL('../../bin/server.js', import.meta.url));
@@ -26,6 +27,8 @@ export interface ServerOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** The open files that it may have; those of this process otherwise. */
   readonly openFiles?: number;
+  /** A module that it loads first, and that can exchange messages with this process. */
+  readonly preload?: string;
 }
 
 /** Starts `bin/server.js` on a free port and waits until it listens. */
@@ -34,16 +37,24 @@ export function startServer(...args: readonly string[]): Promise<ServerProcess> 
 }
 
 /** Starts `bin/server.js` on a free port and waits until it listens. When it ends by itself, so does this process: code 1. */
-export async function startServerWith({ args = [], settings, openFiles }: ServerOptions): Promise<ServerProcess> {
+export async function startServerWith({
+  args = [],
+  settings,
+  openFiles,
+  preload,
+}: ServerOptions): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const config = join(folder, 'settings.json');
   if (settings !== undefined) writeFileSync(config, JSON.stringify(settings));
   const configArgs = settings === undefined ? [] : ['--config', config];
-  const command = [process.execPath, SERVER, '--port', 'auto', ...configArgs, ...args];
+  const node = [process.execPath, ...(preload === undefined ? [] : ['--import', preload])];
+  const command = [...node, SERVER, '--port', 'auto', ...configArgs, ...args];
   const [program = '', ...programArgs] = openFiles === undefined ? command : withOpenFiles(openFiles, command);
-  const child = spawn(program, programArgs, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', preload === undefined ? 'ignore' : 'ipc'];
+  const child = spawn(program, programArgs, { stdio });
+  const [stdout, stderr] = [child.stdout, child.stderr] as [Readable, Readable];
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
   });
   const endOnFailure = (code: number | null, signal: NodeJS.Signals | null): never => {
@@ -54,7 +65,7 @@ export async function startServerWith({ args = [], settings, openFiles }: Server
   const exited = once(child, 'exit');
   const endWithThis = (): boolean => child.kill('SIGKILL');
   process.once('exit', endWithThis);
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: stdout })) {
     const port = / listens on \S+:(\d+)/.exec(line)?.[1];
     if (port === undefined) continue;
     const stop = async (): Promise<void> => {
