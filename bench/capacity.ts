@@ -6,11 +6,10 @@
  */
 
 import { readdirSync } from 'node:fs';
-import { isShort, numberGiven } from './arguments.ts';
 import { Crowd } from './crowd.ts';
-import { shown } from './figures.ts';
 import { LineClient } from './line-client.ts';
-import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './process-usage.ts';
+import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
+import { isShort, numberGiven, shown } from './program.ts';
 import { type ServerProcess, startServerWith } from './server-process.ts';
 
 const CONNECTIONS = numberGiven('connections') ?? (isShort ? 500 : 20_000);

@@ -10,13 +10,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { COMPARED_CLIENTS, type ComparedClient } from './compared-clients.ts';
-import { quantile } from './figures.ts';
 import type { ForeignServer } from './foreign-server.ts';
 import { startPostgres } from './postgres-process.ts';
+import { isShort, quantile } from './program.ts';
 import { startRedis } from './redis-process.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
-const isShort = process.argv.includes('--short');
 const ROUNDS = isShort ? 1 : 5;
 const TURN_MS = isShort ? 100 : 600;
 const AT_ONCE = 100;

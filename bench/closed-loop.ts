@@ -3,7 +3,8 @@
 import type { LoadConnection, LoadObserver } from './load-connection.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './load-job.ts';
 import { type Exchange, lockPair } from './load-protocols.ts';
-import { LoadFailure, openConnections, UsageMeter, uniqueNames } from './load-run.ts';
+import { LoadFailure, openConnections, uniqueNames } from './load-run.ts';
+import { UsageMeter } from './processes.ts';
 
 const MS_A_SECOND = 1_000;
 /** So much longer than planned may a run take before it counts as failed. */

@@ -10,9 +10,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { isShort, numberGiven } from './arguments.ts';
-import { median, printTable, shown } from './figures.ts';
-import { cpuMicroseconds, residentBytes } from './process-usage.ts';
+import { cpuMicroseconds, residentBytes } from './processes.ts';
+import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import { startServer } from './server-process.ts';
 
 const TIMES = numberGiven('times') ?? (isShort ? 2_000 : 100_000);

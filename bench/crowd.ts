@@ -4,10 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { askChild } from './child-answer.ts';
 import type { CrowdAnswer, CrowdOrder } from './crowd-process.ts';
-import { CORES, pinToCore } from './process-usage.ts';
-import { withOpenFiles } from './server-process.ts';
+import { askChild, CORES, pinToCore, withOpenFiles } from './processes.ts';
 
 const PROGRAM = fileURLToPath(new URL('crowd-process.js', import.meta.url));
 

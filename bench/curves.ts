@@ -7,13 +7,12 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { isShort, numberGiven, textGiven } from './arguments.ts';
 import { Crowd } from './crowd.ts';
 import { type Panel, plotCurves } from './curve-plot.ts';
-import { printTable, shown } from './figures.ts';
 import { LoadGenerator } from './load-generator.ts';
 import type { LoadTarget } from './load-job.ts';
-import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './process-usage.ts';
+import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
+import { isShort, numberGiven, printTable, shown, textGiven } from './program.ts';
 import { type ServerProcess, startServerWith } from './server-process.ts';
 
 const LOCKS = isShort ? [1, 100, 10_000] : [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];

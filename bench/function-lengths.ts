@@ -7,8 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
-import { numberGiven } from './arguments.ts';
-import { median, printTable } from './figures.ts';
+import { median, numberGiven, printTable } from './program.ts';
 
 interface FunctionLength {
   readonly place: string;

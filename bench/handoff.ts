@@ -7,11 +7,10 @@
  */
 
 import { dialTcp, MessageClient } from 'holdfast';
-import { isShort } from './arguments.ts';
-import { describeLatencies, median, printTable, quantile, shown } from './figures.ts';
 import { LoadGenerator } from './load-generator.ts';
 import type { ClosedLoopResult } from './load-job.ts';
 import { type MeasuredServer, startHoldfast, startMeasuredPoolCounter } from './measured-servers.ts';
+import { describeLatencies, isShort, median, printTable, quantile, shown } from './program.ts';
 import { startServer } from './server-process.ts';
 
 const ROUNDS = isShort ? 200 : 10_000;

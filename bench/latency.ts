@@ -6,8 +6,6 @@
  *     npm run build && node dist/bench/latency.js [--short] [--rounds=3] [--seconds=1] [--rate=REQUESTS_A_SECOND_FOR_ALL]
  */
 
-import { isShort, numberGiven } from './arguments.ts';
-import { median, printTable, shown } from './figures.ts';
 import type { LatencySummary } from './latency-histogram.ts';
 import { LoadGenerator } from './load-generator.ts';
 import type { OpenLoopResult } from './load-job.ts';
@@ -19,6 +17,7 @@ import {
   startHoldfastUnix,
   startMeasuredRedis,
 } from './measured-servers.ts';
+import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 1);
 const MICROSECONDS_A_SECOND = 1e6;

@@ -2,10 +2,9 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { askChild } from './child-answer.ts';
 import type { ClosedLoopJob, ClosedLoopResult, LoadAnswer, LoadJob, OpenLoopJob, OpenLoopResult } from './load-job.ts';
 import { LoadFailure } from './load-run.ts';
-import { CORES, pinToCore } from './process-usage.ts';
+import { askChild, CORES, pinToCore } from './processes.ts';
 
 const PROGRAM = fileURLToPath(new URL('load-generator-process.js', import.meta.url));
 

@@ -1,6 +1,7 @@
 /** What the load generator can be told to do, and what it answers. It runs in a process of its own. */
 
 import type { LatencySummary } from './latency-histogram.ts';
+import type { ProcessUsage } from './processes.ts';
 
 /** Where a server listens. */
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -40,19 +41,7 @@ export interface OpenLoopJob extends CommonJob {
 
 export type LoadJob = ClosedLoopJob | OpenLoopJob;
 
-/** What all jobs tell of the measured seconds. */
-export interface CommonResult {
-  /** Requests that were answered, locks and unlocks. */
-  readonly requests: number;
-  readonly seconds: number;
-  /** Processor time for one request, in microseconds; that of the server is NaN where the system does not tell. */
-  readonly serverMicroseconds: number;
-  readonly generatorMicroseconds: number;
-  /** The share of one core that the server used. */
-  readonly serverBusy: number;
-}
-
-export interface ClosedLoopResult extends CommonResult {
+export interface ClosedLoopResult extends ProcessUsage {
   /** The fewest and the most locks that a connection got, when all queue for one. */
   readonly fewestGrants: number;
   readonly mostGrants: number;
@@ -60,7 +49,7 @@ export interface ClosedLoopResult extends CommonResult {
   readonly longestGap: number;
 }
 
-export interface OpenLoopResult extends CommonResult {
+export interface OpenLoopResult extends ProcessUsage {
   /** From the time for which the lock request was planned until its grant was read. */
   readonly lock: LatencySummary;
   /** How much later than planned the generator itself wrote the requests. */

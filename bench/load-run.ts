@@ -1,12 +1,9 @@
 /** What both loops of the load generator need: their connections, names that no other run uses, and the time used. */
 
 import { LoadConnection, type LoadObserver } from './load-connection.ts';
-import type { CommonResult, LoadTarget } from './load-job.ts';
+import type { LoadTarget } from './load-job.ts';
 import type { Exchange } from './load-protocols.ts';
-import { cpuMicroseconds } from './process-usage.ts';
 
-const MS_A_SECOND = 1_000;
-const MICROSECONDS_A_SECOND = 1e6;
 /** No more than servers queue that were told to queue few. */
 const CONNECT_AT_ONCE = 16;
 
@@ -46,41 +43,4 @@ export function uniqueNames(): (connection: number, index: number) => string {
   runs += 1;
   const run = String(runs).padStart(3, '0');
   return (connection, index) => `lk-${run}-${String(connection).padStart(4, '0')}-${String(index).padStart(4, '0')}`;
-}
-
-/** Processor time of the server and of this process over the measured seconds. */
-export class UsageMeter {
-  readonly #pid: number;
-  #start: readonly [number, number, number] = [0, 0, 0];
-  #end: readonly [number, number, number] = [0, 0, 0];
-
-  constructor(pid: number) {
-    this.#pid = pid;
-  }
-
-  start(): void {
-    this.#start = this.#read();
-  }
-
-  stop(): void {
-    this.#end = this.#read();
-  }
-
-  /** For each of so many requests that were answered in between, in microseconds. */
-  summarize(requests: number): CommonResult {
-    const [ms = 0, server = 0, generator = 0] = this.#end.map((value, index) => value - (this.#start[index] as number));
-    const seconds = ms / MS_A_SECOND;
-    return {
-      requests,
-      seconds,
-      serverMicroseconds: server / requests,
-      generatorMicroseconds: generator / requests,
-      serverBusy: server / (seconds * MICROSECONDS_A_SECOND),
-    };
-  }
-
-  #read(): readonly [number, number, number] {
-    const { user, system } = process.cpuUsage();
-    return [performance.now(), cpuMicroseconds(this.#pid), user + system];
-  }
 }

@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { LockTable } from '../lib/locks/lock-table.ts';
 import type { LockRequest, Session } from '../lib/locks/types.ts';
-import { isShort } from './arguments.ts';
+import { isShort } from './program.ts';
 
 const CLIENT = { clientName: '', address: '' };
 

@@ -11,12 +11,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isShort, numberGiven } from './arguments.ts';
 import { Crowd } from './crowd.ts';
-import { describeLatencies } from './figures.ts';
 import { LineClient } from './line-client.ts';
 import { ownLock } from './own-lock.ts';
-import { allowedOpenFiles, runFirst } from './process-usage.ts';
+import { allowedOpenFiles, runFirst } from './processes.ts';
+import { describeLatencies, isShort, numberGiven } from './program.ts';
 import { type ServerProcess, startServerWith } from './server-process.ts';
 
 /** Who goes at once, and what each of them has. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { findProgram } from './foreign-server.ts';
 import type { LoadProtocol, LoadTarget, Place } from './load-job.ts';
 import { startPoolCounter } from './poolcounter-process.ts';
-import { CORES, pinToCore } from './process-usage.ts';
+import { CORES, pinToCore } from './processes.ts';
 import { startRedis } from './redis-process.ts';
 import { startServerWith } from './server-process.ts';
 

@@ -8,7 +8,8 @@ import { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadConnection, LoadObserver } from './load-connection.ts';
 import type { OpenLoopJob, OpenLoopResult } from './load-job.ts';
 import { type Exchange, lockPair } from './load-protocols.ts';
-import { LoadFailure, openConnections, UsageMeter, uniqueNames } from './load-run.ts';
+import { LoadFailure, openConnections, uniqueNames } from './load-run.ts';
+import { UsageMeter } from './processes.ts';
 
 const MS_A_SECOND = 1_000;
 const PATIENCE_MS = 10_000;

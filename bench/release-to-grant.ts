@@ -8,14 +8,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { startEtcd } from './etcd-process.ts';
-import { describeLatencies, quantile } from './figures.ts';
 import type { ForeignServer } from './foreign-server.ts';
 import { startPostgres } from './postgres-process.ts';
+import { describeLatencies, isShort, quantile } from './program.ts';
 import { startRedis } from './redis-process.ts';
 import { etcdRivals, holdfastRivals, postgresRivals, type Rivals, redisRivals } from './rivals.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
-const isShort = process.argv.includes('--short');
 const TURNS = isShort ? 1 : 4;
 /** As much as the defaults of the package redlock: from 100 to 300 ms. */
 const LIKE_REDLOCK = { delayMs: 200, jitterMs: 100 };

@@ -11,11 +11,10 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LockClient, type LockHandle } from 'holdfast';
-import { numberGiven } from './arguments.ts';
-import { askChild } from './child-answer.ts';
 import type { CalledFunction, CoverageOrder } from './coverage.ts';
-import { printTable } from './figures.ts';
 import { LineClient } from './line-client.ts';
+import { askChild } from './processes.ts';
+import { numberGiven, printTable } from './program.ts';
 import { startServerWith } from './server-process.ts';
 
 const COVERAGE = new URL('coverage.js', import.meta.url);

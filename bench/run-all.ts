@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, release, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { isShort, textGiven } from './arguments.ts';
+import { isShort, textGiven } from './program.ts';
 
 /** With what makes them take less time than they do when they are run by themselves. */
 const PROGRAMS: readonly (readonly [string, ...string[]])[] = [

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { withOpenFiles } from './processes.ts';
 
 const SERVER = fileURLToPath(new URL('../../bin/server.js', import.meta.url));
 
@@ -81,9 +82,4 @@ export async function startServerWith({
     return { port: Number(port), process: child, pid: child.pid as number, stop };
   }
   throw new Error('the server did not start');
-}
-
-/** A command line that runs a program with so many open files allowed. */
-export function withOpenFiles(count: number, command: readonly string[]): string[] {
-  return ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(count), ...command];
 }

@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LockClient } from 'holdfast';
+import { isShort } from './program.ts';
 import { startServer } from './server-process.ts';
 import type { SoakReport } from './soak-process.ts';
 
-const isShort = process.argv.includes('--short');
 const PROCESSES = 8;
 const FLOWS_A_PROCESS = 25;
 const DURATION_MS = isShort ? 6_000 : 60_000;

@@ -6,8 +6,6 @@
  *     npm run build && node dist/bench/throughput.js [--short] [--rounds=5] [--seconds=0.8]
  */
 
-import { isShort, numberGiven } from './arguments.ts';
-import { median, printTable, shown } from './figures.ts';
 import { LoadGenerator } from './load-generator.ts';
 import type { ClosedLoopResult, LoadProtocol } from './load-job.ts';
 import {
@@ -17,6 +15,7 @@ import {
   startMeasuredPoolCounter,
   startMeasuredRedis,
 } from './measured-servers.ts';
+import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 
 const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 5);
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 0.8);

@@ -1,4 +1,21 @@
-/** What the programs here print: quantiles of many measurements, medians of rounds, and tables. */
+/** Every program here reads its arguments and prints its figures: `--short`, and options with a value, `--name=value`. */
+
+/** Takes a few seconds at most: shows that a program works, but its figures say little. */
+export const isShort: boolean = process.argv.includes('--short');
+
+/** The value of an option; undefined when it is not given. */
+export function textGiven(option: string): string | undefined {
+  const start = `--${option}=`;
+  return process.argv.find((argument) => argument.startsWith(start))?.slice(start.length);
+}
+
+/** The number that an option is given; undefined when it is not given. */
+export function numberGiven(option: string): number | undefined {
+  const text = textGiven(option);
+  if (text === undefined) return undefined;
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(`--${option} is ${JSON.stringify(text)}; expected a number`);
+  return Number(text);
+}
 
 /** The value below which that share of the sorted values lies. */
 export function quantile(sorted: readonly number[], share: number): number {
