@@ -10,7 +10,7 @@ import { Crowd } from './crowd.ts';
 import { LineClient } from './line-client.ts';
 import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
 import { isShort, numberGiven, shown } from './program.ts';
-import { type ServerProcess, startServerWith } from './server-process.ts';
+import { type ServerProcess, startServer } from './servers.ts';
 
 const CONNECTIONS = numberGiven('connections') ?? (isShort ? 500 : 20_000);
 const LOCKS = numberGiven('locks') ?? (isShort ? 10_000 : 1_000_000);
@@ -26,7 +26,7 @@ const ACCEPT_MS = 10_000;
 const openFiles = allowedOpenFiles(CONNECTIONS + OTHER_FILES);
 
 async function start(): Promise<ServerProcess> {
-  const server = await startServerWith({ openFiles });
+  const server = await startServer({ openFiles });
   pinToCore(server.pid, CORES.server);
   return server;
 }

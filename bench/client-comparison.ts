@@ -9,18 +9,32 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { COMPARED_CLIENTS, type ComparedClient } from './compared-clients.ts';
-import type { ForeignServer } from './foreign-server.ts';
-import { startPostgres } from './postgres-process.ts';
-import { isShort, quantile } from './program.ts';
-import { startRedis } from './redis-process.ts';
-import { type ServerProcess, startServer } from './server-process.ts';
+import {
+  type ComparedClient,
+  connectHoldfast,
+  connectPostgres,
+  connectPostgresPool,
+  connectRedis,
+} from './compared-clients.ts';
+import { startPostgres, startRedis } from './foreign-servers.ts';
+import { askChild } from './processes.ts';
+import { isShort, median, printTable, quantile, shown } from './program.ts';
+import { startServer } from './servers.ts';
 
 const ROUNDS = isShort ? 1 : 5;
 const TURN_MS = isShort ? 100 : 600;
 const AT_ONCE = 100;
 
-/** What one turn of a client came to, or the medians of all its turns. */
+/** How to connect each client to its server. */
+const CLIENTS: Readonly<Record<string, (port: number) => Promise<ComparedClient>>> = {
+  holdfast: connectHoldfast,
+  redis: (port) => connectRedis(port),
+  'pg, one client': connectPostgres,
+  'pg, pool of 100': (port) => connectPostgresPool(port, 100),
+  'pg, pool of 10': (port) => connectPostgresPool(port, 10),
+};
+
+/** The figures of one turn of a client, or the medians of all its turns. */
 interface Figures {
   readonly pairsPerSecond: number;
   readonly cpuUs: number;
@@ -33,14 +47,18 @@ interface Contestant {
   readonly process: ChildProcess;
 }
 
-/** One client: takes a turn each time it is told how many flows there are. */
+/** A message to the process of a client: to take a turn with so many flows. */
+interface TurnOrder {
+  readonly flows: number;
+}
+
+/** The process of one client. */
 async function serveTurns(name: string, port: number): Promise<void> {
-  const client = await COMPARED_CLIENTS[name]?.(port);
-  if (client === undefined) throw new Error(`the client is ${JSON.stringify(name)}; expected one that there is`);
-  process.once('disconnect', () => process.exit());
-  process.on('message', (flows: number | 'close') => {
-    if (flows === 'close') void client.close().then(() => process.disconnect());
-    else void takeTurn(client, flows).then((figures) => process.send?.(figures));
+  const client = await CLIENTS[name]?.(port);
+  if (client === undefined) throw new Error(`there is no client ${JSON.stringify(name)}`);
+  process.once('disconnect', () => void client.close().then(() => process.exit()));
+  process.on('message', ({ flows }: TurnOrder) => {
+    void takeTurn(client, flows).then((figures) => process.send?.(figures));
   });
   process.send?.('ready');
 }
@@ -53,7 +71,8 @@ async function takeTurn(client: ComparedClient, flows: number): Promise<Figures>
     let nowMs = performance.now();
     while (nowMs < startMs + TURN_MS) {
       const pairMs = nowMs;
-      await client.pair(flow);
+      await client.lock(flow);
+      await client.unlock(flow);
       nowMs = performance.now();
       latenciesMs.push(nowMs - pairMs);
     }
@@ -70,93 +89,65 @@ async function takeTurn(client: ComparedClient, flows: number): Promise<Figures>
   };
 }
 
-/** What the client answers; rejects when it ends instead. */
-async function answerOf({ name, process: child }: Contestant): Promise<unknown> {
-  const stop = new AbortController();
-  const failed = once(child, 'exit', { signal: stop.signal }).then(([code]) => {
-    throw new Error(`the client ${name} ended with code ${code}`);
-  });
-  try {
-    const answers = await Promise.race([once(child, 'message', { signal: stop.signal }), failed]);
-    return answers[0];
-  } finally {
-    failed.catch(() => {});
-    stop.abort();
-  }
-}
-
 async function startContestant(name: string, port: number): Promise<Contestant> {
-  const child = fork(fileURLToPath(import.meta.url), ['--client', name, String(port), ...(isShort ? ['--short'] : [])]);
-  const contestant = { name, process: child };
-  await answerOf(contestant);
-  return contestant;
+  const args = ['--client', name, String(port), ...(isShort ? ['--short'] : [])];
+  const child = fork(fileURLToPath(import.meta.url), args);
+  await once(child, 'message');
+  return { name, process: child };
 }
 
 async function stopContestant({ process: child }: Contestant): Promise<void> {
   const exited = once(child, 'exit');
-  child.send('close');
+  child.disconnect();
   await exited;
 }
 
 /** All contestants in turn, round after round; the first turn of each warms it up. */
 async function compare(contestants: readonly Contestant[], flows: number): Promise<void> {
-  const rounds = new Map<Contestant, Figures[]>(contestants.map((contestant) => [contestant, []]));
+  const rounds = contestants.map((): Figures[] => []);
   for (let round = 0; round <= ROUNDS; round += 1) {
-    for (const contestant of contestants) {
-      contestant.process.send(flows);
-      const figures = (await answerOf(contestant)) as Figures;
-      if (round > 0) rounds.get(contestant)?.push(figures);
+    for (const [index, contestant] of contestants.entries()) {
+      const figures = await askChild<Figures>(contestant.process, { flows } satisfies TurnOrder);
+      if (round > 0) rounds[index]?.push(figures);
     }
   }
-  const how = flows === 1 ? 'one after the other' : `${flows} at once`;
-  console.log(`\n${how.padEnd(28)}${['locks/s', 'client CPU us', 'p50 us', 'p99 us'].map(column).join('')}`);
-  const rows = contestants.map(
-    (contestant) => [contestant.name, medians(rounds.get(contestant) as Figures[])] as const,
+  const rows = rounds.map(columnsOf);
+  const own = rows[0] ?? [];
+  const ratios = rows.slice(1).map((row) => row.map((other, column) => (own[column] ?? Number.NaN) / other));
+  console.log();
+  printTable(
+    [flows === 1 ? 'one after the other' : `${flows} at once`, 'locks/s', 'client CPU us', 'p50 us', 'p99 us'],
+    [
+      ...rows.map((row, index) => [
+        nameAt(contestants, index),
+        ...row.map((value) => shown(value, value < 100 ? 1 : 0)),
+      ]),
+      ...ratios.map((row, index) => [
+        `holdfast : ${nameAt(contestants, index + 1)}`,
+        ...row.map((value) => shown(value, 2)),
+      ]),
+    ],
   );
-  for (const [name, figures] of rows) console.log(`${name.padEnd(28)}${columns(figures).map(whole).join('')}`);
-  const [first, ...others] = rows;
-  if (first === undefined) return;
-  for (const [name, figures] of others) {
-    const ratios = columns(figures).map((other, index) => (columns(first[1])[index] as number) / other);
-    console.log(`${`${first[0]} : ${name}`.padEnd(28)}${ratios.map((ratio) => column(ratio.toFixed(2))).join('')}`);
-  }
 }
 
-function medians(rounds: readonly Figures[]): Figures {
-  const medianOf = (key: keyof Figures): number =>
-    quantile(
-      rounds.map((figures) => figures[key]).sort((a, b) => a - b),
-      0.5,
-    );
-  return {
-    pairsPerSecond: medianOf('pairsPerSecond'),
-    cpuUs: medianOf('cpuUs'),
-    p50Us: medianOf('p50Us'),
-    p99Us: medianOf('p99Us'),
-  };
+function nameAt(contestants: readonly Contestant[], index: number): string {
+  return contestants[index]?.name ?? '';
 }
 
-function columns({ pairsPerSecond, cpuUs, p50Us, p99Us }: Figures): readonly number[] {
-  return [pairsPerSecond, cpuUs, p50Us, p99Us];
-}
-
-function column(text: string): string {
-  return text.padStart(15);
-}
-
-function whole(value: number): string {
-  return column(value.toFixed(value < 100 ? 1 : 0));
+/** The medians, in the order of the columns. */
+function columnsOf(rounds: readonly Figures[]): number[] {
+  return (['pairsPerSecond', 'cpuUs', 'p50Us', 'p99Us'] as const).map((key) => median(rounds.map((each) => each[key])));
 }
 
 async function measure(): Promise<void> {
-  const servers = new Map<string, ForeignServer | ServerProcess | undefined>([
+  const servers = new Map([
     ['holdfast', await startServer()],
     ['redis', await startRedis()],
     ['pg', await startPostgres()],
   ]);
   const contestants = new Map<string, Contestant>();
   try {
-    for (const name of Object.keys(COMPARED_CLIENTS)) {
+    for (const name of Object.keys(CLIENTS)) {
       const server = servers.get(name.replace(/,.*/, ''));
       if (server !== undefined) contestants.set(name, await startContestant(name, server.port));
     }

@@ -12,7 +12,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { cpuMicroseconds, residentBytes } from './processes.ts';
 import { isShort, median, numberGiven, printTable, shown } from './program.ts';
-import { startServer } from './server-process.ts';
+import { startServer } from './servers.ts';
 
 const TIMES = numberGiven('times') ?? (isShort ? 2_000 : 100_000);
 const AT_ONCE = 50;

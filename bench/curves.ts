@@ -13,7 +13,7 @@ import { LoadGenerator } from './load-generator.ts';
 import type { LoadTarget } from './load-job.ts';
 import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
 import { isShort, numberGiven, printTable, shown, textGiven } from './program.ts';
-import { type ServerProcess, startServerWith } from './server-process.ts';
+import { type ServerProcess, startServer } from './servers.ts';
 
 const LOCKS = isShort ? [1, 100, 10_000] : [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 const WAITERS = isShort ? [1, 100] : [1, 10, 100, 1_000, 10_000];
@@ -41,7 +41,7 @@ const generator = LoadGenerator.start();
 const openFiles = allowedOpenFiles(Math.max(...WAITERS, ...IDLE, MOST_CONNECTIONS ?? 0) + OTHER_FILES);
 
 async function start(): Promise<ServerProcess> {
-  const server = await startServerWith({ settings: { limits: LIMITS }, openFiles });
+  const server = await startServer({ settings: { limits: LIMITS }, openFiles });
   pinToCore(server.pid, CORES.server);
   const target = targetOf(server);
   const times = { warmUpSeconds: 0, seconds: FIRST_SECONDS };

@@ -9,9 +9,8 @@
 import { dialTcp, MessageClient } from 'holdfast';
 import { LoadGenerator } from './load-generator.ts';
 import type { ClosedLoopResult } from './load-job.ts';
-import { type MeasuredServer, startHoldfast, startMeasuredPoolCounter } from './measured-servers.ts';
 import { describeLatencies, isShort, median, printTable, quantile, shown } from './program.ts';
-import { startServer } from './server-process.ts';
+import { type MeasuredServer, startHoldfast, startMeasuredPoolCounter, startServer } from './servers.ts';
 
 const ROUNDS = isShort ? 200 : 10_000;
 const QUEUE_LENGTH = 50;

@@ -10,14 +10,14 @@ import type { LatencySummary } from './latency-histogram.ts';
 import { LoadGenerator } from './load-generator.ts';
 import type { OpenLoopResult } from './load-job.ts';
 import { LoadFailure } from './load-run.ts';
+import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import {
   type MeasuredServer,
   startHoldfast,
   startHoldfastTls,
   startHoldfastUnix,
   startMeasuredRedis,
-} from './measured-servers.ts';
-import { isShort, median, numberGiven, printTable, shown } from './program.ts';
+} from './servers.ts';
 
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 1);
 const MICROSECONDS_A_SECOND = 1e6;

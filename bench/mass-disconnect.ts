@@ -16,7 +16,7 @@ import { LineClient } from './line-client.ts';
 import { ownLock } from './own-lock.ts';
 import { allowedOpenFiles, runFirst } from './processes.ts';
 import { describeLatencies, isShort, numberGiven } from './program.ts';
-import { type ServerProcess, startServerWith } from './server-process.ts';
+import { type ServerProcess, startServer } from './servers.ts';
 
 /** Who goes at once, and what each of them has. */
 interface Case {
@@ -108,7 +108,7 @@ function printWaits(name: string, { pairs, answers }: Waits): void {
 }
 
 async function measure({ connections, exclusive, shared }: Case): Promise<void> {
-  const server = await startServerWith({ settings: { limits: LIMITS }, openFiles: OPEN_FILES });
+  const server = await startServer({ settings: { limits: LIMITS }, openFiles: OPEN_FILES });
 
   const [watcher, bystander] = [await LineClient.connect(server.port), await LineClient.connect(server.port)];
   const pair = lockAndUnlock(bystander);

@@ -7,18 +7,12 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { startEtcd } from './etcd-process.ts';
-import type { ForeignServer } from './foreign-server.ts';
-import { startPostgres } from './postgres-process.ts';
-import { describeLatencies, isShort, quantile } from './program.ts';
-import { startRedis } from './redis-process.ts';
-import { etcdRivals, holdfastRivals, postgresRivals, type Rivals, redisRivals } from './rivals.ts';
-import { type ServerProcess, startServer } from './server-process.ts';
+import { connectEtcd, connectHoldfast, connectPostgres, connectRedis, type WaitingClient } from './compared-clients.ts';
+import { startEtcd, startPostgres, startRedis } from './foreign-servers.ts';
+import { describeLatencies, isShort, median } from './program.ts';
+import { startServer } from './servers.ts';
 
 const TURNS = isShort ? 1 : 4;
-/** As much as the defaults of the package redlock: from 100 to 300 ms. */
-const LIKE_REDLOCK = { delayMs: 200, jitterMs: 100 };
-const TIGHT = { delayMs: 10, jitterMs: 0 };
 
 /** One way to wait for a lock. */
 interface Way {
@@ -26,103 +20,97 @@ interface Way {
   readonly server: 'holdfast' | 'redis' | 'postgres' | 'etcd';
   /** Handovers measured in each turn by each lane. */
   readonly handovers: number;
-  /** Pairs of rivals, with a lock of their own, that are measured at once: more than one only where all but sleep. */
+  /** Pairs of clients with a lock of their own, measured at once: more than one only where all but sleep. */
   readonly lanes: number;
-  readonly connect: (port: number, lane: number) => Promise<Rivals>;
+  readonly connect: (port: number) => Promise<WaitingClient>;
 }
 
 const WAYS: readonly Way[] = [
-  {
-    name: 'holdfast',
-    server: 'holdfast',
-    handovers: isShort ? 50 : 500,
-    lanes: 1,
-    connect: (port, lane) => holdfastRivals(port, `lane-${lane}`),
-  },
+  { name: 'holdfast', server: 'holdfast', handovers: isShort ? 50 : 500, lanes: 1, connect: connectHoldfast },
   {
     name: 'redis, asked again after 100 to 300 ms',
     server: 'redis',
     handovers: isShort ? 1 : 3,
     lanes: 40,
-    connect: (port, lane) => redisRivals(port, `like-redlock-${lane}`, LIKE_REDLOCK),
+    connect: (port) => connectRedis(port),
   },
   {
     name: 'redis, asked again after 10 ms',
     server: 'redis',
     handovers: isShort ? 10 : 50,
     lanes: 4,
-    connect: (port, lane) => redisRivals(port, `tight-${lane}`, TIGHT),
+    connect: (port) => connectRedis(port, { delayMs: 10, jitterMs: 0 }),
   },
   {
     name: 'postgres, advisory locks',
     server: 'postgres',
     handovers: isShort ? 50 : 500,
     lanes: 1,
-    connect: (port, lane) => postgresRivals(port, BigInt(lane)),
+    connect: connectPostgres,
   },
-  {
-    name: 'etcd, /v3/lock/lock',
-    server: 'etcd',
-    handovers: isShort ? 5 : 15,
-    lanes: 3,
-    connect: (port, lane) => etcdRivals(port, `lane-${lane}`),
-  },
+  { name: 'etcd, /v3/lock/lock', server: 'etcd', handovers: isShort ? 5 : 15, lanes: 3, connect: connectEtcd },
 ];
 
-/** A way with all its connections, and what was measured so far. */
+/** Two clients with connections of their own, who want the same lock. */
+interface Lane {
+  readonly lock: number;
+  readonly both: readonly [WaitingClient, WaitingClient];
+}
+
+/** A way with all its connections, and the latencies so far. */
 interface Contestant {
   readonly way: Way;
-  readonly lanes: readonly Rivals[];
+  readonly lanes: readonly Lane[];
   readonly latenciesMs: number[];
 }
 
-async function handOver({ both }: Rivals, times: number): Promise<number[]> {
+async function handOver({ lock, both }: Lane, times: number): Promise<number[]> {
   let [holder, waiter] = both;
   const latenciesMs: number[] = [];
-  await holder.lock();
+  await holder.lock(lock);
   for (let time = 0; time < times; time += 1) {
-    const granted = waiter.lock().then(() => performance.now());
-    // A grant that has come with what tells of the waiting is seen one turn later.
-    const waiting = waiter.whenWaiting().then(() => nextTurn('waiting' as const));
+    const granted = waiter.lock(lock).then(() => performance.now());
+    // A grant that came together with the answer of `whenWaiting` is seen one turn later.
+    const waiting = waiter.whenWaiting(lock).then(() => nextTurn('waiting' as const));
     if ((await Promise.race([granted, waiting])) !== 'waiting') {
       throw new Error('a lock was granted before it was released');
     }
     const startMs = performance.now();
-    const released = holder.unlock();
+    const released = holder.unlock(lock);
     latenciesMs.push((await granted) - startMs);
     await released;
     [holder, waiter] = [waiter, holder];
   }
-  await holder.unlock();
+  await holder.unlock(lock);
   return latenciesMs;
 }
 
 async function connect(way: Way, port: number): Promise<Contestant> {
-  const lanes = Array.from({ length: way.lanes }, (_, lane) => way.connect(port, lane));
+  const lanes = Array.from({ length: way.lanes }, async (_, lock): Promise<Lane> => {
+    return { lock, both: [await way.connect(port), await way.connect(port)] };
+  });
   return { way, lanes: await Promise.all(lanes), latenciesMs: [] };
 }
 
 async function takeTurn({ way, lanes, latenciesMs }: Contestant, counts: boolean): Promise<void> {
-  const measured = await Promise.all(lanes.map((rivals) => handOver(rivals, way.handovers)));
+  const measured = await Promise.all(lanes.map((lane) => handOver(lane, way.handovers)));
   if (counts) latenciesMs.push(...measured.flat());
 }
 
 function print(contestants: readonly Contestant[]): void {
-  const medians = contestants.map(({ way, latenciesMs }) => {
+  for (const { way, latenciesMs } of contestants) {
     console.log(`${describeLatencies(way.name, latenciesMs)}  (${latenciesMs.length} times)`);
-    return quantile(
-      [...latenciesMs].sort((a, b) => a - b),
-      0.5,
+  }
+  const [own, ...others] = contestants;
+  for (const { way, latenciesMs } of others) {
+    console.log(
+      `${way.name} : holdfast, medians: ${(median(latenciesMs) / median(own?.latenciesMs ?? [])).toFixed(1)}`,
     );
-  });
-  for (const [index, { way }] of contestants.entries()) {
-    if (index === 0) continue;
-    console.log(`${way.name} : holdfast, medians: ${((medians[index] as number) / (medians[0] as number)).toFixed(1)}`);
   }
 }
 
 async function measure(): Promise<void> {
-  const servers = new Map<Way['server'], ForeignServer | ServerProcess | undefined>([
+  const servers = new Map([
     ['holdfast', await startServer()],
     ['redis', await startRedis()],
     ['postgres', await startPostgres()],
@@ -139,7 +127,8 @@ async function measure(): Promise<void> {
       for (const contestant of contestants) await takeTurn(contestant, turn > 0);
     }
     print(contestants);
-    for (const { lanes } of contestants) await Promise.all(lanes.map((rivals) => rivals.close()));
+    for (const { lanes } of contestants)
+      await Promise.all(lanes.flatMap(({ both }) => both.map((client) => client.close())));
   } finally {
     for (const [name, server] of servers) {
       if (server === undefined) console.log(`${name}: left out, it is not installed`);

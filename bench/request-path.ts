@@ -15,7 +15,7 @@ import type { CalledFunction, CoverageOrder } from './coverage.ts';
 import { LineClient } from './line-client.ts';
 import { askChild } from './processes.ts';
 import { numberGiven, printTable } from './program.ts';
-import { startServerWith } from './server-process.ts';
+import { startServer } from './servers.ts';
 
 const COVERAGE = new URL('coverage.js', import.meta.url);
 const WARM_UP_ROUNDS = 20;
@@ -164,7 +164,7 @@ function report(path: Path, called: readonly CalledFunction[]): string[] {
 }
 
 async function measureAll(): Promise<void> {
-  const server = await startServerWith({ preload: COVERAGE.href });
+  const server = await startServer({ preload: COVERAGE.href });
   const client = await startClient(server.port);
   const rows: string[][] = [];
   for (const path of await pathsOf(server.process, server.port, client)) rows.push(report(path, await measure(path)));

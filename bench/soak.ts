@@ -15,7 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LockClient } from 'holdfast';
 import { isShort } from './program.ts';
-import { startServer } from './server-process.ts';
+import { startServer } from './servers.ts';
 import type { SoakReport } from './soak-process.ts';
 
 const PROCESSES = 8;

@@ -8,14 +8,14 @@
 
 import { LoadGenerator } from './load-generator.ts';
 import type { ClosedLoopResult, LoadProtocol } from './load-job.ts';
+import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import {
   type MeasuredServer,
   startFloor,
   startHoldfast,
   startMeasuredPoolCounter,
   startMeasuredRedis,
-} from './measured-servers.ts';
-import { isShort, median, numberGiven, printTable, shown } from './program.ts';
+} from './servers.ts';
 
 const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 5);
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 0.8);

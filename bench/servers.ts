@@ -1,20 +1,87 @@
-/** The servers that are compared, each in a process of its own, on a core of its own where there are two. */
+/** Starts the servers that are measured, each in a process of its own: the lock server, and those it is compared with. */
 
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { findProgram } from './foreign-server.ts';
+import { findProgram, startPoolCounter, startRedis } from './foreign-servers.ts';
 import type { LoadProtocol, LoadTarget, Place } from './load-job.ts';
-import { startPoolCounter } from './poolcounter-process.ts';
-import { CORES, pinToCore } from './processes.ts';
-import { startRedis } from './redis-process.ts';
-import { startServerWith } from './server-process.ts';
+import { CORES, pinToCore, withOpenFiles } from './processes.ts';
 
+const SERVER = fileURLToPath(new URL('../../bin/server.js', import.meta.url));
 const HOST = '127.0.0.1';
 const FLOOR = fileURLToPath(new URL('floor-server.js', import.meta.url));
+
+/** A running server. */
+export interface ServerProcess {
+  readonly port: number;
+  readonly process: ChildProcess;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** How a server is started, beyond the defaults. */
+export interface ServerOptions {
+  /** For the command line. */
+  readonly args?: readonly string[];
+  /** In place of `config/settings.json`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** The open files that it may have; those of this process otherwise. */
+  readonly openFiles?: number;
+  /** A module that it loads first, and that can exchange messages with this process. */
+  readonly preload?: string;
+}
+
+/** Starts `bin/server.js` on a free port and waits until it listens. When it ends by itself, so does this process: code 1. */
+export async function startServer({
+  args = [],
+  settings,
+  openFiles,
+  preload,
+}: ServerOptions = {}): Promise<ServerProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  const config = join(folder, 'settings.json');
+  if (settings !== undefined) writeFileSync(config, JSON.stringify(settings));
+  const configArgs = settings === undefined ? [] : ['--config', config];
+  const node = [process.execPath, ...(preload === undefined ? [] : ['--import', preload])];
+  const command = [...node, SERVER, '--port', 'auto', ...configArgs, ...args];
+  const [program = '', ...programArgs] = openFiles === undefined ? command : withOpenFiles(openFiles, command);
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', preload === undefined ? 'ignore' : 'ipc'];
+  const child = spawn(program, programArgs, { stdio });
+  const [stdout, stderr] = [child.stdout, child.stderr] as [Readable, Readable];
+  let log = '';
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const endOnFailure = (code: number | null, signal: NodeJS.Signals | null): never => {
+    console.error(`${log}the server ended: ${signal ?? `code ${code}`}`);
+    process.exit(1);
+  };
+  child.once('exit', endOnFailure);
+  const exited = once(child, 'exit');
+  const endWithThis = (): boolean => child.kill('SIGKILL');
+  process.once('exit', endWithThis);
+  for await (const line of createInterface({ input: stdout })) {
+    const port = / listens on \S+:(\d+)/.exec(line)?.[1];
+    if (port === undefined) continue;
+    const stop = async (): Promise<void> => {
+      child.off('exit', endOnFailure);
+      process.off('exit', endWithThis);
+      child.kill('SIGTERM');
+      const [code] = await exited;
+      rmSync(folder, { recursive: true });
+      if (code === 0) return;
+      console.error(`${log}the server ended with code ${code}`);
+      process.exitCode = 1;
+    };
+    return { port: Number(port), process: child, pid: child.pid as number, stop };
+  }
+  throw new Error('the server did not start');
+}
 
 /** A server that runs, and how to ask it. */
 export interface MeasuredServer {
@@ -25,7 +92,7 @@ export interface MeasuredServer {
 
 /** The lock server over TCP. */
 export async function startHoldfast(name: string, protocol: LoadProtocol): Promise<MeasuredServer> {
-  const server = await startServerWith({});
+  const server = await startServer();
   return pinned(name, { place: { host: HOST, port: server.port }, protocol, pid: server.pid }, server.stop);
 }
 
@@ -37,7 +104,7 @@ export async function startHoldfastTls(name: string): Promise<MeasuredServer | u
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2'];
   const request = ['req', '-x509', ...kind, '-subj', '/CN=localhost', '-keyout', key, '-out', cert];
   execFileSync('openssl', request, { stdio: 'pipe' });
-  const server = await startServerWith({ args: ['--tls-cert', cert, '--tls-key', key] });
+  const server = await startServer({ args: ['--tls-cert', cert, '--tls-key', key] });
   rmSync(folder, { recursive: true });
   const place = { host: HOST, port: server.port };
   return pinned(name, { place, protocol: 'ndjson', isTls: true, pid: server.pid }, server.stop);
@@ -47,7 +114,7 @@ export async function startHoldfastTls(name: string): Promise<MeasuredServer | u
 export async function startHoldfastUnix(name: string): Promise<MeasuredServer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const path = join(folder, 'socket');
-  const server = await startServerWith({ args: ['--unix', path] });
+  const server = await startServer({ args: ['--unix', path] });
   return pinned(name, { place: { path }, protocol: 'ndjson', pid: server.pid }, async () => {
     await server.stop();
     rmSync(folder, { recursive: true });
