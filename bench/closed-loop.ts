@@ -1,43 +1,21 @@
 /** The load generator's closed loop: each connection sends its next request when one is answered. */
 
 import type { LoadConnection, LoadObserver } from './load-connection.ts';
-import type { ClosedLoopJob, ClosedLoopResult } from './load-job.ts';
-import { type Exchange, lockPair } from './load-protocols.ts';
-import { LoadFailure, openConnections, uniqueNames } from './load-run.ts';
+import { type ClosedLoopJob, type ClosedLoopResult, LoadFailure } from './load-generator.ts';
+import { type Exchange, lockPair, uniqueNames } from './load-protocols.ts';
 import { UsageMeter } from './processes.ts';
 
 const MS_A_SECOND = 1_000;
 /** So much longer than planned may a run take before it counts as failed. */
 const PATIENCE_MS = 20_000;
 
-/** Runs the job. Rejects with a `LoadFailure` when a reply is wrong or does not come. */
-export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
-  const loop = new ClosedLoop(job);
-  const connections = await openConnections(job.target, job.connections, makeExchanges(job), loop);
-  try {
-    return await loop.run(connections);
-  } finally {
-    for (const connection of connections) connection.close();
-  }
-}
-
-/** As many locks as requests in flight, then their unlocks: so none is unlocked before its lock was answered. */
-function makeExchanges({ target, depth, names }: ClosedLoopJob): (connection: number) => readonly Exchange[] {
-  const nameOf = uniqueNames();
-  return (connection) => {
-    const pairs = Array.from({ length: depth }, (_, index) => {
-      const name = names === 'one' ? nameOf(0, 0) : nameOf(connection, index);
-      return lockPair(target.protocol, name, index, depth + index);
-    });
-    return [...pairs.map(({ lock }) => lock), ...pairs.map(({ unlock }) => unlock)];
-  };
-}
-
 const LOCK = 0;
 
-class ClosedLoop implements LoadObserver {
+/** One run. `run` rejects with a `LoadFailure` when a reply is wrong or does not come. */
+export class ClosedLoop implements LoadObserver {
   readonly #job: ClosedLoopJob;
   readonly #isOneName: boolean;
+  readonly #nameOf: (connection: number, index: number) => string = uniqueNames();
   readonly #meter: UsageMeter;
   readonly #grants: Uint32Array;
   /** For each connection, which grant of all its last one was. */
@@ -59,6 +37,16 @@ class ClosedLoop implements LoadObserver {
     this.#meter = new UsageMeter(job.target.pid);
     this.#grants = new Uint32Array(job.connections);
     this.#lastGrants = new Uint32Array(job.connections);
+  }
+
+  /** As many locks as requests in flight, then their unlocks: so none is unlocked before its lock was answered. */
+  exchangesOf(connection: number): readonly Exchange[] {
+    const { target, depth, names } = this.#job;
+    const pairs = Array.from({ length: depth }, (_, index) => {
+      const name = names === 'one' ? this.#nameOf(0, 0) : this.#nameOf(connection, index);
+      return lockPair(target.protocol, name, index, depth + index);
+    });
+    return [...pairs.map(({ lock }) => lock), ...pairs.map(({ unlock }) => unlock)];
   }
 
   async run(connections: readonly LoadConnection[]): Promise<ClosedLoopResult> {

@@ -9,8 +9,7 @@
 import { writeFileSync } from 'node:fs';
 import { Crowd } from './crowd.ts';
 import { type Panel, plotCurves } from './curve-plot.ts';
-import { LoadGenerator } from './load-generator.ts';
-import type { LoadTarget } from './load-job.ts';
+import { LoadGenerator, type LoadTarget } from './load-generator.ts';
 import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
 import { isShort, numberGiven, printTable, shown, textGiven } from './program.ts';
 import { type ServerProcess, startServer } from './servers.ts';

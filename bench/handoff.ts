@@ -7,8 +7,7 @@
  */
 
 import { dialTcp, MessageClient } from 'holdfast';
-import { LoadGenerator } from './load-generator.ts';
-import type { ClosedLoopResult } from './load-job.ts';
+import { type ClosedLoopResult, LoadGenerator } from './load-generator.ts';
 import { describeLatencies, isShort, median, printTable, quantile, shown } from './program.ts';
 import { type MeasuredServer, startHoldfast, startMeasuredPoolCounter, startServer } from './servers.ts';
 

@@ -6,10 +6,7 @@
  *     npm run build && node dist/bench/latency.js [--short] [--rounds=3] [--seconds=1] [--rate=REQUESTS_A_SECOND_FOR_ALL]
  */
 
-import type { LatencySummary } from './latency-histogram.ts';
-import { LoadGenerator } from './load-generator.ts';
-import type { OpenLoopResult } from './load-job.ts';
-import { LoadFailure } from './load-run.ts';
+import { type LatencySummary, LoadFailure, LoadGenerator, type OpenLoopResult } from './load-generator.ts';
 import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import {
   type MeasuredServer,

@@ -5,7 +5,7 @@
 
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { LoadTarget } from './load-job.ts';
+import type { LoadTarget } from './load-generator.ts';
 import type { Exchange } from './load-protocols.ts';
 
 const NEWLINE = 10;

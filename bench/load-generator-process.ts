@@ -1,13 +1,47 @@
-/** The load generator itself: does one job after the other, and answers each. Ends with its parent. */
+/** The process of the load generator: does one job after the other, and answers each. Ends with its parent. */
 
-import { runClosedLoop } from './closed-loop.ts';
-import type { LoadAnswer, LoadJob } from './load-job.ts';
-import { LoadFailure } from './load-run.ts';
-import { runOpenLoop } from './open-loop.ts';
+import { ClosedLoop } from './closed-loop.ts';
+import { LoadConnection } from './load-connection.ts';
+import {
+  type ClosedLoopResult,
+  type LoadAnswer,
+  LoadFailure,
+  type LoadJob,
+  type OpenLoopResult,
+} from './load-generator.ts';
+import { OpenLoop } from './open-loop.ts';
+
+type Loop = ClosedLoop | OpenLoop;
+
+/** No more than a server queues that was told to queue few. */
+const CONNECT_AT_ONCE = 16;
+
+/** Opens the connections of a job, some at a time. */
+async function openConnections({ target, connections: count }: LoadJob, loop: Loop): Promise<LoadConnection[]> {
+  const connections: LoadConnection[] = [];
+  while (connections.length < count) {
+    const first = connections.length;
+    const opening = Array.from({ length: Math.min(CONNECT_AT_ONCE, count - first) }, (_, index) =>
+      LoadConnection.open(target, first + index, loop.exchangesOf(first + index), loop),
+    );
+    connections.push(...(await Promise.all(opening)));
+  }
+  return connections;
+}
+
+async function run(job: LoadJob): Promise<ClosedLoopResult | OpenLoopResult> {
+  const loop: Loop = job.kind === 'closedLoop' ? new ClosedLoop(job) : new OpenLoop(job);
+  const connections = await openConnections(job, loop);
+  try {
+    return await loop.run(connections);
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
 
 async function answer(job: LoadJob): Promise<LoadAnswer> {
   try {
-    return { result: await (job.kind === 'closedLoop' ? runClosedLoop(job) : runOpenLoop(job)) };
+    return { result: await run(job) };
   } catch (error) {
     return { problem: (error as Error).message, isOverload: error instanceof LoadFailure && error.isOverload };
   }

@@ -1,10 +1,86 @@
-/** The load generator as the programs here use it: a process of its own, on a core of its own where there are two. */
+/** The load generator: a process of its own, on a core of its own where there are two, which does one job at a time. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { ClosedLoopJob, ClosedLoopResult, LoadAnswer, LoadJob, OpenLoopJob, OpenLoopResult } from './load-job.ts';
-import { LoadFailure } from './load-run.ts';
-import { askChild, CORES, pinToCore } from './processes.ts';
+import { askChild, CORES, type ProcessUsage, pinToCore } from './processes.ts';
+
+/** Where a server listens. */
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** How to ask: `reordered`, `spaced` and `escaped` are valid messages in a form that few clients send. */
+export type LoadProtocol = 'ndjson' | 'reordered' | 'spaced' | 'escaped' | 'floor' | 'line' | 'resp' | 'pool';
+
+/** A server to be asked. */
+export interface LoadTarget {
+  readonly place: Place;
+  readonly protocol: LoadProtocol;
+  readonly isTls?: boolean;
+  /** Its process, whose processor time is read. */
+  readonly pid: number;
+}
+
+/** Quantiles of many durations, in microseconds. */
+export interface LatencySummary {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+interface CommonJob {
+  readonly target: LoadTarget;
+  readonly connections: number;
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+/** Each connection has so many requests in flight, and sends the next one when one is answered. */
+export interface ClosedLoopJob extends CommonJob {
+  readonly kind: 'closedLoop';
+  readonly depth: number;
+  /** `own`: names that nobody else wants. `one`: all connections queue for the same lock, one request in flight each. */
+  readonly names: 'own' | 'one';
+}
+
+/** Requests go out at fixed times, answered or not; every other one is a lock, the next one on its connection its unlock. */
+export interface OpenLoopJob extends CommonJob {
+  readonly kind: 'openLoop';
+  readonly requestsPerSecond: number;
+}
+
+export type LoadJob = ClosedLoopJob | OpenLoopJob;
+
+export interface ClosedLoopResult extends ProcessUsage {
+  /** The fewest and the most locks that a connection got, when all queue for one. */
+  readonly fewestGrants: number;
+  readonly mostGrants: number;
+  /** The most grants of others between two of one connection, when all queue for one; the number of the others is fair. */
+  readonly longestGap: number;
+}
+
+export interface OpenLoopResult extends ProcessUsage {
+  /** From the time for which the lock request was planned until its grant was read. */
+  readonly lock: LatencySummary;
+  /** How much later than planned the generator itself wrote the requests. */
+  readonly lateness: LatencySummary;
+}
+
+/** The generator's process answers each job with one of these. */
+export type LoadAnswer =
+  | { readonly result: ClosedLoopResult | OpenLoopResult }
+  | { readonly problem: string; readonly isOverload: boolean };
+
+/** A run that does not count: a reply was wrong or did not come, or the generator could not keep its rate. */
+export class LoadFailure extends Error {
+  override readonly name: string = 'LoadFailure';
+  readonly isOverload: boolean;
+
+  constructor(problem: string, isOverload = false) {
+    super(problem);
+    this.isOverload = isOverload;
+  }
+}
 
 const PROGRAM = fileURLToPath(new URL('load-generator-process.js', import.meta.url));
 

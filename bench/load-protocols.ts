@@ -1,6 +1,6 @@
 /** The requests that a load generator sends, and the replies that it expects, byte by byte. */
 
-import type { LoadProtocol } from './load-job.ts';
+import type { LoadProtocol } from './load-generator.ts';
 
 /** One request with its reply. */
 export interface Exchange {
@@ -69,4 +69,13 @@ const PAIRS: Readonly<Record<LoadProtocol, MakePair>> = {
 /** A lock of that name with its unlock. */
 export function lockPair(protocol: LoadProtocol, name: string, lockId: number, unlockId: number): LockPair {
   return PAIRS[protocol](name, lockId, unlockId);
+}
+
+let runs = 0;
+
+/** Names of 16 characters for the locks of one run: a run that failed may have left some behind. */
+export function uniqueNames(): (connection: number, index: number) => string {
+  runs += 1;
+  const run = String(runs).padStart(3, '0');
+  return (connection, index) => `lk-${run}-${String(connection).padStart(4, '0')}-${String(index).padStart(4, '0')}`;
 }

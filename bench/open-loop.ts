@@ -4,13 +4,16 @@
  * generator in how late they were written.
  */
 
-import { LatencyHistogram } from './latency-histogram.ts';
 import type { LoadConnection, LoadObserver } from './load-connection.ts';
-import type { OpenLoopJob, OpenLoopResult } from './load-job.ts';
-import { type Exchange, lockPair } from './load-protocols.ts';
-import { LoadFailure, openConnections, uniqueNames } from './load-run.ts';
+import { type LatencySummary, LoadFailure, type OpenLoopJob, type OpenLoopResult } from './load-generator.ts';
+import { type Exchange, lockPair, uniqueNames } from './load-protocols.ts';
 import { UsageMeter } from './processes.ts';
 
+/** A histogram counts in steps of 1.6 %, so that a duration costs no allocation. */
+const STEPS = 64;
+const POWERS = 40;
+const NANOSECONDS_A_MILLISECOND = 1e6;
+const MICROSECONDS_A_MILLISECOND = 1_000;
 const MS_A_SECOND = 1_000;
 const PATIENCE_MS = 10_000;
 /** So many requests of a connection may be unanswered; a server that has more before it cannot keep up. */
@@ -18,30 +21,10 @@ const MAX_UNANSWERED = 2_048;
 /** To read the processor time takes the generator a moment; what it delays is not counted. */
 const METER_MS = 10;
 
-/** Runs the job. Rejects with a `LoadFailure` when a reply is wrong or does not come, or the server cannot keep up. */
-export async function runOpenLoop(job: OpenLoopJob): Promise<OpenLoopResult> {
-  const loop = new OpenLoop(job);
-  const connections = await openConnections(job.target, job.connections, makeExchanges(job), loop);
-  try {
-    return await loop.run(connections);
-  } finally {
-    loop.end();
-    for (const connection of connections) connection.close();
-  }
-}
-
-/** Locks and their unlocks in turn, under names that come again after all others. */
-function makeExchanges({ target }: OpenLoopJob): (connection: number) => readonly Exchange[] {
-  const nameOf = uniqueNames();
-  return (connection) =>
-    Array.from({ length: MAX_UNANSWERED / 2 }, (_, index) => {
-      const { lock, unlock } = lockPair(target.protocol, nameOf(connection, index), 2 * index, 2 * index + 1);
-      return [lock, unlock];
-    }).flat();
-}
-
-class OpenLoop implements LoadObserver {
+/** One run. `run` rejects with a `LoadFailure` when a reply is wrong or does not come, or the server cannot keep up. */
+export class OpenLoop implements LoadObserver {
   readonly #job: OpenLoopJob;
+  readonly #nameOf: (connection: number, index: number) => string = uniqueNames();
   readonly #meter: UsageMeter;
   readonly #lock: LatencyHistogram = new LatencyHistogram();
   readonly #lateness: LatencyHistogram = new LatencyHistogram();
@@ -71,6 +54,15 @@ class OpenLoop implements LoadObserver {
     this.#total = Math.ceil(wanted / (2 * job.connections)) * 2 * job.connections;
   }
 
+  /** Locks and their unlocks in turn, under names that come again after all others. */
+  exchangesOf(connection: number): readonly Exchange[] {
+    return Array.from({ length: MAX_UNANSWERED / 2 }, (_, index) => {
+      const name = this.#nameOf(connection, index);
+      const { lock, unlock } = lockPair(this.#job.target.protocol, name, 2 * index, 2 * index + 1);
+      return [lock, unlock];
+    }).flat();
+  }
+
   async run(connections: readonly LoadConnection[]): Promise<OpenLoopResult> {
     this.#connections = connections;
     const finished = new Promise<void>((resolve, reject) => {
@@ -84,14 +76,11 @@ class OpenLoop implements LoadObserver {
     try {
       await finished;
     } finally {
+      this.#state = 'ended';
       clearTimeout(timer);
     }
     const lateness = this.#lateness.summarize();
     return { ...this.#meter.summarize(this.#answered), lock: this.#lock.summarize(), lateness };
-  }
-
-  end(): void {
-    this.#state = 'ended';
   }
 
   answered(connection: LoadConnection, place: number): void {
@@ -134,7 +123,6 @@ class OpenLoop implements LoadObserver {
       const connection = this.#connections[this.#planned % count] as LoadConnection;
       if (connection.unanswered === MAX_UNANSWERED) {
         this.#reject(new LoadFailure(`a connection has ${MAX_UNANSWERED} requests that are not answered`, true));
-        this.end();
         return;
       }
       this.#plannedMs[connection.index * MAX_UNANSWERED + connection.planned] = plannedMs;
@@ -163,4 +151,60 @@ class OpenLoop implements LoadObserver {
     this.#state = 'finishing';
     if (this.#unanswered === 0) this.#finish();
   }
+}
+
+/** Adds up durations; tells the quantiles. */
+class LatencyHistogram {
+  readonly #counts: Uint32Array = new Uint32Array(STEPS * POWERS);
+  #total = 0;
+  #maxMs = 0;
+
+  add(durationMs: number): void {
+    const nanoseconds = Math.max(0, Math.round(durationMs * NANOSECONDS_A_MILLISECOND));
+    this.#total += 1;
+    if (durationMs > this.#maxMs) this.#maxMs = durationMs;
+    const index = indexOf(nanoseconds);
+    this.#counts[index] = (this.#counts[index] as number) + 1;
+  }
+
+  clear(): void {
+    this.#counts.fill(0);
+    this.#total = 0;
+    this.#maxMs = 0;
+  }
+
+  summarize(): LatencySummary {
+    return {
+      count: this.#total,
+      p50: this.#quantile(0.5),
+      p99: this.#quantile(0.99),
+      p999: this.#quantile(0.999),
+      max: this.#maxMs * MICROSECONDS_A_MILLISECOND,
+    };
+  }
+
+  /** In microseconds; the lower end of the step that it lies in. */
+  #quantile(share: number): number {
+    const wanted = Math.floor(this.#total * share);
+    let seen = 0;
+    for (const [index, count] of this.#counts.entries()) {
+      seen += count;
+      if (seen > wanted) return lowerEnd(index) / MICROSECONDS_A_MILLISECOND;
+    }
+    return this.#maxMs * MICROSECONDS_A_MILLISECOND;
+  }
+}
+
+/** Up to 63 ns each has a step of its own, then each doubling has 32 of them. */
+function indexOf(nanoseconds: number): number {
+  if (nanoseconds < STEPS) return nanoseconds;
+  const power = Math.floor(Math.log2(nanoseconds)) - 5;
+  const index = (power * STEPS) / 2 + Math.floor(nanoseconds / 2 ** power);
+  return Math.min(index, STEPS * POWERS - 1);
+}
+
+function lowerEnd(index: number): number {
+  if (index < STEPS) return index;
+  const power = Math.floor(index / (STEPS / 2)) - 1;
+  return (index - (power * STEPS) / 2) * 2 ** power;
 }

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { findProgram, startPoolCounter, startRedis } from './foreign-servers.ts';
-import type { LoadProtocol, LoadTarget, Place } from './load-job.ts';
+import type { LoadProtocol, LoadTarget, Place } from './load-generator.ts';
 import { CORES, pinToCore, withOpenFiles } from './processes.ts';
 
 const SERVER = fileURLToPath(new URL('../../bin/server.js', import.meta.url));

@@ -6,8 +6,7 @@
  *     npm run build && node dist/bench/throughput.js [--short] [--rounds=5] [--seconds=0.8]
  */
 
-import { LoadGenerator } from './load-generator.ts';
-import type { ClosedLoopResult, LoadProtocol } from './load-job.ts';
+import { type ClosedLoopResult, LoadGenerator, type LoadProtocol } from './load-generator.ts';
 import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import {
   type MeasuredServer,
