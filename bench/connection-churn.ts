@@ -6,13 +6,11 @@
  *     npm run build && node dist/bench/connection-churn.js [--short] [--times=100000]
  */
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { connect } from 'node:net';
+import { LineClient } from './line-client.ts';
 import { cpuMicroseconds, residentBytes } from './processes.ts';
 import { isShort, median, numberGiven, printTable, shown } from './program.ts';
-import { startServer } from './servers.ts';
+import { type ServerProcess, startFloor, startServer } from './servers.ts';
 
 const TIMES = numberGiven('times') ?? (isShort ? 2_000 : 100_000);
 const AT_ONCE = 50;
@@ -26,18 +24,6 @@ function frame(message: object): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32BE(body.length);
   return Buffer.concat([header, body]);
-}
-
-/** Answers whatever comes with a frame as long as those of a lock server, and knows nothing. */
-async function serveBarely(): Promise<void> {
-  const reply = frame({ id: 1, result: { status: 'ok' } });
-  const server = createServer({ noDelay: true }, (socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.on('data', () => socket.write(reply));
-  });
-  server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 });
-  await once(server, 'listening');
-  process.send?.((server.address() as AddressInfo).port);
 }
 
 /** One request as a PHP program makes it. Resolves to the two replies when the connection is closed. */
@@ -79,23 +65,12 @@ function checkReplies([locked = 'nothing', unlocked = 'nothing']: readonly strin
   if (!unlocked.startsWith('{"attempted":"unlock","result":"ok",')) throw new Error(`unlock was answered ${unlocked}`);
 }
 
-/** What `q` tells, on a connection of its own that the server ends. */
-async function statistics(port: number): Promise<ReadonlyMap<string, number>> {
-  const socket = connect({ host: '127.0.0.1', port });
-  socket.end('q\n');
-  let text = '';
-  for await (const chunk of socket) text += chunk;
-  const rows = text
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(': '));
-  return new Map(rows.map(([key = '', value]) => [key, Number(value)]));
-}
-
 async function checkNothingIsLeft(port: number): Promise<void> {
-  let now = await statistics(port);
+  const watcher = await LineClient.connect(port);
+  let now = await watcher.statistics();
   // The last connections may be about to close.
-  while ((now.get('connections') as number) > 1) now = await statistics(port);
+  while ((now.get('connections') as number) > 1) now = await watcher.statistics();
+  watcher.end();
   for (const key of ['locks', 'shared_locks', 'orphans', 'shared_orphans', 'invalid_commands']) {
     if (now.get(key) === 0) continue;
     console.error(`${key}: ${now.get(key)} instead of 0`);
@@ -110,13 +85,11 @@ interface Measured {
 }
 
 async function measure(): Promise<void> {
-  const bare = fork(fileURLToPath(import.meta.url), ['--bare']);
-  const [barePort] = (await once(bare, 'message')) as [number];
+  const bare = await startFloor('frames');
   const server = await startServer();
   const memory = (): string => shown(residentBytes(server.pid) / BYTES_A_MEGABYTE, 1);
   const round = async (
-    pid: number,
-    port: number,
+    { pid, port }: ServerProcess,
     { rates, costs }: Measured,
     check: (replies: readonly string[]) => void,
   ): Promise<void> => {
@@ -126,19 +99,19 @@ async function measure(): Promise<void> {
   };
 
   const fresh = memory();
-  await churn(barePort, WARM_UP, () => {});
+  await churn(bare.port, WARM_UP, () => {});
   await churn(server.port, WARM_UP, checkReplies);
   const warm = memory();
   const own: Measured = { rates: [], costs: [] };
   const floor: Measured = { rates: [], costs: [] };
   for (let index = 0; index < ROUNDS; index += 1) {
-    await round(bare.pid as number, barePort, floor, () => {});
-    await round(server.pid, server.port, own, checkReplies);
+    await round(bare, floor, () => {});
+    await round(server, own, checkReplies);
   }
   await checkNothingIsLeft(server.port);
   const after = memory();
   await server.stop();
-  bare.kill();
+  await bare.stop();
 
   console.log(`${TIMES} times connect, lock, unlock, close, ${AT_ONCE} at once, ${ROUNDS} rounds in turns, medians`);
   printTable(
@@ -156,4 +129,4 @@ async function measure(): Promise<void> {
   console.log(`memory of the server: ${fresh} MB at first, ${warm} MB after ${WARM_UP}, ${after} MB at the end`);
 }
 
-await (process.argv.includes('--bare') ? serveBarely() : measure());
+await measure();

@@ -1,21 +1,48 @@
-/** A crowd of connections to one server, in a process of its own. */
+/** A crowd of connections to one server, in a process of its own, which hold locks or do nothing. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { CrowdAnswer, CrowdOrder } from './crowd-process.ts';
+import { LineClient } from './line-client.ts';
 import { askChild, CORES, pinToCore, withOpenFiles } from './processes.ts';
 
-const PROGRAM = fileURLToPath(new URL('crowd-process.js', import.meta.url));
+/** A message to the process of a crowd. Numbers are those to reach, not to add. */
+type CrowdOrder =
+  | { readonly kind: 'connect'; readonly port: number; readonly connections: number }
+  /** Each connection takes and releases a lock once. */
+  | { readonly kind: 'use' }
+  /** So many locks in all, the first connections 10,000 each. */
+  | { readonly kind: 'hold'; readonly locks: number }
+  /** Each connection takes so many exclusive locks of its own and so many that all share, by one write, all at once. */
+  | { readonly kind: 'take'; readonly exclusive: number; readonly shared: number };
 
-/** See bench/crowd-process.ts. Every call resolves when the server has answered all of it, and rejects when it refuses. */
+/** The answer to each order. */
+interface CrowdAnswer {
+  readonly problem?: string;
+}
+
+const PROGRAM = fileURLToPath(import.meta.url);
+/** Tells the process of a crowd from the one that orders it. */
+const ROLE = '--crowd';
+const AT_ONCE = 100;
+const LOCKS_EACH = 10_000;
+const LOCKS_A_WRITE = 1_000;
+/** How many hold the lock now, then the text. */
+const GRANTED = /^[1-9]/;
+
+/** The name of a lock that no other connection of a crowd takes. */
+export function ownLock(connection: number, index: number): string {
+  return `own-${connection}-${index}`;
+}
+
+/** Every call resolves when the server has answered all of it, and rejects when it refuses. */
 export class Crowd {
   readonly #process: ChildProcess;
 
   /** A crowd that may have so many files open; with `low` priority it leaves its core to whoever else measures there. */
   static start(openFiles: number, priority: 'equal' | 'low' = 'equal'): Crowd {
-    const [program = '', ...args] = withOpenFiles(openFiles, [process.execPath, PROGRAM]);
+    const [program = '', ...args] = withOpenFiles(openFiles, [process.execPath, PROGRAM, ROLE]);
     const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     if (priority === 'low') setPriority(child.pid as number, constants.priority.PRIORITY_LOW);
     return new Crowd(child);
@@ -56,4 +83,63 @@ export class Crowd {
     const { problem } = await askChild<CrowdAnswer>(this.#process, order);
     if (problem !== undefined) throw new Error(`the crowd, to ${order.kind}: ${problem}`);
   }
+}
+
+const clients: LineClient[] = [];
+let held = 0;
+
+async function connect(port: number, connections: number): Promise<void> {
+  while (clients.length < connections) {
+    const count = Math.min(AT_ONCE, connections - clients.length);
+    clients.push(...(await Promise.all(Array.from({ length: count }, () => LineClient.connect(port)))));
+  }
+}
+
+async function ask(client: LineClient | undefined, lines: readonly string[]): Promise<void> {
+  if (client === undefined) throw new Error('too few connections for so many locks');
+  const refused = (await client.ask(lines)).find((reply) => !GRANTED.test(reply));
+  if (refused !== undefined) throw new Error(`refused: ${refused}`);
+}
+
+async function use(): Promise<void> {
+  for (let first = 0; first < clients.length; first += AT_ONCE) {
+    const some = clients.slice(first, first + AT_ONCE);
+    await Promise.all(some.map((client, index) => ask(client, [`g used-${first + index}`, `r used-${first + index}`])));
+  }
+}
+
+async function hold(locks: number): Promise<void> {
+  while (held < locks) {
+    const connection = Math.floor(held / LOCKS_EACH);
+    const count = Math.min(LOCKS_A_WRITE, locks - held, (connection + 1) * LOCKS_EACH - held);
+    const lines = Array.from({ length: count }, (_, index) => `g held-${String(held + index).padStart(10, '0')}`);
+    await ask(clients[connection], lines);
+    held += count;
+  }
+}
+
+async function take(exclusive: number, shared: number): Promise<void> {
+  const sharedLines = Array.from({ length: shared }, (_, index) => `sg all-${index}`);
+  const linesOf = (connection: number): string[] =>
+    Array.from({ length: exclusive }, (_, index) => `g ${ownLock(connection, index)}`);
+  await Promise.all(clients.map((client, connection) => ask(client, [...linesOf(connection), ...sharedLines])));
+}
+
+async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
+  try {
+    if (order.kind === 'connect') await connect(order.port, order.connections);
+    else if (order.kind === 'use') await use();
+    else if (order.kind === 'take') await take(order.exclusive, order.shared);
+    else await hold(order.locks);
+    return {};
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+if (process.argv.includes(ROLE)) {
+  process.on('message', (order: CrowdOrder) => {
+    void obey(order).then((answer) => process.send?.(answer));
+  });
+  process.once('disconnect', () => process.exit());
 }

@@ -1,7 +1,6 @@
 /**
  * What a lock costs the server, in processor time, beside 1 to 1,000,000 other locks that are held, with 1 to 10,000 waiters
- * on it and beside 1 to 10,000 idle connections; and the memory of a held lock and of an idle connection. Ends with
- * code 1 when a reply was wrong.
+ * on it and beside 1 to 10,000 idle connections. Ends with code 1 when a reply was wrong.
  *
  *     npm run build && node dist/bench/curves.js [--short] [--passes=2] [--connections=20000] [--svg=docs/scale.svg]
  */
@@ -10,7 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { Crowd } from './crowd.ts';
 import { type Panel, plotCurves } from './curve-plot.ts';
 import { LoadGenerator, type LoadTarget } from './load-generator.ts';
-import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
+import { allowedOpenFiles, CORES, pinToCore } from './processes.ts';
 import { isShort, numberGiven, printTable, shown, textGiven } from './program.ts';
 import { type ServerProcess, startServer } from './servers.ts';
 
@@ -66,21 +65,17 @@ async function measurePairs(server: ServerProcess, depth: number, curve: Curve, 
   }
 }
 
-/** Measures beside more and more held locks. Resolves to the bytes that the process grew by for each of the most. */
-async function measureLocks(curve: Curve): Promise<number> {
+/** Measures beside more and more held locks. */
+async function measureLocks(curve: Curve): Promise<void> {
   const server = await start();
   const crowd = Crowd.start(openFiles);
   await crowd.connect(server.port, HOLDING_CONNECTIONS);
-  await crowd.use();
-  const before = residentBytes(server.pid);
   for (const locks of LOCKS) {
     await crowd.hold(locks);
     await measurePairs(server, 16, curve, locks);
   }
-  const bytes = (residentBytes(server.pid) - before) / (LOCKS.at(-1) as number);
   await crowd.stop();
   await server.stop();
-  return bytes;
 }
 
 /** Microseconds for one handoff: an unlock, the grant to the next, and the request with which the former holder queues. */
@@ -95,22 +90,16 @@ async function measureWaiters(curve: Curve): Promise<void> {
   await server.stop();
 }
 
-/** Measures beside more and more idle connections. Resolves to the bytes for each of them, never used and used once. */
-async function measureIdle(curve: Curve, counts: readonly number[]): Promise<readonly [number, number]> {
+/** Measures beside more and more idle connections. */
+async function measureIdle(curve: Curve, counts: readonly number[]): Promise<void> {
   const server = await start();
   const crowd = Crowd.start(openFiles);
-  const before = residentBytes(server.pid);
   for (const count of counts) {
     await crowd.connect(server.port, count);
     await measurePairs(server, 1, curve, count);
   }
-  const most = counts.at(-1) as number;
-  const unused = (residentBytes(server.pid) - before) / most;
-  await crowd.use();
-  const used = (residentBytes(server.pid) - before) / most;
   await crowd.stop();
   await server.stop();
-  return [unused, used];
 }
 
 /** Those that the system allows the files for, the greatest number that was asked for included. */
@@ -140,13 +129,11 @@ function report(title: string, what: string, curve: Curve): Panel {
 }
 
 const [locks, waiters, idle]: [Curve, Curve, Curve] = [new Map(), new Map(), new Map()];
-const lockBytes: number[] = [];
-const idleBytes: (readonly [number, number])[] = [];
 const counts = idleCounts();
 for (let pass = 0; pass < PASSES; pass += 1) {
-  lockBytes.push(await measureLocks(locks));
+  await measureLocks(locks);
   await measureWaiters(waiters);
-  idleBytes.push(await measureIdle(idle, counts));
+  await measureIdle(idle, counts);
 }
 generator.stop();
 
@@ -158,17 +145,5 @@ const panels = [
   report('A handoff', 'waiters on the lock', waiters),
   report('A lock with its unlock, 1 in flight', 'idle connections', idle),
 ];
-console.log('\nMemory of the server by which it grew');
-printTable(
-  ['for each', ...Array.from({ length: PASSES }, (_, pass) => `pass ${pass + 1}`)],
-  [
-    [`of ${LOCKS.at(-1)?.toLocaleString('en')} held locks`, ...lockBytes.map((bytes) => `${shown(bytes)} bytes`)],
-    [
-      `of ${counts.at(-1)?.toLocaleString('en')} idle connections`,
-      ...idleBytes.map(([bytes]) => `${shown(bytes)} bytes`),
-    ],
-    ['of them, once each was used', ...idleBytes.map(([, bytes]) => `${shown(bytes)} bytes`)],
-  ],
-);
 const file = textGiven('svg');
 if (file !== undefined) writeFileSync(file, plotCurves(panels));

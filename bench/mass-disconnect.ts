@@ -7,16 +7,12 @@
  *     npm run build && node dist/bench/mass-disconnect.js [--short] [--connections=2000 --exclusive=50 --shared=50]
  */
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Crowd } from './crowd.ts';
+import { Crowd, ownLock } from './crowd.ts';
 import { LineClient } from './line-client.ts';
-import { ownLock } from './own-lock.ts';
 import { allowedOpenFiles, runFirst } from './processes.ts';
 import { describeLatencies, isShort, numberGiven } from './program.ts';
-import { type ServerProcess, startServer } from './servers.ts';
+import { type ServerProcess, startFloor, startServer } from './servers.ts';
 
 /** Who goes at once, and what each of them has. */
 interface Case {
@@ -30,7 +26,6 @@ interface Case {
 const CALM_PAIRS = 1_000;
 /** Between two questions, so that who asks leaves its core to the crowd. */
 const PAUSE_MS = 1;
-const FLOOR_SERVER = fileURLToPath(new URL('floor-server.js', import.meta.url));
 const OPEN_FILES = allowedOpenFiles(4_096);
 /** All that the cases take, and the bystander's. */
 const LIMITS = { maxLocks: 2_000_000, maxLocksPerSession: 20_000 };
@@ -171,24 +166,20 @@ async function takeAgain(server: ServerProcess, connections: number, exclusive: 
 
 /** What the same bystander waits at a server that has nothing to do but to lose its sockets. */
 async function measureFloor(connections: number): Promise<void> {
-  const server = fork(FLOOR_SERVER);
-
-  const [port] = (await once(server, 'message')) as [number];
-  const bystander = await LineClient.connect(port);
+  const server = await startFloor('lines');
+  const bystander = await LineClient.connect(server.port);
   const ask: Request = async () => {
     expectEqual('the floor', (await bystander.ask(['{"id":1}']))[0], '{"id":1,"result":{"status":"ok"}}');
   };
   const pair: Pair = [ask, ask];
   const crowd = Crowd.start(OPEN_FILES, 'low');
-  await crowd.connect(port, connections);
+  await crowd.connect(server.port, connections);
   const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   const freeing = await pairsDuring(pair, crowd.stop());
   // The last sockets are lost after the process that had them is gone.
   const after = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   bystander.end();
-  const exited = once(server, 'exit');
-  server.disconnect();
-  await exited;
+  await server.stop();
   console.log(`a server without locks, read as streams, loses ${connections} connections at once`);
   printWaits('bystander before', calm);
   printWaits('bystander meanwhile and a while after', {

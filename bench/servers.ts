@@ -122,14 +122,20 @@ export async function startHoldfastUnix(name: string): Promise<MeasuredServer> {
 }
 
 /** The bare server of bench/floor-server.ts. */
-export async function startFloor(name: string): Promise<MeasuredServer> {
-  const child = fork(FLOOR);
-  const port = await portOf(child);
+export async function startFloor(kind: 'lines' | 'frames'): Promise<ServerProcess> {
+  const child = fork(FLOOR, [kind]);
+  const [port] = (await once(child, 'message')) as [number];
   const stop = async (): Promise<void> => {
     child.disconnect();
     await once(child, 'exit');
   };
-  return pinned(name, { place: { host: HOST, port }, protocol: 'floor', pid: child.pid as number }, stop);
+  return { port, process: child, pid: child.pid as number, stop };
+}
+
+/** The same, to be measured by the load generator. */
+export async function startMeasuredFloor(name: string): Promise<MeasuredServer> {
+  const { port, pid, stop } = await startFloor('lines');
+  return pinned(name, { place: { host: HOST, port }, protocol: 'floor', pid }, stop);
 }
 
 /** Redis over TCP, or on a Unix socket; undefined where it is not installed. */
@@ -160,9 +166,4 @@ export async function startMeasuredPoolCounter(name: string): Promise<MeasuredSe
 function pinned(name: string, target: LoadTarget, stop: () => Promise<void>): MeasuredServer {
   pinToCore(target.pid, CORES.server);
   return { name, target, stop };
-}
-
-async function portOf(child: ChildProcess): Promise<number> {
-  const [port] = (await once(child, 'message')) as [number];
-  return port;
 }

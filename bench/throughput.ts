@@ -10,8 +10,8 @@ import { type ClosedLoopResult, LoadGenerator, type LoadProtocol } from './load-
 import { isShort, median, numberGiven, printTable, shown } from './program.ts';
 import {
   type MeasuredServer,
-  startFloor,
   startHoldfast,
+  startMeasuredFloor,
   startMeasuredPoolCounter,
   startMeasuredRedis,
 } from './servers.ts';
@@ -37,7 +37,7 @@ async function startAll(): Promise<readonly MeasuredServer[]> {
   const own = [
     await startHoldfast('holdfast, messages', 'ndjson'),
     await startHoldfast('holdfast, line protocol', 'line'),
-    await startFloor('bare Node server'),
+    await startMeasuredFloor('bare Node server'),
   ];
   const others = {
     'redis-server': await startMeasuredRedis('Redis, SET NX PX and DEL', 'tcp'),
