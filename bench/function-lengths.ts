@@ -1,19 +1,16 @@
-/**
- * Prints how long the functions of `lib` are, and the longest of them.
- *
- *     npm run build && node dist/bench/function-lengths.js [--longest=10]
- */
+/** How long the functions of `lib` are: a part of bench/request-path.ts. */
 
 import { fileURLToPath } from 'node:url';
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
-import { median, numberGiven, printTable } from './program.ts';
+import { median, printTable } from './program.ts';
 
 interface FunctionLength {
   readonly place: string;
   readonly lines: number;
 }
 
+const LONGEST = 5;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FUNCTIONS: ReadonlySet<SyntaxKind> = new Set([
   SyntaxKind.FunctionDeclaration,
@@ -44,21 +41,22 @@ function functionsIn(file: SourceFile, name: string): FunctionLength[] {
   return lengths;
 }
 
-const api = new API();
-const [project] = api.updateSnapshot({ openProject: `${ROOT}tsconfig.json` }).getProjects();
-if (project === undefined) throw new Error('tsconfig.json was not read');
-const names = project.program.getSourceFileNames().filter((name) => name.startsWith(`${ROOT}lib/`));
-const lengths = names.flatMap((name) => {
-  const file = project.program.getSourceFile(name);
-  return file === undefined ? [] : functionsIn(file, name.slice(ROOT.length));
-});
-api.close();
-
-lengths.sort((a, b) => b.lines - a.lines);
-console.log(
-  `${lengths.length} functions in ${names.length} files of lib, ${median(lengths.map(({ lines }) => lines))} lines by the median`,
-);
-printTable(
-  ['the longest', 'lines'],
-  lengths.slice(0, numberGiven('longest') ?? 10).map(({ place, lines }) => [place, `${lines}`]),
-);
+/** Prints the median, and the longest functions. */
+export function reportLengths(): void {
+  const api = new API();
+  const [project] = api.updateSnapshot({ openProject: `${ROOT}tsconfig.json` }).getProjects();
+  if (project === undefined) throw new Error('tsconfig.json was not read');
+  const names = project.program.getSourceFileNames().filter((name) => name.startsWith(`${ROOT}lib/`));
+  const lengths = names.flatMap((name) => {
+    const file = project.program.getSourceFile(name);
+    return file === undefined ? [] : functionsIn(file, name.slice(ROOT.length));
+  });
+  api.close();
+  const longest = lengths.sort((a, b) => b.lines - a.lines).slice(0, LONGEST);
+  const middle = median(lengths.map(({ lines }) => lines));
+  console.log(`\n${lengths.length} functions in ${names.length} files of lib, ${middle} lines by the median`);
+  printTable(
+    ['the longest', 'lines'],
+    longest.map(({ place, lines }) => [place, `${lines}`]),
+  );
+}

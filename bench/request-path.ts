@@ -1,5 +1,6 @@
 /**
- * Counts the functions and files of `lib` that one warm request passes through. A function counts when
+ * Counts the functions and files of `lib` that one warm request passes through, and the lengths of functions.
+ * A function counts when
  * it ran in most rounds, so a timer that happens to fire does not. With `--limits` it ends with code 1 when a count is above
  * its goal.
  *
@@ -12,6 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LockClient, type LockHandle } from 'holdfast';
 import type { CalledFunction, CoverageOrder } from './coverage.ts';
+import { reportLengths } from './function-lengths.ts';
 import { LineClient } from './line-client.ts';
 import { askChild } from './processes.ts';
 import { numberGiven, printTable } from './program.ts';
@@ -171,6 +173,7 @@ async function measureAll(): Promise<void> {
   printTable(['', 'functions', 'files', 'goal'], rows);
   client.disconnect();
   await server.stop();
+  reportLengths();
 }
 
 const clientPort = numberGiven('client');

@@ -1,6 +1,6 @@
 /**
- * The whole comparison: one program after the other, in under five minutes where the machine has nothing else to do.
- * Ends with code 1 when one of them found something wrong.
+ * The whole comparison: one program after the other, in under five minutes on a quiet machine. Ends with code 1 when one
+ * of them found something wrong.
  *
  *     npm run bench [-- --short] [-- --svg=docs/scale.svg]
  */
@@ -10,7 +10,7 @@ import { availableParallelism, cpus, release, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isShort, textGiven } from './program.ts';
 
-/** With what makes them take less time than they do when they are run by themselves. */
+/** The programs, with arguments that make them take less time than they do by themselves. */
 const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['throughput', '--rounds=4', '--seconds=0.5'],
   ['handoff'],
@@ -21,7 +21,10 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['lock-table'],
   ['client-comparison'],
   ['release-to-grant'],
+  ['request-path'],
 ];
+/** In the short run only: alone they take minutes. */
+const SHORT_PROGRAMS: readonly (readonly [string])[] = [['capacity'], ['soak']];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {
   console.log(`\n=== ${program}\n`);
@@ -41,5 +44,5 @@ const startMs = performance.now();
 console.log(
   `Node ${process.version}, ${type()} ${release()}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? ''}`,
 );
-for (const program of PROGRAMS) run(program);
+for (const program of isShort ? [...PROGRAMS, ...SHORT_PROGRAMS] : PROGRAMS) run(program);
 console.log(`\n${((performance.now() - startMs) / 1_000).toFixed(0)} s in all`);
