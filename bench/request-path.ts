@@ -12,11 +12,12 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LockClient, type LockHandle } from 'holdfast';
+import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
+import { API } from 'typescript/unstable/sync';
 import type { CalledFunction, CoverageOrder } from './coverage.ts';
-import { reportLengths } from './function-lengths.ts';
 import { LineClient } from './line-client.ts';
 import { askChild } from './processes.ts';
-import { numberGiven, printTable } from './program.ts';
+import { median, numberGiven, printTable } from './program.ts';
 import { startServer } from './servers.ts';
 
 const COVERAGE = new URL('coverage.js', import.meta.url);
@@ -24,6 +25,17 @@ const WARM_UP_ROUNDS = 20;
 const ROUNDS = 9;
 /** Long enough for all that follows from a request. */
 const SETTLE_MS = 20;
+const LONGEST = 5;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FUNCTIONS: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.FunctionDeclaration,
+  SyntaxKind.FunctionExpression,
+  SyntaxKind.ArrowFunction,
+  SyntaxKind.MethodDeclaration,
+  SyntaxKind.Constructor,
+  SyntaxKind.GetAccessor,
+  SyntaxKind.SetAccessor,
+]);
 
 /** One kind of request, and the goal for it. */
 interface Path {
@@ -41,6 +53,11 @@ interface Path {
 /** A message to the process of the client. */
 interface ClientOrder {
   readonly client: 'lock' | 'release';
+}
+
+interface FunctionLength {
+  readonly place: string;
+  readonly lines: number;
 }
 
 const nothing = async (): Promise<void> => {};
@@ -149,6 +166,45 @@ async function serveOrders(port: number): Promise<void> {
     if (message.client !== undefined) void obey(message.client);
   });
   process.send?.('ready');
+}
+
+function lineAt(file: SourceFile, place: number): number {
+  return file.text.slice(0, place).split('\n').length;
+}
+
+/** The functions that have a body in braces, nested ones as well. */
+function functionsIn(file: SourceFile, name: string): FunctionLength[] {
+  const lengths: FunctionLength[] = [];
+  const visit = (node: Node): undefined => {
+    const text = file.text.slice(node.getStart(file), node.end);
+    if (FUNCTIONS.has(node.kind) && text.endsWith('}')) {
+      const line = lineAt(file, node.getStart(file));
+      lengths.push({ place: `${name}:${line}`, lines: text.split('\n').length });
+    }
+    node.forEachChild(visit);
+  };
+  visit(file);
+  return lengths;
+}
+
+/** Prints the median, and the longest functions. */
+function reportLengths(): void {
+  const api = new API();
+  const [project] = api.updateSnapshot({ openProject: `${ROOT}tsconfig.json` }).getProjects();
+  if (project === undefined) throw new Error('tsconfig.json was not read');
+  const names = project.program.getSourceFileNames().filter((name) => name.startsWith(`${ROOT}lib/`));
+  const lengths = names.flatMap((name) => {
+    const file = project.program.getSourceFile(name);
+    return file === undefined ? [] : functionsIn(file, name.slice(ROOT.length));
+  });
+  api.close();
+  const longest = lengths.sort((a, b) => b.lines - a.lines).slice(0, LONGEST);
+  const middle = median(lengths.map(({ lines }) => lines));
+  console.log(`\n${lengths.length} functions in ${names.length} files of lib, ${middle} lines by the median`);
+  printTable(
+    ['the longest', 'lines'],
+    longest.map(({ place, lines }) => [place, `${lines}`]),
+  );
 }
 
 function report(path: Path, called: readonly CalledFunction[]): string[] {
