@@ -1,6 +1,6 @@
 /**
- * What one server holds with its default settings: 20,000 connections that were each used once, then 1,000,000 locks held by
- * 100 connections, and the memory that it takes for each. Ends with code 1 when one is refused, lost or left behind.
+ * Fills one server up to its default limits: 20,000 connections, each used once, then 1,000,000 locks on 100 connections.
+ * Prints the memory of each. Ends with code 1 when the server refuses, loses or keeps one.
  *
  *     npm run build && node dist/bench/capacity.js [--short] [--connections=20000] [--locks=1000000]
  */
@@ -15,9 +15,9 @@ import { type ServerProcess, startServer } from './servers.ts';
 const CONNECTIONS = numberGiven('connections') ?? (isShort ? 500 : 20_000);
 const LOCKS = numberGiven('locks') ?? (isShort ? 10_000 : 1_000_000);
 const HOLDING_CONNECTIONS = 100;
-/** A process may have fewer files open than there are connections, and each side of a connection is one. */
+/** Each side of a connection is an open file, and one process may not have that many. */
 const CROWDS = 2;
-/** Of the watcher, and what the server may open beside connections. */
+/** For the watcher, and for files that the server opens beside connections. */
 const SPARE_FILES = 8;
 const OTHER_FILES = 100;
 /** How long the server may take to accept the last connections. */
@@ -31,7 +31,7 @@ async function start(): Promise<ServerProcess> {
   return server;
 }
 
-/** As many connections as are asked for, or as the system has files for. */
+/** The number asked for, or less when the system allows fewer open files. */
 function possibleConnections(server: ServerProcess): number {
   const possible = openFiles - readdirSync(`/proc/${server.pid}/fd`).length - SPARE_FILES;
   if (possible >= CONNECTIONS) return CONNECTIONS;
@@ -50,7 +50,7 @@ async function expectStatistics(watcher: LineClient, expected: Readonly<Record<s
   for (const [name, value] of Object.entries(expected)) expectEqual(name, statistics.get(name), value);
 }
 
-/** A connection is open for its client before the server has accepted it; one that was refused never comes. */
+/** A client sees its connection open before the server has accepted it. */
 async function untilAccepted(watcher: LineClient, connections: number): Promise<void> {
   const endMs = performance.now() + ACCEPT_MS;
   while ((await watcher.statistics()).get('connections') !== connections && performance.now() < endMs);

@@ -1,7 +1,7 @@
 /**
- * What one lock with its unlock costs an application through `LockClient`, beside a lock in Redis through `redis` and an
- * advisory lock of Postgres through `pg`: one after the other, and 100 flows at once with a name of its own each. Every
- * client is a process of its own, its server another; they take turns for some rounds, of which the medians are printed.
+ * Measures one lock with its unlock through `LockClient`, beside a lock in Redis through `redis` and an advisory lock of
+ * Postgres through `pg`: one after the other, and 100 flows at once, each with a lock of its own. Every client and every
+ * server has a process of its own. The clients take turns; the program prints the medians of the rounds.
  *
  *     npm run build && node dist/bench/client-comparison.js [--short]
  */
@@ -34,7 +34,7 @@ const CLIENTS: Readonly<Record<string, (port: number) => Promise<ComparedClient>
   'pg, pool of 10': (port) => connectPostgresPool(port, 10),
 };
 
-/** The figures of one turn of a client, or the medians of all its turns. */
+/** The figures of one turn of a client. */
 interface Figures {
   readonly pairsPerSecond: number;
   readonly cpuUs: number;

@@ -6,7 +6,7 @@ import { type Exchange, lockPair, uniqueNames } from './load-protocols.ts';
 import { UsageMeter } from './processes.ts';
 
 const MS_A_SECOND = 1_000;
-/** So much longer than planned may a run take before it counts as failed. */
+/** A run that takes this much longer than planned has failed. */
 const PATIENCE_MS = 20_000;
 
 const LOCK = 0;
@@ -18,7 +18,7 @@ export class ClosedLoop implements LoadObserver {
   readonly #nameOf: (connection: number, index: number) => string = uniqueNames();
   readonly #meter: UsageMeter;
   readonly #grants: Uint32Array;
-  /** For each connection, which grant of all its last one was. */
+  /** For each connection, the number of its last grant among all grants. */
   readonly #lastGrants: Uint32Array;
   #allGrants = 0;
   #longestGap = 0;
@@ -39,7 +39,7 @@ export class ClosedLoop implements LoadObserver {
     this.#lastGrants = new Uint32Array(job.connections);
   }
 
-  /** As many locks as requests in flight, then their unlocks: so none is unlocked before its lock was answered. */
+  /** First the locks, as many as are in flight, then their unlocks: each unlock follows the answer to its lock. */
   exchangesOf(connection: number): readonly Exchange[] {
     const { target, depth, names } = this.#job;
     const pairs = Array.from({ length: depth }, (_, index) => {
@@ -80,12 +80,12 @@ export class ClosedLoop implements LoadObserver {
   answered(connection: LoadConnection, place: number): void {
     if (this.#state === 'measuring') this.#answered += 1;
     if (this.#isOneName && place === LOCK) this.#granted(connection);
-    // In the end each connection goes on until it holds nothing: locks of Redis outlive their connection.
+    // Redis keeps locks after their connection has ended, so each connection goes on until it holds nothing.
     if (this.#state === 'finishing' && connection.planned === 0) return;
     connection.plan();
   }
 
-  /** What is due goes out when all was read that could be: so a slower server gets requests in bunches. */
+  /** Sends after everything available was read, so a slow server gets requests in bunches. */
   read(connection: LoadConnection): void {
     if (connection.due === 0) {
       if (connection.unanswered > 0) return;
@@ -116,7 +116,7 @@ export class ClosedLoop implements LoadObserver {
   readonly #flush = (): void => {
     [this.#toFlush, this.#flushed] = [this.#flushed, this.#toFlush];
     for (const connection of this.#flushed) {
-      // Of all connections only the holder has its unlock to send.
+      // Only the holder sends an unlock.
       if (this.#holder === connection) this.#holder = undefined;
       connection.flush();
     }

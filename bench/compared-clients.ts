@@ -1,4 +1,4 @@
-/** The clients that are compared: holdfast's, and locks in Redis, Postgres and etcd as their documentation has them. */
+/** The clients to compare: holdfast's, and locks in Redis, Postgres and etcd, each as its documentation recommends. */
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,11 +16,11 @@ export interface ComparedClient {
 
 /** A client that can tell that it waits. */
 export interface WaitingClient extends ComparedClient {
-  /** Resolves once the server is known to have the call of `lock` that waits. */
+  /** Resolves once the call of `lock` waits on the server. */
   whenWaiting(lock: number): Promise<void>;
 }
 
-/** A lock in Redis has no queue: the client asks again `delayMs` later, more or less up to `jitterMs`. */
+/** A lock in Redis has no queue: the client asks again after `delayMs`, give or take up to `jitterMs`. */
 export interface Polling {
   readonly delayMs: number;
   readonly jitterMs: number;
@@ -86,7 +86,7 @@ export async function connectRedis(port: number, polling: Polling = LIKE_REDLOCK
       const value = values.get(lock) ?? '';
       expectHeld(await client.evalSha(script, { keys: [`lock-${lock}`], arguments: [value] }), 1, lock);
     },
-    // The release has to come at any time between two attempts, as likely as at any other.
+    // Waits for a random time, so that the release is equally likely at any moment between two attempts.
     whenWaiting: async (lock) => {
       await new Promise<void>((resolve) => refusals.set(lock, resolve));
       refusals.delete(lock);
@@ -134,7 +134,7 @@ export async function connectPostgresPool(port: number, max: number): Promise<Co
   };
 }
 
-/** The lock of etcd, version 3, through its JSON gateway. What a client holds ends with its lease. */
+/** The lock of etcd, version 3, through its JSON gateway. The locks of a client end with its lease. */
 export async function connectEtcd(port: number): Promise<WaitingClient> {
   const post = async (path: string, body: object): Promise<Readonly<Record<string, unknown>>> => {
     const response = await fetch(`http://127.0.0.1:${port}/v3/${path}`, { method: 'POST', body: JSON.stringify(body) });

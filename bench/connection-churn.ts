@@ -1,7 +1,7 @@
 /**
- * The habit of PHP programs, a new connection for every request: connect, lock, unlock, close, many at once, in
- * pkLockServer's framing. How many a second, beside a bare server of Node's `net` in the same run, and the memory of the
- * server before and after. Ends with code 1 when anything is left behind.
+ * Opens a new connection for every request, as PHP programs do: connect, lock, unlock, close, 50 at once, in pkLockServer's
+ * framing. Prints how many a second, beside a bare server of Node's `net`, and the memory of the server before and after. Ends
+ * with code 1 when the server keeps anything.
  *
  *     npm run build && node dist/bench/connection-churn.js [--short] [--times=100000]
  */
@@ -46,7 +46,7 @@ function request(port: number, lockName: string): Promise<string[]> {
   });
 }
 
-/** Makes that many requests; how many a second. Every tenth asks for a lock that others ask for, too. */
+/** Makes that many requests and returns how many a second. Every tenth asks for a lock that others want, too. */
 async function churn(port: number, times: number, check: (replies: readonly string[]) => void): Promise<number> {
   let started = 0;
   const startMs = performance.now();
@@ -78,7 +78,7 @@ async function checkNothingIsLeft(port: number): Promise<void> {
   }
 }
 
-/** One server in all rounds: connections a second, and the processor time of the server for each in microseconds. */
+/** The rounds of one server: connections a second, and the microseconds of the server for each. */
 interface Measured {
   readonly rates: number[];
   readonly costs: number[];

@@ -1,4 +1,4 @@
-/** A crowd of connections to one server, in a process of its own, which hold locks or do nothing. */
+/** A crowd: many connections to one server from a process of its own, idle or with locks. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { LineClient } from './line-client.ts';
 import { askChild, CORES, pinToCore, withOpenFiles } from './processes.ts';
 
-/** A message to the process of a crowd. Numbers are those to reach, not to add. */
+/** A message to the process of a crowd. Numbers are totals. */
 type CrowdOrder =
   | { readonly kind: 'connect'; readonly port: number; readonly connections: number }
   /** Each connection takes and releases a lock once. */
   | { readonly kind: 'use' }
-  /** So many locks in all, the first connections 10,000 each. */
+  /** The first connections hold 10,000 locks each. */
   | { readonly kind: 'hold'; readonly locks: number }
-  /** Each connection takes so many exclusive locks of its own and so many that all share, by one write, all at once. */
+  /** Each connection takes exclusive locks of its own and shared locks with all others, by one write, all at once. */
   | { readonly kind: 'take'; readonly exclusive: number; readonly shared: number };
 
 /** The answer to each order. */
@@ -28,7 +28,7 @@ const ROLE = '--crowd';
 const AT_ONCE = 100;
 const LOCKS_EACH = 10_000;
 const LOCKS_A_WRITE = 1_000;
-/** How many hold the lock now, then the text. */
+/** A grant begins with the number of holders. */
 const GRANTED = /^[1-9]/;
 
 /** The name of a lock that no other connection of a crowd takes. */
@@ -36,11 +36,11 @@ export function ownLock(connection: number, index: number): string {
   return `own-${connection}-${index}`;
 }
 
-/** Every call resolves when the server has answered all of it, and rejects when it refuses. */
+/** Every call resolves when the server has answered all of it, and rejects when the server refuses. */
 export class Crowd {
   readonly #process: ChildProcess;
 
-  /** A crowd that may have so many files open; with `low` priority it leaves its core to whoever else measures there. */
+  /** Starts a crowd that may open so many files. With `low` priority it leaves its core to the process that measures. */
   static start(openFiles: number, priority: 'equal' | 'low' = 'equal'): Crowd {
     const [program = '', ...args] = withOpenFiles(openFiles, [process.execPath, PROGRAM, ROLE]);
     const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -53,7 +53,7 @@ export class Crowd {
     pinToCore(child.pid as number, CORES.generator);
   }
 
-  /** Opens connections until there are so many. */
+  /** Opens connections until there are that many. */
   connect(port: number, connections: number): Promise<void> {
     return this.#order({ kind: 'connect', port, connections });
   }
@@ -63,12 +63,12 @@ export class Crowd {
     return this.#order({ kind: 'use' });
   }
 
-  /** Takes locks until so many are held. */
+  /** Takes locks until it holds that many. */
   hold(locks: number): Promise<void> {
     return this.#order({ kind: 'hold', locks });
   }
 
-  /** Each connection takes so many exclusive locks of its own and so many that all share, by one write, all at once. */
+  /** Each connection takes exclusive locks of its own and shared locks with all others, by one write, all at once. */
   take(exclusive: number, shared: number): Promise<void> {
     return this.#order({ kind: 'take', exclusive, shared });
   }

@@ -1,6 +1,6 @@
 /**
- * What a lock costs the server, in processor time, beside 1 to 1,000,000 other locks that are held, with 1 to 10,000 waiters
- * on it and beside 1 to 10,000 idle connections. Ends with code 1 when a reply was wrong.
+ * Measures the server's processor time for a lock beside 1 to 1,000,000 other locks, with 1 to 10,000 waiters and beside 1 to
+ * 10,000 idle connections. Ends with code 1 when a reply was wrong.
  *
  *     npm run build && node dist/bench/curves.js [--short] [--passes=2] [--connections=20000] [--svg=docs/scale.svg]
  */
@@ -21,12 +21,12 @@ const PASSES = numberGiven('passes') ?? (isShort ? 1 : 2);
 const SECONDS = isShort ? 0.1 : 0.4;
 const WARM_UP_SECONDS = isShort ? 0.05 : 0.1;
 const FIRST_SECONDS = isShort ? 0.1 : 1.5;
-/** With many waiters it takes a while until all of them have had the lock once. */
+/** Long enough for 10,000 waiters to have had the lock once. */
 const HANDOFF_SECONDS = isShort ? 0.1 : 0.8;
 
 const BUSY_CONNECTIONS = 50;
 const HOLDING_CONNECTIONS = 100;
-/** Of the server, the generator and a crowd, beside the connections that are counted. */
+/** Of the server, the generator and a crowd, beside the counted connections. */
 const OTHER_FILES = 150;
 const REQUESTS_A_PAIR = 2;
 const LIMITS = { maxLocks: 2_000_000, maxWaitersPerLock: 100_000, maxConnections: 100_000 };
@@ -37,7 +37,7 @@ const PLOT = {
   height: PANEL.height - PANEL.top - PANEL.bottom,
 } as const;
 const MAX_LINES = 6;
-/** Keeps the first point off the numbers of the axis, and the last one inside. */
+/** Keeps the first and the last point off the edges. */
 const INSET = 16;
 const STYLE = `
   text { font: 11px system-ui, sans-serif; fill: #333; }
@@ -57,7 +57,7 @@ interface Panel {
   readonly title: string;
   readonly across: string;
   readonly upwards: string;
-  /** At 1 or more across. */
+  /** `at` is 1 or more. */
   readonly points: readonly { readonly at: number; readonly value: number }[];
 }
 
@@ -84,7 +84,7 @@ function keepLeast(curve: Curve, at: number, value: number): void {
   curve.set(at, Math.min(curve.get(at) ?? Number.POSITIVE_INFINITY, value));
 }
 
-/** Microseconds for one lock with its unlock, under names that nobody else wants. */
+/** Microseconds for one uncontended lock with its unlock. */
 async function measurePairs(server: ServerProcess, depth: number, curve: Curve, at: number): Promise<void> {
   const times = { warmUpSeconds: WARM_UP_SECONDS, seconds: SECONDS };
   const job = { target: targetOf(server), connections: BUSY_CONNECTIONS, depth, names: 'own', ...times } as const;
@@ -107,7 +107,7 @@ async function measureLocks(curve: Curve): Promise<void> {
   await server.stop();
 }
 
-/** Microseconds for one handoff: an unlock, the grant to the next, and the request with which the former holder queues. */
+/** Microseconds for one handoff: the unlock, the grant to the next, and the new request of the former holder. */
 async function measureWaiters(curve: Curve): Promise<void> {
   const server = await start();
   for (const waiters of WAITERS) {
@@ -131,7 +131,7 @@ async function measureIdle(curve: Curve, counts: readonly number[]): Promise<voi
   await server.stop();
 }
 
-/** Those that the system allows the files for, the greatest number that was asked for included. */
+/** The numbers of connections to measure, as far as the system allows so many open files. */
 function idleCounts(): number[] {
   const allowed = openFiles - OTHER_FILES;
   const wanted =
@@ -210,7 +210,7 @@ function niceStep(greatest: number): number {
   return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);
 }
 
-/** Of powers of ten. */
+/** Shortens a power of ten. */
 function countText(count: number): string {
   if (count >= 1e6) return `${count / 1e6}M`;
   return count >= 1_000 ? `${count / 1_000}k` : String(count);

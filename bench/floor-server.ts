@@ -1,7 +1,6 @@
 /**
- * The floor that the lock server is measured against, without locks: answers each line that it parses as JSON with its id
- * and always the same text, or, with the argument `frames`, each chunk with a frame. Runs in a process of its own and tells
- * its port.
+ * The floor to compare the lock server with: a server without locks. It parses each line as JSON and answers with its id and a
+ * fixed text; with the argument `frames` it answers each chunk with a fixed frame. It sends its port to the parent process.
  */
 
 import { once } from 'node:events';

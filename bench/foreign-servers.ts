@@ -1,4 +1,4 @@
-/** Starts servers of others to compare with: each at a free port of 127.0.0.1, with its data in a folder of its own. */
+/** Starts the other servers to compare with, each on a free port of 127.0.0.1 and with a data folder of its own. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const POOLCOUNTER_PORT = 7_531;
 const LISTENING_RETRY_MS = 10;
 const LISTENING_TRIES = 300;
 
-/** A server that runs. `stop` resolves when it has ended and its folder is gone. */
+/** A running server. `stop` resolves when it has ended and its folder is gone. */
 export interface ForeignServer {
   readonly port: number;
   readonly pid: number;
@@ -36,7 +36,7 @@ interface ForeignProgram {
   readonly path: string;
   readonly arguments: readonly string[];
   readonly port: number;
-  /** Holds its data; removed when the server has ended. */
+  /** Its data; removed when the server has ended. */
   readonly folder: string;
   /** It prints this once it takes connections. */
   readonly ready: RegExp;
@@ -101,7 +101,7 @@ function whenReady(child: ChildProcess, ready: RegExp): Promise<void> {
     child.once('error', reject);
     child.once('exit', () => reject(new Error(`${child.spawnfile} ended before it was ready:\n${printed}`)));
     for (const stream of [child.stdout, child.stderr] as Readable[]) {
-      // Read to the end: a server that prints to a full pipe stands still.
+      // Keep reading: a server that prints to a full pipe stops.
       stream.setEncoding('utf8').on('data', (text: string) => {
         printed = `${printed}${text}`.slice(-20_000);
         if (ready.test(printed)) resolve();
@@ -133,7 +133,7 @@ export async function startPostgres(): Promise<ForeignServer | undefined> {
   const user = userToRunAs();
   const port = await freePort();
   const folder = makeDataFolder(user);
-  // Only the making of the cluster goes without waiting for the disk.
+  // Only this step does not wait for the disk; the server does.
   const options = ['-D', folder, '-U', 'postgres', '--auth', 'trust', '--no-sync', '--no-instructions'];
   execFileSync(join(dirname(path), 'initdb'), options, {
     cwd: folder,
@@ -210,7 +210,7 @@ export async function startPoolCounter(): Promise<PoolCounter | undefined> {
   const host = `127.53.${(process.pid >> 8) & 255}.${1 + (process.pid % 254)}`;
   const server = await startForeignServer({
     path: '/bin/sh',
-    // It says nothing itself.
+    // It prints nothing itself.
     arguments: ['-c', 'echo starting && exec "$0" -l "$1"', program, host],
     port: POOLCOUNTER_PORT,
     folder: makeDataFolder(),

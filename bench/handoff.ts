@@ -1,6 +1,6 @@
 /**
- * How many handoffs a second a queue of 50 connections gets, what each costs the server and how evenly they are shared,
- * beside PoolCounter where it is installed. How long one handoff takes is measured by bench/release-to-grant.ts.
+ * Lets 50 connections queue for one lock. Prints the handoffs a second, the server's time for each and how evenly they are
+ * shared, beside PoolCounter where it is installed. For the time of a single handoff, see bench/release-to-grant.ts.
  *
  *     npm run build && node dist/bench/handoff.js [--short]
  */
@@ -13,7 +13,7 @@ const CONNECTIONS = 50;
 const ROUNDS = isShort ? 1 : 3;
 const SECONDS = isShort ? 0.1 : 1;
 const WARM_UP_SECONDS = isShort ? 0.1 : 0.5;
-/** An unlock, and the lock request with which the former holder queues again. */
+/** An unlock, and the new lock request of the former holder. */
 const REQUESTS_A_HANDOFF = 2;
 
 /** Many connections queue for one lock, each again as soon as its unlock was answered. */

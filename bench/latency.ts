@@ -1,7 +1,7 @@
 /**
- * How long a lock takes when requests come at a fixed rate, whatever became of earlier ones: 10, 50 and 80 % of what each
- * server can do, and one rate for all; holdfast over TCP, TLS and a Unix socket, and Redis. Collections of garbage are in
- * it. Ends with code 1 when a reply was wrong.
+ * Measures how long a lock takes when requests go out at a fixed rate, answered or not: at 10, 50 and 80 % of what each server
+ * can do, and at one rate for all. It compares holdfast over TCP, TLS and a Unix socket with Redis, and includes the pauses of
+ * garbage collection. Ends with code 1 when a reply was wrong.
  *
  *     npm run build && node dist/bench/latency.js [--short] [--rounds=3] [--seconds=1] [--rate=REQUESTS_A_SECOND_FOR_ALL]
  */
@@ -23,16 +23,16 @@ const WARM_UP_SECONDS = isShort ? 0.05 : 0.2;
 const CONNECTIONS = 50;
 const SHARES = [0.1, 0.5, 0.8];
 const COMMON_SHARE = 0.5;
-/** Less was never the server's doing: something else had the core. */
+/** A lower result means that something else had the core. */
 const LEAST_CAPACITY = 10_000;
 
-/** Of each run of the closed loop, before the rates are known. */
+/** How long each run of the closed loop takes that finds the rates. */
 const FIRST_SECONDS = isShort ? 0.05 : 0.5;
 const CAPACITY_ROUNDS = isShort ? 1 : 3;
 
 const generator = LoadGenerator.start();
 
-/** Undefined when the server cannot keep that rate so far that requests pile up beyond all bounds. */
+/** Undefined when the server falls so far behind the rate that requests pile up. */
 async function measure(
   server: MeasuredServer,
   requestsPerSecond: number,
@@ -48,19 +48,19 @@ async function measure(
 }
 
 /**
- * The rate, in requests a second, at which the server would use all of its core, by what a request costs in a closed loop
- * with one in flight on each connection, the least of some rounds. The generator and what else the machine does have little part in that. Requests
- * that come together cost less: so the share of the core that is used in the end is printed, too.
+ * The rate, in requests a second, at which the server would use all of its core. It follows from the least cost of a request in
+ * a closed loop, which depends little on other work on the machine. Requests that come together cost less, so the table also
+ * shows the share of the core that the server used.
  */
 async function findCapacity(server: MeasuredServer): Promise<number> {
   const times = { warmUpSeconds: WARM_UP_SECONDS, seconds: FIRST_SECONDS };
   const job = { target: server.target, connections: CONNECTIONS, names: 'own', ...times } as const;
-  // What Node runs often it compiles.
+  // Let Node compile the server's code.
   await generator.closedLoop({ ...job, depth: 16 });
   const rates: number[] = [];
   for (let round = 0; round < CAPACITY_ROUNDS; round += 1) {
     const { requests, seconds, serverMicroseconds } = await generator.closedLoop({ ...job, depth: 1 });
-    // Where the system does not tell what processes use, what server and generator do together has to do.
+    // Where the system does not tell processor time, use the throughput.
     const isTold = serverMicroseconds > 0;
     rates.push(isTold ? MICROSECONDS_A_SECOND / serverMicroseconds : requests / seconds);
   }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Sends lines and waits for as many; rejects when the connection closes before they came. */
+/** Sends lines and waits for as many answers; rejects when the connection closes first. */
 export class LineClient {
   readonly #socket: Socket;
   #incomplete = '';
@@ -28,7 +28,7 @@ export class LineClient {
       this.#lines.push(...lines);
       if (this.#lines.length >= this.#expected) this.#resolve(this.#lines.splice(0));
     });
-    // What became of the connection is told by `close`.
+    // The event `close` follows and rejects.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#isClosed = true;
@@ -46,7 +46,7 @@ export class LineClient {
     });
   }
 
-  /** What `q` tells. */
+  /** The answer to `q`. */
   async statistics(): Promise<ReadonlyMap<string, number>> {
     const rows = (await this.ask(['q'], 16)).map((line) => line.split(': '));
     return new Map(rows.map(([key = '', value]) => [key, Number(value)]));

@@ -1,6 +1,6 @@
 /**
- * A connection of the load generator: sends requests that were made before, again and again in the same order, and
- * compares every byte of the replies. Nothing is allocated for a request but what Node's `write` needs.
+ * A connection of the load generator. It sends prepared requests round and round and compares every byte of the replies. Only
+ * Node's `write` allocates anything for a request.
  */
 
 import { connect as connectPlain, type Socket } from 'node:net';
@@ -11,19 +11,19 @@ import type { Exchange } from './load-protocols.ts';
 const NEWLINE = 10;
 const READ_BYTES = 65_536;
 
-/** One for all connections: what was read is looked at before the next is read. */
+/** All connections share it: each handles its input before the next one reads. */
 const readBuffer = new Uint8Array(READ_BYTES);
 
-/** What becomes of the replies. */
+/** Is told of the replies. */
 export interface LoadObserver {
   /** The request at that place was answered as expected. */
   answered(connection: LoadConnection, place: number): void;
-  /** All replies of a piece of input were told. */
+  /** `answered` was called for all replies in one piece of input. */
   read(connection: LoadConnection): void;
   failed(problem: string): void;
 }
 
-/** See above. Places are those of the requests, which are sent round and round. */
+/** A place is the index of a request among those that it sends round and round. */
 export class LoadConnection {
   readonly index: number;
   readonly #socket: Socket;
@@ -33,12 +33,12 @@ export class LoadConnection {
   readonly #requestStarts: readonly number[];
   readonly #replies: Uint8Array;
   readonly #replyStarts: readonly number[];
-  /** What is sent next, how much of it is due, and what is answered next. */
+  /** The place to send next, how many requests are due from there, and the place whose answer comes next. */
   #next = 0;
   #due = 0;
   #awaited = 0;
   #inFlight = 0;
-  /** Where in the replies the comparison is, and where the expected beginning of this one ends. */
+  /** How far the replies are compared, and where the expected part of the current one ends. */
   #comparedTo = 0;
   #compareEnd = 0;
   #state: 'open' | 'closing' | 'failed' = 'open';
@@ -104,12 +104,12 @@ export class LoadConnection {
     return place < this.#exchanges.length ? place : place - this.#exchanges.length;
   }
 
-  /** The next request is to be sent, with the next `flush`. There may be no more of them than places. */
+  /** Makes the next request due, to go out with the next `flush`. No more than all places may be due. */
   plan(): void {
     this.#due += 1;
   }
 
-  /** Sends what is due, with one write unless that goes beyond the last place. */
+  /** Sends the requests that are due, by one write, or by two when they go beyond the last place. */
   flush(): void {
     const { length } = this.#exchanges;
     this.#inFlight += this.#due;
@@ -163,7 +163,7 @@ export class LoadConnection {
     this.#fail(`${shown[0]} was answered ${shown[1]}; expected ${shown[2]}`);
   }
 
-  /** What comes after the first problem is of no interest. */
+  /** Only the first problem counts. */
   #fail(problem: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'failed';

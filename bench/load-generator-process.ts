@@ -13,7 +13,7 @@ import { OpenLoop } from './open-loop.ts';
 
 type Loop = ClosedLoop | OpenLoop;
 
-/** No more than a server queues that was told to queue few. */
+/** Few enough for a server with a short backlog. */
 const CONNECT_AT_ONCE = 16;
 
 /** Opens the connections of a job, some at a time. */

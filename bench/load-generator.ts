@@ -1,4 +1,4 @@
-/** The load generator: a process of its own, on a core of its own where there are two, which does one job at a time. */
+/** The load generator and its jobs. It is a process of its own, on a core of its own where there are two. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,15 @@ import { askChild, CORES, type ProcessUsage, pinToCore } from './processes.ts';
 /** Where a server listens. */
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** How to ask: `reordered`, `spaced` and `escaped` are valid messages in a form that few clients send. */
+/** `reordered`, `spaced` and `escaped` are valid messages in a form that few clients send. */
 export type LoadProtocol = 'ndjson' | 'reordered' | 'spaced' | 'escaped' | 'floor' | 'line' | 'resp' | 'pool';
 
-/** A server to be asked. */
+/** A server to send requests to. */
 export interface LoadTarget {
   readonly place: Place;
   readonly protocol: LoadProtocol;
   readonly isTls?: boolean;
-  /** Its process, whose processor time is read. */
+  /** Its process, for its processor time. */
   readonly pid: number;
 }
 
@@ -35,7 +35,7 @@ interface CommonJob {
   readonly seconds: number;
 }
 
-/** Each connection has so many requests in flight, and sends the next one when one is answered. */
+/** Each connection has `depth` requests in flight, and sends the next one when one is answered. */
 export interface ClosedLoopJob extends CommonJob {
   readonly kind: 'closedLoop';
   readonly depth: number;
@@ -43,7 +43,7 @@ export interface ClosedLoopJob extends CommonJob {
   readonly names: 'own' | 'one';
 }
 
-/** Requests go out at fixed times, answered or not; every other one is a lock, the next one on its connection its unlock. */
+/** Requests go out at fixed times, answered or not: on each connection a lock, its unlock, the next lock and so on. */
 export interface OpenLoopJob extends CommonJob {
   readonly kind: 'openLoop';
   readonly requestsPerSecond: number;
@@ -55,7 +55,7 @@ export interface ClosedLoopResult extends ProcessUsage {
   /** The fewest and the most locks that a connection got, when all queue for one. */
   readonly fewestGrants: number;
   readonly mostGrants: number;
-  /** The most grants of others between two of one connection, when all queue for one; the number of the others is fair. */
+  /** The most grants of others between two of one connection, when all queue for one. It is fair as the number of others. */
   readonly longestGap: number;
 }
 
@@ -71,7 +71,7 @@ export type LoadAnswer =
   | { readonly result: ClosedLoopResult | OpenLoopResult }
   | { readonly problem: string; readonly isOverload: boolean };
 
-/** A run that does not count: a reply was wrong or did not come, or the generator could not keep its rate. */
+/** A failed run: a reply was wrong or did not come, or the server could not keep the rate. */
 export class LoadFailure extends Error {
   override readonly name: string = 'LoadFailure';
   readonly isOverload: boolean;
@@ -104,7 +104,7 @@ export class LoadGenerator {
     return this.#run<ClosedLoopResult>({ kind: 'closedLoop', ...job });
   }
 
-  /** Rejects with a `LoadFailure`, also when the server cannot keep up; its `isOverload` tells. */
+  /** Rejects with a `LoadFailure`; its `isOverload` is true when the server cannot keep up. */
   openLoop(job: Omit<OpenLoopJob, 'kind'>): Promise<OpenLoopResult> {
     return this.#run<OpenLoopResult>({ kind: 'openLoop', ...job });
   }

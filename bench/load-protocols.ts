@@ -5,7 +5,7 @@ import type { LoadProtocol } from './load-generator.ts';
 /** One request with its reply. */
 export interface Exchange {
   readonly request: string;
-  /** How the reply begins; all of it when it ends with a line break. The rest of its line may be anything. */
+  /** How the reply begins. The rest of its line may be anything. */
   readonly reply: string;
 }
 
@@ -17,7 +17,7 @@ export interface LockPair {
 
 type MakePair = (name: string, lockId: number, unlockId: number) => LockPair;
 
-/** A lock of Redis ends by itself after this time, long after any run. */
+/** Longer than any run. */
 const TIME_TO_LIVE_MS = 60_000;
 
 const okReply = (id: number): string => `{"id":${id},"result":{"status":"ok"`;
@@ -59,7 +59,7 @@ const PAIRS: Readonly<Record<LoadProtocol, MakePair>> = {
     lock: { request: redisRequest('SET', name, String(lockId), 'NX', 'PX', String(TIME_TO_LIVE_MS)), reply: '+OK\r\n' },
     unlock: { request: redisRequest('DEL', name), reply: ':1\r\n' },
   }),
-  // One worker, ten thousand may wait, for ten seconds at most.
+  // One worker; ten thousand may wait, ten seconds at most.
   pool: (name) => ({
     lock: { request: `ACQ4ME ${name} 1 10000 10\n`, reply: 'LOCKED\n' },
     unlock: { request: 'RELEASE\n', reply: 'RELEASED\n' },
@@ -73,7 +73,7 @@ export function lockPair(protocol: LoadProtocol, name: string, lockId: number, u
 
 let runs = 0;
 
-/** Names of 16 characters for the locks of one run: a run that failed may have left some behind. */
+/** Names of 16 characters for one run. A failed run may have left locks, so the next run has other names. */
 export function uniqueNames(): (connection: number, index: number) => string {
   runs += 1;
   const run = String(runs).padStart(3, '0');

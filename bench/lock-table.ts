@@ -1,7 +1,7 @@
 /**
- * What a lock costs in the lock table alone, without any server: bytes for each lock that is held, nanoseconds for each
- * lock and unlock beside 1 to 1,000,000 locks, in a queue of 1 to 10,000 and beside 1 to 10,000 sessions, and the
- * longest single operation while a million locks are taken and freed.
+ * Measures the lock table alone, without a server: bytes for each held lock, nanoseconds for a lock with its unlock beside 1 to
+ * 1,000,000 locks, in a queue of 1 to 10,000 and beside 1 to 10,000 sessions, and the longest single operation while a million
+ * locks are taken and freed.
  *
  *     npm run build && node dist/bench/lock-table.js [--short]
  */
@@ -70,7 +70,7 @@ function hold(table: LockTable, count: number, each: (durationMs: number) => voi
   return sessions;
 }
 
-/** Nanoseconds for one lock with its unlock, the least of some rounds: what else the machine does only adds to it. */
+/** Nanoseconds for one lock with its unlock, the least of some rounds, because other work on the machine only adds to it. */
 function pairNs(table: LockTable): number {
   const session = table.openSession(CLIENT);
   let least = Number.POSITIVE_INFINITY;
@@ -87,7 +87,7 @@ function pairNs(table: LockTable): number {
   return least;
 }
 
-/** Nanoseconds for one handoff: the holder unlocks, the head of the queue has the lock, the former holder queues. */
+/** Nanoseconds for one handoff: the holder unlocks, the head of the queue gets the lock, the former holder queues. */
 function handoffNs(waiters: number): number {
   const table = makeTable();
   const queue = Array.from({ length: waiters + 1 }, () => table.openSession(CLIENT));
@@ -142,7 +142,7 @@ function report(what: string, counts: readonly number[], measureNs: (count: numb
   console.log(`the last : the first: ${((measured.at(-1) as number) / (measured[0] as number)).toFixed(2)}`);
 }
 
-/** The longest operations, those that waited for the garbage collection included. */
+/** The longest operations, with the pauses of garbage collection. */
 function reportLongest(count: number): void {
   const table = makeTable();
   const takenMs: number[] = [];

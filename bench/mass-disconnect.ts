@@ -1,8 +1,7 @@
 /**
- * What becomes of everybody else when connections with very many locks end at once: how long until all of those locks are
- * free, and how long a bystander waits who locks and unlocks while they are taken and while they are freed. Beside it, the
- * same for a server without locks that reads its sockets as Node's streams do. Ends with code 1 when a lock stays, a
- * counter is wrong or the bystander is refused.
+ * Ends connections with very many locks at once. Prints how long it takes until all of the locks are free, and how long a
+ * bystander waits who locks and unlocks while they are taken and freed, beside the same with a server without locks that reads
+ * sockets as streams. Ends with code 1 when a lock stays, a counter is wrong or the bystander is refused.
  *
  *     npm run build && node dist/bench/mass-disconnect.js [--short] [--connections=2000 --exclusive=50 --shared=50]
  */
@@ -14,7 +13,7 @@ import { allowedOpenFiles, runFirst } from './processes.ts';
 import { describeLatencies, isShort, numberGiven } from './program.ts';
 import { type ServerProcess, startFloor, startServer } from './servers.ts';
 
-/** Who goes at once, and what each of them has. */
+/** The connections that end at once, and the locks of each. */
 interface Case {
   readonly connections: number;
   /** Locks of its own. */
@@ -24,10 +23,10 @@ interface Case {
 }
 
 const CALM_PAIRS = 1_000;
-/** Between two questions, so that who asks leaves its core to the crowd. */
+/** Between two requests, so that the crowd gets the core. */
 const PAUSE_MS = 1;
 const OPEN_FILES = allowedOpenFiles(4_096);
-/** All that the cases take, and the bystander's. */
+/** More than the cases take. */
 const LIMITS = { maxLocks: 2_000_000, maxLocksPerSession: 20_000 };
 
 function chosenCases(): readonly Case[] {
@@ -54,7 +53,7 @@ type Request = () => Promise<void>;
 /** Two requests, one after the other. */
 type Pair = readonly [Request, Request];
 
-/** What the bystander waited, in milliseconds: for both answers of each pair, and for each of them. */
+/** The waits of the bystander in milliseconds: for each pair of answers, and for each answer. */
 interface Waits {
   readonly pairs: number[];
   readonly answers: number[];
@@ -75,7 +74,7 @@ async function pairsOf(pair: Pair, goOn: (pairs: number) => boolean): Promise<Wa
   return waits;
 }
 
-/** What it waited until the work was done. */
+/** Asks until the work is done. */
 async function pairsDuring(pair: Pair, work: Promise<unknown>): Promise<Waits> {
   let isOver = false;
   const over = (): void => {
@@ -110,7 +109,7 @@ async function measure({ connections, exclusive, shared }: Case): Promise<void> 
   const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   const crowd = Crowd.start(OPEN_FILES, 'low');
   await crowd.connect(server.port, connections);
-  // The system has taken all of them before the server has.
+  // Clients see their connections open before the server has accepted them.
   while ((await watcher.statistics()).get('connections') !== connections + 2) await setTimeout(PAUSE_MS);
   const takenMs = performance.now();
   const taking = await pairsDuring(pair, crowd.take(exclusive, shared));
@@ -154,7 +153,7 @@ async function untilFree(watcher: LineClient, orphans: number, sharedOrphans: nu
   }
 }
 
-/** Every lock of the crowd can be taken by others. */
+/** Takes every lock of the crowd again. */
 async function takeAgain(server: ServerProcess, connections: number, exclusive: number): Promise<void> {
   for (let connection = 0; connection < connections; connection += 1) {
     const newcomer = await LineClient.connect(server.port);
@@ -164,7 +163,7 @@ async function takeAgain(server: ServerProcess, connections: number, exclusive: 
   }
 }
 
-/** What the same bystander waits at a server that has nothing to do but to lose its sockets. */
+/** The waits of the same bystander at a server that only loses its sockets. */
 async function measureFloor(connections: number): Promise<void> {
   const server = await startFloor('lines');
   const bystander = await LineClient.connect(server.port);
@@ -176,7 +175,7 @@ async function measureFloor(connections: number): Promise<void> {
   await crowd.connect(server.port, connections);
   const calm = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   const freeing = await pairsDuring(pair, crowd.stop());
-  // The last sockets are lost after the process that had them is gone.
+  // The server loses the last sockets after their process is gone.
   const after = await pairsOf(pair, (pairs) => pairs < CALM_PAIRS);
   bystander.end();
   await server.stop();
@@ -188,7 +187,7 @@ async function measureFloor(connections: number): Promise<void> {
   });
 }
 
-// The crowd's own end takes the core that the bystander asks from, which is no delay of the server's.
+// The end of the crowd's process needs a core, too: the bystander goes first, so that it does not wait for that.
 if (!runFirst()) console.log('the bystander has to share its core: its waits may be longer than those for the server');
 const cases = chosenCases();
 for (const each of cases) await measure(each);

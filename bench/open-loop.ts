@@ -1,7 +1,6 @@
 /**
- * The load generator's open loop: requests go out at their planned times, whether or not earlier ones were answered, and
- * latency counts from the planned time. So a pause of the server shows in all requests that it delayed, and a pause of the
- * generator in how late they were written.
+ * The load generator's open loop: requests go out at their planned times, answered or not, and latency counts from the planned
+ * time. So a pause of the server shows in every request that it delayed. A pause of the generator shows as lateness.
  */
 
 import type { LoadConnection, LoadObserver } from './load-connection.ts';
@@ -9,16 +8,16 @@ import { type LatencySummary, LoadFailure, type OpenLoopJob, type OpenLoopResult
 import { type Exchange, lockPair, uniqueNames } from './load-protocols.ts';
 import { UsageMeter } from './processes.ts';
 
-/** A histogram counts in steps of 1.6 %, so that a duration costs no allocation. */
+/** Of the histogram. */
 const STEPS = 64;
 const POWERS = 40;
 const NANOSECONDS_A_MILLISECOND = 1e6;
 const MICROSECONDS_A_MILLISECOND = 1_000;
 const MS_A_SECOND = 1_000;
 const PATIENCE_MS = 10_000;
-/** So many requests of a connection may be unanswered; a server that has more before it cannot keep up. */
+/** A server that leaves more requests of one connection unanswered cannot keep up. */
 const MAX_UNANSWERED = 2_048;
-/** To read the processor time takes the generator a moment; what it delays is not counted. */
+/** Reading the processor time takes a moment; requests that it delays do not count. */
 const METER_MS = 10;
 
 /** One run. `run` rejects with a `LoadFailure` when a reply is wrong or does not come, or the server cannot keep up. */
@@ -31,7 +30,7 @@ export class OpenLoop implements LoadObserver {
   /** For each place of each connection, when its request was planned. */
   readonly #plannedMs: Float64Array;
   readonly #intervalMs: number;
-  /** An even number for each connection: so the last lock is unlocked, too. */
+  /** An even number for each connection, so that the last lock is unlocked, too. */
   readonly #total: number;
   #connections: readonly LoadConnection[] = [];
   #toFlush: LoadConnection[] = [];
@@ -101,7 +100,7 @@ export class OpenLoop implements LoadObserver {
     this.#reject(new LoadFailure(problem));
   }
 
-  /** Looks at the clock and at the sockets in turns, without ever sleeping: a timer would be a millisecond late. */
+  /** Never sleeps, because a timer would be a millisecond late. */
   readonly #turn = (): void => {
     if (this.#state === 'ended') return;
     const nowMs = performance.now();
@@ -132,7 +131,7 @@ export class OpenLoop implements LoadObserver {
     }
   }
 
-  /** The oldest of the requests that go out with one write is the latest. */
+  /** Records the lateness of the oldest request in one write. */
   #flush(connection: LoadConnection): void {
     const first = connection.index * MAX_UNANSWERED + connection.next;
     const plannedMs = this.#plannedMs[first] as number;
@@ -153,7 +152,7 @@ export class OpenLoop implements LoadObserver {
   }
 }
 
-/** Adds up durations; tells the quantiles. */
+/** Counts durations, in steps of 1.6 %, and tells their quantiles. */
 class LatencyHistogram {
   readonly #counts: Uint32Array = new Uint32Array(STEPS * POWERS);
   #total = 0;
@@ -183,7 +182,7 @@ class LatencyHistogram {
     };
   }
 
-  /** In microseconds; the lower end of the step that it lies in. */
+  /** In microseconds: the lower end of its step. */
   #quantile(share: number): number {
     const wanted = Math.floor(this.#total * share);
     let seen = 0;
@@ -195,7 +194,7 @@ class LatencyHistogram {
   }
 }
 
-/** Up to 63 ns each has a step of its own, then each doubling has 32 of them. */
+/** Each nanosecond below 64 has a step of its own, then each doubling has 32. */
 function indexOf(nanoseconds: number): number {
   if (nanoseconds < STEPS) return nanoseconds;
   const power = Math.floor(Math.log2(nanoseconds)) - 5;

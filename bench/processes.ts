@@ -10,7 +10,7 @@ const MICROSECONDS_A_SECOND = 1e6;
 const NANOSECONDS_A_MICROSECOND = 1_000;
 const BYTES_A_KILOBYTE = 1_024;
 
-/** Servers run on one core, what asks them on another, so that neither takes the other's time. */
+/** Servers run on one core and clients on another, so that neither takes the other's time. */
 export const CORES = { server: 0, generator: 1 } as const;
 
 /** The processor time of all threads of a process so far, in microseconds; NaN where the system does not tell. */
@@ -36,7 +36,7 @@ export function residentBytes(pid: number): number {
   }
 }
 
-/** Keeps all threads of a process on one core. Returns whether it does: it takes `taskset` and two cores. */
+/** Keeps all threads of a process on one core. Returns false without `taskset` or a second core. */
 export function pinToCore(pid: number, core: number): boolean {
   if (availableParallelism() <= core || availableParallelism() < 2) return false;
   try {
@@ -48,8 +48,8 @@ export function pinToCore(pid: number, core: number): boolean {
 }
 
 /**
- * Lets this process run before all others of its core, as soon as it has anything to do; those that it starts do not
- * inherit that. Returns whether it does: it takes `chrt` and the right to use it.
+ * Lets this process, but not its children, run before all others of its core. Returns false without `chrt` and the right to
+ * use it.
  */
 export function runFirst(): boolean {
   try {
@@ -60,7 +60,7 @@ export function runFirst(): boolean {
   }
 }
 
-/** The open files that a process may have: as many as wanted, or what the system allows when that is less. */
+/** The number of open files to allow a process: as many as wanted, or fewer when the system allows fewer. */
 export function allowedOpenFiles(wanted: number): number {
   const ask = (command: string): string => execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: 'pipe' });
   try {
@@ -70,7 +70,7 @@ export function allowedOpenFiles(wanted: number): number {
   }
 }
 
-/** A command line that runs a program with so many open files allowed. */
+/** A command line that runs a program with that many open files allowed. */
 export function withOpenFiles(count: number, command: readonly string[]): string[] {
   return ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(count), ...command];
 }
@@ -91,7 +91,7 @@ export async function askChild<Answer>(child: ChildProcess, message: object): Pr
   }
 }
 
-/** What requests cost over the measured seconds. */
+/** The cost of requests over the measured seconds. */
 export interface ProcessUsage {
   /** Requests that were answered, locks and unlocks. */
   readonly requests: number;
@@ -121,7 +121,7 @@ export class UsageMeter {
     this.#end = this.#read();
   }
 
-  /** For each of so many requests that were answered in between, in microseconds. */
+  /** Divides it by the requests that were answered in between. */
   summarize(requests: number): ProcessUsage {
     const [ms = 0, server = 0, generator = 0] = this.#end.map((value, index) => value - (this.#start[index] as number));
     const seconds = ms / MS_A_SECOND;

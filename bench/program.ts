@@ -1,6 +1,6 @@
 /** Every program here reads its arguments and prints its figures: `--short`, and options with a value, `--name=value`. */
 
-/** Takes a few seconds at most: shows that a program works, but its figures say little. */
+/** A few seconds at most, to see that a program works; its figures say little. */
 export const isShort: boolean = process.argv.includes('--short');
 
 /** The value of an option; undefined when it is not given. */
@@ -22,7 +22,7 @@ export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** One line: the median, the 99th percentile and the greatest of measurements in milliseconds. */
+/** One line for latencies in milliseconds: the median, the 99th percentile and the greatest. */
 export function describeLatencies(name: string, latenciesMs: readonly number[]): string {
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   const shown = [0.5, 0.99, 1].map((share) => (quantile(sorted, share) * 1_000).toFixed(0).padStart(7));

@@ -1,7 +1,7 @@
 /**
- * How long it takes from the call that releases a lock until another connection, the only one that waits, has it: with
- * holdfast, with a Redis lock that the waiter asks for again and again, with advisory locks of Postgres and with etcd. The
- * servers take turns. Ends with code 1 when a lock was granted before it was released, or a server failed.
+ * Measures the time from the call that releases a lock until the only waiter, on another connection, has it: with holdfast, with
+ * a Redis lock that the waiter polls, with advisory locks of Postgres and with etcd. The servers take turns. Ends with code 1
+ * when a lock was granted before it was released, or a server failed.
  *
  *     npm run build && node dist/bench/release-to-grant.js [--short]
  */
@@ -20,7 +20,7 @@ interface Way {
   readonly server: 'holdfast' | 'redis' | 'postgres' | 'etcd';
   /** Handovers measured in each turn by each lane. */
   readonly handovers: number;
-  /** Pairs of clients with a lock of their own, measured at once: more than one only where all but sleep. */
+  /** Pairs of clients, each with a lock of its own, measured at once; more than one only where they mostly sleep. */
   readonly lanes: number;
   readonly connect: (port: number) => Promise<WaitingClient>;
 }

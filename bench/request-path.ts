@@ -1,8 +1,7 @@
 /**
- * Counts the functions and files of `lib` that one warm request passes through, and the lengths of functions.
- * A function counts when
- * it ran in most rounds, so a timer that happens to fire does not. With `--limits` it ends with code 1 when a count is above
- * its goal.
+ * Counts the functions and files of `lib` that one warm request passes through, and lists the longest functions. A function
+ * counts when it ran in most rounds, so a timer that happens to fire does not. With `--limits` the program ends with code 1
+ * when a count is above its goal.
  *
  *     npm run build && node dist/bench/request-path.js [--list] [--limits]
  */
@@ -172,7 +171,7 @@ function lineAt(file: SourceFile, place: number): number {
   return file.text.slice(0, place).split('\n').length;
 }
 
-/** The functions that have a body in braces, nested ones as well. */
+/** Finds the functions with a body in braces, also nested ones. */
 function functionsIn(file: SourceFile, name: string): FunctionLength[] {
   const lengths: FunctionLength[] = [];
   const visit = (node: Node): undefined => {

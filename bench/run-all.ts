@@ -23,7 +23,7 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['release-to-grant'],
   ['request-path'],
 ];
-/** In the short run only: alone they take minutes. */
+/** Only in the short run: in full they take minutes. */
 const SHORT_PROGRAMS: readonly (readonly [string])[] = [['capacity'], ['soak']];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {

@@ -1,4 +1,4 @@
-/** Starts the servers that are measured, each in a process of its own: the lock server, and those it is compared with. */
+/** Starts the servers to measure, each in a process of its own: the lock server, and the others to compare it with. */
 
 import { type ChildProcess, execFileSync, fork, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,19 +24,19 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** How a server is started, beyond the defaults. */
+/** How to start a server, beyond the defaults. */
 export interface ServerOptions {
   /** For the command line. */
   readonly args?: readonly string[];
   /** In place of `config/settings.json`. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** The open files that it may have; those of this process otherwise. */
+  /** How many open files to allow it; by default as many as this process. */
   readonly openFiles?: number;
-  /** A module that it loads first, and that can exchange messages with this process. */
+  /** A module to load first, which can exchange messages with this process. */
   readonly preload?: string;
 }
 
-/** Starts `bin/server.js` on a free port and waits until it listens. When it ends by itself, so does this process: code 1. */
+/** Starts `bin/server.js` on a free port and waits until it listens. When the server ends by itself, so does this process, with code 1. */
 export async function startServer({
   args = [],
   settings,
@@ -83,7 +83,7 @@ export async function startServer({
   throw new Error('the server did not start');
 }
 
-/** A server that runs, and how to ask it. */
+/** A running server, and how to ask it. */
 export interface MeasuredServer {
   readonly name: string;
   readonly target: LoadTarget;

@@ -14,13 +14,13 @@ import {
 } from 'holdfast';
 import { type Entry, SoakResource } from './soak-resource.ts';
 
-/** What a process tells: what went wrong, and how often what was done since the last report. */
+/** A report of violations, and of how often each thing was done since the last one. */
 export interface SoakReport {
   readonly violations: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Somebody inside a resource, until it leaves or its connection is cut. */
+/** A visit to a resource, until it ends or its connection is cut. */
 interface Visit {
   readonly client: SoakClient;
   leave(): void;
@@ -32,7 +32,7 @@ const PERMIT_LIMIT = 3;
 const CLIENTS = 5;
 const LONGEST_WAIT_MS = 400;
 const LONGEST_HOLD_MS = 3;
-/** So long that a circle of owners comes about, and so short that its locks are not kept from the others for long. */
+/** Long enough for deadlocks to come about, but they do not keep the locks from others for long. */
 const LONGEST_NESTED_WAIT_MS = 15;
 const LONGEST_TIME_TO_ABORT_MS = 60;
 const LEASE_MS = 5_000;
@@ -59,7 +59,7 @@ class SoakClient {
     });
   }
 
-  /** Who is inside by it leaves first: the server lets others in as soon as it sees the end of the connection. */
+  /** All its visits end first, because the server lets others in as soon as it sees the end of the connection. */
   cut(): void {
     for (const visit of this.visits) visit.leave();
     this.#stream?.destroy();
@@ -69,9 +69,9 @@ class SoakClient {
 const [port, folder, flowCount] = [Number(process.argv[2]), process.argv[3] as string, Number(process.argv[4])];
 const clients = Array.from({ length: CLIENTS }, () => new SoakClient(port));
 const resources = new Map([...NAMES, ...PERMIT_NAMES].map((name) => [name, new SoakResource(folder, name)]));
-/** Handed to calls throughout: whatever they leave on it is a leak. */
+/** Passed to many calls: a listener that they leave on it is a leak. */
 const lasting = new AbortController();
-// There are as many at a time as flows.
+// Each flow may have one listener.
 setMaxListeners(0, lasting.signal);
 let isFinishing = false;
 let violations: string[] = [];
@@ -89,7 +89,7 @@ function chance(share: number): boolean {
   return Math.random() < share;
 }
 
-/** Is inside what the lock guards for a moment. */
+/** Visits the guarded resource for a moment. */
 async function visit(client: SoakClient, flow: string, handle: LockHandle): Promise<void> {
   if (!handle.isHeld) return;
   const resource = resources.get(handle.name) as SoakResource;
@@ -111,7 +111,7 @@ async function visit(client: SoakClient, flow: string, handle: LockHandle): Prom
   count(handle.mode);
 }
 
-/** Who seems to be inside, too, may be a process that was killed and is not quite gone. */
+/** The other visitor may be a process that was killed and is not quite gone. */
 async function judge(conflict: string | undefined): Promise<void> {
   if (conflict === undefined) return;
   const others = [...conflict.matchAll(/(?:exclusive|shared|permit)-(\d+)-/g)].map(([, pid]) => Number(pid));
@@ -151,7 +151,7 @@ async function runLocked(soak: SoakClient, flow: string, signal: AbortSignal): P
   await soak.client.locked(name, (handle) => visit(soak, flow, handle), options);
 }
 
-/** Two flows that do so the other way round would wait for each other, which the server tells one of them. */
+/** Two flows with the same locks in opposite order deadlock, and the server refuses one of them. */
 async function takeNested(soak: SoakClient, flow: string, signal: AbortSignal): Promise<void> {
   const [first, second] = [oneOf(NAMES), oneOf(NAMES)];
   await using outer = await soak.client.lock(first, { signal, waitMs: LONGEST_WAIT_MS });
@@ -168,7 +168,7 @@ async function takeSeveral(soak: SoakClient, flow: string, signal: AbortSignal):
 
 const WAYS = [takeOne, takeOne, takeOne, tryOne, runLocked, runLocked, takeNested, takeSeveral];
 
-/** Errors that are part of it: a wait that ended, and a lock that was lost because the connection was cut. */
+/** Waits that ended and locks lost with a cut connection are expected. */
 function isExpected(error: unknown, signal: AbortSignal): boolean {
   if (signal.aborted && error === signal.reason) return true;
   if (error instanceof LockLostError) return error.code === 'connectionLost' || error.code === 'leaseOver';
@@ -197,7 +197,7 @@ function report(): void {
   counts = {};
 }
 
-/** What the clients left in this process once they are closed. */
+/** Looks for remains of the closed clients in this process. */
 function findLeaks(): string[] {
   const leaks: string[] = [];
   const listeners = getEventListeners(lasting.signal, 'abort').length;

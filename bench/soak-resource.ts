@@ -1,20 +1,20 @@
 /**
- * What the locks of the soak guard: folders, in which each who is inside has a file of its own. A killed process leaves its
- * file behind, which is told from a violation by whether that process still lives.
+ * The resources that the locks of the soak guard: folders, in which each visitor has a file. A killed process leaves its file
+ * behind, so a file counts only while its process lives.
  */
 
 import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** How somebody is inside. */
+/** How a visitor holds the lock. */
 export interface Entry {
   readonly mode: 'exclusive' | 'shared' | 'permit';
-  /** Of a permit: how many may be inside at most. */
+  /** Of a permit: how many visitors there may be at most. */
   readonly limit: number;
   readonly token: number;
 }
 
-/** One guarded thing. */
+/** One guarded folder. */
 export class SoakResource {
   readonly #folder: string;
   readonly #tokens: string;
@@ -36,7 +36,7 @@ export class SoakResource {
     closeSync(openSync(this.#tokens, 'a'));
   }
 
-  /** Goes in; returns what is wrong with that, if anything is. Nothing else of this process happens in between. */
+  /** Enters, and returns the violation if there is one. It is synchronous, so nothing else of this process comes in between. */
   enter(flow: string, entry: Entry): string | undefined {
     const file = this.#file(flow, entry);
     closeSync(openSync(join(this.#folder, file), 'wx'));
@@ -52,7 +52,7 @@ export class SoakResource {
     return `${mode}-${process.pid}-${flow}-${token}`;
   }
 
-  /** Those of processes that live; what the others left is removed. */
+  /** The files of living processes. Removes the others. */
   #present(): string[] {
     return readdirSync(this.#folder).filter((file) => {
       if (SoakResource.isAlive(Number(file.split('-')[1]))) return true;
@@ -72,7 +72,7 @@ export class SoakResource {
     return against.length === 0 ? undefined : `${against.join(', ')} ${inside}`;
   }
 
-  /** The rule for resources: a token smaller than the greatest so far is that of somebody who is late. */
+  /** Tokens must grow: a smaller one belongs to a holder that lost the lock. */
   #fence(token: number): string | undefined {
     const tokens = readFileSync(this.#tokens, 'latin1');
     const last = Number(tokens.slice(tokens.lastIndexOf('\n', tokens.length - 2) + 1) || 0);

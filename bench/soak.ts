@@ -1,7 +1,7 @@
 /**
- * Many flows in many processes that take, wait for, abort and lose the same few locks in every mode, while processes are
- * killed and connections are cut; and a look whether that ever let two in at once. What they guard is files: the rules are
- * checked on those, without asking the server. Ends with code 1 on any violation, and when anything is left behind.
+ * Lets many flows in many processes take, await, abort and lose the same few locks in every mode, while it kills processes and
+ * cuts connections, and checks that no two hold a lock at once. It checks that on files, without asking the server. Ends with
+ * code 1 on any violation, and when anything is left behind.
  *
  *     npm run build && node dist/bench/soak.js [--short]
  */
@@ -21,7 +21,7 @@ import type { SoakReport } from './soak-process.ts';
 const PROCESSES = 8;
 const FLOWS_A_PROCESS = 25;
 const DURATION_MS = isShort ? 6_000 : 60_000;
-/** A process is killed, and another one started in its place, this often. */
+/** How often it kills a process and starts another one. */
 const KILL_EVERY_MS = isShort ? 700 : 1_500;
 const SETTLE_MS = 10_000;
 const PROGRAM = fileURLToPath(new URL('./soak-process.js', import.meta.url));
@@ -41,7 +41,7 @@ function startProcess(): ChildProcess {
   return child;
 }
 
-/** Tells it to finish what it does; resolves when it is gone. */
+/** Tells a process to finish; resolves when it is gone. */
 async function finish(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.send('finish');
@@ -49,7 +49,7 @@ async function finish(child: ChildProcess): Promise<void> {
   if (code !== 0) violations.push(`a process ended with ${code ?? signal}`);
 }
 
-/** The counts that are to be zero, or one for the connection that asks, once all clients are gone. */
+/** Once all clients are gone, these counts must be zero, or one for the connection that asks. */
 async function findRemains(): Promise<string[]> {
   const client = await LockClient.connect({ port: server.port });
   const endMs = performance.now() + SETTLE_MS;

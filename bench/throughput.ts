@@ -1,7 +1,7 @@
 /**
- * What a request costs: processor time of the server for one request, and requests a second, with 1 and with 16 requests
- * in flight on each of 50 connections. Beside it a bare Node server, Redis and PoolCounter, where they are installed, in
- * turns. Ends with code 1 when a reply was wrong.
+ * Measures the server's processor time for one request, and requests a second, with 1 and with 16 requests in flight on each of
+ * 50 connections, beside a bare Node server, and Redis and PoolCounter where they are installed. The servers take turns. Ends
+ * with code 1 when a reply was wrong.
  *
  *     npm run build && node dist/bench/throughput.js [--short] [--rounds=5] [--seconds=0.8]
  */
@@ -18,7 +18,7 @@ import {
 
 const ROUNDS = numberGiven('rounds') ?? (isShort ? 1 : 5);
 const SECONDS = numberGiven('seconds') ?? (isShort ? 0.1 : 0.8);
-/** Once for each server before the first round: Node compiles what it runs often. */
+/** Before the first round, so that Node has compiled the code. */
 const FIRST_SECONDS = isShort ? 0.1 : 2;
 const WARM_UP_SECONDS = isShort ? 0.05 : 0.25;
 const CONNECTIONS = 50;
@@ -55,7 +55,7 @@ function measureOnce(generator: LoadGenerator, measured: Measured, seconds: numb
   return generator.closedLoop({ target: server.target, connections: CONNECTIONS, depth, names: 'own', ...times });
 }
 
-/** Servers take turns, so that what else the machine does meets all of them. */
+/** Servers take turns, so that other work on the machine meets all of them. */
 async function measureAll(generator: LoadGenerator, all: readonly Measured[]): Promise<void> {
   for (const measured of all) await measureOnce(generator, measured, FIRST_SECONDS);
   for (let round = 0; round < ROUNDS; round += 1) {
