@@ -36,7 +36,7 @@ export interface ServerOptions {
   readonly preload?: string;
 }
 
-/** Starts `bin/server.js` on a free port and waits until it listens. When the server ends by itself, so does this process, with code 1. */
+/** Starts `bin/server.js` on a free port and waits until it listens. If it ends by itself, this process ends with code 1. */
 export async function startServer({
   args = [],
   settings,
