@@ -21,7 +21,7 @@ export interface WaitingClient extends ComparedClient {
 }
 
 /** A lock in Redis has no queue: the client asks again after `delayMs`, give or take up to `jitterMs`. */
-export interface Polling {
+interface Polling {
   readonly delayMs: number;
   readonly jitterMs: number;
 }

@@ -19,7 +19,7 @@ const LISTENING_RETRY_MS = 10;
 const LISTENING_TRIES = 300;
 
 /** A running server. `stop` resolves when it has ended and its folder is gone. */
-export interface ForeignServer {
+interface ForeignServer {
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;

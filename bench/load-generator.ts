@@ -21,7 +21,6 @@ export interface LoadTarget {
 
 /** Quantiles of many durations, in microseconds. */
 export interface LatencySummary {
-  readonly count: number;
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;

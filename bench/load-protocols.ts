@@ -10,7 +10,7 @@ export interface Exchange {
 }
 
 /** A lock and its unlock; ids are for protocols that have them. */
-export interface LockPair {
+interface LockPair {
   readonly lock: Exchange;
   readonly unlock: Exchange;
 }

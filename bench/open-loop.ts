@@ -174,7 +174,6 @@ class LatencyHistogram {
 
   summarize(): LatencySummary {
     return {
-      count: this.#total,
       p50: this.#quantile(0.5),
       p99: this.#quantile(0.99),
       p999: this.#quantile(0.999),

@@ -25,7 +25,7 @@ export interface ServerProcess {
 }
 
 /** How to start a server, beyond the defaults. */
-export interface ServerOptions {
+interface ServerOptions {
   /** For the command line. */
   readonly args?: readonly string[];
   /** In place of `config/settings.json`. */
