@@ -7,8 +7,8 @@ import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
+import { MessageConnection } from './message-connection.ts';
 import { MessageError } from './message-error.ts';
-import { MessageStream } from './message-stream.ts';
 import { NumberedTable } from './numbered-table.ts';
 import { unknownOption } from './option-names.ts';
 import { tell } from './tell.ts';
@@ -87,8 +87,8 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
-  | { readonly kind: 'open'; readonly connection: MessageStream }
-  | { readonly kind: 'closing'; readonly connection: MessageStream; readonly gone: Gate }
+  | { readonly kind: 'open'; readonly connection: MessageConnection }
+  | { readonly kind: 'closing'; readonly connection: MessageConnection; readonly gone: Gate }
   | { readonly kind: 'closed' };
 
 /** A request that the server has not answered. */
@@ -251,7 +251,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     // What the application asks for never stops the client from reading answers.
     const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: requestTimeoutMs };
     let failure: Error | undefined;
-    const connection = new MessageStream(stream, new ClientCodec(maxMessageBytes), limits, {
+    const connection = new MessageConnection(stream, new ClientCodec(maxMessageBytes), limits, {
       message: this.#receive,
       malformed: (error) => this.#tellError(error),
       broken: (error) => {

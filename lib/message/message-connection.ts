@@ -1,134 +1,286 @@
-/** One connection as messages, as a server needs it: results that are pending, turns of the others, and long answers. */
+/** One connection as messages: a byte stream, a codec, and limits to unsent output. Knows nothing of commands. */
 
 import type { Codec } from '../wire/codec.ts';
-import type { ByteStream } from './byte-stream.ts';
-import { type ConnectionEvents, MessageStream, type StreamLimits } from './message-stream.ts';
+import { type ProtocolError, RequestError } from '../wire/errors.ts';
+import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
-import { takeTurn } from './turn.ts';
-
-export type { ConnectionEvents };
+import { startTimeout } from './timeout.ts';
+import { type Flushable, flushAtEndOfTurn, takeTurn } from './turn.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
-export interface ConnectionLimits extends StreamLimits {
-  /** Above this much unsent output no more messages of the peer are decoded. */
-  readonly softOutputBytes: number;
+export interface ConnectionLimits {
+  /** Above this much unsent output the peer is cut off. */
+  readonly hardOutputBytes: number;
+  /** How long a peer may take to read the rest and close its side, once this side is closed. */
+  readonly closeTimeoutMs: number;
 }
 
-/** How many messages are given out between two looks whether others should have their turn. */
-const MESSAGES_A_LOOK = 32;
+/** Who reads the messages. */
+export interface ConnectionEvents {
+  /** One message, in order. The result, if it is pending, is for the reading policy. */
+  message(message: unknown): PendingResult | undefined;
+  /** Something that is no message; the connection goes on. */
+  malformed(error: RequestError): void;
+  /** Something that ends all understanding; the connection closes once the answer to it has gone out. */
+  broken(error: ProtocolError): void;
+  /** The peer closed its side and everything it sent was given out. Messages still go out until `end`. */
+  finished(): void;
+  /** No more messages come or go. Called once, last. */
+  closed(error: Error | undefined): void;
+}
 
-/** Of more bytes than that, which may be very many messages, none is given out once the turn is over. */
-const MAX_SMALL_BYTES = 512;
+/** Takes the first bytes until they tell the protocol, then returns its codec, which has been given all of them. */
+export type FindCodec = (bytes: Uint8Array) => Codec | undefined;
+
+/** Calls back when a wait is over. */
+export type Wait = (goOn: () => void) => void;
+
+/** Decides when a connection stops giving out messages for a while. Without one it never stops. */
+export interface ReadingPolicy {
+  /**
+   * The wait before the next message, if there is one: `count` messages of an input of `byteCount` bytes were given out,
+   * the last with the result `pending`.
+   */
+  beforeMessage(
+    connection: MessageConnection,
+    byteCount: number,
+    count: number,
+    pending: PendingResult | undefined,
+  ): Wait | undefined;
+  /** The wait before the end of a peer that is not waited for otherwise. */
+  beforeEnd(): Wait | undefined;
+}
+
+/** The peer was cut off because it did not read. */
+export class UnreadOutputError extends Error {}
 
 /**
- * Stops reading from a peer that does not read, gives out the next message only when the result of the one before is
- * there, and lets others have their turn.
+ * `idle`: waits for input. `working`: gives out messages. `held`: the messages wait. `workingLast`, `heldLast`: the same when
+ * the peer has closed its side. `finished`: all its messages were given out, and it is still answered. `ending`: this side
+ * is closed, input is dropped. `closed`: gone.
  */
-export class MessageConnection extends MessageStream {
-  readonly #softOutputBytes: number;
-  #hasPeerEnded = false;
+type State = 'idle' | 'working' | 'held' | 'workingLast' | 'heldLast' | 'finished' | 'ending' | 'closed';
 
-  constructor(stream: ByteStream, codec: Codec | undefined, limits: ConnectionLimits, events: ConnectionEvents) {
-    super(stream, codec, limits, events);
-    this.#softOutputBytes = limits.softOutputBytes;
+/** What can happen to a connection. `done`: all messages that came were given out. */
+type Step = 'input' | 'hold' | 'goOn' | 'done' | 'peerEnded' | 'end' | 'close';
+
+/** Where each step leads; it is not possible where it has no place. */
+const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
+  idle: { input: 'working', peerEnded: 'heldLast', end: 'ending', close: 'closed' },
+  working: { hold: 'held', done: 'idle', peerEnded: 'workingLast', end: 'ending', close: 'closed' },
+  held: { goOn: 'working', peerEnded: 'heldLast', end: 'ending', close: 'closed' },
+  workingLast: { hold: 'heldLast', done: 'finished', end: 'ending', close: 'closed' },
+  heldLast: { goOn: 'workingLast', end: 'ending', close: 'closed' },
+  finished: { end: 'ending', close: 'closed' },
+  ending: { close: 'closed' },
+  closed: {},
+};
+
+/** Decodes input, and joins the output of one turn into one write. */
+export class MessageConnection implements ByteSink, Flushable {
+  readonly #stream: ByteStream;
+  readonly #limits: ConnectionLimits;
+  readonly #events: ConnectionEvents;
+  readonly #policy: ReadingPolicy | undefined;
+  readonly #findCodec: FindCodec | undefined;
+  /** Undefined while the protocol is not known; until then nothing can be sent. */
+  #codec: Codec | undefined;
+  #state: State = 'idle';
+  /** The bytes that the stream had not sent when last asked: after each write, when reading goes on, and first in each turn. */
+  #unsentBefore = 0;
+  #awaitsFlush = false;
+  #closeAtMs = Number.POSITIVE_INFINITY;
+  #stopCloseTimeout: (() => void) | undefined;
+
+  constructor(
+    stream: ByteStream,
+    codec: Codec | FindCodec,
+    limits: ConnectionLimits,
+    events: ConnectionEvents,
+    policy?: ReadingPolicy,
+  ) {
+    this.#stream = stream;
+    if (typeof codec === 'function') this.#findCodec = codec;
+    else this.#codec = codec;
+    this.#limits = limits;
+    this.#events = events;
+    this.#policy = policy;
+  }
+
+  /** Begins to read; called once. */
+  start(): void {
+    this.#stream.start(this);
   }
 
   /** Where the peer is, for people. */
   get peer(): string {
-    return this.stream.peer;
+    return this.#stream.peer;
   }
 
-  /** Bytes that were unsent when that was last looked at, also once the connection is closed. */
-  get unsentAtLastLook(): number {
-    return this.lastUnsentBytes;
+  /** Whether each message is a frame of its own. */
+  get isFramed(): boolean {
+    return this.#stream.isFramed;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'ending' || this.#state === 'closed';
   }
 
   /** The peer closed its side, everything it sent was given out, and this side is still open. */
   get isFinished(): boolean {
-    return this.#hasPeerEnded && this.reading === 'idle' && !this.isClosed;
+    return this.#state === 'finished';
   }
 
-  /** Sends the beginning of a message, or a further piece; `send` ends it. */
-  sendPiece(message: object): void {
-    this.send(message, 'continued');
+  /** Bytes on their way out that the system has not taken yet; text counts a character as one. */
+  get unsentBytes(): number {
+    return (this.#codec?.output.length ?? 0) + this.#unsentBefore;
+  }
+
+  /**
+   * Sends a message, or the text of one, with everything else of this turn; a piece of a message if more of it follows. On
+   * a closed connection it goes nowhere.
+   */
+  send(message: object | string, completeness?: Completeness): void {
+    const codec = this.#codec;
+    if (codec === undefined || this.isClosed) return;
+    codec.encode(message);
+    if (this.#stream.isFramed) {
+      const text = codec.output.take();
+      this.#write(codec.endsFrames ? text : withoutLineEnd(text), completeness);
+    } else if (!this.#awaitsFlush) {
+      this.#awaitsFlush = true;
+      this.#unsentBefore = this.#stream.unsentBytes;
+      flushAtEndOfTurn(this);
+    }
+    const { hardOutputBytes } = this.#limits;
+    if (this.unsentBytes > hardOutputBytes) {
+      this.destroy(new UnreadOutputError(`more than ${hardOutputBytes} bytes of unsent output`));
+    }
+  }
+
+  /** Gives the output so far to the stream; by itself that happens at the end of the turn. */
+  flush(): void {
+    this.#awaitsFlush = false;
+    const text = this.#codec?.output.take();
+    if (text && !this.isClosed) this.#write(text);
   }
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
   whenDrained(callback: () => void): void {
     if (this.isClosed) return;
     this.flush();
-    this.stream.whenDrained(() => {
+    this.#stream.whenDrained(() => {
       if (!this.isClosed) callback();
     });
   }
 
-  override closed(error: Error | undefined): void {
-    // Nothing is sent any more, and what all connections write into may know this output until another one writes.
-    this.codec?.output.take();
-    super.closed(error);
+  /** Whether the connection keeps the process alive, where there is such a thing. */
+  setReferenced(isReferenced: boolean): void {
+    this.#stream.setReferenced?.(isReferenced);
   }
 
-  /** Thousands of peers may end in one turn, while others are waiting. */
-  override ended(): void {
-    const { endShare } = this.events;
-    if (this.reading === 'idle' && endShare?.isUsedUp) {
-      // There is nothing to pause any more.
-      this.reading = 'held';
-      endShare.add(() => {
-        this.reading = 'idle';
-        this.#end();
-      });
+  /** Sends the rest, then closes this side; a peer that does not follow in time is cut off. */
+  end(closeTimeoutMs: number = this.#limits.closeTimeoutMs): void {
+    if (this.#state === 'closed') return;
+    if (!this.isClosed) {
+      this.flush();
+      this.#step('end');
+      this.#stream.resume();
+      this.#stream.end();
+    }
+    // Asked for again, by a server that stops, the shorter time counts.
+    const atMs = performance.now() + closeTimeoutMs;
+    if (atMs >= this.#closeAtMs) return;
+    this.#closeAtMs = atMs;
+    this.#stopCloseTimeout?.();
+    this.#stopCloseTimeout = startTimeout(closeTimeoutMs, () => this.#stream.destroy());
+  }
+
+  /** Closes at once. */
+  destroy(error?: Error): void {
+    this.#stream.destroy();
+    this.closed(error);
+  }
+
+  data(bytes: Uint8Array, end: number = bytes.length): void {
+    if (this.isClosed) return;
+    if (this.#codec === undefined) this.#codec = this.#findCodec?.(bytes.subarray(0, end));
+    else this.#codec.push(bytes, end);
+    if (this.#step('input')) takeTurn(() => this.#giveOut(end));
+    this.#codec?.keep();
+  }
+
+  ended(): void {
+    const wasIdle = this.#state === 'idle';
+    const wait = wasIdle ? this.#policy?.beforeEnd() : undefined;
+    if (!this.#step('peerEnded')) return;
+    this.#codec?.end();
+    if (wait !== undefined) wait(this.#goOn);
+    else if (wasIdle) this.#goOn();
+  }
+
+  closed(error: Error | undefined): void {
+    if (!this.#step('close')) return;
+    // The buffer that all connections share may still refer to this output.
+    this.#codec?.output.take();
+    this.#stopCloseTimeout?.();
+    this.#events.closed(error);
+  }
+
+  /** Whether the step is possible; then it is taken. */
+  #step(step: Step): boolean {
+    const next = NEXT[this.#state][step];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
+  }
+
+  /** Gives out messages until more bytes are needed or they have to wait. */
+  #giveOut(byteCount: number): void {
+    this.#unsentBefore = this.#stream.unsentBytes;
+    let pending: PendingResult | undefined;
+    for (let count = 0; !this.isClosed; count += 1) {
+      const wait = this.#policy?.beforeMessage(this, byteCount, count, pending);
+      if (wait !== undefined) {
+        this.#hold(wait);
+        return;
+      }
+      const message = this.#codec?.next();
+      if (message === undefined) break;
+      pending = this.#giveOutOne(message);
+    }
+    if (this.#step('done') && this.isFinished) this.#events.finished();
+  }
+
+  #giveOutOne(message: unknown): PendingResult | undefined {
+    if (!(message instanceof Error)) return this.#events.message(message);
+    if (message instanceof RequestError) {
+      this.#events.malformed(message);
     } else {
-      this.#end();
+      this.#events.broken(message as ProtocolError);
+      this.end();
     }
+    return undefined;
   }
 
-  protected override received(byteCount: number): void {
-    if (byteCount > MAX_SMALL_BYTES && this.reading === 'idle' && this.events.share?.isUsedUp) this.#letOthers();
-    else super.received(byteCount);
-  }
-
-  /** Whether the output is still too long once it was offered to the system: then reading waits until it has drained. */
-  protected override mustDrain(): boolean {
-    if (this.lastUnsentBytes < this.#softOutputBytes) return false;
-    if (this.unsentBytes >= this.#softOutputBytes) this.flush();
-    this.lastUnsentBytes = this.unsentBytes;
-    if (this.lastUnsentBytes < this.#softOutputBytes) return false;
-    this.#hold();
-    this.stream.whenDrained(this.#goOn);
-    return true;
-  }
-
-  protected override mustWait(pending: PendingResult | undefined, count: number): boolean {
-    if (pending !== undefined && !pending.isSettled) {
-      this.#hold();
-      pending.whenSettled(this.#goOn);
-      return true;
-    }
-    if (count % MESSAGES_A_LOOK !== 0 || !this.events.share?.isUsedUp) return false;
-    this.#letOthers();
-    return true;
-  }
-
-  #end(): void {
-    this.#hasPeerEnded = true;
-    super.ended();
-  }
-
-  #letOthers(): void {
-    this.#hold();
-    this.events.share?.add(this.#goOn);
-  }
-
-  #hold(): void {
-    this.reading = 'held';
-    this.stream.pause();
+  #hold(wait: Wait): void {
+    this.#step('hold');
+    this.#stream.pause();
+    wait(this.#goOn);
   }
 
   readonly #goOn = (): void => {
-    if (this.isClosed) return;
-    this.reading = 'idle';
-    this.stream.resume();
-    takeTurn(this.giveOut);
+    if (!this.#step('goOn')) return;
+    this.#stream.resume();
+    takeTurn(() => this.#giveOut(0));
   };
+
+  #write(text: string, completeness?: Completeness): void {
+    this.#stream.write(text, (this.#codec as Codec).encoding, completeness);
+    this.#unsentBefore = this.#stream.unsentBytes;
+  }
+}
+
+function withoutLineEnd(text: string): string {
+  return text.endsWith('\n') ? text.slice(0, -1) : text;
 }

@@ -5,6 +5,8 @@ import type { ConnectionLimits } from './message-connection.ts';
 /** What a server admits at most. Lengths are bytes in UTF-8; unsent output counts a character as one. */
 export interface MessageLimits extends ConnectionLimits {
   readonly maxConnections: number;
+  /** Above this much unsent output no more messages of the client are read. */
+  readonly softOutputBytes: number;
   readonly maxMessageBytes: number;
   /** Requests of one session whose result has yet to come; with so many, only immediate commands are served. */
   readonly maxPendingRequests: number;

@@ -8,9 +8,9 @@ import { detectLine, detectProtocol, type Protocol } from '../wire/detect.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
-import { DetectingConnection } from './detecting-connection.ts';
+import { findCodecBy } from './first-bytes.ts';
 import { consoleLogger, type Logger } from './logger.ts';
-import type { MessageConnection } from './message-connection.ts';
+import { type ConnectionEvents, MessageConnection, UnreadOutputError } from './message-connection.ts';
 import { type MessageCounters, newMessageCounters } from './message-counters.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter } from './message-router.ts';
@@ -30,17 +30,12 @@ import {
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
 import type { Request } from './request.ts';
+import { ServerReading } from './server-reading.ts';
 import { startTimeout } from './timeout.ts';
 import { TurnShare } from './turn-share.ts';
 
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
-
-/** How much of a turn is spent on many messages that came together, of all peers. */
-const BATCHES_SHARE_MS = 2;
-
-/** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
-const ENDS_SHARE_MS = 1;
 
 /** White space that a connection may send before anything that tells its protocol. */
 const MAX_UNDETECTED_BYTES = 65_536;
@@ -78,11 +73,9 @@ export abstract class MessageServer<
   readonly #sessions = new NumberedTable<Session>();
   readonly #quietLog: QuietLog;
   readonly #refusals: Refusals;
-  /** Thousands of peers may go in one turn, and others are waiting: for what follows from their ends, then to close. */
-  readonly #ends = new TurnShare(ENDS_SHARE_MS);
+  readonly #reading: ServerReading;
+  /** Thousands of peers may go in one turn, and closing their sockets must not keep the others waiting. */
   readonly #closes = new TurnShare();
-  /** Thousands of peers may each send very many messages in one turn. */
-  readonly #batches = new TurnShare(BATCHES_SHARE_MS);
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -90,6 +83,7 @@ export abstract class MessageServer<
   constructor(options: MessageServerOptions) {
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
+    this.#reading = new ServerReading(this.limits.softOutputBytes);
     this.#quietLog = new QuietLog(this.logger);
     this.#refusals = new Refusals(this.#quietLog, [
       ...Object.keys(CONNECTION_REFUSALS),
@@ -212,16 +206,25 @@ export abstract class MessageServer<
     let service: ProtocolService<Session> = this.#router;
     const isForLinesOnly = options.protocols?.every((protocol) => protocol === 'line') ?? false;
     const detect = isForLinesOnly ? detectLine : detectProtocol;
-    const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | 'unknown' | undefined => {
+    const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | undefined => {
       const protocol = detect(bytes);
-      if (protocol === undefined) return this.#awaitProtocol(stream, whiteSpaceBytes + bytes.length);
+      if (protocol === undefined) {
+        if (whiteSpaceBytes + bytes.length > MAX_UNDETECTED_BYTES) {
+          this.#turnAway(connection, onlyWhiteSpace(MAX_UNDETECTED_BYTES));
+        }
+        return undefined;
+      }
       const chosen = protocol === 'unknown' ? undefined : this.#findService(stream, protocol, options);
-      if (chosen === undefined || protocol === 'unknown') return this.#refuseProtocol(stream, protocol, bytes);
+      if (chosen === undefined || protocol === 'unknown') {
+        const cause = protocol === 'unknown' ? foreignProtocol(bytes) : protocolNotServed(protocol, stream.isFramed);
+        this.#turnAway(connection, cause);
+        return undefined;
+      }
       session.protocol = protocol;
       service = chosen;
       return service.makeCodec();
     };
-    const connection = new DetectingConnection(stream, chooseCodec, this.limits, {
+    const events: ConnectionEvents = {
       message: (message) => this.#serve(service, session, message),
       malformed: (error) => service.refuse(session, error),
       broken: (error) => {
@@ -229,11 +232,10 @@ export abstract class MessageServer<
         if (error.status === 'limit') this.refused(stream.peer, tooLong(this.limits.maxMessageBytes));
         this.#endSession(session);
       },
-      share: this.#batches,
-      endShare: this.#ends,
       finished: () => this.#finish(session),
       closed: (error) => this.#forget(session, error),
-    });
+    };
+    const connection = new MessageConnection(stream, findCodecBy(chooseCodec), this.limits, events, this.#reading);
     const begun = this.#beginSession(connection, options);
     if (begun === undefined) {
       stream.destroy();
@@ -270,15 +272,9 @@ export abstract class MessageServer<
     return this.#sessions.size >= maxConnections ? tooManyConnections(maxConnections) : undefined;
   }
 
-  #awaitProtocol(stream: ByteStream, whiteSpaceBytes: number): 'unknown' | undefined {
-    if (whiteSpaceBytes <= MAX_UNDETECTED_BYTES) return undefined;
-    this.refused(stream.peer, onlyWhiteSpace(MAX_UNDETECTED_BYTES));
-    return 'unknown';
-  }
-
-  #refuseProtocol({ peer, isFramed }: ByteStream, protocol: Protocol | 'unknown', firstBytes: Uint8Array): 'unknown' {
-    this.refused(peer, protocol === 'unknown' ? foreignProtocol(firstBytes) : protocolNotServed(protocol, isFramed));
-    return 'unknown';
+  #turnAway(connection: MessageConnection, cause: RefusalCause): void {
+    this.refused(connection.peer, cause);
+    connection.destroy();
   }
 
   /** The peer said all it had to say and each request has been carried out: what can be answered still is. */
@@ -289,9 +285,7 @@ export abstract class MessageServer<
 
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
-    const { hardOutputBytes } = this.limits;
-    if (session.connection.unsentAtLastLook > hardOutputBytes)
-      this.refused(session.address, unreadOutput(hardOutputBytes));
+    if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
     this.#sessions.delete(session.id);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();

@@ -100,7 +100,7 @@ export class LineListings {
         } else if (text.length < MAX_UNSENT_CHARACTERS) {
           goOn(next);
         } else {
-          session.connection.sendPiece({ text });
+          session.connection.send({ text }, 'continued');
           isInPieces = true;
           text = '';
           session.connection.whenDrained(() => goOn(next));

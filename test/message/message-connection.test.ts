@@ -1,31 +1,38 @@
 import { expect } from 'chai';
-import { DetectingConnection } from '../../lib/message/detecting-connection.ts';
-import type { ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { findCodecBy } from '../../lib/message/first-bytes.ts';
+import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { type ReadingShares, ServerReading } from '../../lib/message/server-reading.ts';
 import { TurnShare } from '../../lib/message/turn-share.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 
-const LIMITS: ConnectionLimits = { softOutputBytes: 100, hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
+const LIMITS: ConnectionLimits = { hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
+const SOFT_OUTPUT_BYTES = 100;
 const MAX_MESSAGE_BYTES = 500;
 
 type Handler = (message: Record<string, unknown>, connection: MessageConnection) => void;
+
+const UNLIMITED: ReadingShares = {
+  batches: new TurnShare(Number.POSITIVE_INFINITY),
+  ends: new TurnShare(Number.POSITIVE_INFINITY),
+};
 
 const streams: ManualStream[] = [];
 
 /** A connection over a stream by hand, and what it told of. */
 function connectionThat(
   handle: Handler,
-  share?: TurnShare,
-  endShare?: TurnShare,
+  shares: Partial<ReadingShares> = UNLIMITED,
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
-  const connection: MessageConnection = new DetectingConnection(
+  const connection: MessageConnection = new MessageConnection(
     stream,
-    (bytes) => {
-      if (bytes[0] === 0x20) return undefined;
-      return bytes[0] === 0x7b ? new ServerCodec(MAX_MESSAGE_BYTES) : 'unknown';
-    },
+    findCodecBy((bytes) => {
+      if (bytes[0] === 0x7b) return new ServerCodec(MAX_MESSAGE_BYTES);
+      if (bytes[0] !== 0x20) connection.destroy();
+      return undefined;
+    }),
     LIMITS,
     {
       message: (message) => {
@@ -38,10 +45,9 @@ function connectionThat(
         connection.send({ last: 'word' });
       },
       finished: () => told.push('finished'),
-      ...(share === undefined ? {} : { share }),
-      ...(endShare === undefined ? {} : { endShare }),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
+    new ServerReading(SOFT_OUTPUT_BYTES, { ...UNLIMITED, ...shares }),
   );
   connection.start();
   streams.push(stream);
@@ -102,7 +108,7 @@ describe('MessageConnection', () => {
 
   it('lets others have their turn when a peer has sent very many messages together', async () => {
     const share = new TurnShare(0);
-    const { stream, told } = connectionThat(() => {}, share);
+    const { stream, told } = connectionThat(() => {}, { batches: share });
     stream.receive('{"a":1}\n'.repeat(60));
     stream.receiveEnd();
     expect(told).to.have.length(32);
@@ -116,7 +122,7 @@ describe('MessageConnection', () => {
     const share = new TurnShare(0);
     const order: string[] = [];
     const [first, second, third] = ['first', 'second', 'third'].map((name) =>
-      connectionThat(() => order.push(name), share),
+      connectionThat(() => order.push(name), { batches: share }),
     );
     for (const peer of [first, second]) peer?.stream.receive('{"a":1}\n'.repeat(70));
     expect(order).to.deep.equal([]);
@@ -130,7 +136,7 @@ describe('MessageConnection', () => {
 
   it('leaves the ends of peers to later turns once the turn is used up, and none that is gone meanwhile', async () => {
     const endShare = new TurnShare(0);
-    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, undefined, endShare));
+    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends: endShare }));
     for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
     for (const { stream } of peers) stream.receiveEnd();
     const whatCame = (): number[] => peers.map(({ told }) => told.length);
@@ -153,9 +159,9 @@ describe('MessageConnection', () => {
 
   it('does not let the end of a peer wait behind the many messages of others', async () => {
     const [share, endShare] = [new TurnShare(0), new TurnShare()];
-    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, share, endShare));
+    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches: share, ends: endShare }));
     for (const { stream } of busy) stream.receive('{"a":1}\n'.repeat(70));
-    const { stream, told } = connectionThat(() => {}, share, endShare);
+    const { stream, told } = connectionThat(() => {}, { batches: share, ends: endShare });
     stream.receive('{"a":1}\n');
     stream.receiveEnd();
     expect(told).to.deep.equal(['{"a":1}', 'finished']);

@@ -1,0 +1,61 @@
+/** When a server stops reading from a peer: for results that are pending, for peers that do not read, and for the others. */
+
+import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
+import type { PendingResult } from './pending-result.ts';
+import { TurnShare } from './turn-share.ts';
+
+/** How many messages are given out between two looks whether others should have their turn. */
+const MESSAGES_A_LOOK = 32;
+
+/** More bytes than that may be very many messages: none of them is given out once the turn is over. */
+const MAX_SMALL_BYTES = 512;
+
+/** How much of a turn is spent on many messages that came together, of all peers. */
+const BATCHES_SHARE_MS = 2;
+
+/** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
+const ENDS_SHARE_MS = 1;
+
+/** What all connections of a server share of each turn. Tests make them smaller. */
+export interface ReadingShares {
+  readonly batches: TurnShare;
+  /** An end never waits behind messages of others. */
+  readonly ends: TurnShare;
+}
+
+/** One for all connections of a server. */
+export class ServerReading implements ReadingPolicy {
+  readonly #softOutputBytes: number;
+  readonly #batches: TurnShare;
+  readonly #ends: TurnShare;
+
+  /** Above `softOutputBytes` of unsent output no more messages of the peer are decoded. */
+  constructor(softOutputBytes: number, shares: Partial<ReadingShares> = {}) {
+    this.#softOutputBytes = softOutputBytes;
+    this.#batches = shares.batches ?? new TurnShare(BATCHES_SHARE_MS);
+    this.#ends = shares.ends ?? new TurnShare(ENDS_SHARE_MS);
+  }
+
+  beforeMessage(
+    connection: MessageConnection,
+    byteCount: number,
+    count: number,
+    pending: PendingResult | undefined,
+  ): Wait | undefined {
+    if (pending !== undefined && !pending.isSettled) return (goOn) => pending.whenSettled(goOn);
+    const isLook = count === 0 ? byteCount > MAX_SMALL_BYTES : count % MESSAGES_A_LOOK === 0;
+    if (isLook && this.#batches.isUsedUp) return (goOn) => this.#batches.add(goOn);
+    return this.#hasTooMuchUnsent(connection) ? (goOn) => connection.whenDrained(goOn) : undefined;
+  }
+
+  beforeEnd(): Wait | undefined {
+    return this.#ends.isUsedUp ? (goOn) => this.#ends.add(goOn) : undefined;
+  }
+
+  /** Whether the output is still too long once it was offered to the system. */
+  #hasTooMuchUnsent(connection: MessageConnection): boolean {
+    if (connection.unsentBytes < this.#softOutputBytes) return false;
+    connection.flush();
+    return connection.unsentBytes >= this.#softOutputBytes;
+  }
+}
