@@ -4,22 +4,24 @@
 
 export { LockClient, type LockClientOptions } from './client/lock-client.ts';
 export * from './client/portable.ts';
+export { FullLockServer as LockServer, type LockListenOptions, type Protocol } from './foreign/full-lock-server.ts';
+export { line } from './foreign/line/line.ts';
+export type { Dialect } from './foreign/line/line-dialects.ts';
+export { prefixed } from './foreign/prefixed/prefixed.ts';
 export type { Listener, ListenerEvents } from './message/byte-stream.ts';
 export type { CommandDefinition, CommandTable } from './message/command-table.ts';
 export { consoleLogger, type Logger } from './message/logger.ts';
 export type { MessageConnection } from './message/message-connection.ts';
 export type { MessageCounters } from './message/message-counters.ts';
 export { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message/message-limits.ts';
-export { type ListenOptions, MessageServer, type MessageServerOptions } from './message/message-server.ts';
+export { MessageServer, type MessageServerOptions } from './message/message-server.ts';
 export { type MessageId, MessageSession } from './message/message-session.ts';
 export { PendingResult } from './message/pending-result.ts';
-export type { ProtocolService } from './message/protocol-service.ts';
+export type { ListenOptions, ProtocolService, ServedProtocol } from './message/protocol.ts';
 export type { ConnectionRefusalReason, Refusal, RefusalCause } from './message/refusals.ts';
-export type { Dialect } from './server/line-dialects.ts';
+export type { LockProtocol, LockProtocolPlug, LockServerParts } from './server/lock-protocol.ts';
 export {
   DEFAULT_LOCK_SERVER_LIMITS,
-  type LockListenOptions,
-  LockServer,
   type LockServerLimits,
   type LockServerOptions,
 } from './server/lock-server.ts';
@@ -28,6 +30,5 @@ export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './trans
 export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';
 export { dialUnix, type UnixListenerOptions, unix } from './transports/unix.ts';
 export { type WebSocketListenerOptions, webSocket } from './transports/websocket.ts';
-export type { Protocol } from './wire/detect.ts';
 export { RequestError } from './wire/errors.ts';
 export { STATUSES, type Status } from './wire/statuses.ts';

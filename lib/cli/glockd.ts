@@ -1,9 +1,9 @@
 /** The server under glockd's own command line, defaults and exit codes, for those who start it by script. */
 
 import type { LockServerLimits } from '../server/lock-server.ts';
-import { completeSettings, type Settings, SettingsError } from '../server/settings.ts';
 import { VERSION } from '../server/version.ts';
 import { exitOnFailure, serve } from './serve.ts';
+import { completeSettings, type Settings, SettingsError } from './settings.ts';
 
 /** As glockd has them: 2 for a wrong command line, 3 and 4 when the pidfile cannot be opened or is taken. */
 const CODES = { usage: 2, pidfile: 3, pidfileTaken: 4, cannotListen: 1 };

@@ -1,20 +1,14 @@
 /** From settings to listeners. */
 
+import type { LockListenOptions } from '../foreign/full-lock-server.ts';
 import type { Listener } from '../message/byte-stream.ts';
-import type { LockListenOptions } from '../server/lock-server.ts';
-import {
-  type ListenerSettings,
-  type Port,
-  type Settings,
-  SettingsError,
-  type TlsSettings,
-} from '../server/settings.ts';
 import { AllowList } from '../transports/allow-list.ts';
 import { parseListedHost, parseListedOrigin } from '../transports/page-access.ts';
 import { tcp } from '../transports/tcp.ts';
 import type { TlsFiles } from '../transports/tls.ts';
 import { unix } from '../transports/unix.ts';
 import { webSocket } from '../transports/websocket.ts';
+import { type ListenerSettings, type Port, type Settings, SettingsError, type TlsSettings } from './settings.ts';
 
 /** One listener, and what holds for its clients. */
 export interface PlannedListener {

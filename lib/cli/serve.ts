@@ -3,11 +3,11 @@
 import { chownSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Logger as PinoLogger, pino } from 'pino';
-import { LockServer } from '../server/lock-server.ts';
-import { type Settings, SettingsError } from '../server/settings.ts';
+import { FullLockServer } from '../foreign/full-lock-server.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
+import { type Settings, SettingsError } from './settings.ts';
 import { tuneEngine } from './tune-engine.ts';
 
 const STDERR = 2;
@@ -50,7 +50,7 @@ export async function serve(settings: Settings, codes: StartFailureCodes): Promi
   // A disk that is full costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const server = new LockServer({ limits, logger, dump, registry, forceUnlock });
+  const server = new FullLockServer({ limits, logger, dump, registry, forceUnlock });
   try {
     const addresses = await openAll(server, planned, codes);
     failWith(codes.usage, () => dropPrivileges(settings, planned));
@@ -92,7 +92,7 @@ async function claimPidfile(file: string, codes: StartFailureCodes): Promise<Pid
 }
 
 async function openAll(
-  server: LockServer,
+  server: FullLockServer,
   planned: readonly PlannedListener[],
   codes: StartFailureCodes,
 ): Promise<string[]> {
@@ -150,7 +150,7 @@ const SAME_SIGNAL_MS = 500;
 
 /** The first signal lets clients finish, the second ends the process at once. */
 function closeOnSignal(
-  server: LockServer,
+  server: FullLockServer,
   logger: PinoLogger,
   log: LogDestination,
   pidfile: Pidfile | undefined,

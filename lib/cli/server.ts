@@ -2,11 +2,11 @@
 
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { completeSettings, readSettingsFile, type Settings } from '../server/settings.ts';
 import { VERSION } from '../server/version.ts';
 import { parseBoolean, parsePort } from './arguments.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { exitOnFailure, serve } from './serve.ts';
+import { completeSettings, readSettingsFile, type Settings } from './settings.ts';
 
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;

@@ -9,7 +9,7 @@ import type { MessageCounters } from './message-counters.ts';
 import type { MessageLimits } from './message-limits.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
 import { PendingResult } from './pending-result.ts';
-import type { ProtocolService } from './protocol-service.ts';
+import type { ProtocolService } from './protocol.ts';
 import { findFault, type Request } from './request.ts';
 import { show } from './show.ts';
 

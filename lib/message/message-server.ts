@@ -4,7 +4,7 @@
  */
 
 import type { Codec } from '../wire/codec.ts';
-import { detectLine, detectProtocol, type Protocol } from '../wire/detect.ts';
+import { detectProtocol } from '../wire/detect.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
@@ -17,7 +17,7 @@ import { MessageRouter } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
 import { NumberedTable } from './numbered-table.ts';
 import type { PendingResult } from './pending-result.ts';
-import type { ProtocolService } from './protocol-service.ts';
+import type { ListenOptions, ProtocolService, ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
   DRAINING,
@@ -40,6 +40,8 @@ const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
 /** White space that a connection may send before anything that tells its protocol. */
 const MAX_UNDETECTED_BYTES = 65_536;
 
+const OPENING_BRACE = 0x7b;
+
 /** How a server is made. */
 export interface MessageServerOptions {
   readonly commands: CommandTable;
@@ -48,12 +50,6 @@ export interface MessageServerOptions {
   readonly logger?: Logger;
   /** Reasons for which the class that extends the server refuses commands; they are counted from the start. */
   readonly refusalReasons?: readonly string[];
-}
-
-/** What holds for the connections of one listener. */
-export interface ListenOptions {
-  /** The protocols that are served there; all that the server knows when it is left out. */
-  readonly protocols?: readonly Protocol[];
 }
 
 /**
@@ -67,8 +63,8 @@ export abstract class MessageServer<
   readonly counters: MessageCounters;
   protected readonly limits: MessageLimits;
   protected readonly logger: Logger;
-  readonly #router: MessageRouter<Session>;
   readonly #commands: ReadonlyMap<string, Command>;
+  readonly #protocols: ServedProtocol<Session>[];
   readonly #listeners: Listener[] = [];
   readonly #sessions = new NumberedTable<Session>();
   readonly #quietLog: QuietLog;
@@ -91,13 +87,16 @@ export abstract class MessageServer<
     ]);
     this.counters = newMessageCounters(this.#refusals.counts);
     this.#commands = bindCommands(options.commands, this);
-    this.#router = new MessageRouter<Session>({
+    const router = new MessageRouter<Session>({
       commands: this.#commands,
       limits: this.limits,
       logger: this.logger,
       counters: this.counters,
       answerBare: (session, request) => this.answerBare(session, request),
     });
+    this.#protocols = [
+      { name: 'ndjson', isForFrames: true, beginsWith: (byte) => byte === OPENING_BRACE, service: () => router },
+    ];
   }
 
   /** Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`. */
@@ -145,9 +144,9 @@ export abstract class MessageServer<
   /** Makes the session of a new connection. */
   protected abstract createSession(connection: MessageConnection, options: Options): Session;
 
-  /** How a protocol is served to the clients of a listener; undefined when it is not. Extend it for further protocols. */
-  protected service(protocol: Protocol, _options: Options): ProtocolService<Session> | undefined {
-    return protocol === 'ndjson' ? this.#router : undefined;
+  /** Serves a further protocol. Its connections must begin otherwise than those of all others. */
+  protected addProtocol(protocol: ServedProtocol<Session>): void {
+    this.#protocols.push(protocol);
   }
 
   /** A client has come. */
@@ -203,25 +202,12 @@ export abstract class MessageServer<
     }
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
-    let service: ProtocolService<Session> = this.#router;
-    const isForLinesOnly = options.protocols?.every((protocol) => protocol === 'line') ?? false;
-    const detect = isForLinesOnly ? detectLine : detectProtocol;
+    let service: ProtocolService<Session>;
     const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | undefined => {
-      const protocol = detect(bytes);
-      if (protocol === undefined) {
-        if (whiteSpaceBytes + bytes.length > MAX_UNDETECTED_BYTES) {
-          this.#turnAway(connection, onlyWhiteSpace(MAX_UNDETECTED_BYTES));
-        }
-        return undefined;
-      }
-      const chosen = protocol === 'unknown' ? undefined : this.#findService(stream, protocol, options);
-      if (chosen === undefined || protocol === 'unknown') {
-        const cause = protocol === 'unknown' ? foreignProtocol(bytes) : protocolNotServed(protocol, stream.isFramed);
-        this.#turnAway(connection, cause);
-        return undefined;
-      }
-      session.protocol = protocol;
-      service = chosen;
+      const chosen = this.#chooseProtocol(connection, bytes, whiteSpaceBytes, options);
+      if (chosen === undefined) return undefined;
+      session.protocol = chosen.name;
+      service = chosen.service(options);
       return service.makeCodec();
     };
     const events: ConnectionEvents = {
@@ -258,11 +244,23 @@ export abstract class MessageServer<
     }
   }
 
-  #findService(stream: ByteStream, protocol: Protocol, options: Options): ProtocolService<Session> | undefined {
-    if (options.protocols !== undefined && !options.protocols.includes(protocol)) return undefined;
-    // A frame is a message by itself: there a length has no place.
-    if (protocol === 'prefixed' && stream.isFramed) return undefined;
-    return this.service(protocol, options);
+  /** Undefined while the first bytes do not tell the protocol, and for a connection that is turned away. */
+  #chooseProtocol(
+    connection: MessageConnection,
+    bytes: Uint8Array,
+    whiteSpaceBytes: number,
+    { protocols: names }: Options,
+  ): ServedProtocol<Session> | undefined {
+    const served = this.#protocols.filter(({ name }) => names?.includes(name) ?? true);
+    const detected = detectProtocol(bytes, this.#protocols, served.length === 1 ? served[0] : undefined);
+    if (detected === undefined) {
+      if (whiteSpaceBytes + bytes.length <= MAX_UNDETECTED_BYTES) return undefined;
+      return this.#turnAway(connection, onlyWhiteSpace(MAX_UNDETECTED_BYTES));
+    }
+    if (detected === 'unknown') return this.#turnAway(connection, foreignProtocol(bytes));
+    const isPossible = detected.isForFrames || !connection.isFramed;
+    if (isPossible && served.includes(detected)) return detected;
+    return this.#turnAway(connection, protocolNotServed(detected.name, isPossible));
   }
 
   /** Why no further connection can be taken, whoever comes. */
@@ -272,9 +270,10 @@ export abstract class MessageServer<
     return this.#sessions.size >= maxConnections ? tooManyConnections(maxConnections) : undefined;
   }
 
-  #turnAway(connection: MessageConnection, cause: RefusalCause): void {
+  #turnAway(connection: MessageConnection, cause: RefusalCause): undefined {
     this.refused(connection.peer, cause);
     connection.destroy();
+    return undefined;
   }
 
   /** The peer said all it had to say and each request has been carried out: what can be answered still is. */

@@ -1,6 +1,5 @@
 /** A client as a message server sees it, for as long as its connection lasts. */
 
-import type { Protocol } from '../wire/detect.ts';
 import type { MessageConnection } from './message-connection.ts';
 
 /** What a request is called by its client: a whole number or a string. */
@@ -11,8 +10,8 @@ export class MessageSession {
   /** What the server knows it by, while it is there. */
   id = 0;
   readonly connection: MessageConnection;
-  /** What the client speaks; undefined until its first byte has come. */
-  protocol: Protocol | undefined;
+  /** The name of the protocol that the client speaks; undefined until its first byte has come. */
+  protocol: string | undefined;
   /** `ended` as soon as nothing more is expected from the client, which may be before the connection is gone. */
   state: 'live' | 'ended' = 'live';
   /** Requests whose result will come later: how many, and the ids of those that have one. */

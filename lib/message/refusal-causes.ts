@@ -1,6 +1,6 @@
 /** Why a message server turns connections away, in words. */
 
-import { guessForeignProtocol, type Protocol } from '../wire/detect.ts';
+import { guessForeignProtocol } from '../wire/detect.ts';
 import type { ConnectionRefusalReason, RefusalCause } from './refusals.ts';
 import { show } from './show.ts';
 
@@ -35,12 +35,11 @@ export function onlyWhiteSpace(maxBytes: number): Cause {
   return { reason: 'unknownProtocol', why: `it sent more than ${maxBytes} bytes of white space and nothing else` };
 }
 
-/** One of our protocols, but not there. */
-export function protocolNotServed(protocol: Protocol, isFramed: boolean): Cause {
+/** One of the server's protocols, but not there; `isPossible` where it could be. */
+export function protocolNotServed(protocol: string, isPossible: boolean): Cause {
   const why = `it speaks "${protocol}", which this port does not serve`;
-  // A frame is a message by itself: no listener on WebSocket can have the protocol of lengths.
-  if (isFramed && protocol === 'prefixed') return { reason: 'protocolNotServed', why };
-  return { reason: 'protocolNotServed', why, remedy: `add "${protocol}" to "protocols" of a listener in the settings` };
+  const remedy = isPossible ? `add "${protocol}" to "protocols" of a listener in the settings` : undefined;
+  return { reason: 'protocolNotServed', why, remedy };
 }
 
 /** There are as many connections as there may be. */

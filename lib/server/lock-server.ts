@@ -5,20 +5,15 @@ import type { TableLimits } from '../locks/types.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
-import { type ListenOptions, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
+import { MessageServer, type MessageServerOptions } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
-import type { ProtocolService } from '../message/protocol-service.ts';
+import type { ListenOptions } from '../message/protocol.ts';
 import type { Request } from '../message/request.ts';
 import type { LockStatistics } from '../protocol.ts';
-import type { Protocol } from '../wire/detect.ts';
 import type { Status } from '../wire/statuses.ts';
-import { COMMAND_REFUSALS, type OnRefused } from './command-refusals.ts';
+import { COMMAND_REFUSALS } from './command-refusals.ts';
 import { KeptListings } from './kept-listings.ts';
-import { LineCommands } from './line-commands.ts';
-import type { Dialect } from './line-dialects.ts';
-import { LineListings } from './line-listings.ts';
-import { LineStatistics } from './line-statistics.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
 import type {
   CancelParameters,
@@ -35,9 +30,9 @@ import type {
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockAllResult, LockManager, LockResult, PageLimits, Taken } from './lock-manager.ts';
+import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-protocol.ts';
 import { invalid, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
-import { answerUnlock, PrefixedCommands } from './prefixed-commands.ts';
 import { LockServerSession } from './session.ts';
 import { VERSION } from './version.ts';
 
@@ -76,12 +71,8 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly registry?: boolean;
   /** Whether any client may take locks away from others (`forceUnlock`, and `steal` of any lock); false by default. */
   readonly forceUnlock?: boolean;
-}
-
-/** What holds for the clients of one listener. */
-export interface LockListenOptions extends ListenOptions {
-  /** What the line protocol is like there; `glockd` by default. */
-  readonly dialect?: Dialect;
+  /** The protocols beside newline-delimited JSON. */
+  readonly protocols?: readonly LockProtocolPlug[];
 }
 
 /** What every result begins with. */
@@ -90,7 +81,7 @@ interface Result {
 }
 
 /** Serves locks to as many clients as connect to its listeners. */
-export class LockServer extends MessageServer<LockServerSession, LockListenOptions> {
+export class LockServer extends MessageServer<LockServerSession> {
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
   readonly #registry = new NameRegistry();
@@ -100,11 +91,18 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
   readonly #isRegistryOn: boolean;
   readonly #isForceUnlockOn: boolean;
   readonly #requests: LockRequests;
-  readonly #lines: Readonly<Record<Dialect, LineCommands>>;
-  readonly #prefixed: PrefixedCommands;
+  readonly #protocols: readonly LockProtocol[];
 
   constructor(options: LockServerOptions = {}) {
-    const { limits: given, manager, dump = true, registry = true, forceUnlock = false, ...rest } = options;
+    const {
+      limits: given,
+      manager,
+      dump = true,
+      registry = true,
+      forceUnlock = false,
+      protocols = [],
+      ...rest
+    } = options;
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
@@ -114,15 +112,15 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
     this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
-    this.#lines = this.#makeLineCommands();
-    this.#prefixed = new PrefixedCommands({ ...limits, onRefused: this.#onRefused });
+    this.#protocols = protocols.map((plugIn) => plugIn(this.#parts()));
+    for (const protocol of this.#protocols) this.addProtocol(protocol);
   }
 
   /**
    * Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`, and in a process
    * that shares its ports with others by `node:cluster`: each of them would grant the same lock.
    */
-  override async listen(listener: Listener, options: LockListenOptions = {}): Promise<string> {
+  override async listen(listener: Listener, options: ListenOptions = {}): Promise<string> {
     if (cluster.isWorker) throw new Error(SHARED_PORTS);
     return await super.listen(listener, options);
   }
@@ -276,14 +274,6 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     return new LockServerSession(connection, this.#manager);
   }
 
-  protected override service(
-    protocol: Protocol,
-    options: LockListenOptions,
-  ): ProtocolService<LockServerSession> | undefined {
-    if (protocol === 'line') return this.#lines[options.dialect ?? 'glockd'];
-    return protocol === 'prefixed' ? this.#prefixed : super.service(protocol, options);
-  }
-
   protected override sessionEnded(session: LockServerSession): void {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
@@ -294,34 +284,21 @@ export class LockServer extends MessageServer<LockServerSession, LockListenOptio
     return this.#manager.drain();
   }
 
-  /** pkLockServer's way to unlock: a message without an id whose name stands beside the command. */
-  protected override answerBare(session: LockServerSession, { command, lockName }: Request): boolean {
-    if (command !== 'unlock') return false;
-    answerUnlock(session, lockName, typeof lockName === 'string' ? lockName : undefined);
-    return true;
+  protected override answerBare(session: LockServerSession, message: Request): boolean {
+    return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
   }
 
-  #makeLineCommands(): Readonly<Record<Dialect, LineCommands>> {
-    const { maxMessageBytes, maxNameBytes, maxClientNameBytes, maxPageEntries } = this.#limits;
-    const options = {
+  #parts(): LockServerParts {
+    return {
       manager: this.#manager,
       registry: this.#registry,
-      statistics: new LineStatistics(() => this.sessionCount),
-      listings: new LineListings(this.#manager, this.#registry, maxPageEntries),
+      limits: this.#limits,
       isDumpOn: this.#isDumpOn,
       isRegistryOn: this.#isRegistryOn,
-      maxLineBytes: maxMessageBytes,
-      maxNameBytes,
-      maxClientNameBytes,
-      onRefused: this.#onRefused,
-    };
-    return {
-      glockd: new LineCommands({ ...options, dialect: 'glockd' }),
-      lockd: new LineCommands({ ...options, dialect: 'lockd' }),
+      countConnections: () => this.sessionCount,
+      onRefused: (session, cause) => this.refused(session.address, cause),
     };
   }
-
-  readonly #onRefused: OnRefused<LockServerSession> = (session, cause) => this.refused(session.address, cause);
 
   /** Who holds locks, and who waits, is no more told in answers than in listings. */
   #withoutOthers<Answer extends LockResult | LockAllResult>(

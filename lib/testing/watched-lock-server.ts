@@ -1,10 +1,10 @@
 /** The lock server, with a look at its sessions. */
 
-import { LockServer } from '../server/lock-server.ts';
+import { FullLockServer } from '../foreign/full-lock-server.ts';
 import type { LockServerSession } from '../server/session.ts';
 
 /** Tells when a session has ended. */
-export class WatchedLockServer extends LockServer {
+export class WatchedLockServer extends FullLockServer {
   readonly #whenEnded = new Map<string, () => void>();
 
   /** Resolves when there is no session of that address, or no longer. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { DIALECTS, type Dialect } from '../../lib/server/line-dialects.ts';
-import { LockServer } from '../../lib/server/lock-server.ts';
+import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import { DIALECTS, type Dialect } from '../../lib/foreign/line/line-dialects.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { TranscriptClient } from './transcript.ts';
 
@@ -11,7 +11,7 @@ const blocks = [...document.matchAll(/^```line-transcript(?: dialect=(\w+))?\n([
 describe('docs/line-protocol.md', () => {
   for (const [index, [, dialect, body = '']] of blocks.entries()) {
     it(`shows what the server answers: example ${index + 1}`, async () => {
-      const server = new LockServer();
+      const server = new FullLockServer();
       const listener = tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] });
       const address = await server.listen(listener, { dialect: (dialect ?? 'glockd') as Dialect });
       try {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
 import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, LockServer } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { STATUSES } from '../../lib/wire/statuses.ts';
 import { readTranscripts, replay } from './transcript.ts';
@@ -14,7 +15,7 @@ const transcripts = readTranscripts(document);
 describe('docs/protocol.md', () => {
   for (const [index, transcript] of transcripts.entries()) {
     it(`shows what the server answers: ${transcript.title}, example ${index + 1}`, async () => {
-      const server = new LockServer(transcript.settings);
+      const server = new FullLockServer(transcript.settings);
       const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
       try {
         await replay(transcript, Number(address.split(':').at(-1)));

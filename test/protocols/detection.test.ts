@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect as connectSecureSocket } from 'node:tls';
 import { expect } from 'chai';
+import type { Protocol } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import type { Protocol } from '../../lib/wire/detect.ts';
 import { endTest } from '../server/clean-up.ts';
 import { LogRecorder, portOf } from '../server/running-server.ts';
 import { refusalsOf } from '../support/refusals.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
-import { LockServer, type LockServerLimits } from '../../lib/server/lock-server.ts';
+import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { LineClient } from '../foreign/line-client.ts';
@@ -16,7 +17,7 @@ describe('the line protocol by frames', () => {
   afterEach(endTest);
 
   async function connect(limits: Partial<LockServerLimits> = {}): Promise<{ ask(command: string): Promise<string> }> {
-    const server = new LockServer({ limits });
+    const server = new FullLockServer({ limits });
     whenTestEnds(() => server.close());
     const listener = webSocket({ ...ALLOWED, origins: [], hosts: [], maxMessageBytes: 65_536 });
     const socket = new WebSocket(`ws://127.0.0.1:${portOf(await server.listen(listener, LINES_ONLY))}`);
@@ -62,7 +63,7 @@ describe('a port where only lines are served', () => {
 
   for (const first of ['G jobs', '', '   ', '?', '123']) {
     it(`counts ${JSON.stringify(first)} as an invalid command when it is the first line`, async () => {
-      const server = new LockServer();
+      const server = new FullLockServer();
       whenTestEnds(() => server.close());
       const client = await LineClient.connect(portOf(await server.listen(tcp(ALLOWED), LINES_ONLY)));
       client.send(first);

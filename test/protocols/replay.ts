@@ -13,7 +13,8 @@
  */
 
 import { expect } from 'chai';
-import type { LockListenOptions, LockServerOptions } from '../../lib/server/lock-server.ts';
+import type { LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server.ts';
 import { bytesOf } from '../server/odd-names.ts';
 import type { Peer } from './peers.ts';
 import { StreamPeer } from './peers.ts';

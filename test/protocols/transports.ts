@@ -4,13 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import {
-  DEFAULT_LOCK_SERVER_LIMITS,
-  type LockListenOptions,
-  LockServer,
-  type LockServerOptions,
-} from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerOptions } from '../../lib/server/lock-server.ts';
 import { memory } from '../../lib/transports/memory.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
@@ -34,7 +30,7 @@ export interface Transport {
   /** Whether a client can close its side and go on reading. */
   readonly canHalfClose: boolean;
   /** Has the server listen there too. */
-  listen(server: LockServer, options?: LockListenOptions): Promise<Listening>;
+  listen(server: FullLockServer, options?: LockListenOptions): Promise<Listening>;
 }
 
 /** How to reach a listener. */
@@ -114,7 +110,7 @@ export const TRANSPORTS: readonly Transport[] = [
 ];
 
 /** A silent server without listeners, closed when the test ends; its tokens are 1, 2, 3 and so on. */
-export function makeServer(options: LockServerOptions = {}): LockServer {
+export function makeServer(options: LockServerOptions = {}): FullLockServer {
   let token = 0;
   const manager = new LocalLockManager({
     limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits },
@@ -123,13 +119,13 @@ export function makeServer(options: LockServerOptions = {}): LockServer {
       return token;
     },
   });
-  const server = new LockServer({ logger: new LogRecorder(), ...options, manager });
+  const server = new FullLockServer({ logger: new LogRecorder(), ...options, manager });
   whenTestEnds(() => server.close());
   return server;
 }
 
 /** Waits until the server has that many connections. */
-export async function untilConnections(server: LockServer, count: number): Promise<void> {
+export async function untilConnections(server: FullLockServer, count: number): Promise<void> {
   while ((server.commandStats() as { openConnections: number }).openConnections !== count) {
     await new Promise(setImmediate);
   }

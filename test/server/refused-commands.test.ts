@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { LockListenOptions, LockServer, LockServerLimits } from '../../lib/server/lock-server.ts';
+import type { FullLockServer, LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { connectTcp, type StreamPeer } from '../protocols/peers.ts';
 import { PrefixedClient } from '../protocols/prefixed-client.ts';
@@ -11,7 +12,7 @@ import { RawClient } from './raw-client.ts';
 import { portOf } from './running-server.ts';
 
 describe('commands that are refused in protocols that cannot say why', () => {
-  let server: LockServer;
+  let server: FullLockServer;
   let logger: RecordingLogger;
   let port: number;
   afterEach(endTest);

@@ -1,11 +1,11 @@
 /** A lock server of the test's own process, on a port that the system chose. */
 
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
+import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import {
   DEFAULT_LOCK_SERVER_LIMITS,
-  LockServer,
   type LockServerLimits,
   type LockServerOptions,
 } from '../../lib/server/lock-server.ts';
@@ -41,10 +41,10 @@ export class LogRecorder implements Logger {
 
 /** Closed when the test ends. */
 export class RunningServer {
-  readonly server: LockServer;
+  readonly server: FullLockServer;
   readonly port: number;
 
-  constructor(server: LockServer, port: number) {
+  constructor(server: FullLockServer, port: number) {
     this.server = server;
     this.port = port;
   }
@@ -88,7 +88,7 @@ export async function startServer(
       return token;
     },
   });
-  const server = new LockServer({ limits, manager, ...switches, ...(logger === undefined ? {} : { logger }) });
+  const server = new FullLockServer({ limits, manager, ...switches, ...(logger === undefined ? {} : { logger }) });
   whenTestEnds(() => server.close());
   const address = await server.listen(tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] }));
   return new RunningServer(server, portOf(address));

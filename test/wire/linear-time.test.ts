@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { LineCodec } from '../../lib/foreign/line/line-codec.ts';
+import { PrefixedCodec } from '../../lib/foreign/prefixed/prefixed-codec.ts';
 import type { Codec } from '../../lib/wire/codec.ts';
-import { LineCodec } from '../../lib/wire/line-codec.ts';
-import { PrefixedCodec } from '../../lib/wire/prefixed-codec.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 
 const KIB = 1_024;

@@ -1,11 +1,11 @@
 /** The settings of the server program: what they are, what they must look like and what they are without being set. */
 
 import { readFileSync } from 'node:fs';
+import type { Protocol } from '../foreign/full-lock-server.ts';
+import type { Dialect } from '../foreign/line/line-dialects.ts';
 import { show } from '../message/show.ts';
 import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
-import type { Protocol } from '../wire/detect.ts';
-import type { Dialect } from './line-dialects.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
 
 /** A TCP port: 0 for none, `auto` for one that the system chooses. */
 export type Port = number | 'auto';

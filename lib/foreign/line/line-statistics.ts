@@ -1,6 +1,6 @@
 /** The counters of the line protocol's `q`, with the keys that its users graph. */
 
-import type { LockStatistics } from '../protocol.ts';
+import type { LockStatistics } from '../../protocol.ts';
 
 /** Shown from the start, and shown from their first use on: as glockd does. */
 const ALWAYS_SHOWN = ['d', 'dump', 'g', 'i', 'q', 'r', 'sd', 'sg', 'si', 'sr'];

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/cli/settings.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
-import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/server/settings.ts';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 

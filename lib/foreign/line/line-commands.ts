@@ -1,36 +1,26 @@
 /** The line protocol of lockd and glockd, on the same lock manager and through the same sessions as the messages. */
 
-import type { LockKind } from '../locks/types.ts';
-import { mapResult, PendingResult } from '../message/pending-result.ts';
-import type { ProtocolService } from '../message/protocol-service.ts';
-import { HTTP_REQUEST } from '../message/refusal-causes.ts';
-import type { ReleaseResult } from '../protocol.ts';
-import type { ProtocolError, RequestError } from '../wire/errors.ts';
-import { type CommandLine, LineCodec, type LineReply } from '../wire/line-codec.ts';
-import { encodedLength } from '../wire/text.ts';
-import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
+import type { LockKind } from '../../locks/types.ts';
+import { mapResult, PendingResult } from '../../message/pending-result.ts';
+import type { ProtocolService } from '../../message/protocol.ts';
+import { HTTP_REQUEST } from '../../message/refusal-causes.ts';
+import type { ReleaseResult } from '../../protocol.ts';
+import { atLimit, causeOf } from '../../server/command-refusals.ts';
+import type { LockResult } from '../../server/lock-manager.ts';
+import type { LockServerParts } from '../../server/lock-protocol.ts';
+import type { LockServerSession } from '../../server/session.ts';
+import type { ProtocolError, RequestError } from '../../wire/errors.ts';
+import { encodedLength } from '../../wire/text.ts';
+import { type CommandLine, LineCodec, type LineReply } from './line-codec.ts';
 import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-dialects.ts';
 import type { LineListings } from './line-listings.ts';
 import type { CommandCounter, LineStatistics } from './line-statistics.ts';
-import type { LockManager, LockResult } from './lock-manager.ts';
-import type { NameRegistry } from './name-registry.ts';
-import type { LockServerSession } from './session.ts';
 
 /** What the line commands work with. */
-export interface LineCommandsOptions {
-  readonly manager: LockManager;
-  readonly registry: NameRegistry;
+export interface LineCommandsOptions extends LockServerParts {
   readonly statistics: LineStatistics;
   readonly listings: LineListings;
   readonly dialect: Dialect;
-  /** Whether `d sd dump who` answer, and whether `iam who` do. */
-  readonly isDumpOn: boolean;
-  readonly isRegistryOn: boolean;
-  readonly maxLineBytes: number;
-  readonly maxNameBytes: number;
-  readonly maxClientNameBytes: number;
-  /** Replies cannot say that a command was refused for a limit, so somebody else is told. */
-  readonly onRefused: OnRefused<LockServerSession>;
 }
 
 /** What a command answers: text, nothing, or either later. */
@@ -85,7 +75,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   makeCodec(): LineCodec {
-    return new LineCodec(this.#options.maxLineBytes);
+    return new LineCodec(this.#options.limits.maxMessageBytes);
   }
 
   serve(session: LockServerSession, message: unknown): PendingResult | undefined {
@@ -125,9 +115,9 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   };
 
   #isTooLong(session: LockServerSession, name: string): boolean {
-    const { maxNameBytes, onRefused } = this.#options;
-    if (encodedLength(name) <= maxNameBytes) return false;
-    onRefused(session, atLimit('maxNameBytes', maxNameBytes));
+    const { limits, onRefused } = this.#options;
+    if (encodedLength(name) <= limits.maxNameBytes) return false;
+    onRefused(session, atLimit('maxNameBytes', limits.maxNameBytes));
     return true;
   }
 
@@ -200,10 +190,10 @@ export class LineCommands implements ProtocolService<LockServerSession> {
   }
 
   #identify(session: LockServerSession, name: string): Answer {
-    const { isRegistryOn, maxClientNameBytes, registry, onRefused } = this.#options;
+    const { isRegistryOn, limits, registry, onRefused } = this.#options;
     if (!isRegistryOn) return DISABLED;
-    if (encodedLength(name) > maxClientNameBytes) {
-      onRefused(session, atLimit('maxClientNameBytes', maxClientNameBytes));
+    if (encodedLength(name) > limits.maxClientNameBytes) {
+      onRefused(session, atLimit('maxClientNameBytes', limits.maxClientNameBytes));
       return reply('0 name too long');
     }
     registry.register(session, name);

@@ -1,6 +1,6 @@
 /** The two dialects of the line protocol: which commands each has, and what it says. */
 
-import type { LineReply } from '../wire/line-codec.ts';
+import type { LineReply } from './line-codec.ts';
 
 /** `glockd`, and `lockd` as the PHP original and elockd had it. */
 export type Dialect = 'glockd' | 'lockd';

@@ -1,10 +1,10 @@
 /** pkLockServer's framing: a 4-byte big-endian length, then that many bytes of JSON. Knows neither sockets nor commands. */
 
-import { ByteBuffer } from './byte-buffer.ts';
-import type { Codec } from './codec.ts';
-import { ProtocolError, RequestError } from './errors.ts';
-import { decodeText } from './text.ts';
-import { TextOutput } from './text-output.ts';
+import { ByteBuffer } from '../../wire/byte-buffer.ts';
+import type { Codec } from '../../wire/codec.ts';
+import { ProtocolError, RequestError } from '../../wire/errors.ts';
+import { decodeText } from '../../wire/text.ts';
+import { TextOutput } from '../../wire/text-output.ts';
 
 const PREFIX_BYTES = 4;
 

@@ -1,12 +1,12 @@
 /** The listings of the line protocol, however long: page by page, each when the client has read the one before. */
 
-import type { LockKind } from '../locks/types.ts';
-import { mapResult, PendingResult } from '../message/pending-result.ts';
-import type { LockInformation } from '../protocol.ts';
-import type { LineReply } from '../wire/line-codec.ts';
-import type { HoldersPage, LockManager, Pages } from './lock-manager.ts';
-import type { NameRegistry } from './name-registry.ts';
-import type { LockServerSession } from './session.ts';
+import type { LockKind } from '../../locks/types.ts';
+import { mapResult, PendingResult } from '../../message/pending-result.ts';
+import type { LockInformation } from '../../protocol.ts';
+import type { HoldersPage, LockManager, Pages } from '../../server/lock-manager.ts';
+import type { NameRegistry } from '../../server/name-registry.ts';
+import type { LockServerSession } from '../../server/session.ts';
+import type { LineReply } from './line-codec.ts';
 
 /** A page of text and how to go on; the last has nothing to go on with. */
 interface Page {

@@ -1,11 +1,11 @@
 /** The line protocol of lockd and glockd: a command word and a name a line. Knows neither sockets nor what they mean. */
 
-import type { Codec } from './codec.ts';
-import { ProtocolError } from './errors.ts';
-import { type Alphabet, AsciiReader, alphabet, phrase } from './fast/ascii-reader.ts';
-import { LineSplitter } from './line-splitter.ts';
-import { decodeText, encodeText } from './text.ts';
-import { TextOutput } from './text-output.ts';
+import type { Codec } from '../../wire/codec.ts';
+import { ProtocolError } from '../../wire/errors.ts';
+import { type Alphabet, AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
+import { LineSplitter } from '../../wire/line-splitter.ts';
+import { decodeText, encodeText } from '../../wire/text.ts';
+import { TextOutput } from '../../wire/text-output.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {

@@ -1,36 +1,28 @@
 /** The messages of pkLockServer's clients, on the same lock manager and through the same sessions as all others. */
 
-import { mapResult, PendingResult } from '../message/pending-result.ts';
-import type { ProtocolService } from '../message/protocol-service.ts';
-import type { RefusalCause } from '../message/refusals.ts';
-import type { ProtocolError, RequestError } from '../wire/errors.ts';
-import { PrefixedCodec } from '../wire/prefixed-codec.ts';
-import { encodedLength } from '../wire/text.ts';
-import { atLimit, causeOf, type OnRefused } from './command-refusals.ts';
-import type { LockResult } from './lock-manager.ts';
-import type { LockServerSession } from './session.ts';
-
-/** What these messages may be at most. */
-export interface PrefixedCommandsOptions {
-  readonly maxMessageBytes: number;
-  readonly maxNameBytes: number;
-  readonly maxPendingRequests: number;
-  /** Replies say that there is a limit, but not which: somebody else is told. */
-  readonly onRefused: OnRefused<LockServerSession>;
-}
+import { mapResult, PendingResult } from '../../message/pending-result.ts';
+import type { ProtocolService } from '../../message/protocol.ts';
+import type { RefusalCause } from '../../message/refusals.ts';
+import { atLimit, causeOf } from '../../server/command-refusals.ts';
+import type { LockResult } from '../../server/lock-manager.ts';
+import type { LockServerParts } from '../../server/lock-protocol.ts';
+import type { LockServerSession } from '../../server/session.ts';
+import type { ProtocolError, RequestError } from '../../wire/errors.ts';
+import { encodedLength } from '../../wire/text.ts';
+import { PrefixedCodec } from './prefixed-codec.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
 /** Serves `lock` and `unlock` as pkLockServer did: what it did not answer is not answered here. */
 export class PrefixedCommands implements ProtocolService<LockServerSession> {
-  readonly #options: PrefixedCommandsOptions;
+  readonly #parts: LockServerParts;
 
-  constructor(options: PrefixedCommandsOptions) {
-    this.#options = options;
+  constructor(parts: LockServerParts) {
+    this.#parts = parts;
   }
 
   makeCodec(): PrefixedCodec {
-    return new PrefixedCodec(this.#options.maxMessageBytes);
+    return new PrefixedCodec(this.#parts.limits.maxMessageBytes);
   }
 
   serve(session: LockServerSession, message: unknown): undefined {
@@ -55,7 +47,7 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
     }
     const limit = this.#findLimit(session, name);
     if (limit !== undefined) {
-      this.#options.onRefused(session, limit);
+      this.#parts.onRefused(session, limit);
       reply(session, id, 'limit');
       return;
     }
@@ -66,12 +58,12 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
 
   #tell(session: LockServerSession, id: unknown, lock: LockResult): void {
     const cause = lock.status === 'ok' ? undefined : causeOf(lock);
-    if (cause !== undefined) this.#options.onRefused(session, cause);
+    if (cause !== undefined) this.#parts.onRefused(session, cause);
     reply(session, id, lock.status);
   }
 
   #findLimit(session: LockServerSession, name: string): RefusalCause | undefined {
-    const { maxNameBytes, maxPendingRequests } = this.#options;
+    const { maxNameBytes, maxPendingRequests } = this.#parts.limits;
     if (encodedLength(name) > maxNameBytes) return atLimit('maxNameBytes', maxNameBytes);
     return session.pendingCount < maxPendingRequests ? undefined : atLimit('maxPendingRequests', maxPendingRequests);
   }

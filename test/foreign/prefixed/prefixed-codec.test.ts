@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
-import { PrefixedCodec } from '../../lib/wire/prefixed-codec.ts';
-import { encoded } from './encoded.ts';
+import { PrefixedCodec } from '../../../lib/foreign/prefixed/prefixed-codec.ts';
+import { ProtocolError, RequestError } from '../../../lib/wire/errors.ts';
+import { encoded } from '../../wire/encoded.ts';
 
 function frame(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
   const body = Buffer.from(text, encoding);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { ProtocolError } from '../../lib/wire/errors.ts';
-import { type CommandLine, LineCodec } from '../../lib/wire/line-codec.ts';
-import { encoded } from './encoded.ts';
+import { type CommandLine, LineCodec } from '../../../lib/foreign/line/line-codec.ts';
+import { ProtocolError } from '../../../lib/wire/errors.ts';
+import { encoded } from '../../wire/encoded.ts';
 
 /** Lines in Latin-1, and what they say. */
 const LINES: readonly [line: string, word: string, name: string | undefined][] = [

@@ -1,0 +1,46 @@
+/** The line protocol of lockd and glockd, as a plug-in of a lock server. */
+
+import type { ListenOptions } from '../../message/protocol.ts';
+import type { LockProtocol, LockProtocolPlug } from '../../server/lock-protocol.ts';
+import { firstNonSpace } from '../../wire/detect.ts';
+import { LineCommands } from './line-commands.ts';
+import type { Dialect } from './line-dialects.ts';
+import { LineListings } from './line-listings.ts';
+import { LineStatistics } from './line-statistics.ts';
+
+/** What holds for the lines of one listener. */
+export interface LineListenOptions extends ListenOptions {
+  /** What the line protocol is like there; `glockd` by default. */
+  readonly dialect?: Dialect;
+}
+
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const LETTER_A = 0x61;
+const LETTER_Z = 0x7a;
+const DELETE = 0x7f;
+
+/** Plugs the line protocol in. */
+export function line(): LockProtocolPlug {
+  return (parts): LockProtocol => {
+    const statistics = new LineStatistics(parts.countConnections);
+    const listings = new LineListings(parts.manager, parts.registry, parts.limits.maxPageEntries);
+    const commands: Readonly<Record<Dialect, LineCommands>> = {
+      glockd: new LineCommands({ ...parts, statistics, listings, dialect: 'glockd' }),
+      lockd: new LineCommands({ ...parts, statistics, listings, dialect: 'lockd' }),
+    };
+    return {
+      name: 'line',
+      isForFrames: true,
+      beginsWith: (byte) => byte >= LETTER_A && byte <= LETTER_Z,
+      takesAlone,
+      service: ({ dialect = 'glockd' }: LineListenOptions) => commands[dialect],
+    };
+  };
+}
+
+/** A line that is no command, in upper case or blank, is still a line. */
+function takesAlone(bytes: Uint8Array): boolean {
+  const first = firstNonSpace(bytes);
+  return first === undefined ? bytes.includes(NEWLINE) : first > SPACE && first < DELETE;
+}

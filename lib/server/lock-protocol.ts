@@ -1,0 +1,34 @@
+/** A protocol beside our messages, plugged in to a lock server. */
+
+import type { MessageLimits } from '../message/message-limits.ts';
+import type { ServedProtocol } from '../message/protocol.ts';
+import type { Request } from '../message/request.ts';
+import type { OnRefused } from './command-refusals.ts';
+import type { LockManager, PageLimits } from './lock-manager.ts';
+import type { TextLimits } from './lock-requests.ts';
+import type { NameRegistry } from './name-registry.ts';
+import type { LockServerSession } from './session.ts';
+
+/** The parts of a lock server that its protocols share. */
+export interface LockServerParts {
+  readonly manager: LockManager;
+  readonly registry: NameRegistry;
+  readonly limits: MessageLimits & PageLimits & TextLimits;
+  /** Whether clients may ask who holds what. */
+  readonly isDumpOn: boolean;
+  /** Whether clients may register names. */
+  readonly isRegistryOn: boolean;
+  /** Counts the connections there are, of every protocol. */
+  readonly countConnections: () => number;
+  /** Is told of refused commands, for protocols whose replies do not say why. */
+  readonly onRefused: OnRefused<LockServerSession>;
+}
+
+/** One protocol of a lock server. */
+export interface LockProtocol extends ServedProtocol<LockServerSession> {
+  /** Serves a message of ours that has neither an id nor `parameters`, if it is one of this protocol; false otherwise. */
+  answerBare?(session: LockServerSession, message: Request): boolean;
+}
+
+/** Makes the protocol for one server. */
+export type LockProtocolPlug = (parts: LockServerParts) => LockProtocol;
