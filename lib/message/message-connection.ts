@@ -4,8 +4,8 @@ import type { Codec } from '../wire/codec.ts';
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
+import { type Flushable, flushAfterInput, handleInput } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
-import { type Flushable, flushAtEndOfTurn, takeTurn } from './turn.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
 export interface ConnectionLimits {
@@ -76,7 +76,7 @@ const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
   closed: {},
 };
 
-/** Decodes input, and joins the output of one turn into one write. */
+/** Decodes input, and joins the output that one input causes into one write. */
 export class MessageConnection implements ByteSink, Flushable {
   readonly #stream: ByteStream;
   readonly #limits: ConnectionLimits;
@@ -86,7 +86,7 @@ export class MessageConnection implements ByteSink, Flushable {
   /** Undefined while the protocol is not known; until then nothing can be sent. */
   #codec: Codec | undefined;
   #state: State = 'idle';
-  /** The bytes that the stream had not sent when last asked: after each write, when reading goes on, and first in each turn. */
+  /** The bytes that the stream had not sent when last asked: after each write, when reading goes on, and first in each input. */
   #unsentBefore = 0;
   #awaitsFlush = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
@@ -137,7 +137,7 @@ export class MessageConnection implements ByteSink, Flushable {
   }
 
   /**
-   * Sends a message, or the text of one, with everything else of this turn; a piece of a message if more of it follows. On
+   * Sends a message, or the text of one, with everything else of this input; a piece of a message if more of it follows. On
    * a closed connection it goes nowhere.
    */
   send(message: object | string, completeness?: Completeness): void {
@@ -150,7 +150,7 @@ export class MessageConnection implements ByteSink, Flushable {
     } else if (!this.#awaitsFlush) {
       this.#awaitsFlush = true;
       this.#unsentBefore = this.#stream.unsentBytes;
-      flushAtEndOfTurn(this);
+      flushAfterInput(this);
     }
     const { hardOutputBytes } = this.#limits;
     if (this.unsentBytes > hardOutputBytes) {
@@ -158,7 +158,7 @@ export class MessageConnection implements ByteSink, Flushable {
     }
   }
 
-  /** Gives the output so far to the stream; by itself that happens at the end of the turn. */
+  /** Gives the output so far to the stream; by itself that happens at the end of the input. */
   flush(): void {
     this.#awaitsFlush = false;
     const text = this.#codec?.output.take();
@@ -206,7 +206,7 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.isClosed) return;
     if (this.#codec === undefined) this.#codec = this.#findCodec?.(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
-    if (this.#step('input')) takeTurn(() => this.#giveOut(end));
+    if (this.#step('input')) handleInput(this.#giveOut, end);
     this.#codec?.keep();
   }
 
@@ -236,7 +236,7 @@ export class MessageConnection implements ByteSink, Flushable {
   }
 
   /** Gives out messages until more bytes are needed or they have to wait. */
-  #giveOut(byteCount: number): void {
+  readonly #giveOut = (byteCount: number): void => {
     this.#unsentBefore = this.#stream.unsentBytes;
     let pending: PendingResult | undefined;
     for (let count = 0; !this.isClosed; count += 1) {
@@ -250,7 +250,7 @@ export class MessageConnection implements ByteSink, Flushable {
       pending = this.#giveOutOne(message);
     }
     if (this.#step('done') && this.isFinished) this.#events.finished();
-  }
+  };
 
   #giveOutOne(message: unknown): PendingResult | undefined {
     if (!(message instanceof Error)) return this.#events.message(message);
@@ -272,7 +272,7 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #goOn = (): void => {
     if (!this.#step('goOn')) return;
     this.#stream.resume();
-    takeTurn(() => this.#giveOut(0));
+    handleInput(this.#giveOut, 0);
   };
 
   #write(text: string, completeness?: Completeness): void {

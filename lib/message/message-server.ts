@@ -30,9 +30,9 @@ import {
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
 import type { Request } from './request.ts';
+import { TurnBudget } from './scheduler.ts';
 import { ServerReading } from './server-reading.ts';
 import { startTimeout } from './timeout.ts';
-import { TurnShare } from './turn-share.ts';
 
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
@@ -71,7 +71,7 @@ export abstract class MessageServer<
   readonly #refusals: Refusals;
   readonly #reading: ServerReading;
   /** Thousands of peers may go in one turn, and closing their sockets must not keep the others waiting. */
-  readonly #closes = new TurnShare();
+  readonly #closes = new TurnBudget();
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 

@@ -2,7 +2,7 @@
 
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
 import type { PendingResult } from './pending-result.ts';
-import { TurnShare } from './turn-share.ts';
+import { TurnBudget } from './scheduler.ts';
 
 /** How many messages are given out between two looks whether others should have their turn. */
 const MESSAGES_A_LOOK = 32;
@@ -11,29 +11,29 @@ const MESSAGES_A_LOOK = 32;
 const MAX_SMALL_BYTES = 512;
 
 /** How much of a turn is spent on many messages that came together, of all peers. */
-const BATCHES_SHARE_MS = 2;
+const BATCHES_BUDGET_MS = 2;
 
 /** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
-const ENDS_SHARE_MS = 1;
+const ENDS_BUDGET_MS = 1;
 
-/** What all connections of a server share of each turn. Tests make them smaller. */
-export interface ReadingShares {
-  readonly batches: TurnShare;
+/** The budgets that all connections of a server share. Tests make them smaller. */
+export interface ReadingBudgets {
+  readonly batches: TurnBudget;
   /** An end never waits behind messages of others. */
-  readonly ends: TurnShare;
+  readonly ends: TurnBudget;
 }
 
 /** One for all connections of a server. */
 export class ServerReading implements ReadingPolicy {
   readonly #softOutputBytes: number;
-  readonly #batches: TurnShare;
-  readonly #ends: TurnShare;
+  readonly #batches: TurnBudget;
+  readonly #ends: TurnBudget;
 
   /** Above `softOutputBytes` of unsent output no more messages of the peer are decoded. */
-  constructor(softOutputBytes: number, shares: Partial<ReadingShares> = {}) {
+  constructor(softOutputBytes: number, budgets: Partial<ReadingBudgets> = {}) {
     this.#softOutputBytes = softOutputBytes;
-    this.#batches = shares.batches ?? new TurnShare(BATCHES_SHARE_MS);
-    this.#ends = shares.ends ?? new TurnShare(ENDS_SHARE_MS);
+    this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
+    this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
   }
 
   beforeMessage(

@@ -15,6 +15,7 @@ import type {
 } from '../locks/types.ts';
 import { viewNamedHolder } from '../locks/views.ts';
 import { PendingResult } from '../message/pending-result.ts';
+import { TurnBudget } from '../message/scheduler.ts';
 import type {
   CancelResult,
   DeadlockStep,
@@ -43,10 +44,11 @@ import type {
   Pages,
   Taken,
 } from './lock-manager.ts';
-import { SlicedWork } from './sliced-work.ts';
 import { StatisticsRecorder } from './stats.ts';
 import { tokensFromWallClock } from './tokens.ts';
 
+/** How much of each turn long work takes at most, beyond the step under way. */
+const LONG_WORK_MS = 0.5;
 /** How much is done between two looks at the clock. */
 const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
@@ -71,14 +73,15 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
-  readonly #slicedWork: SlicedWork;
+  /** For ends of sessions, listings and very many deadlines at once. */
+  readonly #longWork: TurnBudget;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
   #whenUnheld: (() => void) | undefined;
 
   constructor(options: LocalLockManagerOptions) {
     this.clock = options.clock ?? systemClock;
-    this.#slicedWork = new SlicedWork(this.clock);
+    this.#longWork = new TurnBudget(LONG_WORK_MS, this.clock);
     this.#limits = options.limits;
     this.table = new LockTable({
       limits: options.limits,
@@ -144,13 +147,12 @@ export class LocalLockManager implements LockManager {
   endSession(session: Session): void {
     const end = this.publish(this.table.endSession(session, this.clock.nowMs()));
     if (end.holds.length === 0) return;
-    this.#slicedWork.add(
-      () => {
-        this.#handle(this.table.continueEnd(end, CLAIMS_A_STEP, this.clock.nowMs()));
-        return end.holds.length === 0;
-      },
-      () => this.#afterwards(),
-    );
+    this.#longWork.add(() => {
+      this.#handle(this.table.continueEnd(end, CLAIMS_A_STEP, this.clock.nowMs()));
+      if (end.holds.length > 0) return 'again';
+      this.#afterwards();
+      return 'done';
+    });
   }
 
   /** Answers and tells whom an operation concerned, then returns its own result. */
@@ -195,17 +197,14 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
     this.#armedForMs = this.table.nextDeadlineMs;
     this.#stopTimer = this.clock.startTimeout(Math.max(0, this.#armedForMs - this.clock.nowMs()), () => {
-      this.#slicedWork.add(
-        () => {
-          const nowMs = this.clock.nowMs();
-          this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
-          return this.table.nextDeadlineMs > nowMs;
-        },
-        () => {
-          this.#armedForMs = Number.POSITIVE_INFINITY;
-          this.#afterwards();
-        },
-      );
+      this.#longWork.add(() => {
+        const nowMs = this.clock.nowMs();
+        this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
+        if (this.table.nextDeadlineMs <= nowMs) return 'again';
+        this.#armedForMs = Number.POSITIVE_INFINITY;
+        this.#afterwards();
+        return 'done';
+      });
     });
   }
 
@@ -216,10 +215,11 @@ export class LocalLockManager implements LockManager {
     return {
       nextPage: (max) => {
         const page = new PendingResult<Page>();
-        this.#slicedWork.add(
-          () => listing.step(NAMES_A_STEP, max),
-          () => page.settle(makePage(max)),
-        );
+        this.#longWork.add(() => {
+          if (!listing.step(NAMES_A_STEP, max)) return 'again';
+          page.settle(makePage(max));
+          return 'done';
+        });
         return page;
       },
     };

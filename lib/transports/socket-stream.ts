@@ -2,13 +2,13 @@
 
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
-import { TurnShare } from '../message/turn-share.ts';
+import { TurnBudget } from '../message/scheduler.ts';
 import { type DirectSocket, openDirectly, type Receiver } from './direct-socket.ts';
 import { SharedReading } from './shared-reading.ts';
 
 /** Thousands of connections may break in one turn, while others are waiting. In milliseconds of each turn. */
-const BROKEN_SHARE_MS = 1;
-const brokenSockets = new TurnShare(BROKEN_SHARE_MS);
+const BROKEN_BUDGET_MS = 1;
+const brokenSockets = new TurnBudget(BROKEN_BUDGET_MS);
 
 /** Wraps a connected socket. */
 export class SocketStream implements ByteStream, Receiver {

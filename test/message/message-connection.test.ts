@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { findCodecBy } from '../../lib/message/first-bytes.ts';
 import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
-import { type ReadingShares, ServerReading } from '../../lib/message/server-reading.ts';
-import { TurnShare } from '../../lib/message/turn-share.ts';
+import { TurnBudget } from '../../lib/message/scheduler.ts';
+import { type ReadingBudgets, ServerReading } from '../../lib/message/server-reading.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 
@@ -12,9 +12,9 @@ const MAX_MESSAGE_BYTES = 500;
 
 type Handler = (message: Record<string, unknown>, connection: MessageConnection) => void;
 
-const UNLIMITED: ReadingShares = {
-  batches: new TurnShare(Number.POSITIVE_INFINITY),
-  ends: new TurnShare(Number.POSITIVE_INFINITY),
+const UNLIMITED: ReadingBudgets = {
+  batches: new TurnBudget(Number.POSITIVE_INFINITY),
+  ends: new TurnBudget(Number.POSITIVE_INFINITY),
 };
 
 const streams: ManualStream[] = [];
@@ -22,7 +22,7 @@ const streams: ManualStream[] = [];
 /** A connection over a stream by hand, and what it told of. */
 function connectionThat(
   handle: Handler,
-  shares: Partial<ReadingShares> = UNLIMITED,
+  budgets: Partial<ReadingBudgets> = UNLIMITED,
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
@@ -47,7 +47,7 @@ function connectionThat(
       finished: () => told.push('finished'),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
-    new ServerReading(SOFT_OUTPUT_BYTES, { ...UNLIMITED, ...shares }),
+    new ServerReading(SOFT_OUTPUT_BYTES, { ...UNLIMITED, ...budgets }),
   );
   connection.start();
   streams.push(stream);
@@ -107,8 +107,8 @@ describe('MessageConnection', () => {
   });
 
   it('lets others have their turn when a peer has sent very many messages together', async () => {
-    const share = new TurnShare(0);
-    const { stream, told } = connectionThat(() => {}, { batches: share });
+    const batches = new TurnBudget(0);
+    const { stream, told } = connectionThat(() => {}, { batches });
     stream.receive('{"a":1}\n'.repeat(60));
     stream.receiveEnd();
     expect(told).to.have.length(32);
@@ -119,10 +119,10 @@ describe('MessageConnection', () => {
   });
 
   it('leaves many messages to later turns, in order of the peers, once the turn is used up', async () => {
-    const share = new TurnShare(0);
+    const batches = new TurnBudget(0);
     const order: string[] = [];
     const [first, second, third] = ['first', 'second', 'third'].map((name) =>
-      connectionThat(() => order.push(name), { batches: share }),
+      connectionThat(() => order.push(name), { batches }),
     );
     for (const peer of [first, second]) peer?.stream.receive('{"a":1}\n'.repeat(70));
     expect(order).to.deep.equal([]);
@@ -135,8 +135,8 @@ describe('MessageConnection', () => {
   });
 
   it('leaves the ends of peers to later turns once the turn is used up, and none that is gone meanwhile', async () => {
-    const endShare = new TurnShare(0);
-    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends: endShare }));
+    const ends = new TurnBudget(0);
+    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends }));
     for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
     for (const { stream } of peers) stream.receiveEnd();
     const whatCame = (): number[] => peers.map(({ told }) => told.length);
@@ -158,10 +158,10 @@ describe('MessageConnection', () => {
   });
 
   it('does not let the end of a peer wait behind the many messages of others', async () => {
-    const [share, endShare] = [new TurnShare(0), new TurnShare()];
-    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches: share, ends: endShare }));
+    const [batches, ends] = [new TurnBudget(0), new TurnBudget()];
+    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches, ends }));
     for (const { stream } of busy) stream.receive('{"a":1}\n'.repeat(70));
-    const { stream, told } = connectionThat(() => {}, { batches: share, ends: endShare });
+    const { stream, told } = connectionThat(() => {}, { batches, ends });
     stream.receive('{"a":1}\n');
     stream.receiveEnd();
     expect(told).to.deep.equal(['{"a":1}', 'finished']);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { TurnShare } from '../../lib/message/turn-share.ts';
+import { TurnBudget } from '../../lib/message/scheduler.ts';
 
-/** Longer than the share of one turn. */
+/** Longer than the budget of one turn. */
 function workLong(): void {
   const endMs = performance.now() + 2;
   while (performance.now() < endMs);
@@ -13,20 +13,20 @@ function nextTurn(): Promise<void> {
   });
 }
 
-describe('the share of a turn', () => {
+describe('the budget of a turn', () => {
   it('has the first work done at once', () => {
-    const share = new TurnShare();
+    const budget = new TurnBudget();
     let done = 0;
-    share.add(() => {
+    budget.add(() => {
       done += 1;
     });
     expect(done).to.equal(1);
   });
 
   it('has one piece of work done in each turn, however small it is', async () => {
-    const share = new TurnShare(0);
+    const budget = new TurnBudget(0);
     const done: number[] = [];
-    for (const number of [1, 2, 3]) share.add(() => done.push(number));
+    for (const number of [1, 2, 3]) budget.add(() => done.push(number));
     expect(done).to.deep.equal([1]);
     await nextTurn();
     expect(done).to.deep.equal([1, 2]);
@@ -35,10 +35,10 @@ describe('the share of a turn', () => {
   });
 
   it('leaves work to later turns once it is used up, and does it in order', async () => {
-    const share = new TurnShare();
+    const budget = new TurnBudget();
     const done: number[] = [];
     const add = (number: number): void =>
-      share.add(() => {
+      budget.add(() => {
         done.push(number);
         workLong();
       });
@@ -52,13 +52,30 @@ describe('the share of a turn', () => {
   });
 
   it('begins anew in each turn', async () => {
-    const share = new TurnShare();
-    share.add(workLong);
+    const budget = new TurnBudget();
+    budget.add(workLong);
     await nextTurn();
     let done = 0;
-    share.add(() => {
+    budget.add(() => {
       done += 1;
     });
     expect(done).to.equal(1);
+  });
+
+  it('goes on with unfinished work behind the rest of the queue', async () => {
+    const budget = new TurnBudget(0);
+    const done: string[] = [];
+    const steps = (name: string, count: number): void => {
+      let step = 0;
+      budget.add(() => {
+        step += 1;
+        done.push(`${name}${step}`);
+        return step < count ? 'again' : 'done';
+      });
+    };
+    steps('a', 3);
+    steps('b', 2);
+    while (done.length < 5) await nextTurn();
+    expect(done).to.deep.equal(['a1', 'a2', 'b1', 'a3', 'b2']);
   });
 });
