@@ -247,20 +247,18 @@ export class MessageConnection implements ByteSink, Flushable {
       }
       const message = this.#codec?.next();
       if (message === undefined) break;
-      pending = this.#giveOutOne(message);
+      pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
-    if (this.#step('done') && this.isFinished) this.#events.finished();
+    if (this.#step('done') && this.#state === 'finished') this.#events.finished();
   };
 
-  #giveOutOne(message: unknown): PendingResult | undefined {
-    if (!(message instanceof Error)) return this.#events.message(message);
-    if (message instanceof RequestError) {
-      this.#events.malformed(message);
+  #tellFault(error: Error): undefined {
+    if (error instanceof RequestError) {
+      this.#events.malformed(error);
     } else {
-      this.#events.broken(message as ProtocolError);
+      this.#events.broken(error as ProtocolError);
       this.end();
     }
-    return undefined;
   }
 
   #hold(wait: Wait): void {

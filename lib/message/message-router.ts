@@ -3,6 +3,7 @@
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import { ServerCodec } from '../wire/server-codec.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
+import { encodedLength } from '../wire/text.ts';
 import type { Command } from './command-table.ts';
 import type { Logger } from './logger.ts';
 import type { MessageCounters } from './message-counters.ts';
@@ -10,8 +11,18 @@ import type { MessageLimits } from './message-limits.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
 import { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol.ts';
-import { findFault, type Request } from './request.ts';
 import { show } from './show.ts';
+
+const MAX_ID_BYTES = 128;
+const ID_EXPECTED = `a whole number between -2^53 and 2^53, or a string of up to ${MAX_ID_BYTES} bytes`;
+
+/** A request whose outer form is right. `null` counts as no id. */
+export interface Request {
+  readonly command: string;
+  readonly id?: MessageId | null;
+  readonly parameters?: unknown;
+  readonly [key: string]: unknown;
+}
 
 /** What the router works with. */
 export interface MessageRouterOptions<Session extends MessageSession> {
@@ -74,7 +85,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     const command = this.#commands.get(name);
     if (command === undefined) {
       this.#counters.unknownCommands += 1;
-      this.#reply(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
+      this.#answer(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
       return;
     }
     command.requestCount += 1;
@@ -85,12 +96,12 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     const errors = command.validator.check(parameters);
     if (errors !== undefined) {
       this.#counters.invalidRequests += 1;
-      this.#reply(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
+      this.#answer(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
       return;
     }
     const { maxPendingRequests } = this.#limits;
     if (session.pendingCount >= maxPendingRequests && !command.isImmediate) {
-      this.#reply(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
+      this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
       return;
     }
     try {
@@ -100,33 +111,39 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     }
   }
 
+  /** Sends a result, now or when it comes. One that cannot be written as JSON is a failure of the handler's. */
   #answer(session: Session, id: MessageId | undefined, name: string, result: object): void {
-    if (result instanceof PendingResult) {
-      session.addPending(id);
-      result.whenSettled((settled) => {
-        this.#reply(session, id, name, settled);
-        session.removePending(id);
-      });
-    } else if (result instanceof Promise) {
-      session.addPending(id);
-      result
-        .then(
-          (settled: object) => this.#reply(session, id, name, settled),
-          (error: unknown) => this.#fail(session, id, name, error),
-        )
-        .finally(() => session.removePending(id));
-    } else {
-      this.#reply(session, id, name, result);
+    if (result instanceof PendingResult || result instanceof Promise) {
+      this.#answerLater(session, id, name, result);
+      return;
     }
-  }
-
-  /** A result that cannot be written as JSON is a failure of the handler's. */
-  #reply(session: Session, id: MessageId | undefined, name: string, result: object): void {
     if (id === undefined) return;
     try {
       session.connection.send({ id, result });
     } catch (error) {
       this.#fail(session, id, name, error);
+    }
+  }
+
+  #answerLater(
+    session: Session,
+    id: MessageId | undefined,
+    name: string,
+    result: PendingResult | Promise<object>,
+  ): void {
+    session.addPending(id);
+    if (result instanceof PendingResult) {
+      result.whenSettled((settled) => {
+        this.#answer(session, id, name, settled);
+        session.removePending(id);
+      });
+    } else {
+      result
+        .then(
+          (settled) => this.#answer(session, id, name, settled),
+          (error: unknown) => this.#fail(session, id, name, error),
+        )
+        .finally(() => session.removePending(id));
     }
   }
 
@@ -158,4 +175,27 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       error: { status: 'internal', message: 'the server failed to carry out the command' },
     });
   }
+}
+
+/** Why a message is no `Request`, and its id if that can be read. */
+interface Fault {
+  readonly id: MessageId | undefined;
+  readonly message: string;
+}
+
+function findFault(message: unknown): Fault | undefined {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    return { id: undefined, message: `the message is ${show(message)}; expected an object` };
+  }
+  const { id = null, command } = message as Readonly<Record<string, unknown>>;
+  if (id !== null && !Number.isSafeInteger(id) && !isShortText(id)) {
+    return { id: undefined, message: `id is ${show(id)}; expected ${ID_EXPECTED}` };
+  }
+  if (typeof command === 'string') return undefined;
+  const found = command === undefined ? 'command is missing' : `command is ${show(command)}; expected a string`;
+  return { id: (id as MessageId | null) ?? undefined, message: found };
+}
+
+function isShortText(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= MAX_ID_BYTES && encodedLength(value) <= MAX_ID_BYTES;
 }

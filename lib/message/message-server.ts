@@ -13,10 +13,9 @@ import { consoleLogger, type Logger } from './logger.ts';
 import { type ConnectionEvents, MessageConnection, UnreadOutputError } from './message-connection.ts';
 import { type MessageCounters, newMessageCounters } from './message-counters.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
-import { MessageRouter } from './message-router.ts';
+import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
 import { NumberedTable } from './numbered-table.ts';
-import type { PendingResult } from './pending-result.ts';
 import type { ListenOptions, ProtocolService, ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
@@ -29,7 +28,6 @@ import {
   unreadOutput,
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
-import type { Request } from './request.ts';
 import { TurnBudget } from './scheduler.ts';
 import { ServerReading } from './server-reading.ts';
 import { startTimeout } from './timeout.ts';
@@ -211,7 +209,16 @@ export abstract class MessageServer<
       return service.makeCodec();
     };
     const events: ConnectionEvents = {
-      message: (message) => this.#serve(service, session, message),
+      message: (message) => {
+        // Whatever goes wrong with one message, the others are served.
+        try {
+          return service.serve(session, message);
+        } catch (error) {
+          this.counters.failedRequests += 1;
+          this.logger.error({ err: error, peer: session.address }, 'a message could not be served');
+          return undefined;
+        }
+      },
       malformed: (error) => service.refuse(session, error),
       broken: (error) => {
         service.refuse(session, error);
@@ -297,17 +304,6 @@ export abstract class MessageServer<
       this.sessionEnded(session);
     } catch (error) {
       this.logger.error({ err: error, peer: session.address }, 'a session did not end as it should');
-    }
-  }
-
-  /** Whatever goes wrong with one message, the others are served. */
-  #serve(service: ProtocolService<Session>, session: Session, message: unknown): PendingResult | undefined {
-    try {
-      return service.serve(session, message);
-    } catch (error) {
-      this.counters.failedRequests += 1;
-      this.logger.error({ err: error, peer: session.address }, 'a message could not be served');
-      return undefined;
     }
   }
 }

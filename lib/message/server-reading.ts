@@ -45,17 +45,13 @@ export class ServerReading implements ReadingPolicy {
     if (pending !== undefined && !pending.isSettled) return (goOn) => pending.whenSettled(goOn);
     const isLook = count === 0 ? byteCount > MAX_SMALL_BYTES : count % MESSAGES_A_LOOK === 0;
     if (isLook && this.#batches.isUsedUp) return (goOn) => this.#batches.add(goOn);
-    return this.#hasTooMuchUnsent(connection) ? (goOn) => connection.whenDrained(goOn) : undefined;
+    if (connection.unsentBytes < this.#softOutputBytes) return undefined;
+    // The system may take it at once.
+    connection.flush();
+    return connection.unsentBytes < this.#softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
   }
 
   beforeEnd(): Wait | undefined {
     return this.#ends.isUsedUp ? (goOn) => this.#ends.add(goOn) : undefined;
-  }
-
-  /** Whether the output is still too long once it was offered to the system. */
-  #hasTooMuchUnsent(connection: MessageConnection): boolean {
-    if (connection.unsentBytes < this.#softOutputBytes) return false;
-    connection.flush();
-    return connection.unsentBytes >= this.#softOutputBytes;
   }
 }

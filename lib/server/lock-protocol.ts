@@ -1,8 +1,8 @@
 /** A protocol beside our messages, plugged in to a lock server. */
 
 import type { MessageLimits } from '../message/message-limits.ts';
+import type { Request } from '../message/message-router.ts';
 import type { ServedProtocol } from '../message/protocol.ts';
-import type { Request } from '../message/request.ts';
 import type { OnRefused } from './command-refusals.ts';
 import type { LockManager, PageLimits } from './lock-manager.ts';
 import type { TextLimits } from './lock-requests.ts';

@@ -4,10 +4,10 @@ import { EventEmitter, once } from 'node:events';
 import type { CommandTable } from '../../lib/message/command-table.ts';
 import type { MessageConnection } from '../../lib/message/message-connection.ts';
 import type { MessageLimits } from '../../lib/message/message-limits.ts';
+import type { Request } from '../../lib/message/message-router.ts';
 import { MessageServer } from '../../lib/message/message-server.ts';
 import { MessageSession } from '../../lib/message/message-session.ts';
 import { PendingResult } from '../../lib/message/pending-result.ts';
-import type { Request } from '../../lib/message/request.ts';
 import { RequestError } from '../../lib/wire/errors.ts';
 import type { RecordingLogger } from './recording-logger.ts';
 
