@@ -21,9 +21,9 @@ export class LineSplitter {
   /** Where what came ends, which may be before the bytes do. */
   #chunkEnd = 0;
   /** What came behind that. */
-  readonly #later: ByteBuffer = new ByteBuffer();
+  #later: ByteBuffer | undefined;
   /** The beginning of a line whose end has not come. */
-  readonly #partial: ByteBuffer = new ByteBuffer();
+  #partial: ByteBuffer | undefined;
   #state: 'reading' | 'ended' | 'broken' = 'reading';
 
   constructor(maxLineBytes: number) {
@@ -33,13 +33,17 @@ export class LineSplitter {
   /** Takes the next bytes: those before `bytesEnd`. */
   push(bytes: Uint8Array, bytesEnd: number = bytes.length): void {
     if (this.#state !== 'reading') return;
-    if (this.#isFinished() && this.#later.length === 0) this.#goTo(bytes, bytesEnd);
-    else this.#later.add(bytes.subarray(0, bytesEnd));
+    if (this.#offset >= this.#chunkEnd && this.#later === undefined) {
+      this.#goTo(bytes, bytesEnd);
+    } else {
+      this.#later ??= new ByteBuffer();
+      this.#later.add(bytes.subarray(0, bytesEnd));
+    }
   }
 
   /** Makes what is left of the bytes its own: those that were pushed will be overwritten. */
   keep(): void {
-    if (this.#isFinished()) this.#goTo(NOTHING, 0);
+    if (this.#offset >= this.#chunkEnd) this.#goTo(NOTHING, 0);
     else this.#goTo(new Uint8Array(this.#chunk.subarray(this.#offset, this.#chunkEnd)), this.#chunkEnd - this.#offset);
   }
 
@@ -50,22 +54,19 @@ export class LineSplitter {
 
   /** Goes to the next line; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
   next(): 'line' | 'tooLong' | undefined {
-    if (this.#isFinished()) this.#takeLater();
-    while (!this.#isFinished()) {
+    while (this.#offset < this.#chunkEnd || this.#takeLater()) {
       const chunk = this.#chunk;
       const start = this.#offset;
       const found = chunk.indexOf(NEWLINE, start);
       const isWhole = found !== -1 && found < this.#chunkEnd;
       const end = isWhole ? found : this.#chunkEnd;
-      if (this.#partial.length + end - start > this.#maxLineBytes) return this.#breakOff();
+      if ((this.#partial?.length ?? 0) + end - start > this.#maxLineBytes) return this.#breakOff();
       this.#offset = end + 1;
       if (isWhole) return this.#giveOut(chunk, start, end);
-      this.#partial.add(chunk.subarray(start, end));
-      this.#takeLater();
+      this.#addToPartial(chunk, start, end);
     }
     this.bytes = NOTHING;
-    if (this.#state !== 'ended' || this.#partial.length === 0) return undefined;
-    return this.#giveOutPartial();
+    return this.#state === 'ended' ? this.#giveOutPartial() : undefined;
   }
 
   /**
@@ -73,7 +74,7 @@ export class LineSplitter {
    * included; false when that line began earlier, or nothing is left. Whoever finds the line's end skips to behind it.
    */
   peek(): boolean {
-    if (this.#isFinished() || this.#partial.length > 0) return false;
+    if (this.#offset >= this.#chunkEnd || this.#partial !== undefined) return false;
     this.bytes = this.#chunk;
     this.start = this.#offset;
     this.end = Math.min(this.#chunkEnd, this.#offset + this.#maxLineBytes + 1);
@@ -85,14 +86,13 @@ export class LineSplitter {
     this.#offset = offset;
   }
 
-  /** A method, since the engine takes long for a private accessor. */
-  #isFinished(): boolean {
-    return this.#offset >= this.#chunkEnd;
-  }
-
-  #takeLater(): void {
+  /** Goes on with what came later; false when nothing did. */
+  #takeLater(): boolean {
+    if (this.#later === undefined) return false;
     const later = this.#later.take();
+    this.#later = undefined;
     this.#goTo(later, later.length);
+    return true;
   }
 
   #goTo(chunk: Uint8Array, chunkEnd: number): void {
@@ -102,9 +102,9 @@ export class LineSplitter {
   }
 
   /** The line of the chunk that was looked at, behind what came before. */
-  #giveOut(chunk: Uint8Array, start: number, end: number): 'line' {
-    if (this.#partial.length > 0) {
-      this.#partial.add(chunk.subarray(start, end));
+  #giveOut(chunk: Uint8Array, start: number, end: number): 'line' | undefined {
+    if (this.#partial !== undefined) {
+      this.#addToPartial(chunk, start, end);
       return this.#giveOutPartial();
     }
     this.bytes = chunk;
@@ -113,8 +113,15 @@ export class LineSplitter {
     return 'line';
   }
 
-  #giveOutPartial(): 'line' {
+  #addToPartial(chunk: Uint8Array, start: number, end: number): void {
+    this.#partial ??= new ByteBuffer();
+    this.#partial.add(chunk.subarray(start, end));
+  }
+
+  #giveOutPartial(): 'line' | undefined {
+    if (this.#partial === undefined) return undefined;
     this.bytes = this.#partial.take();
+    this.#partial = undefined;
     this.start = 0;
     this.end = this.bytes.length;
     return 'line';
@@ -123,9 +130,9 @@ export class LineSplitter {
   #breakOff(): 'tooLong' {
     this.#state = 'broken';
     this.#goTo(NOTHING, 0);
-    this.#later.take();
+    this.#later = undefined;
     this.bytes = NOTHING;
-    this.#partial.take();
+    this.#partial = undefined;
     return 'tooLong';
   }
 }

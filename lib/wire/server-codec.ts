@@ -50,24 +50,18 @@ export class ServerCodec implements Codec {
         return request;
       }
     }
-    return this.#nextOfAnyForm();
-  }
-
-  encode(message: object): void {
-    if (!writeReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
-  }
-
-  #nextOfAnyForm(): unknown | RequestError | ProtocolError | undefined {
-    const lines = this.#lines;
-    for (;;) {
-      const line = lines.next();
-      if (line === undefined) return undefined;
+    for (let line = lines.next(); line !== undefined; line = lines.next()) {
       if (line === 'tooLong') {
         return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
       }
       const value = parse(decodeText(lines.bytes.subarray(lines.start, lines.end)));
       if (value !== undefined) return value;
     }
+    return undefined;
+  }
+
+  encode(message: object): void {
+    if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
   }
 }
 
