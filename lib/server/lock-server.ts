@@ -142,7 +142,8 @@ export class LockServer extends MessageServer<LockServerSession> {
   ): LockResult | Refusal | PendingResult<LockResult> {
     const request = this.#requests.ofLock(parameters, id);
     if ('status' in request) return request;
-    const result = this.#withoutOthers(session.locks.acquire(request));
+    const acquired = session.locks.acquire(request);
+    const result = this.#isDumpOn ? acquired : mapResult(acquired, hideOthers);
     if (request.steal === undefined) return result;
     return mapResult(result, (answer) => {
       if (answer.status !== 'ok') return answer;
@@ -159,7 +160,9 @@ export class LockServer extends MessageServer<LockServerSession> {
     id: MessageId,
   ): LockAllResult | Refusal | PendingResult<LockAllResult> {
     const request = this.#requests.ofLockAll(parameters, id);
-    return 'status' in request ? request : this.#withoutOthers(session.locks.acquireAll(request));
+    if ('status' in request) return request;
+    const answer = session.locks.acquireAll(request);
+    return this.#isDumpOn ? answer : mapResult(answer, hideOthers);
   }
 
   /** Gives back one lock, or leaves its queue. */
@@ -300,13 +303,6 @@ export class LockServer extends MessageServer<LockServerSession> {
     };
   }
 
-  /** Who holds locks, and who waits, is no more told in answers than in listings. */
-  #withoutOthers<Answer extends LockResult | LockAllResult>(
-    result: Answer | PendingResult<Answer>,
-  ): Answer | PendingResult<Answer> {
-    return this.#isDumpOn ? result : mapResult(result, hideOthers);
-  }
-
   /** Whoever misses a lock should find in the log who took it. Stealing may be everyday among those who agreed to it. */
   #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
     if (taken === undefined || taken.count === 0) return;
@@ -333,6 +329,7 @@ const SHARED_PORTS =
 const OK: Result = Object.freeze({ status: 'ok' });
 const DENIED: Result = Object.freeze({ status: 'denied' });
 
+/** Where listings are forbidden, answers do not tell who holds locks or waits either. */
 function hideOthers<Answer extends LockResult | LockAllResult>(answer: Answer): Answer {
   if (answer.status === 'timeout' || answer.status === 'deadlock') return { status: answer.status } as Answer;
   return answer;

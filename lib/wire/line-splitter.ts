@@ -54,7 +54,8 @@ export class LineSplitter {
 
   /** Goes to the next line; undefined when more bytes are needed; `tooLong` once, and nothing afterwards. */
   next(): 'line' | 'tooLong' | undefined {
-    while (this.#offset < this.#chunkEnd || this.#takeLater()) {
+    if (this.#offset >= this.#chunkEnd && this.#later !== undefined) this.#takeLater(this.#later);
+    while (this.#offset < this.#chunkEnd) {
       const chunk = this.#chunk;
       const start = this.#offset;
       const found = chunk.indexOf(NEWLINE, start);
@@ -64,6 +65,7 @@ export class LineSplitter {
       this.#offset = end + 1;
       if (isWhole) return this.#giveOut(chunk, start, end);
       this.#addToPartial(chunk, start, end);
+      if (this.#later !== undefined) this.#takeLater(this.#later);
     }
     this.bytes = NOTHING;
     return this.#state === 'ended' ? this.#giveOutPartial() : undefined;
@@ -86,13 +88,10 @@ export class LineSplitter {
     this.#offset = offset;
   }
 
-  /** Goes on with what came later; false when nothing did. */
-  #takeLater(): boolean {
-    if (this.#later === undefined) return false;
-    const later = this.#later.take();
+  #takeLater(later: ByteBuffer): void {
+    const bytes = later.take();
     this.#later = undefined;
-    this.#goTo(later, later.length);
-    return true;
+    this.#goTo(bytes, bytes.length);
   }
 
   #goTo(chunk: Uint8Array, chunkEnd: number): void {

@@ -61,7 +61,7 @@ export class ServerCodec implements Codec {
   }
 
   encode(message: object): void {
-    if (!printReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
+    if (!writeReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
   }
 }
 

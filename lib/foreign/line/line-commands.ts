@@ -26,8 +26,6 @@ export interface LineCommandsOptions extends LockServerParts {
 /** What a command answers: text, nothing, or either later. */
 type Answer = LineReply | PendingResult<LineReply> | undefined;
 
-type Describe<Result> = (session: LockServerSession, name: string, result: Result) => LineReply;
-
 type Handler = (session: LockServerSession, line: CommandLine) => Answer;
 
 /** One command word, ready to be carried out. */
@@ -52,8 +50,8 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     const dialect = DIALECTS[options.dialect];
     this.#texts = dialect.texts;
     const all: Readonly<Record<string, Handler>> = {
-      g: (session, { name }) => this.#get(session, name),
-      r: (session, { name }) => this.#release(session, name),
+      g: this.#get,
+      r: this.#release,
       i: (_session, { name }) => this.#inspect(name),
       sg: (session, { name }) => this.#getShared(session, name),
       sr: (session, { name }) => this.#releaseShared(session, name),
@@ -101,22 +99,24 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     session.connection.send(reply(`0 ${error.message}`));
   }
 
-  #get(session: LockServerSession, name: string): Answer {
+  readonly #get: Handler = (session, { name }) => {
     if (this.#isTooLong(session, name)) return this.#texts.getFailure(name);
     const result = session.locks.acquire({ name, mode: 'exclusive', tag: '', waitMs: 0 });
-    return tell(session, name, result, this.#tellGet);
-  }
+    if (result instanceof PendingResult) return mapResult(result, (lock) => this.#tellGet(session, name, lock));
+    return this.#tellGet(session, name, result);
+  };
 
-  readonly #tellGet = (session: LockServerSession, name: string, lock: LockResult): LineReply => {
+  #tellGet(session: LockServerSession, name: string, lock: LockResult): LineReply {
     const isGranted = lock.status === 'ok' && (lock.alreadyHeld === undefined || this.#texts.getsAgain);
     if (isGranted) return this.#texts.getSuccess(name);
     this.#report(session, lock);
     return this.#texts.getFailure(name);
-  };
+  }
 
   #isTooLong(session: LockServerSession, name: string): boolean {
     const { limits, onRefused } = this.#options;
-    if (encodedLength(name) <= limits.maxNameBytes) return false;
+    // No text has more bytes than three times its UTF-16 units.
+    if (name.length * 3 <= limits.maxNameBytes || encodedLength(name) <= limits.maxNameBytes) return false;
     onRefused(session, atLimit('maxNameBytes', limits.maxNameBytes));
     return true;
   }
@@ -127,12 +127,15 @@ export class LineCommands implements ProtocolService<LockServerSession> {
     if (cause !== undefined) this.#options.onRefused(session, cause);
   }
 
-  #release(session: LockServerSession, name: string): Answer {
-    return tell(session, name, session.locks.release({ name }), this.#tellRelease);
-  }
+  readonly #release: Handler = (session, { name }) => {
+    const result = session.locks.release({ name });
+    if (result instanceof PendingResult) return mapResult(result, (released) => this.#tellRelease(name, released));
+    return this.#tellRelease(name, result);
+  };
 
-  readonly #tellRelease = (_session: LockServerSession, name: string, { status }: ReleaseResult): LineReply =>
-    status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name);
+  #tellRelease(name: string, { status }: ReleaseResult): LineReply {
+    return status === 'ok' ? this.#texts.releaseSuccess(name) : this.#texts.releaseFailure(name);
+  }
 
   #inspect(name: string): Answer {
     return this.#countHolders('readerWriter', name, (count) =>
@@ -221,24 +224,4 @@ function sendLater(session: LockServerSession, answer: PendingResult<LineReply>)
     sent.settle(reply);
   });
   return sent;
-}
-
-/** What a result is told as. For one that is there, no function is made anew. */
-function tell<Result extends object>(
-  session: LockServerSession,
-  name: string,
-  result: Result | PendingResult<Result>,
-  describe: Describe<Result>,
-): Answer {
-  if (result instanceof PendingResult) return tellLater(session, name, result, describe);
-  return describe(session, name, result);
-}
-
-function tellLater<Result extends object>(
-  session: LockServerSession,
-  name: string,
-  result: PendingResult<Result>,
-  describe: Describe<Result>,
-): Answer {
-  return mapResult(result, (settled) => describe(session, name, settled));
 }
