@@ -1,7 +1,7 @@
 /** Checks the options of the client before anything is done with them. */
 
-import { unknownOption } from '../message/option-names.ts';
-import { show } from '../message/show.ts';
+import { unknownOption } from '../message/known-options.ts';
+import { describe } from '../message/show.ts';
 import { LockInvalidError } from './lock-error.ts';
 
 /** Which values an option may have. */
@@ -66,11 +66,4 @@ export function requireFunction(name: string, value: unknown): void {
 /** The error for a value that makes no sense. */
 export function wrong(name: string, value: unknown, expected: string): LockInvalidError {
   return new LockInvalidError(`${name} is ${describe(value)}; expected ${expected}`);
-}
-
-/** A value of any kind, for a message. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return show(value);
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -1,5 +1,7 @@
 /** A datastore on Memcached: an item with a time to live for each lock, which holds a token that only its owner knows. */
 
+import { ledToCaller } from '../message/caller-stack.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import type { Datastore } from './datastore.ts';
 import { addRequest, deleteRequest, getRequest, MEMCACHED_STATUS } from './memcached-requests.ts';
 import { OwnTokens } from './own-tokens.ts';
@@ -54,9 +56,13 @@ export class MemcachedDatastore implements Datastore {
   readonly #answerTimeoutMs: number;
   readonly #tokens: OwnTokens;
 
-  /** @throws {RangeError} when an option is out of range. @throws {TypeError} for a client with `failover`. */
+  /**
+   * @throws {RangeError} when an option is out of range.
+   * @throws {TypeError} for a client with `failover`, and for an unknown option.
+   */
   constructor(client: MemcachedClient, options: MemcachedDatastoreOptions = {}) {
-    const { ttlSeconds = DEFAULT_TTL_SECONDS, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS } = options;
+    const known = requireKnownOptions(options, ['ttlSeconds', 'answerTimeoutMs']);
+    const { ttlSeconds = DEFAULT_TTL_SECONDS, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS } = known;
     // With it, clients that disagree on which server answers would each get the lock from another one.
     if (client.options.failover === true) throw new TypeError('failover is true; expected a memjs client without it');
     if (!(Number.isFinite(answerTimeoutMs) && answerTimeoutMs > 0 && answerTimeoutMs <= MAX_TIMER_MS)) {
@@ -73,6 +79,27 @@ export class MemcachedDatastore implements Datastore {
   /** @throws {RangeError} by rejection, when Memcached does not take the id as a key. */
   async acquireLock(lockId: string): Promise<boolean> {
     checkKey(lockId);
+    try {
+      return await this.#acquire(lockId);
+    } catch (error) {
+      throw ledToCaller(error);
+    }
+  }
+
+  /** Resolves to false, too, when memjs asked again after the answer was lost and the first request had freed the lock. */
+  async releaseLock(lockId: string): Promise<boolean> {
+    const token = this.#tokens.get(lockId);
+    if (token === undefined) return false;
+    try {
+      const isReleased = await this.#delete(lockId, token);
+      this.#tokens.drop(lockId, token);
+      return isReleased;
+    } catch (error) {
+      throw ledToCaller(error);
+    }
+  }
+
+  async #acquire(lockId: string): Promise<boolean> {
     const token = crypto.randomUUID();
     const expirySeconds = this.#ttlSeconds + CLOCK_TICK_SECONDS;
     const { header } = await this.#ask('add', lockId, (sequence) => addRequest(lockId, sequence, token, expirySeconds));
@@ -80,15 +107,6 @@ export class MemcachedDatastore implements Datastore {
     const isTaken = header.status === MEMCACHED_STATUS.ok || (await this.#versionOf(lockId, token)) !== null;
     if (isTaken) this.#tokens.keep(lockId, token);
     return isTaken;
-  }
-
-  /** Resolves to false, too, when memjs asked again after the answer was lost and the first request had freed the lock. */
-  async releaseLock(lockId: string): Promise<boolean> {
-    const token = this.#tokens.get(lockId);
-    if (token === undefined) return false;
-    const isReleased = await this.#delete(lockId, token);
-    this.#tokens.drop(lockId, token);
-    return isReleased;
   }
 
   /** The version that was read is deleted or none, so that a lock which changes hands in between stays. */

@@ -1,5 +1,6 @@
 /** A datastore on Redis: a key with a time to live for each lock, which holds a token that only its owner knows. */
 
+import { requireKnownOptions } from '../message/known-options.ts';
 import type { Datastore } from './datastore.ts';
 import { OwnTokens } from './own-tokens.ts';
 import { checkTimeToLive, DEFAULT_TTL_SECONDS, type TimeToLiveOptions } from './time-to-live.ts';
@@ -34,8 +35,9 @@ export class RedisDatastore implements Datastore {
   readonly #ttlMs: number;
   readonly #tokens: OwnTokens;
 
-  /** @throws {RangeError} when `ttlSeconds` is not a number from 0.001 to 1e9. */
-  constructor(client: RedisClient, { ttlSeconds = DEFAULT_TTL_SECONDS }: TimeToLiveOptions = {}) {
+  /** @throws {RangeError} when `ttlSeconds` is not a number from 0.001 to 1e9. @throws {TypeError} for another option. */
+  constructor(client: RedisClient, options: TimeToLiveOptions = {}) {
+    const { ttlSeconds = DEFAULT_TTL_SECONDS } = requireKnownOptions(options, ['ttlSeconds']);
     this.#client = client;
     this.#ttlMs = Math.ceil(checkTimeToLive(ttlSeconds, RANGE) * MS_A_SECOND);
     this.#tokens = new OwnTokens(ttlSeconds);

@@ -7,10 +7,10 @@ import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
+import { unknownOption } from './known-options.ts';
 import { MessageConnection } from './message-connection.ts';
 import { MessageError } from './message-error.ts';
 import { NumberedTable } from './numbered-table.ts';
-import { unknownOption } from './option-names.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 

@@ -9,6 +9,13 @@ export function show(value: unknown): string {
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
 }
 
+/** A value of any kind, for a message: functions and objects by their kind only. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return show(value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
 /** What is nested deeper than the stack reaches can be read, but not written. */
 function stringify(value: unknown): string {
   try {

@@ -3,6 +3,7 @@
 import cluster from 'node:cluster';
 import type { TableLimits } from '../locks/types.ts';
 import type { Listener } from '../message/byte-stream.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import type { Request } from '../message/message-router.ts';
@@ -60,6 +61,9 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxKeptListings: 16,
 };
 
+const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'dump', 'registry', 'forceUnlock', 'protocols'];
+const LISTEN_OPTIONS = ['protocols', 'dialect'];
+
 /** How a lock server is made. */
 export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
   readonly limits?: Partial<LockServerLimits>;
@@ -93,17 +97,19 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #requests: LockRequests;
   readonly #protocols: readonly LockProtocol[];
 
+  /** @throws TypeError when an option, or a limit, is not known. */
   constructor(options: LockServerOptions = {}) {
     const {
-      limits: given,
+      limits: given = {},
       manager,
       dump = true,
       registry = true,
       forceUnlock = false,
       protocols = [],
       ...rest
-    } = options;
-    const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...given };
+    } = requireKnownOptions(options, SERVER_OPTIONS);
+    const limitNames = Object.keys(DEFAULT_LOCK_SERVER_LIMITS);
+    const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
     this.#manager = manager ?? new LocalLockManager({ limits });
@@ -117,10 +123,12 @@ export class LockServer extends MessageServer<LockServerSession> {
   }
 
   /**
-   * Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`, and in a process
-   * that shares its ports with others by `node:cluster`: each of them would grant the same lock.
+   * Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`, with a TypeError for
+   * an unknown option, and in a process that shares its ports with others by `node:cluster`: each of them would grant the
+   * same lock.
    */
   override async listen(listener: Listener, options: ListenOptions = {}): Promise<string> {
+    requireKnownOptions(options, LISTEN_OPTIONS);
     if (cluster.isWorker) throw new Error(SHARED_PORTS);
     return await super.listen(listener, options);
   }

@@ -2,6 +2,7 @@
 
 import { connect } from 'node:net';
 import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import type { LockPage } from '../protocol.ts';
 import { systemClock } from '../server/clock.ts';
 import { LocalLockManager } from '../server/local-lock-manager.ts';
@@ -26,6 +27,8 @@ export interface TestServerOptions extends Omit<LockServerOptions, 'manager'> {
   /** `manual`: the server's time stands still but for `clock.advance`. `system` by default. */
   readonly clock?: 'manual' | 'system' | undefined;
 }
+
+const TEST_SERVER_OPTIONS = ['socket', 'clock', 'limits', 'logger', 'dump', 'registry', 'forceUnlock'];
 
 /** How a client of the test server is made: as `LockClient`, but for the way to reach it. */
 export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'tls' | 'dial'>;
@@ -55,7 +58,7 @@ export class TestServer implements AsyncDisposable {
   #state: 'open' | 'closed' = 'open';
 
   private constructor(options: TestServerOptions) {
-    const { socket = false, clock = 'system', ...serverOptions } = options;
+    const { socket = false, clock = 'system', ...serverOptions } = requireKnownOptions(options, TEST_SERVER_OPTIONS);
     requireOneOf('socket', socket, [true, false]);
     requireOneOf('clock', clock, ['manual', 'system']);
     const limits: LockServerLimits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...serverOptions.limits };

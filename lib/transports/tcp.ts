@@ -9,6 +9,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import type { ConnectionRefusalReason, Refusal } from '../message/refusals.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
@@ -46,6 +47,9 @@ export interface TcpListenerOptions extends HandshakeOptions {
   readonly tls?: TlsFiles | undefined;
 }
 
+/** The names of these options. */
+export const TCP_LISTENER_OPTIONS: readonly string[] = ['host', 'port', 'allowed', 'tls', 'handshakeTimeoutMs'];
+
 /** A listener whose certificates can be read again. */
 export interface TcpListener extends Listener {
   /** Reads certificate and key again, for connections from now on. @throws Error when that fails; the old ones stay. */
@@ -54,11 +58,11 @@ export interface TcpListener extends Listener {
 
 /**
  * Listens on TCP. Connections of others than the allowed are closed before a byte is read.
- * @throws TypeError when `allowed` has an entry that is neither an address nor a range, RangeError for a
- * `handshakeTimeoutMs` that is none, and the system's error when a file of `tls` cannot be read.
+ * @throws TypeError when an option is not known, or `allowed` has an entry that is neither an address nor a range,
+ * RangeError for a `handshakeTimeoutMs` that is none, and the system's error when a file of `tls` cannot be read.
  */
 export function tcp(options: TcpListenerOptions): TcpListener {
-  return new AllowedTcpListener(options);
+  return new AllowedTcpListener(requireKnownOptions(options, TCP_LISTENER_OPTIONS));
 }
 
 /** What is done with a connection that the allow-list has let in. */

@@ -5,6 +5,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import { dialPlainSocket } from './dial-socket.ts';
 import { type HeldName, holdName } from './held-name.ts';
 import { bind } from './listening.ts';
@@ -20,9 +21,10 @@ export interface UnixListenerOptions {
 /**
  * Listens on a Unix socket. The file of a server that is gone is replaced; that of one that answers is not, and anything
  * that is no socket is not touched: then `listen` rejects with `EADDRINUSE`. The file is removed on close.
+ * @throws TypeError when an option is not known.
  */
 export function unix(options: UnixListenerOptions): Listener {
-  return new UnixListener(options);
+  return new UnixListener(requireKnownOptions(options, ['path', 'mode']));
 }
 
 class UnixListener implements Listener {

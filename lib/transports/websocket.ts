@@ -4,10 +4,11 @@ import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { ByteSink, ByteStream, Completeness, StreamEncoding } from '../message/byte-stream.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import { tooLong } from '../message/refusal-causes.ts';
 import { formatAddress } from './address.ts';
 import { PageAccess } from './page-access.ts';
-import { AllowedTcpListener, type TcpListener, type TcpListenerOptions } from './tcp.ts';
+import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpListenerOptions } from './tcp.ts';
 import { handshakeTimeoutOf } from './tls.ts';
 import { Handshakes } from './web-socket-handshake.ts';
 
@@ -21,13 +22,15 @@ export interface WebSocketListenerOptions extends TcpListenerOptions {
   readonly maxMessageBytes: number;
 }
 
+const WEB_SOCKET_LISTENER_OPTIONS = [...TCP_LISTENER_OPTIONS, 'origins', 'hosts', 'maxMessageBytes'];
+
 /**
  * Listens for WebSocket connections. The allow-list is asked first, then `Origin` and `Host`: a page that is not listed
  * cannot connect, nor one that has another name point to this machine.
  * @throws as `tcp` does, and TypeError when an entry of `origins` or `hosts` is none.
  */
 export function webSocket(options: WebSocketListenerOptions): TcpListener {
-  const { origins, hosts, tls, maxMessageBytes } = options;
+  const { origins, hosts, tls, maxMessageBytes } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
   const access = new PageAccess({ origins, hosts, isSecure: tls !== undefined });
   const handshakes = new Handshakes({ access, timeoutMs: handshakeTimeoutOf(options), maxMessageBytes });
   return new AllowedTcpListener(

@@ -97,6 +97,20 @@ describe('the datastore Memcached', () => {
     expect((await errorOf(datastore.acquireLock(KEY))).message).to.equal('memcached did not answer within 50 ms');
   });
 
+  it("rejects with the caller's line in the stack", async () => {
+    const datastore = new MemcachedDatastore(client);
+    await datastore.acquireLock(KEY);
+    await server.program.kill();
+    const acquire = async function acquiringCaller(): Promise<void> {
+      await datastore.acquireLock('dlock:other');
+    };
+    const release = async function releasingCaller(): Promise<void> {
+      await datastore.releaseLock(KEY);
+    };
+    expect((await errorOf(acquire())).stack).to.match(/at async acquiringCaller /);
+    expect((await errorOf(release())).stack).to.match(/at async releasingCaller /);
+  });
+
   it('rejects when the server is gone', async () => {
     const datastore = new MemcachedDatastore(client);
     await datastore.acquireLock(KEY);

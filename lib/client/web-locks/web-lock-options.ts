@@ -3,7 +3,7 @@
  * the order of the Web Locks specification.
  */
 
-import { describe } from '../client-options.ts';
+import { describe } from '../../message/show.ts';
 import { namedException, type WebLockMode } from './web-lock.ts';
 
 /** How a lock is requested. */

@@ -1,14 +1,26 @@
-/** Refuses options by name: a misspelt one would otherwise do nothing, and nobody would notice. */
+/** Options that nobody reads are refused, so that a misspelt one is noticed where it was written. */
 
-import { show } from './show.ts';
+import { describe, show } from './show.ts';
 
-/** How many letters of a name may be wrong for us to guess which one the caller meant. */
-const MAX_WRONG_LETTERS = 3;
-/** No option has a longer name. */
-const MAX_LETTERS = 40;
+/**
+ * The options as they are.
+ * @throws TypeError when they are no object, or when one of them is not known.
+ */
+export function requireKnownOptions<Options extends object>(
+  options: Options,
+  known: readonly string[],
+  name: string = 'options',
+): Options {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${name} is ${describe(options)}; expected an object`);
+  }
+  const problem = unknownOption(options, known, name);
+  if (problem !== undefined) throw new TypeError(problem);
+  return options;
+}
 
 /** Says which of the options is not known, and which one the caller may have meant; undefined if all are known. */
-export function unknownOption(options: object, known: readonly string[], name = 'options'): string | undefined {
+export function unknownOption(options: object, known: readonly string[], name: string = 'options'): string | undefined {
   for (const option in options) {
     if (known.includes(option)) continue;
     const nearest = nearestOf(option, known);
@@ -18,6 +30,9 @@ export function unknownOption(options: object, known: readonly string[], name = 
   return undefined;
 }
 
+/** How many letters may be wrong for a name to be meant. */
+const MAX_WRONG_LETTERS = 3;
+
 function nearestOf(given: string, known: readonly string[]): string | undefined {
   if (given.length > MAX_LETTERS) return undefined;
   const ranked = known.map((name) => ({ name, wrongLetters: wrongLetters(given.toLowerCase(), name.toLowerCase()) }));
@@ -26,7 +41,10 @@ function nearestOf(given: string, known: readonly string[]): string | undefined 
   return isNear ? nearest.name : undefined;
 }
 
-/** Letters to add, leave out or replace to turn one name into the other: the Levenshtein distance. */
+/** No name of an option has as many. */
+const MAX_LETTERS = 40;
+
+/** Letters to be added, left out or replaced to make the one of the other: the Levenshtein distance. */
 function wrongLetters(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {
