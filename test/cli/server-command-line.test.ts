@@ -79,7 +79,7 @@ describe('the command line of the server program', () => {
     writeFileSync(file, JSON.stringify({ port: 'auto', allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } }));
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: 127\.0\.0\.2$/);
-    const client = await RawClient.connect(port, '127.0.0.2');
+    const client = await RawClient.connect(port, { localAddress: '127.0.0.2' });
     expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
       status: 'limit',
       limit: 'maxNameBytes',

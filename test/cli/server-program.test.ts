@@ -78,7 +78,8 @@ describe('the server program', () => {
     it('tells of a few of very many, and at the end how many there were', async () => {
       server = await startServerProgram();
       for (let index = 0; index < 300; index += 1) {
-        const client = await RawClient.connect(server.port, `127.0.${1 + (index >> 7)}.${1 + (index & 127)}`);
+        const localAddress = `127.0.${1 + (index >> 7)}.${1 + (index & 127)}`;
+        const client = await RawClient.connect(server.port, { localAddress });
         await client.closed;
       }
       server.program.signal('SIGTERM');
@@ -106,12 +107,12 @@ describe('the server program', () => {
     });
 
     async function isAdmitted(address: string): Promise<void> {
-      const client = await RawClient.connect(server.port, address);
+      const client = await RawClient.connect(server.port, { localAddress: address });
       expect(await client.ask('ping'), address).to.deep.equal({ status: 'ok' });
     }
 
     async function isRefused(address: string): Promise<void> {
-      const client = await RawClient.connect(server.port, address);
+      const client = await RawClient.connect(server.port, { localAddress: address });
       await client.closed;
       expect(client.unreadCount).to.equal(0);
       expect(await client.ask('ping').catch((error: Error) => error.message), address).to.equal(
@@ -136,7 +137,7 @@ describe('the server program', () => {
     it('logs them only then', async () => {
       const { program, port } = await startServerProgram();
       await (await RawClient.connect(port)).leave();
-      const refused = await RawClient.connect(port, '127.0.0.2');
+      const refused = await RawClient.connect(port, { localAddress: '127.0.0.2' });
       await refused.closed;
       expect(await program.nextErrorLine()).to.include('refused a connection');
       expect(program.errorOutput).to.not.include('connected"');

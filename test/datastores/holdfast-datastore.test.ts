@@ -1,17 +1,11 @@
 import { expect } from 'chai';
 import { HoldfastDatastore, Lock } from '../../lib/datastores/index.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
+import { serverForEachTest } from '../server/running-server.ts';
 import { errorOf } from '../support/error-of.ts';
 
 describe('the datastore holdfast', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer({ maxNameBytes: 20 });
-  });
-  afterEach(endTest);
+  const server = serverForEachTest({ maxNameBytes: 20 });
 
   it('frees its locks when its connection ends, with no time to live', async () => {
     const client = await server.client();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import { LogRecorder } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { CompiledExamples, readExamples } from './compiled-examples.ts';
 
 /** What each TypeScript example prints, in their order. */
@@ -21,7 +21,7 @@ describe('docs/web-locks.md', () => {
 
   before(async function () {
     this.timeout(60_000);
-    server = new LockServer({ logger: new LogRecorder() });
+    server = new LockServer({ logger: new RecordingLogger() });
     const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
     compiled = await CompiledExamples.compile('dist/web-locks-md', examples, {
       20934: Number(address.split(':').at(-1)),

@@ -2,9 +2,10 @@ import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import { type Call, type CallWatcher, MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import type { RawClient } from '../server/raw-client.ts';
 import { errorOf } from '../support/error-of.ts';
-import { MessageScope } from '../support/message-scope.ts';
-import type { RawPeer } from '../support/raw-peer.ts';
+import { messageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
@@ -27,14 +28,11 @@ class CuriousClient extends MessageClient implements CallWatcher {
 }
 
 describe('MessageClient: calls to a message server', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
 
   beforeEach(async () => {
-    scope = new MessageScope();
     await scope.startServer();
   });
-
-  afterEach(() => scope.close());
 
   it('resolves to the result of a command', async () => {
     const client = await scope.connectClient();
@@ -98,6 +96,8 @@ describe('MessageClient: calls to a message server', () => {
 });
 
 describe('MessageClient: options that it does not know', () => {
+  const scope = messageScope();
+
   const wrong = (options: object): object => options;
 
   it('make no client, and the error names the option that may have been meant', () => {
@@ -112,10 +112,9 @@ describe('MessageClient: options that it does not know', () => {
   });
 
   it('are refused by connect, which can be called again then', async () => {
-    const scope = new MessageScope();
     const server = await scope.startRawServer();
     const client = new MessageClient();
-    scope.atEnd(() => client.close());
+    whenTestEnds(() => client.close());
     const refused = await errorOf(client.connect(server.dial, wrong({ connectTimeout: 5 })));
     expect(refused).to.be.instanceOf(MessageError).with.property('code', 'invalid');
     expect(refused.message).to.equal(
@@ -123,14 +122,12 @@ describe('MessageClient: options that it does not know', () => {
     );
     await client.connect(server.dial);
     expect(client.state).to.equal('open');
-    await scope.close();
   });
 
   it('are refused by rpc, which sends nothing', async () => {
-    const scope = new MessageScope();
     const server = await scope.startRawServer();
     const client = new MessageClient();
-    scope.atEnd(() => client.close());
+    whenTestEnds(() => client.close());
     await client.connect(server.dial);
     const peer = await server.accept();
     const refused = await errorOf(client.rpc('a', {}, wrong({ timeout: 5 })));
@@ -138,26 +135,22 @@ describe('MessageClient: options that it does not know', () => {
     expect(refused.message).to.equal('options has "timeout", which is not known; did you mean timeoutMs?');
     client.notify('b');
     expect(await peer.next()).to.have.property('command', 'b');
-    await scope.close();
   });
 });
 
 describe('MessageClient: calls that end early', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: RawServer;
   let client: CuriousClient;
-  let peer: RawPeer;
+  let peer: RawClient;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startRawServer();
     client = new CuriousClient({ maxPendingRequests: 3 });
-    scope.atEnd(() => client.close());
+    whenTestEnds(() => client.close());
     await client.connect(server.dial);
     peer = await server.accept();
   });
-
-  afterEach(() => scope.close());
 
   /** Answers whatever is called next, so that everything sent before has been received. */
   async function sync(): Promise<void> {
@@ -173,7 +166,7 @@ describe('MessageClient: calls that end early', () => {
 
   it('gives every request an id of its own', async () => {
     const calls = [client.rpc('a'), client.rpc('b', { c: 1 })];
-    const requests = await peer.take(2);
+    const requests = await peer.nextMany(2);
     expect(requests).to.deep.equal([
       { command: 'a', parameters: {}, id: 1 },
       { command: 'b', parameters: { c: 1 }, id: 2 },
@@ -311,7 +304,7 @@ describe('MessageClient: calls that end early', () => {
     expect(await errorOf(client.rpc('d')))
       .to.be.instanceOf(MessageError)
       .with.property('code', 'limit');
-    expect(await peer.take(3)).to.have.length(3);
+    expect(await peer.nextMany(3)).to.have.length(3);
     peer.send({ id: 1, result: { status: 'ok' } });
     await slow;
     await sync();

@@ -6,7 +6,7 @@ import { dialTcp } from '../../lib/transports/tcp.ts';
 import { errorOf } from '../support/error-of.ts';
 import { freePort } from '../support/free-port.ts';
 import { ManualStream } from '../support/manual-stream.ts';
-import { MessageScope } from '../support/message-scope.ts';
+import { messageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
 
 /** Never connects, and gives up when it is told to. */
@@ -19,15 +19,12 @@ const dialNowhere: Dialer = (signal) =>
 const dialForever: Dialer = () => new Promise(() => {});
 
 describe('MessageClient: connecting', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: RawServer;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startRawServer();
   });
-
-  afterEach(() => scope.close());
 
   it('goes from idle over connecting and open to closed, and tells of it', async () => {
     const told: string[] = [];

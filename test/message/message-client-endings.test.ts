@@ -5,9 +5,10 @@ import { MessageClient } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import type { RawClient } from '../server/raw-client.ts';
 import { errorOf } from '../support/error-of.ts';
-import { MessageScope } from '../support/message-scope.ts';
-import type { RawPeer } from '../support/raw-peer.ts';
+import { messageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
 
 const FOREVER = { timeoutMs: Number.POSITIVE_INFINITY };
@@ -22,24 +23,21 @@ class TalkativeClient extends MessageClient {
 }
 
 describe('MessageClient: the end of the connection', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: RawServer;
   let client: TalkativeClient;
-  let peer: RawPeer;
+  let peer: RawClient;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startRawServer();
     [client, peer] = await connect();
   });
 
-  afterEach(() => scope.close());
-
   async function connect(
     options: { maxMessageBytes?: number; maxUnsentBytes?: number } = {},
-  ): Promise<[TalkativeClient, RawPeer]> {
+  ): Promise<[TalkativeClient, RawClient]> {
     const made = new TalkativeClient(options);
-    scope.atEnd(() => made.close());
+    whenTestEnds(() => made.close());
     await made.connect(server.dial);
     return [made, await server.accept()];
   }
@@ -52,7 +50,7 @@ describe('MessageClient: the end of the connection', () => {
 
   it('rejects every open call with connectionLost when the server resets the connection', async () => {
     const calls = Array.from({ length: 100 }, () => errorOf(client.rpc('slow', {}, FOREVER)));
-    await peer.take(100);
+    await peer.nextMany(100);
     peer.reset();
     await expectLost(calls);
     const [first] = await Promise.all(calls);
@@ -64,9 +62,9 @@ describe('MessageClient: the end of the connection', () => {
   it('rejects every open call with connectionLost when the server closes its side', async () => {
     const answered = client.rpc('fast');
     const calls = [errorOf(client.rpc('slow', {}, FOREVER)), errorOf(client.rpc('slow'))];
-    await peer.take(3);
+    await peer.nextMany(3);
     peer.send({ id: 1, result: { status: 'ok' } });
-    peer.end();
+    peer.socket.end();
     expect(await answered).to.deep.equal({ status: 'ok' });
     await expectLost(calls);
     expect(client.told).to.deep.equal(['close']);
@@ -84,7 +82,7 @@ describe('MessageClient: the end of the connection', () => {
     const lost = new Promise((resolve) => {
       client.on('close', resolve);
     });
-    peer.end();
+    peer.socket.end();
     await lost;
     expect(await errorOf(client.rpc('a'))).to.have.property('code', 'closed');
     client.notify('a');
@@ -184,24 +182,14 @@ describe('MessageClient: the end of the connection', () => {
 });
 
 describe('MessageClient and MessageServer in processes of their own', () => {
-  const children: ChildProcess[] = [];
-  let scope: MessageScope;
-
-  beforeEach(() => {
-    scope = new MessageScope();
-  });
-
-  afterEach(async () => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
-    await scope.close();
-  });
+  const scope = messageScope();
 
   /** Runs a script that says something on its output when it is ready. */
   async function run(script: string): Promise<[ChildProcess, string]> {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    children.push(child);
+    whenTestEnds(() => child.kill('SIGKILL'));
     const [output] = (await once(child.stdout, 'data')) as [Buffer];
     return [child, output.toString().trim()];
   }

@@ -3,28 +3,26 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { memory } from '../../lib/transports/memory.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
 import { CounterServer } from '../support/counter-server.ts';
-import { MessageScope } from '../support/message-scope.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
-import { RawPeer } from '../support/raw-peer.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 describe('MessageServer: the end of a connection', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer({ maxMessageBytes: 1_000, hardOutputBytes: 100_000 });
   });
-
-  afterEach(() => scope.close());
 
   describe('by a client that closes its side', () => {
     it('carries out what was received, answers it, then closes', async () => {
       const peer = await scope.connectPeer();
       peer.send({ command: 'add', id: 1 }, { command: 'add' }, { command: 'add', id: 2 });
-      peer.end();
+      peer.socket.end();
       expect(await peer.rest()).to.deep.equal([
         { id: 1, result: { status: 'ok', count: 1 } },
         { id: 2, result: { status: 'ok', count: 3 } },
@@ -35,7 +33,7 @@ describe('MessageServer: the end of a connection', () => {
     it('carries out a last message without a newline', async () => {
       const peer = await scope.connectPeer();
       peer.write('{"command":"add","id":1}');
-      peer.end();
+      peer.socket.end();
       expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', count: 1 } }]);
     });
 
@@ -46,7 +44,7 @@ describe('MessageServer: the end of a connection', () => {
         { command: 'wait', parameters: { key: 'b' }, id: 2 },
         { command: 'add', id: 3 },
       );
-      peer.end();
+      peer.socket.end();
       expect(await peer.rest()).to.deep.equal([
         { id: 3, result: { status: 'ok', count: 1 } },
         { id: 1, result: { status: 'cancelled' } },
@@ -62,14 +60,14 @@ describe('MessageServer: the end of a connection', () => {
         { command: 'promise', parameters: { key: 'b' }, id: 2 },
         { command: 'promise', parameters: { key: 'c' } },
       );
-      peer.end();
+      peer.socket.end();
       await server.until(() => server.ended.length === 1);
       const bystander = await scope.connectPeer();
-      await bystander.ask('release', { key: 'b' }, 1);
+      await bystander.request('release', { key: 'b' }, 1);
       expect(await peer.next()).to.have.property('id', 2);
-      await bystander.expectNothing();
+      await bystander.settle();
       expect(server.sessionCount).to.equal(2);
-      await bystander.ask('release', { key: 'a' }, 2);
+      await bystander.request('release', { key: 'a' }, 2);
       expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', released: 'a' } }]);
       expect((await peer.closed).hasEnded).to.equal(true);
     });
@@ -77,23 +75,23 @@ describe('MessageServer: the end of a connection', () => {
     it('closes also when what takes longer fails', async () => {
       const peer = await scope.connectPeer();
       peer.send({ command: 'promise', parameters: { key: 'bad' }, id: 1 });
-      peer.end();
+      peer.socket.end();
       await server.until(() => server.ended.length === 1);
-      await (await scope.connectPeer()).ask('release', { key: 'bad' }, 1);
+      await (await scope.connectPeer()).request('release', { key: 'bad' }, 1);
       expect(await peer.rest()).to.have.nested.property('[0].error.status', 'internal');
       expect((await peer.closed).hasEnded).to.equal(true);
     });
 
     it('closes when it had nothing to say', async () => {
       const peer = await scope.connectPeer();
-      peer.end();
+      peer.socket.end();
       expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
     });
   });
 
   describe('tells the subclass once that a session began and once that it ended', () => {
-    const endings: [string, (peer: RawPeer) => unknown][] = [
-      ['a client that closes its side', (peer) => peer.end()],
+    const endings: [string, (peer: RawClient) => unknown][] = [
+      ['a client that closes its side', (peer) => peer.socket.end()],
       ['a client that destroys the socket', (peer) => peer.socket.destroy()],
       ['a client that resets the connection', (peer) => peer.reset()],
       ['a message that is too long', (peer) => peer.write('x'.repeat(2_000))],
@@ -107,7 +105,7 @@ describe('MessageServer: the end of a connection', () => {
         'a client that closes its side and is reset while it is answered',
         async (peer) => {
           peer.send({ command: 'promise', parameters: { key: 'a' }, id: 1 });
-          peer.end();
+          peer.socket.end();
           await server.until(() => server.ended.length === 1);
           peer.reset();
         },
@@ -125,14 +123,14 @@ describe('MessageServer: the end of a connection', () => {
       it(`when it is ended by ${what}`, async () => {
         const peer = await scope.connectPeer();
         peer.send({ command: 'wait', parameters: { key: 'w' }, id: 'w' });
-        await peer.expectNothing();
+        await peer.settle();
         const [session] = server.began;
         expect(server.ended).to.deep.equal([]);
         await end(peer);
         await peer.closed;
         await server.until(() => server.ended.length > 0);
         const bystander = await scope.connectPeer().catch(() => undefined);
-        await bystander?.expectNothing();
+        await bystander?.settle();
         await server.close();
         expect(server.ended.filter((each) => each === session)).to.have.length(1);
         expect(server.began.filter((each) => each === session)).to.have.length(1);
@@ -164,7 +162,7 @@ describe('MessageServer: the end of a connection', () => {
     const patient = await scope.startServer({ maxMessageBytes: 1_000, closeTimeoutMs: 600_000 });
     const peer = await scope.connectPeer({ allowHalfOpen: true });
     peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 });
-    await peer.expectNothing();
+    await peer.settle();
     peer.write('x'.repeat(2_000));
     await patient.until(() => patient.ended.length === 1);
     expect(patient.sessionCount).to.equal(1);
@@ -175,28 +173,25 @@ describe('MessageServer: the end of a connection', () => {
   it('drops results that come after the connection is gone', async () => {
     const peer = await scope.connectPeer();
     peer.send({ command: 'promise', parameters: { key: 'a' }, id: 1 });
-    await peer.expectNothing();
+    await peer.settle();
     peer.reset();
     await server.until(() => server.ended.length === 1);
     const bystander = await scope.connectPeer();
-    expect(await bystander.ask('release', { key: 'a' }, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
-    await bystander.expectNothing();
+    expect(await bystander.request('release', { key: 'a' }, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
+    await bystander.settle();
   });
 });
 
 describe('MessageServer.close', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer();
   });
 
-  afterEach(() => scope.close());
-
   async function expectRefused(address: string): Promise<void> {
-    const error: unknown = await RawPeer.connect(address).then(
+    const error: unknown = await RawClient.connect(address).then(
       () => undefined,
       (cause: unknown) => cause,
     );
@@ -229,7 +224,7 @@ describe('MessageServer.close', () => {
 
   it('cuts off clients that do not close their side in time', async () => {
     const stubborn = await scope.connectPeer({ allowHalfOpen: true });
-    await stubborn.expectNothing();
+    await stubborn.settle();
     await server.close();
     expect(server.ended).to.deep.equal(server.began);
     expect(server.sessionCount).to.equal(0);
@@ -237,11 +232,11 @@ describe('MessageServer.close', () => {
 
   it('cuts off clients that do not read in time', async () => {
     const deaf = await scope.connectPeer();
-    await deaf.expectNothing();
+    await deaf.settle();
     deaf.socket.pause();
     deaf.send(...Array.from({ length: 500 }, (_, id) => ({ command: 'blob', parameters: { bytes: 65_536 }, id })));
     const bystander = await scope.connectPeer();
-    await bystander.expectNothing();
+    await bystander.settle();
     await server.close();
     expect(server.sessionCount).to.equal(0);
   });
@@ -274,11 +269,11 @@ describe('MessageServer.close', () => {
       finish = resolve;
     });
     const peer = await scope.connectPeer();
-    await peer.expectNothing();
+    await peer.settle();
     const closed = server.close({ drainMs: Number.POSITIVE_INFINITY });
-    expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
+    expect(await peer.request('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
     await expectRefused(scope.address);
-    expect(await peer.ask('add', {}, 2)).to.have.nested.property('result.count', 2);
+    expect(await peer.request('add', {}, 2)).to.have.nested.property('result.count', 2);
     finish();
     await closed;
     expect((await peer.closed).hasEnded).to.equal(true);
@@ -287,15 +282,15 @@ describe('MessageServer.close', () => {
   it('closes when the time is over, whether its clients have finished or not', async () => {
     server.drained = new Promise(() => {});
     const peer = await scope.connectPeer();
-    await peer.expectNothing();
+    await peer.settle();
     await server.close({ drainMs: 1 });
     expect((await peer.closed).hasEnded).to.equal(true);
   });
 
   it('closes all listeners', async () => {
     const second = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-    const peer = await RawPeer.connect(second);
-    await peer.expectNothing();
+    const peer = await RawClient.connect(second);
+    await peer.settle();
     await server.close();
     await expectRefused(scope.address);
     await expectRefused(second);
@@ -316,7 +311,7 @@ describe('MessageServer.close', () => {
     probe.close();
     await once(probe, 'close');
     const listener = tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] });
-    scope.atEnd(() => listener.close());
+    whenTestEnds(() => listener.close());
     const listening = server.listen(listener).catch(() => undefined);
     await server.close();
     await listening;

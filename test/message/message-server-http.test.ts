@@ -1,27 +1,24 @@
 import { request } from 'node:http';
 import { expect } from 'chai';
 import type { CounterServer } from '../support/counter-server.ts';
-import { MessageScope } from '../support/message-scope.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 const COMMANDS = '{"command":"add","id":1}\n{"command":"add"}\n';
 
 describe('MessageServer: HTTP requests and other protocols', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer();
   });
 
-  afterEach(() => scope.close());
-
   async function expectNothingDone(reason: string): Promise<void> {
     const bystander = await scope.connectPeer();
-    await bystander.expectNothing();
-    expect(server.requestCounts).to.include({ add: 0, echo: 1 });
+    await bystander.settle();
+    expect(server.requestCounts).to.include({ add: 0, ping: 1 });
     expect(server.count).to.equal(0);
     expect(refusalsOf(server.counters)).to.deep.equal({ [reason]: 1 });
     const [line, ...more] = scope.logger.at('warn');

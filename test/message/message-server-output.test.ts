@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { MessageScope } from '../support/message-scope.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 const BLOB_BYTES = 32_768;
@@ -8,18 +8,12 @@ const SOFT_BYTES = 65_536;
 const REQUESTS = 1_000;
 
 describe('MessageServer: clients that do not read', () => {
-  let scope: MessageScope;
-
-  beforeEach(() => {
-    scope = new MessageScope();
-  });
-
-  afterEach(() => scope.close());
+  const scope = messageScope();
 
   it('carries out no more requests of a client above the soft limit, serves others, and goes on when it reads', async () => {
     const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
     const deaf = await scope.connectPeer();
-    await deaf.expectNothing();
+    await deaf.settle();
     deaf.socket.pause();
     const requests = Array.from({ length: REQUESTS }, (_, id) => ({
       command: 'blob',
@@ -29,11 +23,11 @@ describe('MessageServer: clients that do not read', () => {
     deaf.send(...requests);
     const bystander = await scope.connectPeer();
     for (let id = 0; id < 100; id += 1) {
-      expect(await bystander.ask('add', {}, id)).to.have.nested.property('result.count', id + 1);
+      expect(await bystander.request('add', {}, id)).to.have.nested.property('result.count', id + 1);
     }
     expect(server.unsentAtBlob.length).to.be.lessThan(REQUESTS);
     deaf.socket.resume();
-    const replies = await deaf.take(REQUESTS);
+    const replies = await deaf.nextMany(REQUESTS);
     expect(replies.map(({ id }) => id)).to.deep.equal(requests.map(({ id }) => id));
     expect(server.unsentAtBlob).to.have.length(REQUESTS);
     expect(Math.max(...server.unsentAtBlob)).to.be.lessThan(SOFT_BYTES);
@@ -42,14 +36,14 @@ describe('MessageServer: clients that do not read', () => {
   it('answers everything to a client that reads only after it has closed its side', async () => {
     const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
     const deaf = await scope.connectPeer();
-    await deaf.expectNothing();
+    await deaf.settle();
     deaf.socket.pause();
     deaf.send(
       ...Array.from({ length: REQUESTS }, (_, id) => ({ command: 'blob', parameters: { bytes: BLOB_BYTES }, id })),
     );
-    deaf.end();
+    deaf.socket.end();
     const bystander = await scope.connectPeer();
-    await bystander.expectNothing();
+    await bystander.settle();
     expect(server.ended).to.deep.equal([]);
     deaf.socket.resume();
     expect((await deaf.rest()).map(({ id }) => id)).to.deep.equal(Array.from({ length: REQUESTS }, (_, id) => id));
@@ -60,18 +54,18 @@ describe('MessageServer: clients that do not read', () => {
     const deaf = await scope.connectPeer();
     const reader = await scope.connectPeer();
     const bystander = await scope.connectPeer();
-    for (const peer of [deaf, reader, bystander]) await peer.expectNothing();
+    for (const peer of [deaf, reader, bystander]) await peer.settle();
     const [deafSession] = server.began;
     deaf.socket.pause();
     let sent = 0;
     for (; sent < REQUESTS && server.ended.length === 0; sent += 1) {
-      await bystander.ask('broadcast', { bytes: BLOB_BYTES }, sent);
+      await bystander.request('broadcast', { bytes: BLOB_BYTES }, sent);
       expect(await reader.next()).to.have.property('event', 'tick');
     }
     expect(server.ended).to.deep.equal([deafSession]);
     deaf.socket.resume();
     expect((await deaf.rest()).length).to.be.lessThan(sent);
-    await reader.expectNothing();
+    await reader.settle();
     const causes = scope.logger.at('debug').map(({ details }) => details.error);
     expect(causes.filter((cause) => cause !== undefined)).to.deep.equal(['more than 1048576 bytes of unsent output']);
   });
@@ -80,18 +74,18 @@ describe('MessageServer: clients that do not read', () => {
     const server = await scope.startServer({ hardOutputBytes: 1_048_576 });
     const victim = await scope.connectPeer();
     const bystander = await scope.connectPeer();
-    await victim.expectNothing();
-    await bystander.ask('broadcast', { bytes: BLOB_BYTES, count: REQUESTS }, 1);
+    await victim.settle();
+    await bystander.request('broadcast', { bytes: BLOB_BYTES, count: REQUESTS }, 1);
     await victim.closed;
     expect(server.ended).to.deep.equal([server.began[0]]);
-    await bystander.expectNothing();
+    await bystander.settle();
   });
 
   it('closes connections above maxConnections, says so once, and takes new ones when there is room', async () => {
     const server = await scope.startServer({ maxConnections: 2 });
     const [first, second] = [await scope.connectPeer(), await scope.connectPeer()];
-    await first.expectNothing();
-    await second.expectNothing();
+    await first.settle();
+    await second.settle();
     for (let count = 0; count < 3; count += 1) {
       const excess = await scope.connectPeer();
       await excess.closed;
@@ -102,11 +96,11 @@ describe('MessageServer: clients that do not read', () => {
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
       'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings',
     ]);
-    first.end();
+    first.socket.end();
     await first.closed;
     await server.until(() => server.sessionCount === 1);
     const next = await scope.connectPeer();
-    await next.expectNothing();
-    await second.expectNothing();
+    await next.settle();
+    await second.settle();
   });
 });

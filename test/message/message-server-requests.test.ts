@@ -1,26 +1,23 @@
 import { expect } from 'chai';
 import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
+import type { Message, RawClient } from '../server/raw-client.ts';
 import type { CounterServer } from '../support/counter-server.ts';
-import { MessageScope } from '../support/message-scope.ts';
-import type { Message, RawPeer } from '../support/raw-peer.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 describe('MessageServer: requests', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
-  let peer: RawPeer;
+  let peer: RawClient;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer({ maxMessageBytes: 1_000_000 });
     peer = await scope.connectPeer();
   });
 
-  afterEach(() => scope.close());
-
   it('carries a command out by the method of its name', async () => {
-    expect(await peer.ask('add', { amount: 2 }, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 2 } });
-    expect(await peer.ask('echo', { value: ['é😀', null] }, 2)).to.deep.equal({
+    expect(await peer.request('add', { amount: 2 }, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 2 } });
+    expect(await peer.request('echo', { value: ['é😀', null] }, 2)).to.deep.equal({
       id: 2,
       result: { status: 'ok', value: ['é😀', null] },
     });
@@ -28,12 +25,12 @@ describe('MessageServer: requests', () => {
 
   it('takes missing parameters for none', async () => {
     peer.send({ command: 'add', id: 1 }, { command: 'add', id: 2, parameters: null });
-    expect((await peer.take(2)).map(({ result }) => (result as Message).count)).to.deep.equal([1, 2]);
+    expect((await peer.nextMany(2)).map(({ result }) => (result as Message).count)).to.deep.equal([1, 2]);
   });
 
   it('answers two messages of one packet', async () => {
     peer.write('{"command":"add","id":1}\n{"command":"add","id":2}\n');
-    expect(await peer.take(2)).to.deep.equal([
+    expect(await peer.nextMany(2)).to.deep.equal([
       { id: 1, result: { status: 'ok', count: 1 } },
       { id: 2, result: { status: 'ok', count: 2 } },
     ]);
@@ -49,14 +46,14 @@ describe('MessageServer: requests', () => {
   it('answers 10,000 messages of one packet in their order', async () => {
     const ids = Array.from({ length: 10_000 }, (_, index) => index);
     peer.send(...ids.map((id) => ({ command: 'add', id })));
-    const replies = await peer.take(ids.length);
+    const replies = await peer.nextMany(ids.length);
     expect(replies.map(({ id }) => id)).to.deep.equal(ids);
     expect(replies.at(-1)).to.deep.equal({ id: 9_999, result: { status: 'ok', count: 10_000 } });
   });
 
   it('takes lines that end in CRLF, blank lines, and white space before the first', async () => {
     peer.write('\r\n  \n{"command":"add","id":1}\r\n\r\n\n{"command":"add","id":2}\r\n');
-    expect((await peer.take(2)).map(({ id }) => id)).to.deep.equal([1, 2]);
+    expect((await peer.nextMany(2)).map(({ id }) => id)).to.deep.equal([1, 2]);
   });
 
   it('sends no reply to a request without an id, but carries it out', async () => {
@@ -68,14 +65,14 @@ describe('MessageServer: requests', () => {
       { command: 'fail', parameters: {} },
       { command: 'refuse', parameters: {} },
     );
-    expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 3 } });
+    expect(await peer.request('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 3 } });
   });
 
   it('counts what it was asked', async () => {
     peer.send({ command: 'add' }, { command: 'add' }, { command: 'none' }, { command: 'add', parameters: 1 });
     peer.write('nonsense\n');
     peer.send([]);
-    await peer.take(2);
+    await peer.nextMany(2);
     expect(server.requestCounts).to.include({ add: 3, echo: 0 });
     const { refusals, ...counters } = server.counters;
     expect(counters).to.deep.equal({
@@ -101,7 +98,7 @@ describe('MessageServer: requests', () => {
     ];
     for (const [what, id] of usable) {
       it(`takes ${what} and gives it back as it was`, async () => {
-        expect(await peer.ask('add', {}, id)).to.deep.equal({ id, result: { status: 'ok', count: 1 } });
+        expect(await peer.request('add', {}, id)).to.deep.equal({ id, result: { status: 'ok', count: 1 } });
       });
     }
 
@@ -130,7 +127,7 @@ describe('MessageServer: requests', () => {
         { command: 'wait', parameters: { key: 'a' }, id: 7 },
         { command: 'wait', parameters: { key: 'b' }, id: '7' },
       );
-      expect(await peer.ask('release', { key: 'b' }, 1)).to.deep.equal({
+      expect(await peer.request('release', { key: 'b' }, 1)).to.deep.equal({
         id: '7',
         result: { status: 'ok', released: 'b' },
       });
@@ -143,7 +140,7 @@ describe('MessageServer: requests', () => {
       peer.send({ command: 'promise', parameters: { key: 'b' }, id: '8' }, { command: 'add', id: '8' });
       expect(await peer.next()).to.deep.equal({ error: { status: 'invalid', message: 'id "8" is in flight' } });
       expect(server.count).to.equal(0);
-      expect(await peer.ask('release', { key: 'a' }, 1)).to.deep.equal({
+      expect(await peer.request('release', { key: 'a' }, 1)).to.deep.equal({
         id: 7,
         result: { status: 'ok', released: 'a' },
       });
@@ -152,28 +149,28 @@ describe('MessageServer: requests', () => {
     it('takes an id again once its request was answered', async () => {
       for (const key of ['wait', 'promise']) {
         peer.send({ command: key, parameters: { key }, id: 7 }, { command: 'release', parameters: { key }, id: 1 });
-        expect((await peer.take(2)).map(({ id }) => id)).to.have.members([1, 7]);
-        expect(await peer.ask('add', {}, 7)).to.have.property('id', 7);
+        expect((await peer.nextMany(2)).map(({ id }) => id)).to.have.members([1, 7]);
+        expect(await peer.request('add', {}, 7)).to.have.property('id', 7);
       }
       for (const command of ['fail', 'reject']) {
-        await peer.ask(command, {}, 7);
-        expect(await peer.ask('add', {}, 7)).to.have.property('result');
+        await peer.request(command, {}, 7);
+        expect(await peer.request('add', {}, 7)).to.have.property('result');
       }
     });
 
     it('keeps the ids of two clients apart', async () => {
       const other = await scope.connectPeer();
       peer.send({ command: 'wait', parameters: { key: 'a' }, id: 7 });
-      await peer.expectNothing();
-      expect(await other.ask('add', {}, 7)).to.deep.equal({ id: 7, result: { status: 'ok', count: 1 } });
+      await peer.settle();
+      expect(await other.request('add', {}, 7)).to.deep.equal({ id: 7, result: { status: 'ok', count: 1 } });
     });
 
     it('refuses a request without an id where the command needs one', async () => {
       peer.send({ command: 'needy' }, { command: 'needy', id: null });
       const refusal = { error: { status: 'invalid', message: 'id is missing; needy needs one' } };
-      expect(await peer.take(2)).to.deep.equal([refusal, refusal]);
+      expect(await peer.nextMany(2)).to.deep.equal([refusal, refusal]);
       expect(server.count).to.equal(0);
-      expect(await peer.ask('needy', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
+      expect(await peer.request('needy', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok' } });
     });
   });
 
@@ -218,7 +215,7 @@ describe('MessageServer: requests', () => {
     for (const [what, line, reply] of wrong) {
       it(`answers ${what} with an error and goes on`, async () => {
         peer.write(`{"command":"add","id":1}\n${line}\n{"command":"add","id":2}\n`);
-        const [, answer, after] = await peer.take(3);
+        const [, answer, after] = await peer.nextMany(3);
         expect(answer).to.deep.equal(reply);
         expect(after).to.deep.equal({ id: 2, result: { status: 'ok', count: 2 } });
       });
@@ -226,7 +223,7 @@ describe('MessageServer: requests', () => {
 
     it('answers a line that is not JSON with an error and goes on', async () => {
       peer.write('{"command":"add","id":1\n{"command":"add","id":2}\n');
-      const [answer, after] = await peer.take(2);
+      const [answer, after] = await peer.nextMany(2);
       expect(answer).to.have.nested.property('error.status', 'invalid');
       expect(answer).to.not.have.property('id');
       expect(after).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
@@ -265,7 +262,7 @@ describe('MessageServer: requests', () => {
     }
 
     it('says which parameter is missing', async () => {
-      expect(await peer.ask('wait', {}, 1)).to.have.nested.property('result.message', 'parameters.key is missing');
+      expect(await peer.request('wait', {}, 1)).to.have.nested.property('result.message', 'parameters.key is missing');
     });
 
     it('refuses a parameter of the name __proto__ like any other that is not known', async () => {
@@ -280,14 +277,14 @@ describe('MessageServer: requests', () => {
     for (const name of [...names, 'Add', 'ADD', 'add ', '', 'close', 'listen', 'sessionEnded', 'drain', '\ud800']) {
       it(`answers ${JSON.stringify(name)} with unknownCommand`, async () => {
         const result = { status: 'unknownCommand', message: `command is ${JSON.stringify(name)}` };
-        expect(await peer.ask(name, {}, 1)).to.deep.equal({ id: 1, result });
-        expect(await peer.ask('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
+        expect(await peer.request(name, {}, 1)).to.deep.equal({ id: 1, result });
+        expect(await peer.request('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
         expect(server.counters.unknownCommands).to.equal(1);
       });
     }
 
     it('shows no more than the beginning of a long name', async () => {
-      const reply = await peer.ask('x'.repeat(100_000), {}, 1);
+      const reply = await peer.request('x'.repeat(100_000), {}, 1);
       expect(reply).to.have.nested.property('result.message', `command is "${'x'.repeat(79)}...`);
     });
   });
@@ -301,7 +298,7 @@ describe('MessageServer: requests', () => {
 
     it('answers it later when the subclass says so', async () => {
       peer.send({ command: 'add', key: 'a' }, { command: 'release', parameters: { key: 'a' }, id: 1 });
-      expect(await peer.take(2)).to.deep.equal([
+      expect(await peer.nextMany(2)).to.deep.equal([
         { status: 'ok', released: 'a' },
         { id: 1, result: { status: 'ok' } },
       ]);
@@ -310,12 +307,12 @@ describe('MessageServer: requests', () => {
     it('takes a message with an id or with parameters for a request', async () => {
       peer.send({ command: 'add', amount: 5, id: 1 }, { command: 'add', amount: 5, parameters: {} });
       expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
-      expect(await peer.ask('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 3 } });
+      expect(await peer.request('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 3 } });
     });
 
     it('logs what the subclass throws and goes on', async () => {
       peer.send({ command: 'add', amount: 'unlucky' });
-      expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
+      expect(await peer.request('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
       expect(scope.logger.at('error')).to.have.length(1);
     });
   });

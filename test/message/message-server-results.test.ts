@@ -1,23 +1,20 @@
 import { expect } from 'chai';
+import type { RawClient } from '../server/raw-client.ts';
 import { COUNTER_COMMANDS, CounterServer } from '../support/counter-server.ts';
-import { MessageScope } from '../support/message-scope.ts';
-import type { RawPeer } from '../support/raw-peer.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 const NEUTRAL = { status: 'internal', message: 'the server failed to carry out the command' };
 
 describe('MessageServer: results', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
-  let peer: RawPeer;
+  let peer: RawClient;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer({ maxPendingRequests: 3 });
     peer = await scope.connectPeer();
   });
-
-  afterEach(() => scope.close());
 
   it('cannot be made when a command has no method', () => {
     const commands = { ...COUNTER_COMMANDS, subtract: { parameters: {} } };
@@ -39,19 +36,19 @@ describe('MessageServer: results', () => {
   });
 
   it('answers neutrally when a handler throws, logs the cause and goes on', async () => {
-    expect(await peer.ask('fail', { detail: 'a secret' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
+    expect(await peer.request('fail', { detail: 'a secret' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
     const [entry, ...more] = scope.logger.at('error');
     expect(entry?.details).to.include({ command: 'fail' });
     expect(entry).to.have.nested.property('details.err.message', 'a secret');
     expect(more).to.deep.equal([]);
     expect(server.counters.failedRequests).to.equal(1);
-    expect(await peer.ask('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
+    expect(await peer.request('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
   });
 
   it('logs the cause also when the request had no id', async () => {
     peer.send({ command: 'fail', parameters: { detail: 'a secret' } }, { command: 'reject', parameters: {} });
-    await peer.expectNothing();
-    await peer.expectNothing();
+    await peer.settle();
+    await peer.settle();
     expect(scope.logger.at('error').map(({ details }) => (details.err as Error).message)).to.deep.equal([
       'a secret',
       'a secret',
@@ -60,7 +57,7 @@ describe('MessageServer: results', () => {
 
   it('answers with the RequestError that a handler throws and logs none', async () => {
     const error = { status: 'limit', message: 'there is enough of it' };
-    expect(await peer.ask('refuse', {}, 1)).to.deep.equal({ id: 1, error });
+    expect(await peer.request('refuse', {}, 1)).to.deep.equal({ id: 1, error });
     expect(scope.logger.at('error')).to.deep.equal([]);
     expect(server.counters.failedRequests).to.equal(0);
   });
@@ -68,16 +65,16 @@ describe('MessageServer: results', () => {
   for (const command of ['wait', 'promise']) {
     it(`answers with the result of a ${command === 'wait' ? 'pending result' : 'promise'} when it comes`, async () => {
       peer.send({ command, parameters: { key: 'a' }, id: 1 });
-      expect(await peer.ask('add', {}, 2)).to.have.property('id', 2);
+      expect(await peer.request('add', {}, 2)).to.have.property('id', 2);
       const other = await scope.connectPeer();
-      await other.ask('release', { key: 'a' }, 1);
+      await other.request('release', { key: 'a' }, 1);
       expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok', released: 'a' } });
     });
 
     it(`sends no result of a ${command === 'wait' ? 'pending result' : 'promise'} without an id`, async () => {
       peer.send({ command, parameters: { key: 'a' } }, { command: 'release', parameters: { key: 'a' }, id: 1 });
       expect(await peer.next()).to.deep.equal({ id: 1, result: { status: 'ok' } });
-      await peer.expectNothing();
+      await peer.settle();
     });
   }
 
@@ -86,18 +83,18 @@ describe('MessageServer: results', () => {
       { command: 'wait', parameters: { key: 'a' }, id: 1 },
       { command: 'release', parameters: { key: 'a' }, id: 2 },
     );
-    expect((await peer.take(2)).map(({ id }) => id)).to.deep.equal([1, 2]);
+    expect((await peer.nextMany(2)).map(({ id }) => id)).to.deep.equal([1, 2]);
   });
 
   it('answers in any order', async () => {
     for (const key of ['a', 'b', 'c']) peer.send({ command: 'wait', parameters: { key }, id: key });
     for (const key of ['c', 'a', 'b']) peer.send({ command: 'release', parameters: { key } });
-    expect((await peer.take(3)).map(({ id }) => id)).to.deep.equal(['c', 'a', 'b']);
+    expect((await peer.nextMany(3)).map(({ id }) => id)).to.deep.equal(['c', 'a', 'b']);
   });
 
   it('answers neutrally when a promise is rejected, and with the RequestError if it is one', async () => {
-    expect(await peer.ask('reject', {}, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
-    expect(await peer.ask('reject', { politely: true }, 2)).to.deep.equal({
+    expect(await peer.request('reject', {}, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
+    expect(await peer.request('reject', { politely: true }, 2)).to.deep.equal({
       id: 2,
       error: { status: 'invalid', message: 'not like that' },
     });
@@ -105,20 +102,20 @@ describe('MessageServer: results', () => {
   });
 
   it('answers neutrally when a result cannot be sent', async () => {
-    expect(await peer.ask('odd', { kind: 'direct' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
+    expect(await peer.request('odd', { kind: 'direct' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
     expect(scope.logger.at('error')).to.have.length(1);
   });
 
   it('answers neutrally when the result of a promise cannot be sent', async () => {
-    expect(await peer.ask('odd', { kind: 'promised' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
+    expect(await peer.request('odd', { kind: 'promised' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
     expect(scope.logger.at('error')).to.have.length(1);
   });
 
   it('answers neutrally when a pending result cannot be sent, and serves the one who settled it', async () => {
     peer.send({ command: 'odd', parameters: { kind: 'pending' }, id: 1 });
     const other = await scope.connectPeer();
-    await peer.expectNothing();
-    expect(await other.ask('release', { key: 'odd' }, 2)).to.deep.equal({ id: 2, result: { status: 'ok' } });
+    await peer.settle();
+    expect(await other.request('release', { key: 'odd' }, 2)).to.deep.equal({ id: 2, result: { status: 'ok' } });
     expect(await peer.next()).to.deep.equal({ id: 1, error: NEUTRAL });
     expect(scope.logger.at('error')).to.have.length(1);
   });
@@ -126,50 +123,50 @@ describe('MessageServer: results', () => {
   it('refuses a request when too many are pending, but serves immediate commands', async () => {
     for (const key of ['a', 'b', 'c']) peer.send({ command: 'wait', parameters: { key }, id: key });
     const result = { status: 'limit', limit: 'maxPendingRequests', value: 3 };
-    expect(await peer.ask('wait', { key: 'd' }, 'd')).to.deep.equal({ id: 'd', result });
-    expect(await peer.ask('add', {}, 1)).to.deep.equal({ id: 1, result });
-    expect(await peer.ask('echo', { value: 1 }, 2)).to.deep.equal({ id: 2, result: { status: 'ok', value: 1 } });
+    expect(await peer.request('wait', { key: 'd' }, 'd')).to.deep.equal({ id: 'd', result });
+    expect(await peer.request('add', {}, 1)).to.deep.equal({ id: 1, result });
+    expect(await peer.request('echo', { value: 1 }, 2)).to.deep.equal({ id: 2, result: { status: 'ok', value: 1 } });
     expect(server.waitCount).to.equal(3);
     expect(server.count).to.equal(0);
   });
 
   it('counts pending requests without an id too', async () => {
     for (let count = 0; count < 3; count += 1) peer.send({ command: 'promise', parameters: { key: 'a' } });
-    expect(await peer.ask('add', {}, 1)).to.have.nested.property('result.limit', 'maxPendingRequests');
+    expect(await peer.request('add', {}, 1)).to.have.nested.property('result.limit', 'maxPendingRequests');
     peer.send({ command: 'add', parameters: {} });
-    await peer.expectNothing();
+    await peer.settle();
     expect(server.count).to.equal(0);
-    await peer.ask('release', { key: 'a' }, 2);
-    expect(await peer.ask('add', {}, 3)).to.have.nested.property('result.count', 1);
+    await peer.request('release', { key: 'a' }, 2);
+    expect(await peer.request('add', {}, 3)).to.have.nested.property('result.count', 1);
   });
 
   it('serves it again once one of them was answered, and other clients all the time', async () => {
     for (const key of ['a', 'b', 'c']) peer.send({ command: 'promise', parameters: { key }, id: key });
-    expect(await peer.ask('add', {}, 1)).to.have.nested.property('result.status', 'limit');
+    expect(await peer.request('add', {}, 1)).to.have.nested.property('result.status', 'limit');
     const other = await scope.connectPeer();
-    expect(await other.ask('add', {}, 1)).to.have.nested.property('result.status', 'ok');
-    await other.ask('release', { key: 'b' }, 2);
+    expect(await other.request('add', {}, 1)).to.have.nested.property('result.status', 'ok');
+    await other.request('release', { key: 'b' }, 2);
     expect(await peer.next()).to.have.property('id', 'b');
-    expect(await peer.ask('add', {}, 2)).to.have.nested.property('result.status', 'ok');
+    expect(await peer.request('add', {}, 2)).to.have.nested.property('result.status', 'ok');
   });
 
   it('counts pending requests only while they are pending', async () => {
     for (let count = 0; count < 20; count += 1) {
       peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 }, { command: 'release', parameters: { key: 'a' } });
       expect(await peer.next()).to.have.nested.property('result.status', 'ok');
-      await peer.ask('reject', {}, 1);
+      await peer.request('reject', {}, 1);
     }
-    expect(await peer.ask('add', {}, 1)).to.have.nested.property('result.status', 'ok');
+    expect(await peer.request('add', {}, 1)).to.have.nested.property('result.status', 'ok');
   });
 
   it('sends events to clients that did not ask', async () => {
     const other = await scope.connectPeer();
-    await other.expectNothing();
-    await peer.ask('broadcast', { count: 2 }, 1);
-    expect(await other.take(2)).to.deep.equal([
+    await other.settle();
+    await peer.request('broadcast', { count: 2 }, 1);
+    expect(await other.nextMany(2)).to.deep.equal([
       { event: 'tick', number: 1, blob: '' },
       { event: 'tick', number: 2, blob: '' },
     ]);
-    await peer.expectNothing();
+    await peer.settle();
   });
 });

@@ -5,7 +5,8 @@ import type { Protocol } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
-import { LogRecorder, portOf } from '../server/running-server.ts';
+import { portOf } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { connectTcp, type StreamPeer } from './peers.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
@@ -146,7 +147,7 @@ describe('one port for three protocols', () => {
   });
 
   it('closes a TLS hello', async () => {
-    const log = new LogRecorder();
+    const log = new RecordingLogger();
     await listen(undefined, { logger: log });
     const socket = connectSecureSocket({ host: '127.0.0.1', port });
     const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];

@@ -2,16 +2,17 @@ import { expect } from 'chai';
 import type { LockServerLimits } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
-import { LogRecorder, portOf } from '../server/running-server.ts';
+import { portOf } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
 import { makeServer } from './transports.ts';
 
 const NESTED = '['.repeat(100_000) + ']'.repeat(100_000);
 
 describe("the limits of pkLockServer's framing", () => {
-  let log: LogRecorder;
+  let log: RecordingLogger;
   beforeEach(() => {
-    log = new LogRecorder();
+    log = new RecordingLogger();
   });
   afterEach(endTest);
 

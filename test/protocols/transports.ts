@@ -12,7 +12,8 @@ import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
-import { LogRecorder, portOf } from '../server/running-server.ts';
+import { portOf } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { Authority } from '../transports/certificates.ts';
 import {
   type Connect,
@@ -119,7 +120,7 @@ export function makeServer(options: LockServerOptions = {}): FullLockServer {
       return token;
     },
   });
-  const server = new FullLockServer({ logger: new LogRecorder(), ...options, manager });
+  const server = new FullLockServer({ logger: new RecordingLogger(), ...options, manager });
   whenTestEnds(() => server.close());
   return server;
 }

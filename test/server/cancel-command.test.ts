@@ -1,14 +1,8 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 describe('the cancel command', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('ends a waiting request, which is answered first', async () => {
     const [holder, waiter] = await server.connectTwo();

@@ -3,15 +3,10 @@ import { expect } from 'chai';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest, startServer } from './running-server.ts';
 
 describe('the names of clients', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('are empty at first', async () => {
     const client = await server.connect();

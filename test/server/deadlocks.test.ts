@@ -1,17 +1,11 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 const CLIENTS = 60;
 
 describe('a deadlock', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('of very many is refused to the one that closes the circle, with all of them in their order', async () => {
     const clients = await server.connectMany(CLIENTS);

@@ -1,18 +1,12 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
 import { RawClient } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 /** Longer than any test. */
 const LONG_MS = 3_600_000;
 
 describe('a server that is closed', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('answers all waiting requests draining', async () => {
     const [holder, first, second] = await server.connectThree();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { type RunningServer, serverForEachTest, startServer } from './running-server.ts';
 
 /** Both ends of each connection. */
 function openSockets(): number {
@@ -15,12 +15,7 @@ function nextTurn(): Promise<void> {
 }
 
 describe('a client that goes away', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer({ maxLocksPerSession: 100_000 });
-  });
-  afterEach(endTest);
+  const server = serverForEachTest({ maxLocksPerSession: 100_000 });
 
   it('hands its lock on when its connection is reset', async () => {
     const [holder, waiter] = await server.connectTwo();

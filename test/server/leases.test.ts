@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 /** Over as soon as anybody can wait for it. */
 const SHORT = 0.03;
@@ -10,12 +9,7 @@ const MEDIUM = 0.25;
 const LONG = 3_600;
 
 describe('leases', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('free the lock when they are over, and tell its holder', async () => {
     const client = await server.connect();

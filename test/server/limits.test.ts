@@ -1,9 +1,10 @@
 import { expect } from 'chai';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
 import { bytesOf, ODD_NAMES } from './odd-names.ts';
 import { type RawClient, until } from './raw-client.ts';
-import { LogRecorder, startServer } from './running-server.ts';
+import { startServer } from './running-server.ts';
 
 describe('the limits of the server', () => {
   afterEach(endTest);
@@ -247,7 +248,7 @@ describe('the limits of the server', () => {
   });
 
   it('maxConnections closes what comes above it, and counts it', async () => {
-    const log = new LogRecorder();
+    const log = new RecordingLogger();
     const server = await startServer({ maxConnections: 2 }, log);
     const [first, second] = await server.connectTwo();
     for (let excess = 1; excess <= 3; excess += 1) {

@@ -1,18 +1,12 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
 import { type Message, type RawClient, until } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 const CLIENTS = 200;
 const LOCKS = 12;
 
 describe('the lockAll command', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('needs an id', async () => {
     const client = await server.connect();

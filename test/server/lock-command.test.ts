@@ -1,15 +1,9 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
 import type { Message } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 describe('the lock command', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('grants a free lock with its token and the number of holders', async () => {
     const client = await server.connect();

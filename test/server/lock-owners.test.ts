@@ -1,14 +1,8 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 describe('the owners of locks', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('get the same token when they ask again for what they hold', async () => {
     const client = await server.connect();

@@ -1,21 +1,22 @@
 import { expect } from 'chai';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
-import { LogRecorder, type RunningServer, startServer } from './running-server.ts';
+import { type RunningServer, startServer } from './running-server.ts';
 
 const ID_EXPECTED = 'expected a whole number between -2^53 and 2^53, or a string of up to 128 bytes';
 const PAIRS = 1_000;
 
 describe('what is no request', () => {
   let server: RunningServer;
-  let log: LogRecorder;
+  let log: RecordingLogger;
   let bystander: RawClient;
   let bystanderIsDone: Promise<void>;
 
   /** While bad messages come, another client takes and gives back a lock a thousand times and notices nothing. */
   beforeEach(async () => {
-    log = new LogRecorder();
+    log = new RecordingLogger();
     server = await startServer({}, log);
     bystander = await server.connect();
     bystanderIsDone = lockAndUnlock(bystander, PAIRS);

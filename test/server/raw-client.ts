@@ -1,43 +1,52 @@
 /** A connection that sends and shows messages as they are, so that tests can look at exact replies. */
 
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { parseAddress } from '../support/parse-address.ts';
 import { whenTestEnds } from './clean-up.ts';
 import { Inbox } from './inbox.ts';
 
 /** A message of the server. */
 export type Message = Readonly<Record<string, unknown>>;
 
-/** Messages are taken in the order in which they came; the connection is cut when the test ends. */
+/** Messages are taken in the order in which they came; a connection of `connect` is cut when the test ends. */
 export class RawClient {
   readonly socket: Socket;
-  /** Resolves when the connection is gone, whoever closed it. */
-  readonly closed: Promise<void>;
+  /** How many bytes came so far. */
+  bytesReceived = 0;
+  /** Resolves when the socket is gone: whether the other end closed its side before that, and the error. */
+  readonly closed: Promise<{ readonly hasEnded: boolean; readonly error: Error | undefined }>;
   readonly #inbox = new Inbox<Message>();
   #lastId = 0;
   #incomplete = '';
 
-  /** `localAddress` is where the connection comes from; 127.0.0.1 if none is given. */
-  static async connect(port: number, localAddress = '127.0.0.1'): Promise<RawClient> {
-    const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true });
+  /** Connects to a port of 127.0.0.1, or to where a server said that it listens. */
+  static async connect(where: number | string, options: Partial<NetConnectOpts> = {}): Promise<RawClient> {
+    const place = typeof where === 'number' ? { host: '127.0.0.1', port: where } : parseAddress(where);
+    const socket = connect({ ...place, noDelay: true, ...options } as NetConnectOpts);
     const client = new RawClient(socket);
     whenTestEnds(() => socket.destroy());
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-    });
+    await once(socket, 'connect');
     return client;
   }
 
-  private constructor(socket: Socket) {
+  /** Takes a socket that a server has accepted. */
+  constructor(socket: Socket) {
     this.socket = socket;
+    let hasEnded = false;
+    let error: Error | undefined;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.#read(text));
-    // What became of the connection is told by `close`.
-    socket.on('error', () => {});
+    socket.on('end', () => {
+      hasEnded = true;
+    });
+    socket.on('error', (cause) => {
+      error = cause;
+    });
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#inbox.end(new Error('the connection is closed'));
-        resolve();
+        resolve({ hasEnded, error });
       });
     });
   }
@@ -48,7 +57,7 @@ export class RawClient {
   }
 
   /** Sends messages in one write. */
-  send(...messages: readonly object[]): void {
+  send(...messages: readonly unknown[]): void {
     this.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
   }
 
@@ -59,6 +68,25 @@ export class RawClient {
   /** The next message, whatever it is. */
   next(): Promise<Message> {
     return this.#inbox.next();
+  }
+
+  /** The next so many messages. */
+  async nextMany(count: number): Promise<Message[]> {
+    const messages: Message[] = [];
+    while (messages.length < count) messages.push(await this.next());
+    return messages;
+  }
+
+  /** All messages from here to the end of the connection. */
+  async rest(): Promise<Message[]> {
+    await this.closed;
+    return await this.nextMany(this.unreadCount);
+  }
+
+  /** Sends a request and returns the next message, whatever it is. */
+  request(command: string, parameters: object, id: number | string): Promise<Message> {
+    this.send({ command, parameters, id });
+    return this.next();
   }
 
   /** Sends a command and returns its result. Fails when another message comes first. */
@@ -104,6 +132,7 @@ export class RawClient {
   }
 
   #read(text: string): void {
+    this.bytesReceived += Buffer.byteLength(text);
     const lines = (this.#incomplete + text).split('\n');
     this.#incomplete = lines.pop() as string;
     for (const line of lines) this.#inbox.push(JSON.parse(line) as Message);

@@ -10,34 +10,11 @@ import {
   type LockServerOptions,
 } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import { whenTestEnds } from './clean-up.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+import { endTest, whenTestEnds } from './clean-up.ts';
 import { RawClient } from './raw-client.ts';
 
-/** Keeps what a server logs. */
-export class LogRecorder implements Logger {
-  readonly entries: { readonly level: keyof Logger; readonly message: string }[] = [];
-
-  debug(_details: object, message: string): void {
-    this.entries.push({ level: 'debug', message });
-  }
-
-  info(_details: object, message: string): void {
-    this.entries.push({ level: 'info', message });
-  }
-
-  warn(_details: object, message: string): void {
-    this.entries.push({ level: 'warn', message });
-  }
-
-  error(_details: object, message: string): void {
-    this.entries.push({ level: 'error', message });
-  }
-
-  /** The messages of the levels that a server shows without being told more. */
-  get shown(): string[] {
-    return this.entries.filter(({ level }) => level !== 'debug').map(({ message }) => message);
-  }
-}
+export { RecordingLogger as LogRecorder };
 
 /** Closed when the test ends. */
 export class RunningServer {
@@ -92,6 +69,16 @@ export async function startServer(
   whenTestEnds(() => server.close());
   const address = await server.listen(tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] }));
   return new RunningServer(server, portOf(address));
+}
+
+/** Starts one anew for each test of the suite; clean-up is done behind each test. */
+export function serverForEachTest(...options: Parameters<typeof startServer>): RunningServer {
+  const running: RunningServer = Object.create(RunningServer.prototype);
+  beforeEach(async () => {
+    Object.assign(running, await startServer(...options));
+  });
+  afterEach(endTest);
+  return running;
 }
 
 /** The port of an address as a listener tells it. */

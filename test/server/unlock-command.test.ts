@@ -1,15 +1,9 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
 import type { RawClient } from './raw-client.ts';
-import { type RunningServer, startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
 describe('the unlock command', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('gives back a lock by its name and tells how many holders are left', async () => {
     const [first, second] = await server.connectTwo();
@@ -133,12 +127,7 @@ describe('the unlock command', () => {
 });
 
 describe('the unlock command in the form of pkLockServer', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('gives back a lock and says so', async () => {
     const [holder, waiter] = await server.connectTwo();
@@ -179,12 +168,7 @@ describe('the unlock command in the form of pkLockServer', () => {
 });
 
 describe('the unlockAll command', () => {
-  let server: RunningServer;
-
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(endTest);
+  const server = serverForEachTest();
 
   it('gives back everything of the session and tells how many holds that were', async () => {
     const [client, other] = await server.connectTwo();

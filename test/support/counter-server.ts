@@ -15,6 +15,7 @@ const key = { type: 'string', description: 'a string' };
 const whole = { type: 'integer', description: 'a whole number' };
 
 export const COUNTER_COMMANDS: CommandTable = {
+  ping: { isImmediate: true, parameters: {} },
   add: { parameters: { properties: { amount: whole }, additionalProperties: false } },
   needy: { needsId: true, parameters: {} },
   echo: { isImmediate: true, parameters: { properties: { value: {} } } },
@@ -66,6 +67,10 @@ export class CounterServer extends MessageServer {
   /** Resolves as soon as the condition holds after something happened on this server. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await once(this.#changes, 'change');
+  }
+
+  commandPing(): object {
+    return { status: 'ok' };
   }
 
   commandAdd(_session: MessageSession, { amount = 1 }: { amount?: number }): object {

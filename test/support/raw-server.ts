@@ -3,20 +3,20 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { dialTcp } from '../../lib/transports/tcp.ts';
-import { RawPeer } from './raw-peer.ts';
+import { Inbox } from '../server/inbox.ts';
+import { RawClient } from '../server/raw-client.ts';
 
 export class RawServer {
   readonly #server: Server;
-  readonly #accepted: RawPeer[] = [];
-  readonly #all: RawPeer[] = [];
+  readonly #accepted = new Inbox<RawClient>();
+  readonly #all: RawClient[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket) => {
-      const peer = new RawPeer(socket);
+      const peer = new RawClient(socket);
       this.#accepted.push(peer);
       this.#all.push(peer);
-      server.emit('taken in');
     });
   }
 
@@ -40,12 +40,8 @@ export class RawServer {
   }
 
   /** The next connection. */
-  async accept(): Promise<RawPeer> {
-    for (;;) {
-      const peer = this.#accepted.shift();
-      if (peer !== undefined) return peer;
-      await once(this.#server, 'taken in');
-    }
+  accept(): Promise<RawClient> {
+    return this.#accepted.next();
   }
 
   async close(): Promise<void> {

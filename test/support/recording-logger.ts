@@ -33,6 +33,11 @@ export class RecordingLogger implements Logger {
     return this.entries.filter((entry) => entry.level === level);
   }
 
+  /** The messages of the levels that a server shows without being told more. */
+  get shown(): string[] {
+    return this.entries.filter(({ level }) => level !== 'debug').map(({ message }) => message);
+  }
+
   #add(level: keyof Logger, details: object, message: string): void {
     this.entries.push({ level, details: details as LogEntry['details'], message });
   }

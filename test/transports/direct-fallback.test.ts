@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { SystemProgram } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { RawPeer } from '../support/raw-peer.ts';
+import { RawClient } from '../server/raw-client.ts';
 
 const PROGRAM = fileURLToPath(new URL('direct-program.js', import.meta.url));
 const SERVER = fileURLToPath(new URL('../../../bin/server.js', import.meta.url));
@@ -74,12 +74,12 @@ describe('the way accepted sockets are used', () => {
       HOLDFAST_SOCKETS: undefined,
     });
     const address = / listens on (\S+),/.exec(await program.nextLine())?.[1] as string;
-    const [first, second] = [await RawPeer.connect(address), await RawPeer.connect(address)];
+    const [first, second] = [await RawClient.connect(address), await RawClient.connect(address)];
     whenTestEnds(() => {
       for (const { socket } of [first, second]) socket.destroy();
     });
-    for (const lockName of ['released', 'kept']) await first.ask('lock', { lockName }, lockName);
-    expect(await first.ask('unlock', { lockName: 'released' }, 1)).to.have.nested.property('result.status', 'ok');
+    for (const lockName of ['released', 'kept']) await first.request('lock', { lockName }, lockName);
+    expect(await first.request('unlock', { lockName: 'released' }, 1)).to.have.nested.property('result.status', 'ok');
     for (const lockName of ['kept', 'released']) {
       second.send({ command: 'lock', parameters: { lockName }, id: lockName });
     }

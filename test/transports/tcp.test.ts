@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
 import type { CounterServer } from '../support/counter-server.ts';
 import { errorOf } from '../support/error-of.ts';
-import { MessageScope } from '../support/message-scope.ts';
+import { messageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
-import { RawPeer } from '../support/raw-peer.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 function notAllowed(address: string): string {
@@ -15,30 +16,27 @@ function notAllowed(address: string): string {
 }
 
 describe('tcp', () => {
-  let scope: MessageScope;
+  const scope = messageScope();
   let server: CounterServer;
 
   beforeEach(async () => {
-    scope = new MessageScope();
     server = await scope.startServer();
   });
-
-  afterEach(() => scope.close());
 
   /** Listens there too; gives the port at the given address. */
   async function listen(host: string, allowed: string[]): Promise<number> {
     return parseAddress(await server.listen(tcp({ host, port: 0, allowed }))).port;
   }
 
-  async function connectFrom(localAddress: string, port: number, host = '127.0.0.1'): Promise<RawPeer> {
-    const peer = await RawPeer.connect(`${host}:${port}`, { localAddress });
-    scope.atEnd(() => {
+  async function connectFrom(localAddress: string, port: number, host = '127.0.0.1'): Promise<RawClient> {
+    const peer = await RawClient.connect(`${host}:${port}`, { localAddress });
+    whenTestEnds(() => {
       peer.socket.destroy();
     });
     return peer;
   }
 
-  async function expectRefused(peer: RawPeer): Promise<void> {
+  async function expectRefused(peer: RawClient): Promise<void> {
     peer.send({ command: 'add' }, { command: 'add', id: 1 });
     await peer.closed;
     expect(peer.bytesReceived).to.equal(0);
@@ -68,7 +66,7 @@ describe('tcp', () => {
   it('allows what is listed, by itself or in a range', async () => {
     const port = await listen('127.0.0.1', ['127.0.0.2', '127.1.0.0/16']);
     for (const localAddress of ['127.0.0.2', '127.1.2.3']) {
-      await (await connectFrom(localAddress, port)).expectNothing();
+      await (await connectFrom(localAddress, port)).settle();
     }
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
@@ -81,7 +79,7 @@ describe('tcp', () => {
 
   it('has a list for each listener', async () => {
     const port = await listen('127.0.0.1', ['127.0.0.2']);
-    await (await scope.connectPeer()).expectNothing();
+    await (await scope.connectPeer()).settle();
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
     expect(server.counters).to.include({ connections: 1 });
@@ -97,7 +95,7 @@ describe('tcp', () => {
 
   it('allows IPv4 connections that come as IPv6 ones when they are listed as IPv4', async () => {
     const port = await listen('::', ['127.0.0.2']);
-    await (await connectFrom('127.0.0.2', port)).expectNothing();
+    await (await connectFrom('127.0.0.2', port)).settle();
     expect(server.began[0]?.address).to.match(/^127\.0\.0\.2:\d+$/);
     const refused = await connectFrom('127.0.0.1', port);
     await refused.closed;
@@ -107,7 +105,7 @@ describe('tcp', () => {
 
   it('allows IPv6 connections that are listed, and only these', async () => {
     const port = await listen('::', ['::1']);
-    await (await connectFrom('::1', port, '::1')).expectNothing();
+    await (await connectFrom('::1', port, '::1')).settle();
     expect(server.began[0]?.address).to.match(/^\[::1\]:\d+$/);
     await (await connectFrom('127.0.0.1', port)).closed;
     expect(server.counters).to.include({ connections: 1 });
@@ -117,7 +115,7 @@ describe('tcp', () => {
   it('survives clients that are gone before they are looked at', async () => {
     const { port } = parseAddress(scope.address);
     for (let count = 0; count < 50; count += 1) (await connectFrom('127.0.0.1', port)).reset();
-    await (await scope.connectPeer()).expectNothing();
+    await (await scope.connectPeer()).settle();
     await server.close();
     expect(server.ended).to.have.length(server.began.length);
   });
@@ -129,7 +127,7 @@ describe('tcp', () => {
   it('rejects with EADDRINUSE when the port is taken, and leaves the server alone', async () => {
     const { host, port } = parseAddress(scope.address);
     expect(await errorOf(server.listen(tcp({ host, port, allowed: [] })))).to.have.property('code', 'EADDRINUSE');
-    await (await scope.connectPeer()).expectNothing();
+    await (await scope.connectPeer()).settle();
     await server.close();
   });
 
@@ -164,13 +162,7 @@ describe('tcp', () => {
 });
 
 describe('dialTcp', () => {
-  let scope: MessageScope;
-
-  beforeEach(() => {
-    scope = new MessageScope();
-  });
-
-  afterEach(() => scope.close());
+  const scope = messageScope();
 
   it('says whom it talks to', async () => {
     const server = await scope.startRawServer();
@@ -187,7 +179,7 @@ describe('dialTcp', () => {
       stream.start({ data: () => {}, ended: resolve, closed: () => {} });
     });
     const peer = await server.accept();
-    peer.end();
+    peer.socket.end();
     await ended;
     await new Promise((resolve) => setImmediate(resolve));
     stream.write('{"late":true}\n', 'utf8');
