@@ -311,13 +311,6 @@ describe('MessageConnection', () => {
     expect(told).to.deep.equal(['closed']);
     expect(stream.calls).to.deep.equal(['destroy']);
   });
-
-  it('is finished when the peer leaves without a word', () => {
-    const { stream, told } = connectionThat(echo);
-    stream.receive(' ');
-    stream.receiveEnd();
-    expect(told).to.deep.equal(['finished']);
-  });
 });
 
 describe('MessageConnection on a stream that answers within a write', () => {

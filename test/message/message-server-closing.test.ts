@@ -211,13 +211,6 @@ describe('MessageServer.close', () => {
     await expectRefused(scope.address);
   });
 
-  it('can be called twice, at once and later', async () => {
-    await scope.connectPeer();
-    await Promise.all([server.close(), server.close()]);
-    await server.close();
-    await expectRefused(scope.address);
-  });
-
   it('closes a server that never listened', async () => {
     await new CounterServer({ limits: {}, logger: scope.logger }).close();
   });

@@ -64,16 +64,14 @@ describe('MessageServer: HTTP requests and other protocols', () => {
     await expectNothingDone('http');
   });
 
-  for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) {
-    it(`closes the connection of a ${method} request with commands in its body`, async () => {
-      const failure = await new Promise<Error>((resolve, reject) => {
-        const sent = request({ ...parseAddress(scope.address), method, path: '/', agent: false });
-        sent.on('error', resolve);
-        sent.on('response', () => reject(new Error('there was a response')));
-        sent.end(COMMANDS);
-      });
-      expect(failure).to.have.property('code').that.is.oneOf(['ECONNRESET', 'EPIPE']);
-      await expectNothingDone('http');
+  it('closes the connection of a request with commands in its body', async () => {
+    const failure = await new Promise<Error>((resolve, reject) => {
+      const sent = request({ ...parseAddress(scope.address), method: 'POST', path: '/', agent: false });
+      sent.on('error', resolve);
+      sent.on('response', () => reject(new Error('there was a response')));
+      sent.end(COMMANDS);
     });
-  }
+    expect(failure).to.have.property('code').that.is.oneOf(['ECONNRESET', 'EPIPE']);
+    await expectNothingDone('http');
+  });
 });

@@ -274,7 +274,8 @@ describe('MessageServer: requests', () => {
 
   describe('unknown commands', () => {
     const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf', 'commandAdd', 'commandX'];
-    for (const name of [...names, 'Add', 'ADD', 'add ', '', 'close', 'listen', 'sessionEnded', 'drain', '\ud800']) {
+    const others = ['prototype', '__defineGetter__', 'counters', 'close', 'listen', 'sessionEnded', 'drain'];
+    for (const name of [...names, ...others, 'Add', 'ADD', 'add ', '', '\u0000', '\ud800']) {
       it(`answers ${JSON.stringify(name)} with unknownCommand`, async () => {
         const result = { status: 'unknownCommand', message: `command is ${JSON.stringify(name)}` };
         expect(await peer.request(name, {}, 1)).to.deep.equal({ id: 1, result });

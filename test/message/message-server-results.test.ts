@@ -101,16 +101,6 @@ describe('MessageServer: results', () => {
     expect(scope.logger.at('error')).to.have.length(1);
   });
 
-  it('answers neutrally when a result cannot be sent', async () => {
-    expect(await peer.request('odd', { kind: 'direct' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
-    expect(scope.logger.at('error')).to.have.length(1);
-  });
-
-  it('answers neutrally when the result of a promise cannot be sent', async () => {
-    expect(await peer.request('odd', { kind: 'promised' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
-    expect(scope.logger.at('error')).to.have.length(1);
-  });
-
   it('answers neutrally when a pending result cannot be sent, and serves the one who settled it', async () => {
     peer.send({ command: 'odd', parameters: { kind: 'pending' }, id: 1 });
     const other = await scope.connectPeer();

@@ -1,12 +1,9 @@
-import { once } from 'node:events';
-import { connect as connectSecureSocket } from 'node:tls';
 import { expect } from 'chai';
 import type { Protocol } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
-import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { connectTcp, type StreamPeer } from './peers.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
@@ -144,18 +141,6 @@ describe('one port for three protocols', () => {
     const peer = await connectTcp(port);
     peer.socket.end(' \n');
     expect(await readAll(peer)).to.equal('');
-  });
-
-  it('closes a TLS hello', async () => {
-    const log = new RecordingLogger();
-    await listen(undefined, { logger: log });
-    const socket = connectSecureSocket({ host: '127.0.0.1', port });
-    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
-    expect(error.code).to.equal('ECONNRESET');
-    expect(log.shown).to.deep.equal([
-      'refused a connection from 127.0.0.1: it speaks TLS, which this port does not; to allow it, set "tls" in the settings or connect without it',
-    ]);
-    expect(refusalsOf(server.counters)).to.deep.equal({ tlsUnexpected: 1 });
   });
 
   for (const protocol of PROTOCOLS) {

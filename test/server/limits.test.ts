@@ -1,9 +1,7 @@
 import { expect } from 'chai';
-import { RecordingLogger } from '../support/recording-logger.ts';
-import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
 import { bytesOf, ODD_NAMES } from './odd-names.ts';
-import { type RawClient, until } from './raw-client.ts';
+import type { RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
 describe('the limits of the server', () => {
@@ -151,12 +149,6 @@ describe('the limits of the server', () => {
     await leftNothing(client, 3);
   });
 
-  it('are told by hello', async () => {
-    const client = await (await startServer({ maxLocksPerRequest: 3, maxLocksPerSession: 4 })).connect();
-    const { limits } = await client.ask('hello', { protocol: 1 });
-    expect(limits).to.include({ maxLocksPerRequest: 3, maxLocksPerSession: 4, maxWaitersPerLock: 10_000 });
-  });
-
   it('hold for each lock of a lockAll, which then does nothing', async () => {
     const limits = { maxLocks: 6, maxLocksPerSession: 4, maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
     const [holder, client, waiter] = await (await startServer(limits)).connectThree();
@@ -246,65 +238,6 @@ describe('the limits of the server', () => {
       await client.take('b');
     });
   });
-
-  it('maxConnections closes what comes above it, and counts it', async () => {
-    const log = new RecordingLogger();
-    const server = await startServer({ maxConnections: 2 }, log);
-    const [first, second] = await server.connectTwo();
-    for (let excess = 1; excess <= 3; excess += 1) {
-      const client = await server.connect();
-      await client.closed;
-      const stats = await first.ask('stats');
-      expect(stats).to.include({ openConnections: 2, sessions: 2 });
-      expect(refusalsOf(stats)).to.deep.equal({ maxConnections: excess });
-    }
-    expect(log.shown).to.deep.equal([
-      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings',
-    ]);
-    await second.leave();
-    await (await server.connect()).take('a');
-  });
-
-  describe('maxMessageBytes', () => {
-    it('answers a longer message with an error and closes the connection', async () => {
-      const server = await startServer({ maxMessageBytes: 100 });
-      const [client, other] = await server.connectTwo();
-      await client.take('a');
-      client.write(`${sizedPing(100)}\n${sizedPing(101)}\n${sizedPing(50)}\n`);
-      expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok' } });
-      expect(await client.next()).to.deep.equal({
-        error: { status: 'limit', message: 'a message is longer than maxMessageBytes, 100' },
-      });
-      await client.closed;
-      expect(client.unreadCount).to.equal(0);
-      await leftNothing(other);
-    });
-
-    it('does not wait for the end of a message that is too long', async () => {
-      const server = await startServer({ maxMessageBytes: 100 });
-      const client = await server.connect();
-      client.write(sizedPing(101).slice(0, 100));
-      client.write('x');
-      expect(await client.next()).to.have.nested.property('error.status', 'limit');
-      await client.closed;
-    });
-  });
-
-  it('hardOutputBytes cuts off a client that does not read what it is sent', async () => {
-    const server = await startServer({ softOutputBytes: 10_000, hardOutputBytes: 20_000, maxLocksPerSession: 100_000 });
-    const [client, other] = await server.connectTwo();
-    const owner = 'o'.repeat(200);
-    await other.take('jobs');
-    client.socket.pause();
-    const requests = Array.from({ length: 20_000 }, (_, id) => ({
-      command: 'lock',
-      parameters: { lockName: `${id}`, mode: 'shared', lease: 0.001, owner },
-      id,
-    }));
-    client.send(...requests);
-    await until(async () => (await other.ask('stats')).openConnections === 1);
-    await leftNothing(other, 1);
-  });
 });
 
 /** Each takes the lock of its number, and all but the last wait for that of the next. */
@@ -317,10 +250,4 @@ async function circle(clients: readonly RawClient[]): Promise<void> {
 
 async function leftNothing(client: RawClient, holders = 0): Promise<void> {
   expect(await client.ask('stats')).to.include({ locks: holders, permits: 0, holders, waiting: 0 });
-}
-
-/** A ping of so many bytes. */
-function sizedPing(length: number): string {
-  const start = '{"command":"ping","id":1';
-  return `${start}${' '.repeat(length - start.length - 1)}}`;
 }

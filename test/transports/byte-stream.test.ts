@@ -9,6 +9,7 @@ import { dialUnix, unix } from '../../lib/transports/unix.ts';
 import { rejection } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { parseAddress } from '../support/parse-address.ts';
+import { Authority } from './certificates.ts';
 
 /** More than the buffers of any system take. */
 const MUCH = 32 * 1_048_576;
@@ -23,6 +24,14 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
     whenTestEnds(() => rmSync(folder, { recursive: true }));
     return { listener: unix({ path: join(folder, 'lock.sock') }), dialerOf: (path) => dialUnix({ path }) };
+  },
+  TLS: () => {
+    const authority = new Authority();
+    const tls = authority.issue('server');
+    return {
+      listener: tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], tls }),
+      dialerOf: (address) => dialTcp({ ...parseAddress(address), tls: { ca: authority.cert } }),
+    };
   },
   memory: () => {
     const listener = memory();
