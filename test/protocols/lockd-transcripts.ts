@@ -148,38 +148,6 @@ export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
       A| pool: {A}`,
   },
   {
-    shows: 'the locks of a closed connection are free, and each counts as an orphan',
-    listen,
-    lines: `
-      A> g one
-      A< 1 Got Lock
-      A> sg pool
-      A< 1 Got Lock
-      B> sg pool
-      B< 2 Got Lock
-      A!
-      B> g one
-      B< 1 Got Lock
-      B> si pool
-      B< 1 Locked
-      B> q
-      ${statistics('B', {
-        ...{ command_g: 2, command_sg: 2, command_si: 1, locks: 1, orphans: 1, shared_locks: 1, shared_orphans: 1 },
-      })}`,
-  },
-  {
-    shows: 'a last line without an end is executed and answered before the server closes its side',
-    listen,
-    lines: `
-      A> g jobs
-      A< 1 Got Lock
-      A$ i jobs
-      A< 1 Locked
-      A.
-      B> i jobs
-      B< 0 Not Locked`,
-  },
-  {
     shows: 'a name that is too long gets the failure of its command, a line that is too long is told and closes',
     server: { limits: { maxNameBytes: 4, maxMessageBytes: 16 } },
     listen,

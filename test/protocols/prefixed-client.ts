@@ -64,6 +64,24 @@ export class PrefixedClient {
     this.send({ command: 'unlock', lockName });
   }
 
+  /** Takes a lock that is free. */
+  async take(lockName: unknown, id: unknown): Promise<void> {
+    this.lock(lockName, id);
+    await this.expect(`{"id":${JSON.stringify(id)},"result":{"status":"ok"}}`);
+  }
+
+  /** Asks for a lock that is held; the answer comes later. */
+  async queue(lockName: unknown, id: unknown): Promise<void> {
+    this.lock(lockName, id);
+    await this.settle();
+  }
+
+  /** Unlocks, which must have that result. */
+  async release(lockName: unknown, result: 'ok' | 'notFound' = 'ok'): Promise<void> {
+    this.unlock(lockName);
+    await this.expect(`{"attempted":"unlock","result":"${result}","lockName":${JSON.stringify(lockName)}}`);
+  }
+
   /** The next message must be that text. */
   async expect(text: string): Promise<void> {
     expect(await this.#inbox.next()).to.equal(text);
@@ -73,8 +91,7 @@ export class PrefixedClient {
   async settle(): Promise<void> {
     this.#questions += 1;
     const lockName = `settle ${this.#questions}`;
-    this.unlock(lockName);
-    await this.expect(`{"attempted":"unlock","result":"notFound","lockName":"${lockName}"}`);
+    await this.release(lockName, 'notFound');
     expect(this.unreadCount).to.equal(0);
   }
 

@@ -59,25 +59,19 @@ describe("pkLockServer's framing", () => {
   });
 
   it('grants a free lock, without further keys', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     await a.settle();
   });
 
   it('answers for a held lock when it is granted, in the order of the requests', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
-    b.lock('jobs', 2);
+    await a.take('jobs', 1);
+    await b.queue('jobs', 2);
+    await c.queue('jobs', 3);
     await b.settle();
-    c.lock('jobs', 3);
-    await c.settle();
-    await b.settle();
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await a.release('jobs');
     await b.expect('{"id":2,"result":{"status":"ok"}}');
     await c.settle();
-    b.unlock('jobs');
-    await b.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await b.release('jobs');
     await c.expect('{"id":3,"result":{"status":"ok"}}');
   });
 
@@ -88,22 +82,17 @@ describe("pkLockServer's framing", () => {
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     await a.expect('{"id":2,"result":{"status":"ok"}}');
     await a.expect('{"id":2,"result":{"status":"ok"}}');
-    b.lock('jobs', 1);
-    await b.settle();
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await b.queue('jobs', 1);
+    await a.release('jobs');
     await b.expect('{"id":1,"result":{"status":"ok"}}');
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
+    await a.release('jobs', 'notFound');
   });
 
   it('answers every request for a lock that this connection waits for, in their order', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('jobs', 1);
-    b.lock('jobs', 'two');
-    await b.settle();
+    await b.queue('jobs', 'two');
     a.unlock('jobs');
     await b.expect('{"id":1,"result":{"status":"ok"}}');
     await b.expect('{"id":1,"result":{"status":"ok"}}');
@@ -128,8 +117,7 @@ describe("pkLockServer's framing", () => {
   });
 
   it('echoes ids of every JSON type when the lock had to be waited for', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     for (const id of IDS) b.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${id}}`);
     await b.settle();
     a.unlock('jobs');
@@ -137,39 +125,29 @@ describe("pkLockServer's framing", () => {
   });
 
   it('unlocks what waits, and does not answer the wait', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('jobs', 2);
-    b.unlock('jobs');
-    await b.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
-    b.unlock('jobs');
-    await b.expect('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await b.release('jobs');
+    await b.release('jobs', 'notFound');
+    await a.release('jobs');
     await b.settle();
-    c.lock('jobs', 1);
-    await c.expect('{"id":1,"result":{"status":"ok"}}');
+    await c.take('jobs', 1);
   });
 
   it('answers notFound for what another connection holds or nobody does, and invalid without a name', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
-    b.unlock('jobs');
-    await b.expect('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
-    b.unlock('nobody');
-    await b.expect('{"attempted":"unlock","result":"notFound","lockName":"nobody"}');
+    await a.take('jobs', 1);
+    await b.release('jobs', 'notFound');
+    await b.release('nobody', 'notFound');
     for (const rest of ['', ',"lockName":null', ',"id":1', ',"parameters":{"lockName":"jobs"}', ',"lockName":true']) {
       b.send(`{"command":"unlock"${rest}}`);
       await b.expect('{"attempted":"unlock","result":"invalid"}');
     }
-    b.lock('jobs', 1);
-    await b.settle();
+    await b.queue('jobs', 1);
   });
 
   it('takes no notice of an id or parameters on unlock', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     a.send({ command: 'unlock', lockName: 'jobs', parameters: { lockName: 'other', owner: 'x' }, id: 9 });
     await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
   });
@@ -188,8 +166,7 @@ describe("pkLockServer's framing", () => {
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     b.send({ command: 'lock', parameters, id: 1 });
     await b.settle();
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await a.release('jobs');
     await b.expect('{"id":1,"result":{"status":"ok"}}');
   });
 
@@ -204,19 +181,13 @@ describe("pkLockServer's framing", () => {
   });
 
   it('takes the number 12 and the string "12" for one name, which comes back as it was sent', async () => {
-    a.lock(12, 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
-    b.lock('12', 1);
-    await b.settle();
-    a.unlock('12');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"12"}');
+    await a.take(12, 1);
+    await b.queue('12', 1);
+    await a.release('12');
     await b.expect('{"id":1,"result":{"status":"ok"}}');
-    b.unlock(12);
-    await b.expect('{"attempted":"unlock","result":"ok","lockName":12}');
-    b.unlock(0);
-    await b.expect('{"attempted":"unlock","result":"notFound","lockName":0}');
-    b.unlock('');
-    await b.expect('{"attempted":"unlock","result":"notFound","lockName":""}');
+    await b.release(12);
+    await b.release(0, 'notFound');
+    await b.release('', 'notFound');
   });
 
   for (const [what, messages] of Object.entries(UNANSWERED)) {
@@ -225,18 +196,14 @@ describe("pkLockServer's framing", () => {
         a.send(message);
         await a.settle();
       }
-      b.lock('jobs', 1);
-      await b.expect('{"id":1,"result":{"status":"ok"}}');
+      await b.take('jobs', 1);
     });
   }
 
   it('grants the next in line when the holder disconnects, and forgets who disconnects while waiting', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
-    b.lock('jobs', 2);
-    await b.settle();
-    c.lock('jobs', 3);
-    await c.settle();
+    await a.take('jobs', 1);
+    await b.queue('jobs', 2);
+    await c.queue('jobs', 3);
     b.socket.destroy();
     await untilConnections(server, 2);
     await c.settle();
@@ -245,16 +212,14 @@ describe("pkLockServer's framing", () => {
   });
 
   it('answers what came before a half-close, then closes, without an answer for what still waits', async () => {
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('free', 2);
     b.socket.end(Buffer.from([0, 0, 0, 9, 0x7b]));
     await b.expect('{"id":2,"result":{"status":"ok"}}');
     await b.closed;
     expect(b.unreadCount).to.equal(0);
-    c.lock('free', 3);
-    await c.expect('{"id":3,"result":{"status":"ok"}}');
+    await c.take('free', 3);
   });
 
   it('answers in order, many in one packet, whose first frame is empty', async () => {
@@ -277,10 +242,8 @@ describe("pkLockServer's framing", () => {
 
   it('serves names of 60,000 bytes and of control characters', async () => {
     for (const name of ['n'.repeat(60_000), '\u0000\n\r\t\u001b', ' ', '', '\u65e5\u672c']) {
-      a.lock(name, 1);
-      await a.expect('{"id":1,"result":{"status":"ok"}}');
-      b.lock(name, 2);
-      await b.settle();
+      await a.take(name, 1);
+      await b.queue(name, 2);
       b.unlock(name);
       const written = JSON.stringify(name).replace('\u65e5\u672c', '\\u65e5\\u672c');
       await b.expect(`{"attempted":"unlock","result":"ok","lockName":${written}}`);

@@ -29,14 +29,12 @@ describe("the limits of pkLockServer's framing", () => {
 
   it('tell of a frame that announces 4 GB behind another, and close the connection', async () => {
     const [a, b] = await connectTwo();
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     a.socket.write(Buffer.of(0xff, 0xff, 0xff, 0xff));
     const message = 'a message of 4294967295 bytes is longer than maxMessageBytes, 1048576';
     await a.expect(`{"error":{"status":"limit","message":"${message}"}}`);
     await a.closed;
-    b.lock('jobs', 1);
-    await b.expect('{"id":1,"result":{"status":"ok"}}');
+    await b.take('jobs', 1);
   });
 
   it('close a connection whose first frame announces 4 GB, which is no protocol of the port', async () => {
@@ -64,14 +62,12 @@ describe("the limits of pkLockServer's framing", () => {
     const lock = frame('{"command":"lock","parameters":{"lockName":"jobs"},"id":1}');
     a.socket.write(Buffer.concat([Buffer.of(0, 0, 0, 101), Buffer.alloc(101), lock]));
     await a.closed;
-    b.lock('jobs', 1);
-    await b.expect('{"id":1,"result":{"status":"ok"}}');
+    await b.take('jobs', 1);
   });
 
   it('refuse names that are too long', async () => {
     const [a] = await connectTwo({ maxNameBytes: 4 });
-    a.lock('four', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('four', 1);
     a.lock('fiver', 2);
     await a.expect('{"id":2,"result":{"status":"limit"}}');
     a.lock('\u00e9\u00e9\u00e9', 3);
@@ -90,8 +86,7 @@ describe("the limits of pkLockServer's framing", () => {
     await b.expect('{"id":"three","result":{"status":"limit"}}');
     a.unlock('one');
     await b.expect('{"id":"one","result":{"status":"ok"}}');
-    b.lock('three', 'again');
-    await b.settle();
+    await b.queue('three', 'again');
     a.unlock('three');
     await b.expect('{"id":"again","result":{"status":"ok"}}');
   });
@@ -106,33 +101,27 @@ describe("the limits of pkLockServer's framing", () => {
     const [a, b] = await connectTwo();
     a.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${NESTED}}`);
     await a.settle();
-    b.lock('jobs', 1);
-    await b.expect('{"id":1,"result":{"status":"ok"}}');
+    await b.take('jobs', 1);
     expect(log.shown).to.deep.equal([]);
   });
 
   it('let others go on where a request waits whose id is nested too deep to be echoed', async () => {
     const [a, b, c] = (await connectThree()) as [PrefixedClient, PrefixedClient, PrefixedClient];
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     b.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${NESTED}}`);
     await b.settle();
-    c.lock('jobs', 3);
-    await c.settle();
-    a.unlock('jobs');
-    await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
+    await c.queue('jobs', 3);
+    await a.release('jobs');
     await c.expect('{"id":3,"result":{"status":"ok"}}');
     expect(log.shown).to.deep.equal([]);
   });
 
   it('close a connection as usual when the one behind it waits with an id too deep to be echoed', async () => {
     const [a, b, c] = (await connectThree()) as [PrefixedClient, PrefixedClient, PrefixedClient];
-    a.lock('jobs', 1);
-    await a.expect('{"id":1,"result":{"status":"ok"}}');
+    await a.take('jobs', 1);
     b.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${NESTED}}`);
     await b.settle();
-    c.lock('jobs', 3);
-    await c.settle();
+    await c.queue('jobs', 3);
     a.socket.end();
     await a.closed;
     await c.expect('{"id":3,"result":{"status":"ok"}}');

@@ -15,7 +15,7 @@
 import { expect } from 'chai';
 import type { LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServerOptions } from '../../lib/server/lock-server.ts';
-import { bytesOf } from '../server/odd-names.ts';
+import { naiveEncode } from '../wire/naive-text.ts';
 import type { Peer } from './peers.ts';
 import { StreamPeer } from './peers.ts';
 import { makeServer, type Transport, untilConnections } from './transports.ts';
@@ -81,13 +81,13 @@ class Conversation {
   async take({ client, kind, texts }: Step): Promise<void> {
     const peer = await this.#peer(client);
     if (kind === '>') {
-      peer.send(texts.map(bytesOf));
+      peer.send(texts.map(naiveEncode));
     } else if (kind === '<') {
       const received = await peer.receive(texts.length);
       expect(withoutTimes(received), `to ${client}`).to.equal(texts.map(this.#expected).join('\n'));
     } else if (kind === '$') {
       expect(peer).to.be.instanceOf(StreamPeer);
-      (peer as StreamPeer).finish(bytesOf(texts[0] ?? ''));
+      (peer as StreamPeer).finish(naiveEncode(texts[0] ?? ''));
     } else {
       await this.#leave(peer, kind);
     }
@@ -126,7 +126,7 @@ class Conversation {
   /** In Latin-1, as replies come. */
   readonly #expected = (text: string): string => {
     const named = text.replace(/\{(\w)\}/g, (_, client: string) => this.#peers.get(client)?.address ?? 'nobody');
-    return bytesOf(named).toString('latin1');
+    return naiveEncode(named).toString('latin1');
   };
 }
 

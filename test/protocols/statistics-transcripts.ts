@@ -98,25 +98,7 @@ const STATISTICS: readonly Transcript[] = [
       ${statistics('A', { command_iam: 1, command_me: 1, command_q: 2 })}
       A> who nobody
       A> q
-      A< command_d: 0
-      A| command_dump: 0
-      A| command_g: 0
-      A| command_i: 0
-      A| command_iam: 1
-      A| command_me: 1
-      A| command_q: 3
-      A| command_r: 0
-      A| command_sd: 0
-      A| command_sg: 0
-      A| command_si: 0
-      A| command_sr: 0
-      A| command_who: 1
-      A| connections: 1
-      A| invalid_commands: 0
-      A| locks: 0
-      A| orphans: 0
-      A| shared_locks: 0
-      A| shared_orphans: 0`,
+      ${statistics('A', { command_iam: 1, command_me: 1, command_q: 3, command_who: 1 })}`,
   },
   {
     shows: 'q counts every command, successful or not, names and not holders',

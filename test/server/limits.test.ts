@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { naiveEncode } from '../wire/naive-text.ts';
 import { endTest } from './clean-up.ts';
-import { bytesOf, ODD_NAMES } from './odd-names.ts';
+import { ODD_NAMES } from './odd-names.ts';
 import type { RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
@@ -32,7 +33,7 @@ describe('the limits of the server', () => {
 
     it('is exact for every odd name', async () => {
       for (const name of ODD_NAMES.filter((odd) => odd.length > 1 && odd.length < 20)) {
-        const length = bytesOf(name).length;
+        const length = naiveEncode(name).length;
         const fits = await (await startServer({ maxNameBytes: length })).connect();
         expect(await fits.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'ok' });
         const tooLong = await (await startServer({ maxNameBytes: length - 1 })).connect();

@@ -1,5 +1,7 @@
 /** Names that are easily lost, changed or put in the wrong order on their way. */
 
+import { naiveEncode } from '../wire/naive-text.ts';
+
 /** A lone surrogate that stands for the byte 0x80 + `offset`. */
 const escapedByte = (offset: number): string => String.fromCharCode(0xdc80 + offset);
 
@@ -50,18 +52,7 @@ export const ODD_NAMES: readonly string[] = [
   'x'.repeat(1_000),
 ];
 
-/** The bytes that a name stands for, worked out from what UTF-8 is. */
-export function bytesOf(name: string): Buffer {
-  const parts = [...name].map((character) => {
-    const code = character.codePointAt(0) as number;
-    if (code >= 0xdc80 && code <= 0xdcff) return Buffer.from([code - 0xdc00]);
-    if (code < 0xd800 || code > 0xdfff) return Buffer.from(character);
-    return Buffer.from([0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)]);
-  });
-  return Buffer.concat(parts);
-}
-
 /** The order of listings: by bytes; names of the same bytes by their UTF-16 units. */
 export function inListOrder(names: readonly string[]): string[] {
-  return [...names].sort((a, b) => Buffer.compare(bytesOf(a), bytesOf(b)) || (a < b ? -1 : 1));
+  return [...names].sort((a, b) => Buffer.compare(naiveEncode(a), naiveEncode(b)) || (a < b ? -1 : 1));
 }

@@ -134,17 +134,13 @@ describe('a lock that is taken away', () => {
 
   it("is not told to pkLockServer's clients, whose unlock then finds nothing", async () => {
     const client = await PrefixedClient.connect(server.port);
-    client.lock('jobs', 1);
-    await client.expect('{"id":1,"result":{"status":"ok"}}');
-    client.lock('other', 2);
-    await client.expect('{"id":2,"result":{"status":"ok"}}');
+    await client.take('jobs', 1);
+    await client.take('other', 2);
     const admin = await server.connect();
     expect(await admin.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', released: 1 });
     await admin.take('other', { steal: true });
-    client.unlock('jobs');
-    await client.expect('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
-    client.unlock('other');
-    await client.expect('{"attempted":"unlock","result":"notFound","lockName":"other"}');
+    await client.release('jobs', 'notFound');
+    await client.release('other', 'notFound');
     await client.settle();
     client.socket.destroy();
     await admin.ask('unlock', { lockName: 'other' });

@@ -4,14 +4,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ClientCodec } from '../../lib/wire/client-codec.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
+import { cutAt, readAll, singleBytes } from './decoding.ts';
 
 const PLENTY = 1_000_000;
-
-function drain(codec: ClientCodec): unknown[] {
-  const messages: unknown[] = [];
-  for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
-  return messages;
-}
 
 /** What the codec gives out after each piece. All of them come in one buffer, which is overwritten each time. */
 function decodeAll(codec: ClientCodec, pieces: readonly Uint8Array[]): unknown[] {
@@ -21,24 +16,14 @@ function decodeAll(codec: ClientCodec, pieces: readonly Uint8Array[]): unknown[]
     codec.push(buffer, piece.length);
     codec.keep();
     buffer.fill('\n');
-    return drain(codec);
+    return readAll(codec);
   });
 }
 
 function decode(text: string | Uint8Array): unknown[] {
   const codec = new ClientCodec(PLENTY);
   codec.push(Buffer.from(text));
-  return drain(codec);
-}
-
-/** Cut at the given places, each a fraction of the whole. */
-function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
-  const cuts = [0, ...places.map((place) => Math.round(place * bytes.length)).sort((a, b) => a - b), bytes.length];
-  return cuts.slice(1).map((cut, index) => bytes.subarray(cuts[index], cut));
-}
-
-function singleBytes(text: string): Uint8Array[] {
-  return Array.from(Buffer.from(text), (byte) => Uint8Array.of(byte));
+  return readAll(codec);
 }
 
 /** How many bytes each of some codecs keeps when it was used. */
@@ -75,21 +60,25 @@ describe('ClientCodec', () => {
 
   it('gives the same messages byte by byte', () => {
     const text = '{"a":"é😀"}\n\n[1]\r\n"\u2028"\n';
-    expect(decodeAll(new ClientCodec(PLENTY), singleBytes(text))).to.deep.equal([{ a: 'é😀' }, [1], '\u2028']);
+    expect(decodeAll(new ClientCodec(PLENTY), singleBytes(Buffer.from(text)))).to.deep.equal([
+      { a: 'é😀' },
+      [1],
+      '\u2028',
+    ]);
   });
 
   it('gives out what is left over at the end as a message', () => {
     const codec = new ClientCodec(PLENTY);
     expect(decodeAll(codec, [Buffer.from('{"a":1}\n{"b"'), Buffer.from(':2}')])).to.deep.equal([{ a: 1 }]);
     codec.end();
-    expect(drain(codec)).to.deep.equal([{ b: 2 }]);
+    expect(readAll(codec)).to.deep.equal([{ b: 2 }]);
   });
 
   it('gives out nothing more at the end when nothing is left over', () => {
     const codec = new ClientCodec(PLENTY);
     codec.push(Buffer.from('1\n \t'));
     codec.end();
-    expect(drain(codec)).to.deep.equal([1]);
+    expect(readAll(codec)).to.deep.equal([1]);
   });
 
   it('takes bytes that are no UTF-8 for U+FFFD, also where they are cut off', () => {
@@ -114,14 +103,14 @@ describe('ClientCodec', () => {
 
   it('takes messages of exactly the greatest length, in bytes, however they come', () => {
     const text = `${JSON.stringify('é'.repeat(20))}\n`.repeat(3);
-    for (const pieces of [[Buffer.from(text)], singleBytes(text)]) {
+    for (const pieces of [[Buffer.from(text)], singleBytes(Buffer.from(text))]) {
       expect(decodeAll(new ClientCodec(42), pieces)).to.deep.equal(new Array(3).fill('é'.repeat(20)));
     }
   });
 
   it('breaks off at a message that is longer, once, behind those before it', () => {
     const text = `1\n2\n${JSON.stringify('é'.repeat(20))}\n3\n`;
-    for (const pieces of [[Buffer.from(text)], singleBytes(text)]) {
+    for (const pieces of [[Buffer.from(text)], singleBytes(Buffer.from(text))]) {
       const messages = decodeAll(new ClientCodec(41), pieces);
       expect(messages.slice(0, 2)).to.deep.equal([1, 2]);
       expect(messages).to.have.length(3);
@@ -135,14 +124,14 @@ describe('ClientCodec', () => {
     expect(codec.next()).to.be.instanceOf(ProtocolError);
     codec.push(Buffer.from('6]\n1\n'));
     codec.end();
-    expect(drain(codec)).to.deep.equal([]);
+    expect(readAll(codec)).to.deep.equal([]);
   });
 
   it('keeps nothing of what it has given out', () => {
     const text = `${JSON.stringify('x'.repeat(500_000))}\n`;
     const bytesKept = measureKept(20, (codec) => {
       codec.push(Buffer.from(text));
-      drain(codec);
+      readAll(codec);
     });
     expect(bytesKept).to.be.below(50_000);
   });
@@ -160,7 +149,11 @@ describe('ClientCodec', () => {
 
   it('joins thousands of pieces to one message', () => {
     const text = JSON.stringify('é😀'.repeat(3_000));
-    expect(decodeAll(new ClientCodec(PLENTY), singleBytes(`1\n${text}\n2\n`))).to.deep.equal([1, JSON.parse(text), 2]);
+    expect(decodeAll(new ClientCodec(PLENTY), singleBytes(Buffer.from(`1\n${text}\n2\n`)))).to.deep.equal([
+      1,
+      JSON.parse(text),
+      2,
+    ]);
   });
 
   it('writes values, and what others have written', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
-import { encoded } from './encoded.ts';
+import { cutAt, encoded, readAll, singleBytes } from './decoding.ts';
 import { anyText } from './text-arbitraries.ts';
 
 const PLENTY = 1_000_000;
@@ -12,30 +12,14 @@ function decodeAll(codec: ServerCodec, pieces: readonly Uint8Array[], hasEnd = t
   const messages: unknown[] = [];
   for (const piece of pieces) {
     codec.push(piece);
-    drain(codec, messages);
+    messages.push(...readAll(codec));
   }
   if (hasEnd) codec.end();
-  drain(codec, messages);
-  return messages;
-}
-
-function drain(codec: ServerCodec, messages: unknown[]): void {
-  for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
+  return [...messages, ...readAll(codec)];
 }
 
 function decode(text: string | Uint8Array): unknown[] {
   return decodeAll(new ServerCodec(PLENTY), [Buffer.from(text)]);
-}
-
-/** Every byte of its own. */
-function singleBytes(bytes: Uint8Array): Uint8Array[] {
-  return Array.from(bytes, (byte) => Uint8Array.of(byte));
-}
-
-/** Cut at the given places, each a fraction of the whole. */
-function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
-  const cuts = [0, ...places.map((place) => Math.round(place * bytes.length)).sort((a, b) => a - b), bytes.length];
-  return cuts.slice(1).map((cut, index) => bytes.subarray(cuts[index], cut));
 }
 
 /** Writes every character of every string as an escape, surrogates one by one. */

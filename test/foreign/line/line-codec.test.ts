@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type CommandLine, LineCodec } from '../../../lib/foreign/line/line-codec.ts';
 import { ProtocolError } from '../../../lib/wire/errors.ts';
-import { encoded } from '../../wire/encoded.ts';
+import { encoded, readAll } from '../../wire/decoding.ts';
 
 /** Lines in Latin-1, and what they say. */
 const LINES: readonly [line: string, word: string, name: string | undefined][] = [
@@ -27,13 +27,6 @@ const LINES: readonly [line: string, word: string, name: string | undefined][] =
   ['g \xf0\x9f\x98\x80', 'g', '\u{1f600}'],
   ['\xc2\xa0g jobs', 'g', 'jobs'],
 ];
-
-/** All that can be read now. */
-function readAll(codec: LineCodec): (CommandLine | ProtocolError)[] {
-  const messages: (CommandLine | ProtocolError)[] = [];
-  for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
-  return messages;
-}
 
 function described([, word, name]: (typeof LINES)[number]): CommandLine {
   return { word, name: name ?? '', hasName: name !== undefined };

@@ -2,20 +2,13 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PrefixedCodec } from '../../../lib/foreign/prefixed/prefixed-codec.ts';
 import { ProtocolError, RequestError } from '../../../lib/wire/errors.ts';
-import { encoded } from '../../wire/encoded.ts';
+import { encoded, readAll } from '../../wire/decoding.ts';
 
 function frame(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
   const body = Buffer.from(text, encoding);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length);
   return Buffer.concat([length, body]);
-}
-
-/** All that can be read now. */
-function readAll(codec: PrefixedCodec): unknown[] {
-  const messages: unknown[] = [];
-  for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
-  return messages;
 }
 
 describe('the length-prefixed codec', () => {
