@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import * as holdfast from '../../lib/index.ts';
-import { LockServer } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
-import { CompiledExamples, readExamples } from './compiled-examples.ts';
+import { describeExamples, type Printed } from './compiled-examples.ts';
 
 const document = readFileSync('docs/client.md', 'utf8');
 
 /** What each TypeScript example prints, in their order. */
-const PRINTED: readonly (readonly [string, RegExp])[] = [
+const PRINTED: Printed = [
   ['connecting', /^connected\nidle\nconnected\n$/],
   ['handles', /^jobs exclusive 1 true\ntrue true\n42 \{ ran: true, value: 'ran it' \}\n$/],
   ['modes', /^2 null\n\[ 1, 2, 'full' \]\n$/],
@@ -27,32 +25,11 @@ const PRINTED: readonly (readonly [string, RegExp])[] = [
 ];
 
 describe('docs/client.md', () => {
-  const examples = readExamples(document);
-  let compiled: CompiledExamples;
-  let server: LockServer;
+  describeExamples('dist/client-md', document, PRINTED);
 
-  before(async function () {
-    this.timeout(60_000);
-    server = new LockServer();
-    const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-    compiled = await CompiledExamples.compile('dist/client-md', examples, {
-      20934: Number(address.split(':').at(-1)),
-    });
-  });
-
-  after(async () => {
-    compiled?.remove();
-    await server.close();
-  });
-
-  for (const [index, [title, expected]] of PRINTED.entries()) {
-    it(`has TypeScript that compiles and works: ${title}`, () => compiled.expectOutput(index, expected));
-  }
-
-  it('has no TypeScript beyond those examples and the programs', () => {
-    expect(examples).to.have.length(PRINTED.length);
+  it('has the programs of the files that it names', () => {
     const programs = [...document.matchAll(/^```ts file=(.*)\n([\s\S]*?)^```$/gm)];
-    expect(programs.length + examples.length).to.equal([...document.matchAll(/^```ts/gm)].length);
+    expect(programs.length + PRINTED.length).to.equal([...document.matchAll(/^```ts/gm)].length);
     for (const [, file, code] of programs) expect(code, file).to.equal(readFileSync(file as string, 'utf8'));
   });
 

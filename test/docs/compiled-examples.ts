@@ -4,6 +4,12 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import type { Context } from 'mocha';
+import { LockServer } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { portOf } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 
 const run = promisify(execFile);
 
@@ -43,6 +49,45 @@ export class CompiledExamples {
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** What each example prints, in their order, with a title where its place says too little. */
+export type Printed = readonly (RegExp | readonly [title: string, expected: RegExp])[];
+
+/** Tests that the `ts` blocks of a document compile, and print that; `startServers` gives the ports that are to be used. */
+export function describeExamples(
+  folder: string,
+  markdown: string,
+  printed: Printed,
+  startServers: (context: Context) => Promise<Readonly<Record<number, number>>> = startLockServer,
+): void {
+  const examples = readExamples(markdown);
+  let compiled: CompiledExamples;
+
+  before(async function () {
+    this.timeout(60_000);
+    compiled = await CompiledExamples.compile(folder, examples, await startServers(this));
+  });
+  after(async () => {
+    compiled?.remove();
+    await endTest();
+  });
+
+  for (const [index, each] of printed.entries()) {
+    const [title, expected] = each instanceof RegExp ? [`example ${index + 1}`, each] : each;
+    it(`has TypeScript that compiles and works: ${title}`, () => compiled.expectOutput(index, expected));
+  }
+
+  it('has no TypeScript beyond those examples', () => {
+    expect(examples).to.have.length(printed.length);
+  });
+}
+
+/** At the port of the documents, with tokens as a server without a ledger has them. */
+async function startLockServer(): Promise<Readonly<Record<number, number>>> {
+  const server = new LockServer({ logger: new RecordingLogger() });
+  whenTestEnds(() => server.close());
+  return { 20934: portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }))) };
 }
 
 /** Compiles files, given by their names and their text, into a folder. Fails with the compiler's complaints. */

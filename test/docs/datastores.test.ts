@@ -3,9 +3,8 @@ import { expect } from 'chai';
 import * as datastores from '../../lib/datastores/index.ts';
 import { startMemcached, startRedis } from '../datastores/real-stores.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest } from '../server/clean-up.ts';
 import { startServer } from '../server/running-server.ts';
-import { CompiledExamples, readExamples } from './compiled-examples.ts';
+import { describeExamples } from './compiled-examples.ts';
 
 const document = readFileSync('docs/datastores.md', 'utf8');
 
@@ -20,27 +19,10 @@ const PRINTED = [
 ];
 
 describe('docs/datastores.md', () => {
-  const examples = readExamples(document);
-  let compiled: CompiledExamples;
-
-  before(async function () {
-    this.timeout(60_000);
-    needs(this, 'redis-server', 'memcached');
+  describeExamples('dist/datastores', document, PRINTED, async (context) => {
+    needs(context, 'redis-server', 'memcached');
     const [holdfast, redis, memcached] = [await startServer(), await startRedis(), await startMemcached()];
-    const ports = { 20934: holdfast.port, 6379: redis.port, 11211: memcached.port };
-    compiled = await CompiledExamples.compile('dist/datastores', examples, ports);
-  });
-  after(async () => {
-    compiled?.remove();
-    await endTest();
-  });
-
-  for (const [index, expected] of PRINTED.entries()) {
-    it(`has TypeScript that compiles and works: example ${index + 1}`, () => compiled.expectOutput(index, expected));
-  }
-
-  it('has no TypeScript beyond those examples', () => {
-    expect(examples).to.have.length(PRINTED.length);
+    return { 20934: holdfast.port, 6379: redis.port, 11211: memcached.port };
   });
 
   it('names all that the entry point exports', () => {

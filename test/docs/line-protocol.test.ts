@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { DIALECTS, type Dialect } from '../../lib/foreign/line/line-dialects.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import { TranscriptClient } from './transcript.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { endTest } from '../server/clean-up.ts';
 
 const document = readFileSync('docs/line-protocol.md', 'utf8');
 const blocks = [...document.matchAll(/^```line-transcript(?: dialect=(\w+))?\n([\s\S]*?)^```$/gm)];
@@ -29,20 +30,20 @@ describe('docs/line-protocol.md', () => {
 });
 
 async function replayLines(lines: readonly string[], port: number, dialect: string | undefined): Promise<void> {
-  const clients = new Map<string, TranscriptClient>();
+  const clients = new Map<string, LineClient>();
   const withAddresses = (text: string): string =>
     text.replace(/ADDRESS_(\w)/g, (_, name: string) => clients.get(name)?.address ?? name);
   try {
     for (const line of lines) {
       const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
-      const client = clients.get(name) ?? (await TranscriptClient.connect(port));
+      const client = clients.get(name) ?? (await LineClient.connect(port));
       clients.set(name, client);
       if (direction === '>') client.send(text);
-      else expect(await client.nextLine()).to.equal(withAddresses(text));
+      else expect(await client.next()).to.equal(withAddresses(text));
     }
     const notLocked = dialect === 'lockd' ? '0 Not Locked' : '0 Lock Not Locked: nothing more';
-    for (const client of clients.values()) await client.expectNothingMore('i nothing more', notLocked);
+    for (const client of clients.values()) expect(await client.ask('i nothing more')).to.equal(notLocked);
   } finally {
-    for (const client of clients.values()) client.close();
+    await endTest();
   }
 }

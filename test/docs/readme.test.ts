@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { LockServer } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
-import { CompiledExamples, readExamples } from './compiled-examples.ts';
+import { describeExamples } from './compiled-examples.ts';
 
 const readme = readFileSync('README.md', 'utf8');
 
@@ -11,29 +9,7 @@ const readme = readFileSync('README.md', 'utf8');
 const PRINTED = [/^42 0\n$/, /^holding jobs under token \d{16}\n$/, /^ok \d{16}\n$/, /^hello\n$/];
 
 describe('README.md', () => {
-  const examples = readExamples(readme);
-  let compiled: CompiledExamples;
-  let server: LockServer;
-
-  before(async function () {
-    this.timeout(60_000);
-    server = new LockServer();
-    const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-    compiled = await CompiledExamples.compile('dist/readme', examples, { 20934: Number(address.split(':').at(-1)) });
-  });
-
-  after(async () => {
-    compiled?.remove();
-    await server.close();
-  });
-
-  for (const [index, expected] of PRINTED.entries()) {
-    it(`has TypeScript that compiles and works: example ${index + 1}`, () => compiled.expectOutput(index, expected));
-  }
-
-  it('has no TypeScript beyond those examples', () => {
-    expect(examples).to.have.length(PRINTED.length);
-  });
+  describeExamples('dist/readme', readme, PRINTED);
 
   it('names each setting with its default', () => {
     const settings = JSON.parse(readFileSync('config/settings.json', 'utf8'));

@@ -3,10 +3,9 @@
  * it receives; what differs from run to run (tokens, addresses, times) is compared by kind.
  */
 
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { expect } from 'chai';
+import { LineClient } from '../foreign/line-client.ts';
+import { endTest } from '../server/clean-up.ts';
 
 /** One conversation of a document. */
 export interface Transcript {
@@ -33,62 +32,20 @@ const LAST_ANSWER = '{"id":"nothing more","result":{"status":"ok"}}';
 
 /** Holds one conversation with the server at that port; throws where an answer differs. */
 export async function replay(transcript: Transcript, port: number): Promise<void> {
-  const clients = new Map<string, TranscriptClient>();
+  const clients = new Map<string, LineClient>();
   const tokens = new TokenPairs();
   try {
     for (const line of transcript.lines) {
       const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
       expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
-      const client = clients.get(name) ?? (await TranscriptClient.connect(port));
+      const client = clients.get(name) ?? (await LineClient.connect(port));
       clients.set(name, client);
       if (direction === '>') client.send(tokens.actual(text));
-      else compare(JSON.parse(text), JSON.parse(await client.nextLine()), tokens, line);
+      else compare(JSON.parse(text), JSON.parse(await client.next()), tokens, line);
     }
-    for (const client of clients.values()) await client.expectNothingMore(LAST_QUESTION, LAST_ANSWER);
+    for (const client of clients.values()) expect(await client.ask(LAST_QUESTION)).to.equal(LAST_ANSWER);
   } finally {
-    for (const client of clients.values()) client.close();
-  }
-}
-
-/** One connection of a conversation, line by line. */
-export class TranscriptClient {
-  readonly #socket: Socket;
-  readonly #lines: AsyncIterator<string>;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
-  }
-
-  static async connect(port: number): Promise<TranscriptClient> {
-    const socket = connect({ host: '127.0.0.1', port });
-    await once(socket, 'connect');
-    return new TranscriptClient(socket);
-  }
-
-  /** As the server sees it. */
-  get address(): string {
-    return `${this.#socket.localAddress}:${this.#socket.localPort}`;
-  }
-
-  send(line: string): void {
-    this.#socket.write(`${line}\n`);
-  }
-
-  async nextLine(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error('the server closed the connection');
-    return value;
-  }
-
-  /** What is asked last is answered next, so nothing else was on its way. */
-  async expectNothingMore(question: string, answer: string): Promise<void> {
-    this.send(question);
-    expect(await this.nextLine()).to.equal(answer);
-  }
-
-  close(): void {
-    this.#socket.destroy();
+    await endTest();
   }
 }
 

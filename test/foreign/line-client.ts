@@ -39,6 +39,11 @@ export class LineClient {
     });
   }
 
+  /** As the server sees it. */
+  get address(): string {
+    return `127.0.0.1:${this.socket.localPort}`;
+  }
+
   /** Sends lines in one write. */
   send(...lines: readonly string[]): void {
     this.socket.write(lines.map((line) => `${line}\n`).join(''));
