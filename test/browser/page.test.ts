@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { Browser, PageServer } from '../foreign/browser.ts';
-import { startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { startListening } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { bundlePage } from './page-bundle.ts';
 

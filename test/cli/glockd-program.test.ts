@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
-import { makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { startListening, startProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { handshakeStatus } from './handshake-status.ts';
 
@@ -66,7 +66,7 @@ describe('the server program under the command line of glockd', () => {
     expect(await client.ask('g a')).to.equal('1 Lock Get Success: a');
     expect(await client.ask('g b')).to.equal('1 Lock Get Success: b');
     expect(await client.ask('g c')).to.equal('0 Lock Get Failure: c');
-    const wrong = runProgram('bin/glockd.js', ...lone(), '-max-locks-per-connection', 'many');
+    const wrong = startProgram('bin/glockd.js', ...lone(), '-max-locks-per-connection', 'many');
     expect(await wrong.exit).to.deep.equal({ code: 2, signal: null });
     expect(wrong.errorOutput).to.include('invalid value "many" for flag -max-locks-per-connection');
   });
@@ -187,12 +187,12 @@ describe('the server program under the command line of glockd', () => {
     });
 
     it('serves TLS to clients with a certificate of the authority, and to no others', async () => {
-      const { ca, server, client } = makeCertificates(folder);
-      const files = ['-ssl-cert', server.certFile, '-ssl-key', server.keyFile, '-ssl-ca', ca.certFile];
+      const { authority, server, client } = makeCertificates();
+      const files = ['-ssl-cert', server.certFile, '-ssl-key', server.keyFile, '-ssl-ca', authority.certFile];
       const port = await start('-ssl', ...files);
-      const line = new LineClient(await tlsConnect(port, ca, client));
+      const line = new LineClient(await tlsConnect(port, authority, client));
       expect(await line.ask('g foo')).to.equal('1 Lock Get Success: foo');
-      const without = new LineClient(await tlsConnect(port, ca));
+      const without = new LineClient(await tlsConnect(port, authority));
       await without.closed;
       const plain = await LineClient.connect(port);
       plain.send('g foo');
@@ -212,7 +212,7 @@ describe('the server program under the command line of glockd', () => {
   }
 
   async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
-    const program = runProgram('bin/glockd.js', ...args);
+    const program = startProgram('bin/glockd.js', ...args);
     expect(await program.exit, args.join(' ')).to.deep.equal({ code, signal: null });
     expect(program.output).to.equal('');
     expect(program.errorOutput).to.match(complaint);

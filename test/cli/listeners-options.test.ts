@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { makeCertificate, makeCertificates, tlsConnect } from '../foreign/certificates.ts';
+import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
-import { type ListeningProgram, makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
+import { type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
 import { handshakeStatus } from './handshake-status.ts';
 
 describe('the options of the server program for its listeners', () => {
@@ -159,12 +159,12 @@ describe('the options of the server program for its listeners', () => {
     });
 
     it('serve TLS on the port and on WebSocket, and nothing else there', async () => {
-      const { ca, server } = makeCertificates(folder);
+      const { authority, server } = makeCertificates();
       const { ports } = await start('--ws', 'auto', '--tls-cert', server.certFile, '--tls-key', server.keyFile);
       const [port = 0, ws = 0] = ports;
-      const client = new LineClient(await tlsConnect(port, ca));
+      const client = new LineClient(await tlsConnect(port, authority));
       expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
-      const trust = readFileSync(ca.certFile);
+      const trust = readFileSync(authority.certFile);
       expect(await overWebSocket(ws, 'g jobs', trust)).to.equal('0 Lock Get Failure: jobs\n');
       const plain = await LineClient.connect(port);
       plain.send('r jobs');
@@ -173,42 +173,42 @@ describe('the options of the server program for its listeners', () => {
     });
 
     it('let clients in with a certificate of the authority only', async () => {
-      const { ca, server, client } = makeCertificates(folder);
-      const files = ['--tls-cert', server.certFile, '--tls-key', server.keyFile, '--tls-ca', ca.certFile];
+      const { authority, server, client } = makeCertificates();
+      const files = ['--tls-cert', server.certFile, '--tls-key', server.keyFile, '--tls-ca', authority.certFile];
       const port = (await start(...files)).ports[0] as number;
-      const other = makeCertificates(makeFolder());
+      const other = makeCertificates();
       for (const certificate of [undefined, other.client]) {
-        await new LineClient(await tlsConnect(port, ca, certificate)).closed;
+        await new LineClient(await tlsConnect(port, authority, certificate)).closed;
       }
-      const known = new LineClient(await tlsConnect(port, ca, client));
+      const known = new LineClient(await tlsConnect(port, authority, client));
       expect(await known.statistics()).to.include({ connections: 1 });
     });
 
     it('are read again on SIGHUP; connections that there are stay', async () => {
-      const { ca, server } = makeCertificates(folder);
+      const { authority, server } = makeCertificates();
       const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
       const port = ports[0] as number;
-      const before = await tlsConnect(port, ca);
+      const before = await tlsConnect(port, authority);
       expect(before.getPeerCertificate().subject.CN).to.equal('server');
-      const renewed = makeCertificate(folder, ca, 'renewed');
+      const renewed = authority.issue('renewed');
       renameSync(renewed.certFile, server.certFile);
       renameSync(renewed.keyFile, server.keyFile);
-      expect((await tlsConnect(port, ca)).getPeerCertificate().subject.CN).to.equal('server');
+      expect((await tlsConnect(port, authority)).getPeerCertificate().subject.CN).to.equal('server');
       program.signal('SIGHUP');
       expect(await program.nextErrorLine()).to.include('read the certificates again');
-      expect((await tlsConnect(port, ca)).getPeerCertificate().subject.CN).to.equal('renewed');
+      expect((await tlsConnect(port, authority)).getPeerCertificate().subject.CN).to.equal('renewed');
       expect(await new LineClient(before).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
     it('stay as they were when they cannot be read again', async () => {
-      const { ca, server } = makeCertificates(folder);
+      const { authority, server } = makeCertificates();
       const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
       writeFileSync(server.certFile, 'no certificate');
       program.signal('SIGHUP');
       const line = JSON.parse(await program.nextErrorLine());
       expect(line.msg).to.equal('the certificates could not be read again; the old ones stay');
       expect(line.why).to.include(`tls.cert is ${server.certFile}; expected a certificate in PEM`);
-      const client = new LineClient(await tlsConnect(ports[0] as number, ca));
+      const client = new LineClient(await tlsConnect(ports[0] as number, authority));
       expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
@@ -221,7 +221,7 @@ describe('the options of the server program for its listeners', () => {
     });
 
     it('end the program when a certificate or key is none, or does not belong to the other', async () => {
-      const [{ server }, other] = [makeCertificates(folder), makeCertificates(makeFolder())];
+      const [{ server }, other] = [makeCertificates(), makeCertificates()];
       const nonsense = join(folder, 'nonsense.pem');
       writeFileSync(nonsense, 'nonsense');
       const given = ['--tls-cert', server.certFile, '--tls-key'];
@@ -309,7 +309,7 @@ describe('the options of the server program for its listeners', () => {
   }
 
   async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
-    const program = runProgram('bin/server.js', '--config', config, ...args);
+    const program = startProgram('bin/server.js', '--config', config, ...args);
     const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
     expect(outcome, args.join(' ')).to.deep.equal({ code, signal: null });
     expect(program.errorOutput).to.match(complaint);
@@ -390,7 +390,7 @@ describe('the listeners of a settings file', () => {
   ];
   for (const [mistake, listener, complaint] of mistakes) {
     it(`with ${mistake} stop the start, with the place and what was expected`, async () => {
-      const program = runProgram('bin/server.js', '--config', write([listener]));
+      const program = startProgram('bin/server.js', '--config', write([listener]));
       const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
       expect(outcome).to.deep.equal({ code: EXIT_CODES.usage, signal: null });
       expect(program.errorOutput)

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
 import { LineClient } from '../foreign/line-client.ts';
-import { type ListeningProgram, makeFolder, runProgram, startListening } from '../foreign/listening-program.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
 
 const PROGRAMS = [
   { script: 'bin/server.js', takenCode: EXIT_CODES.pidfile },
@@ -101,7 +101,7 @@ for (const { script, takenCode } of PROGRAMS) {
     it('is gone after a start that failed', async () => {
       const { ports } = await start();
       const other = join(folder, 'other.pid');
-      const failed = runProgram(script, ...args(other), ...['--port', `${ports[0]}`]);
+      const failed = startProgram(script, ...args(other), ...['--port', `${ports[0]}`]);
       expect((await failed.exit).code).to.be.greaterThan(0);
       expect(failed.errorOutput).to.include('EADDRINUSE');
       expect(existsSync(other)).to.equal(false);
@@ -117,7 +117,7 @@ for (const { script, takenCode } of PROGRAMS) {
     }
 
     async function isKeptOut(file: string): Promise<void> {
-      const second = runProgram(script, ...args(file));
+      const second = startProgram(script, ...args(file));
       const outcome = await Promise.race([second.exit, second.nextLine().catch(() => second.exit)]);
       expect(outcome).to.deep.equal({ code: takenCode, signal: null });
       expect(second.errorOutput).to.match(
@@ -162,7 +162,7 @@ describe('the pidfile of a server with settings', () => {
     expect(await glockd.nextLine()).to.equal('runs');
     const config = join(folder, 'settings.json');
     writeFileSync(config, JSON.stringify({ port: 'auto', pidfile }));
-    const second = runProgram('bin/server.js', '--config', config);
+    const second = startProgram('bin/server.js', '--config', config);
     expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
   });
@@ -186,7 +186,7 @@ describe('the pidfile of a server with settings', () => {
   it('keeps a second server out under a link whose file was not there yet', async () => {
     symlinkSync(join(folder, 'target.pid'), pidfile);
     const { program } = await start({});
-    const second = runProgram('bin/server.js', '--config', join(folder, 'settings.json'));
+    const second = startProgram('bin/server.js', '--config', join(folder, 'settings.json'));
     expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
     expect(readFileSync(join(folder, 'target.pid'), 'utf8')).to.equal(`${program.pid}`);
   });

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { startProgram, startServerProgram } from '../server/running-program.ts';
 
@@ -16,11 +15,10 @@ describe('the command line of the server program', () => {
   let folder: string;
   let file: string;
 
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+  beforeEach(() => {
+    folder = makeFolder();
     file = join(folder, 'settings.json');
   });
-  after(() => rmSync(folder, { recursive: true }));
   afterEach(endTest);
 
   it('prints the version', async () => {

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/cli/settings.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 
@@ -24,11 +24,11 @@ describe('the settings', () => {
   let folder: string;
   let file: string;
 
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-settings-'));
+  beforeEach(() => {
+    folder = makeFolder();
     file = join(folder, 'settings.json');
   });
-  after(() => rmSync(folder, { recursive: true }));
+  afterEach(endTest);
 
   it('have the defaults that the shipped file shows', () => {
     const shipped: unknown = JSON.parse(readFileSync(SHIPPED_FILE, 'utf8'));

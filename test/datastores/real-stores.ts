@@ -12,9 +12,8 @@ import {
   type RedisClient,
   RedisDatastore,
 } from '../../lib/datastores/index.ts';
-import { makeFolder } from '../foreign/listening-program.ts';
 import { SystemProgram } from '../foreign/system-program.ts';
-import { whenTestEnds } from '../server/clean-up.ts';
+import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Browser, PageServer } from '../foreign/browser.ts';
-import { makeFolder, startListening } from '../foreign/listening-program.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { startListening } from '../server/running-program.ts';
 import { CompiledExamples, readExamples } from './compiled-examples.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -11,7 +9,7 @@ import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { startMemcached, startRedis } from '../datastores/real-stores.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 
@@ -59,8 +57,7 @@ describe('the examples', () => {
 
     beforeEach(async () => {
       server = await startServer();
-      folder = mkdtempSync(join(tmpdir(), 'holdfast-examples-'));
-      whenTestEnds(() => rmSync(folder, { recursive: true }));
+      folder = makeFolder();
     });
     afterEach(endTest);
 

@@ -6,10 +6,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { whenTestEnds } from '../server/clean-up.ts';
+import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
 import { until } from '../server/raw-client.ts';
-import { makeFolder } from './listening-program.ts';
 import { SystemProgram } from './system-program.ts';
 
 const FLAGS = [

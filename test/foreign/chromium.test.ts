@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { startListening } from '../server/running-program.ts';
 import { Browser, PageServer } from './browser.ts';
 import { LineClient } from './line-client.ts';
-import { startListening } from './listening-program.ts';
 import { needs } from './system-program.ts';
 
 /** Takes the lock `jobs` at the server that stands behind the `#` of the page's address. */

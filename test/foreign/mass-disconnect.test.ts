@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
 import { LineClient } from './line-client.ts';
-import { startOnPort } from './listening-program.ts';
 
 const CONNECTIONS = 200;
 const LOCKS_EACH = 50;
@@ -16,7 +16,7 @@ describe(`${CONNECTIONS} connections with ${LOCKS_EACH} exclusive and ${LOCKS_EA
 
   beforeEach(async function () {
     this.timeout(60_000);
-    port = await startOnPort();
+    ({ port } = await startServerProgram());
     [bystander, watcher] = [await LineClient.connect(port), await LineClient.connect(port)];
     crowd = await Promise.all(Array.from({ length: CONNECTIONS }, () => LineClient.connect(port)));
     await Promise.all(crowd.map(takeAll));

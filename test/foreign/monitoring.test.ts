@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
+import { startListening, startServerProgram } from '../server/running-program.ts';
 import { LineClient } from './line-client.ts';
-import { startListening, startOnPort } from './listening-program.ts';
 import { needs, SystemProgram } from './system-program.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../examples/monitoring/', import.meta.url));
@@ -18,7 +18,7 @@ describe('the example for', () => {
     needs(this, 'nc', 'sed', 'tr', 'grep');
   });
   beforeEach(async () => {
-    port = await startOnPort();
+    ({ port } = await startServerProgram());
     client = await LineClient.connect(port);
     for (const command of ['g a', 'g b', 'sg c', 'i a']) await client.ask(command);
   });
@@ -46,7 +46,7 @@ describe('the example for', () => {
     });
 
     it('says CRITICAL when the server does not let it in', async () => {
-      const closed = await startOnPort('--allow', '127.0.0.2');
+      const { port: closed } = await startServerProgram('--allow', '127.0.0.2');
       const [code, output] = await run('check_holdfast', {}, '-p', `${closed}`);
       expect([code, output]).to.deep.equal([2, `HOLDFAST CRITICAL - no answer from 127.0.0.1, port ${closed}\n`]);
     });

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
 import { RawClient, until } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
 import { LineClient } from './line-client.ts';
-import { startOnPort } from './listening-program.ts';
 import { beside, needs, SystemProgram } from './system-program.ts';
 
 describe("a PHP client with pkLockServer's framing", () => {
@@ -12,7 +12,7 @@ describe("a PHP client with pkLockServer's framing", () => {
     needs(this, 'php');
   });
   beforeEach(async () => {
-    port = await startOnPort();
+    ({ port } = await startServerProgram());
   });
   afterEach(endTest);
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { startListening } from '../server/running-program.ts';
 import { LineClient } from './line-client.ts';
-import { makeFolder, startListening } from './listening-program.ts';
 import { beside, needs, SystemProgram } from './system-program.ts';
 
 describe("a Python client on a Unix socket, as in glockd's manual", () => {

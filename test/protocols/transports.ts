@@ -1,7 +1,3 @@
-/** The transports that every conversation is held on. */
-
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
@@ -11,7 +7,7 @@ import { memory } from '../../lib/transports/memory.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { whenTestEnds } from '../server/clean-up.ts';
+import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { Authority } from '../transports/certificates.ts';
@@ -58,8 +54,7 @@ export const TRANSPORTS: readonly Transport[] = [
     name: 'a Unix socket',
     canHalfClose: true,
     listen: async (server, options) => {
-      const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
-      whenTestEnds(() => rmSync(folder, { recursive: true }));
+      const folder = makeFolder();
       const path = await server.listen(unix({ path: join(folder, 'lock.sock') }), options);
       return {
         connect: (connectionNumber) => connectUnix(path, connectionNumber),

@@ -1,5 +1,8 @@
 /** What tests leave open is closed when they end, whether they passed or not, the last opened first. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 
 const actions: (() => unknown)[] = [];
@@ -11,6 +14,13 @@ process.on('unhandledRejection', (reason) => unhandled.add(reason));
 /** Something to do when the running test has ended. */
 export function whenTestEnds(action: () => unknown): void {
   actions.push(action);
+}
+
+/** A new folder, removed when the test ends. */
+export function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  whenTestEnds(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
 }
 
 /** For `afterEach`: does all of it, and fails if any of it failed or a rejection was left to nobody. */

@@ -2,9 +2,8 @@ import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { makeFolder } from '../foreign/listening-program.ts';
 import { freePort } from '../support/free-port.ts';
-import { endTest, whenTestEnds } from './clean-up.ts';
+import { endTest, makeFolder, whenTestEnds } from './clean-up.ts';
 import { startServer } from './running-server.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -89,21 +89,39 @@ export interface ServerProgram {
   readonly startLine: string;
 }
 
+/** A server that says on which addresses it listens. */
+export interface ListeningProgram {
+  readonly program: RunningProgram;
+  /** The line that it printed when it was ready. */
+  readonly startLine: string;
+  readonly addresses: readonly string[];
+  /** The ports of those addresses that have one, in their order. */
+  readonly ports: readonly number[];
+}
+
 /** Starts a program; it is killed when the test ends. */
-export function startProgram(
-  script: 'bin/server.js' | 'bin/testClient.js',
-  ...args: readonly string[]
-): RunningProgram {
+export function startProgram(script: string, ...args: readonly string[]): RunningProgram {
   const program = new RunningProgram(script, args);
   whenTestEnds(() => program.kill());
   return program;
 }
 
-/** Starts a server on a port that the system chooses and waits until it listens. */
-export async function startServerProgram(...args: readonly string[]): Promise<ServerProgram> {
-  const program = startProgram('bin/server.js', '--port', 'auto', ...args);
+/** Starts a server and waits until it listens. */
+export async function startListening(
+  script: 'bin/server.js' | 'bin/glockd.js',
+  ...args: readonly string[]
+): Promise<ListeningProgram> {
+  const program = startProgram(script, ...args);
   const startLine = await program.nextLine();
-  const port = Number(/ listens on \S*:(\d+), allowed: /.exec(startLine)?.[1]);
-  if (!(port > 0)) throw new Error(`the server said ${startLine}`);
-  return { program, port, startLine };
+  const list = / on (.*?), (?:allowed: |for this machine only )/.exec(startLine)?.[1];
+  if (list === undefined) throw new Error(`the server said ${startLine}`);
+  const addresses = list.split(', ');
+  const ports = addresses.map((address) => Number(/:(\d+)$/.exec(address)?.[1])).filter((port) => port > 0);
+  return { program, startLine, addresses, ports };
+}
+
+/** Starts `bin/server.js` on a port that the system chooses. */
+export async function startServerProgram(...args: readonly string[]): Promise<ServerProgram> {
+  const { program, startLine, ports } = await startListening('bin/server.js', '--port', 'auto', ...args);
+  return { program, port: ports[0] as number, startLine };
 }

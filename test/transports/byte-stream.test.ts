@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { ByteSink, ByteStream, Dialer, Listener } from '../../lib/message/byte-stream.ts';
@@ -7,7 +5,7 @@ import { memory } from '../../lib/transports/memory.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
 import { rejection } from '../client/rejection.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { Authority } from './certificates.ts';
 
@@ -21,8 +19,7 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
     dialerOf: (address) => dialTcp(parseAddress(address)),
   }),
   'a Unix socket': () => {
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
-    whenTestEnds(() => rmSync(folder, { recursive: true }));
+    const folder = makeFolder();
     return { listener: unix({ path: join(folder, 'lock.sock') }), dialerOf: (path) => dialUnix({ path }) };
   },
   TLS: () => {

@@ -1,10 +1,9 @@
 /** Certificates made by the openssl program, in a folder that is removed when the test ends. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { whenTestEnds } from '../server/clean-up.ts';
+import { makeFolder } from '../server/clean-up.ts';
 
 /** A certificate and its key: the files, and what is in them. */
 export interface Certificate {
@@ -20,8 +19,7 @@ export class Authority {
   readonly #own: Certificate;
 
   constructor(name = 'authority') {
-    this.#folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
-    whenTestEnds(() => rmSync(this.#folder, { recursive: true }));
+    this.#folder = makeFolder();
     this.#own = this.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE']);
   }
 

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,7 +10,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -21,7 +19,7 @@ import { dialUnix, unix } from '../../lib/transports/unix.ts';
 import { rejection } from '../client/rejection.ts';
 import { connectUnix } from '../protocols/peers.ts';
 import { makeServer } from '../protocols/transports.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 
 /** Binds a Unix socket and dies without removing its file. */
 const LEAVE_A_SOCKET = `
@@ -43,9 +41,8 @@ describe('a Unix socket', () => {
   let path: string;
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    folder = makeFolder();
     path = join(folder, 'lock.sock');
-    whenTestEnds(() => rmSync(folder, { recursive: true }));
   });
   afterEach(endTest);
 
