@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { limitReached } from '../server/answers.ts';
 import { endTest, makeFolder } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { startProgram, startServerProgram } from '../server/running-program.ts';
@@ -78,11 +79,7 @@ describe('the command line of the server program', () => {
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: 127\.0\.0\.2$/);
     const client = await RawClient.connect(port, { localAddress: '127.0.0.2' });
-    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
-      status: 'limit',
-      limit: 'maxNameBytes',
-      value: 3,
-    });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(limitReached('maxNameBytes', 3));
   });
 
   it('can allow nobody', async () => {

@@ -5,9 +5,7 @@ describe('the cancel command', () => {
   const server = serverForEachTest();
 
   it('ends a waiting request, which is answered first', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     waiter.send({ command: 'cancel', parameters: { id: 1 }, id: 2 });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
     expect(await waiter.next()).to.deep.equal({ id: 2, result: { status: 'ok', outcome: 'cancelled' } });
@@ -57,17 +55,13 @@ describe('the cancel command', () => {
   });
 
   it('knows the requests of its own session only', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder] = await server.connectWaiter('jobs');
     expect(await holder.ask('cancel', { id: 1 })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
     expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
   });
 
   it('is carried out without an id of its own', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [, waiter] = await server.connectWaiter('jobs');
     waiter.send({ command: 'cancel', parameters: { id: 1 } });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
     await waiter.settle();

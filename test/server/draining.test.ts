@@ -110,9 +110,7 @@ describe('a server that is closed', () => {
   });
 
   it('closes at once when it is given no time, and tells those that wait', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('a');
-    await waiter.queue(1, 'a');
+    const [holder, waiter] = await server.connectWaiter('a');
     await server.server.close();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
     await Promise.all([holder.closed, waiter.closed]);

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { released } from './answers.ts';
 import { endTest } from './clean-up.ts';
+import { numbered } from './odd-names.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { type RunningServer, serverForEachTest, startServer } from './running-server.ts';
 
@@ -18,9 +20,7 @@ describe('a client that goes away', () => {
   const server = serverForEachTest({ maxLocksPerSession: 100_000 });
 
   it('hands its lock on when its connection is reset', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     holder.reset();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
     expect(await waiter.ask('stats')).to.include({ orphans: 1, sessions: 1 });
@@ -40,9 +40,7 @@ describe('a client that goes away', () => {
   });
 
   it('hands its lock on when it closes its side', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     holder.socket.end();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
     await holder.closed;
@@ -118,10 +116,7 @@ describe('a client that goes away with 20,000 locks', () => {
   beforeEach(async () => {
     server = await startServer({ maxLocksPerSession: 100_000 });
     holder = await server.connect();
-    holder.send(
-      ...Array.from({ length: LOCKS }, (_, id) => ({ command: 'lock', parameters: { lockName: `lock ${id}` }, id })),
-    );
-    for (let id = 0; id < LOCKS; id += 1) expect(await holder.next()).to.deep.include({ id });
+    await holder.takeMany(numbered(LOCKS));
     other = await server.connect();
     // The last lock is the first to be worked off: its grant tells that the session has ended and the rest is to come.
     await other.queue('ended', `lock ${LOCKS - 1}`);
@@ -132,26 +127,14 @@ describe('a client that goes away with 20,000 locks', () => {
     holder.reset();
     expect(await other.next()).to.deep.include({ id: 'ended' });
     for (const index of [0, 1, 9_999, 10_000, 15_000, LOCKS - 2]) {
-      expect(await other.ask('lock', { lockName: `lock ${index}`, timeLimit: 0 })).to.include({
-        status: 'ok',
-        count: 1,
-      });
+      expect(await other.ask('lock', { lockName: `lock ${index}`, timeLimit: 0 })).to.include(released(1));
     }
   });
 
   it('leaves all of them to one who asks for all', async () => {
     holder.reset();
     expect(await other.next()).to.deep.include({ id: 'ended' });
-    const wanted = Array.from({ length: LOCKS }, (_, id) => ({
-      command: 'lock',
-      parameters: { lockName: `lock ${id}`, timeLimit: 0 },
-      id,
-    }));
-    other.send(...wanted);
-    for (const { id } of wanted) {
-      const { result } = await other.next();
-      expect((result as Message).status, `lock ${id}`).to.equal('ok');
-    }
+    await other.takeMany(numbered(LOCKS), { timeLimit: 0 });
     expect(await other.ask('stats')).to.include({ orphans: LOCKS, holders: LOCKS, locks: LOCKS, sessions: 1 });
   });
 
@@ -199,15 +182,10 @@ describe('a client that goes away from 20,000 queues', () => {
   it('is in none of them from then on', async () => {
     const server = await startServer({ maxLocksPerSession: 100_000, maxPendingRequests: 100_000 });
     const [holder, leaver, third] = await server.connectThree();
-    const requests = Array.from({ length: QUEUES }, (_, id) => ({
-      command: 'lock',
-      parameters: { lockName: `lock ${id}` },
-      id,
-    }));
-    holder.send(...requests);
-    for (const { id } of requests) expect(await holder.next()).to.deep.include({ id });
+    const names = numbered(QUEUES);
+    await holder.takeMany(names);
     await third.queue('before', 'lock 2');
-    leaver.send(...requests);
+    leaver.send(...names.map((lockName, id) => ({ command: 'lock', parameters: { lockName }, id })));
     // What was asked for last is worked off first: its grant to another tells that the session has ended.
     await leaver.take('last');
     await third.queue('ended', 'last');

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { alreadyHeld } from './answers.ts';
 import { serverForEachTest } from './running-server.ts';
 
 /** Over as soon as anybody can wait for it. */
@@ -40,12 +41,7 @@ describe('leases', () => {
   it('start anew when the holder asks again with a lease', async () => {
     const client = await server.connect();
     await client.take('jobs', { lease: MEDIUM });
-    expect(await client.ask('lock', { lockName: 'jobs', lease: LONG })).to.deep.equal({
-      status: 'ok',
-      token: 1,
-      count: 1,
-      alreadyHeld: true,
-    });
+    expect(await client.ask('lock', { lockName: 'jobs', lease: LONG })).to.deep.equal(alreadyHeld(1));
     await client.take('clock', { lease: MEDIUM });
     expect(await client.next()).to.deep.equal({ ...lost('clock'), token: 2 });
     expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
@@ -72,10 +68,7 @@ describe('leases', () => {
       { command: 'lock', parameters: { lockName: 'jobs' }, id: 2 },
     );
     expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 1, count: 1 } });
-    expect(await client.next()).to.deep.equal({
-      id: 2,
-      result: { status: 'ok', token: 1, count: 1, alreadyHeld: true },
-    });
+    expect(await client.next()).to.deep.equal({ id: 2, result: alreadyHeld(1) });
     expect(await client.next()).to.deep.equal(lost('jobs'));
   });
 

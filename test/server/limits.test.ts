@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { naiveEncode } from '../wire/naive-text.ts';
+import { limitReached } from './answers.ts';
 import { endTest } from './clean-up.ts';
 import { ODD_NAMES } from './odd-names.ts';
 import type { RawClient } from './raw-client.ts';
@@ -22,11 +23,9 @@ describe('the limits of the server', () => {
         expect(await client.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'ok' });
         expect(await client.ask('unlock', { lockName: name })).to.include({ status: 'ok' });
         const longer = `${name}x`;
-        expect(await client.ask('lock', { lockName: longer }), JSON.stringify(longer)).to.deep.equal({
-          status: 'limit',
-          limit: 'maxNameBytes',
-          value: 12,
-        });
+        expect(await client.ask('lock', { lockName: longer }), JSON.stringify(longer)).to.deep.equal(
+          limitReached('maxNameBytes', 12),
+        );
       }
       await leftNothing(client);
     });
@@ -45,22 +44,16 @@ describe('the limits of the server', () => {
     it('admits names of 60,000 bytes as it comes', async () => {
       const client = await (await startServer()).connect();
       await client.take('é'.repeat(30_000));
-      expect(await client.ask('lock', { lockName: `${'é'.repeat(30_000)}x` })).to.deep.equal({
-        status: 'limit',
-        limit: 'maxNameBytes',
-        value: 60_000,
-      });
+      expect(await client.ask('lock', { lockName: `${'é'.repeat(30_000)}x` })).to.deep.equal(
+        limitReached('maxNameBytes', 60_000),
+      );
     });
   });
 
   it('maxOwnerBytes counts the bytes of the owner tag', async () => {
     const client = await (await startServer({ maxOwnerBytes: 4 })).connect();
     for (const owner of ['abcde', 'ééx', '😀x', '\udc80'.repeat(5)]) {
-      expect(await client.ask('lock', { lockName: 'a', owner }), owner).to.deep.equal({
-        status: 'limit',
-        limit: 'maxOwnerBytes',
-        value: 4,
-      });
+      expect(await client.ask('lock', { lockName: 'a', owner }), owner).to.deep.equal(limitReached('maxOwnerBytes', 4));
     }
     await leftNothing(client);
     for (const [index, owner] of ['abcd', 'éé', '😀', '\udc80'.repeat(4)].entries()) {
@@ -70,7 +63,7 @@ describe('the limits of the server', () => {
 
   it('maxClientNameBytes counts the bytes of the name of identify and hello', async () => {
     const client = await (await startServer({ maxClientNameBytes: 4 })).connect();
-    const refusal = { status: 'limit', limit: 'maxClientNameBytes', value: 4 };
+    const refusal = limitReached('maxClientNameBytes', 4);
     expect(await client.ask('identify', { name: 'ééx' })).to.deep.equal(refusal);
     expect(await client.ask('hello', { protocol: 1, name: 'abcde' })).to.deep.equal(refusal);
     expect(await client.ask('who')).to.deep.equal({ status: 'ok', clients: [] });
@@ -84,7 +77,7 @@ describe('the limits of the server', () => {
     await first.take('a');
     await first.take('a', { mode: 'permit', limit: 1 });
     await second.take('b', { mode: 'shared' });
-    const refusal = { status: 'limit', limit: 'maxLocks', value: 3 };
+    const refusal = limitReached('maxLocks', 3);
     for (const parameters of [{ lockName: 'c' }, { lockName: 'b', mode: 'permit' }, { lockName: 'c', timeLimit: 0 }]) {
       expect(await second.ask('lock', parameters)).to.deep.equal(refusal);
     }
@@ -102,7 +95,7 @@ describe('the limits of the server', () => {
     await client.take('a');
     await client.take('b', { mode: 'shared', owner: 'x' });
     await client.queue(1, 'awaited');
-    const refusal = { status: 'limit', limit: 'maxLocksPerSession', value: 3 };
+    const refusal = limitReached('maxLocksPerSession', 3);
     for (const parameters of [
       { lockName: 'c' },
       { lockName: 'b', mode: 'shared', owner: 'y' },
@@ -126,7 +119,7 @@ describe('the limits of the server', () => {
     await first.queue(1, 'a');
     await first.queue(2, 'a');
     await first.queue(3, 'a', { owner: 'x' });
-    const refusal = { status: 'limit', limit: 'maxWaitersPerLock', value: 3 };
+    const refusal = limitReached('maxWaitersPerLock', 3);
     expect(await second.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
     expect(await first.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
     expect(await second.ask('lock', { lockName: 'a', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
@@ -142,7 +135,7 @@ describe('the limits of the server', () => {
   it('maxLocksPerRequest counts the locks of one lockAll', async () => {
     const client = await (await startServer({ maxLocksPerRequest: 3 })).connect();
     const locks = ['a', 'b', 'c', 'd'].map((lockName) => ({ lockName }));
-    const refusal = { status: 'limit', limit: 'maxLocksPerRequest', value: 3 };
+    const refusal = limitReached('maxLocksPerRequest', 3);
     expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
     await leftNothing(client);
     expect(await client.ask('lockAll', { locks: locks.slice(1) })).to.include({ status: 'ok' });
@@ -169,7 +162,7 @@ describe('the limits of the server', () => {
     await holder.take('a');
     await holder.take('b');
     await holder.take('c');
-    const refusal = { status: 'limit', limit: 'maxLocks', value: 6 };
+    const refusal = limitReached('maxLocks', 6);
     expect(await client.ask('lockAll', { locks: named('d', 'e', 'f') })).to.deep.equal(refusal);
     expect(await client.ask('lockAll', { locks: named('d', 'e') })).to.include({ status: 'ok' });
   });
@@ -208,7 +201,7 @@ describe('the limits of the server', () => {
       await holder.take('a');
       await client.queue(1, 'a');
       await client.queue(2, 'a', { owner: 'x' });
-      const refusal = { status: 'limit', limit: 'maxPendingRequests', value: 2 };
+      const refusal = limitReached('maxPendingRequests', 2);
       expect(await client.ask('lock', { lockName: 'free' })).to.deep.equal(refusal);
       expect(await client.ask('lockAll', { locks: [{ lockName: 'free' }] })).to.deep.equal(refusal);
       expect(await client.ask('list')).to.deep.equal(refusal);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { endTest } from './clean-up.ts';
-import { inListOrder, ODD_NAMES } from './odd-names.ts';
+import { inListOrder, numbered, ODD_NAMES } from './odd-names.ts';
 import type { Message, RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
@@ -50,7 +50,7 @@ describe('the list command', () => {
 
   it('has 100 names a page without being asked for a number', async () => {
     const client = await (await startServer()).connect();
-    await takeMany(client, 250);
+    await client.takeMany(numbered(250));
     const pages = await allPages(client, {});
     expect(pages.map(({ length }) => length)).to.deep.equal([100, 100, 50]);
     expect(new Set(pages.flat()).size).to.equal(250);
@@ -58,7 +58,7 @@ describe('the list command', () => {
 
   it('has no further page when the last is exactly full', async () => {
     const client = await (await startServer()).connect();
-    await takeMany(client, 100);
+    await client.takeMany(numbered(100));
     expect(await client.ask('list')).to.not.have.property('next');
     expect((await client.ask('list')).locks).to.have.lengthOf(100);
   });
@@ -72,7 +72,7 @@ describe('the list command', () => {
       }
     }
     expect(await allPages(client, { max: 10_000 })).to.deep.equal([['a', 'b'], ['c', 'd'], ['e']]);
-    await takeMany(client, 25);
+    await client.takeMany(numbered(25));
     const pages = await allPages(client, { prefix: 'lock', max: 10_000 });
     expect(pages.map(({ length }) => length)).to.deep.equal([10, 10, 5]);
   });
@@ -135,16 +135,6 @@ async function allPages(client: RawClient, parameters: object): Promise<unknown[
 function pageLengths(total: number, max: number): number[] {
   const full = Array.from({ length: Math.floor(total / max) }, () => max);
   return total % max === 0 ? full : [...full, total % max];
-}
-
-async function takeMany(client: RawClient, count: number): Promise<void> {
-  const requests = Array.from({ length: count }, (_, index) => ({
-    command: 'lock',
-    parameters: { lockName: `lock ${index}` },
-    id: index,
-  }));
-  client.send(...requests);
-  for (const { id } of requests) expect(await client.next()).to.deep.include({ id });
 }
 
 function withoutTimes(view: Message): unknown {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { granted, invalid } from './answers.ts';
 import type { Message } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
@@ -94,11 +95,7 @@ describe('the lock command', () => {
 
     it('takes a free lock', async () => {
       const client = await server.connect();
-      expect(await client.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal({
-        status: 'ok',
-        token: 1,
-        count: 1,
-      });
+      expect(await client.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal(granted(1));
     });
 
     it('answers unavailable behind a waiting writer, though only readers hold', async () => {
@@ -184,10 +181,9 @@ describe('the lock command', () => {
     it('refuses a limit for another mode', async () => {
       const client = await server.connect();
       for (const mode of [undefined, 'exclusive', 'shared'] as const) {
-        expect(await client.ask('lock', { lockName: 'jobs', mode, limit: 3 })).to.deep.equal({
-          status: 'invalid',
-          message: `parameters.limit is 3; expected none, since mode is "${mode ?? 'exclusive'}"`,
-        });
+        expect(await client.ask('lock', { lockName: 'jobs', mode, limit: 3 })).to.deep.equal(
+          invalid(`parameters.limit is 3; expected none, since mode is "${mode ?? 'exclusive'}"`),
+        );
       }
       expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0 });
     });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { alreadyHeld, invalid } from './answers.ts';
 import { serverForEachTest } from './running-server.ts';
 
 describe('the owners of locks', () => {
@@ -8,12 +9,7 @@ describe('the owners of locks', () => {
     const client = await server.connect();
     await client.take('jobs');
     for (const parameters of [{}, { owner: '' }, { mode: 'shared' }, { timeLimit: 0 }]) {
-      expect(await client.ask('lock', { lockName: 'jobs', ...parameters })).to.deep.equal({
-        status: 'ok',
-        token: 1,
-        count: 1,
-        alreadyHeld: true,
-      });
+      expect(await client.ask('lock', { lockName: 'jobs', ...parameters })).to.deep.equal(alreadyHeld(1));
     }
     await client.take('other');
     expect(await client.ask('stats')).to.include({ grants: 2, holders: 2 });
@@ -52,10 +48,9 @@ describe('the owners of locks', () => {
   it('cannot ask for the lock exclusive while they hold it shared', async () => {
     const client = await server.connect();
     await client.take('jobs', { mode: 'shared' });
-    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
-      status: 'invalid',
-      message: 'the owner holds the lock shared and cannot ask for it exclusive',
-    });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(
+      invalid('the owner holds the lock shared and cannot ask for it exclusive'),
+    );
     expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(1);
   });
 
@@ -63,10 +58,9 @@ describe('the owners of locks', () => {
     const [holder, client] = await server.connectTwo();
     await holder.take('jobs');
     await client.queue(1, 'jobs', { mode: 'shared' });
-    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal({
-      status: 'invalid',
-      message: 'the owner awaits the lock shared and cannot ask for it exclusive',
-    });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(
+      invalid('the owner awaits the lock shared and cannot ask for it exclusive'),
+    );
     await holder.ask('unlock', { lockName: 'jobs' });
     expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
   });
@@ -81,10 +75,7 @@ describe('the owners of locks', () => {
     expect(await holder.ask('stats')).to.include({ waiting: 3 });
     await holder.ask('unlock', { lockName: 'jobs' });
     expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
-    expect(await client.next()).to.deep.equal({
-      id: 2,
-      result: { status: 'ok', token: 2, count: 1, alreadyHeld: true },
-    });
+    expect(await client.next()).to.deep.equal({ id: 2, result: alreadyHeld(2) });
     await client.ask('unlock', { lockName: 'jobs' });
     expect(await last.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
   });

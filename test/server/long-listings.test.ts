@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { endTest } from './clean-up.ts';
+import { numbered } from './odd-names.ts';
 import { startServer } from './running-server.ts';
 
 describe('listings of very much', () => {
@@ -8,10 +9,7 @@ describe('listings of very much', () => {
   it('let others be served between them, however many are asked for at once', async () => {
     const server = await startServer();
     const [asking, bystander] = await server.connectTwo();
-    for (let index = 0; index < 5_000; index += 1) {
-      asking.send({ command: 'lock', parameters: { lockName: `lock ${index}` }, id: index });
-    }
-    for (let index = 0; index < 5_000; index += 1) await asking.next();
+    await asking.takeMany(numbered(5_000));
     const lists = 1_000;
     asking.send(...Array.from({ length: lists }, (_, id) => ({ command: 'list', parameters: { max: 1 }, id })));
     await asking.next();

@@ -56,3 +56,8 @@ export const ODD_NAMES: readonly string[] = [
 export function inListOrder(names: readonly string[]): string[] {
   return [...names].sort((a, b) => Buffer.compare(naiveEncode(a), naiveEncode(b)) || (a < b ? -1 : 1));
 }
+
+/** The names `lock 0`, `lock 1` and so on. */
+export function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `lock ${index}`);
+}

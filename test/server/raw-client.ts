@@ -106,6 +106,21 @@ export class RawClient {
     return token as number;
   }
 
+  /** Takes locks that are free by requests in one packet. */
+  async takeMany(lockNames: readonly string[], parameters: object = {}): Promise<void> {
+    const requests = lockNames.map((lockName, id) => ({
+      command: 'lock',
+      parameters: { lockName, ...parameters },
+      id,
+    }));
+    this.send(...requests);
+    for (const [id, lockName] of lockNames.entries()) {
+      const { id: answered, result } = await this.next();
+      const { status } = result as Message;
+      if (answered !== id || status !== 'ok') throw new Error(`${lockName} was not granted: ${String(status)}`);
+    }
+  }
+
   /** Asks for a lock that is held, and returns once the server knows; the answer comes as a message with that id. */
   async queue(id: number | string, lockName: string, parameters: object = {}): Promise<void> {
     this.#lastId += 1;

@@ -38,6 +38,14 @@ export class RunningServer {
     return [await this.connect(), await this.connect(), await this.connect()];
   }
 
+  /** A client that holds a lock, and one that waits for it by its request 1. */
+  async connectWaiter(lockName: string): Promise<[RawClient, RawClient]> {
+    const [holder, waiter] = await this.connectTwo();
+    await holder.take(lockName);
+    await waiter.queue(1, lockName);
+    return [holder, waiter];
+  }
+
   /** As many as are wanted. */
   connectMany(count: number): Promise<RawClient[]> {
     return Promise.all(Array.from({ length: count }, () => this.connect()));

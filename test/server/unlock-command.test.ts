@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { invalid, released } from './answers.ts';
 import type { RawClient } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
@@ -84,26 +85,20 @@ describe('the unlock command', () => {
   it('finds a permit by its token, name and owner without the mode', async () => {
     const client = await server.connect();
     const token = await client.take('jobs', { mode: 'permit', owner: 'a' });
-    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'a', token })).to.deep.equal({
-      status: 'ok',
-      count: 0,
-    });
+    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'a', token })).to.deep.equal(released(0));
   });
 
   it('needs a name or a token', async () => {
     const client = await server.connect();
     for (const parameters of [{}, { mode: 'shared' }, { owner: '' }]) {
-      expect(await client.ask('unlock', parameters)).to.deep.equal({
-        status: 'invalid',
-        message: 'parameters.lockName is missing; expected it or a token',
-      });
+      expect(await client.ask('unlock', parameters)).to.deep.equal(
+        invalid('parameters.lockName is missing; expected it or a token'),
+      );
     }
   });
 
   it('leaves a queue, and answers the requests that waited there first', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     await waiter.queue(2, 'jobs');
     waiter.send({ command: 'unlock', parameters: { lockName: 'jobs' }, id: 3 });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
@@ -130,9 +125,7 @@ describe('the unlock command in the form of pkLockServer', () => {
   const server = serverForEachTest();
 
   it('gives back a lock and says so', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     holder.write('{"command":"unlock","lockName":"jobs"}\n');
     expect(await holder.next()).to.deep.equal({ attempted: 'unlock', result: 'ok', lockName: 'jobs' });
     expect((await waiter.next()).result).to.include({ status: 'ok' });
@@ -216,9 +209,7 @@ describe('the unlockAll command', () => {
   });
 
   it('hands on to others', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs');
+    const [holder, waiter] = await server.connectWaiter('jobs');
     await holder.ask('unlockAll');
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
   });
