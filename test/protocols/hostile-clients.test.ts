@@ -57,38 +57,6 @@ describe('clients that mean no good', () => {
     await leavesNothing();
   });
 
-  it('are answered with the limit when their frame announces 4 GB', async () => {
-    const socket = await open();
-    const answer = rest(socket);
-    socket.write(Buffer.of(0, 0, 0, 2, 0x7b, 0x7d, 0xff, 0xff, 0xff, 0xff));
-    await takesTurnsMeanwhile();
-    expect(await answer).to.include('is longer than maxMessageBytes, 1048576');
-    await leavesNothing();
-  });
-
-  it('hold nothing once they are reset, in whatever protocol', async () => {
-    const frame = JSON.stringify({ command: 'lock', parameters: { lockName: 'b' }, id: 1 });
-    for (const request of ['g a\nsg a\n', `\0\0\0${String.fromCharCode(frame.length)}${frame}`]) {
-      const socket = await open();
-      socket.write(request);
-      await once(socket, 'data');
-      socket.resetAndDestroy();
-    }
-    await takesTurnsMeanwhile();
-    const client = await server.client();
-    for (const name of ['a', 'b']) expect(await (await client.lock(name)).release()).to.equal(true);
-    await client.close();
-    await leavesNothing();
-  });
-
-  it('are finished in order when they close their side', async () => {
-    const socket = await open();
-    const answer = rest(socket);
-    socket.end('g a\nsg b\ni a');
-    expect(await answer).to.equal('1 Lock Get Success: a\n1 Shared Lock Get Success: b\n1 Lock Is Locked: a\n');
-    await leavesNothing();
-  });
-
   it('are not read from any more when they do not read, and get all of it when they do', async () => {
     const socket = await open();
     socket.pause();

@@ -62,7 +62,7 @@ export class RunningServer {
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
-  switches: Pick<LockServerOptions, 'dump' | 'forceUnlock' | 'manager'> = {},
+  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager'> = {},
   port = 0,
 ): Promise<RunningServer> {
   let token = 0;

@@ -2,23 +2,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectSecureSocket } from 'node:tls';
 import { expect } from 'chai';
-import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
-import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
+import type { LockServer } from '../../lib/server/lock-server.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames } from '../protocols/peers.ts';
-import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
-import { RecordingLogger } from '../support/recording-logger.ts';
+import type { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
-
-const PAGE = 'https://intranet.example';
-const GOOD = {
-  Host: 'localhost',
-  Connection: 'Upgrade',
-  Upgrade: 'websocket',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-};
+import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
 
 describe('a refusal of WebSocket', () => {
   let server: LockServer;
@@ -26,23 +16,8 @@ describe('a refusal of WebSocket', () => {
   let logger: RecordingLogger;
   afterEach(endTest);
 
-  async function listen(given: Partial<WebSocketListenerOptions> = {}, options?: LockServerOptions): Promise<void> {
-    logger = new RecordingLogger();
-    server = makeServer({ logger, ...options });
-    const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
-    const pages = { origins: [PAGE], hosts: ['locks.example'], maxMessageBytes: 1_000 };
-    port = portOf(await server.listen(webSocket({ ...here, ...pages, ...given })));
-  }
-
-  /** A handshake; a header that is undefined is left out, and one that is a list comes several times. */
-  function handshake(
-    headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-    start = 'GET / HTTP/1.1',
-  ): string {
-    const lines = Object.entries({ ...GOOD, ...headers }).flatMap(([name, value]) =>
-      value === undefined ? [] : [value].flat().map((each) => `${name}: ${each}\r\n`),
-    );
-    return `${start}\r\n${lines.join('')}\r\n`;
+  async function listen(...options: Parameters<typeof listenForWebSocket>): Promise<void> {
+    ({ server, port, logger } = await listenForWebSocket(...options));
   }
 
   /** All that comes back until the connection is closed. */

@@ -3,32 +3,22 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import type { ByteStream } from '../../lib/message/byte-stream.ts';
-import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
-import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
+import type { LockServer } from '../../lib/server/lock-server.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectTcp, type FramePeer } from '../protocols/peers.ts';
-import { makeServer, untilConnections } from '../protocols/transports.ts';
+import { untilConnections } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { portOf } from '../server/running-server.ts';
 import { refusalsOf } from '../support/refusals.ts';
-
-const PAGE = 'https://intranet.example';
+import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
 
 describe('WebSocket', () => {
   let server: LockServer;
   let port: number;
   afterEach(endTest);
 
-  async function listen(given: Partial<WebSocketListenerOptions> = {}, options?: LockServerOptions): Promise<void> {
-    server = makeServer(options);
-    const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
-    const listener = webSocket({
-      ...here,
-      origins: [PAGE],
-      hosts: ['locks.example'],
-      maxMessageBytes: 1_000,
-      ...given,
-    });
-    port = portOf(await server.listen(listener));
+  async function listen(...options: Parameters<typeof listenForWebSocket>): Promise<void> {
+    ({ server, port } = await listenForWebSocket(...options));
   }
 
   function connectHere(options: WebSocket.ClientOptions = {}): Promise<FramePeer> {
@@ -49,13 +39,6 @@ describe('WebSocket', () => {
     whenTestEnds(() => refused.terminate());
     const [, response] = await once(refused, 'unexpected-response');
     return response.statusCode;
-  }
-
-  /** A handshake as text. */
-  function handshake(headers: Readonly<Record<string, string>>): string {
-    const all = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', ...headers };
-    const lines = Object.entries({ 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...all });
-    return `GET / HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
   }
 
   it('is for programs, which send no origin, and for pages of listed origins', async () => {
@@ -99,7 +82,7 @@ describe('WebSocket', () => {
     await listen();
     for (const path of ['/', '/anything', '/a/b?c=d', '*']) {
       const peer = await connectTcp(port);
-      peer.socket.write(handshake({ Host: 'localhost' }).replace('GET / ', `GET ${path} `));
+      peer.socket.write(handshake({}, `GET ${path} HTTP/1.1`));
       expect(await peer.receive(1), path).to.equal('HTTP/1.1 101 Switching Protocols\r');
     }
   });
@@ -111,7 +94,7 @@ describe('WebSocket', () => {
     const gone = new Promise((resolve) => socket.once('close', resolve));
     whenTestEnds(() => socket.destroy());
     socket.resume();
-    socket.write(handshake({ Host: 'localhost', Origin: 'https://evil.example' }));
+    socket.write(handshake({ Origin: 'https://evil.example' }));
     await once(socket, 'end');
     // A server that has closed both sides answers what comes by a reset.
     socket.on('error', () => {});
@@ -128,7 +111,7 @@ describe('WebSocket', () => {
       const socket = connect({ host: '127.0.0.1', port });
       await once(socket, 'connect');
       const origin = time % 2 === 0 ? 'https://evil.example' : PAGE;
-      await new Promise((resolve) => socket.write(handshake({ Host: 'localhost', Origin: origin }), resolve));
+      await new Promise((resolve) => socket.write(handshake({ Origin: origin }), resolve));
       socket.resetAndDestroy();
     }
     await isServed({});
@@ -148,7 +131,7 @@ describe('WebSocket', () => {
         whenTestEnds(() => socket.destroy());
         socket.on('error', () => {});
         const frame = Buffer.of(0xff, 0x80, 0, 0, 0, 0);
-        socket.write(Buffer.concat([Buffer.from(handshake({ Host: 'localhost' })), frame]));
+        socket.write(Buffer.concat([Buffer.from(handshake()), frame]));
       });
     });
     await destroyed;
