@@ -30,18 +30,6 @@ const EXCLUSIVE_LOCKS: readonly Transcript[] = [
       A< 0 Lock Get Failure: jobs`,
   },
   {
-    shows: 'a lock that nobody holds cannot be released',
-    lines: `
-      A> r jobs
-      A< 0 Lock Release Failure: jobs
-      A> g jobs
-      A< 1 Lock Get Success: jobs
-      A> r jobs
-      A< 1 Lock Release Success: jobs
-      A> r jobs
-      A< 0 Lock Release Failure: jobs`,
-  },
-  {
     shows: 'a holder that gets its lock again succeeds, and one release frees it',
     lines: `
       A> g jobs
@@ -100,18 +88,6 @@ const SHARED_LOCKS: readonly Transcript[] = [
       A< 0 Shared Lock Release Failure: pool
       B> si pool
       B< 1 Shared Lock Is Locked: pool`,
-  },
-  {
-    shows: 'a shared lock that this connection does not hold cannot be released',
-    lines: `
-      A> sr pool
-      A< 0 Shared Lock Release Failure: pool
-      B> sg pool
-      B< 1 Shared Lock Get Success: pool
-      A> sr pool
-      A< 0 Shared Lock Release Failure: pool
-      A> si pool
-      A< 1 Shared Lock Is Locked: pool`,
   },
   {
     shows: 'exclusive and shared locks of one name do not meet',

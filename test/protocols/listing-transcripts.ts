@@ -95,7 +95,7 @@ const HOLDERS: readonly Transcript[] = [
       C> sd nothing`,
   },
   {
-    shows: 'sd of one name shows all holders, more than a page of them too',
+    shows: 'sd, sd of one name and dump shared show all holders, more than a page of them too',
     server: { limits: { maxPageEntries: 2 } },
     lines: `
       A> sg pool
@@ -111,18 +111,7 @@ const HOLDERS: readonly Transcript[] = [
       A> sd pool
       A< pool: {A}
       A| pool: {B}
-      A| pool: {C}`,
-  },
-  {
-    shows: 'dump shared shows all holders, more than a page of them too',
-    server: { limits: { maxPageEntries: 2 } },
-    lines: `
-      A> sg pool
-      A< 1 Shared Lock Get Success: pool
-      B> sg pool
-      B< 2 Shared Lock Get Success: pool
-      C> sg pool
-      C< 3 Shared Lock Get Success: pool
+      A| pool: {C}
       A> dump shared
       A< map[pool:[{A} {B} {C}]]`,
   },

@@ -54,10 +54,6 @@ describe("pkLockServer's framing", () => {
   });
   afterEach(endTest);
 
-  it('has no greeting', async () => {
-    await a.settle();
-  });
-
   it('grants a free lock, without further keys', async () => {
     await a.take('jobs', 1);
     await a.settle();

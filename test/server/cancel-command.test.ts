@@ -60,13 +60,6 @@ describe('the cancel command', () => {
     expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
   });
 
-  it('is carried out without an id of its own', async () => {
-    const [, waiter] = await server.connectWaiter('jobs');
-    waiter.send({ command: 'cancel', parameters: { id: 1 } });
-    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
-    await waiter.settle();
-  });
-
   it('lets in the readers behind a writer that is cancelled', async () => {
     const [reader, writer, second] = await server.connectThree();
     await reader.take('jobs', { mode: 'shared' });

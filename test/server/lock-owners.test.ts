@@ -92,13 +92,4 @@ describe('the owners of locks', () => {
     expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 1 } });
     await last.settle();
   });
-
-  it('are refused a second request under the id of one that waits', async () => {
-    const [holder, client] = await server.connectTwo();
-    await holder.take('jobs');
-    await client.queue('x', 'jobs');
-    client.send({ command: 'lock', parameters: { lockName: 'jobs', owner: 'b' }, id: 'x' });
-    expect(await client.next()).to.deep.equal({ error: { status: 'invalid', message: 'id "x" is in flight' } });
-    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
-  });
 });

@@ -84,23 +84,6 @@ describe('a socket used directly', () => {
     for (const { near, far } of [one, two]) for (const socket of [near, far]) socket.destroy();
   });
 
-  it('tells nothing while it is paused, and everything afterwards', async () => {
-    const { near, far, direct, next } = await openPair(server);
-    direct.pause();
-    far.write('first');
-    // What is written back was written after the first had arrived.
-    near.write('?');
-    await once(far, 'data');
-    far.write(' second');
-    near.write('?');
-    await once(far, 'data');
-    direct.resume();
-    let text = await next();
-    while (text.length < 'first second'.length) text += await next();
-    expect(text).to.equal('first second');
-    for (const socket of [near, far]) socket.destroy();
-  });
-
   it('tells of a socket that fails by the error of the system', async () => {
     const { near, far, next } = await openPair(server);
     far.resetAndDestroy();
