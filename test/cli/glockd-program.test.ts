@@ -5,7 +5,7 @@ import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, makeFolder } from '../server/clean-up.ts';
-import { startListening, startProgram } from '../server/running-program.ts';
+import { expectStartFails, startListening, startProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { handshakeStatus } from './handshake-status.ts';
 
@@ -212,9 +212,6 @@ describe('the server program under the command line of glockd', () => {
   }
 
   async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
-    const program = startProgram('bin/glockd.js', ...args);
-    expect(await program.exit, args.join(' ')).to.deep.equal({ code, signal: null });
-    expect(program.output).to.equal('');
-    expect(program.errorOutput).to.match(complaint);
+    await expectStartFails('bin/glockd.js', code, complaint, ...args);
   }
 });

@@ -8,8 +8,10 @@ import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
-import { type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
+import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
 import { handshakeStatus } from './handshake-status.ts';
+
+const ONE_LINE = /^holdfast: [^\n]+\n$/;
 
 describe('the options of the server program for its listeners', () => {
   let folder: string;
@@ -224,30 +226,15 @@ describe('the options of the server program for its listeners', () => {
       const [{ server }, other] = [makeCertificates(), makeCertificates()];
       const nonsense = join(folder, 'nonsense.pem');
       writeFileSync(nonsense, 'nonsense');
-      const given = ['--tls-cert', server.certFile, '--tls-key'];
-      await ends(
-        EXIT_CODES.usage,
-        /tls\.cert is \S+nonsense\.pem; expected a certificate in PEM/,
-        '--tls-cert',
-        nonsense,
-        '--tls-key',
-        server.keyFile,
-      );
-      await ends(EXIT_CODES.usage, /tls\.key is \S+nonsense\.pem; expected a private key in PEM/, ...given, nonsense);
-      await ends(
-        EXIT_CODES.usage,
-        /tls\.key is \S+; expected the key of the certificate in tls\.cert, \S+/,
-        ...given,
-        other.server.keyFile,
-      );
-      await ends(
-        EXIT_CODES.usage,
-        /tls\.ca is \S+nonsense\.pem; expected certificates in PEM/,
-        ...given,
-        server.keyFile,
-        '--tls-ca',
-        nonsense,
-      );
+      const [cert, key] = [server.certFile, server.keyFile];
+      for (const [complaint, certFile, keyFile, ...more] of [
+        [/tls\.cert is \S+nonsense\.pem; expected a certificate in PEM/, nonsense, key],
+        [/tls\.key is \S+nonsense\.pem; expected a private key in PEM/, cert, nonsense],
+        [/tls\.key is \S+; expected the key of the certificate in tls\.cert, \S+/, cert, other.server.keyFile],
+        [/tls\.ca is \S+nonsense\.pem; expected certificates in PEM/, cert, key, '--tls-ca', nonsense],
+      ] as const) {
+        await ends(EXIT_CODES.usage, complaint, '--tls-cert', certFile, '--tls-key', keyFile, ...more);
+      }
     });
   });
 
@@ -309,10 +296,7 @@ describe('the options of the server program for its listeners', () => {
   }
 
   async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {
-    const program = startProgram('bin/server.js', '--config', config, ...args);
-    const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
-    expect(outcome, args.join(' ')).to.deep.equal({ code, signal: null });
-    expect(program.errorOutput).to.match(complaint);
+    await expectStartFails('bin/server.js', code, complaint, '--config', config, ...args);
   }
 });
 
@@ -390,12 +374,9 @@ describe('the listeners of a settings file', () => {
   ];
   for (const [mistake, listener, complaint] of mistakes) {
     it(`with ${mistake} stop the start, with the place and what was expected`, async () => {
-      const program = startProgram('bin/server.js', '--config', write([listener]));
-      const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
-      expect(outcome).to.deep.equal({ code: EXIT_CODES.usage, signal: null });
-      expect(program.errorOutput)
-        .to.match(/^holdfast: [^\n]+\n$/)
-        .and.include(`settings.listeners[0]${complaint}`);
+      const config = write([listener]);
+      const program = await expectStartFails('bin/server.js', EXIT_CODES.usage, ONE_LINE, '--config', config);
+      expect(program.errorOutput).to.include(`settings.listeners[0]${complaint}`);
     });
   }
 

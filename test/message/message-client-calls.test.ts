@@ -55,7 +55,7 @@ describe('MessageClient: calls to a message server', () => {
     expect(await errorOf(client.rpc('refuse'))).to.include({ code: 'limit', message: 'there is enough of it' });
     expect(await errorOf(client.rpc('reject', { politely: true }))).to.include({ code: 'invalid' });
     const failure = await errorOf(client.rpc('fail', { detail: 'a secret' }));
-    expect(failure).to.be.instanceOf(MessageError).with.property('code', 'internal');
+    expect(failure).to.include({ name: 'MessageError', code: 'internal' });
     expect(failure.message).to.equal('the server failed to carry out the command');
   });
 
@@ -177,7 +177,7 @@ describe('MessageClient: calls that end early', () => {
 
   it('rejects with timeout when the result does not come in time, and passes it on when it comes late', async () => {
     const error = await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
-    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+    expect(error).to.include({ name: 'MessageError', code: 'timeout' });
     expect(error.message).to.equal('no result of slow within 1 ms');
     const { id } = await peer.next();
     expect(client.learnt).to.deep.equal([{ gaveUp: 'slow', id }]);
@@ -301,9 +301,7 @@ describe('MessageClient: calls that end early', () => {
     const slow = client.rpc('a', {}, { timeoutMs: FOREVER });
     await errorOf(client.rpc('b', {}, { timeoutMs: 1 }));
     await errorOf(client.rpc('c', {}, { timeoutMs: 1 }));
-    expect(await errorOf(client.rpc('d')))
-      .to.be.instanceOf(MessageError)
-      .with.property('code', 'limit');
+    expect(await errorOf(client.rpc('d'))).to.include({ name: 'MessageError', code: 'limit' });
     expect(await peer.nextMany(3)).to.have.length(3);
     peer.send({ id: 1, result: { status: 'ok' } });
     await slow;

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import type { ByteStream, Dialer } from '../../lib/message/byte-stream.ts';
 import { MessageClient } from '../../lib/message/message-client.ts';
-import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { errorOf } from '../support/error-of.ts';
 import { freePort } from '../support/free-port.ts';
@@ -56,14 +55,14 @@ describe('MessageClient: connecting', () => {
   it('rejects with timeout when the connection does not come', async () => {
     const client = new MessageClient();
     const error = await errorOf(client.connect(dialNowhere, { connectTimeoutMs: 1 }));
-    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+    expect(error).to.include({ name: 'MessageError', code: 'timeout' });
     expect(client.state).to.equal('closed');
   });
 
   it('rejects with timeout also when the dialer does not listen to its signal', async () => {
     const client = new MessageClient();
     const error = await errorOf(client.connect(dialForever, { connectTimeoutMs: 1 }));
-    expect(error).to.be.instanceOf(MessageError).with.property('code', 'timeout');
+    expect(error).to.include({ name: 'MessageError', code: 'timeout' });
   });
 
   it('destroys a stream that comes after the time was over', async () => {
@@ -89,9 +88,7 @@ describe('MessageClient: connecting', () => {
     const client = new MessageClient();
     const failed = errorOf(client.connect(dialNowhere, { connectTimeoutMs: Number.POSITIVE_INFINITY }));
     await client.close();
-    expect(await failed)
-      .to.be.instanceOf(MessageError)
-      .with.property('code', 'closed');
+    expect(await failed).to.include({ name: 'MessageError', code: 'closed' });
     expect(client.state).to.equal('closed');
   });
 

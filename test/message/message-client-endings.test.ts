@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
-import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
@@ -44,7 +43,7 @@ describe('MessageClient: the end of the connection', () => {
 
   async function expectLost(calls: Promise<Error & { readonly code?: string }>[]): Promise<void> {
     for (const error of await Promise.all(calls)) {
-      expect(error).to.be.instanceOf(MessageError).with.property('code', 'connectionLost');
+      expect(error).to.include({ name: 'MessageError', code: 'connectionLost' });
     }
   }
 
@@ -95,7 +94,7 @@ describe('MessageClient: the end of the connection', () => {
     client.notify('c');
     await client.close();
     for (const error of await Promise.all(calls)) {
-      expect(error).to.be.instanceOf(MessageError).with.property('code', 'closed');
+      expect(error).to.include({ name: 'MessageError', code: 'closed' });
     }
     expect((await peer.rest()).map(({ command }) => command)).to.deep.equal(['a', 'b', 'c']);
     expect((await peer.closed).hasEnded).to.equal(true);
@@ -114,9 +113,7 @@ describe('MessageClient: the end of the connection', () => {
 
   it('rejects calls with closed before it was connected, while it closes and afterwards', async () => {
     const fresh = new MessageClient();
-    expect(await errorOf(fresh.rpc('a')))
-      .to.be.instanceOf(MessageError)
-      .with.property('code', 'closed');
+    expect(await errorOf(fresh.rpc('a'))).to.include({ name: 'MessageError', code: 'closed' });
     fresh.notify('a');
     const closing = client.close();
     expect(await errorOf(client.rpc('a'))).to.have.property('code', 'closed');
@@ -150,9 +147,7 @@ describe('MessageClient: the end of the connection', () => {
       const call = errorOf(client.rpc('a'));
       const { id } = await peer.next();
       peer.send({ id, ...reply });
-      expect(await call, JSON.stringify(reply))
-        .to.be.instanceOf(MessageError)
-        .with.property('code', 'internal');
+      expect(await call, JSON.stringify(reply)).to.include({ name: 'MessageError', code: 'internal' });
     }
   });
 

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
 import { whenTestEnds } from './clean-up.ts';
 import { Inbox } from './inbox.ts';
 
@@ -103,6 +104,21 @@ export interface ListeningProgram {
 export function startProgram(script: string, ...args: readonly string[]): RunningProgram {
   const program = new RunningProgram(script, args);
   whenTestEnds(() => program.kill());
+  return program;
+}
+
+/** Starts a server that must end without listening, with that code and that complaint. */
+export async function expectStartFails(
+  script: 'bin/server.js' | 'bin/glockd.js',
+  code: number,
+  complaint: RegExp,
+  ...args: readonly string[]
+): Promise<RunningProgram> {
+  const program = startProgram(script, ...args);
+  const outcome = await Promise.race([program.exit, program.nextLine().catch(() => program.exit)]);
+  expect(outcome, args.join(' ')).to.deep.equal({ code, signal: null });
+  expect(program.output).to.equal('');
+  expect(program.errorOutput).to.match(complaint);
   return program;
 }
 

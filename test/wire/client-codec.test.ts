@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ClientCodec } from '../../lib/wire/client-codec.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
+import { bytesKeptBy } from '../support/garbage.ts';
 import { cutAt, readAll, singleBytes } from './decoding.ts';
 
 const PLENTY = 1_000_000;
@@ -28,14 +27,8 @@ function decode(text: string | Uint8Array): unknown[] {
 
 /** How many bytes each of some codecs keeps when it was used. */
 function measureKept(codecCount: number, use: (codec: ClientCodec) => void): number {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   const codecs = Array.from({ length: codecCount }, () => new ClientCodec(PLENTY));
-  collectGarbage();
-  const before = process.memoryUsage().heapUsed;
-  for (const codec of codecs) use(codec);
-  collectGarbage();
-  const bytesKept = process.memoryUsage().heapUsed - before;
+  const bytesKept = bytesKeptBy(() => codecs.forEach(use));
   for (const codec of codecs) expect(codec.next()).to.equal(undefined);
   return bytesKept / codecCount;
 }
