@@ -1,4 +1,3 @@
-import { setImmediate as immediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { OwnTokens } from '../../lib/datastores/own-tokens.ts';
 import { until } from '../server/raw-client.ts';
@@ -25,7 +24,6 @@ describe('the tokens of a datastore', () => {
     const tokens = new OwnTokens(0.001);
     tokens.keep('jobs', 'first');
     await until(async () => {
-      await immediate();
       tokens.keep('mail', 'second');
       return tokens.get('jobs') === undefined;
     });

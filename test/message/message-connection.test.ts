@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { findCodecBy } from '../../lib/message/first-bytes.ts';
 import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
@@ -55,13 +56,6 @@ function connectionThat(
 }
 
 const echo: Handler = (message, connection) => connection.send(message);
-
-/** All microtasks have run. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
 
 /** A message of so many bytes on the wire. */
 function sized(bytes: number): string {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { TurnBudget } from '../../lib/message/scheduler.ts';
 
@@ -5,12 +6,6 @@ import { TurnBudget } from '../../lib/message/scheduler.ts';
 function workLong(): void {
   const endMs = performance.now() + 2;
   while (performance.now() < endMs);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 describe('the budget of a turn', () => {

@@ -8,6 +8,7 @@ import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
 import { portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { Authority } from '../transports/certificates.ts';
@@ -122,7 +123,5 @@ export function makeServer(options: LockServerOptions = {}): FullLockServer {
 
 /** Waits until the server has that many connections. */
 export async function untilConnections(server: FullLockServer, count: number): Promise<void> {
-  while ((server.commandStats() as { openConnections: number }).openConnections !== count) {
-    await new Promise(setImmediate);
-  }
+  await until(() => (server.commandStats() as { openConnections: number }).openConnections === count);
 }

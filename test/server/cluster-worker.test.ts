@@ -39,7 +39,7 @@ describe('a worker of node:cluster, which shares its ports with others', () => {
     expect(text).to.include('this process is a worker of node:cluster');
   });
 
-  it('is no reason to refuse the process that started it', async () => {
+  it('does not keep the process that started it from listening', async () => {
     expect((await startServer()).port).to.be.above(0);
   });
 });

@@ -23,7 +23,7 @@ describe('a deadlock', () => {
     expect(await last.ask('stats')).to.include({ deadlocks: 1, waiting: CLIENTS - 1, holders: CLIENTS });
   });
 
-  it('is none any more once one of the circle has gone away', async () => {
+  it('dissolves when one of the circle goes away', async () => {
     const [first, second, third] = await server.connectThree();
     await first.take('a', { owner: 'x' });
     await second.take('b', { owner: 'y' });
@@ -38,7 +38,7 @@ describe('a deadlock', () => {
     expect(await third.next()).to.have.nested.property('result.status', 'ok');
   });
 
-  it('is none while the same tags belong to different clients', async () => {
+  it('does not arise between equal tags of different clients', async () => {
     const [first, second, third] = await server.connectThree();
     await first.take('a', { owner: 'same' });
     await second.take('b', { owner: 'same' });
@@ -58,7 +58,7 @@ describe('a deadlock', () => {
     expect((cycle as Message[]).map(({ owner }) => owner)).to.deep.equal(['y', 'x']);
   });
 
-  it('never keeps those from finishing who give back what they hold and start again', async () => {
+  it('lets everybody finish who gives back all locks and starts again', async () => {
     const clients = await server.connectMany(CLIENTS);
     let deadlocks = 0;
     const dine = async (client: RawClient, index: number): Promise<void> => {

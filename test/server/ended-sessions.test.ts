@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { released } from './answers.ts';
 import { endTest } from './clean-up.ts';
@@ -8,12 +9,6 @@ import { type RunningServer, serverForEachTest, startServer } from './running-se
 /** Both ends of each connection. */
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 describe('a client that goes away', () => {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseAddress } from '../support/parse-address.ts';
 import { whenTestEnds } from './clean-up.ts';
 import { Inbox } from './inbox.ts';
@@ -154,7 +155,7 @@ export class RawClient {
   }
 }
 
-/** Waits until a condition holds that somebody else's progress makes true; each look is a question to the server. */
-export async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition()));
+/** Waits until a condition holds that somebody else's progress makes true; everybody has a turn before each look. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await nextTurn();
 }

@@ -8,7 +8,7 @@ import { makeServer } from '../protocols/transports.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { endTest } from './clean-up.ts';
-import { RawClient } from './raw-client.ts';
+import { RawClient, until } from './raw-client.ts';
 import { portOf } from './running-server.ts';
 
 describe('commands that are refused in protocols that cannot say why', () => {
@@ -76,7 +76,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     expectRefused({ maxLocks: 1 }, passes('maxLocks', 1));
   });
 
-  it('are not those of locks that others hold', async () => {
+  it('do not include those for locks that others hold', async () => {
     await listen();
     const [holder, other] = [await connectTcp(port), await connectTcp(port)];
     await ask(holder, 'g jobs');
@@ -160,7 +160,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     expectRefused({ maxPendingRequests: 1 }, passes('maxPendingRequests', 1));
   });
 
-  it('are not those of messages, which are answered with the limit', async () => {
+  it('do not include messages, which are answered with the limit', async () => {
     await listen({ maxNameBytes: 5 });
     const client = await RawClient.connect(port);
     expect(await client.ask('lock', { lockName: 'sixsix' })).to.include({ status: 'limit', limit: 'maxNameBytes' });
@@ -173,7 +173,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     const peer = await RawClient.connect(port);
     peer.socket.pause();
     peer.write(`${JSON.stringify({ command: 'inspect', parameters: { lockName: name }, id: 1 })}\n`.repeat(3_000));
-    while (server.counters.refusals.hardOutputBytes === 0) await new Promise(setImmediate);
+    await until(() => server.counters.refusals.hardOutputBytes !== 0);
     expect(refusalsOf(server.counters)).to.deep.equal({ hardOutputBytes: 1 });
     expect(logger.at('warn')[0]?.message).to.include('it left more output unread than hardOutputBytes, 1000000');
   });

@@ -88,7 +88,7 @@ describe('a lock that is taken away', () => {
     expect(entry?.details.holders).to.have.lengthOf(100);
   });
 
-  it('by somebody else leaves the rest of its old holder alone, and a fresh request waits its turn', async () => {
+  it('leaves the other locks of its old holder alone, and a fresh request waits its turn', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('a');
     await holder.take('b');
@@ -100,7 +100,7 @@ describe('a lock that is taken away', () => {
     expect(await holder.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 4, count: 1 } });
   });
 
-  it('by a client that goes away then is free, and not given back to its old holder', async () => {
+  it('is free when the thief goes away, and not given back to its old holder', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('jobs', { stealable: true });
     await thief.take('jobs', { steal: true });
@@ -110,7 +110,7 @@ describe('a lock that is taken away', () => {
     expect(await holder.ask('stats')).to.include({ stolen: 1, orphans: 1, holders: 0 });
   });
 
-  it('that a waiting lockAll counts on ends the lockAll', async () => {
+  it('ends a waiting lockAll that counts on it', async () => {
     const [client, other] = await server.connectTwo();
     await other.take('b');
     for (const take of [

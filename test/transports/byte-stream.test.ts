@@ -6,6 +6,7 @@ import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
 import { rejection } from '../client/rejection.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { Authority } from './certificates.ts';
 
@@ -35,11 +36,6 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
     return { listener, dialerOf: () => listener.dial };
   },
 };
-
-/** Lets everything else have its turn until it is so. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(setImmediate);
-}
 
 /** One side of a connection, and what it was told. */
 class Side implements ByteSink {

@@ -8,6 +8,7 @@ import { type TcpListener, type TcpListenerOptions, tcp } from '../../lib/transp
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
 import { portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
@@ -22,7 +23,7 @@ const LISTENERS: Readonly<Record<string, (options: TcpListenerOptions) => TcpLis
 };
 
 for (const [transport, makeListener] of Object.entries(LISTENERS)) {
-  describe(`a refusal of TLS on ${transport}`, () => {
+  describe(`the refusals of TLS on ${transport}`, () => {
     let authority: Authority;
     let logger: RecordingLogger;
     let server: LockServer;
@@ -66,7 +67,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
 
     /** Waits for the line of the log, which may come behind the end of the connection. */
     async function expectRefused(reason: string, told: string): Promise<void> {
-      while (logger.at('warn').length === 0) await new Promise(setImmediate);
+      await until(() => logger.at('warn').length !== 0);
       const message = `refused a connection from 127.0.0.1: ${told}`;
       expect(logger.at('warn')).to.deep.equal([{ level: 'warn', details: { reason, address: '127.0.0.1' }, message }]);
       expect(refusalsOf(server.counters)).to.deep.equal({ [reason]: 1 });
@@ -80,7 +81,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       ['an HTTP request', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
       ['an HTTP request of another method', 'OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ] as const) {
-      it(`is for ${what} without TLS`, async () => {
+      it(`tell of ${what} without TLS`, async () => {
         await send(bytes);
         const told = 'it does not speak TLS, as this port does';
         const remedy = 'connect with TLS, or leave "tls" out of the settings';
@@ -89,7 +90,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
     }
 
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      it(`is for a client without a certificate where one is required, by ${maxVersion}`, async () => {
+      it(`tell of a client without a certificate where one is required, by ${maxVersion}`, async () => {
         await connectSecurely({ maxVersion });
         const remedy = 'give it a certificate, or leave "tls.ca" out of the settings';
         await expectRefused('clientCertificateMissing', `it showed no certificate; to allow it, ${remedy}`);
@@ -101,10 +102,10 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
         ['that is expired', 'CERT_HAS_EXPIRED', () => authority.issueExpired('client')],
       ];
       for (const [what, code, make] of wrong) {
-        it(`is for a certificate ${what}, by ${maxVersion}`, async () => {
+        it(`tell of a certificate ${what}, by ${maxVersion}`, async () => {
           const { cert, key } = make();
           await connectSecurely({ maxVersion, cert, key });
-          while (logger.at('warn').length === 0) await new Promise(setImmediate);
+          await until(() => logger.at('warn').length !== 0);
           expect(logger.at('warn')[0]?.message).to.include(`its certificate was not accepted (${code}`);
           const remedy = 'give it a valid one of an authority in the file "tls.ca" of the settings';
           expect(logger.at('warn')[0]?.message).to.include(`; to allow it, ${remedy}`);
@@ -113,12 +114,12 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       }
     }
 
-    it('is for a version that is not served', async () => {
+    it('tell of a version that is not served', async () => {
       await connectSecurely({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
       await expectRefused('tlsHandshake', 'its TLS handshake failed (ERR_SSL_UNSUPPORTED_PROTOCOL)');
     });
 
-    it('is for a handshake that breaks off', async () => {
+    it('tell of a handshake that breaks off', async () => {
       const raw = connect({ host: '127.0.0.1', port });
       whenTestEnds(() => raw.destroy());
       const socket = connectSecureSocket({ socket: raw, ca: authority.cert });
@@ -129,7 +130,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       await expectRefused('tlsHandshake', 'its TLS handshake failed (ECONNRESET)');
     });
 
-    it('is for a client that does not accept the certificate and says so', async () => {
+    it('tell of a client that does not accept the certificate and says so', async () => {
       // Most do; Node's own does not.
       const trusted = ['-verify_return_error', '-CAfile', new Authority('stranger').certFile];
       const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...trusted], { stdio: 'ignore' });
@@ -141,13 +142,13 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       );
     });
 
-    it('is for a handshake that does not end in time', async () => {
+    it('tell of a handshake that does not end in time', async () => {
       await listen({ handshakeTimeoutMs: 20 });
       await send(CLIENT_HELLO);
       await expectRefused('handshakeTimeout', 'its TLS handshake did not end in time');
     });
 
-    it('is none for a client that goes away before it said anything', async () => {
+    it('do not tell of a client that goes away before it said anything', async () => {
       for (let time = 0; time < 5; time += 1) await send('', 'reset');
       const { cert, key } = authority.issue('client');
       const socket = connectSecureSocket({ host: '127.0.0.1', port, ca: authority.cert, cert, key });

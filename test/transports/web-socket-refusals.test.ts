@@ -10,7 +10,7 @@ import type { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
 
-describe('a refusal of WebSocket', () => {
+describe('the refusals of WebSocket', () => {
   let server: LockServer;
   let port: number;
   let logger: RecordingLogger;
@@ -48,7 +48,7 @@ describe('a refusal of WebSocket', () => {
     return body.trimEnd();
   }
 
-  it('names the origin that is not listed, and the setting', async () => {
+  it('name the origin that is not listed, and the setting', async () => {
     await listen();
     const answer = await answerTo(handshake({ Origin: 'https://evil.example' }));
     expect(expectTold(answer, 403, 'origin')).to.equal(
@@ -56,7 +56,7 @@ describe('a refusal of WebSocket', () => {
     );
   });
 
-  it('names the host that is not listed, and the setting', async () => {
+  it('name the host that is not listed, and the setting', async () => {
     await listen();
     const answer = await answerTo(handshake({ Host: 'evil.example:9998', Origin: 'http://evil.example:9998' }));
     expect(expectTold(answer, 403, 'host')).to.equal(
@@ -64,7 +64,7 @@ describe('a refusal of WebSocket', () => {
     );
   });
 
-  it('says which limit there is, before there is a WebSocket', async () => {
+  it('say which limit there is, before there is a WebSocket', async () => {
     await listen({}, { limits: { maxConnections: 1 } });
     await connectFrames(`ws://127.0.0.1:${port}`);
     const answer = await answerTo(handshake({}));
@@ -84,7 +84,7 @@ describe('a refusal of WebSocket', () => {
     ['an origin under its old name', { 'Sec-WebSocket-Version': '8', 'Sec-WebSocket-Origin': 'http://evil.example' }],
   ];
   for (const [what, headers] of wrongPages) {
-    it(`is for ${what}`, async () => {
+    it(`tell of ${what}`, async () => {
       await listen();
       expectTold(await answerTo(handshake(headers)), 403, 'origin');
     });
@@ -113,21 +113,21 @@ describe('a refusal of WebSocket', () => {
     ['a frame of pkLockServer', 400, '\0\0\0\x02{}'],
   ];
   for (const [what, status, bytes] of wrongHandshakes) {
-    it(`is for ${what}`, async () => {
+    it(`tell of ${what}`, async () => {
       await listen();
       const told = expectTold(await answerTo(bytes), status, 'webSocketHandshake');
       expect(told).to.match(/^(it sent no valid handshake of WebSocket \([^)]+\)|the Host of its handshake is .*)$/);
     });
   }
 
-  it('tells which versions are served', async () => {
+  it('tell which versions are served', async () => {
     await listen();
     expect(await answerTo(handshake({ 'Sec-WebSocket-Version': '12' }))).to.include(
       '\r\nSec-WebSocket-Version: 13\r\n',
     );
   });
 
-  it('is for a client that speaks TLS where it is not set', async () => {
+  it('tell of a client that speaks TLS where it is not set', async () => {
     await listen();
     const socket = connectSecureSocket({ host: '127.0.0.1', port });
     await once(socket, 'error');
@@ -137,7 +137,7 @@ describe('a refusal of WebSocket', () => {
     ]);
   });
 
-  it('is for a handshake that does not end in time', async () => {
+  it('tell of a handshake that does not end in time', async () => {
     await listen({ handshakeTimeoutMs: 20 });
     expect(await answerTo('GET / HTTP/1.1\r\nHost: localhost\r\n')).to.equal('');
     expect(refusalsOf(server.counters)).to.deep.equal({ handshakeTimeout: 1 });
@@ -146,7 +146,7 @@ describe('a refusal of WebSocket', () => {
     ]);
   });
 
-  it('is none for clients that go away before they said anything, or that break off', async () => {
+  it('do not tell of clients that go away before they said anything, or that break off', async () => {
     await listen();
     for (const leave of ['end', 'resetAndDestroy'] as const) {
       const socket = connect({ host: '127.0.0.1', port });
@@ -159,7 +159,7 @@ describe('a refusal of WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('cuts and quotes what the client sent', async () => {
+  it('cut and quote what the client sent', async () => {
     await listen();
     const answer = await answerTo(handshake({ Origin: `http://${'a'.repeat(5_000)}.example` }));
     expect(expectTold(answer, 403, 'origin')).to.have.lengthOf.below(300);
@@ -167,7 +167,7 @@ describe('a refusal of WebSocket', () => {
     expect(quoted).to.include('the Origin of its handshake is "<script>\\""');
   });
 
-  it('is not for a name that is not listed, which is noted once for programs without an origin', async () => {
+  it('do not tell of a name that is not listed, which is noted once for programs without an origin', async () => {
     await listen();
     const names = ['locks.example', 'localhost', 'other.example:9998', 'Other.example', 'third.example'];
     for (const host of names) await connectFrames(`ws://127.0.0.1:${port}`, { headers: { Host: host } });
@@ -181,7 +181,7 @@ describe('a refusal of WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('notes a hundred names at most', async () => {
+  it('note a hundred names at most', async () => {
     await listen();
     for (let index = 0; index < 120; index += 1) {
       const peer = await connectFrames(`ws://127.0.0.1:${port}`, { headers: { Host: `name-${index}.example` } });
@@ -190,7 +190,7 @@ describe('a refusal of WebSocket', () => {
     expect(logger.at('info')).to.have.lengthOf(100);
   });
 
-  it('is for entries of the lists that could never be right, before it listens', () => {
+  it('begin before it listens, with entries of the lists that could never be right', () => {
     const here = { host: '127.0.0.1', port: 0, allowed: [], maxMessageBytes: 1_000 };
     expect(() => webSocket({ ...here, origins: ['null'], hosts: [] })).to.throw(TypeError, '"null" is no origin');
     expect(() => webSocket({ ...here, origins: [], hosts: ['a:1'] })).to.throw(TypeError, '"a:1" is no host name');
