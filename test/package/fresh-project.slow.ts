@@ -74,6 +74,10 @@ test('takes a lock', async () => {
 `;
 }
 
+/** Packages that are CommonJS ask for `require`, which an ES module has to make for them. */
+const ESBUILD_BANNER =
+  "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
 describe('the published package, in a fresh project', function () {
   this.timeout(300_000);
   let project: FreshProject;
@@ -156,34 +160,17 @@ describe('the published package, in a fresh project', function () {
     expect(await npx('tsc', ...options, '--types', '', 'main.cts')).to.equal('');
   });
 
-  it('is bundled by esbuild as an ES module', async () => {
-    const printed = await npx(
-      'esbuild',
-      'main.mjs',
-      '--bundle',
-      '--platform=node',
-      '--format=esm',
-      ESBUILD_BANNER,
-      '--outfile=esbuild-esm/main.mjs',
-      '--log-level=warning',
-    );
-    expect(printed).to.equal('');
-    await expectBundleWorks('esbuild-esm', 'main.mjs');
-  });
-
-  it('is bundled by esbuild as CommonJS', async () => {
-    const printed = await npx(
-      'esbuild',
-      'main.mjs',
-      '--bundle',
-      '--platform=node',
-      '--format=cjs',
-      '--outfile=esbuild-cjs/main.cjs',
-      '--log-level=warning',
-    );
-    expect(printed).to.equal('');
-    await expectBundleWorks('esbuild-cjs', 'main.cjs');
-  });
+  for (const [format, file, ...more] of [
+    ['esm', 'main.mjs', ESBUILD_BANNER],
+    ['cjs', 'main.cjs'],
+  ] as const) {
+    it(`is bundled by esbuild, as ${format}`, async () => {
+      const folder = `esbuild-${format}`;
+      const options = ['--bundle', '--platform=node', `--format=${format}`, '--log-level=warning', ...more];
+      expect(await npx('esbuild', 'main.mjs', ...options, `--outfile=${folder}/${file}`)).to.equal('');
+      await expectBundleWorks(folder, file);
+    });
+  }
 
   it('is bundled by rollup', async () => {
     project.write({ 'rollup.config.mjs': ROLLUP_CONFIG });
@@ -247,10 +234,6 @@ const MADE_IN_JSDOM = `/** @jest-environment jsdom */
 import { LockClient } from 'holdfast';
 test('is made', () => expect(new LockClient({ port: 1 }).state).toBe('idle'));
 `;
-
-/** Packages that are CommonJS ask for `require`, which an ES module has to make for them. */
-const ESBUILD_BANNER =
-  "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 const ROLLUP_CONFIG = `
 import commonjs from '@rollup/plugin-commonjs';
