@@ -146,7 +146,8 @@ export class MessageConnection implements ByteSink, Flushable {
     codec.encode(message);
     if (this.#stream.isFramed) {
       const text = codec.output.take();
-      this.#write(codec.endsFrames ? text : withoutLineEnd(text), completeness);
+      this.#stream.write(codec.endsFrames ? text : withoutLineEnd(text), codec.encoding, completeness);
+      this.#unsentBefore = this.#stream.unsentBytes;
     } else if (!this.#awaitsFlush) {
       this.#awaitsFlush = true;
       this.#unsentBefore = this.#stream.unsentBytes;
@@ -161,8 +162,11 @@ export class MessageConnection implements ByteSink, Flushable {
   /** Gives the output so far to the stream; by itself that happens at the end of the input. */
   flush(): void {
     this.#awaitsFlush = false;
-    const text = this.#codec?.output.take();
-    if (text && !this.isClosed) this.#write(text);
+    const codec = this.#codec;
+    const text = codec?.output.take();
+    if (codec === undefined || !text || this.isClosed) return;
+    this.#stream.write(text, codec.encoding);
+    this.#unsentBefore = this.#stream.unsentBytes;
   }
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
@@ -272,11 +276,6 @@ export class MessageConnection implements ByteSink, Flushable {
     this.#stream.resume();
     handleInput(this.#giveOut, 0);
   };
-
-  #write(text: string, completeness?: Completeness): void {
-    this.#stream.write(text, (this.#codec as Codec).encoding, completeness);
-    this.#unsentBefore = this.#stream.unsentBytes;
-  }
 }
 
 function withoutLineEnd(text: string): string {

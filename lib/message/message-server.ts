@@ -8,7 +8,6 @@ import { detectProtocol } from '../wire/detect.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
-import { findCodecBy } from './first-bytes.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { type ConnectionEvents, MessageConnection, UnreadOutputError } from './message-connection.ts';
 import { type MessageCounters, newMessageCounters } from './message-counters.ts';
@@ -16,7 +15,7 @@ import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts'
 import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
 import { NumberedTable } from './numbered-table.ts';
-import type { ListenOptions, ProtocolService, ServedProtocol } from './protocol.ts';
+import { findCodecBy, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
   DRAINING,
@@ -225,7 +224,11 @@ export abstract class MessageServer<
         if (error.status === 'limit') this.refused(stream.peer, tooLong(this.limits.maxMessageBytes));
         this.#endSession(session);
       },
-      finished: () => this.#finish(session),
+      // The peer said all it had to say and each request has been carried out: answers to come are still sent.
+      finished: () => {
+        this.#endSession(session);
+        this.#closes.add(() => session.endIfAnswered());
+      },
       closed: (error) => this.#forget(session, error),
     };
     const connection = new MessageConnection(stream, findCodecBy(chooseCodec), this.limits, events, this.#reading);
@@ -281,12 +284,6 @@ export abstract class MessageServer<
     this.refused(connection.peer, cause);
     connection.destroy();
     return undefined;
-  }
-
-  /** The peer said all it had to say and each request has been carried out: what can be answered still is. */
-  #finish(session: Session): void {
-    this.#endSession(session);
-    this.#closes.add(() => session.endIfAnswered());
   }
 
   #forget(session: Session, error: Error | undefined): void {

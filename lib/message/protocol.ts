@@ -1,8 +1,10 @@
 /** The protocols of a server: how a connection of each begins, and how it is served. */
 
+import { ByteBuffer } from '../wire/byte-buffer.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Beginning } from '../wire/detect.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
+import type { FindCodec } from './message-connection.ts';
 import type { MessageSession } from './message-session.ts';
 import type { PendingResult } from './pending-result.ts';
 
@@ -30,4 +32,22 @@ export interface ProtocolService<Session extends MessageSession> {
   serve(session: Session, message: unknown): PendingResult | undefined;
   /** Answers what could not be understood; after a `ProtocolError` the connection closes. */
   refuse(session: Session, error: RequestError | ProtocolError): void;
+}
+
+/** Chooses the codec by the bytes that have just come, undefined while they do not tell. So much white space came before them. */
+export type ChooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number) => Codec | undefined;
+
+/** Finds the codec of one connection: keeps its bytes until the choice is made. */
+export function findCodecBy(choose: ChooseCodec): FindCodec {
+  const undecided = new ByteBuffer();
+  return (bytes) => {
+    const codec = choose(bytes, undecided.length);
+    if (codec !== undefined && undecided.length === 0) {
+      codec.push(bytes);
+    } else {
+      undecided.add(bytes);
+      codec?.push(undecided.take());
+    }
+    return codec;
+  };
 }

@@ -1,9 +1,8 @@
 /** How a client reads and writes newline-delimited JSON. */
 
-import type { Codec, StreamEncoding } from './codec.ts';
+import { type Codec, type StreamEncoding, TextOutput } from './codec.ts';
 import { ProtocolError, type RequestError } from './errors.ts';
 import { parse } from './json.ts';
-import { TextOutput } from './text-output.ts';
 
 const NEWLINE = 0x0a;
 const MAX_PIECES = 1_024;

@@ -13,6 +13,25 @@ export interface Output {
   take(): string;
 }
 
+/** Output as one text that grows: for few and long messages. */
+export class TextOutput implements Output {
+  #text = '';
+
+  get length(): number {
+    return this.#text.length;
+  }
+
+  add(text: string): void {
+    this.#text += text;
+  }
+
+  take(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+}
+
 /** Between the bytes of one connection and its messages. */
 export interface Codec {
   /** Takes the next bytes, those before `end` if it is given. They may be overwritten after `keep`. */

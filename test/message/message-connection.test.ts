@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { findCodecBy } from '../../lib/message/first-bytes.ts';
 import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
+import { findCodecBy } from '../../lib/message/protocol.ts';
 import { TurnBudget } from '../../lib/message/scheduler.ts';
 import { type ReadingBudgets, ServerReading } from '../../lib/message/server-reading.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';

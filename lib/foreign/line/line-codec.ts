@@ -1,11 +1,10 @@
 /** The line protocol of lockd and glockd: a command word and a name a line. Knows neither sockets nor what they mean. */
 
-import type { Codec } from '../../wire/codec.ts';
+import { type Codec, TextOutput } from '../../wire/codec.ts';
 import { ProtocolError } from '../../wire/errors.ts';
 import { type Alphabet, AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
 import { LineSplitter } from '../../wire/line-splitter.ts';
 import { decodeText, encodeText } from '../../wire/text.ts';
-import { TextOutput } from '../../wire/text-output.ts';
 
 /** One command line. A line without a word has the empty one. */
 export interface CommandLine {

@@ -1,10 +1,9 @@
 /** pkLockServer's framing: a 4-byte big-endian length, then that many bytes of JSON. Knows neither sockets nor commands. */
 
 import { ByteBuffer } from '../../wire/byte-buffer.ts';
-import type { Codec } from '../../wire/codec.ts';
+import { type Codec, TextOutput } from '../../wire/codec.ts';
 import { ProtocolError, RequestError } from '../../wire/errors.ts';
 import { decodeText } from '../../wire/text.ts';
-import { TextOutput } from '../../wire/text-output.ts';
 
 const PREFIX_BYTES = 4;
 
