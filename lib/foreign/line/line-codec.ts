@@ -15,17 +15,8 @@ export interface CommandLine {
   readonly hasName: boolean;
 }
 
-/** A reply: what is fixed of one line, and the name behind it; or any text. */
-export type LineReply = NameReply | TextReply;
-
-/** One line, without its end. */
-export interface NameReply {
-  readonly head: string;
-  readonly name: string;
-}
-
 /** A reply of one line or several, each ended by `\n`. */
-export interface TextReply {
+export interface LineReply {
   readonly text: string;
   /** Pieces of the reply were sent before: this ends it, even when it is empty. */
   readonly isLastPiece?: true;
@@ -76,7 +67,7 @@ export class LineCodec implements Codec {
   }
 
   encode(reply: LineReply): void {
-    this.output.add(encodeText('text' in reply ? reply.text : `${reply.head}${reply.name}\n`));
+    this.output.add(encodeText(reply.text));
   }
 }
 

@@ -214,7 +214,7 @@ export class LineCommands implements ProtocolService<LockServerSession> {
  * is sent an empty one.
  */
 function send({ connection }: LockServerSession, reply: LineReply): void {
-  if (connection.isFramed || !('text' in reply) || reply.text !== '' || reply.isLastPiece) connection.send(reply);
+  if (connection.isFramed || reply.text !== '' || reply.isLastPiece) connection.send(reply);
 }
 
 function sendLater(session: LockServerSession, answer: PendingResult<LineReply>): PendingResult {

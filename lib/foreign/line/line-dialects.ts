@@ -72,8 +72,7 @@ export function line(text: string): LineReply {
 }
 
 function named(text: string): (name: string) => LineReply {
-  const head = text;
-  return (name) => ({ head, name });
+  return (name) => ({ text: `${text}${name}\n` });
 }
 
 function counted(text: string): (name: string, count: number) => LineReply {
@@ -81,6 +80,6 @@ function counted(text: string): (name: string, count: number) => LineReply {
 }
 
 function fixed(text: string): () => LineReply {
-  const reply = { head: text, name: '' };
+  const reply = line(text);
   return () => reply;
 }
