@@ -1,4 +1,4 @@
-/** The rules by which a single lock is asked for: granted, queued, refused or stolen. */
+/** The rules for a request for one lock: it is granted, queued or refused, or it steals the lock. */
 
 import type { Granted, LimitReached } from '../protocol.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
@@ -15,7 +15,7 @@ const UNAVAILABLE = Object.freeze({ status: 'unavailable' }) satisfies AcquireRe
 const DRAINING = Object.freeze({ status: 'draining' }) satisfies AcquireResult;
 const DENIED = Object.freeze({ status: 'denied' }) satisfies AcquireResult;
 
-/** Answers requests for one lock, on a lock table's book. */
+/** Answers requests for one lock. */
 export class Acquisition {
   readonly #book: LockBook;
   readonly #settlement: Settlement;
@@ -27,7 +27,7 @@ export class Acquisition {
     this.#limits = limits;
   }
 
-  /** What becomes of a request; `draining` when nothing new is granted any more. */
+  /** Grants, queues or refuses a request. While the server drains, only current holders are answered. */
   acquire(session: Session, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
     const lock = this.#book.locksOf(kindOf(request.mode)).get(request.name);
     const owner = findOwner(session, request.tag);
@@ -85,7 +85,7 @@ export class Acquisition {
     return QUEUED;
   }
 
-  /** Takes the lock from its holders, ahead of those who wait; a lock that is free is granted ahead of them, too. */
+  /** Takes the lock from its holders and passes its waiters. A free lock is granted ahead of its waiters, too. */
   #steal(
     session: Session,
     claim: Claim | undefined,
@@ -118,7 +118,7 @@ export class Acquisition {
     const refusal = claim === undefined ? undefined : (upgradeRefused(claim, request.mode) ?? awaitedInGroup(claim));
     if (refusal !== undefined) return refusal;
     const waitsElsewhere = (findOwner(session, request.tag)?.waitingCount ?? 0) > (claim === undefined ? 0 : 1);
-    // It would keep what it steals until that wait is over, and might wait for the very ones that it passes.
+    // It would keep the stolen lock until that wait ends, and it may be waiting for the very owners that it passes.
     if (waitsElsewhere) return invalid('the owner waits for another lock and cannot steal');
     if (lock !== undefined && request.steal === 'stealable') {
       for (const holder of holdersOf(lock)) if (holder.isStealable !== true) return DENIED;

@@ -1,6 +1,6 @@
-/** A binary heap of everything that ends by itself: wait limits and leases, the earliest on top. */
+/** A binary heap of deadlines: the ends of waits and of leases, the earliest on top. */
 
-/** A member knows its place, so that it can leave before its time. */
+/** A member knows its place, so it can leave before its time. */
 export interface Deadline {
   /** Milliseconds of the table's clock. */
   deadlineMs: number;
@@ -28,7 +28,7 @@ export class DeadlineHeap<T extends Deadline> {
     return this.#members[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes in a member that is in no heap. A deadline that never comes is not kept. */
+  /** Adds a member that is in no heap. A deadline of `Infinity` is not kept. */
   add(member: T, deadlineMs: number): void {
     member.deadlineMs = deadlineMs;
     if (deadlineMs === Number.POSITIVE_INFINITY) return;
@@ -38,7 +38,7 @@ export class DeadlineHeap<T extends Deadline> {
     this.#rise(member, this.#members.length - 1);
   }
 
-  /** Takes out a member; one that is not in is left alone. */
+  /** Removes a member; does nothing if it is not in the heap. */
   remove(member: T): void {
     const index = member.heapIndex;
     if (index === -1) return;
@@ -49,7 +49,7 @@ export class DeadlineHeap<T extends Deadline> {
     this.#sink(last, last.heapIndex);
   }
 
-  /** Takes out and returns the earliest member if its time has come. */
+  /** Removes and returns the earliest member if its time has come. */
   takeDue(nowMs: number): T | undefined {
     const first = this.#members[0];
     if (first === undefined || first.deadlineMs > nowMs) return undefined;

@@ -1,7 +1,7 @@
 /**
- * Deadlocks: no owner with a tag is ever left waiting for what no order of releases by owners that do not wait could
- * grant. Without a tag an owner is taken to do other things while it waits. As long as that is so, only a request of an
- * owner that somebody waits for can be the first that is stuck, so that no other is looked into.
+ * Finds deadlocks. An owner with a tag is in one when no order of releases by owners that do not wait could grant what it waits
+ * for. An owner without a tag may do other things while it waits, so it is never in one. Only a request by an owner that
+ * others wait for can close a deadlock, so no other request is searched.
  */
 
 import type { Deadlock, DeadlockStep } from '../protocol.ts';
@@ -11,13 +11,10 @@ import type { Claim, Owner } from './types.ts';
 import { viewStep } from './views.ts';
 import { type ClaimNode, type LockNode, type OwnerNode, WaitGraph, type WaitUnit } from './wait-graph.ts';
 
-/** What is looked into: claims of an owner that wait now, or claims that would be granted ahead of those who wait. */
+/** The claims in question: they wait now, or they would be granted ahead of waiters. */
 export type DeadlockQuestion = { readonly waiting: readonly Claim[] } | { readonly passing: readonly Claim[] };
 
-/**
- * Whether an owner that waits could be in a deadlock: it has a tag, and behind one of its holds or places somebody
- * waits.
- */
+/** Whether a waiting owner could be in a deadlock: it has a tag, and somebody waits behind one of its claims. */
 export function isWaitedFor(owner: Owner): boolean {
   if (owner.tag === '') return false;
   for (const { state, lock, next } of claimsOf(owner)) {
@@ -26,14 +23,14 @@ export function isWaitedFor(owner: Owner): boolean {
   return false;
 }
 
-/** Whether a claim that can be granted now would pass others while its owner, who has a tag, waits elsewhere. */
+/** Whether granting this claim would pass waiters while its owner, which has a tag, waits elsewhere. */
 export function passesWhileWaiting({ lock, owner, state, previous }: Claim): boolean {
   if (state === 'held' || owner.tag === '' || !isAwaited(lock)) return false;
   if (state === 'new') return owner.waitingCount > 0;
   return owner.waitingCount > 1 && previous !== undefined;
 }
 
-/** The cycle in which an owner would be stuck, if there is one. Costs what it searches: those the owner waits for. */
+/** The cycle that would keep an owner waiting for ever, if there is one. Searches only the owners that it waits for. */
 export function findDeadlock(owner: Owner, question: DeadlockQuestion): Deadlock | undefined {
   const graph = new WaitGraph(owner, 'passing' in question ? question.passing : []);
   if (graph.letEverybodyIn()) return undefined;
@@ -41,27 +38,26 @@ export function findDeadlock(owner: Owner, question: DeadlockQuestion): Deadlock
   return cycle === undefined ? undefined : { status: 'deadlock', cycle };
 }
 
-/** How a unit is kept waiting by what the search goes to next. */
+/** A step of the search: a unit that waits, and how the next unit keeps it waiting. */
 interface Edge {
   readonly from: WaitUnit;
   readonly waiting: ClaimNode;
   readonly blockedBy: DeadlockStep['blockedBy'];
 }
 
-/** Looks for the shortest way from what an owner waits for back to the owner, among those who are left waiting. */
+/** Finds the shortest cycle from an owner's waits back to the owner, through units that can never be granted. */
 class CycleSearch {
   readonly #graph: WaitGraph;
   /** Where the search begins. */
   readonly #starts: readonly WaitUnit[];
   /**
-   * Whether one who waits behind the owner closes the cycle, as one does who waits for what it holds. Behind an earlier wait
-   * of the owner, too: that may be a request for several locks whose permits without limit do not pass any more, now that
-   * the owner waits elsewhere.
+   * Whether waiting behind the owner in a queue closes the cycle, as waiting for one of its holds does. An earlier wait of the
+   * owner counts, too: it may be for several locks, and its permits without limit cannot pass while the owner waits elsewhere.
    */
   readonly #endsBehindOwner: boolean;
   readonly #cameBy = new Map<WaitUnit, Edge | undefined>();
   readonly #next: WaitUnit[] = [];
-  /** How much of each queue, and which locks' holders, were gone to before. */
+  /** How far each queue was searched, and the locks whose holders were. */
   readonly #queueSeen = new Map<LockNode, number>();
   readonly #holdersSeen = new Set<LockNode>();
   #last: Edge | undefined;
@@ -74,7 +70,7 @@ class CycleSearch {
     this.#starts = units.filter((unit) => unit.state === 'waiting');
   }
 
-  /** The steps of the cycle, the owner's first. None when the owner is not part of what keeps it waiting. */
+  /** The steps of the cycle, the owner's first; undefined when the owner is in no cycle. */
   run(): readonly DeadlockStep[] | undefined {
     for (const unit of this.#starts) this.#go(unit, undefined);
     for (let index = 0; index < this.#next.length && this.#last === undefined; index += 1) {
@@ -100,7 +96,6 @@ class CycleSearch {
   #searchHolders(unit: WaitUnit, waiting: ClaimNode): void {
     const { lock, claim } = waiting;
     if (lock.hasRoomFor(claim) || this.#holdersSeen.has(lock)) return;
-    // Holders of a lock that is held shared keep no shared request from it, but then there is room.
     this.#holdersSeen.add(lock);
     for (const holder of lock.holders) {
       const isHolder = holder.claim.state === 'held' || this.#graph.isPassing(holder.claim);

@@ -1,4 +1,4 @@
-/** The rules by which several locks are asked for at once: all are granted in one step, or none. */
+/** The rules for a request for several locks: all are granted in one step, or none. */
 
 import type { Invalid, LimitReached } from '../protocol.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
@@ -13,15 +13,15 @@ import type { AcquireAllResult, Claim, Lock, LockAllRequest, LockWanted, Session
 
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** One lock that is asked for, as it is found. */
+/** One of the requested locks, as the table has it. */
 interface Part {
   readonly wanted: LockWanted;
   readonly lock: Lock | undefined;
-  /** What the owner has in it already. */
+  /** The owner's claim on it, if it has one. */
   readonly claim: Claim | undefined;
 }
 
-/** Answers requests for several locks, on a lock table's book. */
+/** Answers requests for several locks. */
 export class GroupAcquisition {
   readonly #book: LockBook;
   readonly #settlement: Settlement;
@@ -33,7 +33,7 @@ export class GroupAcquisition {
     this.#limits = limits;
   }
 
-  /** What becomes of a request; `draining` when nothing new is granted any more. */
+  /** Grants, queues or refuses a request. While the server drains, only current holders are answered. */
   acquireAll(session: Session, request: LockAllRequest, isDraining: boolean, nowMs: number): AcquireAllResult {
     const mistake = this.#findMistake(request.locks);
     if (mistake !== undefined) return mistake;

@@ -3,7 +3,7 @@
 import { admitsWaiter } from './lock.ts';
 import type { Claim, Group, LockAllRequest } from './types.ts';
 
-/** A group of claims of one owner: those that are held already, and those that are to wait. */
+/** A group of one owner's claims. Those that are not held are going to wait. */
 export function makeGroup(request: LockAllRequest, claims: readonly [Claim, ...Claim[]]): Group {
   const waiting = claims.filter(({ state }) => state !== 'held');
   return {
@@ -27,14 +27,14 @@ export function isUnlimited(claim: Claim): boolean {
 }
 
 /**
- * Whether the permits without limit of a group pass those who wait. Not while the owner waits elsewhere and has a tag: it
- * would keep such a permit until that wait ends, and it might wait for the very ones that it passed.
+ * Whether a group's permits without limit may pass waiters. Not while the owner has a tag and waits elsewhere: it would keep
+ * the permit until that wait ends, and it may be waiting for the very owners that it passed.
  */
 export function mayPass({ owner, waiting }: Group): boolean {
   return owner.tag === '' || owner.waitingCount === waiting.length;
 }
 
-/** Whether a group can be granted. It is looked at often, so the look begins at the claim that was not ready last time. */
+/** Whether a group can be granted. Begins with the claim that was not ready last time, because it most likely still is not. */
 export function canGrant(group: Group): boolean {
   const count = group.waiting.length;
   for (let looked = 0; looked < count; looked += 1) {

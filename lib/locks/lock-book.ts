@@ -1,6 +1,6 @@
 /**
- * The book that the lock table keeps: locks, claims, deadlines, counts, and what an operation caused. Here claims are
- * granted and removed. Who is let in next is decided in the settlement, what may be asked for in the acquisitions.
+ * The state of the lock table: locks, claims, deadlines, counts, and the events of the current operation. Claims are granted
+ * and removed here. The acquisitions decide which requests are allowed, the settlement decides which waiter is next.
  */
 
 import type { AllGranted, Granted, LockMode, LossReason, LostHold, RequestId } from '../protocol.ts';
@@ -29,12 +29,11 @@ import type {
 const NOTHING: readonly never[] = Object.freeze([]);
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
-/** The table's state, and how it changes. */
 export class LockBook {
   readonly readerWriterLocks: LockMap = new LockMap();
   readonly permits: LockMap = new LockMap();
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
-  /** Locks that may have room for others since something else was granted or removed: the settlement works them off. */
+  /** Locks where a waiter may be granted now. The settlement empties this list. */
   readonly unsettled: Lock[] = [];
   sessionCount = 0;
   readonly #nextToken: () => number;
@@ -95,13 +94,13 @@ export class LockBook {
     return claim;
   }
 
-  /** Takes back a claim that was neither granted nor waited. */
+  /** Drops a claim that was neither granted nor queued. */
   dropClaim(claim: Claim): void {
     detach(claim);
     this.forgetIfUnused(claim.lock);
   }
 
-  /** Adds a request that waits: with it a new claim enters the queue, and one that waits has one more. */
+  /** Adds a waiting request to a claim. A new claim enters the queue with it. */
   addWait(claim: Claim, request: LockRequest, nowMs: number): void {
     const wait: Wait = {
       kind: 'wait',
@@ -137,7 +136,7 @@ export class LockBook {
     this.deadlines.add(group, nowMs + request.waitMs);
   }
 
-  /** Takes one of the requests out of a place; the claim is left waiting for the others. */
+  /** Answers one request of a claim. The claim waits on for the others, if there are any. */
   endWait(wait: Wait, result: WaitResult): void {
     const { claim } = wait;
     const place = claim.place;
@@ -163,7 +162,7 @@ export class LockBook {
     return { status: 'ok', token: claim.token, count };
   }
 
-  /** Grants a claim that waits and answers all requests in its place: the first has the grant, the others share it. */
+  /** Grants a waiting claim and answers all its requests: the first with the grant, the others with `alreadyHeld`. */
   grantPlace(claim: Claim, nowMs: number): void {
     const first = claim.place?.waits.first;
     if (first === undefined) return;
@@ -177,7 +176,7 @@ export class LockBook {
     }
   }
 
-  /** Grants those of an owner's claims that are not held yet; all are counted in the answer, and all have the lease. */
+  /** Grants the claims that are not held yet. All are in the answer, and all get the lease. */
   grantAll(claims: readonly Claim[], { id, leaseMs }: LockAllRequest, nowMs: number): AllGranted {
     const alreadyHeld = claims.filter(({ state }) => state === 'held').map(({ lock }) => lock.name);
     for (const claim of claims) {
@@ -189,7 +188,7 @@ export class LockBook {
     return { status: 'ok', tokens, counts, ...(alreadyHeld.length > 0 && { alreadyHeld }) };
   }
 
-  /** Grants all that a group waits for. Those behind it may share some of its locks: they are left unsettled. */
+  /** Grants a group. Its locks are left unsettled, because waiters behind it may share some of them. */
   grantGroup(group: Group, nowMs: number): void {
     this.#forgetGroup(group);
     const granted = this.grantAll(group.claims, group.request, nowMs);
@@ -197,7 +196,7 @@ export class LockBook {
     this.#answer(group, group.owner, granted);
   }
 
-  /** Starts a lease, or starts it anew. Without a time there is none, or the one under way goes on. */
+  /** Starts or renews a lease. Without a time it does nothing. */
   startLease(claim: Claim, leaseMs: number | undefined, nowMs: number): void {
     if (leaseMs === undefined) return;
     if (claim.lease === undefined)
@@ -207,8 +206,7 @@ export class LockBook {
   }
 
   /**
-   * Takes a hold or a place in a queue out of the book, and with a part of a group the whole group. The lock may have room
-   * for others afterwards and must be settled.
+   * Removes a claim, and its whole group if it has one. The caller must settle the lock.
    */
   removeClaim(claim: Claim, answer: WaitResult = CANCELLED): void {
     if (claim.group !== undefined) {
@@ -221,13 +219,13 @@ export class LockBook {
     this.#remove(claim);
   }
 
-  /** Takes a group out of all its queues, which are left unsettled. */
+  /** Removes a group from all its queues, which are left unsettled. */
   removeGroup(group: Group, answer: WaitResult): void {
     this.takeBackGroup(group);
     this.#answer(group, group.owner, answer);
   }
 
-  /** Takes back a claim that was just made to wait, without an answer: the caller has one. */
+  /** Removes a claim that was just queued, without an answer: the caller has one. */
   takeBackClaim(claim: Claim): void {
     this.#forgetPlace(claim);
     this.#remove(claim);
@@ -243,7 +241,7 @@ export class LockBook {
     }
   }
 
-  /** Takes a hold away from an owner who did not ask for it. */
+  /** Ends a hold that its owner did not release. */
   takeAway(claim: Claim, reason: LossReason): void {
     const { owner, lock, mode, token } = claim;
     const hold: LostHold = { lockName: lock.name, mode, owner: owner.tag, token, reason };
@@ -251,7 +249,7 @@ export class LockBook {
     this.#remove(claim);
   }
 
-  /** What happened since this was last asked. */
+  /** The events since the last call. */
   takeEvents(): readonly TableEvent[] {
     if (this.#events.length === 0) return NOTHING;
     const events = this.#events;
@@ -264,7 +262,7 @@ export class LockBook {
     claim.owner.waitingCount += 1;
   }
 
-  /** A claim without waiting requests leaves its lock and its owner. */
+  /** Removes a claim without waiting requests from its lock and its owner. */
   #remove(claim: Claim): void {
     const { owner, lock } = claim;
     const wasHeld = claim.state === 'held';
@@ -279,11 +277,11 @@ export class LockBook {
     removeClaim(claim);
     detach(claim);
     if (!wasHeld || owner.groups === undefined) return;
-    // A group that names a hold among its locks cannot be granted any more when that ends.
+    // A group that names this hold among its locks cannot be granted any more.
     for (const group of owner.groups) if (group.held.has(claim)) this.removeGroup(group, CANCELLED);
   }
 
-  /** The requests of a claim do not wait any longer. */
+  /** Forgets the requests of a claim. */
   #forgetPlace(claim: Claim): void {
     const { place } = claim;
     if (place === undefined) return;
@@ -309,7 +307,7 @@ export class LockBook {
     this.deadlines.remove(group);
   }
 
-  /** One wait less may be what a group needs for its permits without limit to pass. */
+  /** With one wait less, the permits without limit of the owner's groups may pass waiters now. */
   #waitLess(owner: Owner): void {
     owner.waitingCount -= 1;
     if (owner.groups === undefined) return;

@@ -5,11 +5,11 @@ import type { Lock } from './types.ts';
 const SHARDS = 256;
 /** Of longer names the end counts, where most differ. */
 const MAX_HASHED_CHARACTERS = 64;
-/** Longer names, and more of them than that, are not kept when they are deleted. */
+/** A deleted name keeps its place unless it is longer than this, or this many and most of its part are deleted. */
 const MAX_KEPT_CHARACTERS = 64;
 const MAX_KEPT_NAMES = 8;
 
-/** A part of the map. Names that were deleted are kept for a while, with nothing. */
+/** A part of the map. A deleted name stays in it, with `undefined`. */
 interface Shard {
   locks: Map<string, Lock | undefined>;
   /** How many of the names have a lock. */
@@ -17,9 +17,9 @@ interface Shard {
 }
 
 /**
- * A `Map` in parts: one `Map` of a million entries stops everything for tens of milliseconds when it grows. And since most
- * names come again, a deleted name keeps its place: a `Map` that deletes and adds the same name again and again finds it
- * ever more slowly, and is made anew each time that it gets empty. Locks may come and go while all are gone through.
+ * A `Map` in parts, because one `Map` of a million entries stops the process for tens of milliseconds when it grows. A deleted
+ * name keeps its place, because a `Map` that adds and deletes one name again and again finds it more and more slowly. Locks
+ * may be added and deleted during an iteration.
  */
 export class LockMap {
   readonly #shards: readonly Shard[] = Array.from({ length: SHARDS }, () => ({ locks: new Map(), lockCount: 0 }));
@@ -27,11 +27,6 @@ export class LockMap {
 
   get size(): number {
     return this.#size;
-  }
-
-  /** Names that are kept without a lock. */
-  get keptNameCount(): number {
-    return this.#shards.reduce((sum, { locks, lockCount }) => sum + locks.size - lockCount, 0);
   }
 
   get(name: string): Lock | undefined {

@@ -65,7 +65,7 @@ export class LockTable {
 
   /**
    * Asks for several locks: all are granted in one step, or none. When the result is `queued`, the answer is an event of
-   * some later operation; `cancelled` also when one of those that the owner held before has ended meanwhile.
+   * some later operation. It is `cancelled` also when a hold ends that the request names.
    */
   acquireAll(session: Session, request: LockAllRequest, nowMs: number): Outcome<AcquireAllResult> {
     requireLive(session);
@@ -73,8 +73,8 @@ export class LockTable {
   }
 
   /**
-   * Gives up one hold, or leaves a queue: the requests that waited there are answered `cancelled`. A request for several
-   * locks leaves all of their queues.
+   * Releases one hold, or leaves a queue: the requests that waited there are answered `cancelled`. A request for several
+   * locks leaves all its queues.
    */
   release(session: Session, request: ReleaseRequest, nowMs: number): Outcome<ReleaseResult> {
     requireLive(session);
@@ -87,7 +87,7 @@ export class LockTable {
     return this.#outcome(wasHeld ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
-  /** Gives up all holds and places in queues of a session, or those of one of its owners. */
+  /** Releases all holds of a session, or of one of its owners, and leaves all queues. */
   releaseAll(session: Session, tag: string | undefined, nowMs: number): Outcome<ReleaseAllResult> {
     requireLive(session);
     const claims = [...claimsOfSession(session, tag)];
@@ -149,14 +149,14 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** From now on nothing new is granted; every waiting request is answered `draining`, in name order. */
+  /** Stops granting new requests, and answers every waiting request `draining`, in name order. */
   drain(): readonly TableEvent[] {
     this.#state = 'draining';
     this.#settlement.drain(this.#compareNames);
     return this.#book.takeEvents();
   }
 
-  /** Takes a lock away from all who hold it, whoever they are, and lets in those who wait. Tells how many held it. */
+  /** Takes a lock away from all its holders and lets waiters in. The result is how many held it. */
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<number> {
     const lock = this.#book.locksOf(kind).get(name);
     if (lock === undefined) return this.#outcome(0);
@@ -170,29 +170,29 @@ export class LockTable {
   }
 
   /**
-   * Who holds a name and who waits for it, at most `max` of each; nobody, when there is no such lock. Of one kind only
-   * if that is given, otherwise of the reader/writer lock and then of the permit.
+   * The holders and waiters of a name, at most `max` of each. Of one kind of lock if it is given, otherwise of the
+   * reader/writer lock and then of the permit.
    */
   inspect(name: string, max: number, nowMs: number, kind?: LockKind): LockInformation {
     return inspect(this.#book, name, max, nowMs, kind);
   }
 
-  /** All names that are held or waited for, in any order. Those that stay are seen, whatever comes and goes meanwhile. */
+  /** All names with a lock, in any order. A name that stays is seen, whatever other names come and go meanwhile. */
   names(kind?: LockKind): Iterator<string> {
     return allNames(this.#book, kind);
   }
 
-  /** All holds of one kind of lock, or of one lock, the same way. */
+  /** All holds of one kind of lock, or of one lock, in any order. */
   holds(kind: LockKind, name?: string): Iterator<Claim> {
     return allHolds(this.#book, kind, name);
   }
 
-  /** All leave before anybody is let in, so that no owner of a session is granted what it is about to give up. */
+  /** Removes all claims before waiters are let in, so that no other owner of the session is granted one of these locks. */
   #removeAll(claims: readonly Claim[], nowMs: number): void {
     const locks = new Set<Lock>();
     for (const claim of claims) {
       locks.add(claim.lock);
-      // One of a request for several locks has left with the first of them.
+      // Claims of one request for several locks all left with the first one.
       if (claim.state !== 'gone') this.#book.removeClaim(claim);
     }
     for (const lock of locks) this.#settlement.settle(lock, nowMs);
@@ -204,7 +204,7 @@ export class LockTable {
     if (owner === undefined || name === undefined) return undefined;
     const claim = this.#claimOf(owner, kindOf(mode ?? 'exclusive'), name);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
-    // A token names its hold in whichever of the two name spaces that is.
+    // A token names its hold in either name space.
     return this.#claimOf(owner, 'permit', name);
   }
 
@@ -222,7 +222,7 @@ function requireLive(session: Session): void {
   if (session.state === 'ended') throw new Error('a session that has ended asked for something');
 }
 
-/** Whether everything that the request names is true of the claim. */
+/** Whether all keys of the request fit the claim. */
 function fits({ lock, mode, owner, state, token }: Claim, request: ReleaseRequest): boolean {
   if (lock.name !== (request.name ?? lock.name)) return false;
   if (mode !== (request.mode ?? mode) || owner.tag !== (request.tag ?? owner.tag)) return false;

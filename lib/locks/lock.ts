@@ -15,7 +15,7 @@ export function makeLock(name: string, kind: LockKind): Lock {
   return { name, kind, firstHolder: undefined, lastHolder: undefined, holderCount: 0, queue: undefined };
 }
 
-/** The holders in the order of their grants. The one just given may go meanwhile, others not. */
+/** The holders in the order of their grants. The caller may remove the holder that it was just given, but no other. */
 export function holdersOf(lock: Lock): Generator<Claim, void, undefined> {
   return linkedFrom(lock.firstHolder);
 }
@@ -29,21 +29,20 @@ export function isUnused(lock: Lock): boolean {
 }
 
 /**
- * Whether a newcomer can hold the lock at once, without passing anyone who waits; a permit without a limit passes
- * everybody.
+ * Whether a newcomer can hold the lock at once without passing a waiter. A permit without a limit may pass all waiters.
  */
 export function admitsNewcomer(lock: Lock, mode: LockMode, limit: number): boolean {
   if (limit === Number.POSITIVE_INFINITY && mode === 'permit') return true;
   return !isAwaited(lock) && hasRoomFor(lock, mode, limit);
 }
 
-/** Whether a claim that waits can hold its lock now, were `limit` asked for in its place. */
+/** Whether a waiting claim could hold its lock now with this limit. */
 export function admitsWaiter(claim: Claim, limit: number): boolean {
   if (limit === Number.POSITIVE_INFINITY && claim.mode === 'permit') return true;
   return claim.lock.queue?.first === claim && hasRoomFor(claim.lock, claim.mode, limit);
 }
 
-/** The owner's claim on the lock, if it has one: found where there are few to look through. */
+/** The owner's claim on the lock, if it has one. Searches the shorter list: the owner's claims or the lock's. */
 export function findClaim(lock: Lock, owner: Owner): Claim | undefined {
   if (owner.claimCount <= MAX_UNINDEXED_CLAIMS) {
     let claim = owner.firstClaim;
@@ -66,7 +65,7 @@ export function enqueue(claim: Claim): void {
   lock.claimsByOwner?.set(claim.owner, claim);
 }
 
-/** Makes a claim that is new or waits a holder of its lock. */
+/** Turns a new or waiting claim into a hold. */
 export function addHolder(claim: Claim): void {
   const { lock } = claim;
   if (claim.state === 'waiting') lock.queue?.remove(claim);
@@ -83,7 +82,7 @@ export function addHolder(claim: Claim): void {
   lock.claimsByOwner?.set(claim.owner, claim);
 }
 
-/** Takes a claim out of its lock. */
+/** Removes a claim from its lock. */
 export function removeClaim(claim: Claim): void {
   const { lock } = claim;
   if (claim.state === 'held') removeHolder(claim);

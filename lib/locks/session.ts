@@ -44,7 +44,7 @@ export function attach(claim: Claim): void {
   owner.session.claimCount += 1;
 }
 
-/** Takes a claim away from its owner; one with a tag goes with its last claim. */
+/** Removes a claim from its owner. An owner with a tag goes with its last claim. */
 export function detach(claim: Claim): void {
   const { owner, ownerPrevious, ownerNext } = claim;
   if (ownerPrevious === undefined) owner.firstClaim = ownerNext;
@@ -57,7 +57,7 @@ export function detach(claim: Claim): void {
   if (owner.claimCount === 0) owner.session.tagged?.delete(owner.tag);
 }
 
-/** All claims of an owner. The one just given may go meanwhile. */
+/** All claims of an owner. The caller may remove the claim that it was just given. */
 export function* claimsOf(owner: Owner | undefined): Generator<Claim, void, undefined> {
   for (let claim = owner?.firstClaim; claim !== undefined; ) {
     const { ownerNext }: Claim = claim;

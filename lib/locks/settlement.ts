@@ -1,6 +1,6 @@
 /**
- * Lets in whom a lock has room for after something ended, in strict order. After each operation of the table every lock
- * that was touched has let in everybody it could.
+ * Lets waiters in, in strict order, when a hold or a wait has ended. After each operation of the table no waiter of a changed
+ * lock could be granted.
  */
 
 import type { LossReason, NamedLockHolder } from '../protocol.ts';
@@ -11,12 +11,11 @@ import type { LockBook } from './lock-book.ts';
 import type { Claim, Lock, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
-/** How many holders of what was waited for a time-out tells of. */
+/** A time-out names at most this many holders. */
 const MAX_HOLDERS_TOLD = 10;
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 const DRAINING = Object.freeze({ status: 'draining' }) satisfies WaitResult;
 
-/** Works on a lock table's book. */
 export class Settlement {
   readonly #book: LockBook;
 
@@ -24,16 +23,16 @@ export class Settlement {
     this.#book = book;
   }
 
-  /** Grants what a lock has room for, in order, then whatever that makes room for elsewhere. */
+  /** Lets waiters of a lock in, then waiters of other locks that this makes room for. */
   settle(lock: Lock, nowMs: number): void {
     this.#letIn(lock, nowMs);
     if (this.#book.unsettled.length > 0) this.settleRest(nowMs);
   }
 
-  /** Settles the locks that the book says may have room for others. */
+  /** Lets waiters in at all locks that the book lists as unsettled. */
   settleRest(nowMs: number): void {
     const { unsettled } = this.#book;
-    // The list grows on the way.
+    // Each grant may add to the list.
     for (let index = 0; index < unsettled.length; index += 1) this.#letIn(unsettled[index] as Lock, nowMs);
     unsettled.length = 0;
   }
@@ -52,13 +51,13 @@ export class Settlement {
     this.settle(claim.lock, nowMs);
   }
 
-  /** Takes a hold away from an owner who did not ask for it, and lets in those behind it. */
+  /** Ends a hold that its owner did not release, and lets waiters in. */
   endHold(claim: Claim, reason: LossReason, nowMs: number): void {
     this.#book.takeAway(claim, reason);
     this.settle(claim.lock, nowMs);
   }
 
-  /** Takes a lock away from all who hold it and tells how many. It is left unsettled. */
+  /** Ends all holds of a lock and returns how many there were. The caller lets waiters in. */
   takeFromHolders(lock: Lock, reason: LossReason): number {
     const count = lock.holderCount;
     for (const claim of holdersOf(lock)) this.#book.takeAway(claim, reason);
@@ -66,8 +65,7 @@ export class Settlement {
   }
 
   /**
-   * Answers every waiting request `draining`, in name order: of one name, those of the reader/writer lock come before
-   * those of the permit.
+   * Answers every waiting request `draining`, in name order. For one name, the reader/writer lock comes before the permit.
    */
   drain(compareNames: (a: string, b: string) => number): void {
     const { readerWriterLocks, permits, unsettled } = this.#book;
@@ -78,7 +76,7 @@ export class Settlement {
     unsettled.length = 0;
   }
 
-  /** A place that was given a smaller limit may never be granted by that. */
+  /** A place whose limit became smaller may be in a deadlock now. */
   #endDeadlock(claim: Claim): void {
     const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);

@@ -32,9 +32,9 @@ export interface Lock {
   holderCount: number;
   /** The claims that wait, first come first; made when the first one waits. */
   queue: LinkedList<Claim> | undefined;
-  /** Requests that wait. Several of one owner share a claim. */
+  /** How many requests wait. Requests of one owner share a claim. */
   requestCount?: number;
-  /** Finds an owner's claim once there are many. */
+  /** Made when there are many claims, to find an owner's. */
   claimsByOwner?: Map<Owner, Claim>;
 }
 
@@ -119,7 +119,7 @@ export interface Place {
   exclusiveCount: number;
 }
 
-/** Something that ends by itself: it is in the heap of deadlines. */
+/** A member of the heap of deadlines. */
 export interface Deadline {
   deadlineMs: number;
   /** Its place in the heap; -1 while it is not there. */
@@ -150,7 +150,7 @@ export interface Group extends Deadline {
   readonly held: ReadonlySet<Claim>;
   /** Whether one of those that wait is a permit without limit. */
   readonly hasUnlimited: boolean;
-  /** Where the last look at the waiting claims found one that could not be granted: the next look begins there. */
+  /** The index of the waiting claim that could not be granted last time: the next check begins there. */
   blockedAt: number;
 }
 
@@ -234,7 +234,7 @@ export type AcquireAllResult = AllGranted | Refused;
 /** How a request that was queued ended. */
 export type WaitResult = Granted | AllGranted | TimedOut | Deadlock | { readonly status: 'cancelled' | 'draining' };
 
-/** What followed from an operation, in the order in which it happened. */
+/** What an operation caused, in order. */
 export type TableEvent =
   | { readonly kind: 'answered'; readonly session: Session; readonly context: unknown; readonly result: WaitResult }
   | { readonly kind: 'lost'; readonly session: Session; readonly hold: LostHold };

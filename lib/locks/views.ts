@@ -1,4 +1,4 @@
-/** What others may see of the locks: one name, all names, all holders. */
+/** What clients may see of the locks: one name, all names, all holders. */
 
 import type { DeadlockStep, LockHolder, LockInformation, LockWaiter, NamedLockHolder } from '../protocol.ts';
 import { holdersOf } from './lock.ts';
@@ -8,7 +8,7 @@ import type { Claim, LockKind } from './types.ts';
 
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
 
-/** Who holds a name and who waits for it, the first `max` of each: of the reader/writer lock, then of the permit. */
+/** The holders and waiters of a name, the first `max` of each: of the reader/writer lock, then of the permit. */
 export function inspect(
   book: LockBook,
   lockName: string,
@@ -37,7 +37,7 @@ export function inspect(
   return { lockName, holderCount, waiterCount, holders, waiters };
 }
 
-/** All names that are held or waited for, in any order; one with two kinds of lock comes twice. */
+/** All names with a lock, in any order. A name with both kinds of lock comes twice. */
 export function* allNames(book: LockBook, kind: LockKind | undefined): Generator<string, void, undefined> {
   for (const each of kindsOf(kind)) for (const { name } of book.locksOf(each)) yield name;
 }
@@ -46,7 +46,7 @@ export function* allNames(book: LockBook, kind: LockKind | undefined): Generator
 export function* allHolds(book: LockBook, kind: LockKind, name?: string): Generator<Claim, void, undefined> {
   const locks = book.locksOf(kind);
   for (const lock of name === undefined ? locks : [locks.get(name)]) {
-    // A copy, since the holders may change before the next step.
+    // A copy, because the holders may change before the next step.
     if (lock !== undefined) yield* [...holdersOf(lock)];
   }
 }
@@ -61,7 +61,7 @@ export function viewNamedHolder(claim: Claim, nowMs: number): NamedLockHolder {
   return { lockName: claim.lock.name, ...viewHolder(claim, nowMs) };
 }
 
-/** What a claim waits for, as a step of a deadlock. */
+/** A waiting claim as a step of a deadlock. */
 export function viewStep({ owner, lock, mode }: Claim, blockedBy: DeadlockStep['blockedBy']): DeadlockStep {
   const { clientName, address } = owner.session.client;
   return { owner: owner.tag, name: clientName, address, lockName: lock.name, mode, blockedBy };

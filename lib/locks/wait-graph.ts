@@ -1,7 +1,7 @@
 /**
- * What could become of those who wait, played through on a copy of the part of the lock table that an owner's waits
- * reach: who does not wait releases everything some day, queues let in by the real rules, and who has been granted all
- * that he waits for releases everything in turn. Granting early never hurts those behind, so one order stands for all.
+ * Plays through what will happen, on a copy of the part of the lock table that an owner's waits reach. Owners that do not wait
+ * release everything, queues let waiters in by the real rules, and an owner that has been granted all its waits releases
+ * everything in turn. Granting early never hurts the waiters behind, so one order stands for all.
  */
 
 import { isUnlimited } from './group.ts';
@@ -10,14 +10,14 @@ import { waitLimitOf } from './place.ts';
 import { claimsOf } from './session.ts';
 import type { Claim, Group, Lock, Owner } from './types.ts';
 
-/** An owner that is taken to keep what it has until all its waits are granted. */
+/** An owner with a tag that waits: it keeps its holds until all its waits are granted. */
 export class OwnerNode {
   readonly owner: Owner;
   /** What it waits for. */
   readonly units: WaitUnit[] = [];
-  /** What it holds in the locks that were reached, and what was granted on the way. */
+  /** Its holds in the locks of the graph, and its claims granted so far. */
   readonly holds: ClaimNode[] = [];
-  /** Claims that were not granted yet. */
+  /** Its claims not granted yet. */
   waitsLeft: number;
 
   constructor(owner: Owner, waitsLeft: number) {
@@ -26,15 +26,15 @@ export class OwnerNode {
   }
 }
 
-/** What is granted in one step: one claim, or those of a group. */
+/** Claims that are granted in one step: one, or those of a group. */
 export class WaitUnit {
   readonly owner: OwnerNode;
   readonly claims: ClaimNode[] = [];
   readonly claimCount: number;
   state: 'waiting' | 'granted' = 'waiting';
-  /** How many claims could be granted for their part. */
+  /** How many of the claims could be granted by themselves. */
   readyCount = 0;
-  /** How many are permits without limit, and how many of those could be granted as the heads of their queues. */
+  /** How many are permits without limit, and how many of these are at the head of their queue. */
   unlimitedCount = 0;
   unlimitedReadyCount = 0;
 
@@ -43,7 +43,7 @@ export class WaitUnit {
     this.claimCount = claimCount;
   }
 
-  /** Whether its permits without limit may pass, since the owner waits for nothing else. */
+  /** Whether its permits without limit may pass waiters: the owner waits for nothing else. */
   get mayPass(): boolean {
     return this.owner.waitsLeft === this.claimCount;
   }
@@ -60,20 +60,20 @@ export interface ClaimNode {
   readonly claim: Claim;
   readonly lock: LockNode;
   readonly owner: OwnerNode;
-  /** What it is granted with; none for what is held from the beginning. */
+  /** The unit it is granted with; none if it was held from the start. */
   readonly unit: WaitUnit | undefined;
-  /** Its place in the queue; -1 for what is held from the beginning. */
+  /** Its place in the queue; -1 if it was held from the start. */
   readonly index: number;
-  /** `ready`: could be granted for its part, but others of its group could not. */
+  /** `ready`: could be granted by itself, but other claims of its group could not. */
   state: 'waiting' | 'ready' | 'held' | 'released';
 }
 
-/** A lock as far as such owners have it; all others have left it. */
+/** A lock with the claims of these owners only; all others have left. */
 export class LockNode {
   readonly lock: Lock;
-  /** The queue from its head on, as far as it matters. */
+  /** The queue, up to the last claim that the graph reaches. */
   readonly queue: ClaimNode[] = [];
-  /** The last claim of the real queue that was looked at. */
+  /** The last claim of the real queue that was copied. */
   lastSeen: Claim | undefined = undefined;
   headIndex = 0;
   readonly holders: Set<ClaimNode> = new Set<ClaimNode>();
@@ -96,7 +96,7 @@ export class WaitGraph {
   readonly #locks = new Map<Lock, LockNode>();
   readonly #waiting = new Map<Claim, ClaimNode>();
   readonly #groups = new Map<Group, WaitUnit>();
-  /** Claims of the owner that are regarded as held already, whatever they are. */
+  /** Claims of the owner that count as held. */
   readonly #passing: readonly Claim[];
   readonly #unreached: Claim[] = [];
   readonly #unsettled: LockNode[] = [];
@@ -109,7 +109,7 @@ export class WaitGraph {
     for (let claim = this.#unreached.pop(); claim !== undefined; claim = this.#unreached.pop()) this.#reach(claim);
   }
 
-  /** Whether the owner is granted all that it waits for; afterwards the graph shows who is left waiting. */
+  /** Whether the owner is granted all its waits; afterwards the graph shows the units left waiting. */
   letEverybodyIn(): boolean {
     for (const lock of this.#locks.values()) this.#unsettle(lock);
     for (let lock = this.#unsettled.pop(); lock !== undefined; lock = this.#unsettled.pop()) {
@@ -120,7 +120,7 @@ export class WaitGraph {
     return false;
   }
 
-  /** The unit that a waiting claim of the graph is granted with. */
+  /** The unit of a waiting claim. */
   unitOf(claim: Claim): WaitUnit | undefined {
     return this.#waiting.get(claim)?.unit;
   }
@@ -129,7 +129,7 @@ export class WaitGraph {
     return this.#passing.includes(claim);
   }
 
-  /** The node of an owner that keeps what it has; none for one that releases everything some day. */
+  /** The node of an owner with a tag that waits; undefined for any other, which will release everything. */
   #nodeOf(owner: Owner): OwnerNode | undefined {
     const known = this.#owners.get(owner);
     if (known !== undefined || owner.tag === '') return known;
@@ -143,7 +143,7 @@ export class WaitGraph {
     return node;
   }
 
-  /** Takes in a waiting claim with all that is ahead of it. */
+  /** Copies a waiting claim and all claims ahead of it. */
   #reach(claim: Claim): void {
     if (this.#waiting.has(claim)) return;
     const node = this.#lockNodeOf(claim.lock);
@@ -205,7 +205,7 @@ export class WaitGraph {
     if (unit.unlimitedCount > 0 && isUnlimited(node.claim)) unit.unlimitedReadyCount += 1;
     if (!unit.isReady) return;
     this.#grant(unit);
-    // One wait less may be what another group of the owner needs for its permits without limit to pass.
+    // With one wait less, permits without limit in another group of the owner may pass now.
     for (const other of unit.owner.units) if (other.state === 'waiting' && other.isReady) this.#grant(other);
     if (unit.owner.waitsLeft === 0) this.#releaseAll(unit.owner);
   }

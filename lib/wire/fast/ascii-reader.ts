@@ -30,7 +30,7 @@ export function phrase(text: string): Phrase {
   return { bytes, words };
 }
 
-/** Goes through bytes; each method reads what it is named for and goes behind it, or tells that it is not there. */
+/** Reads bytes from left to right. Each method moves behind what it has read, or does not move if it is not there. */
 export class AsciiReader {
   /** The next byte. */
   at = 0;
