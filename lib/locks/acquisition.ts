@@ -30,8 +30,7 @@ export class Acquisition {
   /** Grants, queues or refuses a request. While the server drains, only current holders are answered. */
   acquire(session: Session, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
     const lock = this.#book.locksOf(kindOf(request.mode)).get(request.name);
-    const owner = findOwner(session, request.tag);
-    const claim = lock === undefined || owner === undefined ? undefined : findClaim(lock, owner);
+    const claim = findClaim(lock, findOwner(session, request.tag));
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
     }

@@ -67,8 +67,7 @@ export class GroupAcquisition {
 
   #find(session: Session, tag: string, wanted: LockWanted): Part {
     const lock = this.#book.locksOf(kindOf(wanted.mode)).get(wanted.name);
-    const owner = findOwner(session, tag);
-    return { wanted, lock, claim: lock === undefined || owner === undefined ? undefined : findClaim(lock, owner) };
+    return { wanted, lock, claim: findClaim(lock, findOwner(session, tag)) };
   }
 
   #addClaim(session: Session, tag: string, { wanted, lock }: Part, nowMs: number): Claim {

@@ -19,7 +19,6 @@ import type {
   LockKind,
   LockRequest,
   Outcome,
-  Owner,
   ReleaseRequest,
   Session,
   SessionClient,
@@ -202,15 +201,10 @@ export class LockTable {
     if (token !== undefined && (name === undefined || tag === undefined)) return findHoldByToken(session, token);
     const owner = findOwner(session, tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    const claim = this.#claimOf(owner, kindOf(mode ?? 'exclusive'), name);
+    const claim = findClaim(this.#book.locksOf(kindOf(mode ?? 'exclusive')).get(name), owner);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
     // A token names its hold in either name space.
-    return this.#claimOf(owner, 'permit', name);
-  }
-
-  #claimOf(owner: Owner, kind: LockKind, name: string): Claim | undefined {
-    const lock = this.#book.locksOf(kind).get(name);
-    return lock === undefined ? undefined : findClaim(lock, owner);
+    return findClaim(this.#book.permits.get(name), owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Result> {

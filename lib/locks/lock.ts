@@ -43,7 +43,8 @@ export function admitsWaiter(claim: Claim, limit: number): boolean {
 }
 
 /** The owner's claim on the lock, if it has one. Searches the shorter list: the owner's claims or the lock's. */
-export function findClaim(lock: Lock, owner: Owner): Claim | undefined {
+export function findClaim(lock: Lock | undefined, owner: Owner | undefined): Claim | undefined {
+  if (lock === undefined || owner === undefined) return undefined;
   if (owner.claimCount <= MAX_UNINDEXED_CLAIMS) {
     let claim = owner.firstClaim;
     while (claim !== undefined && claim.lock !== lock) claim = claim.ownerNext;
