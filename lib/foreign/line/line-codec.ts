@@ -1,8 +1,9 @@
 /** The line protocol of lockd and glockd: a command word and a name a line. Knows neither sockets nor what they mean. */
 
-import { type Codec, TextOutput } from '../../wire/codec.ts';
+import type { Codec } from '../../wire/codec.ts';
 import { ProtocolError } from '../../wire/errors.ts';
 import { type Alphabet, AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
+import { ByteOutput } from '../../wire/fast/byte-output.ts';
 import { LineSplitter } from '../../wire/line-splitter.ts';
 import { decodeText, encodeText } from '../../wire/text.ts';
 
@@ -30,7 +31,7 @@ const SPACE = new RegExp(SPACES.source.slice(0, -1));
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
   readonly endsFrames = true;
-  readonly output: TextOutput = new TextOutput();
+  readonly output: ByteOutput = new ByteOutput();
   readonly #lines: LineSplitter;
 
   constructor(maxLineBytes: number) {
@@ -66,8 +67,8 @@ export class LineCodec implements Codec {
     return parseCommandLine(decodeText(lines.bytes.subarray(lines.start, lines.end)));
   }
 
-  encode(reply: LineReply): void {
-    this.output.add(encodeText(reply.text));
+  encode({ text }: LineReply): void {
+    if (!this.output.putAscii(text)) this.output.add(encodeText(text));
   }
 }
 

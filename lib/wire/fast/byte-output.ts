@@ -58,12 +58,21 @@ export class ByteOutput implements Output {
     this.#at = at + bytes.length;
   }
 
-  /** Puts a short text that is all ASCII, at most 512 characters. */
-  putAscii(text: string): void {
+  /** Puts a short text if it is all ASCII; otherwise it puts nothing and returns false. */
+  putAscii(text: string): boolean {
+    const { length } = text;
+    if (length > MAX_PUT_BYTES) return false;
     const { bytes } = this.#bufferFor(MAX_PUT_BYTES);
     const at = this.#at;
-    for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index);
-    this.#at = at + text.length;
+    let bits = 0;
+    for (let index = 0; index < length; index += 1) {
+      const unit = text.charCodeAt(index);
+      bytes[at + index] = unit;
+      bits |= unit;
+    }
+    if (bits >= 0x80) return false;
+    this.#at = at + length;
+    return true;
   }
 
   /** Puts a whole number from 0 to below 2^53, in decimal. */
