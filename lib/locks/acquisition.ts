@@ -11,9 +11,6 @@ import type { Settlement } from './settlement.ts';
 import type { AcquireResult, Claim, Lock, LockRequest, Session, TableLimits } from './types.ts';
 
 const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
-const UNAVAILABLE = Object.freeze({ status: 'unavailable' }) satisfies AcquireResult;
-const DRAINING = Object.freeze({ status: 'draining' }) satisfies AcquireResult;
-const DENIED = Object.freeze({ status: 'denied' }) satisfies AcquireResult;
 
 /** Answers requests for one lock. */
 export class Acquisition {
@@ -34,7 +31,7 @@ export class Acquisition {
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
     }
-    if (claim === undefined && isDraining) return DRAINING;
+    if (claim === undefined && isDraining) return { status: 'draining' };
     if (request.steal !== undefined) return this.#steal(session, claim, lock, request, nowMs);
     if (claim !== undefined) return this.#acquireAgain(claim, request, nowMs);
     return this.#acquireAnew(session, lock, request, nowMs);
@@ -42,7 +39,7 @@ export class Acquisition {
 
   #acquireAnew(session: Session, lock: Lock | undefined, request: LockRequest, nowMs: number): AcquireResult {
     const isAdmitted = lock === undefined || admitsNewcomer(lock, request.mode, limitOf(request));
-    if (!isAdmitted && request.waitMs <= 0) return UNAVAILABLE;
+    if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, lock, isAdmitted);
     if (refusal !== undefined) return refusal;
     if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
@@ -77,7 +74,7 @@ export class Acquisition {
   }
 
   #joinPlace(claim: Claim, request: LockRequest, nowMs: number): AcquireResult {
-    if (request.waitMs <= 0) return UNAVAILABLE;
+    if (request.waitMs <= 0) return { status: 'unavailable' };
     if (isWaiting(claim.owner.session, request.id)) return idInFlight(request.id);
     if (this.#hasMaxWaiters(claim.lock)) return limitReached(this.#limits, 'maxWaitersPerLock');
     this.#book.addWait(claim, request, nowMs);
@@ -120,13 +117,13 @@ export class Acquisition {
     // It would keep the stolen lock until that wait ends, and it may be waiting for the very owners that it passes.
     if (waitsElsewhere) return invalid('the owner waits for another lock and cannot steal');
     if (lock !== undefined && request.steal === 'stealable') {
-      for (const holder of holdersOf(lock)) if (holder.isStealable !== true) return DENIED;
+      for (const holder of holdersOf(lock)) if (holder.isStealable !== true) return { status: 'denied' };
     }
     return claim === undefined ? this.#limitReached(session, lock, true) : undefined;
   }
 
   #addClaim(session: Session, lock: Lock | undefined, { name, mode, tag }: LockRequest, nowMs: number): Claim {
-    return this.#book.addClaim(lock ?? this.#book.addLock(name, mode), ownerOf(session, tag), mode, nowMs);
+    return this.#book.addClaim(lock ?? this.#book.locksOf(kindOf(mode)).add(name), ownerOf(session, tag), mode, nowMs);
   }
 
   #grant(claim: Claim, { id, isStealable, leaseMs }: LockRequest, nowMs: number): Granted {

@@ -72,7 +72,12 @@ export class GroupAcquisition {
 
   #addClaim(session: Session, tag: string, { wanted, lock }: Part, nowMs: number): Claim {
     const { name, mode } = wanted;
-    const claim = this.#book.addClaim(lock ?? this.#book.addLock(name, mode), ownerOf(session, tag), mode, nowMs);
+    const claim = this.#book.addClaim(
+      lock ?? this.#book.locksOf(kindOf(mode)).add(name),
+      ownerOf(session, tag),
+      mode,
+      nowMs,
+    );
     claim.groupLimit = limitOf(wanted);
     return claim;
   }
@@ -120,7 +125,7 @@ function isAdmittedAtOnce({ wanted, lock }: Part): boolean {
   return lock === undefined || admitsNewcomer(lock, wanted.mode, limitOf(wanted));
 }
 
-/** A name in a message, cut short when it is long. */
+/** The beginning of a name, for a message. */
 function shown(name: string): string {
-  return JSON.stringify(name.length > MAX_SHOWN_CHARACTERS ? `${name.slice(0, MAX_SHOWN_CHARACTERS)}...` : name);
+  return JSON.stringify(name.slice(0, MAX_SHOWN_CHARACTERS));
 }

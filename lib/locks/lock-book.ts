@@ -6,7 +6,7 @@
 import type { AllGranted, Granted, LockMode, LossReason, LostHold, RequestId } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
-import { addHolder, enqueue, isUnused, kindOf, makeLock, removeClaim } from './lock.ts';
+import { addHolder, enqueue, isUnused, removeClaim } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
 import { addHold, addWait, attach, detach, removeHold, removeWait } from './session.ts';
@@ -30,8 +30,8 @@ const NOTHING: readonly never[] = Object.freeze([]);
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
 export class LockBook {
-  readonly readerWriterLocks: LockMap = new LockMap();
-  readonly permits: LockMap = new LockMap();
+  readonly readerWriterLocks: LockMap = new LockMap('readerWriter');
+  readonly permits: LockMap = new LockMap('permit');
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
   /** Locks where a waiter may be granted now. The settlement empties this list. */
   readonly unsettled: Lock[] = [];
@@ -64,12 +64,6 @@ export class LockBook {
 
   locksOf(kind: LockKind): LockMap {
     return kind === 'permit' ? this.permits : this.readerWriterLocks;
-  }
-
-  addLock(name: string, mode: LockMode): Lock {
-    const lock = makeLock(name, kindOf(mode));
-    this.locksOf(lock.kind).add(lock);
-    return lock;
   }
 
   /** Forgets a lock that nobody holds and nobody waits for. */

@@ -1,65 +1,77 @@
 /** All locks of one kind by their names. */
 
-import type { Lock } from './types.ts';
+import { makeLock } from './lock.ts';
+import type { Lock, LockKind } from './types.ts';
 
 const SHARDS = 256;
 /** Of longer names the end counts, where most differ. */
 const MAX_HASHED_CHARACTERS = 64;
-/** A deleted name keeps its place unless it is longer than this, or this many and most of its part are deleted. */
+/** A lock that was deleted is kept unless its name is longer than this, or this many and most of its part are deleted. */
 const MAX_KEPT_CHARACTERS = 64;
-const MAX_KEPT_NAMES = 8;
+const MAX_KEPT_LOCKS = 8;
 
-/** A part of the map. A deleted name stays in it, with `undefined`. */
+/** A part of the map. */
 interface Shard {
-  locks: Map<string, Lock | undefined>;
-  /** How many of the names have a lock. */
+  locks: Map<string, Lock>;
+  /** Without those that were deleted. */
   lockCount: number;
 }
 
 /**
  * A `Map` in parts, because one `Map` of a million entries stops the process for tens of milliseconds when it grows. A deleted
- * name keeps its place, because a `Map` that adds and deletes one name again and again finds it more and more slowly. Locks
- * may be added and deleted during an iteration.
+ * lock is kept for its next use, because a `Map` that adds and deletes one name again and again finds it more and more slowly.
+ * Locks may be added and deleted during an iteration.
  */
 export class LockMap {
+  readonly #kind: LockKind;
   readonly #shards: readonly Shard[] = Array.from({ length: SHARDS }, () => ({ locks: new Map(), lockCount: 0 }));
   #size = 0;
+
+  constructor(kind: LockKind) {
+    this.#kind = kind;
+  }
 
   get size(): number {
     return this.#size;
   }
 
   get(name: string): Lock | undefined {
-    return this.#shardOf(name).locks.get(name);
+    const lock = this.#shardOf(name).locks.get(name);
+    return lock?.isInUse === true ? lock : undefined;
   }
 
-  /** Takes in a lock whose name is not there yet. */
-  add(lock: Lock): void {
-    const shard = this.#shardOf(lock.name);
-    shard.locks.set(lock.name, lock);
+  /** Adds a lock whose name is not there yet. */
+  add(name: string): Lock {
+    const shard = this.#shardOf(name);
+    let lock = shard.locks.get(name);
+    if (lock === undefined) {
+      lock = makeLock(name, this.#kind);
+      shard.locks.set(name, lock);
+    }
+    lock.isInUse = true;
     shard.lockCount += 1;
     this.#size += 1;
+    return lock;
   }
 
-  /** Takes out a lock, if it is there. */
+  /** Deletes a lock that nobody holds or waits for, if it is still there. */
   delete(lock: Lock): void {
-    const { name } = lock;
-    const shard = this.#shardOf(name);
-    if (shard.locks.get(name) !== lock) return;
+    if (!lock.isInUse) return;
+    lock.isInUse = false;
+    const shard = this.#shardOf(lock.name);
     shard.lockCount -= 1;
     this.#size -= 1;
-    if (name.length > MAX_KEPT_CHARACTERS) shard.locks.delete(name);
-    else shard.locks.set(name, undefined);
+    if (lock.name.length > MAX_KEPT_CHARACTERS) shard.locks.delete(lock.name);
     const keptCount = shard.locks.size - shard.lockCount;
-    if (keptCount > MAX_KEPT_NAMES && keptCount > shard.lockCount) {
-      shard.locks = new Map([...shard.locks].filter(([, lock]) => lock !== undefined));
+    if (keptCount > MAX_KEPT_LOCKS && keptCount > shard.lockCount) {
+      shard.locks = new Map([...shard.locks].filter(([, { isInUse }]) => isInUse));
     }
   }
 
   *[Symbol.iterator](): Generator<Lock, void, undefined> {
     for (const { locks } of this.#shards) {
-      // A copy: a name that comes and goes meanwhile may be at the end again and again.
-      for (const lock of [...locks.values()]) if (lock !== undefined) yield lock;
+      // A copy, because locks that come and go meanwhile may be at the end again and again.
+      for (const lock of [...locks.values()]) if (lock.isInUse) yield lock;
     }
   }
 

@@ -12,7 +12,15 @@ export function kindOf(mode: LockMode): LockKind {
 }
 
 export function makeLock(name: string, kind: LockKind): Lock {
-  return { name, kind, firstHolder: undefined, lastHolder: undefined, holderCount: 0, queue: undefined };
+  return {
+    name,
+    kind,
+    isInUse: false,
+    firstHolder: undefined,
+    lastHolder: undefined,
+    holderCount: 0,
+    queue: undefined,
+  };
 }
 
 /** The holders in the order of their grants. The caller may remove the holder that it was just given, but no other. */

@@ -13,8 +13,6 @@ import { viewNamedHolder } from './views.ts';
 
 /** A time-out names at most this many holders. */
 const MAX_HOLDERS_TOLD = 10;
-const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
-const DRAINING = Object.freeze({ status: 'draining' }) satisfies WaitResult;
 
 export class Settlement {
   readonly #book: LockBook;
@@ -71,7 +69,8 @@ export class Settlement {
     const { readerWriterLocks, permits, unsettled } = this.#book;
     const awaited = [...readerWriterLocks, ...permits].filter(isAwaited);
     awaited.sort((a, b) => compareNames(a.name, b.name));
-    for (const { queue } of awaited) for (const claim of queue ?? []) this.#book.removeClaim(claim, DRAINING);
+    for (const { queue } of awaited)
+      for (const claim of queue ?? []) this.#book.removeClaim(claim, { status: 'draining' });
     for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
   }
@@ -98,7 +97,7 @@ export class Settlement {
 }
 
 function resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim[], nowMs: number): WaitResult {
-  return status === 'cancelled' ? CANCELLED : { status, holders: viewSomeHolders(claims, nowMs) };
+  return status === 'cancelled' ? { status } : { status, holders: viewSomeHolders(claims, nowMs) };
 }
 
 function viewSomeHolders(claims: readonly Claim[], nowMs: number): readonly NamedLockHolder[] {

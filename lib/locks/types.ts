@@ -3,18 +3,7 @@
  * are milliseconds of one monotonic clock of the caller's.
  */
 
-import type {
-  AllGranted,
-  Deadlock,
-  Granted,
-  Invalid,
-  LimitReached,
-  LockMode,
-  LockStatistics,
-  LostHold,
-  RequestId,
-  TimedOut,
-} from '../protocol.ts';
+import type { AllGranted, Granted, LockMode, LockStatistics, LostHold, NotGranted, RequestId } from '../protocol.ts';
 import type { LinkedList } from './linked-list.ts';
 
 // What the table keeps.
@@ -26,6 +15,8 @@ export type LockKind = 'readerWriter' | 'permit';
 export interface Lock {
   readonly name: string;
   readonly kind: LockKind;
+  /** False while the map keeps it for its next use only. */
+  isInUse: boolean;
   /** The holders, linked in the order of their grants. */
   firstHolder: Claim | undefined;
   lastHolder: Claim | undefined;
@@ -217,22 +208,14 @@ export interface ReleaseRequest {
 
 // What the table answers.
 
-/** What becomes of a request that is not granted at once. `queued`: the answer comes as an event. */
-type Refused =
-  | LimitReached
-  | Deadlock
-  | Invalid
-  | { readonly status: 'queued' }
-  | { readonly status: 'unavailable' | 'draining' };
+/** What became of a request for one lock at once. `queued`: the answer comes as an event. */
+export type AcquireResult = WaitResult<Granted> | { readonly status: 'queued' };
 
-/** What became of a request for one lock at once. `denied`: the lock may not be stolen. */
-export type AcquireResult = Granted | Refused | { readonly status: 'denied' };
+/** The same for several locks. */
+export type AcquireAllResult = WaitResult<AllGranted> | { readonly status: 'queued' };
 
-/** What became of a request for several locks at once. */
-export type AcquireAllResult = AllGranted | Refused;
-
-/** How a request that was queued ended. */
-export type WaitResult = Granted | AllGranted | TimedOut | Deadlock | { readonly status: 'cancelled' | 'draining' };
+/** How a request ended. */
+export type WaitResult<Grant = Granted | AllGranted> = Grant | NotGranted;
 
 /** What an operation caused, in order. */
 export type TableEvent =

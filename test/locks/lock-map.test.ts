@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { makeLock } from '../../lib/locks/lock.ts';
 import { LockMap, partOf } from '../../lib/locks/lock-map.ts';
 import { bytesKeptBy } from '../support/garbage.ts';
 
@@ -11,12 +10,13 @@ function namesFrom(first: number, count: number): string[] {
 }
 
 function add(map: LockMap, known: Set<string>, name: string): void {
-  if (!known.has(name)) map.add(makeLock(name, 'readerWriter'));
+  if (!known.has(name)) map.add(name);
   known.add(name);
 }
 
 function remove(map: LockMap, known: Set<string>, name: string): void {
-  map.delete(map.get(name) ?? makeLock(name, 'readerWriter'));
+  const lock = map.get(name);
+  if (lock !== undefined) map.delete(lock);
   known.delete(name);
 }
 
@@ -27,7 +27,7 @@ describe('lock map', () => {
     });
     fc.assert(
       fc.property(steps, (sequence) => {
-        const map = new LockMap();
+        const map = new LockMap('readerWriter');
         const known = new Set<string>();
         for (const [step, from, count] of sequence) {
           for (const name of namesFrom(from * 700, count)) step(map, known, name);
@@ -42,7 +42,7 @@ describe('lock map', () => {
 
   it('shows each lock that stays to whoever goes through all while others come and go, and comes to an end', () => {
     const staying = namesFrom(0, MANY);
-    const map = new LockMap();
+    const map = new LockMap('readerWriter');
     const known = new Set<string>();
     for (const name of staying) add(map, known, name);
     const seen = new Set<string>();
@@ -58,13 +58,22 @@ describe('lock map', () => {
     for (const name of staying) expect(seen.has(name), name).to.equal(true);
   });
 
+  it('deletes a lock once, and adds it again', () => {
+    const map = new LockMap('permit');
+    const lock = map.add('jobs');
+    map.delete(lock);
+    map.delete(lock);
+    expect(map.size).to.equal(0);
+    expect(map.get('jobs')).to.equal(undefined);
+    expect(map.add('jobs')).to.include({ name: 'jobs', kind: 'permit' });
+    expect(map.size).to.equal(1);
+  });
+
   it('forgets deleted names', () => {
-    const map = new LockMap();
+    const map = new LockMap('readerWriter');
     const keptBytes = bytesKeptBy(() => {
       for (const name of namesFrom(0, 40 * MANY)) {
-        const lock = makeLock(name, 'readerWriter');
-        map.add(lock);
-        map.delete(lock);
+        map.delete(map.add(name));
       }
     });
     expect(map.size).to.equal(0);
