@@ -184,3 +184,17 @@ export interface LockStatistics {
   readonly orphans: number;
   readonly permitOrphans: number;
 }
+
+/** The answer to `stats`: the locks, and what else the server counts. */
+export interface ServerStatistics extends LockStatistics {
+  readonly openConnections: number;
+  readonly connections: number;
+  /** Connections that were turned away, and commands refused by a protocol that has no word for it, by reason. */
+  readonly refusals: Readonly<Record<string, number>>;
+  readonly invalidRequests: number;
+  readonly unknownCommands: number;
+  readonly failedRequests: number;
+  /** Requests by command. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly uptimeMs: number;
+}

@@ -6,6 +6,7 @@ import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import { tell } from '../message/tell.ts';
+import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
 import { ClientLife, type ClientState, LIFE_OPTIONS, type LifeOptions } from './client-life.ts';
 import { ANYTHING, FROM_ZERO, type OptionRules, requireFunction, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
@@ -13,12 +14,11 @@ import type { Hold, Outside } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
 import { LockHandle, runGuarded } from './lock-handle.ts';
-import type { ListOptions, LockInformation, LockPage, ServerStatistics } from './lock-information.ts';
 import {
+  type ListOptions,
   LOCK_OPTIONS,
   type LockAllOptions,
   type LockItem,
-  type LockMode,
   type LockOptions,
   type LockRequest,
   TERM_OPTIONS,

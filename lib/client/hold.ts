@@ -1,8 +1,8 @@
 /** One hold on the server, as this client knows it. The handles that share it are what callers see. */
 
+import type { LockMode } from '../protocol.ts';
 import { Lease, type Moment } from './lease.ts';
 import { type LockLostCode, LockLostError } from './lock-error.ts';
-import type { LockMode } from './lock-options.ts';
 
 /** A grant, as the server told it. */
 export interface Grant {

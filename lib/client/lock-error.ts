@@ -2,7 +2,7 @@
 
 import type { RpcResult } from '../message/message-client.ts';
 import { show } from '../message/show.ts';
-import type { DeadlockStep, NamedLockHolder } from './lock-information.ts';
+import type { DeadlockStep, NamedLockHolder } from '../protocol.ts';
 
 /** Stable, for callers to match on. */
 export type LockErrorCode =

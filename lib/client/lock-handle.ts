@@ -3,11 +3,11 @@
 import { whenAborted } from '../message/abort-listeners.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import { show } from '../message/show.ts';
+import type { LockMode } from '../protocol.ts';
 import { requireFunction, requireOptions } from './client-options.ts';
 import type { Hold } from './hold.ts';
 import { LockInvalidError, LockLostError } from './lock-error.ts';
 import {
-  type LockMode,
   type LockRequest,
   lockKey,
   NESTED_LOCK_OPTIONS,

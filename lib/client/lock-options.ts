@@ -1,5 +1,6 @@
 /** How locks are asked for: the options of the client's methods, and the one request that they all become. */
 
+import type { LockMode } from '../protocol.ts';
 import {
   ANYTHING,
   FROM_ZERO,
@@ -12,9 +13,6 @@ import {
   TEXT,
   wrong,
 } from './client-options.ts';
-
-/** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
-export type LockMode = 'exclusive' | 'shared' | 'permit';
 
 /** Which lock, and how: a limit belongs to permits only, and only an exclusive lock can be stolen. */
 export type LockModeOptions =
@@ -186,4 +184,14 @@ export function toLease(leaseMs: number): number {
 /** Equal for two modes of a name that are one lock. */
 export function lockKey({ name, mode }: Pick<RequestedLock, 'name' | 'mode'>): string {
   return mode === 'permit' ? `permit ${name}` : `lock ${name}`;
+}
+
+/** Which page of the locks is wanted. */
+export interface ListOptions {
+  /** Only names that begin with this. */
+  readonly prefix?: string;
+  /** Only names behind this one: the `next` of the page before. */
+  readonly after?: string;
+  /** How many names at most; 100 by default. */
+  readonly max?: number;
 }

@@ -11,6 +11,16 @@ export {
   type ServerEvent,
 } from '../message/message-client.ts';
 export { MessageError, type MessageErrorCode } from '../message/message-error.ts';
+export type {
+  DeadlockStep,
+  LockHolder,
+  LockInformation,
+  LockMode,
+  LockPage,
+  LockWaiter,
+  NamedLockHolder,
+  ServerStatistics,
+} from '../protocol.ts';
 export type { ClientOptions, LockClientBase, LockClientEvents } from './base-client.ts';
 export type { ClientState } from './client-life.ts';
 export type { ReconnectOptions } from './connection-keeper.ts';
@@ -33,20 +43,10 @@ export {
 } from './lock-error.ts';
 export { LockHandle } from './lock-handle.ts';
 export type {
-  DeadlockStep,
-  ListOptions,
-  LockHolder,
-  LockInformation,
-  LockPage,
-  LockWaiter,
-  NamedLockHolder,
-  ServerStatistics,
-} from './lock-information.ts';
-export type {
   HoldOptions,
+  ListOptions,
   LockAllOptions,
   LockItem,
-  LockMode,
   LockModeOptions,
   LockOptions,
   NestedLockOptions,

@@ -11,7 +11,7 @@ import { MessageServer, type MessageServerOptions } from '../message/message-ser
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
-import type { LockStatistics } from '../protocol.ts';
+import type { LockStatistics, ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
 import { KeptListings } from './kept-listings.ts';
@@ -319,7 +319,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.logger[level]({ by, client, lockName, ...taken }, 'a lock was taken away from its holders');
   }
 
-  #describeCounts(locks: LockStatistics): object {
+  #describeCounts(locks: LockStatistics): ServerStatistics {
     return {
       ...locks,
       ...this.counters,

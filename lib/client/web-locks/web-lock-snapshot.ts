@@ -1,6 +1,6 @@
 /** What `client.locks.query()` resolves to, made of what the server lists. */
 
-import type { LockHolder, LockInformation, LockWaiter } from '../lock-information.ts';
+import type { LockHolder, LockInformation, LockWaiter } from '../../protocol.ts';
 import type { WebLockMode } from './web-lock.ts';
 
 /** One who holds a lock or has requested it. */

@@ -1,8 +1,8 @@
 /** The Web Locks API on top of the lock server: code written for `navigator.locks` runs across machines. */
 
+import type { LockInformation } from '../../protocol.ts';
 import { LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
 import type { LockHandle } from '../lock-handle.ts';
-import type { LockInformation } from '../lock-information.ts';
 import { LOCK_OPTIONS, type LockRequest, toRequest } from '../lock-options.ts';
 import { makeWebLock, namedException, type WebLock } from './web-lock.ts';
 import { checkWebLockRequest, toWebLockRequest, type WebLockOptions, type WebLockRequest } from './web-lock-options.ts';
