@@ -9,6 +9,10 @@ const BUFFER_BYTES = 65_536;
 const MAX_PUT_BYTES = 512;
 const ZERO = 0x30;
 const BILLION = 1e9;
+/** The numbers from 0 to 99 as two digits. */
+const PAIRS: Uint16Array = Uint16Array.from({ length: 100 }, (_, number) => {
+  return ((ZERO + Math.floor(number / 10)) << 8) | (ZERO + (number % 10));
+});
 
 /** Buffers that no output uses now: one has one only while it has something to send. */
 const spareBuffers: WriteBuffer[] = [];
@@ -87,15 +91,18 @@ export class ByteOutput implements Output {
   }
 
   #putDigits(number: number, count: number): void {
-    const { bytes } = this.#bufferFor(MAX_PUT_BYTES);
+    const { bytes, words } = this.#bufferFor(MAX_PUT_BYTES);
     let rest = number | 0;
-    const end = this.#at + count;
-    for (let at = end - 1; at >= this.#at; at -= 1) {
-      const quotient = (rest / 10) | 0;
-      bytes[at] = ZERO + rest - quotient * 10;
+    let at = this.#at + count;
+    const start = this.#at;
+    this.#at = at;
+    while (at - 2 >= start) {
+      const quotient = (rest / 100) | 0;
+      at -= 2;
+      words.setUint16(at, PAIRS[rest - quotient * 100] as number);
       rest = quotient;
     }
-    this.#at = end;
+    if (at > start) bytes[start] = ZERO + rest;
   }
 
   #bufferFor(byteCount: number): WriteBuffer {

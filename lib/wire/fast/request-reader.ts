@@ -27,6 +27,7 @@ const COMMA = phrase(',');
 const TRUE = phrase('true');
 const FALSE = phrase('false');
 const ID = phrase('},"id":');
+const NAME_END = phrase('"},"id":');
 const END = phrase('}\n');
 
 /** How the requests begin that are read, up to the name of the lock. */
@@ -47,16 +48,22 @@ export function readRequest(reader: AsciiReader): CommonRequest | undefined {
   const command = takeOne(reader, HEADS);
   if (command === undefined) return undefined;
   const parameters: Record<string, Value> = { lockName: reader.text(PLAIN) };
-  if (!reader.take(QUOTE)) return undefined;
+  // Most requests name a lock and say no more.
+  const isWhole = reader.take(NAME_END) || readMembers(reader, parameters);
+  const id = isWhole ? readValue(reader) : undefined;
+  return id !== undefined && reader.take(END) ? { command, parameters, id } : undefined;
+}
+
+/** The further parameters, from behind the name of the lock up to the id; false when one of them is not read. */
+function readMembers(reader: AsciiReader, parameters: Record<string, Value>): boolean {
+  if (!reader.take(QUOTE)) return false;
   while (reader.take(COMMA)) {
     const name = takeOne(reader, MEMBERS);
     const value = name === undefined ? undefined : readValue(reader);
-    if (name === undefined || value === undefined) return undefined;
+    if (name === undefined || value === undefined) return false;
     parameters[name] = value;
   }
-  if (!reader.take(ID)) return undefined;
-  const id = readValue(reader);
-  return id !== undefined && reader.take(END) ? { command, parameters, id } : undefined;
+  return reader.take(ID);
 }
 
 function takeOne(reader: AsciiReader, names: readonly Named[]): string | undefined {
@@ -64,12 +71,14 @@ function takeOne(reader: AsciiReader, names: readonly Named[]): string | undefin
   return undefined;
 }
 
-/** A string, a whole number or a boolean. */
+/** A whole number, a string or a boolean. */
 function readValue(reader: AsciiReader): Value | undefined {
+  const number = reader.integer();
+  if (number !== undefined) return number;
   if (reader.take(QUOTE)) {
     const text = reader.text(PLAIN);
     return reader.take(QUOTE) ? text : undefined;
   }
   if (reader.take(TRUE)) return true;
-  return reader.take(FALSE) ? false : reader.integer();
+  return reader.take(FALSE) ? false : undefined;
 }
