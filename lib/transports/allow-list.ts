@@ -1,16 +1,18 @@
-/** Who may connect: addresses and ranges of addresses. */
+/** The addresses, and ranges of addresses, that may connect. */
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { canonicalAddress } from './address.ts';
 
 const MAPPED_PREFIX_BITS = 96;
 
-/** Answers for each address whether it is allowed; an IPv4 address that comes as an IPv6 one counts as IPv4. */
+/** Tells whether an address is allowed. An IPv4-mapped IPv6 address counts as IPv4. */
 export class AllowList {
-  /** One for each family: a range of IPv6 must not let IPv4 in, which some of its addresses stand for. */
+  /** One list per family: a range of IPv6 addresses must not let in the IPv4 addresses that some of them stand for. */
   readonly #lists: Readonly<Record<'ipv4' | 'ipv6', BlockList>> = { ipv4: new BlockList(), ipv6: new BlockList() };
 
-  /** Most connections come from where the one before came from, and to look that up again costs a tenth of a connection. */
+  /**
+   * Most connections come from the same address as the one before, and a second lookup costs a tenth of a connection.
+   */
   #last: { readonly address: string; readonly isAllowed: boolean } | undefined;
 
   /**

@@ -1,11 +1,11 @@
-/** A client's connection that a test can cut, as a failure of the network would. */
+/** A client's connection that a test can cut, as a network failure would. */
 
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
 
-/** Passes everything on, until it is cut. */
+/** Passes everything on until the test cuts it. */
 export class CuttableStream implements ByteStream {
   readonly #stream: ByteStream;
-  /** What the server calls the connection. */
+  /** The server's name for the connection. */
   readonly localAddress: string;
   #failure: Error | undefined;
 
@@ -26,7 +26,7 @@ export class CuttableStream implements ByteStream {
     return this.#stream.unsentBytes;
   }
 
-  /** Closes both ways at once; the client is told an error of the code `ECONNRESET`. */
+  /** Closes both directions at once. The client gets an error with the code `ECONNRESET`. */
   cut(): void {
     this.#failure = Object.assign(new Error('ECONNRESET: the test cut the connection'), { code: 'ECONNRESET' });
     this.#stream.destroy();

@@ -1,8 +1,8 @@
-/** Errors of dialling, with a text for people. */
+/** Gives every dialling error a readable message. */
 
 /**
- * The error as it is, with a text if it had none: where a name has several addresses, the system tells only which attempts
- * failed, each with a text of its own.
+ * Fills in an empty message. When a name has several addresses, the system's error has no message of its own, only one
+ * for each failed attempt.
  */
 export function withText<Failure extends Error>(error: Failure): Failure {
   if (error.message === '' && error instanceof AggregateError) {

@@ -1,4 +1,4 @@
-/** Opens a socket of the system, whatever its kind, and gives up when told to. */
+/** Opens a TCP, TLS or Unix socket, and stops trying when the signal aborts. */
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
@@ -14,7 +14,7 @@ export function dialPlainSocket(options: NetConnectOpts, peer: string, signal: A
 }
 
 /**
- * Resolves once the socket, opened with `allowHalfOpen`, says that it is ready; rejects with the system's error or the
+ * Resolves once the socket is ready. `open` must set `allowHalfOpen`. Rejects with the system's error, or with the
  * signal's reason.
  */
 export function dialSocket(

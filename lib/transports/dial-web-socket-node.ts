@@ -1,4 +1,6 @@
-/** WebSocket: connecting from Node, where the package `ws` tells more than the standard and can use other certificates. */
+/**
+ * Connects by WebSocket from Node. The package `ws` reports more than the standard WebSocket, and accepts certificates.
+ */
 
 import type { Dialer } from '../message/byte-stream.ts';
 import { dialWebSocket as dialStandardWebSocket, webSocketUrl } from './dial-web-socket.ts';
@@ -8,14 +10,14 @@ import type { DialTlsOptions } from './tls.ts';
 export interface DialWebSocketOptions {
   /** Begins with `ws://`, or with `wss://` for TLS. */
   readonly url: string | URL;
-  /** The certificates for `wss://`, where they are not those of the system. */
+  /** Certificates for `wss://`; the system's by default. */
   readonly tls?: DialTlsOptions | undefined;
 }
 
 /**
- * Connects by WebSocket: each write is a frame, and each frame a message. The package `ws` is loaded for the first
- * connection: programs that use TCP need not have it.
- * @throws TypeError when `url` is no URL of a WebSocket, or when there are certificates for a connection without TLS.
+ * Connects by WebSocket: each write is a frame, and each frame a message. Loads the package `ws` at the first
+ * connection, so programs that use TCP do not need it.
+ * @throws TypeError when `url` is not a WebSocket URL, or when `tls` is given but `url` does not begin with `wss://`.
  */
 export function dialWebSocket({ url, tls }: DialWebSocketOptions): Dialer {
   const address = webSocketUrl(url);

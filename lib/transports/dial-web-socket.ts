@@ -1,10 +1,10 @@
-/** WebSocket: connecting, by the interface that browsers have and other places offer, too. Needs nothing of Node. */
+/** Connects by the standard WebSocket, which browsers and other platforms have. Needs nothing from Node. */
 
 import type { ByteSink, ByteStream, Completeness, Dialer, StreamEncoding } from '../message/byte-stream.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { withText } from './dial-error.ts';
 
-/** What of the standard's WebSocket is used. */
+/** The part of the standard WebSocket that is used here. */
 export interface WebSocketLike {
   binaryType: string;
   readonly bufferedAmount: number;
@@ -14,16 +14,16 @@ export interface WebSocketLike {
   addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number): void;
-  /** Closes at once; the standard has no such thing, but other implementations do. */
+  /** Closes at once. The standard lacks this, but other implementations have it. */
   terminate?(): void;
-  /** Lets the process end although the connection is open, or no longer; not of the standard either. */
+  /** Sets whether the open connection keeps the process alive. The standard lacks this too. */
   setReferenced?(isReferenced: boolean): void;
 }
 
-/** A class of such connections: the global `WebSocket` of browsers, of Node from 22 on, or that of the package `ws`. */
+/** A WebSocket class: the global `WebSocket` of browsers and of Node from 22 on, or the one of the package `ws`. */
 export type WebSocketClass = new (url: string) => WebSocketLike;
 
-/** Where the server is, and what opens the connection. */
+/** Where the server is, and the class that opens the connection. */
 export interface DialWebSocketOptions {
   /** Begins with `ws://`, or with `wss://` for TLS. */
   readonly url: string | URL;
@@ -33,7 +33,7 @@ export interface DialWebSocketOptions {
 
 /**
  * Connects by WebSocket: each write is a frame, and each frame a message.
- * @throws TypeError when `url` is no URL of a WebSocket, or when there is no `WebSocket` here and none was given.
+ * @throws TypeError when `url` is not a WebSocket URL, or when no `WebSocket` is global and none is given.
  */
 export function dialWebSocket(options: DialWebSocketOptions): Dialer {
   const url = webSocketUrl(options.url);
@@ -43,7 +43,7 @@ export function dialWebSocket(options: DialWebSocketOptions): Dialer {
   return (signal) => open(() => new WebSocket(url), url, signal);
 }
 
-/** @throws TypeError when it is no URL of a WebSocket. */
+/** Checks the URL and returns it in its standard form. @throws TypeError when it is not a WebSocket URL. */
 export function webSocketUrl(given: string | URL): string {
   const text = String(given);
   const expected = 'expected one that begins with ws:// or wss:// and has no fragment';
@@ -82,12 +82,12 @@ function open(make: () => WebSocketLike, url: string, signal: AbortSignal): Prom
   });
 }
 
-/** A browser keeps the reason from the page, so that pages cannot look around in a network. */
+/** Browsers hide the reason from pages, so that no page can explore a network. */
 function notOpened(url: string): Error {
   return new Error(`no connection to ${url}: nobody listens there, or the server does not take this page's origin`);
 }
 
-/** Outside of browsers, error events say what went wrong. */
+/** Outside browsers, the error event has the cause. */
 function causeOf(event: object): Error | undefined {
   const error: unknown = 'error' in event ? event.error : undefined;
   return error instanceof Error ? withText(error) : undefined;
@@ -107,21 +107,21 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 
-/** How often to look whether everything has been sent: the standard has no event for it. */
+/** How often to check whether everything was sent, since the standard has no event for it. */
 const DRAIN_CHECK_MS = 50;
 
-/** One connection as a stream: each frame that comes is a line, each write a frame. */
+/** One connection as a stream: each incoming frame is a line, and each write is a frame. */
 class DialledStream implements ByteStream {
   readonly peer: string;
   readonly isFramed = true;
   readonly #socket: WebSocketLike;
   readonly #encoder = new TextEncoder();
-  /** What came before anybody read. */
+  /** Events that arrived before `start`. */
   readonly #early: ((sink: ByteSink) => void)[] = [];
   #sink: ByteSink | undefined;
   #state: 'open' | 'closed' = 'open';
   #failure: Error | undefined;
-  /** The beginning of a frame that the next write goes on with. */
+  /** The start of a frame that the next write continues. */
   #begun = '';
 
   constructor(socket: WebSocketLike, url: string) {
@@ -144,7 +144,7 @@ class DialledStream implements ByteStream {
     for (const tell of this.#early.splice(0)) tell(sink);
   }
 
-  /** Text is sent as text. Bytes are sent as bytes, since a text frame must be valid UTF-8. */
+  /** Sends text in a text frame and bytes in a binary frame, since a text frame must be valid UTF-8. */
   write(text: string, encoding: StreamEncoding, completeness: Completeness = 'complete'): void {
     this.#begun += text;
     if (completeness === 'continued') return;
@@ -162,7 +162,7 @@ class DialledStream implements ByteStream {
     queueMicrotask(look);
   }
 
-  /** The standard cannot pause a connection; who reads has to keep what comes meanwhile. */
+  /** The standard cannot pause a connection, so the reader must keep the frames that arrive meanwhile. */
   pause(): void {}
 
   resume(): void {}
@@ -175,7 +175,7 @@ class DialledStream implements ByteStream {
     this.#socket.close(NORMAL_CLOSURE);
   }
 
-  /** A browser goes on to wait for the server's goodbye; for who reads it is over now. */
+  /** Tells the reader at once, although a browser still waits for the server to close. */
   destroy(): void {
     if (this.#state === 'closed') return;
     if (this.#socket.terminate === undefined) this.#socket.close();
@@ -195,7 +195,7 @@ class DialledStream implements ByteStream {
     else event(this.#sink);
   }
 
-  /** Line breaks within a frame are white space. */
+  /** Turns a frame into one line. Line breaks within it are only white space, so they become spaces. */
   #asLine(data: unknown): Uint8Array {
     const frame = typeof data === 'string' ? this.#encoder.encode(data) : new Uint8Array(data as ArrayBuffer);
     const line = new Uint8Array(frame.length + 1);

@@ -1,11 +1,10 @@
 /**
- * Accepted sockets past Node's streams: read into one buffer that all of them share, and written to without a stream's
- * book-keeping. That saves a quarter of what it costs to receive a request and to answer it, and most of what it costs to
- * lose thousands of connections at once. Node has no public way to do so for sockets that a server accepts, hence this
- * uses what its own streams use: of `process.binding('stream_wrap')` the class `WriteWrap` and the `streamBaseState` with
- * its places, and of a socket's handle `onread`, `useUserBuffer`, `readStart`, `readStop`, `writeLatin1String` and
- * `writeUtf8String`. Where one of these is missing, and with `HOLDFAST_SOCKETS=streams` in the environment, sockets are
- * streams.
+ * Reads and writes accepted sockets without Node's streams, into one read buffer that all of them share. A request and
+ * its answer then cost a quarter less, and losing thousands of connections at once costs far less. Node has no public
+ * way to do this for accepted sockets, so this file uses the internals of Node's streams: `WriteWrap` and
+ * `streamBaseState` of `process.binding('stream_wrap')`, and of a socket's handle `onread`, `useUserBuffer`,
+ * `readStart`, `readStop`, `writeLatin1String` and `writeUtf8String`. Sockets stay streams where one of these is
+ * missing, or with `HOLDFAST_SOCKETS=streams` in the environment.
  */
 
 import { Buffer } from 'node:buffer';
@@ -13,34 +12,34 @@ import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { StreamEncoding } from '../message/byte-stream.ts';
 
-/** What is told of what a socket receives. */
+/** Receives the events of a socket. */
 export interface Receiver {
-  /** The bytes before `end`. They are overwritten when the call returns. */
+  /** The bytes before `end`. They are valid only during the call: the next read overwrites them. */
   data(bytes: Uint8Array, end: number): void;
-  /** Nothing more will come. */
+  /** The peer will send nothing more. */
   ended(): void;
   /** The connection broke. */
   failed(error: Error): void;
 }
 
-/** What Node's own streams know a connection by. */
+/** The object that Node's own streams use for a connection. */
 interface Handle {
   onread: (this: Handle) => void;
   useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
   readStop(): number;
-  /** Returns 0, or a negative number for what went wrong. */
+  /** Returns 0, or a negative error number. */
   writeLatin1String(request: WriteRequest, text: string): number;
   writeUtf8String(request: WriteRequest, text: string): number;
   [RECEIVER]: Receiver;
 }
 
-/** What a write is known by that the system did not take at once. */
+/** Identifies a write that the system did not take at once. */
 interface WriteRequest {
   oncomplete: (status: number) => void;
 }
 
-/** Where Node says what became of the last read or write. */
+/** Where Node reports the result of the last read or write. */
 interface Internals {
   readonly state: Int32Array;
   readonly kReadBytesOrError: number;
@@ -51,17 +50,17 @@ interface Internals {
 
 const RECEIVER: unique symbol = Symbol('receiver');
 const BUFFER_BYTES = 65_536;
-/** What libuv calls the end of a stream. */
+/** libuv's number for the end of a stream. */
 const END_OF_FILE = -4_095;
 
 const internals = findInternals();
 const buffer = Buffer.alloc(internals === undefined ? 0 : BUFFER_BYTES);
-/** For the next write of any socket: one that the system takes at once leaves it as it was. */
+/** Shared by the writes of all sockets: a write that the system takes at once leaves it unused. */
 let spareRequest: WriteRequest | undefined;
 
 /**
- * Reads a socket so from now on, and lets it be written to so; it must have been accepted in this very turn. Undefined when
- * that cannot be done. The socket's own readable side then never gets anything, nor ends.
+ * Reads and writes a socket directly from now on. Call it in the turn in which the socket was accepted. Returns
+ * undefined when direct access is not possible. Otherwise the socket's own readable side gets no data and never ends.
  */
 export function openDirectly(socket: Socket, receiver: Receiver): DirectSocket | undefined {
   const handle = (socket as unknown as { readonly _handle?: unknown })._handle;
@@ -73,7 +72,7 @@ export function openDirectly(socket: Socket, receiver: Receiver): DirectSocket |
   return new DirectSocket(socket, handle);
 }
 
-/** One function for all handles, each of which calls it as its own. What it returns would be taken for another buffer. */
+/** All handles share this function. It must return nothing, since Node would take the result for a new buffer. */
 function onRead(this: Handle): void {
   const { state, kReadBytesOrError } = internals as Internals;
   const result = state[kReadBytesOrError] as number;
@@ -83,11 +82,16 @@ function onRead(this: Handle): void {
   else if (result < 0) receiver.failed(systemError('read', result));
 }
 
-/** The direct side of a socket. To close it is the socket's business, which sends first what is unsent here. */
+/**
+ * Reads and writes one socket directly. To close it, close the socket, which first sends the bytes that are unsent
+ * here.
+ */
 export class DirectSocket {
-  /** `waiting` since a write was not taken at once, until all is found to be sent: only then the stream is looked at. */
+  /**
+   * `waiting` from a write that the system did not take at once until all is sent. `clear` saves a look at the stream.
+   */
   #state: 'clear' | 'waiting' = 'clear';
-  /** Of the one direct write that waits. */
+  /** The bytes of the one direct write that waits. */
   #pendingBytes = 0;
   readonly #socket: Socket;
   readonly #handle: Handle;
@@ -97,7 +101,10 @@ export class DirectSocket {
     this.#handle = handle;
   }
 
-  /** Of writes that the system has not taken yet, or only in part; of those behind the first, a character counts as one. */
+  /**
+   * Bytes that the system has not taken yet, all bytes of a half-taken write included. In the writes behind the first,
+   * a character counts as one byte.
+   */
   get unsentBytes(): number {
     if (this.#state === 'clear') return 0;
     const bytes = this.#pendingBytes + this.#socket.writableLength;
@@ -113,11 +120,12 @@ export class DirectSocket {
     if (!this.#socket.destroyed) this.#handle.readStart();
   }
 
-  /** A write that fails closes the socket with the error, as that of a stream does. */
+  /** A failed write closes the socket with the error, as in a stream. */
   write(text: string, encoding: StreamEncoding): void {
     if (this.#socket.destroyed) return;
     if (this.unsentBytes > 0) {
-      // A stream joins what has to wait into one write. Each by itself takes most of a kilobyte, whatever its length.
+      // A stream joins the waiting writes into one. On its own, each would take most of a kilobyte, whatever its
+      // length.
       this.#socket.write(text, encoding);
       return;
     }

@@ -1,9 +1,9 @@
-/** Binding a server of the system, whatever its kind. */
+/** Binds a TCP or Unix server. */
 
 import type { ListenOptions, Server } from 'node:net';
 import type { ListenerEvents } from '../message/byte-stream.ts';
 
-/** Resolves once the server listens; rejects with the system's error. What goes wrong afterwards is an event. */
+/** Resolves once the server listens; rejects with the system's error. Reports later errors to `events.failed`. */
 export function bind(server: Server, options: ListenOptions, events: ListenerEvents): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

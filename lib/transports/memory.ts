@@ -1,10 +1,10 @@
-/** Connections within one process, without a socket: for tests. What is written arrives in a later turn, as it would. */
+/** Connections within one process, without a socket, for tests. Data arrives in a later turn, as from a real socket. */
 
 import type { ByteSink, ByteStream, Listener, ListenerEvents, StreamEncoding } from '../message/byte-stream.ts';
 
 /** The client's side of a connection. */
 export interface MemoryConnection extends ByteStream {
-  /** What the server calls the connection. */
+  /** The server's name for the connection. */
   readonly localAddress: string;
 }
 
@@ -12,14 +12,14 @@ export interface MemoryConnection extends ByteStream {
 export interface MemoryListener extends Listener {
   /** Connects; rejects with `ECONNREFUSED` while nobody listens, or with the signal's reason. */
   readonly dial: (signal: AbortSignal) => Promise<MemoryConnection>;
-  /** Grows with everything that happens on the connections: while it does, something is on its way. */
+  /** Counts everything that happens on the connections. While it grows, something is still in transit. */
   readonly activity: number;
 }
 
 /**
- * Listens in this process. Its connections are `memory:1`, `memory:2` and so on to the server. There are no buffers of a
- * system: what the other side has not read is unsent, and lost when either side destroys the connection, which the other
- * one sees as `ECONNRESET`. Connections do not keep the process alive.
+ * Listens in this process. The server sees the connections as `memory:1`, `memory:2` and so on. There are no system
+ * buffers: bytes stay unsent until the other side reads them. They are lost when either side destroys the connection,
+ * which the other side sees as `ECONNRESET`. Connections do not keep the process alive.
  */
 export function memory(): MemoryListener {
   return new Memory();
@@ -68,7 +68,7 @@ interface ActivityLog {
   activity: number;
 }
 
-/** The two sides, and how both of them end. */
+/** The two sides of a connection, which end together. */
 class Connection {
   readonly near: MemoryStream;
   readonly far: MemoryStream;
@@ -87,7 +87,7 @@ class Connection {
     });
   }
 
-  /** One side has read the end of what the other sent. */
+  /** Called when one side has read the end of the other's data. */
   endWasRead(): void {
     if (this.#pipes.every(({ state }) => state === 'read')) this.#close(undefined, undefined);
   }
@@ -113,7 +113,7 @@ interface StreamParts {
   readonly connection: Connection;
 }
 
-/** One side. */
+/** One side of a connection. */
 class MemoryStream implements MemoryConnection {
   readonly peer: string;
   readonly localAddress: string;
@@ -166,7 +166,7 @@ class MemoryStream implements MemoryConnection {
     if (this.#ending === undefined) this.#connection.reset(this);
   }
 
-  /** For the connection. */
+  /** Called by the connection. */
   closed(failure: Error | undefined): void {
     this.#ending = { failure };
     this.#tellClosed();
@@ -189,13 +189,15 @@ class MemoryStream implements MemoryConnection {
   }
 }
 
-/** What is on its way, in order: bytes, the end, or somebody who wants to know when all before was read. */
+/** An item in transit: bytes, the end, or a callback to call when everything before it has been read. */
 type Item =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'end' }
   | { readonly kind: 'mark'; readonly reached: () => void };
 
-/** One direction. `ended`: nothing more is sent. `read`: the end was read, too. `closed`: what was on its way is lost. */
+/**
+ * One direction. `ended`: nothing more is sent. `read`: the end has been read too. `closed`: items in transit are lost.
+ */
 class Pipe {
   state: 'open' | 'ended' | 'read' | 'closed' = 'open';
   unreadBytes = 0;
@@ -227,7 +229,7 @@ class Pipe {
   }
 
   resume(): void {
-    // Who goes on to read may have put off, until now, what was read before.
+    // A reader that resumes may only now handle the data that it read before, so this counts as activity.
     if (this.#flow === 'paused') this.#log.activity += 1;
     this.#flow = 'flowing';
     this.#deliverSoon();
@@ -244,7 +246,7 @@ class Pipe {
     setImmediate(callback);
   }
 
-  /** One item a turn: a reader who pauses has no more, and one who throws loses none. */
+  /** One item per turn, so that a reader that pauses gets no more and a reader that throws loses none. */
   #deliverSoon(): void {
     if (this.#isDeliveryDue || !this.#canDeliver) return;
     this.#isDeliveryDue = true;

@@ -1,30 +1,30 @@
-/** Which pages may connect by WebSocket, told by the headers `Origin` and `Host` of the handshake. */
+/** Decides which pages may connect by WebSocket, from the headers `Origin` and `Host` of the handshake. */
 
 import { isIP } from 'node:net';
 import type { ConnectionRefusalReason, RefusalCause } from '../message/refusals.ts';
 import { show } from '../message/show.ts';
 
-/** The values of both headers, each as often as it came. */
+/** All values of both headers, repeated ones included. */
 export interface PageHeaders {
   readonly origins: readonly string[];
   readonly hosts: readonly string[];
 }
 
-/** How a handshake may end that is well formed. */
+/** The answer to a handshake. */
 export type PageAnswer =
   | { readonly kind: 'allowed' }
-  /** A program that says no origin calls the server by a name that is not listed. */
+  /** A program without an origin called the server by a name that is not listed. */
   | { readonly kind: 'allowed'; readonly unlistedName: string }
   | { readonly kind: 'refused'; readonly status: 400 | 403; readonly cause: RefusalCause<ConnectionRefusalReason> };
 
-/** A host and its port, if there is one, in the one form that compares. */
+/** A host and an optional port, normalised so that they can be compared. */
 interface Authority {
   readonly name: string;
   readonly port: number | undefined;
 }
 
 interface Origin extends Authority {
-  /** As a browser says it: in lower case, without the default port. */
+  /** As a browser sends it: in lower case, without the default port. */
   readonly text: string;
   readonly defaultPort: number | undefined;
   readonly hasPath: boolean;
@@ -38,9 +38,9 @@ const ORIGIN = new RegExp(String.raw`^([a-z][a-z\d+.-]*)://((?:${HOST})?)(?::(\d
 const MAX_PORT = 65_535;
 
 /**
- * A page may connect when its origin is listed; or when it is the server's own by `Host`, which must then be an address,
- * `localhost` or a listed name, so that nobody's name that was pointed to this machine lets a page in. Programs say no
- * origin, or one with a path, which no browser does; they may, whatever they call the server.
+ * A page may connect when its origin is listed, or when it is the server's own page according to `Host`. `Host` must
+ * then be an address, `localhost` or a listed name: otherwise anybody could point a name at this machine and let a page
+ * in. Programs send no origin, or one with a path, which no browser sends. They may always connect.
  */
 export class PageAccess {
   readonly #origins: ReadonlySet<string>;
@@ -49,7 +49,7 @@ export class PageAccess {
 
   /**
    * `isSecure`: the listener has TLS.
-   * @throws TypeError that names the first entry that is no origin, or no host name.
+   * @throws TypeError that names the first wrong origin or host name.
    */
   constructor(options: { readonly origins: readonly string[]; readonly hosts: readonly string[]; isSecure: boolean }) {
     this.#origins = new Set(options.origins.map(parseListedOrigin));
@@ -71,7 +71,10 @@ export class PageAccess {
     return this.#isTrusted(called.name) ? ALLOWED : hostNotListed(called.name);
   }
 
-  /** A port that is left out is the default: of TLS here, or of the page, whose proxy may have TLS for both. */
+  /**
+   * A missing port means the default: in `Host` the port of HTTPS if this listener has TLS, otherwise the default of
+   * the page's scheme, since a proxy may handle TLS for both.
+   */
   #isSame(origin: Origin, called: Authority): boolean {
     const { name, defaultPort, port = defaultPort } = origin;
     const calledPort = called.port ?? (this.#isSecure ? DEFAULT_PORTS.https : defaultPort);
@@ -84,19 +87,19 @@ export class PageAccess {
 }
 
 /**
- * An origin of the settings as a browser says it.
- * @throws TypeError when it is none that a page could have.
+ * Normalises an origin of the settings to the form that browsers send.
+ * @throws TypeError when no page can have this origin.
  */
 export function parseListedOrigin(text: string): string {
-  // People write a slash behind it, where browsers never do.
+  // People sometimes end an origin with a slash; browsers never do.
   const origin = parseOrigin(text.replace(/([^/])\/$/, '$1'));
   if (origin !== undefined && !origin.hasPath) return origin.text;
   throw new TypeError(`${show(text)} is no origin of a page; expected one such as "https://intranet.example"`);
 }
 
 /**
- * A host name of the settings in the form that compares.
- * @throws TypeError when it is none.
+ * Normalises a host name of the settings, so that it can be compared.
+ * @throws TypeError when it is not a host name.
  */
 export function parseListedHost(text: string): string {
   const authority = parseAuthority(text);
@@ -117,7 +120,7 @@ function parseOrigin(text: string): Origin | undefined {
   const scheme = givenScheme.toLowerCase();
   const defaultPort = DEFAULT_PORTS[scheme];
   const port = givenPort === undefined || Number(givenPort) === defaultPort ? undefined : Number(givenPort);
-  // Only the origins of the web have a host for certain: `file://` has none, and that of an extension is its id.
+  // Only web origins always have a host: `file://` has none, and the host of an extension is its id.
   const name = defaultPort === undefined ? host.toLowerCase() : canonicalName(host);
   if (name === undefined || (port ?? 0) > MAX_PORT || (path !== undefined && defaultPort === undefined))
     return undefined;
@@ -126,7 +129,10 @@ function parseOrigin(text: string): Origin | undefined {
   return { text: shown, name, port, defaultPort, hasPath: path !== undefined };
 }
 
-/** In lower case and ASCII, addresses in their shortest form, without the dot at the end. Undefined for what is none. */
+/**
+ * Returns a name in lower-case ASCII without the final dot, and an address in its shortest form; undefined for anything
+ * else.
+ */
 function canonicalName(host: string): string | undefined {
   if (host === '' || !URL.canParse(`http://${host}`)) return undefined;
   return new URL(`http://${host}`).hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '') || undefined;

@@ -1,6 +1,6 @@
 /**
- * Reads sockets that this side opens past Node's streams, by the option `onread` that Node has for it, into one buffer
- * that all of them share: that saves a fifth of what it costs to send a request and to take its answer.
+ * Reads the sockets that this side opens without Node's streams, by Node's option `onread`, into one buffer that all of
+ * them share. A request and its answer then cost a fifth less.
  */
 
 import { Buffer } from 'node:buffer';
@@ -10,11 +10,11 @@ const BUFFER_BYTES = 65_536;
 
 let buffer: Buffer | undefined;
 
-/** The reading of one socket, which has to be paused until somebody is told of the bytes. */
+/** Reads one socket. Keep the socket paused until `receive` is set. */
 export class SharedReading {
-  /** Is told of what comes: the bytes before `end`, which are overwritten when the call returns. */
+  /** Receives the bytes before `end`. They are valid only during the call: the next read overwrites them. */
   receive: (bytes: Uint8Array, end: number) => void = () => {};
-  /** What the socket has to be opened with. */
+  /** Open the socket with this option. */
   readonly onread: OnReadOpts;
 
   constructor() {

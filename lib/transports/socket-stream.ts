@@ -1,4 +1,4 @@
-/** A socket of the system, TCP or Unix, as a byte stream. */
+/** A TCP or Unix socket as a byte stream. */
 
 import type { Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
@@ -6,7 +6,7 @@ import { TurnBudget } from '../message/scheduler.ts';
 import { type DirectSocket, openDirectly, type Receiver } from './direct-socket.ts';
 import { SharedReading } from './shared-reading.ts';
 
-/** Thousands of connections may break in one turn, while others are waiting. In milliseconds of each turn. */
+/** Milliseconds of each turn for broken connections: thousands may break at once while others wait. */
 const BROKEN_BUDGET_MS = 1;
 const brokenSockets = new TurnBudget(BROKEN_BUDGET_MS);
 
@@ -16,7 +16,7 @@ export class SocketStream implements ByteStream, Receiver {
   readonly isFramed = false;
   readonly #socket: Socket;
   readonly #way: 'direct' | 'stream' | SharedReading;
-  /** Undefined where the socket is a stream. */
+  /** Undefined while the socket is used as a stream. */
   #direct: DirectSocket | undefined;
   /** Undefined before the start and after the end. */
   #sink: ByteSink | undefined;
@@ -24,8 +24,9 @@ export class SocketStream implements ByteStream, Receiver {
   #hasPeerEnded = false;
 
   /**
-   * The socket must have been opened with `allowHalfOpen`. One that is started in the turn in which it was accepted may be
-   * used `direct`, where that can be done; one that was opened for a shared reading is paused until then.
+   * Open the socket with `allowHalfOpen`. `direct` is for a socket that starts in the turn in which it was accepted;
+   * where direct access is not possible, the stream is used. A socket for a shared reading must be paused until it
+   * starts.
    */
   constructor(socket: Socket, peer: string, way: 'direct' | 'stream' | SharedReading) {
     this.#socket = socket;
@@ -58,24 +59,27 @@ export class SocketStream implements ByteStream, Receiver {
     }
   }
 
-  /** As a receiver: for whoever reads the socket. */
+  /** Called by the reader of the socket. */
   data(bytes: Uint8Array, end?: number): void {
     this.#sink?.data(bytes, end);
   }
 
-  /** As a receiver. A socket whose readable side never ends does not close by itself once both sides have. */
+  /**
+   * Called by the reader of the socket. A direct socket's readable side never ends, so it would not close by itself
+   * once both sides have ended.
+   */
   ended(): void {
     this.#hasPeerEnded = true;
     this.#sink?.ended();
     if (this.#socket.writableEnded) this.#socket.destroySoon();
   }
 
-  /** As a receiver. */
+  /** Called by the reader of the socket. */
   failed(error: Error): void {
     this.#failure = error;
     brokenSockets.add(() => {
       this.#closed();
-      // Without the error, Node 20 makes one anew for each write that waits.
+      // Without the error, Node 20 creates a new one for each waiting write.
       this.#socket.destroy(error);
     });
   }
@@ -86,7 +90,7 @@ export class SocketStream implements ByteStream, Receiver {
   }
 
   whenDrained(callback: () => void): void {
-    // An empty write is called back after all writes before it, direct ones included.
+    // The callback of an empty write comes after all earlier writes, direct ones included.
     this.#socket.write('', (error) => {
       if (!error && this.#sink !== undefined) callback();
     });
@@ -115,7 +119,7 @@ export class SocketStream implements ByteStream, Receiver {
   }
 
   destroy(): void {
-    // One that is refused was never started, and nobody listens to its errors.
+    // A refused connection was never started, so nobody listens for its errors.
     if (this.#sink === undefined) this.#socket.on('error', () => {});
     this.#socket.destroy();
   }

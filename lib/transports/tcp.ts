@@ -1,4 +1,4 @@
-/** TCP, plain and with TLS: listening with an allow-list, and connecting. */
+/** Listens on TCP with an allow-list, and connects by TCP, both with or without TLS. */
 
 import { createServer, type Server, type Socket } from 'node:net';
 import {
@@ -27,15 +27,15 @@ import {
 import { causeOfFailure, rawSocketOf } from './tls-failure.ts';
 
 /**
- * How long a silent connection may stay so before the system asks whether the other end is still there. It then asks
+ * How long a connection may be silent before the system asks whether the other end is still there. The system then asks
  * once a second and gives up after ten questions without an answer (libuv's constants), so after about 21 seconds.
  */
 export const KEEP_ALIVE_IDLE_MS = 10_000;
 
-/** Connections that the system may keep ready until they are accepted. */
+/** How many connections may wait until the server accepts them. */
 const BACKLOG = 4_096;
 
-/** Where to listen and for whom. */
+/** Where to listen, and who may connect. */
 export interface TcpListenerOptions extends HandshakeOptions {
   /** An address or a host name of this machine. */
   readonly host: string;
@@ -43,32 +43,32 @@ export interface TcpListenerOptions extends HandshakeOptions {
   readonly port: number;
   /** Addresses and CIDR ranges that may connect. */
   readonly allowed: readonly string[];
-  /** Serve TLS with these files; plain TCP without. */
+  /** Serves TLS with these files, plain TCP without them. */
   readonly tls?: TlsFiles | undefined;
 }
 
-/** The names of these options. */
+/** The names of the options of a TCP listener. */
 export const TCP_LISTENER_OPTIONS: readonly string[] = ['host', 'port', 'allowed', 'tls', 'handshakeTimeoutMs'];
 
-/** A listener whose certificates can be read again. */
+/** A listener that can read its certificates again. */
 export interface TcpListener extends Listener {
-  /** Reads certificate and key again, for connections from now on. @throws Error when that fails; the old ones stay. */
+  /** Reads the certificate and key again for new connections. @throws Error when that fails; the old ones stay. */
   reload(): void;
 }
 
 /**
- * Listens on TCP. Connections of others than the allowed are closed before a byte is read.
- * @throws TypeError when an option is not known, or `allowed` has an entry that is neither an address nor a range,
- * RangeError for a `handshakeTimeoutMs` that is none, and the system's error when a file of `tls` cannot be read.
+ * Listens on TCP. Closes a connection from an address that is not allowed before it reads a byte.
+ * @throws TypeError for an unknown option or an entry of `allowed` that is neither an address nor a range, RangeError
+ * for a wrong `handshakeTimeoutMs`, and the system's error when a file of `tls` cannot be read.
  */
 export function tcp(options: TcpListenerOptions): TcpListener {
   return new AllowedTcpListener(requireKnownOptions(options, TCP_LISTENER_OPTIONS));
 }
 
-/** What is done with a connection that the allow-list has let in. */
+/** Handles a connection that the allow-list has let in. */
 export type Admit = (socket: Socket, address: string, events: ListenerEvents) => void;
 
-/** A TCP server that asks the allow-list before it reads a byte, and before any handshake. */
+/** A TCP server that checks the allow-list before it reads a byte or starts a handshake. */
 export class AllowedTcpListener implements TcpListener {
   readonly #options: TcpListenerOptions;
   readonly #allowList: AllowList;
@@ -78,7 +78,7 @@ export class AllowedTcpListener implements TcpListener {
   readonly #closed: () => void;
   #state: 'usable' | 'closed' = 'usable';
 
-  /** `closed` is called when no more connections are let in. */
+  /** Calls `closed` once it lets in no more connections. */
   constructor(options: TcpListenerOptions, admit: Admit = acceptBytes, closed: () => void = () => {}) {
     this.#options = options;
     this.#admit = admit;
@@ -114,7 +114,7 @@ export class AllowedTcpListener implements TcpListener {
 
   close(): Promise<void> {
     this.#state = 'closed';
-    // The callback of `close` waits for the connections too; the port is free when the call returns.
+    // The port is free when the call returns, so do not wait for the callback, which waits for the connections too.
     if (this.#server.listening) this.#server.close();
     this.#closed();
     return Promise.resolve();
@@ -125,7 +125,7 @@ export class AllowedTcpListener implements TcpListener {
   }
 
   #ask(socket: Socket, events: ListenerEvents): void {
-    // A peer that is gone already has no address any more.
+    // A peer that is already gone has no address.
     const address = addressOf(socket);
     if (!this.#allowList.allows(address)) {
       socket.on('error', () => {});
@@ -159,7 +159,9 @@ function makeTlsServer(options: TlsOptions): TlsServer {
 
 const MAX_PORT = 65_535;
 
-/** Connects to a TCP port, with TLS if that is given. The dialer rejects with a RangeError when the port is none. */
+/**
+ * Connects to a TCP port, with TLS if `tls` is given. The dialer rejects with a RangeError when the port is invalid.
+ */
 export function dialTcp(options: {
   readonly host: string;
   readonly port: number;

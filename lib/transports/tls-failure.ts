@@ -1,4 +1,4 @@
-/** Why a TLS handshake failed, in words. The system has codes for that, which are many. */
+/** Explains in words why a TLS handshake failed, since the system only has many codes for it. */
 
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -6,7 +6,7 @@ import type { ConnectionRefusalReason, RefusalCause } from '../message/refusals.
 
 type Cause = RefusalCause<ConnectionRefusalReason>;
 
-/** What a client that speaks without TLS is taken for. */
+/** The codes for a client that does not speak TLS. */
 const NOT_TLS = [
   'ERR_SSL_WRONG_VERSION_NUMBER',
   'ERR_SSL_HTTP_REQUEST',
@@ -14,13 +14,13 @@ const NOT_TLS = [
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
 ];
 
-/** What a client sends that does not accept the server's certificate. */
+/** The codes for a client that rejects the server's certificate. */
 const NOT_ACCEPTED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/;
 
-/** Undefined for a client that went away without a word, as those do that look whether somebody listens. */
+/** Returns undefined for a client that left without sending a byte, as a client that only probes the port does. */
 export function causeOfFailure(error: NodeJS.ErrnoException, socket: TLSSocket): Cause | undefined {
   const { code = error.message } = error;
-  // The system closes the connection before it tells of a certificate, so the error is not about it.
+  // The system closes the connection before it reports a wrong certificate, so the error does not mention it.
   const certificateError: unknown = socket.authorizationError;
   if (certificateError) {
     const why = `its certificate was not accepted (${String(certificateError)})`;
@@ -43,7 +43,7 @@ export function causeOfFailure(error: NodeJS.ErrnoException, socket: TLSSocket):
   return { reason: 'tlsHandshake', why: `its TLS handshake failed (${code})`, remedy };
 }
 
-/** The socket below, which still knows of a closed connection where it came from. It is no public member. */
+/** The socket below TLS, which still knows the peer's address after the connection closed. Not public in Node. */
 export function rawSocketOf(socket: TLSSocket): Socket {
   return (socket as unknown as { readonly _parent?: Socket })._parent ?? socket;
 }

@@ -1,4 +1,4 @@
-/** TLS: the files that a server needs, how long it waits for a handshake, and what a client needs. */
+/** TLS: the server's files, its handshake timeout, and the client's options. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -6,19 +6,19 @@ import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { show } from '../message/show.ts';
 
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
-/** The system's timers know no longer time. */
+/** The longest time that the system's timers can wait. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** How patient a listener is with those who connect. */
+/** How long a listener waits for a handshake. */
 export interface HandshakeOptions {
   /**
-   * Milliseconds until a connection is closed whose handshake, of TLS or of WebSocket, is not over; a whole number from
-   * 1, 5,000 by default.
+   * Closes a connection when its TLS or WebSocket handshake takes longer than this many milliseconds; a whole number
+   * from 1, 5,000 by default.
    */
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
-/** Milliseconds that a handshake may take. @throws RangeError when that is no time that can be waited. */
+/** How many milliseconds a handshake may take. @throws RangeError when a timer cannot wait that long. */
 export function handshakeTimeoutOf({ handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: HandshakeOptions): number {
   if (Number.isInteger(handshakeTimeoutMs) && handshakeTimeoutMs >= 1 && handshakeTimeoutMs <= LONGEST_DELAY_MS) {
     return handshakeTimeoutMs;
@@ -28,28 +28,30 @@ export function handshakeTimeoutOf({ handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIME
   );
 }
 
-/** Files in PEM. */
+/** The server's files, in PEM. */
 export interface TlsFiles {
-  /** The certificate, with the intermediate ones behind it. */
+  /** The certificate, followed by the intermediate certificates. */
   readonly certFile: string;
   /** Its private key. */
   readonly keyFile: string;
-  /** Certificates of the authorities whose clients may connect; with it a client certificate is required. */
+  /** Certificates of the authorities that sign client certificates. If it is set, clients must have a certificate. */
   readonly caFile?: string | undefined;
 }
 
-/** What a client needs, in PEM. */
+/** The client's certificates and key, in PEM. */
 export interface DialTlsOptions {
-  /** Certificates of the authorities that the server's must come from; the system's when it is left out. */
+  /** Certificates of the authorities that may sign the server's certificate; the system's by default. */
   readonly ca?: string | undefined;
-  /** The client's own certificate and key, where the server asks for one. */
+  /** The client's own certificate and its key, if the server asks for them. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The name that the server's certificate must have, when that is not the host's. */
+  /** The name that the server's certificate must have; the host's by default. */
   readonly serverName?: string | undefined;
 }
 
-/** Reads the files. @throws Error that names the setting and the file when one cannot be read, or is not what it should be. */
+/**
+ * Reads the files. @throws Error that names the setting and the file when a file cannot be read or has wrong content.
+ */
 export function readTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsOptions {
   const cert = readFile('cert', certFile);
   const key = readFile('key', keyFile);
@@ -67,7 +69,10 @@ function readAuthorities(caFile: string): TlsOptions {
   return { ca, requestCert: true, rejectUnauthorized: true };
 }
 
-/** All of a file: TLS itself leaves out, without a word, the first authority that it cannot read and those behind it. */
+/**
+ * Reads all certificates of a file. TLS itself silently skips the first authority that it cannot read, and all after
+ * it.
+ */
 function readCertificates(pem: Buffer): [X509Certificate, ...X509Certificate[]] {
   const [first = '', ...others] = pem.toString('latin1').match(CERTIFICATE) ?? [];
   return [new X509Certificate(first), ...others.map((each) => new X509Certificate(each))];
@@ -87,7 +92,7 @@ function parse<Parsed>(setting: string, file: string, expected: string, make: ()
   }
 }
 
-/** The options of the system's `connect` for them. */
+/** Turns these options into options of Node's `connect`. */
 export function tlsConnectOptions({ ca, cert, key, serverName }: DialTlsOptions): ConnectionOptions {
   for (const [name, text] of Object.entries({ ca, cert, key })) requirePem(`tls.${name}`, text);
   return {
@@ -98,7 +103,7 @@ export function tlsConnectOptions({ ca, cert, key, serverName }: DialTlsOptions)
   };
 }
 
-/** @throws TypeError when it is something else, such as the path of a file. */
+/** @throws TypeError when the text is not PEM but, for example, the path of a file. */
 function requirePem(name: string, text: string | undefined): void {
   if (text === undefined || (typeof text === 'string' && text.includes('-----BEGIN '))) return;
   throw new TypeError(

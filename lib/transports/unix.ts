@@ -1,4 +1,4 @@
-/** Unix sockets: listening, and connecting. */
+/** Listens on Unix sockets, and connects to them. */
 
 import { chmodSync, existsSync, linkSync, lstatSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
@@ -11,7 +11,7 @@ import { type HeldName, holdName } from './held-name.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
 
-/** Where to listen. Who may connect is a matter of the file's mode and of the folders above it. */
+/** Where to listen. The modes of the file and of the folders above it decide who may connect. */
 export interface UnixListenerOptions {
   readonly path: string;
   /** The mode of the socket file, `0o600` by default: only the server's own user. */
@@ -19,9 +19,9 @@ export interface UnixListenerOptions {
 }
 
 /**
- * Listens on a Unix socket. The file of a server that is gone is replaced; that of one that answers is not, and anything
- * that is no socket is not touched: then `listen` rejects with `EADDRINUSE`. The file is removed on close.
- * @throws TypeError when an option is not known.
+ * Listens on a Unix socket. Replaces the socket file of a server that is gone. If a server answers there, or the file
+ * is not a socket, the file stays and `listen` rejects with `EADDRINUSE`. Removes the file on close.
+ * @throws TypeError for an unknown option.
  */
 export function unix(options: UnixListenerOptions): Listener {
   return new UnixListener(requireKnownOptions(options, ['path', 'mode']));
@@ -72,7 +72,10 @@ class UnixListener implements Listener {
     chmodSync(this.#path, this.#mode);
   }
 
-  /** A worker thread cannot set the umask. It makes the socket where nobody else comes, and gives it its name at the end. */
+  /**
+   * A worker thread cannot set the umask, so it makes the socket in a private folder and links it to its path at the
+   * end.
+   */
   async #bindHidden(events: ListenerEvents): Promise<void> {
     const folder = mkdtempSync(join(dirname(this.#path), '.'));
     try {
@@ -90,33 +93,33 @@ class UnixListener implements Listener {
   }
 
   #stop(): void {
-    // Closing removes the file by the name under which it was made.
+    // `close` only removes the file under the name with which it was made.
     if (!isMainThread) rmSync(this.#path, { force: true });
     this.#server.close();
   }
 }
 
-/** What fits into `sun_path`, on Linux and elsewhere. */
+/** The longest path that fits into `sun_path`, on Linux and elsewhere. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
-/** Connections that the system may keep ready until they are accepted. */
+/** How many connections may wait until the server accepts them. */
 const BACKLOG = 4_096;
 
-/** @throws RangeError when the system would take the beginning of the path for all of it. */
+/** @throws RangeError when the path is too long: the system would silently use only its beginning. */
 function requireFittingPath(path: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes <= MAX_PATH_BYTES) return;
   throw new RangeError(`the path of a Unix socket has ${bytes} bytes, ${path}; expected at most ${MAX_PATH_BYTES}`);
 }
 
-/** What the system says of a folder that is missing speaks of permissions. @throws Error with the code ENOENT. */
+/** The system's own error for a missing folder is about permissions. @throws Error with the code ENOENT. */
 function requireFolderOf(path: string): void {
   const folder = dirname(path);
   if (existsSync(folder)) return;
   throw Object.assign(new Error(`the folder ${folder} of the Unix socket ${path} does not exist`), { code: 'ENOENT' });
 }
 
-/** Nobody else may connect between the bind, which happens at once, and the change of the mode. */
+/** Keeps others out between the bind, which happens at once, and the change of the mode. */
 function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
   const umask = process.umask(0o777 & ~mode);
   try {
@@ -126,7 +129,10 @@ function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
   }
 }
 
-/** Of two servers that find the file of one that is gone, the second would replace that of the first. */
+/**
+ * Lets one server at a time open the path. If two servers found the same stale file, the second would replace the first
+ * one's new file.
+ */
 async function holdOpening(path: string): Promise<HeldName | undefined> {
   try {
     return await holdName('unix', path);
@@ -139,7 +145,7 @@ function taken(path: string): Error {
   return Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: 'EADDRINUSE' });
 }
 
-/** Whether there is a socket file that nobody answers at. */
+/** Whether the path is a socket file with no server behind it. */
 function isStale(path: string): Promise<boolean> {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return Promise.resolve(false);
   return new Promise((resolve) => {
@@ -152,7 +158,7 @@ function isStale(path: string): Promise<boolean> {
   });
 }
 
-/** Connects to a Unix socket. The dialer rejects with a RangeError when the path is longer than the system takes. */
+/** Connects to a Unix socket. The dialer rejects with a RangeError when the path is too long for the system. */
 export function dialUnix({ path }: { readonly path: string }): Dialer {
   return async (signal) => {
     requireFittingPath(path);

@@ -1,4 +1,4 @@
-/** The WebSocket of the package `ws` with what a client needs beyond the standard. */
+/** The WebSocket of the package `ws`, with the additions that a client needs. */
 
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
@@ -6,7 +6,7 @@ import type { WebSocketClass } from './dial-web-socket.ts';
 import { KEEP_ALIVE_IDLE_MS } from './tcp.ts';
 import { type DialTlsOptions, tlsConnectOptions } from './tls.ts';
 
-/** A class of WebSockets with keep-alive and these certificates. */
+/** Makes a WebSocket class with keep-alive and these certificates. */
 export function webSocketClass(tls: DialTlsOptions = {}): WebSocketClass {
   return class extends WebSocket {
     #socket: IncomingMessage['socket'] | undefined;
@@ -19,7 +19,7 @@ export function webSocketClass(tls: DialTlsOptions = {}): WebSocketClass {
       });
     }
 
-    /** Whether the connection keeps the process alive. */
+    /** Sets whether the connection keeps the process alive. */
     setReferenced(isReferenced: boolean): void {
       if (isReferenced) this.#socket?.ref();
       else this.#socket?.unref();

@@ -1,8 +1,8 @@
-/** The handshakes of WebSocket: an HTTP server that only knows how to upgrade, and says why when it does not. */
+/** Takes WebSocket handshakes with an HTTP server that can only upgrade, and that says why when it refuses. */
 
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-// As a whole: what Jest's jsdom environment takes for this package has none of these names, and would not be linked.
+// Imports the whole module: under Jest's jsdom environment the package has none of these names, and would not link.
 import * as ws from 'ws';
 import type { ListenerEvents } from '../message/byte-stream.ts';
 import { foreignProtocol } from '../message/refusal-causes.ts';
@@ -11,14 +11,14 @@ import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
 import type { PageAccess, PageHeaders } from './page-access.ts';
 
-/** How handshakes are taken. */
+/** The options of `Handshakes`. */
 export interface HandshakesOptions {
   readonly access: PageAccess;
   readonly timeoutMs: number;
   readonly maxMessageBytes: number;
 }
 
-/** A connection whose handshake is not over, and who is told how it ends. */
+/** A connection whose handshake is not over, and the callbacks that learn how it ends. */
 interface Guest {
   readonly address: string;
   readonly events: ListenerEvents;
@@ -26,15 +26,15 @@ interface Guest {
   state: 'waiting' | 'refused';
 }
 
-/** How many names are remembered that programs call the server by. */
+/** Reports at most this many different names that programs call the server by. */
 const MAX_NOTICED_NAMES = 100;
 
 type Cause = RefusalCause<ConnectionRefusalReason>;
 
-/** Upgrades the connections that it is given. */
+/** Upgrades connections to WebSocket. */
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  // A handshake without `Host` is refused here, with the reason.
+  // Lets a handshake without `Host` through, to refuse it below with the reason.
   readonly #server: Server = createServer({ requireHostHeader: false });
   readonly #upgrades: ws.WebSocketServer;
   readonly #guests = new Map<Socket, Guest>();
@@ -53,10 +53,10 @@ export class Handshakes {
     this.#server.on('clientError', (error, socket) => this.#refuseBytes(error, socket as Socket));
   }
 
-  /** Takes the handshake of a connection; `upgraded` is called when it is over. */
+  /** Takes the handshake of a connection. Calls `upgraded` when it succeeds. */
   admit(socket: Socket, guest: Omit<Guest, 'state'>): void {
     this.#guests.set(socket, { ...guest, state: 'waiting' });
-    // The server's own time-outs begin when it listens, which this one never does.
+    // The HTTP server's own timeouts begin when it listens, and this one never does.
     const stopTimeout = startTimeout(this.#options.timeoutMs, () => this.#giveUp(socket));
     socket.on('close', () => {
       stopTimeout();
@@ -88,7 +88,7 @@ export class Handshakes {
     }
   }
 
-  /** Said once for each name. */
+  /** Reports each name once. */
   #notice({ address, events }: Guest, name: string): void {
     if (this.#noticedNames.has(name) || this.#noticedNames.size >= MAX_NOTICED_NAMES) return;
     this.#noticedNames.add(name);
@@ -100,7 +100,7 @@ export class Handshakes {
     this.#refuse(socket, 426, handshakeCause('it asks for no upgrade to WebSocket'), 'Upgrade: websocket\r\n');
   }
 
-  /** What came is no HTTP. */
+  /** Refuses bytes that are not valid HTTP. */
   #refuseBytes(error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket): void {
     const { code = error.message, rawPacket } = error;
     if (code === 'ECONNRESET' || !socket.writable) {
@@ -142,7 +142,7 @@ function handshakeCause(what: string): Cause {
   return { reason: 'webSocketHandshake', why: `it sent no valid handshake of WebSocket (${what})` };
 }
 
-/** Browsers of version 8 of the protocol have another name for `Origin`. */
+/** Browsers with version 8 of the protocol send `Sec-WebSocket-Origin` instead of `Origin`. */
 function pageHeadersOf({ headersDistinct: headers }: IncomingMessage): PageHeaders {
   const { host: hosts = [], origin = [] } = headers;
   return { origins: [...origin, ...(headers['sec-websocket-origin'] ?? [])], hosts };

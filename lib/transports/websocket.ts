@@ -1,4 +1,4 @@
-/** WebSocket: listening. A frame is one message or one line command, and each answer is a frame. */
+/** Listens for WebSocket. A frame is one message or one line command, and each answer is a frame. */
 
 import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
@@ -12,22 +12,25 @@ import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpLis
 import { handshakeTimeoutOf } from './tls.ts';
 import { Handshakes } from './web-socket-handshake.ts';
 
-/** Where to listen and for whom. */
+/** Where to listen, and who may connect. */
 export interface WebSocketListenerOptions extends TcpListenerOptions {
-  /** Origins of the pages that may connect, such as `https://intranet.example`. Programs that send none may, too. */
+  /**
+   * Origins of the pages that may connect, such as `https://intranet.example`. Programs without an origin may connect
+   * too.
+   */
   readonly origins: readonly string[];
-  /** Names, beside `localhost` and IP addresses, under which the server's own pages may connect. */
+  /** Names by which the server's own pages may call it, besides `localhost` and IP addresses. */
   readonly hosts: readonly string[];
-  /** The longest frame that is taken, in bytes. */
+  /** The longest frame to accept, in bytes. */
   readonly maxMessageBytes: number;
 }
 
 const WEB_SOCKET_LISTENER_OPTIONS = [...TCP_LISTENER_OPTIONS, 'origins', 'hosts', 'maxMessageBytes'];
 
 /**
- * Listens for WebSocket connections. The allow-list is asked first, then `Origin` and `Host`: a page that is not listed
- * cannot connect, nor one that has another name point to this machine.
- * @throws as `tcp` does, and TypeError when an entry of `origins` or `hosts` is none.
+ * Listens for WebSocket connections. Checks the allow-list first, then `Origin` and `Host`. A page cannot connect if it
+ * is not listed, or if it points a name of its own at this machine.
+ * @throws as `tcp` does, and TypeError for a wrong entry of `origins` or `hosts`.
  */
 export function webSocket(options: WebSocketListenerOptions): TcpListener {
   const { origins, hosts, tls, maxMessageBytes } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
@@ -51,23 +54,22 @@ const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const NORMAL_CLOSURE = 1000;
 
-/** What `ws` calls a frame that is longer than it may be. */
+/** The code of `ws` for a frame that is too long. */
 const TOO_LONG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
-/** What a stream works with. */
 interface WebSocketStreamOptions {
   readonly connection: WebSocket;
   readonly socket: Socket;
   readonly peer: string;
-  /** Is told when the connection closes because a frame was too long. */
+  /** Called when the connection closes because a frame was too long. */
   readonly refuseLength: () => void;
 }
 
-/** One WebSocket connection as a stream: each frame that comes is a line, each write a frame. */
+/** One WebSocket connection as a stream: each incoming frame is a line, and each write is a frame. */
 class WebSocketStream implements ByteStream {
   readonly peer: string;
   readonly isFramed = true;
-  /** A message was begun and not ended. */
+  /** Whether a message has begun but not ended. */
   #isContinuing = false;
   readonly #connection: WebSocket;
   readonly #socket: Socket;
@@ -77,7 +79,7 @@ class WebSocketStream implements ByteStream {
     this.#connection = connection;
     this.#socket = socket;
     this.peer = peer;
-    // One that is refused is never started, but what came with its handshake is still read.
+    // A refused connection never starts, but `ws` still reads the bytes that came with its handshake.
     connection.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error;
       if (error.code === TOO_LONG) refuseLength();
@@ -93,7 +95,10 @@ class WebSocketStream implements ByteStream {
     this.#connection.on('message', (frame: Buffer) => sink.data(asLine(frame)));
   }
 
-  /** Bytes that no text frame may have make a binary frame, or U+FFFD in a message of several fragments. */
+  /**
+   * Sends a binary frame when the bytes are not valid UTF-8. In a message of several fragments, invalid bytes become
+   * U+FFFD.
+   */
   write(text: string, encoding: StreamEncoding, completeness: Completeness = 'complete'): void {
     const isComplete = completeness === 'complete';
     const frame = Buffer.from(text, encoding);
@@ -106,7 +111,7 @@ class WebSocketStream implements ByteStream {
   }
 
   whenDrained(callback: () => void): void {
-    // An empty write is called back after all writes before it.
+    // The callback of an empty write comes after all earlier writes.
     this.#socket.write('', (error) => {
       if (!error) callback();
     });
@@ -129,7 +134,7 @@ class WebSocketStream implements ByteStream {
   }
 }
 
-/** A frame as one line: line breaks within it are white space to both protocols. */
+/** Turns a frame into one line. Line breaks within it become spaces, since both protocols read them as white space. */
 function asLine(frame: Buffer): Uint8Array {
   const line = Buffer.allocUnsafe(frame.length + 1);
   for (const [index, byte] of frame.entries()) {
