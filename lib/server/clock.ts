@@ -1,15 +1,15 @@
-/** Time as the lock manager sees it: monotonic, so that a wall clock that is set decides nothing. */
+/** The lock manager's time. It is monotonic, so setting the wall clock changes nothing. */
 
 import { type BudgetClock, budgetClock, inputTimeMs } from '../message/scheduler.ts';
 import { startTimeout } from '../message/timeout.ts';
 
-/** Now and later. */
+/** Reads the time and calls back later. */
 export interface Clock extends BudgetClock {
-  /** Milliseconds since some fixed moment. All that one input causes may happen at the same time. */
+  /** Milliseconds since some fixed moment. The time may stand still while one input is handled. */
   nowMs(): number;
-  /** Calls back after `delayMs`; returns a function that stops it. */
+  /** Calls back after `delayMs`. Returns a function that cancels the call. */
   startTimeout(delayMs: number, callback: () => void): () => void;
 }
 
-/** The clock of the machine. */
+/** The machine's clock. */
 export const systemClock: Clock = { ...budgetClock, nowMs: inputTimeMs, startTimeout };

@@ -1,10 +1,10 @@
-/** Why commands are refused whose protocol has no word for it: those of lines, and of pkLockServer's messages. */
+/** Reasons to refuse a command whose protocol cannot name them: line commands and pkLockServer's messages. */
 
 import { DRAINING } from '../message/refusal-causes.ts';
 import type { RefusalCause } from '../message/refusals.ts';
 import type { LockResult } from './lock-manager.ts';
 
-/** Every reason beside those for connections, with its meaning. The documents repeat it. */
+/** Every reason to refuse a command, with its meaning. The documents repeat them. */
 export const COMMAND_REFUSALS = {
   maxNameBytes: 'The name of a lock was longer than `maxNameBytes`.',
   maxClientNameBytes: 'The name of a client was longer than `maxClientNameBytes`.',
@@ -14,19 +14,19 @@ export const COMMAND_REFUSALS = {
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
 } as const;
 
-/** A limit that can be the reason. */
+/** A limit that can be the reason for a refusal. */
 export type CommandLimit = keyof typeof COMMAND_REFUSALS;
 
-/** Is told of each such refusal. */
+/** Called for each refused command. */
 export type OnRefused<Session> = (session: Session, cause: RefusalCause) => void;
 
-/** A command that would pass a limit. */
+/** Explains that a command would exceed a limit. */
 export function atLimit(limit: CommandLimit, value: number): RefusalCause {
   const remedy = `raise "limits.${limit}" in the settings`;
   return { reason: limit, refused: 'a command', why: `it would pass ${limit}, ${value}`, remedy };
 }
 
-/** What a lock manager did not do, where that is for a reason of the server's. */
+/** Explains a result if the server itself refused the lock, because it drains or a limit was reached. */
 export function causeOf(result: LockResult): RefusalCause | undefined {
   if (result.status === 'draining') return { ...DRAINING, refused: 'a command' };
   return result.status === 'limit' ? atLimit(result.limit as CommandLimit, result.value) : undefined;

@@ -1,12 +1,12 @@
-/** Listings whose next page a client may ask for, so that each page goes on where the one before ended. */
+/** Keeps listings between two requests, so that each page continues the one before. */
 
 import type { LockPage } from '../protocol.ts';
 import type { Pages } from './lock-manager.ts';
 
-/** After this long without a page the client's next request begins a new listing. */
+/** A listing is dropped when its client asks for no page for this long, in milliseconds. */
 const KEPT_MS = 10_000;
 
-/** What a client's next request must ask for to get the next page of its listing. */
+/** A listing, and the `prefix` and `after` that the request for its next page must have. */
 interface KeptListing {
   readonly prefix: string;
   readonly after: string;
@@ -14,7 +14,7 @@ interface KeptListing {
   readonly keptMs: number;
 }
 
-/** Keeps one listing for each client, and of all clients those of the last `max`. */
+/** Keeps one listing for each client, and at most `max` in all. The oldest is dropped first. */
 export class KeptListings {
   readonly #max: number;
   readonly #listings = new Map<object, KeptListing>();
@@ -23,7 +23,7 @@ export class KeptListings {
     this.#max = max;
   }
 
-  /** Takes out the listing that a client goes on with; undefined when it asks for another. */
+  /** Removes and returns the client's listing; undefined when the request does not continue it. */
   take(client: object, prefix: string, after: string | undefined): Pages<LockPage> | undefined {
     const kept = this.#listings.get(client);
     this.#listings.delete(client);
@@ -31,7 +31,7 @@ export class KeptListings {
     return performance.now() - kept.keptMs > KEPT_MS ? undefined : kept.pages;
   }
 
-  /** Keeps what a client may go on with behind a page. */
+  /** Keeps a listing so that the client's next request can continue it. */
   keep(client: object, prefix: string, after: string, pages: Pages<LockPage>): void {
     this.#listings.delete(client);
     this.#listings.set(client, { prefix, after, pages, keptMs: performance.now() });

@@ -1,33 +1,33 @@
-/** A listing in order, page by page, of items that come and go meanwhile and that nobody keeps in order. */
+/** Lists items in order, page by page, while items come and go. The items themselves are in no order. */
 
 import { SortedItems } from './sorted-items.ts';
 
-/** How many items are found ahead once a listing goes on behind its first page. */
+/** How many items one pass finds ahead, from the second page on. */
 const FOUND_AHEAD = 65_536;
 
-/** What is listed. */
+/** The items to list, and their order. */
 export interface ListingOptions<Item> {
-  /** Negative when `a` comes first. Items that are equal are one. */
+  /** Negative when `a` comes first. Equal items are listed once. */
   readonly compare: (a: Item, b: Item) => number;
-  /** Begins to go through all items, in any order. Those that stay must be seen, whatever comes and goes. */
+  /** Iterates over all items in any order. It must reach every item that stays, even while others come and go. */
   readonly items: () => Iterator<Item>;
-  /** Whether an item is listed; all are if this is left out. */
+  /** Whether to list an item; by default all are listed. */
   readonly isListed?: (item: Item) => boolean;
-  /** Only what comes behind this is listed. */
+  /** Lists only items after this one. */
   readonly after?: Item | undefined;
 }
 
 /**
- * The first page takes one pass over all items and memory for that page only. From the second on, a pass finds 65,536
- * items ahead, so that it takes few passes to list everything.
+ * The first page takes one pass over all items, and memory for that page only. From the second page on, each pass finds
+ * 65,536 items ahead, so that a whole listing takes few passes.
  */
 export class Listing<Item> {
   readonly #options: ListingOptions<Item>;
-  /** What comes behind the position, as far as it was found. */
+  /** Items after the position that a pass has found. */
   #found: SortedItems<Item>;
-  /** Whether nothing comes behind what was found. */
+  /** Whether no item comes after the last one in `#found`. */
   #isComplete = false;
-  /** The pass under way, and how many items it keeps. */
+  /** The pass in progress, and how many items it keeps. */
   #pass: Iterator<Item> | undefined;
   #capacity = 0;
   #position: Item | undefined;
@@ -38,17 +38,17 @@ export class Listing<Item> {
     this.#found = new SortedItems<Item>(options.compare);
   }
 
-  /** All up to this one were given out. */
+  /** The last item that was returned; all up to it are done. */
   get position(): Item | undefined {
     return this.#position;
   }
 
-  /** Whether everything was given out. */
+  /** Whether all items were returned. */
   get isOver(): boolean {
     return this.#isComplete && this.#found.size === 0;
   }
 
-  /** Looks at up to `count` more items for a page of `max`; true when the page is there. */
+  /** Looks at up to `count` more items for a page of `max`. Returns true when the page is ready. */
   step(count: number, max: number): boolean {
     if (this.#pass === undefined) {
       if (this.#isComplete || this.#found.size > 0) return true;
@@ -70,7 +70,7 @@ export class Listing<Item> {
     return this.#found.first(max);
   }
 
-  /** Goes on behind the first `count` of them. */
+  /** Moves on past the next `count` items. */
   skip(count: number): void {
     this.#position = this.#found.dropFirst(count) ?? this.#position;
   }

@@ -1,4 +1,4 @@
-/** The locks of this process: the lock table with a clock, tokens, and work in slices where there is much of it. */
+/** Keeps the locks of this process: a lock table with a clock and tokens. Long work is done in slices. */
 
 import { randomUUID } from 'node:crypto';
 import { LockTable } from '../locks/lock-table.ts';
@@ -47,21 +47,21 @@ import type {
 import { StatisticsRecorder } from './stats.ts';
 import { tokensFromWallClock } from './tokens.ts';
 
-/** How much of each turn long work takes at most, beyond the step under way. */
+/** Milliseconds of each turn that long work may take. The last step may run over. */
 const LONG_WORK_MS = 0.5;
-/** How much is done between two looks at the clock. */
+/** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
-/** A holder, waiter or step beside its texts, in characters of JSON, about. */
+/** Roughly how many characters of JSON a holder, waiter or step takes, without its texts. */
 const ENTRY_CHARACTERS = 150;
-/** How many of those who lost a lock are told. */
+/** How many holders that lost a lock are listed. */
 const MAX_TAKEN_TOLD = 100;
 
-/** How the locks of this process are kept. */
+/** Limits, clock and tokens of a lock manager. */
 export interface LocalLockManagerOptions {
   readonly limits: TableLimits & PageLimits;
   readonly clock?: Clock;
-  /** The source of fencing tokens: each greater than all before. */
+  /** Returns fencing tokens, each greater than all before. */
   readonly nextToken?: () => number;
 }
 
@@ -73,7 +73,7 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
-  /** For ends of sessions, listings and very many deadlines at once. */
+  /** Shared by ends of sessions, listings, and many deadlines at once. */
   readonly #longWork: TurnBudget;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
@@ -143,7 +143,7 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
   }
 
-  /** Frees what a session has, in slices that all ends share: thousands may end in one turn. */
+  /** Frees the locks of a session in slices, because thousands of sessions may end in one turn. */
   endSession(session: Session): void {
     const end = this.publish(this.table.endSession(session, this.clock.nowMs()));
     if (end.holds.length === 0) return;
@@ -155,14 +155,14 @@ export class LocalLockManager implements LockManager {
     });
   }
 
-  /** Answers and tells whom an operation concerned, then returns its own result. */
+  /** Sends the answers and events of an operation, then returns its own result. */
   publish<Result>(outcome: Outcome<Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
     this.#afterwards();
     return outcome.result;
   }
 
-  /** Counts an answer, and returns it as clients are told it. */
+  /** Counts an answer and returns it, without a deadlock's cycle if that is too long to send. */
   answer<Answer extends LockResult | LockAllResult>(answer: Answer): LockResult | LockAllResult {
     this.#statistics.recordAnswer(answer);
     return answer.status === 'deadlock' && !this.#canTell(answer.cycle ?? []) ? { status: 'deadlock' } : answer;
@@ -183,7 +183,7 @@ export class LocalLockManager implements LockManager {
     }
   }
 
-  /** After each change: the timer is set for the next deadline, and who waits for the last hold to end is told. */
+  /** After each change: sets the timer for the next deadline, and ends the drain once nothing is held. */
   #afterwards(): void {
     if (this.table.nextDeadlineMs < this.#armedForMs) this.#armTimer();
     if (this.#whenUnheld !== undefined && this.table.counts.holders === 0) {
@@ -192,7 +192,10 @@ export class LocalLockManager implements LockManager {
     }
   }
 
-  /** One timer, for the earliest deadline. It may go off early, when that one was withdrawn: then it is set anew. */
+  /**
+   * There is one timer, for the earliest deadline. If that deadline was cancelled, the timer fires early and is set
+   * again.
+   */
   #armTimer(): void {
     this.#stopTimer?.();
     this.#armedForMs = this.table.nextDeadlineMs;
@@ -242,7 +245,7 @@ export class LocalLockManager implements LockManager {
     return next === undefined ? { locks } : { locks, next };
   }
 
-  /** Whether a cycle fits into one reply. */
+  /** Whether a deadlock's cycle fits into one reply. */
   #canTell(cycle: readonly DeadlockStep[]): boolean {
     const characters = cycle.reduce((sum, step) => sum + charactersOf(step) + step.lockName.length, 0);
     return !this.#isTooLarge({ entries: cycle.length, characters });
@@ -264,12 +267,12 @@ function addSize(size: PageSize, { lockName, holders, waiters }: LockInformation
   for (const entry of [...holders, ...waiters]) size.characters += charactersOf(entry);
 }
 
-/** The length of an entry in JSON, about, without the name of its lock. */
+/** Roughly how long an entry is in JSON, without the name of its lock. */
 function charactersOf({ owner, name, address }: LockWaiter | DeadlockStep | LockHolder): number {
   return owner.length + name.length + address.length + ENTRY_CHARACTERS;
 }
 
-/** Whose holds were taken away by what just happened. */
+/** The holds that the events show as forced or stolen. */
 function takenBy(events: readonly TableEvent[]): Taken {
   const holders: Taken['holders'][number][] = [];
   let count = 0;
@@ -335,7 +338,7 @@ class LocalSession implements ManagedSession {
   }
 }
 
-/** The answer comes as an event of a later operation, with what the request carries. */
+/** The answer comes later, as an event that carries this request's context. */
 function pendFor<Answer extends object>(request: LockRequest | LockAllRequest): PendingResult<Answer> {
   const pending = new PendingResult<Answer>();
   request.context = pending;

@@ -1,17 +1,17 @@
-/** The commands of the lock server with the schemas of their parameters: the one table that routing starts from. */
+/** The commands of the lock server and the schemas of their parameters. Routing uses this one table. */
 
 import type { CommandTable } from '../message/command-table.ts';
 import type { JsonSchema } from '../message/validation.ts';
 import type { LockMode, RequestId } from '../protocol.ts';
 
-/** Times on the wire are seconds; more than this is no time that anybody means. */
+/** The longest time on the wire, in seconds. Nobody needs a longer one. */
 const MAX_SECONDS = 1e9;
 const MAX_LISTED = 10_000;
 
 const name: JsonSchema = { type: 'string', description: 'a string' };
 const mode: JsonSchema = { enum: ['exclusive', 'shared', 'permit'], description: '"exclusive", "shared" or "permit"' };
 const owner: JsonSchema = { type: 'string', description: 'a string' };
-/** A whole number beyond these has been rounded. */
+/** Beyond these limits, JSON parsing rounds whole numbers. */
 const EXACT = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
 const token: JsonSchema = { type: 'integer', ...EXACT, description: 'a whole number below 2^53' };
 const flag: JsonSchema = { type: 'boolean', description: 'true or false' };
@@ -42,7 +42,7 @@ function parameters(properties: Readonly<Record<string, JsonSchema>>, ...require
   return { properties, required, additionalProperties: false };
 }
 
-/** Each is carried out by the method of `LockServer` that bears its name. */
+/** The method of `LockServer` with the same name carries out each command. */
 export const LOCK_COMMANDS: CommandTable = {
   lock: {
     needsId: true,
@@ -117,7 +117,7 @@ export const LOCK_COMMANDS: CommandTable = {
   },
 };
 
-/** The parameters as the schemas above let them through. */
+/** The parameters of `lock`, once the schema has accepted them. */
 export interface LockParameters {
   readonly lockName: string;
   readonly mode?: LockMode;

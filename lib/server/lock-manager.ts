@@ -1,4 +1,4 @@
-/** The port between the server's protocols and the locks. All times are milliseconds. */
+/** The interface between the server's protocols and the locks. All times are milliseconds. */
 
 import type { LockAllRequest, LockKind, LockRequest, ReleaseRequest } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
@@ -19,61 +19,61 @@ import type {
   RequestId,
 } from '../protocol.ts';
 
-/** What a request for one lock is answered, now or later. A steal tells whom the lock was taken from. */
+/** The answer to a request for one lock. A steal adds `taken`: the holders that lost the lock. */
 export type LockResult = (Granted & { readonly taken?: Taken }) | NotGranted;
 
-/** What a request for several locks is answered, now or later. */
+/** The answer to a request for several locks. */
 export type LockAllResult = AllGranted | NotGranted;
 
-/** Holds that were taken away from their holders: how many, and the first of them. */
+/** Holds that were taken away: how many, and the first of them. */
 export interface Taken {
   readonly count: number;
   readonly holders: readonly Omit<LockHolder, 'heldMs' | 'stealable'>[];
 }
 
-/** The client behind a session, as its locks know it. */
+/** The client of a session, as its locks see it. */
 export interface LockClientInfo {
   readonly address: string;
-  /** The name that it registered; empty while there is none. */
+  /** The name that the client registered, or an empty text. */
   readonly clientName: string;
-  /** One of its holds ended without its asking. */
+  /** Called when one of the client's holds ended although the client did not ask for that. */
   lost(hold: LostHold): void;
 }
 
 /** One client's locks. */
 export interface ManagedSession {
   acquire(request: LockRequest): LockResult | PendingResult<LockResult>;
-  /** All of them or none. */
+  /** Acquires all of the locks or none. */
   acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult>;
   release(request: ReleaseRequest): ReleaseResult | PendingResult<ReleaseResult>;
-  /** Of one owner of the session if a tag is given. */
+  /** Releases all locks of the session, or of one of its owners if a tag is given. */
   releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult>;
   cancel(id: RequestId): CancelResult | PendingResult<CancelResult>;
-  /** Cancels what waits and frees what is held. Nothing may be asked afterwards. */
+  /** Cancels the session's waits and frees its locks. The session cannot be used afterwards. */
   end(): void;
 }
 
-/** Which names are listed. */
+/** The names to list. */
 export interface NamesRequest {
-  /** Only of locks of that kind, if it is given. */
+  /** Only locks of this kind, if given. */
   readonly kind?: LockKind | undefined;
-  /** Only names that begin with this; empty for all. */
+  /** Only names that begin with this; an empty text means all. */
   readonly prefix: string;
-  /** Only names that come behind this one. */
+  /** Only names after this one. */
   readonly after?: string | undefined;
 }
 
-/** How much one reply tells at most. */
+/** The most that one reply contains. */
 export interface PageLimits {
   /** Holders and waiters in one page, or owners in one cycle. */
   readonly maxPageEntries: number;
-  /** The length of one page or cycle, about; a single lock is told whatever its length. */
+  /** The rough length of one page or cycle. A single lock is sent however long it is. */
   readonly maxPageBytes: number;
 }
 
-/** A listing page by page: the next page is asked for when the one before has come. */
+/** A listing, page by page. Ask for the next page only when the one before has come. */
 export interface Pages<Page extends object> {
-  /** With up to `max` entries. */
+  /** Resolves to up to `max` entries. */
   nextPage(max: number): PendingResult<Page>;
 }
 
@@ -85,21 +85,21 @@ export interface HoldersPage {
 
 /** Keeps the locks of many clients. */
 export interface LockManager {
-  /** Names this life of the locks: after a restart that forgot them it is another. */
+  /** Identifies one run of the locks. It changes when a restart has lost them. */
   readonly epoch: string;
-  /** Whether tokens keep growing over a restart whatever the wall clock does. */
+  /** Whether tokens keep growing over a restart even if the wall clock is set back. */
   readonly isDurable: boolean;
   openSession(client: LockClientInfo): ManagedSession;
-  /** At most `maxEntries` holders and as many waiters are listed, of one kind of lock only if that is given. */
+  /** Lists at most `maxEntries` holders and as many waiters, of one kind of lock if given. */
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockInformation | PendingResult<LockInformation>;
-  /** Lists names. One that is held or waited for from the first page to the last is told. */
+  /** Lists names. A name that is in use from the first page to the last is always listed. */
   list(request: NamesRequest): Pages<LockPage>;
   /** Lists the holders of one kind of lock, or of one lock. */
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage>;
-  /** Frees all holders of a lock, whoever they are. */
+  /** Frees a lock, whoever holds it. */
   forceRelease(lockName: string, kind: LockKind): ForceReleaseResult & { readonly taken: Taken };
   statistics(): LockStatistics | PendingResult<LockStatistics>;
-  /** Grants nothing new from now on and answers all that wait `draining`. Resolves when nobody holds anything. */
+  /** From now on grants nothing and answers all waiters `draining`. Resolves when nothing is held. */
   drain(): Promise<void>;
   /** Stops all timers. */
   close(): void;

@@ -1,4 +1,4 @@
-/** A protocol beside our messages, plugged in to a lock server. */
+/** A further protocol that plugs into a lock server. */
 
 import type { MessageLimits } from '../message/message-limits.ts';
 import type { Request } from '../message/message-router.ts';
@@ -18,15 +18,15 @@ export interface LockServerParts {
   readonly isDumpOn: boolean;
   /** Whether clients may register names. */
   readonly isRegistryOn: boolean;
-  /** Counts the connections there are, of every protocol. */
+  /** Counts the connections of all protocols. */
   readonly countConnections: () => number;
-  /** Is told of refused commands, for protocols whose replies do not say why. */
+  /** Called for refused commands, by protocols whose replies give no reason. */
   readonly onRefused: OnRefused<LockServerSession>;
 }
 
 /** One protocol of a lock server. */
 export interface LockProtocol extends ServedProtocol<LockServerSession> {
-  /** Serves a message of ours that has neither an id nor `parameters`, if it is one of this protocol; false otherwise. */
+  /** Serves a message of ours without an id or `parameters`; returns false if it is not one of this protocol. */
   answerBare?(session: LockServerSession, message: Request): boolean;
 }
 

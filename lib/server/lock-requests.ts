@@ -1,4 +1,4 @@
-/** Lock requests as clients make them, turned into those of the lock manager, or refused. */
+/** Turns the lock requests of clients into requests to the lock manager, or refuses them. */
 
 import { kindOf } from '../locks/lock.ts';
 import type { LockAllRequest, LockRequest, LockWanted } from '../locks/types.ts';
@@ -10,26 +10,26 @@ import type { LockAllParameters, LockParameters } from './lock-commands.ts';
 
 const MS_A_SECOND = 1_000;
 
-/** How long texts may be at most, in bytes in UTF-8. */
+/** The greatest lengths of texts, in bytes of UTF-8. */
 export interface TextLimits {
   readonly maxNameBytes: number;
   readonly maxOwnerBytes: number;
   readonly maxClientNameBytes: number;
 }
 
-/** Why a request is not even passed on. */
+/** Why a request does not reach the lock manager. */
 export type Refusal =
   | { readonly status: 'limit'; readonly limit: keyof TextLimits; readonly value: number }
   | { readonly status: 'invalid'; readonly message: string };
 
-/** What one server lets its clients ask for. */
+/** The lock requests that a server allows. */
 export interface LockRequestsOptions {
   readonly limits: TextLimits;
-  /** Whose holds a `steal` may take: those that said so, or any. */
+  /** The holds that a `steal` may take: only those marked `stealable`, or any. */
   readonly steal: 'stealable' | 'any';
 }
 
-/** Makes the requests of one server. */
+/** Checks and converts the requests of one server. */
 export class LockRequests {
   readonly #limits: TextLimits;
   readonly #steal: 'stealable' | 'any';
@@ -39,7 +39,7 @@ export class LockRequests {
     this.#steal = steal;
   }
 
-  /** One lock. */
+  /** Converts a request for one lock. */
   ofLock(parameters: LockParameters, id: MessageId): LockRequest | Refusal {
     const { lockName, mode = 'exclusive', limit, timeLimit, owner = '', lease, steal = false, stealable } = parameters;
     const refusal = this.#refusalOf(lockName, owner) ?? refuseLimit('parameters', mode, limit);
@@ -60,7 +60,7 @@ export class LockRequests {
     };
   }
 
-  /** Several locks, all or none. */
+  /** Converts a request for several locks. */
   ofLockAll({ locks, timeLimit, owner = '', lease }: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
     const requested: LockWanted[] = [];
     const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
@@ -87,18 +87,18 @@ export class LockRequests {
   }
 }
 
-/** No text has more bytes than three times its UTF-16 units. */
+/** A UTF-16 unit takes at most three bytes, so short texts need not be measured. */
 function isWithin(maxBytes: number, text: string): boolean {
   return text.length * 3 <= maxBytes || encodedLength(text) <= maxBytes;
 }
 
-/** The refusal of a text that is longer than that limit. */
+/** Refuses a text that is longer than the limit. */
 export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: string): Refusal | undefined {
   const value = limits[limit];
   return isWithin(value, text) ? undefined : { status: 'limit', limit, value };
 }
 
-/** The refusal of parameters that contradict each other; the message names field, value and what was expected. */
+/** Refuses parameters that contradict each other. The message names the field, its value and the expected value. */
 export function invalid(message: string): Refusal {
   return { status: 'invalid', message };
 }

@@ -1,4 +1,4 @@
-/** The lock server: the commands of the message protocol, carried out on a lock manager. */
+/** The lock server: carries out the commands of the message protocol on a lock manager. */
 
 import cluster from 'node:cluster';
 import type { TableLimits } from '../locks/types.ts';
@@ -40,13 +40,13 @@ import { VERSION } from './version.ts';
 const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
 
-/** What a lock server admits at most; lengths are bytes in UTF-8. */
+/** The limits of a lock server; lengths are bytes of UTF-8. */
 export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {
-  /** Clients whose listing goes on with their next `list`; those of further ones begin anew. */
+  /** How many listings are kept between two `list` requests. Further listings begin again. */
   readonly maxKeptListings: number;
 }
 
-/** The limits of a server that was not told any. */
+/** The limits by default. */
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   ...DEFAULT_MESSAGE_LIMITS,
   maxLocks: 2_000_000,
@@ -64,27 +64,30 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
 const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'dump', 'registry', 'forceUnlock', 'protocols'];
 const LISTEN_OPTIONS = ['protocols', 'dialect'];
 
-/** How a lock server is made. */
+/** The options of a lock server. */
 export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
   readonly limits?: Partial<LockServerLimits>;
-  /** Where the locks are kept; in this process when none is given. */
+  /** Keeps the locks; by default they live in this process. */
   readonly manager?: LockManager;
-  /** Whether clients may ask who holds what (`list`, `inspect`, `d`, `sd`, `dump`) and who is there; true by default. */
+  /**
+   * Whether clients may ask who is there and who holds which lock (`list`, `inspect`, `d`, `sd`, `dump`); true by
+   * default.
+   */
   readonly dump?: boolean;
-  /** Whether clients may register names and ask for those of others; true by default. */
+  /** Whether clients may register names and ask for those of other clients; true by default. */
   readonly registry?: boolean;
   /** Whether any client may take locks away from others (`forceUnlock`, and `steal` of any lock); false by default. */
   readonly forceUnlock?: boolean;
-  /** The protocols beside newline-delimited JSON. */
+  /** Protocols to serve beside newline-delimited JSON. */
   readonly protocols?: readonly LockProtocolPlug[];
 }
 
-/** What every result begins with. */
+/** Every result begins with its status. */
 interface Result {
   readonly status: Status;
 }
 
-/** Serves locks to as many clients as connect to its listeners. */
+/** Serves locks to the clients of its listeners. */
 export class LockServer extends MessageServer<LockServerSession> {
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
@@ -97,7 +100,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #requests: LockRequests;
   readonly #protocols: readonly LockProtocol[];
 
-  /** @throws TypeError when an option, or a limit, is not known. */
+  /** @throws TypeError when an option or a limit is unknown. */
   constructor(options: LockServerOptions = {}) {
     const {
       limits: given = {},
@@ -123,9 +126,9 @@ export class LockServer extends MessageServer<LockServerSession> {
   }
 
   /**
-   * Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`, with a TypeError for
-   * an unknown option, and in a process that shares its ports with others by `node:cluster`: each of them would grant the
-   * same lock.
+   * Listens on a further listener; resolves to its address. Rejects with the system's error, such as `EADDRINUSE`, or
+   * with a TypeError for an unknown option. Also rejects in a worker of `node:cluster`: its workers share ports, and
+   * each would grant the same lock.
    */
   override async listen(listener: Listener, options: ListenOptions = {}): Promise<string> {
     requireKnownOptions(options, LISTEN_OPTIONS);
@@ -134,15 +137,15 @@ export class LockServer extends MessageServer<LockServerSession> {
   }
 
   /**
-   * Stops to listen, answers waiting and new lock requests `draining`, lets holders release for up to `drainMs`
-   * milliseconds (none by default), then closes all connections. Resolves when they are gone.
+   * Stops listening, answers `draining` to waiters and new lock requests, gives holders up to `drainMs` milliseconds
+   * (none by default) to release, then closes all connections. Resolves when they are gone.
    */
   override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     await super.close(options);
     this.#manager.close();
   }
 
-  /** Takes a lock; the result of a request that has to wait comes later. */
+  /** Acquires a lock. If the request has to wait, its result comes later. */
   commandLock(
     session: LockServerSession,
     parameters: LockParameters,
@@ -161,7 +164,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     });
   }
 
-  /** Takes several locks, all or none; the result of a request that has to wait comes later. */
+  /** Acquires several locks, all or none. If the request has to wait, its result comes later. */
   commandLockAll(
     session: LockServerSession,
     parameters: LockAllParameters,
@@ -173,7 +176,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return this.#isDumpOn ? answer : mapResult(answer, hideOthers);
   }
 
-  /** Gives back one lock, or leaves its queue. */
+  /** Releases one lock, or leaves its queue. */
   commandUnlock(session: LockServerSession, parameters: UnlockParameters): object {
     const { lockName, mode, owner, token } = parameters;
     if (lockName === undefined && token === undefined) {
@@ -182,7 +185,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return session.locks.release({ name: lockName, mode, tag: owner, token });
   }
 
-  /** Gives back all locks of the session and leaves all queues. */
+  /** Releases all locks of the session and leaves all queues. */
   commandUnlockAll(session: LockServerSession, { owner }: UnlockAllParameters): object {
     return session.locks.releaseAll(owner);
   }
@@ -197,7 +200,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     });
   }
 
-  /** Ends one waiting request of the session. */
+  /** Cancels one waiting request of the session. */
   commandCancel(session: LockServerSession, { id }: CancelParameters): object {
     return session.locks.cancel(id);
   }
@@ -208,7 +211,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return withStatus(this.#manager.inspect(lockName, Math.min(max, this.#limits.maxPageEntries)));
   }
 
-  /** Tells the same of all names, in name order and by pages. */
+  /** Tells who holds and who waits for each lock, page by page in the order of the names. */
   commandList(session: LockServerSession, parameters: ListParameters): object {
     if (!this.#isDumpOn) return DENIED;
     const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
@@ -221,7 +224,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     });
   }
 
-  /** Counts of now and since the start. */
+  /** Returns the current counts and the totals since the start. */
   commandStats(): object {
     return withStatus(mapResult(this.#manager.statistics(), (locks) => this.#describeCounts(locks)));
   }
@@ -240,18 +243,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     return { status: 'ok', address: session.address, name: session.clientName };
   }
 
-  /** Tells the clients that have a name, by pages, in the order in which they were named. */
+  /** Lists the clients that have a name, page by page, in the order of registration. */
   commandWho(_session: LockServerSession, { name, after = 0, max = DEFAULT_LISTED }: WhoParameters): object {
     if (!this.#isDumpOn || !this.#isRegistryOn) return DENIED;
     return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
   }
 
-  /** Answers. */
   commandPing(): object {
     return OK;
   }
 
-  /** Agrees on the protocol and tells the client what it deals with. */
+  /** Agrees on the protocol and tells the client about this server and its limits. */
   commandHello(session: LockServerSession, { name }: HelloParameters): object {
     if (name !== undefined && this.#isRegistryOn) {
       const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name);
@@ -311,7 +313,9 @@ export class LockServer extends MessageServer<LockServerSession> {
     };
   }
 
-  /** Whoever misses a lock should find in the log who took it. Stealing may be everyday among those who agreed to it. */
+  /**
+   * Logs who took a lock, for the people who miss it. Stealing is only `info`, because clients may do it all the time.
+   */
   #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
     if (taken === undefined || taken.count === 0) return;
     const client = { name: session.clientName, address: session.address };
@@ -337,7 +341,7 @@ const SHARED_PORTS =
 const OK: Result = Object.freeze({ status: 'ok' });
 const DENIED: Result = Object.freeze({ status: 'denied' });
 
-/** Where listings are forbidden, answers do not tell who holds locks or waits either. */
+/** Where listings are forbidden, answers must not reveal holders and waiters either. */
 function hideOthers<Answer extends LockResult | LockAllResult>(answer: Answer): Answer {
   if (answer.status === 'timeout' || answer.status === 'deadlock') return { status: answer.status } as Answer;
   return answer;

@@ -1,33 +1,33 @@
-/** The names that clients gave themselves, in the order in which they were registered. */
+/** The names that clients gave themselves, in the order of registration. */
 
 import type { LockServerSession } from './session.ts';
 
-/** One client with a name. */
+/** A client that has a name. */
 export interface NamedClient {
   readonly address: string;
   readonly name: string;
 }
 
-/** One page; `next` is what to ask for as `after` when there is more. */
+/** One page. If there is more, `next` is the `after` of the next request. */
 export interface NamedClientPage {
   readonly clients: readonly NamedClient[];
   readonly next?: number;
 }
 
-/** A name that was registered, and by whom; by nobody once the client is gone or has registered anew. */
+/** A registered name. `session` becomes undefined when the client leaves or registers again. */
 interface Registration {
   readonly number: number;
   session: LockServerSession | undefined;
 }
 
-/** Who is called what. Registering again moves a client to the end. */
+/** Remembers the names of clients. Registering again moves a client to the end. */
 export class NameRegistry {
   readonly #registrations = new Map<LockServerSession, Registration>();
-  /** In the order of their numbers. Those that are nobody's are left out once they are the most. */
+  /** Ordered by number. Registrations without a session are removed once they are the majority. */
   #inOrder: Registration[] = [];
   #lastNumber = 0;
 
-  /** Sets a client's name; the empty one clears it. */
+  /** Sets a client's name; an empty name clears it. */
   register(session: LockServerSession, name: string): void {
     this.forget(session);
     session.clientName = name;
@@ -48,7 +48,7 @@ export class NameRegistry {
     }
   }
 
-  /** Up to `max` clients registered behind `after`, of one name only if it is given. */
+  /** Up to `max` clients that registered after number `after`, of one name if it is given. */
   page(name: string | undefined, after: number, max: number): NamedClientPage {
     const clients: NamedClient[] = [];
     let last = after;

@@ -1,15 +1,15 @@
-/** A client of the lock server: its connection, its locks and the name that it gave itself. */
+/** A client of the lock server: its connection, its locks and its name. */
 
 import type { MessageConnection } from '../message/message-connection.ts';
 import { MessageSession } from '../message/message-session.ts';
 import type { LostHold } from '../protocol.ts';
 import type { LockClientInfo, LockManager, ManagedSession } from './lock-manager.ts';
 
-/** As long as its connection lasts; its locks end with it. */
+/** Lasts as long as its connection; its locks end with it. */
 export class LockServerSession extends MessageSession implements LockClientInfo {
   readonly locks: ManagedSession;
   clientName = '';
-  /** Of the line protocol: nothing but blank lines was read yet. */
+  /** For the line protocol: whether only blank lines have been read so far. */
   isFirstLine = true;
 
   constructor(connection: MessageConnection, manager: LockManager) {
@@ -17,7 +17,7 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
     this.locks = manager.openSession(this);
   }
 
-  /** Tells the client of a hold that it lost, but for those that it lost by going away. Only our messages have events. */
+  /** Tells the client that it lost a hold, unless the client itself has left. Only our messages have events. */
   lost(hold: LostHold): void {
     if (hold.reason !== 'sessionEnded' && this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });
   }

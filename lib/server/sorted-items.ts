@@ -1,14 +1,14 @@
-/** The first so many of the items that it was given, in order. */
+/** A sorted list that is cheap to change at any place. */
 
 const MAX_CHUNK = 512;
 
-/** Sorted chunks: to insert one of a hundred thousand items moves a few hundred at most. */
+/** Keeps items in sorted chunks. Inserting one of a hundred thousand items moves only a few hundred. */
 export class SortedItems<Item> {
   readonly #compare: (a: Item, b: Item) => number;
   readonly #chunks: Item[][] = [];
   #size = 0;
 
-  /** `compare` is negative when `a` comes first; items that are equal are one. */
+  /** `compare` is negative when `a` comes first. Equal items are kept once. */
   constructor(compare: (a: Item, b: Item) => number) {
     this.#compare = compare;
   }
@@ -38,7 +38,7 @@ export class SortedItems<Item> {
     if (chunk.length === 0) this.#chunks.pop();
   }
 
-  /** Up to `max` from the first on; they stay. */
+  /** Returns the first `max` items and keeps them. */
   first(max: number): Item[] {
     const items: Item[] = [];
     for (const chunk of this.#chunks) {
@@ -48,7 +48,7 @@ export class SortedItems<Item> {
     return items;
   }
 
-  /** Takes out the first `count` and tells the last of them. */
+  /** Removes the first `count` items and returns the last of these. */
   dropFirst(count: number): Item | undefined {
     let last: Item | undefined;
     let left = count;
@@ -62,7 +62,7 @@ export class SortedItems<Item> {
     return last;
   }
 
-  /** The last chunk that does not begin behind the item. */
+  /** The last chunk whose first item is not after this item. */
   #chunkFor(item: Item): Item[] {
     const chunks = this.#chunks;
     if (chunks.length === 0) chunks.push([]);

@@ -1,9 +1,9 @@
-/** What happened to locks since the start, counted from what the lock table says happened. */
+/** Counts lock events since the start, as the lock table reports them. */
 
 import type { AllGranted, Granted, LockStatistics, LostHold } from '../protocol.ts';
 import type { LockAllResult, LockResult } from './lock-manager.ts';
 
-/** The part of the statistics that only grows. */
+/** The statistics that only grow. */
 export type LockTotals = Pick<
   LockStatistics,
   | 'grants'
@@ -46,7 +46,7 @@ export class StatisticsRecorder {
     };
   }
 
-  /** An answer to a request for one lock or several, given at once or later. */
+  /** Counts the answer to a request for one lock or several. */
   recordAnswer(result: LockResult | LockAllResult): void {
     if (result.status === 'ok') this.#grants += countGrants(result);
     else if (result.status === 'timeout') this.#timeouts += 1;
@@ -54,7 +54,7 @@ export class StatisticsRecorder {
     else if (result.status === 'deadlock') this.#deadlocks += 1;
   }
 
-  /** A hold that ended without its owner asking for it. */
+  /** Counts a hold that ended although its owner did not release it. */
   recordLoss({ reason, mode }: LostHold): void {
     if (reason === 'lease') this.#expiredLeases += 1;
     else if (reason === 'forced') this.#forced += 1;
@@ -64,7 +64,7 @@ export class StatisticsRecorder {
   }
 }
 
-/** A request for several locks has a grant of each that the owner did not hold before. */
+/** A lock that the owner held before is not a new grant. */
 function countGrants(result: Granted | AllGranted): number {
   if ('tokens' in result) return result.tokens.length - (result.alreadyHeld?.length ?? 0);
   return result.alreadyHeld === undefined ? 1 : 0;

@@ -1,8 +1,8 @@
-/** Where fencing tokens come from. */
+/** The source of fencing tokens. */
 
 /**
- * Tokens that start at the microseconds since 1970, each greater by one: they grow over restarts as long as the wall
- * clock is not set back and no more than a million grants a second were given on average. Nothing is stored.
+ * Tokens begin at the microseconds since 1970 and grow by one. They keep growing over restarts without being stored,
+ * unless the wall clock is set back or the average exceeds a million grants a second.
  */
 export function tokensFromWallClock(): () => number {
   let token = Date.now() * 1_000;
