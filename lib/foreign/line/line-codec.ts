@@ -1,4 +1,7 @@
-/** The line protocol of lockd and glockd: a command word and a name a line. Knows neither sockets nor what they mean. */
+/**
+ * The line protocol of lockd and glockd: each line is a command word and a name. Knows neither sockets nor the
+ * commands' meanings.
+ */
 
 import type { Codec } from '../../wire/codec.ts';
 import { ProtocolError } from '../../wire/errors.ts';
@@ -7,27 +10,27 @@ import { ByteOutput } from '../../wire/fast/byte-output.ts';
 import { LineSplitter } from '../../wire/line-splitter.ts';
 import { decodeText, encodeText } from '../../wire/text.ts';
 
-/** One command line. A line without a word has the empty one. */
+/** One command line. On a blank line the word is empty. */
 export interface CommandLine {
   readonly word: string;
-  /** What stands behind the word and one space; the empty name when nothing does. */
+  /** The text after the word and one space; empty when there is none. */
   readonly name: string;
-  /** Whether there is anything behind the word: `d` and `d NAME` are two commands. */
+  /** Whether a name follows the word: `d` and `d NAME` are different commands. */
   readonly hasName: boolean;
 }
 
-/** A reply of one line or several, each ended by `\n`. */
+/** A reply of one or more lines, each ended by `\n`. */
 export interface LineReply {
   readonly text: string;
-  /** Pieces of the reply were sent before: this ends it, even when it is empty. */
+  /** Marks the end of a reply whose first pieces were sent before. The text may be empty. */
   readonly isLastPiece?: true;
 }
 
-/** White space as Unicode has it and glockd takes it (Go's `unicode.IsSpace`). */
+/** White space as glockd has it: Go's `unicode.IsSpace`. */
 const SPACES = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/g;
 const SPACE = new RegExp(SPACES.source.slice(0, -1));
 
-/** Every line is a command, blank ones too. One of more than `maxLineBytes` is a `ProtocolError`. */
+/** Every line is a command, even a blank one. A line of more than `maxLineBytes` is a `ProtocolError`. */
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
   readonly endsFrames = true;
@@ -52,7 +55,7 @@ export class LineCodec implements Codec {
 
   next(): CommandLine | ProtocolError | undefined {
     const lines = this.#lines;
-    // Who reads a common line finds its end on the way.
+    // Reading a common line finds its end too, so try that before searching for the end.
     if (lines.peek()) {
       reader.begin(lines.bytes, lines.start, lines.end);
       const line = readCommonLine();
@@ -75,10 +78,12 @@ export class LineCodec implements Codec {
 const SPACE_BYTE = phrase(' ');
 const NEWLINE = phrase('\n');
 const PRINTABLE: Alphabet = alphabet(0x21, 0x7e);
-/** One for all connections: what it reads of one line it reads at once. */
+/** All connections share one reader, because each line is read in one go. */
 const reader = new AsciiReader();
 
-/** The common lines: a word, a space and a name, printable ASCII without white space. Undefined for all others. */
+/**
+ * Reads a common line: a word, a space and a name in printable ASCII without white space. Undefined for any other line.
+ */
 function readCommonLine(): CommandLine | undefined {
   const word = reader.text(PRINTABLE);
   if (word === '' || !reader.take(SPACE_BYTE)) return undefined;
@@ -95,7 +100,7 @@ function parseCommandLine(line: string): CommandLine {
   return { word: trimmed.slice(0, end), name: ownCopy(name), hasName: name !== '' };
 }
 
-/** Looks at each character once. A pattern that ends in `$` would look at a run of spaces once from each of them. */
+/** A pattern that ends in `$` would scan a run of spaces once from each space; this looks at each character once. */
 function trim(text: string): string {
   let start = 0;
   let end = text.length;
@@ -104,12 +109,12 @@ function trim(text: string): string {
   return text.slice(start, end);
 }
 
-/** Names up to this length are never parts of others. */
+/** Engines copy texts up to this length instead of pointing into the longer text. */
 const MAX_COPIED_CHARACTERS = 12;
 
 /**
- * A name that was cut out of a longer text keeps all of that text in memory: engines only note where it lies. To join
- * pieces makes a text of its own.
+ * Engines store a piece of a text as a pointer into it, so a short name would keep its whole line in memory. Joining
+ * two pieces makes a copy.
  */
 function ownCopy(name: string): string {
   return name.length <= MAX_COPIED_CHARACTERS ? name : [name.slice(0, 1), name.slice(1)].join('');

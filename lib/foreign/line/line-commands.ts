@@ -1,4 +1,6 @@
-/** The line protocol of lockd and glockd, on the same lock manager and through the same sessions as the messages. */
+/**
+ * The commands of the line protocol of lockd and glockd. They use the same lock manager and sessions as the messages.
+ */
 
 import type { LockKind } from '../../locks/types.ts';
 import { mapResult, PendingResult } from '../../message/pending-result.ts';
@@ -16,19 +18,19 @@ import { DIALECTS, type Dialect, type LineTexts, line as reply } from './line-di
 import type { LineListings } from './line-listings.ts';
 import type { CommandCounter, LineStatistics } from './line-statistics.ts';
 
-/** What the line commands work with. */
+/** The parts that the line commands need. */
 export interface LineCommandsOptions extends LockServerParts {
   readonly statistics: LineStatistics;
   readonly listings: LineListings;
   readonly dialect: Dialect;
 }
 
-/** What a command answers: text, nothing, or either later. */
+/** A command's reply, now or later, or none. */
 type Answer = LineReply | PendingResult<LineReply> | undefined;
 
 type Handler = (session: LockServerSession, line: CommandLine) => Answer;
 
-/** One command word, ready to be carried out. */
+/** A command's handler and its counter. */
 interface Command {
   readonly handler: Handler;
   readonly counter: CommandCounter;
@@ -36,10 +38,10 @@ interface Command {
 
 const DISABLED: LineReply = { text: '0 disabled\n' };
 const NO_REPLY: LineReply = { text: '' };
-/** A first line that ends so is an HTTP request, whatever its method. */
+/** A first line that ends like this is an HTTP request, whatever its method. */
 const HTTP_VERSION = / HTTP\/\d+(\.\d+)?$/;
 
-/** Serves one dialect. Replies stay in the order of the commands: the next waits for a reply that comes later. */
+/** Serves one dialect. Replies keep the order of the commands: a command waits until the reply before it is sent. */
 export class LineCommands implements ProtocolService<LockServerSession> {
   readonly #options: LineCommandsOptions;
   readonly #texts: LineTexts;
@@ -115,13 +117,13 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 
   #isTooLong(session: LockServerSession, name: string): boolean {
     const { limits, onRefused } = this.#options;
-    // No text has more bytes than three times its UTF-16 units.
+    // A UTF-16 unit takes at most three bytes, so short names need not be measured.
     if (name.length * 3 <= limits.maxNameBytes || encodedLength(name) <= limits.maxNameBytes) return false;
     onRefused(session, atLimit('maxNameBytes', limits.maxNameBytes));
     return true;
   }
 
-  /** A lock that was not granted, if that is for a reason of the server's. */
+  /** Reports a lock that the server itself refused, because it drains or a limit was reached. */
   #report(session: LockServerSession, lock: LockResult): void {
     const cause = causeOf(lock);
     if (cause !== undefined) this.#options.onRefused(session, cause);
@@ -210,8 +212,8 @@ export class LineCommands implements ProtocolService<LockServerSession> {
 }
 
 /**
- * Pieces of some replies were sent before: what is left of them may be nothing. By frames, a client that waits for its reply
- * is sent an empty one.
+ * Sends a reply. An empty one is sent only to end a reply in pieces, or as an empty frame: a client that reads frames
+ * waits for one.
  */
 function send({ connection }: LockServerSession, reply: LineReply): void {
   if (connection.isFramed || reply.text !== '' || reply.isLastPiece) connection.send(reply);

@@ -1,13 +1,13 @@
-/** The two dialects of the line protocol: which commands each has, and what it says. */
+/** The two dialects of the line protocol: their commands and their replies. */
 
 import type { LineReply } from './line-codec.ts';
 
-/** `glockd`, and `lockd` as the PHP original and elockd had it. */
+/** `glockd`, or `lockd` as spoken by the PHP original and elockd. */
 export type Dialect = 'glockd' | 'lockd';
 
-/** What commands answer. */
+/** The replies of one dialect. */
 export interface LineTexts {
-  /** Whether a holder that asks again is told that it has the lock. */
+  /** Whether a holder that asks for its lock again gets the success reply. */
   readonly getsAgain: boolean;
   getSuccess(name: string): LineReply;
   getFailure(name: string): LineReply;
@@ -25,7 +25,7 @@ export interface LineTexts {
 
 const COMMANDS: readonly string[] = ['g', 'r', 'i', 'sg', 'sr', 'si', 'q'];
 
-/** As the original servers answer. */
+/** The commands and replies of the original servers. */
 export const DIALECTS: Readonly<Record<Dialect, { readonly commands: readonly string[]; readonly texts: LineTexts }>> =
   {
     glockd: {

@@ -1,4 +1,7 @@
-/** The listings of the line protocol, however long: page by page, each when the client has read the one before. */
+/**
+ * The listings of the line protocol. They may be long, so each page is sent only when the client has read the one
+ * before.
+ */
 
 import type { LockKind } from '../../locks/types.ts';
 import { mapResult, PendingResult } from '../../message/pending-result.ts';
@@ -8,7 +11,7 @@ import type { NameRegistry } from '../../server/name-registry.ts';
 import type { LockServerSession } from '../../server/session.ts';
 import type { LineReply } from './line-codec.ts';
 
-/** A page of text and how to go on; the last has nothing to go on with. */
+/** A page of text, and a function that makes the next page unless this is the last. */
 interface Page {
   readonly text: string;
   readonly next?: () => Page | PendingResult<Page>;
@@ -20,25 +23,25 @@ export class LineListings {
   readonly #registry: NameRegistry;
   readonly #pageSize: number;
 
-  /** `pageSize` is the number of lines, or names, of one page. */
+  /** `pageSize` is the number of lines or names in a page. */
   constructor(manager: LockManager, registry: NameRegistry, pageSize: number) {
     this.#manager = manager;
     this.#registry = registry;
     this.#pageSize = pageSize;
   }
 
-  /** A line for each who holds anything, or who holds that name, in the order of the grants. */
+  /** One line for each holder, or for each holder of one name, in the order of the grants. */
   holders(session: LockServerSession, kind: LockKind, lockName?: string): PendingResult<LineReply> {
     return this.#send(session, () => this.#holdersPage(this.#manager.listHolders(kind, lockName)));
   }
 
-  /** A text, then all who hold reader/writer locks, then all who hold permits. */
+  /** A text, then all holders of reader/writer locks, then all holders of permits. */
   allHoldersBehind(session: LockServerSession, text: string): PendingResult<LineReply> {
     const all = (kind: LockKind): Page | PendingResult<Page> => this.#holdersPage(this.#manager.listHolders(kind));
     return this.#send(session, () => ({ text, next: () => chain(all('readerWriter'), () => all('permit')) }));
   }
 
-  /** One line of all names with the addresses that hold them, as Go prints a map. */
+  /** All names on one line with the addresses of their holders, as Go prints a map. */
   dump(session: LockServerSession, kind: LockKind): PendingResult<LineReply> {
     const listing = this.#manager.list({ prefix: '', kind });
     const page = (separator: string): Page | PendingResult<Page> =>
@@ -51,7 +54,7 @@ export class LineListings {
     return this.#send(session, () => ({ text: 'map[', next: () => page('') }));
   }
 
-  /** A line for each client with a name, of one name only if it is given. */
+  /** One line for each client that has a name, or that has this name. */
   who(session: LockServerSession, name: string | undefined): PendingResult<LineReply> {
     const page = (after: number): Page => {
       const { clients, next } = this.#registry.page(name, after, this.#pageSize);
@@ -68,7 +71,7 @@ export class LineListings {
     });
   }
 
-  /** One name with the addresses that hold it: of an exclusive lock the first, of a permit all. */
+  /** One name with the addresses of its holders: only the first for a reader/writer lock, all for a permit. */
   #dumpEntry(kind: LockKind, { lockName, holders, holderCount }: LockInformation): Page {
     const addresses = holders.map(({ address }) => address);
     const name = inOneLine(lockName);
@@ -86,7 +89,7 @@ export class LineListings {
     return { text: `${name}:[`, next: () => further('') };
   }
 
-  /** Sends the pages; the last one is the result. */
+  /** Sends the pages. The last one is the result. */
   #send(session: LockServerSession, firstPage: () => Page | PendingResult<Page>): PendingResult<LineReply> {
     const done = new PendingResult<LineReply>();
     let text = '';
@@ -113,10 +116,10 @@ export class LineListings {
   }
 }
 
-/** Text that is put together before it is sent and waited for. */
+/** Text is collected up to this length before it is sent. */
 const MAX_UNSENT_CHARACTERS = 65_536;
 
-/** Entries with spaces between them, and behind `separator`; those that are whole run together. */
+/** Joins entries with spaces, after `separator`. Entries of a single page are put into one text. */
 function inSequence(entries: readonly Page[], separator: string, then: () => Page | PendingResult<Page>): Page {
   let text = '';
   for (const [index, entry] of entries.entries()) {
@@ -129,7 +132,7 @@ function inSequence(entries: readonly Page[], separator: string, then: () => Pag
   return { text, next: then };
 }
 
-/** One listing behind another. */
+/** Continues one listing with another. */
 function chain(first: Page | PendingResult<Page>, then: () => Page | PendingResult<Page>): Page | PendingResult<Page> {
   return mapResult(
     first,
@@ -146,7 +149,7 @@ function describeHolder(lockName: string, { name, address }: Holder): string {
   return `${inOneLine(lockName)}: ${inOneLine(name) || address}\n`;
 }
 
-/** Names that came by message may have line breaks. */
+/** Names that came by message may contain line breaks. */
 function inOneLine(name: string): string {
   return name.replace(/[\r\n]/g, ' ');
 }

@@ -1,35 +1,35 @@
-/** The counters of the line protocol's `q`, with the keys that its users graph. */
+/** The counters of the line protocol's `q`. Users graph these keys, so they must not change. */
 
 import type { LockStatistics } from '../../protocol.ts';
 
-/** Shown from the start, and shown from their first use on: as glockd does. */
+/** `q` always shows these commands, and others once they were used, as glockd does. */
 const ALWAYS_SHOWN = ['d', 'dump', 'g', 'i', 'q', 'r', 'sd', 'sg', 'si', 'sr'];
 
-/** How often one command was asked for. */
+/** Counts the uses of one command. */
 export interface CommandCounter {
   count: number;
 }
 
-/** Counts line commands; of messages only the locks are told here. */
+/** Counts line commands. Messages count here only through their locks and connections. */
 export class LineStatistics {
-  /** Commands that there are not. */
+  /** Counts unknown commands. */
   readonly invalid: CommandCounter = { count: 0 };
   readonly #commands = new Map<string, CommandCounter>();
   readonly #countConnections: () => number;
 
-  /** `countConnections` tells the connections there are, of every protocol. */
+  /** `countConnections` counts the connections of all protocols. */
   constructor(countConnections: () => number) {
     this.#countConnections = countConnections;
   }
 
-  /** The counter of a command: the same for all who ask. */
+  /** Returns the counter of a command; all dialects share it. */
   counterOf(word: string): CommandCounter {
     const counter = this.#commands.get(word) ?? { count: 0 };
     this.#commands.set(word, counter);
     return counter;
   }
 
-  /** A line `KEY: VALUE` each, keys sorted. */
+  /** One line `KEY: VALUE` for each counter, sorted by key. */
   describe(locks: LockStatistics): string {
     const shown = [...this.#commands].filter(([word, { count }]) => count > 0 || ALWAYS_SHOWN.includes(word));
     const rows: [string, number][] = [

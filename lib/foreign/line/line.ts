@@ -1,4 +1,4 @@
-/** The line protocol of lockd and glockd, as a plug-in of a lock server. */
+/** Plugs the line protocol of lockd and glockd into a lock server. */
 
 import type { ListenOptions } from '../../message/protocol.ts';
 import type { LockProtocol, LockProtocolPlug } from '../../server/lock-protocol.ts';
@@ -8,9 +8,9 @@ import type { Dialect } from './line-dialects.ts';
 import { LineListings } from './line-listings.ts';
 import { LineStatistics } from './line-statistics.ts';
 
-/** What holds for the lines of one listener. */
+/** The line protocol's options for one listener. */
 export interface LineListenOptions extends ListenOptions {
-  /** What the line protocol is like there; `glockd` by default. */
+  /** The dialect to speak; `glockd` by default. */
   readonly dialect?: Dialect;
 }
 
@@ -20,7 +20,7 @@ const LETTER_A = 0x61;
 const LETTER_Z = 0x7a;
 const DELETE = 0x7f;
 
-/** Plugs the line protocol in. */
+/** Makes the plug-in for the line protocol. */
 export function line(): LockProtocolPlug {
   return (parts): LockProtocol => {
     const statistics = new LineStatistics(parts.countConnections);
@@ -39,7 +39,7 @@ export function line(): LockProtocolPlug {
   };
 }
 
-/** A line that is no command, in upper case or blank, is still a line. */
+/** A line in upper case, or a blank one, is no command but still belongs to this protocol. */
 function takesAlone(bytes: Uint8Array): boolean {
   const first = firstNonSpace(bytes);
   return first === undefined ? bytes.includes(NEWLINE) : first > SPACE && first < DELETE;

@@ -8,8 +8,8 @@ import { decodeText } from '../../wire/text.ts';
 const PREFIX_BYTES = 4;
 
 /**
- * A frame that is not JSON is a `RequestError`; one that announces more than `maxMessageBytes` a `ProtocolError`, before
- * any of it is kept.
+ * A frame that is not JSON is a `RequestError`. A frame longer than `maxMessageBytes` is a `ProtocolError` as soon as
+ * its length is read, before any of it is stored.
  */
 export class PrefixedCodec implements Codec {
   readonly encoding = 'latin1';
@@ -18,7 +18,7 @@ export class PrefixedCodec implements Codec {
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
   readonly #partial: ByteBuffer = new ByteBuffer();
-  /** The length of the body that comes next; undefined while its prefix comes. */
+  /** The length of the next body; undefined while its prefix is being read. */
   #bodyBytes: number | undefined;
   #state: 'reading' | 'broken' = 'reading';
 
@@ -37,7 +37,7 @@ export class PrefixedCodec implements Codec {
     this.#chunks[last] = new Uint8Array(this.#chunks[last] as Uint8Array);
   }
 
-  /** A frame that was begun and not finished is nothing. */
+  /** Ignores an unfinished frame. */
   end(): void {}
 
   next(): unknown | RequestError | ProtocolError | undefined {
@@ -54,7 +54,7 @@ export class PrefixedCodec implements Codec {
     return undefined;
   }
 
-  /** Characters beyond ASCII go out as JSON's escapes, so a frame has as many bytes as characters. */
+  /** Escapes characters beyond ASCII, so that a frame has as many bytes as characters. */
   encode(message: object): void {
     const json = JSON.stringify(message).replace(
       /[\u007f-\uffff]/g,
@@ -65,7 +65,7 @@ export class PrefixedCodec implements Codec {
     this.output.add(String.fromCharCode(...prefix) + json);
   }
 
-  /** The next prefix or body, once all of it is there. */
+  /** The next prefix or body, once it is complete. */
   #nextPart(): Uint8Array | undefined {
     const length = this.#bodyBytes ?? PREFIX_BYTES;
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
@@ -92,7 +92,7 @@ export class PrefixedCodec implements Codec {
   }
 }
 
-/** As in PHP's `json_decode`. What is nested much deeper can be read, but not written back: and ids are echoed. */
+/** The limit of PHP's `json_decode`. Ids are echoed, and much deeper JSON can be read but not written. */
 const MAX_DEPTH = 512;
 
 function parse(body: Uint8Array): unknown | RequestError {
@@ -110,7 +110,10 @@ const BACKSLASH = 0x5c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
 
-/** Counts the brackets outside of strings. A loop, since a pattern overflows the engine's stack on a string of 8 MB. */
+/**
+ * Counts the brackets outside strings. This is a loop because a pattern would overflow the engine's stack on a string
+ * of 8 MB.
+ */
 function isTooDeep(json: string): boolean {
   let depth = 0;
   let isInString = false;

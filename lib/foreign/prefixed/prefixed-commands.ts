@@ -1,4 +1,4 @@
-/** The messages of pkLockServer's clients, on the same lock manager and through the same sessions as all others. */
+/** Serves the messages of pkLockServer's clients with the same lock manager and sessions as all other protocols. */
 
 import { mapResult, PendingResult } from '../../message/pending-result.ts';
 import type { ProtocolService } from '../../message/protocol.ts';
@@ -13,7 +13,7 @@ import { PrefixedCodec } from './prefixed-codec.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
-/** Serves `lock` and `unlock` as pkLockServer did: what it did not answer is not answered here. */
+/** Serves `lock` and `unlock` as pkLockServer did. Messages that it left unanswered stay unanswered here. */
 export class PrefixedCommands implements ProtocolService<LockServerSession> {
   readonly #parts: LockServerParts;
 
@@ -32,7 +32,9 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
     if (command === 'unlock') answerUnlock(session, message.lockName, toLockName(message.lockName));
   }
 
-  /** What is not JSON is passed over; what is too long is told before the connection closes. */
+  /**
+   * Ignores a frame that is not JSON. Tells the client about a frame that is too long, before the connection closes.
+   */
   refuse(session: LockServerSession, error: RequestError | ProtocolError): void {
     if (error.name !== 'ProtocolError') return;
     session.connection.send({ error: { status: error.status, message: error.message } });
@@ -73,7 +75,7 @@ function reply(session: LockServerSession, id: unknown, status: string): void {
   session.connection.send({ id, result: { status } });
 }
 
-/** A wait that was withdrawn is not answered. */
+/** A cancelled wait gets no answer. */
 function answerLater(
   session: LockServerSession,
   pending: PendingResult<LockResult>,
@@ -87,8 +89,8 @@ function answerLater(
 }
 
 /**
- * Unlocks by pkLockServer's bare message and answers in its form. The name comes back as it was given; one that cannot be
- * a name is undefined here.
+ * Serves pkLockServer's bare `unlock` and answers in its form. The reply repeats the name as `given`; `lockName` is
+ * undefined if that cannot be a name.
  */
 export function answerUnlock(session: LockServerSession, given: unknown, lockName: string | undefined): void {
   if (lockName === undefined) {
@@ -102,7 +104,7 @@ export function answerUnlock(session: LockServerSession, given: unknown, lockNam
   });
 }
 
-/** Numbers name the same lock as their texts. */
+/** A number names the same lock as its text. */
 function toLockName(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' ? value : undefined;

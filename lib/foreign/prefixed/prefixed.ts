@@ -1,17 +1,17 @@
-/** pkLockServer's messages, as a plug-in of a lock server. */
+/** Plugs pkLockServer's messages into a lock server. */
 
 import type { LockProtocol, LockProtocolPlug } from '../../server/lock-protocol.ts';
 import { answerUnlock, PrefixedCommands } from './prefixed-commands.ts';
 
-/** Plugs the messages of pkLockServer in: behind lengths, and its bare `unlock` among ours. */
+/** Makes the plug-in: it serves frames with length prefixes, and pkLockServer's bare `unlock` among our messages. */
 export function prefixed(): LockProtocolPlug {
   return (parts): LockProtocol => {
     const commands = new PrefixedCommands(parts);
     return {
       name: 'prefixed',
-      // A frame is a message by itself: there a length has no place.
+      // A frame already has its own length, so a prefix makes no sense there.
       isForFrames: false,
-      // The first byte of a length below 2^24.
+      // Every length below 2^24 begins with a zero byte.
       beginsWith: (byte) => byte === 0,
       service: () => commands,
       answerBare(session, { command, lockName }) {
