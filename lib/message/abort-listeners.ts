@@ -17,7 +17,7 @@ const LISTENERS = new WeakMap<AbortSignal, Listeners>();
 export function whenAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined || signal.aborted) return () => {};
   const { waiting, tell } = listenersOf(signal);
-  // A function of its own, since somebody may give the same callback twice.
+  // Wrap the callback, because the same one may be given twice.
   const entry = (): void => callback();
   waiting.add(entry);
   return () => {
@@ -33,7 +33,7 @@ function listenersOf(signal: AbortSignal): Listeners {
   if (known !== undefined) return known;
   const waiting = new Set<() => void>();
   const tell = (): void => {
-    // Who is told may stop others, who are told nothing then.
+    // A callback may cancel others; those are not called then.
     for (const callback of waiting) callback();
   };
   const listeners = { waiting, tell };

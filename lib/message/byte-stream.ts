@@ -35,9 +35,9 @@ export interface ByteStream {
   destroy(): void;
 }
 
-/** Who reads a stream. */
+/** Receives the bytes of a stream. */
 export interface ByteSink {
-  /** Those before `end` if it is given. The bytes may be overwritten when the call returns. */
+  /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
   /** The other side will send no more. */
   ended(): void;
@@ -53,12 +53,12 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Who is told of connections. */
+/** Receives the connections of a listener. */
 export interface ListenerEvents {
   accepted(stream: ByteStream): void;
-  /** The listener turned a connection away, before it was accepted or for what came on it. */
+  /** The listener rejected a connection, before accepting it or because of its first bytes. */
   refused(refusal: Refusal<ConnectionRefusalReason>): void;
-  /** Why no further connection can be taken now, for who asks before a handshake; `accepted` asks by itself. */
+  /** Why no further connection can be taken. For listeners that ask before a handshake; `accepted` checks by itself. */
   obstacle?(): RefusalCause<ConnectionRefusalReason> | undefined;
   /** The operator may want to know this of a connection that was taken. */
   noticed?(details: object, message: string): void;

@@ -3,20 +3,20 @@
 import type { MessageId } from './message-session.ts';
 import { type JsonSchema, SchemaCompiler, type Validator } from './validation.ts';
 
-/** How one command is called. */
+/** The rules for calling one command. */
 export interface CommandDefinition {
   /** The JSON schema of `parameters`, an object. */
   readonly parameters: JsonSchema;
-  /** Refuse requests without an id: for commands whose effect the client must learn of. */
+  /** Refuses requests without an id. For commands whose result the client must learn. */
   readonly needsId?: boolean;
-  /** The result never comes later, so that it is served to a session with however many pending requests. */
+  /** The result never comes later, so the command is served however many requests are pending. */
   readonly isImmediate?: boolean;
 }
 
 /** Commands by name: `lock` is carried out by `commandLock`. */
 export type CommandTable = Readonly<Record<string, CommandDefinition>>;
 
-/** A handler returns the result, a promise of it, or a `PendingResult`. Few of them care for the request's id. */
+/** A handler returns the result, a promise of it, or a `PendingResult`. */
 export type CommandHandler = (session: unknown, parameters: unknown, id: MessageId | undefined) => object;
 
 /** One command, ready to be called. */
@@ -25,7 +25,7 @@ export interface Command {
   readonly needsId: boolean;
   readonly isImmediate: boolean;
   readonly validator: Validator;
-  /** A method of `server`. To call a bound one would cost a call more. */
+  /** A method of `server`, not bound to it: a bound method would cost one more call. */
   readonly handler: CommandHandler;
   readonly server: object;
   requestCount: number;

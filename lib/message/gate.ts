@@ -1,12 +1,12 @@
-/** A promise that somebody else resolves. */
+/** A promise that other code resolves. */
 
-/** What is waited for, and what ends the wait. */
+/** The promise, and the function that resolves it. */
 export interface Gate {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
 }
 
-/** One that is shut. */
+/** Makes a closed gate. */
 export function makeGate(): Gate {
   let resolve = (): void => {};
   const promise = new Promise<void>((open) => {

@@ -1,10 +1,10 @@
-/** Options that nobody reads are refused, so that a misspelt one is noticed where it was written. */
+/** Refuses unknown options, so that a misspelt one is noticed where it was written. */
 
 import { describe, show } from './show.ts';
 
 /**
- * The options as they are.
- * @throws TypeError when they are no object, or when one of them is not known.
+ * Returns the options unchanged.
+ * @throws TypeError when they are no object, or one of them is unknown.
  */
 export function requireKnownOptions<Options extends object>(
   options: Options,
@@ -19,7 +19,7 @@ export function requireKnownOptions<Options extends object>(
   return options;
 }
 
-/** Says which of the options is not known, and which one the caller may have meant; undefined if all are known. */
+/** Names an unknown option and the one that the caller may have meant; undefined if all are known. */
 export function unknownOption(options: object, known: readonly string[], name: string = 'options'): string | undefined {
   for (const option in options) {
     if (known.includes(option)) continue;
@@ -44,7 +44,7 @@ function nearestOf(given: string, known: readonly string[]): string | undefined 
 /** No name of an option has as many. */
 const MAX_LETTERS = 40;
 
-/** Letters to be added, left out or replaced to make the one of the other: the Levenshtein distance. */
+/** The number of letters to add, remove or replace to turn one name into the other: the Levenshtein distance. */
 function wrongLetters(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {

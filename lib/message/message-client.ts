@@ -14,7 +14,7 @@ import { NumberedTable } from './numbered-table.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 
-/** What every result has. */
+/** Every result has a status. */
 export interface RpcResult {
   readonly status: string;
   readonly [key: string]: unknown;
@@ -26,7 +26,7 @@ export interface ServerEvent {
   readonly [key: string]: unknown;
 }
 
-/** How long one call may take, and what ends it early. */
+/** The time limit of one call, and a signal that ends it early. */
 export interface RpcOptions {
   /** Milliseconds to wait for the result; the client's `requestTimeoutMs` by default, `Infinity` for no limit. */
   readonly timeoutMs?: number;
@@ -40,12 +40,12 @@ export interface Call<Result> {
   readonly parameters: object;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Makes what the call resolves to, in the turn in which the result comes, before anything else is read. */
+  /** Converts the result at once, before the client reads anything else. */
   convert(result: RpcResult): Result;
   readonly watcher?: CallWatcher | undefined;
 }
 
-/** Learns of calls that end before their result has come. */
+/** Learns when a call ends before its result has come. */
 export interface CallWatcher {
   /** The call was given up; `id` is the one of its request. */
   gaveUp(call: Call<unknown>, id: number): void;
@@ -57,9 +57,12 @@ export interface CallWatcher {
 export interface MessageClientOptions {
   /** The longest message that the client takes from the server, in bytes. 16 MiB by default. */
   readonly maxMessageBytes?: number;
-  /** Calls in flight at most, with those that gave up and are not answered yet. 100,000 by default. */
+  /** The most calls in flight, including cancelled ones that the server has not answered yet. 100,000 by default. */
   readonly maxPendingRequests?: number;
-  /** Output that the server has not read, in bytes, above which the client drops the connection. 64 MiB by default. */
+  /**
+   * The client drops the connection when the server leaves more than this many bytes of output unread. 64 MiB by
+   * default.
+   */
   readonly maxUnsentBytes?: number;
   /** Milliseconds that a call waits for its result, and closing for the server to follow; 30,000 by default, `Infinity` for no limit. */
   readonly requestTimeoutMs?: number | undefined;
@@ -111,7 +114,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   readonly #pending = new NumberedTable<PendingRequest>();
   #state: State = { kind: 'idle' };
 
-  /** @throws MessageError with the code `invalid` for an option that it does not know. */
+  /** @throws MessageError with the code `invalid` for an unknown option. */
   constructor(options: MessageClientOptions = {}) {
     super();
     requireKnown(options, CLIENT_OPTIONS);
@@ -194,7 +197,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     return this.close();
   }
 
-  /** Lets the process end although the connection is open, or no longer; a browser has no such thing. */
+  /** Whether the open connection keeps the process alive. Has no effect in a browser. */
   setReferenced(isReferenced: boolean): void {
     if (this.#state.kind === 'open') this.#state.connection.setReferenced(isReferenced);
   }
@@ -210,7 +213,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
         throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
       }
       const id = this.#pending.nextId();
-      // Throws for parameters that are no JSON, before anything is kept of the call.
+      // Throws for parameters that JSON cannot hold, before the call is registered.
       const text = JSON.stringify({ command, parameters, id });
       const request: PendingRequest = {
         id,

@@ -1,4 +1,4 @@
-/** One connection as messages: a byte stream, a codec, and limits to unsent output. Knows nothing of commands. */
+/** Turns one byte stream into messages with a codec, and limits unsent output. Knows nothing of commands. */
 
 import type { Codec } from '../wire/codec.ts';
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
@@ -15,21 +15,21 @@ export interface ConnectionLimits {
   readonly closeTimeoutMs: number;
 }
 
-/** Who reads the messages. */
+/** Receives the messages of a connection. */
 export interface ConnectionEvents {
   /** One message, in order. The result, if it is pending, is for the reading policy. */
   message(message: unknown): PendingResult | undefined;
-  /** Something that is no message; the connection goes on. */
+  /** The peer sent something that is no message; the connection goes on. */
   malformed(error: RequestError): void;
-  /** Something that ends all understanding; the connection closes once the answer to it has gone out. */
+  /** The peer broke the protocol; the connection closes once the answer was sent. */
   broken(error: ProtocolError): void;
-  /** The peer closed its side and everything it sent was given out. Messages still go out until `end`. */
+  /** The peer closed its side and all its messages were handled. Messages can still be sent until `end`. */
   finished(): void;
   /** No more messages come or go. Called once, last. */
   closed(error: Error | undefined): void;
 }
 
-/** Takes the first bytes until they tell the protocol, then returns its codec, which has been given all of them. */
+/** Takes the first bytes until they show the protocol. Then returns its codec, which has received them all. */
 export type FindCodec = (bytes: Uint8Array) => Codec | undefined;
 
 /** Calls back when a wait is over. */
@@ -64,7 +64,7 @@ type State = 'idle' | 'working' | 'held' | 'workingLast' | 'heldLast' | 'finishe
 /** What can happen to a connection. `done`: all messages that came were given out. */
 type Step = 'input' | 'hold' | 'goOn' | 'done' | 'peerEnded' | 'end' | 'close';
 
-/** Where each step leads; it is not possible where it has no place. */
+/** The next state for each step. A step without an entry is impossible in that state. */
 const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
   idle: { input: 'working', peerEnded: 'heldLast', end: 'ending', close: 'closed' },
   working: { hold: 'held', done: 'idle', peerEnded: 'workingLast', end: 'ending', close: 'closed' },
@@ -83,7 +83,7 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #events: ConnectionEvents;
   readonly #policy: ReadingPolicy | undefined;
   readonly #findCodec: FindCodec | undefined;
-  /** Undefined while the protocol is not known; until then nothing can be sent. */
+  /** Undefined until the protocol is known; nothing can be sent before. */
   #codec: Codec | undefined;
   #state: State = 'idle';
   /** The bytes that the stream had not sent when last asked: after each write, when reading goes on, and first in each input. */
@@ -159,7 +159,7 @@ export class MessageConnection implements ByteSink, Flushable {
     }
   }
 
-  /** Gives the output so far to the stream; by itself that happens at the end of the input. */
+  /** Writes the output so far to the stream. This happens by itself at the end of the input. */
   flush(): void {
     this.#awaitsFlush = false;
     const codec = this.#codec;
@@ -192,7 +192,7 @@ export class MessageConnection implements ByteSink, Flushable {
       this.#stream.resume();
       this.#stream.end();
     }
-    // Asked for again, by a server that stops, the shorter time counts.
+    // A server that stops may call this again; the earlier time limit counts.
     const atMs = performance.now() + closeTimeoutMs;
     if (atMs >= this.#closeAtMs) return;
     this.#closeAtMs = atMs;
@@ -231,7 +231,7 @@ export class MessageConnection implements ByteSink, Flushable {
     this.#events.closed(error);
   }
 
-  /** Whether the step is possible; then it is taken. */
+  /** Takes the step if it is possible; returns whether it was. */
   #step(step: Step): boolean {
     const next = NEXT[this.#state][step];
     if (next === undefined) return false;

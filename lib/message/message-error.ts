@@ -1,4 +1,4 @@
-/** What a call to a message server can fail with. */
+/** The errors of calls to a message server. */
 
 /** Stable, for callers to match on. */
 export type MessageErrorCode =
@@ -6,9 +6,9 @@ export type MessageErrorCode =
   | 'timeout'
   /** There is no connection: none was opened yet, or the client was closed. */
   | 'closed'
-  /** The connection broke before the result came. What became of the request is not known. */
+  /** The connection broke before the result came. Nobody knows whether the request was carried out. */
   | 'connectionLost'
-  /** Too much at once: of calls on this side, or of something that the server limits. */
+  /** Too many calls at once, or a limit of the server was reached. */
   | 'limit'
   /** The server could not understand the request. */
   | 'invalid'

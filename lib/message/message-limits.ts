@@ -1,18 +1,20 @@
-/** What a message server admits at most. */
+/** The limits of a message server. */
 
 import type { ConnectionLimits } from './message-connection.ts';
 
-/** What a server admits at most. Lengths are bytes in UTF-8; unsent output counts a character as one. */
+/** The limits of a server. Lengths are bytes of UTF-8; unsent output counts a character as one byte. */
 export interface MessageLimits extends ConnectionLimits {
   readonly maxConnections: number;
-  /** Above this much unsent output no more messages of the client are read. */
+  /** The server stops reading a client's messages while more than this much output is unsent. */
   readonly softOutputBytes: number;
   readonly maxMessageBytes: number;
-  /** Requests of one session whose result has yet to come; with so many, only immediate commands are served. */
+  /**
+   * How many requests of one session may be waiting for their results. Beyond that, only immediate commands are served.
+   */
   readonly maxPendingRequests: number;
 }
 
-/** The limits of a server that was not told any. */
+/** The limits by default. */
 export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxConnections: 20_000,
   maxMessageBytes: 1_048_576,

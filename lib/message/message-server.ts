@@ -96,7 +96,7 @@ export abstract class MessageServer<
     ];
   }
 
-  /** Listens there too; resolves to the address. Rejects with the system's error, such as `EADDRINUSE`. */
+  /** Listens on a further listener; resolves to its address. Rejects with the system's error, such as `EADDRINUSE`. */
   async listen(listener: Listener, options: Options = {} as Options): Promise<string> {
     if (this.#closing !== undefined) throw new Error('the server is closed');
     this.#listeners.push(listener);
@@ -115,7 +115,7 @@ export abstract class MessageServer<
   }
 
   /**
-   * Stops to listen, lets the clients finish for up to `drainMs` milliseconds (none by default), then closes all
+   * Stops listening, gives clients up to `drainMs` milliseconds (none by default) to finish, then closes all
    * connections. Resolves when they are gone; a second call waits for the first.
    */
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -128,7 +128,7 @@ export abstract class MessageServer<
     return Object.fromEntries([...this.#commands.values()].map(({ name, requestCount }) => [name, requestCount]));
   }
 
-  /** The sessions there are now, in the order in which they came. */
+  /** The current sessions, in the order in which they began. */
   protected get sessions(): readonly Session[] {
     return this.#sessions.inOrder();
   }
@@ -141,7 +141,7 @@ export abstract class MessageServer<
   /** Makes the session of a new connection. */
   protected abstract createSession(connection: MessageConnection, options: Options): Session;
 
-  /** Serves a further protocol. Its connections must begin otherwise than those of all others. */
+  /** Serves a further protocol. Its connections must begin differently from those of all others. */
   protected addProtocol(protocol: ServedProtocol<Session>): void {
     this.#protocols.push(protocol);
   }
@@ -149,10 +149,10 @@ export abstract class MessageServer<
   /** A client has come. */
   protected sessionBegan(_session: Session): void {}
 
-  /** A client has gone, or has said all it had to say. Its pending results may still be settled, now or later. */
+  /** A client has left, or will send no more. Its pending results may still be settled. */
   protected sessionEnded(_session: Session): void {}
 
-  /** Counts and logs that a connection was closed, or a command refused, where the peer may not be told why. */
+  /** Counts and logs a closed connection or a refused command, because the peer may not learn the reason. */
   protected refused(peer: string, cause: RefusalCause): void {
     this.#refusals.add({ ...cause, address: hostOf(peer) });
   }
@@ -209,7 +209,7 @@ export abstract class MessageServer<
     };
     const events: ConnectionEvents = {
       message: (message) => {
-        // Whatever goes wrong with one message, the others are served.
+        // An error in one message must not stop the others.
         try {
           return service.serve(session, message);
         } catch (error) {

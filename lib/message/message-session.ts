@@ -2,10 +2,10 @@
 
 import type { MessageConnection } from './message-connection.ts';
 
-/** What a request is called by its client: a whole number or a string. */
+/** A client's own id for a request: a whole number or a string. */
 export type MessageId = number | string;
 
-/** One client's session. Servers that know more of their clients extend it. */
+/** One client's session. A server extends it to store more about its clients. */
 export class MessageSession {
   /** What the server knows it by, while it is there. */
   id = 0;
@@ -14,13 +14,13 @@ export class MessageSession {
   protocol: string | undefined;
   /** `ended` as soon as nothing more is expected from the client, which may be before the connection is gone. */
   state: 'live' | 'ended' = 'live';
-  /** Requests whose result will come later: how many, and the ids of those that have one. */
+  /** The number of requests whose results will come later. Their ids are kept below. */
   pendingCount = 0;
   /** Any one of the ids. */
   #pendingId: MessageId | undefined;
   /**
-   * Those beside the one. Most clients wait for one thing at a time, and a Set whose entries come and go is made anew again
-   * and again.
+   * The other ids. Most clients wait for one result at a time, and a Set that fills and empties allocates again and
+   * again.
    */
   #otherPendingIds: Set<MessageId> | undefined;
 
@@ -44,7 +44,7 @@ export class MessageSession {
     }
   }
 
-  /** A result that was to come has come, and has been sent if there is anything to send. */
+  /** A pending result has come, and its reply was sent if there is one. */
   removePending(id: MessageId | undefined): void {
     this.pendingCount -= 1;
     if (id !== undefined && id === this.#pendingId) this.#pendingId = undefined;
