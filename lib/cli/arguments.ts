@@ -1,4 +1,4 @@
-/** What options of the command line must look like. */
+/** Parses the values of command line options. */
 
 import { InvalidArgumentError } from 'commander';
 
@@ -32,7 +32,7 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
-/** A flag with a value; without one it is true. */
+/** The value of a flag: true or false. */
 export function parseBoolean(text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new InvalidArgumentError('Expected true or false.');

@@ -1,18 +1,18 @@
-/** How the programs end. The documents repeat this. */
+/** How the programs end. Keep the documents in step with this. */
 
 /** The exit codes of the server program. */
 export const EXIT_CODES = {
   /** Stopped as told. */
   ok: 0,
-  /** Something went wrong that should not have. */
+  /** An unexpected failure. */
   failure: 1,
   /** The command line or the settings are wrong. */
   usage: 2,
-  /** The address cannot be listened on. */
+  /** The server cannot listen on an address. */
   cannotListen: 3,
-  /** The pidfile cannot be written, or another server that is running has it. */
+  /** The pidfile cannot be written, or another running server has it. */
   pidfile: 4,
 } as const;
 
-/** A second signal ends a program at once, with this plus the signal's number, as shells have it. */
+/** A second signal ends a program at once with this plus the signal's number, as in shells. */
 export const SIGNAL_EXIT_CODE = 128;

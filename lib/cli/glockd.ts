@@ -1,11 +1,11 @@
-/** The server under glockd's own command line, defaults and exit codes, for those who start it by script. */
+/** The server with glockd's command line, defaults and exit codes, for scripts that start glockd. */
 
 import type { LockServerLimits } from '../server/lock-server.ts';
 import { VERSION } from '../server/version.ts';
 import { exitOnFailure, serve } from './serve.ts';
 import { completeSettings, type Settings, SettingsError } from './settings.ts';
 
-/** As glockd has them: 2 for a wrong command line, 3 and 4 when the pidfile cannot be opened or is taken. */
+/** glockd's own codes: 2 for a wrong command line, 3 when the pidfile cannot be opened, 4 when it is taken. */
 const CODES = { usage: 2, pidfile: 3, pidfileTaken: 4, cannotListen: 1 };
 
 const USAGE = `Usage of glockd:
@@ -38,7 +38,7 @@ const FILES = ['unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca'];
 const VALUED = ['port', 'ws', 'unix-mode', 'allow', 'origin', 'hosts', ...FILES, ...LIMITS];
 const FLAGS = [...BOOLEANS, ...VALUED];
 const HELP = ['h', 'help'];
-/** As Go's `strconv.ParseBool`. */
+/** The values that Go's `strconv.ParseBool` accepts. */
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
@@ -59,9 +59,9 @@ export async function runGlockd(args: readonly string[]): Promise<void> {
 }
 
 /**
- * Go's flags: one dash or two, `-name value` or `-name=value`; a boolean has its value only behind `=`. The first
- * argument that is no flag ends them.
- * @throws SettingsError when there is no such flag, or a value is missing or wrong.
+ * Parses flags as Go does: one dash or two, `-name value` or `-name=value`, and a boolean's value only after `=`. Stops
+ * at the first argument that is not a flag.
+ * @throws SettingsError when a flag is unknown, or its value is missing or wrong.
  */
 function parseFlags(args: readonly string[]): ReadonlyMap<string, string> | 'help' {
   const flags = new Map<string, string>();
@@ -86,7 +86,7 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
   const unix = flags.get('unix') ?? '';
   const ws = portOf(flags, 'ws', 9_998);
   const given = {
-    // All interfaces, as glockd: both of IPv6 and of IPv4.
+    // All IPv6 and IPv4 interfaces, as in glockd.
     host: '::',
     port: portOf(flags, 'port', 9_999),
     allowed: listOf(flags, 'allow') ?? ['127.0.0.1', '::1'],
@@ -110,7 +110,7 @@ function portOf(flags: ReadonlyMap<string, string>, name: string, byDefault: num
   return flags.get(name) === 'auto' ? 'auto' : countOf(flags, name, byDefault);
 }
 
-/** As wide as the server can bear, since glockd has none. */
+/** As high as the server can bear, since glockd has no limits. */
 function limitsOf(flags: ReadonlyMap<string, string>): Partial<LockServerLimits> {
   const maxLocks = countOf(flags, 'max-locks', 2_000_000);
   return {
@@ -151,7 +151,7 @@ function tlsOf(flags: ReadonlyMap<string, string>): object {
   return { cert: flags.get('ssl-cert'), key: flags.get('ssl-key'), ca: flags.get('ssl-ca') };
 }
 
-/** Who is used to glockd, which lets everybody in, must see at once that this one does not. */
+/** Says who may connect, since users of glockd expect it to let everybody in. */
 function whoMay({ allowed }: Settings): string {
   const isLocal = allowed.every((each) => /^(127\.|::1$)/.test(each));
   const list = allowed.join(', ') || 'nobody';

@@ -1,4 +1,4 @@
-/** From settings to listeners. */
+/** Makes listeners from the settings. */
 
 import type { LockListenOptions } from '../foreign/full-lock-server.ts';
 import type { Listener } from '../message/byte-stream.ts';
@@ -10,21 +10,21 @@ import { unix } from '../transports/unix.ts';
 import { webSocket } from '../transports/websocket.ts';
 import { type ListenerSettings, type Port, type Settings, SettingsError, type TlsSettings } from './settings.ts';
 
-/** One listener, and what holds for its clients. */
+/** One listener, and the options for its clients. */
 export interface PlannedListener {
-  /** Where it will listen, for messages about it. */
+  /** Where it will listen, for error messages. */
   readonly place: string;
   readonly listener: Listener;
-  /** Reads its certificates again; there when it has any. @throws Error when that fails. */
+  /** Reads its certificates again; undefined without TLS. @throws Error when that fails. */
   readonly reload?: () => void;
   readonly options: LockListenOptions;
-  /** Of a Unix socket. */
+  /** The file of a Unix socket. */
   readonly socketFile?: string;
 }
 
 /**
- * The listeners of the settings that are switched on.
- * @throws SettingsError when an address is none, a file cannot be read, or there is no listener at all.
+ * Makes the listeners that the settings switch on.
+ * @throws SettingsError when an address is invalid, a file cannot be read, or there is no listener at all.
  */
 export function planListeners(settings: Settings): PlannedListener[] {
   const { host, port, origins, hosts } = settings;
@@ -73,7 +73,7 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   }
 }
 
-/** Names the entry that is wrong, so that it is found in the file. */
+/** Names the wrong entry, so that people find it in the file. */
 function checkEach(entries: readonly string[], field: string, check: (entry: string) => unknown): void {
   for (const [index, entry] of entries.entries()) {
     try {
@@ -84,7 +84,7 @@ function checkEach(entries: readonly string[], field: string, check: (entry: str
   }
 }
 
-/** The system chooses a port when it is asked for port 0, which here is none. */
+/** Port 0 means no port here, but to the system it means any free port. */
 function systemPort(port: Port): number | undefined {
   if (port === 'auto') return 0;
   return port === 0 ? undefined : port;

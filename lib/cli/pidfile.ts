@@ -1,4 +1,4 @@
-/** The file that tells the process id of a server and keeps a second one out. */
+/** The file that holds a server's process id and keeps a second server out. */
 
 import {
   closeSync,
@@ -14,25 +14,26 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { type HeldName, holdName } from '../transports/held-name.ts';
 
-/** Another server that is running has the file. */
+/** Another running server has the file. */
 export class PidfileTakenError extends Error {
   override readonly name: string = 'PidfileTakenError';
 }
 
 /** One server's claim to its pidfile. */
 export interface Pidfile {
-  /** Removes the file, or empties it where it may not be removed. */
+  /** Removes the file, or empties it if this process may not remove it. */
   release(): void;
 }
 
 /**
- * Takes the pidfile for this process. Node has no `flock`; on Linux a Unix socket in the abstract name space, named after
- * the real path of the file, is held as long as the process lives. Elsewhere the file is created exclusively, and one of
- * a process that is gone is replaced. Rejects with `PidfileTakenError`, or with the system's error.
+ * Takes the pidfile for this process. Node has no `flock`, so on Linux the process holds a Unix socket in the abstract
+ * name space, named after the file's real path, as long as it lives. Elsewhere it creates the file exclusively, and
+ * replaces the file of a process that is gone. Rejects with `PidfileTakenError`, or with the system's error.
  */
 export async function takePidfile(file: string): Promise<Pidfile> {
   const canHoldName = process.platform === 'linux';
-  // Made before it is asked what its real path is, which a link to nothing has not; and not emptied while another has it.
+  // Creates the file first, since a link to nothing has no real path. Does not empty it, since another server may have
+  // it.
   if (canHoldName) closeSync(openSync(file, 'a'));
   const path = realPath(file);
   const guard = canHoldName ? await holdPidfile(path) : undefined;
@@ -48,21 +49,21 @@ export async function takePidfile(file: string): Promise<Pidfile> {
   }
   return {
     release: () => {
-      // Opened before privileges were dropped, the file can be emptied when it cannot be removed any more.
+      // After dropping privileges the process may be unable to remove the file, but can still empty it.
       if (!succeeds(() => unlinkSync(path))) succeeds(() => ftruncateSync(descriptor));
-      // Last: once the name is free another server may write the file.
+      // Last, because another server may write the file once the name is free.
       guard?.release();
     },
   };
 }
 
-/** Two names of one file are one pidfile. */
+/** Resolves links, so that two names of one file are one pidfile. */
 function realPath(file: string): string {
   const path = join(realpathSync(dirname(resolve(file))), basename(file));
   return existsSync(path) ? realpathSync(path) : path;
 }
 
-/** After privileges were dropped the file may be out of reach, which is no reason not to end. */
+/** Ignores errors: after dropping privileges the file may be out of reach, but the process must still end. */
 function succeeds(run: () => void): boolean {
   try {
     run();
@@ -90,7 +91,7 @@ function takeExclusively(path: string): void {
   }
 }
 
-/** A glockd that runs does not know of our name. */
+/** Checks for a running glockd, which does not know our name but locks the file. */
 function refuseIfLocked(path: string): void {
   const pid = pidOfFileLock(path);
   if (pid !== undefined) throw taken(path, pid);
@@ -114,7 +115,7 @@ function pidIn(path: string): number {
   return Number(readFileSync(path, 'utf8').trim());
 }
 
-/** What the system calls a process, where it tells. */
+/** The process's name, if the system tells it. */
 function nameOf(pid: number): string {
   try {
     return `, ${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()},`;
@@ -123,7 +124,7 @@ function nameOf(pid: number): string {
   }
 }
 
-/** Who holds the file by `flock`, as glockd does; undefined when nobody does. */
+/** The process that holds the file by `flock`, as glockd does; undefined if none does. */
 function pidOfFileLock(path: string): number | undefined {
   const { dev, ino } = statSync(path);
   const device = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
@@ -135,7 +136,7 @@ function pidOfFileLock(path: string): number | undefined {
   return undefined;
 }
 
-/** Nothing where the system shows processes only, as services can be told to be run. */
+/** Empty when the system hides this file, as it may from a service. */
 function fileLocks(): string {
   try {
     return readFileSync('/proc/locks', 'utf8');

@@ -1,4 +1,4 @@
-/** A lock server as a process: opens what the settings say, tells where, and ends by signals. */
+/** Runs a lock server as a process: opens the listeners of the settings and ends on signals. */
 
 import { chownSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -17,7 +17,7 @@ const LAST_LINES_TIMEOUT_MS = 1_000;
 
 type LogDestination = ReturnType<typeof pino.destination>;
 
-/** With which code a program ends that could not start, by what kept it. */
+/** The exit code for each reason why a program could not start. */
 export interface StartFailureCodes {
   readonly usage: number;
   readonly pidfile: number;
@@ -25,7 +25,7 @@ export interface StartFailureCodes {
   readonly cannotListen: number;
 }
 
-/** A start failed; what to tell people, and the exit code. */
+/** The start failed. Has a message for people and the exit code. */
 export class StartFailure extends Error {
   override readonly name: string = 'StartFailure';
   readonly exitCode: number;
@@ -37,17 +37,17 @@ export class StartFailure extends Error {
 }
 
 /**
- * Starts a server and arranges for its end: the first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP
- * reads the certificates again. Resolves to where it listens. Rejects with a `StartFailure`.
+ * Starts a server. The first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP reads the certificates
+ * again. Resolves to the addresses where it listens. Rejects with a `StartFailure`.
  */
 export async function serve(settings: Settings, codes: StartFailureCodes): Promise<readonly string[]> {
   tuneEngine();
   const planned = failWith(codes.usage, () => planListeners(settings));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
   const { limits, verbose, dump, registry, forceUnlock } = settings;
-  // Written beside the work, and lines are dropped when nobody reads them: a log never keeps clients waiting.
+  // Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting.
   const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
-  // A disk that is full costs lines of the log, not the locks.
+  // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
   const server = new FullLockServer({ limits, logger, dump, registry, forceUnlock });
@@ -64,7 +64,7 @@ export async function serve(settings: Settings, codes: StartFailureCodes): Promi
   }
 }
 
-/** Says on standard error why a program does not start, and ends it. */
+/** Prints on standard error why a program does not start, and ends it. */
 export function exitOnFailure(error: unknown, usageCode: number): never {
   if (error instanceof StartFailure || error instanceof SettingsError) {
     process.stderr.write(`holdfast: ${error.message}\n`);
@@ -108,8 +108,8 @@ async function openAll(
 }
 
 /**
- * The group first: the user may not be allowed to change it any more. Unix sockets are given to both before: the user could
- * not.
+ * Changes the group first, since the user may not be allowed to. Gives Unix sockets away before changing the user, who
+ * could not.
  */
 function dropPrivileges({ user, group }: Settings, planned: readonly PlannedListener[]): void {
   if (group !== '') {
@@ -122,7 +122,10 @@ function dropPrivileges({ user, group }: Settings, planned: readonly PlannedList
   if (user !== '') become('user', user, (id) => process.setuid?.(id));
 }
 
-/** To the user of that name and the group that this process has by now. Only the system knows the number of a name. */
+/**
+ * Gives the sockets to the user, and to the group that this process has by now. Becomes the user for a moment, since
+ * only the system knows the number of a name.
+ */
 function giveSockets(user: string, planned: readonly PlannedListener[]): void {
   const own = process.geteuid?.() ?? 0;
   if (user !== '') become('user', user, (id) => process.seteuid?.(id));
@@ -145,7 +148,10 @@ function nameOrNumber(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-/** A terminal signals all its processes, and npm passes on what it was told: so soon it is the same signal once more. */
+/**
+ * A terminal signals all its processes and npm passes its signal on, so a second signal within this time is the same
+ * one.
+ */
 const SAME_SIGNAL_MS = 500;
 
 /** The first signal lets clients finish, the second ends the process at once. */
@@ -166,14 +172,14 @@ function closeOnSignal(
       if (nowMs > firstSignalMs) return;
       logger.info({ signal, drainMs }, 'stopping');
       void server.close({ drainMs }).then(() => {
-        // Where they cannot be written the last lines are lost, rather than the end put off: without being told that
-        // they are lost, the log would try again at the exit.
+        // Exits even if the last lines cannot be written. Destroys the log first, since it would otherwise try again at
+        // the exit.
         const exit = (): void => {
           log.destroy();
           process.exit(EXIT_CODES.ok);
         };
         setTimeout(exit, LAST_LINES_TIMEOUT_MS);
-        // Not `flush`, which waits for nothing where lines are written as they come.
+        // Not `flush`, which does not wait when each line is written at once.
         log.once('close', exit);
         log.end();
       });

@@ -1,4 +1,4 @@
-/** The server program: settings and command line in, a lock server that listens out, until a signal ends it. */
+/** The server program: reads the settings and the command line, and runs a lock server until a signal ends it. */
 
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -84,7 +84,7 @@ function parseCommandLine(args: readonly string[]): CommandLine {
   return program.parse(args, { from: 'user' }).opts<CommandLine>();
 }
 
-/** The file's settings, with what the command line says instead. */
+/** The settings of the file, overridden by the command line. */
 function settingsOf(commandLine: CommandLine): Settings {
   const { config, host, port, ws, unix, allow, origin, wsHost } = commandLine;
   const { pidfile, dump, registry, forceUnlock, verbose } = commandLine;
@@ -105,7 +105,7 @@ function settingsOf(commandLine: CommandLine): Settings {
   return completeSettings(given, isChanged ? `${config} with the command line` : config);
 }
 
-/** The first listener of that transport with other properties, or a further one. What is switched off is left out. */
+/** Changes the first listener of a transport, or adds one. Leaves the transport out if it is switched off. */
 function replaceListener(given: Record<string, unknown>, transport: string, isOn: boolean, properties: object): void {
   const listeners = Array.isArray(given.listeners) ? given.listeners : [];
   const isOfTransport = (each: unknown): boolean => (each as { transport?: unknown } | null)?.transport === transport;

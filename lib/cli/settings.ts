@@ -1,4 +1,4 @@
-/** The settings of the server program: what they are, what they must look like and what they are without being set. */
+/** The settings of the server program: their types, rules and defaults. */
 
 import { readFileSync } from 'node:fs';
 import type { Protocol } from '../foreign/full-lock-server.ts';
@@ -7,27 +7,27 @@ import { show } from '../message/show.ts';
 import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
 
-/** A TCP port: 0 for none, `auto` for one that the system chooses. */
+/** A TCP port: 0 for none, `auto` to let the system choose. */
 export type Port = number | 'auto';
 
-/** Files in PEM; an empty name is none. */
+/** Files in PEM; an empty name means no file. */
 export interface TlsSettings {
   readonly cert: string;
   readonly key: string;
-  /** With authorities, clients must have a certificate of one of them. */
+  /** The authorities. If they are set, clients must have a certificate from one of them. */
   readonly ca: string;
 }
 
-/** One more way to connect, beside `host` and `port`. What is left out is as it is for those. */
+/** One more way to connect, besides `host` and `port`. Anything left out is as for those. */
 export interface ListenerSettings {
   readonly enabled: boolean;
   readonly transport: 'tcp' | 'unix' | 'websocket';
   readonly host?: string;
   readonly port?: Port;
   readonly allowed?: readonly string[];
-  /** The protocols served there; all by default, but on WebSocket, which has no `prefixed`. */
+  /** The protocols to serve; all by default, except `prefixed` on WebSocket. */
   readonly protocols?: readonly Protocol[];
-  /** What the line protocol is like there; `glockd` by default. */
+  /** The dialect of the line protocol; `glockd` by default. */
   readonly dialect?: Dialect;
   /** Unix sockets: the file, and its mode in octal. */
   readonly path?: string;
@@ -35,7 +35,7 @@ export interface ListenerSettings {
   readonly tls?: TlsSettings;
 }
 
-/** Everything that can be set; `config/settings.json` has each with its default. */
+/** All settings; `config/settings.json` has each with its default. */
 export interface Settings {
   /** The address to listen on. */
   readonly host: string;
@@ -47,24 +47,27 @@ export interface Settings {
   readonly origins: readonly string[];
   readonly hosts: readonly string[];
   readonly tls: TlsSettings;
-  /** A file for the process id, which also keeps a second server out; empty for none. */
+  /** The file for the process id, which also keeps a second server out; empty for none. */
   readonly pidfile: string;
-  /** Who to become once all listeners are open; empty for nobody else. */
+  /** The user and group to become once all listeners are open; empty for no change. */
   readonly user: string;
   readonly group: string;
-  /** Whether clients may ask who holds what, and register names. */
+  /** Whether clients may list holders and waiters, and register names. */
   readonly dump: boolean;
   readonly registry: boolean;
-  /** Whether any client may take away the locks of others: `forceUnlock`, and `steal` whatever the holders said. */
+  /**
+   * Whether any client may take the locks of others: `forceUnlock`, and `steal` even if the holders did not agree to
+   * it.
+   */
   readonly forceUnlock: boolean;
-  /** Log connections and other details too. */
+  /** Whether to log connections and other details too. */
   readonly verbose: boolean;
-  /** How long holders may take to release when the server is told to stop, in seconds. */
+  /** How many seconds holders may take to release their locks when the server is told to stop. */
   readonly drainSeconds: number;
   readonly limits: LockServerLimits;
 }
 
-/** The settings are wrong, or cannot be read; the message is one line for people. */
+/** The settings are wrong or cannot be read. The message is one line for people. */
 export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
@@ -121,7 +124,7 @@ const listener: JsonSchema = {
   },
 };
 
-/** What can be switched on: the ancestors' ports, a Unix socket, and WebSocket. */
+/** The listeners that people can switch on: the ancestors' ports, a Unix socket, and WebSocket. */
 const DEFAULT_LISTENERS: readonly ListenerSettings[] = [
   { enabled: false, transport: 'tcp', port: 9_999, protocols: ['line'], dialect: 'glockd' },
   { enabled: false, transport: 'tcp', port: 2_626, protocols: ['line'], dialect: 'lockd' },
@@ -179,8 +182,8 @@ const schema: JsonSchema = {
 };
 
 /**
- * The settings as a file has them, unchecked.
- * @throws SettingsError when the file cannot be read or is no object in JSON.
+ * Reads the settings of a file, unchecked.
+ * @throws SettingsError when the file cannot be read or is not a JSON object.
  */
 export function readSettingsFile(file: string): Readonly<Record<string, unknown>> {
   let content: string;
@@ -199,7 +202,7 @@ export function readSettingsFile(file: string): Readonly<Record<string, unknown>
 }
 
 /**
- * Settings with defaults for what is not there. `source` is what messages call them: the name of their file.
+ * Checks the settings and fills in defaults. `source` names them in messages: the name of their file.
  * @throws SettingsError when one is unknown or wrong.
  */
 export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
@@ -211,9 +214,9 @@ export function completeSettings(given: Readonly<Record<string, unknown>>, sourc
   return settings as unknown as Settings;
 }
 
-/** What no schema of a single setting can tell. */
+/** Finds contradictions between settings, which no schema of a single setting can find. */
 function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
-  // A reply must never be what cuts a client off; JSON may take six characters for one of a name.
+  // No single reply may fill the buffer and cut a client off. JSON may take six characters for one of a name.
   const leastHardOutputBytes = limits.softOutputBytes + 6 * limits.maxPageBytes;
   if (limits.hardOutputBytes < leastHardOutputBytes) {
     const field = 'settings.limits.hardOutputBytes';
@@ -233,7 +236,7 @@ function findContradiction({ limits, listeners, user, group }: Settings): Proble
 const UNIX_ONLY = ['path', 'mode'] as const;
 const NETWORK_ONLY = ['host', 'port', 'allowed', 'tls'] as const;
 
-/** Each transport needs some settings, and has no use for others. */
+/** Each transport needs some settings and cannot use others. */
 function findListenerProblem(listener: ListenerSettings, at: string): Problem | undefined {
   const { transport, protocols } = listener;
   const needed = transport === 'unix' ? 'path' : 'port';

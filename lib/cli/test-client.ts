@@ -1,4 +1,4 @@
-/** A demonstration that people can watch: takes a lock, holds it for a while, gives it back, lingers. */
+/** A demonstration for people to watch: takes a lock, holds it for a while, releases it and lingers. */
 
 import { Command } from 'commander';
 import { LockClient } from '../client/lock-client.ts';
@@ -20,7 +20,9 @@ interface CommandLine {
   readonly linger: number;
 }
 
-/** Runs the program with the arguments of the command line. Its exit code is 1 when it did not get the lock or lost it. */
+/**
+ * Runs the program with the arguments of the command line. The exit code is 1 if it did not get the lock or lost it.
+ */
 export async function runTestClient(args: readonly string[]): Promise<void> {
   const { host, port, name, timeLimit, hold, linger } = parseCommandLine(args);
   let client: LockClient;
@@ -45,7 +47,7 @@ export async function runTestClient(args: readonly string[]): Promise<void> {
 
 async function take(client: LockClient, name: string, waitMs: number): Promise<LockHandle | undefined> {
   const granted = client.lock(name, { waitMs });
-  // The request goes out with the microtasks of this turn, so whoever reads the line comes after it.
+  // The request goes out with this turn's microtasks, so anyone who reads "Waiting" asks after it.
   await Promise.resolve();
   say('Waiting');
   try {
@@ -68,7 +70,7 @@ async function keep(handle: LockHandle, holdMs: number): Promise<void> {
   await handle.release();
 }
 
-/** Resolves after that time, however long, or when the signal aborts. */
+/** Resolves after that time, however long it is, or when the signal aborts. */
 function delay(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const stop = startTimeout(delayMs, resolve);

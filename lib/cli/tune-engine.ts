@@ -1,16 +1,16 @@
-/** How the engine runs the programs of ours. */
+/** Sets how the engine runs our programs. */
 
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-/** In bytes of bytecode; the engine's own is 920. */
+/** Bytes of bytecode; the engine's default is 920. */
 const INLINED_BYTES = 3_000;
 
-/** By how much the nice value of the engine's other threads is higher than that of the thread that serves. */
+/** How much to raise the nice value of the engine's other threads above that of the serving thread. */
 const OTHERS_NICENESS = 5;
 
-/** The greatest nice value that there is. */
+/** The highest nice value. */
 const MAX_NICENESS = 19;
 
 /**
