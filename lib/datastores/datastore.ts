@@ -1,16 +1,19 @@
-/** What a lock of this folder needs of a store. */
+/** The interface between a lock of this folder and its store. */
 
 /**
- * Keeps locks by their ids. A store of your own needs these two methods; `acquireLock` must be atomic, so that of any
- * number of callers one is told true.
+ * Keeps locks by their ids. Your own store needs these two methods. `acquireLock` must be atomic: of several callers at
+ * once, only one may get true.
  */
 export interface Datastore {
-  /** Takes a lock if nobody has it, without waiting. Resolves to whether it was taken; rejects when that is not known. */
+  /**
+   * Takes a lock if nobody holds it, without waiting. Resolves to whether it took the lock; rejects if that is not
+   * known.
+   */
   acquireLock(lockId: string): Promise<boolean>;
 
   /**
-   * Gives back a lock that was taken through this instance. Resolves to whether it was still held; false, with nothing
-   * done, when another has it.
+   * Releases a lock that this instance took. Resolves to whether the lock was still held. Resolves to false and does
+   * nothing when another instance holds it.
    */
   releaseLock(lockId: string): Promise<boolean>;
 }

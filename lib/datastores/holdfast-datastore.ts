@@ -1,10 +1,10 @@
-/** A datastore on a lock server: its locks need no time to live, since they end with the connection. */
+/** A datastore on a lock server. Its locks need no time to live, since they end with the connection. */
 
 import type { LockClient } from '../client/lock-client.ts';
 import type { LockHandle } from '../client/lock-handle.ts';
 import type { Datastore } from './datastore.ts';
 
-/** One instance for each client. What the client loses, with its connection or otherwise, is held no more. */
+/** Use one instance per client. Forgets a lock when the client loses it. */
 export class HoldfastDatastore implements Datastore {
   readonly #client: LockClient;
   readonly #handles = new Map<string, LockHandle>();

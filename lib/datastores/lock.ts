@@ -1,4 +1,4 @@
-/** dlock's `Lock`: a named lock in a datastore, tried for once a second. Names and seconds are as they are there. */
+/** dlock's `Lock`: a named lock in a datastore, tried once a second. Names and seconds are the same as in dlock. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Datastore } from './datastore.ts';
@@ -7,14 +7,14 @@ import { untilNextTry } from './next-try.ts';
 const DEFAULT_ID = 'unnamed';
 const DEFAULT_KEY_PREFIX = 'dlock';
 
-/** The options of a lock. Others than these are kept for the application. */
+/** The options of a lock. Keeps other options for the application. */
 export interface DatastoreLockOptions {
-  /** What the lock's key in the datastore starts with, before a colon and the id; `dlock` by default. */
+  /** The start of the lock's key in the datastore, before a colon and the id; `dlock` by default. */
   readonly ds_key_prefix?: string;
   readonly [name: string]: unknown;
 }
 
-/** `locked` did not run its function, since another has the lock. */
+/** `locked` did not run its function, since another holds the lock. */
 export class LockNotAcquiredError extends Error {
   override readonly name: string = 'LockNotAcquiredError';
   readonly code = 'notAcquired' as const;
@@ -30,7 +30,7 @@ export class Lock {
   readonly #id: string;
   readonly #options: Map<string, unknown>;
 
-  /** @throws {TypeError} when the datastore has not its two methods, or the id or the prefix is not a string. */
+  /** @throws {TypeError} when the datastore lacks one of its two methods, or the id or prefix is not a string. */
   constructor(datastore: Datastore, id: string = DEFAULT_ID, options: DatastoreLockOptions = {}) {
     if (typeof datastore?.acquireLock !== 'function' || typeof datastore.releaseLock !== 'function') {
       throw new TypeError(`datastore is ${String(datastore)}; expected an object with acquireLock and releaseLock`);
@@ -43,8 +43,8 @@ export class Lock {
   }
 
   /**
-   * Takes the lock. With seconds it tries again once a second, and a last time when they are over. Resolves to whether
-   * it was taken: false also when it is held through this very lock. Rejects when the datastore does.
+   * Takes the lock. With `seconds` it tries again once a second, and a last time at the end. Resolves to whether it
+   * took the lock: false also when this very lock already holds it. Rejects when the datastore rejects.
    *
    * @throws {RangeError} by rejection, when `seconds` is not a number from 0.
    */
@@ -63,17 +63,17 @@ export class Lock {
   }
 
   /**
-   * Gives the lock back, whichever user of the same datastore instance took it. Resolves to whether it was still held;
-   * false when it was not, or is now held through another instance, which keeps it.
+   * Releases the lock, whichever user of this datastore instance took it. Resolves to whether it was still held; false
+   * if it was not, or if another instance now holds it, which keeps it.
    */
   async release(): Promise<boolean> {
     return await this.#datastore.releaseLock(this.#key);
   }
 
   /**
-   * Runs a function while it holds the lock and gives the lock back, also when the function throws. Resolves to what the
-   * function returns and rejects with what it throws; rejects with a `LockNotAcquiredError`, and does not call it, when
-   * the lock is not free within `seconds`.
+   * Runs a function while it holds the lock, and then releases the lock even if the function throws. Resolves and
+   * rejects as the function does. Rejects with a `LockNotAcquiredError`, without calling the function, when the lock is
+   * not free within `seconds`.
    */
   async locked<Value>(run: () => Value | Promise<Value>, seconds = 0): Promise<Value> {
     if (!(await this.acquire(seconds))) throw new LockNotAcquiredError();
@@ -81,7 +81,7 @@ export class Lock {
     try {
       value = await run();
     } catch (error) {
-      // What the function threw is what the caller must hear of, even if giving back fails too.
+      // The caller must get the function's own error, even if the release fails too.
       await this.release().catch(() => {});
       throw error;
     }
@@ -89,7 +89,7 @@ export class Lock {
     return value;
   }
 
-  /** The datastore that was given. */
+  /** The datastore of the lock. */
   getDatastore(): Datastore {
     return this.#datastore;
   }
@@ -99,13 +99,13 @@ export class Lock {
     return this.#id;
   }
 
-  /** The value of an option, null if there is none of that name. */
+  /** The value of an option, null if it is not set. */
   getOpt(name: string): unknown {
     return this.#options.get(name) ?? null;
   }
 
   /**
-   * Sets an option from now on. With another prefix this is another lock, so give back what is held before.
+   * Sets an option from now on. Another prefix makes this another lock, so release it first.
    *
    * @throws {TypeError} when `ds_key_prefix` is not a string.
    */

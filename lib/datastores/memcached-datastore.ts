@@ -1,4 +1,4 @@
-/** A datastore on Memcached: an item with a time to live for each lock, which holds a token that only its owner knows. */
+/** A datastore on Memcached. Each lock is an item with a time to live and a token that only its owner knows. */
 
 import { ledToCaller } from '../message/caller-stack.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
@@ -8,7 +8,7 @@ import { OwnTokens } from './own-tokens.ts';
 import { checkTimeToLive, DEFAULT_TTL_SECONDS, type TimeToLiveOptions } from './time-to-live.ts';
 
 const MAX_KEY_BYTES = 250;
-/** From 30 days on Memcached takes the number for a date, and we ask for one second more than the time to live. */
+/** Memcached reads 30 days or more as a date, and we ask for one second more than the time to live. */
 const RANGE = { minSeconds: 1, maxSeconds: 30 * 24 * 60 * 60 - 1, isWhole: true };
 /** Memcached's clock ticks once a second, so an item for n seconds may be gone after n - 1. */
 const CLOCK_TICK_SECONDS = 1;
@@ -16,7 +16,7 @@ const DEFAULT_ANSWER_TIMEOUT_MS = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const EXPECTED_STATUSES: ReadonlySet<number> = new Set(Object.values(MEMCACHED_STATUS));
 
-/** What is used of a client of the package `memjs`. */
+/** The part of a `memjs` client that is used here. */
 export interface MemcachedClient {
   /** The number of the last request. */
   readonly seq: number;
@@ -40,11 +40,11 @@ export interface MemcachedResponse {
   readonly val: Buffer;
 }
 
-/** How a datastore on Memcached behaves. `ttlSeconds` are whole, from 1 to 2,591,999. */
+/** The options of a datastore on Memcached. `ttlSeconds` is a whole number from 1 to 2,591,999. */
 export interface MemcachedDatastoreOptions extends TimeToLiveOptions {
   /**
-   * Milliseconds after which a request without an answer has failed; 10,000 by default. memjs has a time-out of its own,
-   * but forgets requests whose connection the server closed.
+   * A request fails after this many milliseconds without an answer; 10,000 by default. memjs has its own timeout, but
+   * forgets requests when the server closes their connection.
    */
   readonly answerTimeoutMs?: number;
 }
@@ -63,7 +63,7 @@ export class MemcachedDatastore implements Datastore {
   constructor(client: MemcachedClient, options: MemcachedDatastoreOptions = {}) {
     const known = requireKnownOptions(options, ['ttlSeconds', 'answerTimeoutMs']);
     const { ttlSeconds = DEFAULT_TTL_SECONDS, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS } = known;
-    // With it, clients that disagree on which server answers would each get the lock from another one.
+    // With failover, two clients that disagree on which server answers could each get the lock from another server.
     if (client.options.failover === true) throw new TypeError('failover is true; expected a memjs client without it');
     if (!(Number.isFinite(answerTimeoutMs) && answerTimeoutMs > 0 && answerTimeoutMs <= MAX_TIMER_MS)) {
       throw new RangeError(
@@ -76,7 +76,7 @@ export class MemcachedDatastore implements Datastore {
     this.#tokens = new OwnTokens(ttlSeconds);
   }
 
-  /** @throws {RangeError} by rejection, when Memcached does not take the id as a key. */
+  /** @throws {RangeError} by rejection, when Memcached does not accept the id as a key. */
   async acquireLock(lockId: string): Promise<boolean> {
     checkKey(lockId);
     try {
@@ -86,7 +86,7 @@ export class MemcachedDatastore implements Datastore {
     }
   }
 
-  /** Resolves to false, too, when memjs asked again after the answer was lost and the first request had freed the lock. */
+  /** Also resolves to false when the first request freed the lock but its answer was lost, and memjs asked again. */
   async releaseLock(lockId: string): Promise<boolean> {
     const token = this.#tokens.get(lockId);
     if (token === undefined) return false;
@@ -103,13 +103,13 @@ export class MemcachedDatastore implements Datastore {
     const token = crypto.randomUUID();
     const expirySeconds = this.#ttlSeconds + CLOCK_TICK_SECONDS;
     const { header } = await this.#ask('add', lockId, (sequence) => addRequest(lockId, sequence, token, expirySeconds));
-    // memjs sends a request again when its answer was lost: the item that is there may be this one.
+    // memjs repeats a request when its answer was lost, so the existing item may be ours.
     const isTaken = header.status === MEMCACHED_STATUS.ok || (await this.#versionOf(lockId, token)) !== null;
     if (isTaken) this.#tokens.keep(lockId, token);
     return isTaken;
   }
 
-  /** The version that was read is deleted or none, so that a lock which changes hands in between stays. */
+  /** Deletes only the version that it read, so that a lock that changes hands in between stays. */
   async #delete(lockId: string, token: string): Promise<boolean> {
     const version = await this.#versionOf(lockId, token);
     if (version === null) return false;
@@ -117,7 +117,7 @@ export class MemcachedDatastore implements Datastore {
     return header.status === MEMCACHED_STATUS.ok;
   }
 
-  /** The version of a lock that is held under that token; null when it is not. */
+  /** The version of a lock that is held under that token; null if it is not. */
   async #versionOf(lockId: string, token: string): Promise<Uint8Array | null> {
     const { header, val } = await this.#ask('get', lockId, (sequence) => getRequest(lockId, sequence));
     return header.status === MEMCACHED_STATUS.ok && val.toString() === token ? header.cas : null;
@@ -141,7 +141,7 @@ export class MemcachedDatastore implements Datastore {
       this.#client.perform(lockId, request(sequence), sequence, (error, response) => {
         clearTimeout(timer);
         if (error === null) resolve(response);
-        // memjs reports some failures as a plain text.
+        // memjs reports some failures as a plain string.
         else reject(error instanceof Error ? error : new Error(String(error)));
       });
     });

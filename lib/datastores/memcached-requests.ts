@@ -1,6 +1,6 @@
 /**
- * Requests of Memcached's binary protocol. memjs has methods for these commands but none that compares the version of an
- * item (its "cas") before it deletes it, and they pass values through a serializer that the application may have changed.
+ * Requests in Memcached's binary protocol. The methods of memjs cannot compare an item's version (its "cas") before
+ * they delete it, and they pass values through a serializer that the application may have changed.
  */
 
 /** The statuses of responses that are expected outcomes. */
@@ -18,7 +18,7 @@ const HEADER_BYTES = 24;
 const KEY_LENGTH_AT = 2;
 const EXTRAS_LENGTH_AT = 4;
 const BODY_LENGTH_AT = 8;
-/** By this number the response names its request. */
+/** The response repeats this number to name its request. */
 const OPAQUE_AT = 12;
 const VERSION_AT = 16;
 const ADD_EXTRAS_BYTES = 8;
@@ -31,14 +31,14 @@ export function getRequest(key: string, sequence: number): Buffer {
   return request(GET, { key, sequence });
 }
 
-/** Stores a value that is not there yet, for so many seconds. */
+/** Stores a value for that many seconds, if the key is not there yet. */
 export function addRequest(key: string, sequence: number, value: string, expirySeconds: number): Buffer {
   const extras = Buffer.alloc(ADD_EXTRAS_BYTES);
   extras.writeUInt32BE(expirySeconds, EXPIRY_AT);
   return request(ADD, { key, sequence, extras, value });
 }
 
-/** Deletes an item if it still has that version, eight bytes from the header of a response. */
+/** Deletes an item if it still has that version: eight bytes from the header of a response. */
 export function deleteRequest(key: string, sequence: number, version: Uint8Array): Buffer {
   return request(DELETE, { key, sequence, version });
 }

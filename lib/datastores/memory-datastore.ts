@@ -2,7 +2,7 @@
 
 import type { Datastore } from './datastore.ts';
 
-/** Each instance is a store of its own: share the instance to share the locks. */
+/** Each instance is its own store, so share the instance to share the locks. */
 export class MemoryDatastore implements Datastore {
   readonly #held = new Set<string>();
 

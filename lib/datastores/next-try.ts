@@ -1,12 +1,11 @@
-/** When a lock in a datastore is asked for again. */
+/** Decides when to ask for a lock in a datastore again. */
 
 const MS_A_SECOND = 1_000;
 const RETRY_MS = 1_000;
 
 /**
- * How many milliseconds to wait before the next try of those within `seconds`: one each second, and the last when they are
- * over; undefined when there is none. Tries are counted, not only timed: a timer that ends early would leave a moment for
- * one more.
+ * How many milliseconds to wait before the next try; undefined if there is none. Tries come once a second, and a last
+ * time after `seconds`. Counts the tries too, since a timer that ends early would leave a moment for one more.
  */
 export function untilNextTry(seconds: number, tried: number, elapsedMs: number): number | undefined {
   const leftMs = seconds * MS_A_SECOND - elapsedMs;

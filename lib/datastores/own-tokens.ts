@@ -1,7 +1,7 @@
-/** Under which values a datastore instance holds its locks on a server, so that it gives back its own and no other's. */
+/** The tokens under which a datastore instance holds its locks, so that it releases only its own. */
 
 const MS_A_SECOND = 1_000;
-/** The server's clock may be behind, or stand still for a while: a token is kept longer than the lock should last. */
+/** Keeps a token longer than the lock should last, since the server's clock may be late or stand still. */
 const KEPT_TIMES_TO_LIVE = 2;
 
 interface OwnToken {
@@ -10,34 +10,34 @@ interface OwnToken {
   readonly keptUntilMs: number;
 }
 
-/** Those of locks that were never given back are dropped in time, so that they do not add up. */
+/** Drops the tokens of locks that were never released after a time, so that they do not pile up. */
 export class OwnTokens {
   readonly #keptMs: number;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #tokens = new Map<string, OwnToken>();
 
   constructor(ttlSeconds: number) {
     this.#keptMs = ttlSeconds * MS_A_SECOND * KEPT_TIMES_TO_LIVE;
   }
 
-  /** The token under which the lock was taken last; undefined when it was not, or was given back. */
+  /** The token under which the lock was last taken; undefined if it was not taken, or was released. */
   get(lockId: string): string | undefined {
     return this.#tokens.get(lockId)?.token;
   }
 
-  /** The lock was taken. */
+  /** Records a lock that was taken. */
   keep(lockId: string, token: string): void {
     const nowMs = performance.now();
     for (const [oldest, { keptUntilMs }] of this.#tokens) {
       if (keptUntilMs > nowMs) break;
       this.#tokens.delete(oldest);
     }
-    // Deleted first, since a key that is set anew would keep its place.
+    // Deletes the key first, since setting an existing key would keep its place.
     this.#tokens.delete(lockId);
     this.#tokens.set(lockId, { token, keptUntilMs: nowMs + this.#keptMs });
   }
 
-  /** The lock is not held under that token any more; it may be held under a newer one. */
+  /** Forgets a token that no longer holds the lock. A newer token of the lock stays. */
   drop(lockId: string, token: string): void {
     if (this.get(lockId) === token) this.#tokens.delete(lockId);
   }

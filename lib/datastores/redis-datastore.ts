@@ -1,4 +1,4 @@
-/** A datastore on Redis: a key with a time to live for each lock, which holds a token that only its owner knows. */
+/** A datastore on Redis. Each lock is a key with a time to live and a token that only its owner knows. */
 
 import { requireKnownOptions } from '../message/known-options.ts';
 import type { Datastore } from './datastore.ts';
@@ -8,16 +8,16 @@ import { checkTimeToLive, DEFAULT_TTL_SECONDS, type TimeToLiveOptions } from './
 const RANGE = { minSeconds: 0.001, maxSeconds: 1e9, isWhole: false };
 const MS_A_SECOND = 1_000;
 
-/** Compares and deletes in one step: after the time to live the key may be another's. */
+/** Compares and deletes in one step, since after the time to live another may hold the key. */
 const RELEASE_SCRIPT = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end`;
 
-/** What is used of a client of the package `redis`, version 5 or 6: one client, a pool or a cluster. */
+/** The part of a client of the package `redis`, version 5 or 6, that is used here: one client, a pool or a cluster. */
 export interface RedisClient {
   set(key: string, value: string, options: RedisSetOptions): Promise<unknown>;
   eval(script: string, options: RedisEvalOptions): Promise<unknown>;
 }
 
-/** Set the key unless it is there, with a time to live in milliseconds. */
+/** Sets the key unless it exists, with a time to live in milliseconds. */
 export interface RedisSetOptions {
   readonly condition: 'NX';
   readonly expiration: { readonly type: 'PX'; readonly value: number };
@@ -29,13 +29,16 @@ export interface RedisEvalOptions {
   readonly arguments: string[];
 }
 
-/** Rejects as the client does. The client is connected, and closed, by whoever made it. */
+/** Rejects as the client does. Whoever made the client connects and closes it. */
 export class RedisDatastore implements Datastore {
   readonly #client: RedisClient;
   readonly #ttlMs: number;
   readonly #tokens: OwnTokens;
 
-  /** @throws {RangeError} when `ttlSeconds` is not a number from 0.001 to 1e9. @throws {TypeError} for another option. */
+  /**
+   * @throws {RangeError} when `ttlSeconds` is not a number from 0.001 to 1e9. @throws {TypeError} for an unknown
+   * option.
+   */
   constructor(client: RedisClient, options: TimeToLiveOptions = {}) {
     const { ttlSeconds = DEFAULT_TTL_SECONDS } = requireKnownOptions(options, ['ttlSeconds']);
     this.#client = client;

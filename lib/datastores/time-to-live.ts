@@ -1,15 +1,15 @@
-/** How long a store keeps a lock that nobody gives back. */
+/** How long a store keeps a lock that nobody releases. */
 
-/** The option of the datastores whose servers do not see that a holder is gone. */
+/** The option of datastores whose servers do not notice that a holder is gone. */
 export interface TimeToLiveOptions {
   /**
-   * Seconds after which the server frees a lock that was not given back, whether or not its holder still works: 3,600 by
+   * The server frees a lock that was not released after this many seconds, even if its holder still works; 3,600 by
    * default.
    */
   readonly ttlSeconds?: number;
 }
 
-/** What a store can measure, in seconds. */
+/** The times that a store can measure, in seconds. */
 export interface TimeToLiveRange {
   readonly minSeconds: number;
   readonly maxSeconds: number;
@@ -17,10 +17,10 @@ export interface TimeToLiveRange {
   readonly isWhole: boolean;
 }
 
-/** As dlock has it. */
+/** dlock's default. */
 export const DEFAULT_TTL_SECONDS: number = 3_600;
 
-/** The time to live, in seconds. @throws {RangeError} when the store cannot measure it. */
+/** Returns the time to live, in seconds. @throws {RangeError} when the store cannot measure it. */
 export function checkTimeToLive(ttlSeconds: number, range: TimeToLiveRange): number {
   const { minSeconds, maxSeconds, isWhole } = range;
   const isOfKind = isWhole ? Number.isInteger(ttlSeconds) : Number.isFinite(ttlSeconds);
