@@ -1,9 +1,9 @@
-/** What a test left held or waited for, told in words. */
+/** Describes the locks and waiters that a test left behind. */
 
 import { AssertionError } from 'node:assert';
 import type { LockHolder, LockInformation, LockWaiter } from '../protocol.ts';
 
-/** An error that test frameworks show as a failed assertion: it says who holds or waits for what. */
+/** An error that says who holds or waits for which lock. Test frameworks show it as a failed assertion. */
 export function leftoverLocksError(locks: readonly LockInformation[], extent: 'all' | 'first'): AssertionError {
   const lines = locks.flatMap(describeLock);
   const more = extent === 'first' ? ['and so on'] : [];

@@ -1,9 +1,12 @@
-/** Waiting until nothing moves any more, without a word about how long that takes. */
+/** Waits until nothing changes any more, however long that takes. */
 
-/** So long nothing has to change: work of the server that is put off, or a callback of the test, may take a turn or two. */
+/**
+ * How many rounds must pass without a change: deferred work of the server or a callback of the test may take a turn or
+ * two.
+ */
 const QUIET_ROUNDS = 3;
 
-/** Resolves when what `look` sees has stayed the same over some rounds. */
+/** Resolves when the result of `look` has stayed the same for some rounds. */
 export async function untilQuiet(look: () => unknown, round: () => Promise<unknown>): Promise<void> {
   let seen = look();
   for (let quietRounds = 0; quietRounds < QUIET_ROUNDS; quietRounds += 1) {

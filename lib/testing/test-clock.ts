@@ -1,37 +1,36 @@
-/** The server's clock in the hands of a test. */
+/** The server's clock, moved by a test. */
 
 import type { Clock } from '../server/clock.ts';
 
-/** Time as the server of a test sees it. */
+/** The time of a test's server. */
 export interface TestClock {
   /**
-   * Moves the server's time on by that many milliseconds. The wait limits and leases that end meanwhile end one after the
-   * other, each at its own time, and what follows from one has come to its end before the next: answers and events have
-   * reached the clients, and what the program did upon them has reached the server. Resolves when all is quiet. Calls that
-   * overlap are carried out one after the other. Rejects with a `RangeError` when `ms` is no number from 0, and with an
-   * `Error` when the clock is the system's.
+   * Moves the server's time on by that many milliseconds. Wait limits and leases that end meanwhile end one by one,
+   * each at its own time. Before the next one ends, its answers and events have reached the clients, and their
+   * reactions have reached the server. Resolves when all is quiet. Overlapping calls run one after the other. Rejects
+   * with a `RangeError` when `ms` is not a number from 0, and with an `Error` when the clock is the system's.
    */
   advance(ms: number): Promise<void>;
 }
 
-/** What is due, and when. */
+/** A callback and the time when it is due. */
 interface Timer {
   readonly dueMs: number;
   readonly callback: () => void;
 }
 
-/** Seconds with fractions, as the wire has them, are not exact: 2.007 of them are a little more than 2,007 milliseconds. */
+/** The wire's fractions of seconds are not exact: 2.007 seconds are a little more than 2,007 milliseconds. */
 const ROUNDING_MS = 1e-3;
 
-/** A clock that stands still unless it is moved. Its time begins at 0. */
+/** A clock that stands still until a test moves it. Its time begins at 0. */
 export class ManualClock implements Clock, TestClock {
   readonly #settled: () => Promise<void>;
-  /** By when they are due, those of one time in the order in which they were started. */
+  /** Sorted by due time; timers of the same time in the order in which they started. */
   readonly #timers: Timer[] = [];
   #nowMs = 0;
   #advancing: Promise<void> = Promise.resolve();
 
-  /** `settled` resolves when nothing is on its way between the server and its clients any more. */
+  /** `settled` resolves when nothing is in transit between the server and its clients. */
   constructor(settled: () => Promise<void>) {
     this.#settled = settled;
   }
@@ -69,7 +68,7 @@ export class ManualClock implements Clock, TestClock {
   }
 
   async #advance(ms: number): Promise<void> {
-    // What was asked before the call was asked before the time moves.
+    // Requests from before the call must reach the server before the time moves.
     await this.#settled();
     const endMs = this.#nowMs + ms;
     for (let timer = this.#takeDue(endMs); timer !== undefined; timer = this.#takeDue(endMs)) {
@@ -86,7 +85,7 @@ export class ManualClock implements Clock, TestClock {
   }
 }
 
-/** What a test is told that wants to move the machine's own clock. */
+/** Rejects, since a test cannot move the machine's own clock. */
 export const UNMOVABLE_CLOCK: TestClock = {
   advance: () =>
     Promise.reject(new Error("the clock is the system's; start the server with { clock: 'manual' } to move it")),

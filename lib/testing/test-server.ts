@@ -1,4 +1,4 @@
-/** A lock server for the tests of programs that use locks: in the same process, and in the hands of the test. */
+/** A lock server for the tests of programs that use locks. It runs in the same process, and the test controls it. */
 
 import { connect } from 'node:net';
 import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
@@ -17,35 +17,35 @@ import { ManualClock, type TestClock, UNMOVABLE_CLOCK } from './test-clock.ts';
 import { WatchedLockServer } from './watched-lock-server.ts';
 
 const HOST = '127.0.0.1';
-/** How many names an error tells of what was left. */
+/** How many leftover locks an error lists. */
 const MAX_TOLD_NAMES = 20;
 
-/** How a test server is made. Beside these, all options of `LockServer` but its manager. */
+/** The options of a test server. It also takes all options of `LockServer` except its manager. */
 export interface TestServerOptions extends Omit<LockServerOptions, 'manager'> {
-  /** Listen on a free port of 127.0.0.1, for programs that are told a port. By default there is no socket at all. */
+  /** Listens on a free port of 127.0.0.1, for programs that need a port. By default there is no socket. */
   readonly socket?: boolean | undefined;
-  /** `manual`: the server's time stands still but for `clock.advance`. `system` by default. */
+  /** `manual`: the server's time moves only by `clock.advance`. `system` by default. */
   readonly clock?: 'manual' | 'system' | undefined;
 }
 
 const TEST_SERVER_OPTIONS = ['socket', 'clock', 'limits', 'logger', 'dump', 'registry', 'forceUnlock'];
 
-/** How a client of the test server is made: as `LockClient`, but for the way to reach it. */
+/** The options of a test server's client: those of `LockClient`, except where to connect. */
 export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'tls' | 'dial'>;
 
-/** Which of its connections a client has now. */
+/** The current connection of a client. */
 interface Line {
   current: CuttableStream | undefined;
 }
 
 type Dial = (signal: AbortSignal) => Promise<CuttableStream>;
 
-/** Starts a lock server in this process; resolves when it can be used. Rejects with a `TypeError` for a wrong option. */
+/** Starts a lock server in this process. Resolves when it is ready. Rejects with a `TypeError` for a wrong option. */
 export function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   return TestServer.start(options);
 }
 
-/** A lock server in the hands of a test. Close it when the test ends, or let `await using` do it. */
+/** A lock server that a test controls. Close it when the test ends, or let `await using` close it. */
 export class TestServer implements AsyncDisposable {
   /** The server's time. */
   readonly clock: TestClock;
@@ -82,12 +82,12 @@ export class TestServer implements AsyncDisposable {
     throw new Error('the server has no socket; start it with { socket: true }, or connect by its client()');
   }
 
-  /** The port at which the server listens on 127.0.0.1. @throws Error when it has no socket. */
+  /** The port where the server listens on 127.0.0.1. @throws Error when it has no socket. */
   get port(): number {
     return Number(this.address.split(':').at(-1));
   }
 
-  /** Makes a client and connects it. It is closed with the server, if not before. Rejects as `LockClient.connect` does. */
+  /** Makes a client and connects it. Closing the server closes the client too. Rejects as `LockClient.connect` does. */
   async client(options: TestClientOptions = {}): Promise<LockClient> {
     const line: Line = { current: undefined };
     const dial: Dial = async (signal) => {
@@ -106,9 +106,9 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * Takes a lock away from all who hold it, under the reader/writer lock and the permit of that name alike: the signals of
-   * their handles abort with a `LockLostError` of the code `forced`, and who waits is let in. Resolves to how many held it,
-   * when they know. Rejects with an `Error` when nobody did.
+   * Takes a lock from all its holders, both of the reader/writer lock and of the permit of that name. Their handles'
+   * signals abort with a `LockLostError` of the code `forced`, and the waiters are let in. Resolves to the number of
+   * holders, once they know. Rejects with an `Error` when nobody held it.
    */
   async loseLock(name: string): Promise<number> {
     await this.settled();
@@ -120,9 +120,9 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * Cuts the connection of a client that `client()` made, as a failure of the network would. Resolves when both sides have
-   * noticed: the client has lost its locks, and the server has freed them. The client connects again by itself unless it
-   * was made not to. Rejects with an `Error` when the client has no connection.
+   * Cuts the connection of a client made by `client()`, as a network failure would. Resolves when both sides have
+   * noticed: the client has lost its locks, and the server has freed them. The client reconnects unless its options
+   * forbid it. Rejects with an `Error` when the client has no connection.
    */
   async cutConnection(client: LockClient): Promise<void> {
     const line = this.#lines.get(client);
@@ -148,9 +148,9 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * Resolves when nothing is on its way between the server and the clients that `client()` made, and what came has been
-   * dealt with: whoever asked for a lock has it or waits for it. What a program waits for elsewhere, such as a timer or a
-   * file, is not waited for.
+   * Resolves when nothing is in transit between the server and the clients made by `client()`, and everything that
+   * arrived has been handled: each request for a lock has been granted or waits. Does not wait for anything else in the
+   * program, such as a timer or a file.
    */
   async settled(): Promise<void> {
     if (this.#transport === 'memory') await untilQuiet(() => this.#memory.activity, nextTurn);
@@ -189,7 +189,10 @@ export class TestServer implements AsyncDisposable {
     });
   }
 
-  /** With sockets, what is on its way is with the system: each client asks, and is answered behind all that went before. */
+  /**
+   * With sockets the system holds the data in transit, so each client sends a ping. Its answer comes after everything
+   * sent before.
+   */
   readonly #exchange = async (): Promise<void> => {
     await nextTurn();
     const clients = [...this.#lines.keys()].filter(({ state }) => state === 'connected');

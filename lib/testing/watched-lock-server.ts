@@ -1,13 +1,13 @@
-/** The lock server, with a look at its sessions. */
+/** A lock server that lets tests watch its sessions. */
 
 import { FullLockServer } from '../foreign/full-lock-server.ts';
 import type { LockServerSession } from '../server/session.ts';
 
-/** Tells when a session has ended. */
+/** Reports when a session has ended. */
 export class WatchedLockServer extends FullLockServer {
   readonly #whenEnded = new Map<string, () => void>();
 
-  /** Resolves when there is no session of that address, or no longer. */
+  /** Resolves when no session of that address is live. */
   untilEnded(address: string): Promise<void> {
     const isLive = this.sessions.some((session) => session.address === address && session.state === 'live');
     if (!isLive) return Promise.resolve();
