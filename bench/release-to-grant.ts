@@ -13,6 +13,7 @@ import { describeLatencies, isShort, median } from './program.ts';
 import { startServer } from './servers.ts';
 
 const TURNS = isShort ? 1 : 4;
+const WARM_UP_TURNS = isShort ? 1 : 4;
 
 /** One way to wait for a lock. */
 interface Way {
@@ -122,9 +123,9 @@ async function measure(): Promise<void> {
       const server = servers.get(way.server);
       if (server !== undefined) contestants.push(await connect(way, server.port));
     }
-    // The first turn warms up.
-    for (let turn = 0; turn <= TURNS; turn += 1) {
-      for (const contestant of contestants) await takeTurn(contestant, turn > 0);
+    // The first turns warm up: until then the engine has not compiled what a release goes through.
+    for (let turn = 0; turn < WARM_UP_TURNS + TURNS; turn += 1) {
+      for (const contestant of contestants) await takeTurn(contestant, turn >= WARM_UP_TURNS);
     }
     print(contestants);
     for (const { lanes } of contestants)

@@ -1,10 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { endTest } from '../server/clean-up.ts';
-import { startServerProgram } from '../server/running-program.ts';
 
 const PROGRAM = fileURLToPath(new URL('tune-engine-program.js', import.meta.url));
 const MEGABYTE = 1_048_576;
@@ -16,8 +12,6 @@ function roomForNewObjects(flags: readonly string[], environment: NodeJS.Process
 }
 
 describe('the engine of the programs', () => {
-  afterEach(endTest);
-
   it('keeps the room for new objects small', function () {
     if (Number.parseInt(process.versions.node, 10) >= 24) {
       console.log('    skipped: from Node 24 on the room for new objects grows now and then all the same');
@@ -30,25 +24,4 @@ describe('the engine of the programs', () => {
     expect(roomForNewObjects(['--max-semi-space-size=8'])).to.equal(16 * MEGABYTE);
     expect(roomForNewObjects([], { NODE_OPTIONS: '--max_semi_space_size=4' })).to.equal(8 * MEGABYTE);
   });
-
-  it('lets the thread that serves go first', async function () {
-    if (process.platform !== 'linux') {
-      console.log('    skipped: threads have priorities of their own on Linux only');
-      this.skip();
-    }
-    const { program } = await startServerProgram();
-    const threads = readdirSync(`/proc/${program.pid}/task`).map(Number);
-    const others = threads.filter((thread) => thread !== program.pid);
-    const ownNiceness = getPriority(process.pid);
-    expect(getPriority(program.pid)).to.equal(ownNiceness);
-    // Those that the program has begun since, for files, are as it is itself.
-    const behind = others.filter((thread) => niceness(program.pid, thread) === Math.min(ownNiceness + 5, 19));
-    expect(behind.length).to.be.at.least(4);
-  });
 });
-
-/** As the system has it. */
-function niceness(process: number, thread: number): number {
-  const behindTheName = readFileSync(`/proc/${process}/task/${thread}/stat`, 'utf8').split(') ')[1] as string;
-  return Number(behindTheName.split(' ')[16]);
-}
