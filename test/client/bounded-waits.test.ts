@@ -26,7 +26,7 @@ async function startStoppableServer(options: LockClientOptions = {}): Promise<St
   return { client, stop: () => program.signal('SIGSTOP'), kill: () => program.kill() };
 }
 
-/** A server that accepts, and never says or closes anything. */
+/** A server that accepts connections, but never sends or closes anything. */
 async function listenMutely(): Promise<number> {
   const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -43,12 +43,12 @@ async function listenMutely(): Promise<number> {
   return (server.address() as { readonly port: number }).port;
 }
 
-/** Each of these would wait for ever, or for much longer than the test may take, if its own time limit did not end it. */
-describe('with a server that answers nothing any more', function () {
+/** Without its own time limit, each of these would wait for ever, or far longer than the test may take. */
+describe('with a server that has stopped answering', function () {
   this.timeout(5_000);
   afterEach(endTest);
 
-  it('release() resolves to false, and the connection is given up', async () => {
+  it('release() resolves to false and gives up the connection', async () => {
     const { client, stop } = await startStoppableServer({ reconnect: false });
     const [lock, other] = [await client.lock('a'), await client.lock('b')];
     stop();
@@ -58,7 +58,7 @@ describe('with a server that answers nothing any more', function () {
     expect(other.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
   });
 
-  it('the release of a set, and of a handle by `await using`, end', async () => {
+  it('releasing a set, or a handle by `await using`, ends', async () => {
     const { client, stop } = await startStoppableServer();
     const set = await client.lockAll(['a', 'b']);
     {
@@ -69,7 +69,7 @@ describe('with a server that answers nothing any more', function () {
     expect(await set.release()).to.equal(false);
   });
 
-  it('locked() rejects with a loss that has the result', async () => {
+  it('locked() rejects with a loss that carries the result', async () => {
     const { client, stop } = await startStoppableServer();
     const run = (): string => {
       stop();
@@ -84,7 +84,7 @@ describe('with a server that answers nothing any more', function () {
     expect(await rejection(client.locks.request('a', stop))).to.include({ name: 'AbortError' });
   });
 
-  it('a term can be left', async () => {
+  it('the loop over terms can be left', async () => {
     const { client, stop } = await startStoppableServer();
     for await (const term of client.terms('leader')) {
       expect(term.isHeld).to.equal(true);
@@ -93,7 +93,7 @@ describe('with a server that answers nothing any more', function () {
     }
   });
 
-  it('a hold whose lease is over needs no answer', async () => {
+  it('a hold with an expired lease needs no answer', async () => {
     const { client, stop, kill } = await startStoppableServer({ requestTimeoutMs: Number.POSITIVE_INFINITY });
     const lock = await client.lock('a', { leaseMs: SHORT_MS });
     stop();
@@ -104,7 +104,7 @@ describe('with a server that answers nothing any more', function () {
     await kill();
   });
 
-  it('a release ends with the lease, and leaves the connection to what else is held', async () => {
+  it('a release ends with the lease and keeps the connection for the other holds', async () => {
     const { client, stop, kill } = await startStoppableServer({ requestTimeoutMs: Number.POSITIVE_INFINITY });
     const [leased, other] = [await client.lock('a', { leaseMs: SHORT_MS }), await client.lock('b')];
     stop();
@@ -113,7 +113,7 @@ describe('with a server that answers nothing any more', function () {
     await kill();
   });
 
-  it('close() ends, also while it waits for holds to be released', async () => {
+  it('close() ends, even while it waits for holds to be released', async () => {
     const { client, stop } = await startStoppableServer();
     await client.lock('a');
     stop();
@@ -121,7 +121,7 @@ describe('with a server that answers nothing any more', function () {
     expect(client.state).to.equal('closed');
   });
 
-  it('a call says that no server could be asked, and never that somebody else has the lock', async () => {
+  it('a call reports that no server could be asked, never that somebody else has the lock', async () => {
     const { client, stop } = await startStoppableServer();
     stop();
     const calls = [client.lock('a', { waitMs: SHORT_MS }), client.tryLock('b'), client.lockAll(['c'], { waitMs: 0 })];
@@ -145,7 +145,7 @@ describe('with a server that accepts and says nothing', function () {
     }
   });
 
-  it('connect() takes no longer when it has to wait for the next attempt', async () => {
+  it('connect() takes no longer when it has to wait between attempts', async () => {
     const server = await startServer();
     const reconnect = { minDelayMs: 1e9, maxDelayMs: 1e9 };
     const client = await server.client({ connectTimeoutMs: SHORT_MS, reconnect });
@@ -155,7 +155,7 @@ describe('with a server that accepts and says nothing', function () {
     expect(await rejection(client.connect())).to.be.instanceOf(LockUnreachableError);
   });
 
-  it('a call without a connection is unreachable, with the last failure as the cause', async () => {
+  it('a call without a connection fails as unreachable, with the last failure as the cause', async () => {
     const client = new LockClient({ port: await listenMutely(), connectTimeoutMs: SHORT_MS / 3 });
     whenTestEnds(() => client.close());
     const error = (await rejection(client.lock('a', { waitMs: SHORT_MS }))) as LockUnreachableError;
@@ -173,8 +173,8 @@ describe('with a server that accepts and says nothing', function () {
   });
 });
 
-/** Each of these would wait out its 20 seconds, and then be called a time-out, if it were tried again and again. */
-describe('what can never succeed fails at once', function () {
+/** If the client kept retrying these, each would wait 20 seconds and then report a time-out. */
+describe('a call that can never succeed fails at once', function () {
   this.timeout(5_000);
   const WAIT = { waitMs: 20_000 };
   afterEach(endTest);
@@ -185,25 +185,25 @@ describe('what can never succeed fails at once', function () {
     return (await rejection(client.lock('a', WAIT))) as LockError;
   }
 
-  it('a port that is none', async () => {
+  it('for an invalid port', async () => {
     const error = await failure({ port: 99_999 });
     expect(error).to.include({ code: 'invalid' });
     expect(error.message).to.equal('port is 99999; expected a whole number from 0 to 65535');
   });
 
-  it('a path of a Unix socket that is too long', async () => {
+  it('for a Unix socket path that is too long', async () => {
     const error = await failure({ path: `/tmp/${'x'.repeat(200)}` });
     expect(error).to.include({ code: 'invalid' });
     expect(error.message).to.include('has 205 bytes').and.include('expected at most');
   });
 
-  it('a name that is longer than the server allows', async () => {
+  it('for a name longer than the server allows', async () => {
     const { port } = await startServer({ maxClientNameBytes: 8 });
     const error = await failure({ port, name: 'n'.repeat(9) });
     expect(error).to.include({ code: 'limit', limit: 'maxClientNameBytes', value: 8 });
   });
 
-  it('a server of another kind', async () => {
+  it('for a server of another kind', async () => {
     const server = createServer((socket) => socket.end('-ERR unknown command\r\n'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -212,7 +212,7 @@ describe('what can never succeed fails at once', function () {
     expect(error).to.include({ code: 'protocol' });
   });
 
-  it('and a later call tries anew', async () => {
+  it('and a later call tries again', async () => {
     const { port } = await startServer({ maxClientNameBytes: 8 });
     const client = new LockClient({ port, name: 'n'.repeat(9) });
     whenTestEnds(() => client.close());
@@ -222,10 +222,10 @@ describe('what can never succeed fails at once', function () {
   });
 });
 
-describe('a wait of a client', () => {
+describe('a waiting call', () => {
   afterEach(endTest);
 
-  it('outlives a server that stops in an orderly way, as it outlives one that crashes', async () => {
+  it('survives a server that stops in an orderly way, as it survives a crash', async () => {
     const first = await startServer();
     const holder = await first.client({ reconnect: false });
     await holder.lock('jobs');
@@ -241,7 +241,7 @@ describe('a wait of a client', () => {
     expect(await Promise.all(waits)).to.deep.equal([true, true]);
   });
 
-  it('keeps its place among the waits of its client then', async () => {
+  it('then keeps its place among the waits of its client', async () => {
     const first = await startServer();
     const holder = await first.client({ reconnect: false });
     await holder.lock('jobs');
@@ -260,7 +260,7 @@ describe('a wait of a client', () => {
     expect(granted).to.deep.equal([...waits.keys()]);
   });
 
-  it('ends with draining when its time is over before another server answers', async () => {
+  it('fails with draining when its time is up before another server answers', async () => {
     const server = await startServer();
     const client = await server.client();
     const held = await client.lock('jobs');

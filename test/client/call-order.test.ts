@@ -12,7 +12,7 @@ describe('calls of one lock client', () => {
   });
   afterEach(endTest);
 
-  it('go out in the order in which they were made, before the connection is there and while it comes', async () => {
+  it('are sent in the order in which they were made, before and while the client connects', async () => {
     const client = new LockClient({ port: server.port });
     whenTestEnds(() => client.close());
     const order: string[] = [];
@@ -30,7 +30,7 @@ describe('calls of one lock client', () => {
     expect(order).to.deep.equal(['first', 'second', 'third', 'fourth']);
   });
 
-  it('see the locks that were asked for before, although there was no connection', async () => {
+  it('see the locks requested before them, even without a connection', async () => {
     const client = new LockClient({ port: server.port });
     whenTestEnds(() => client.close());
     const lock = client.lock('jobs');
@@ -38,7 +38,7 @@ describe('calls of one lock client', () => {
     await lock;
   });
 
-  it('keep their order when they are made again on the next connection', async () => {
+  it('keep their order when they are repeated on the next connection', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const holder = await server.client();
     const client = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1 } });

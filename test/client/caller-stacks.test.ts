@@ -23,7 +23,7 @@ describe('the stack of an error', () => {
   });
   afterEach(endTest);
 
-  /** Calls from a function of that name, as an application does. */
+  /** Makes the calls from a function of that name, as an application does. */
   async function failureOf(caller: string, call: () => Promise<unknown>): Promise<Error> {
     const functions = {
       async [caller]() {
@@ -33,7 +33,7 @@ describe('the stack of an error', () => {
     return (await rejection((functions[caller] as () => Promise<void>)())) as Error;
   }
 
-  it('leads to the caller, whoever noticed it', async () => {
+  it('leads to the caller, wherever the error was noticed', async () => {
     await client.lock('held');
     const handle = await client.lock('mine');
     const port = await freePort();
@@ -62,7 +62,7 @@ describe('the stack of an error', () => {
     }
   });
 
-  it('is each its own where one loss ends several calls', async () => {
+  it('differs for each call when one loss ends several calls', async () => {
     await client.lock('held');
     const waiter = await server.client({ reconnect: false });
     const names = ['caller_one', 'caller_two'];
@@ -73,7 +73,7 @@ describe('the stack of an error', () => {
     expect(stacks).to.deep.equal([['caller_one'], ['caller_two']]);
   });
 
-  it('leaves alone what is the caller’s: the reason of a signal, and what a function throws', async () => {
+  it('is not changed for the caller’s own errors: the reason of a signal, and errors thrown by a function', async () => {
     await client.lock('held');
     const abort = new AbortController();
     const [reason, thrown] = [new Error('enough'), new Error('thrown')];
@@ -88,7 +88,7 @@ describe('the stack of an error', () => {
     expect([reason.stack, thrown.stack]).to.deep.equal([reasonStack, thrownStack]);
   });
 
-  it('comes with a text that is not endless, and says when the client waits for itself', async () => {
+  it('comes with a text of limited length that says when the client waits for itself', async () => {
     const name = 'n'.repeat(50_000);
     const { owner } = await client.lock(name);
     const error = (await rejection(client.lock(name, { waitMs: 5 }))) as Error;
@@ -102,11 +102,11 @@ describe('the stack of an error', () => {
 describe('listeners', () => {
   afterEach(endTest);
 
-  it('of a signal and of the client run in no request’s context', async () => {
+  it('of a signal and of the client run outside the context of any request', async () => {
     const storage = new AsyncLocalStorage<string>();
     const server = await startServer();
     const seen: unknown[] = [];
-    // The connection is opened within a request, and closed within another.
+    // One request opens the connection, and another closes it.
     const client = new LockClient({ port: server.port });
     client.on('connect', () => seen.push(storage.getStore()));
     client.on('close', () => seen.push(storage.getStore()));
@@ -119,10 +119,10 @@ describe('listeners', () => {
   });
 });
 
-describe('options that are not known', () => {
+describe('unknown options', () => {
   afterEach(endTest);
 
-  it('are refused with the nearest name that is', async () => {
+  it('are refused with the nearest known name', async () => {
     const client = await (await startServer()).client();
     const handle = await client.lock('mine');
     const calls: Record<string, [() => Promise<unknown>, string]> = {
@@ -157,7 +157,7 @@ describe('options that are not known', () => {
     expect((await client.list()).locks.map(({ lockName }) => lockName)).to.deep.equal(['mine']);
   });
 
-  it('as values of the wrong kind are refused before anything happens', async () => {
+  it('and values of the wrong type are refused before anything happens', async () => {
     const client = await (await startServer()).client();
     const calls: (() => Promise<unknown>)[] = [
       () => client.lock(wrong(5)),
@@ -180,7 +180,7 @@ describe('options that are not known', () => {
     expect((await client.stats()).requests.lock).to.equal(0);
   });
 
-  it('and a certificate given as a path says that the text of the file is expected', async () => {
+  it('and a certificate given as a path are refused; the error asks for the text of the file', async () => {
     const error = (await rejection(LockClient.connect({ tls: { ca: '/etc/ssl/ca.pem' } }))) as Error;
     expect(error.message).to.include('tls.ca is "/etc/ssl/ca.pem"; expected the text of a file in PEM');
   });

@@ -21,7 +21,7 @@ describe('the life of a client', () => {
   });
   afterEach(endTest);
 
-  describe('with options that make no sense', () => {
+  describe('with wrong options', () => {
     it('does not begin', async () => {
       const wrong: [object, string][] = [
         [{ connectTimeoutMs: -1 }, 'connectTimeoutMs is -1; expected a number from 0, or Infinity'],
@@ -53,7 +53,7 @@ describe('the life of a client', () => {
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
-    it('connects with the first call, whichever that is', async () => {
+    it('connects with the first call, whichever it is', async () => {
       const calls: ((client: LockClient) => Promise<unknown>)[] = [
         (client) => client.connect(),
         (client) => client.lock('a'),
@@ -72,7 +72,7 @@ describe('the life of a client', () => {
       }
     });
 
-    it('connects once for many calls, and carries them out in their order', async () => {
+    it('connects once for many calls and makes them in their order', async () => {
       const client = scene.lazy();
       const held = await (await server.client()).lock('jobs');
       const waiting = Array.from({ length: 5 }, (_, index) => client.lock('jobs', { owner: `flow ${index}` }));
@@ -84,7 +84,7 @@ describe('the life of a client', () => {
       for (const next of waiting) await (await next).release();
     });
 
-    it('is closed at once, and never connects', async () => {
+    it('closes at once and never connects', async () => {
       const client = scene.lazy();
       const states = statesAtEvents(client);
       await client.close();
@@ -96,7 +96,7 @@ describe('the life of a client', () => {
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
-    it('takes a name that it has from its first connection on', async () => {
+    it('uses a name set now from its first connection on', async () => {
       const client = scene.lazy();
       await client.identify('Ann');
       expect(client.state).to.equal('idle');
@@ -105,7 +105,7 @@ describe('the life of a client', () => {
   });
 
   describe('connecting', () => {
-    it('is over for a call whose signal aborts', async () => {
+    it('ends for a call when its signal aborts', async () => {
       proxy.delay('toClient');
       const client = scene.lazy();
       const abort = new AbortController();
@@ -119,7 +119,7 @@ describe('the life of a client', () => {
       expect((await client.stats()).requests.lock).to.equal(0);
     });
 
-    it('is over for a call that waits no longer', async () => {
+    it('ends for a call when its wait is over', async () => {
       proxy.delay('toClient');
       const client = scene.lazy();
       const error = await rejection(client.lock('jobs', { waitMs: 10 }));
@@ -132,7 +132,7 @@ describe('the life of a client', () => {
       }
     });
 
-    it('ends with close: nothing is left open, and those who wait are told closed', async () => {
+    it('ends with close: nothing stays open, and waiting calls fail with closed', async () => {
       proxy.delay('toClient');
       const client = scene.lazy();
       const waiting = [
@@ -154,7 +154,7 @@ describe('the life of a client', () => {
       await until(async () => (await other.stats()).openConnections === 1);
     });
 
-    it('ends with close whichever moment of the first answer that comes in', async () => {
+    it('ends with close at any moment of the first answer', async () => {
       const other = await server.client();
       for (let steps = 0; steps < 12; steps += 1) {
         const client = closesDuring(steps);
@@ -164,7 +164,7 @@ describe('the life of a client', () => {
       }
     });
 
-    it('takes a name that it has once it is connected', async () => {
+    it('sends a name set now once it is connected', async () => {
       proxy.delay('toClient');
       const client = scene.lazy({ name: 'Ann' });
       const connected = client.connect();
@@ -176,8 +176,8 @@ describe('the life of a client', () => {
     });
   });
 
-  describe('whose first attempt fails', () => {
-    it('is idle again, for who asked for one attempt only', async () => {
+  describe('after the first attempt failed', () => {
+    it('is idle again if the caller asked for one attempt only', async () => {
       proxy.refuse();
       const client = scene.lazy({ reconnect: AT_ONCE });
       const states = statesAtEvents(client);
@@ -189,7 +189,7 @@ describe('the life of a client', () => {
       expect(client.state).to.equal('connected');
     });
 
-    it('tries on for a call that waits', async () => {
+    it('keeps trying for a call that waits', async () => {
       proxy.refuse();
       const client = scene.lazy({ reconnect: AT_ONCE });
       const failed = new Promise<Error>((resolve) => client.once('error', resolve));
@@ -200,7 +200,7 @@ describe('the life of a client', () => {
       expect(await waiting).to.include({ isHeld: true });
     });
 
-    it('tries on for a call that waits, whoever asked for the first attempt', async () => {
+    it('keeps trying for a waiting call, whoever asked for the first attempt', async () => {
       proxy.refuse();
       const client = scene.lazy({ reconnect: AT_ONCE });
       const connecting = rejection(client.connect());
@@ -210,7 +210,7 @@ describe('the life of a client', () => {
       expect(await waiting).to.include({ isHeld: true });
     });
 
-    it('tells who asked for one attempt only, whoever asked first', async () => {
+    it('answers the caller that asked for one attempt only, whoever asked first', async () => {
       proxy.refuse();
       const client = scene.lazy({ reconnect: NEVER });
       const waiting = rejection(client.lock('jobs', { waitMs: LONG_MS }));
@@ -220,7 +220,7 @@ describe('the life of a client', () => {
       expect(await waiting).to.be.instanceOf(LockClosedError);
     });
 
-    it('fails for all that wait where it is not to try on', async () => {
+    it('fails for all waiting calls if it is set not to retry', async () => {
       for (const options of [{ whileDisconnected: 'fail' }, { reconnect: false }] as const) {
         proxy.refuse();
         const client = scene.lazy(options);
@@ -236,7 +236,7 @@ describe('the life of a client', () => {
       }
     });
 
-    it('stops to try when nobody waits any more', async () => {
+    it('stops trying when nobody waits any more', async () => {
       proxy.refuse();
       const client = scene.lazy({ reconnect: AT_ONCE });
       const abort = new AbortController();
@@ -244,13 +244,13 @@ describe('the life of a client', () => {
       await new Promise((resolve) => client.once('error', resolve));
       abort.abort();
       await given;
-      // The attempt that is under way, or the next, is the last.
+      // The attempt that is under way, or the next one, is the last.
       if (client.state !== 'idle') await new Promise((resolve) => client.once('error', resolve));
       expect(client.state).to.equal('idle');
     });
   });
 
-  /** A client that is closed so many microtasks after the first bytes came from the server. */
+  /** Closes a client so many microtasks after the first bytes came from the server. */
   function closesDuring(steps: number): LockClient {
     const dial = dialTcp({ host: '127.0.0.1', port: server.port });
     const client: LockClient = new LockClient({

@@ -25,7 +25,7 @@ describe('the life of a client', () => {
   });
 
   describe('connected', () => {
-    it('loses everything with the connection, and then says so', async () => {
+    it('loses everything with the connection, and then emits events about it', async () => {
       const client = await scene.connected({ reconnect: NEVER });
       const handle = await client.lock('jobs');
       const told = new Promise((resolve) => {
@@ -35,7 +35,7 @@ describe('the life of a client', () => {
       expect(await told).to.deep.equal({ state: 'reconnecting', isHeld: false });
     });
 
-    it('is closed for good where it is not to be connected again', async () => {
+    it('closes for good if it is set not to reconnect', async () => {
       const client = await scene.connected({ reconnect: false });
       const states = statesAtEvents(client);
       const closed = new Promise((resolve) => client.once('close', () => resolve(undefined)));
@@ -46,7 +46,7 @@ describe('the life of a client', () => {
       expect(await rejection(client.rpc('ping'))).to.include({ code: 'closed' });
     });
 
-    it('ends with close: all that is held is lost, all that waits is told closed', async () => {
+    it('ends with close: all locks are lost, and waiting calls fail with closed', async () => {
       const client = await scene.connected();
       const handle = await client.lock('jobs');
       const waiting = rejection(client.lock('jobs'));
@@ -60,7 +60,7 @@ describe('the life of a client', () => {
       expect(states).to.deep.equal(['close: closed']);
     });
 
-    it('ends once, also when the loss that this is makes somebody close it again', async () => {
+    it('ends once, even if a listener of the loss calls close again', async () => {
       const client = await scene.connected();
       const handle = await client.lock('jobs');
       const states = statesAtEvents(client);
@@ -99,7 +99,7 @@ describe('the life of a client', () => {
       expect(client.state).to.equal('connected');
     });
 
-    it('lets new calls fail at once where it is set to, and takes them again once it is connected', async () => {
+    it('fails new calls at once if it is set to, and accepts them again once connected', async () => {
       const client = await scene.disconnected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       for (const call of [client.lock('a'), client.tryLock('a'), client.inspect('a')]) {
         const error = await rejection(call);
@@ -112,7 +112,7 @@ describe('the life of a client', () => {
       expect(await client.lock('a')).to.include({ isHeld: true });
     });
 
-    it('goes on with a wait that began before, also where new calls fail', async () => {
+    it('continues an earlier wait, even where new calls fail', async () => {
       const held = await (await server.client()).lock('jobs');
       const client = await scene.connected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       const waiting = client.lock('jobs');
@@ -123,7 +123,7 @@ describe('the life of a client', () => {
       expect(await waiting).to.include({ isHeld: true });
     });
 
-    it('is over for calls whose signal aborts or that wait no longer', async () => {
+    it('ends for calls whose signal aborts or whose wait is over', async () => {
       const client = await scene.disconnected({ reconnect: NEVER });
       const abort = new AbortController();
       const given = rejection(client.lock('jobs', { signal: abort.signal }));
@@ -136,7 +136,7 @@ describe('the life of a client', () => {
       expect((error as Error).cause).to.be.instanceOf(Error);
     });
 
-    it('tells who asks to connect when the next attempt fails, and goes on', async () => {
+    it('rejects connect() when the next attempt fails, and keeps trying', async () => {
       const client = await scene.disconnected({ reconnect: AT_ONCE });
       expect(await rejection(client.connect())).to.be.instanceOf(Error);
       expect(client.state).to.equal('reconnecting');
@@ -154,7 +154,7 @@ describe('the life of a client', () => {
       expect(states).to.deep.equal(['close: closed']);
     });
 
-    it('gives the new connection the name of the old', async () => {
+    it('gives the new connection the name of the old one', async () => {
       const client = await scene.connected({ reconnect: AT_ONCE });
       await client.identify('Ann');
       await scene.cutAndRefuse(client);
@@ -162,7 +162,7 @@ describe('the life of a client', () => {
       expect((await client.rpc('whoami')).name).to.equal('Ann');
     });
 
-    it('waits for any time up to a bound that doubles from attempt to attempt', async () => {
+    it('waits a random time between attempts, up to a bound that doubles each time', async () => {
       const drawn: number[] = [];
       const shares = [0.5, 0.999, 0, 0.25];
       const delays = recordDelays();
@@ -191,7 +191,7 @@ describe('the life of a client', () => {
   });
 
   describe('closing', () => {
-    it('gives what is held the time to be released, and ends with that', async () => {
+    it('waits for held locks to be released, and then ends', async () => {
       const client = await scene.connected();
       const other = await server.client();
       const handle = await client.lock('jobs');
@@ -214,7 +214,7 @@ describe('the life of a client', () => {
       expect(await other.inspect('jobs')).to.include({ holderCount: 0, waiterCount: 0 });
     });
 
-    it('lets a function end that runs under a lock, with its value', async () => {
+    it('lets a function under a lock end and return its value', async () => {
       const client = await scene.connected();
       let closed: Promise<void> | undefined;
       const outcome = client.locked('jobs', async () => {
@@ -232,7 +232,7 @@ describe('the life of a client', () => {
       expect(client.state).to.equal('closed');
     });
 
-    it('takes away what was not released in time', async () => {
+    it('takes away locks that were not released in time', async () => {
       const client = await scene.connected();
       const handle = await client.lock('jobs');
       await client.close({ drainMs: 5 });
@@ -250,7 +250,7 @@ describe('the life of a client', () => {
       expect(client.state).to.equal('closed');
     });
 
-    it('gives back a grant that crosses it', async () => {
+    it('releases a lock granted while it closes', async () => {
       const other = await server.client();
       const held = await other.lock('jobs');
       const client = await scene.connected();
@@ -271,7 +271,7 @@ describe('the life of a client', () => {
   });
 
   describe('without a reference', () => {
-    it('lets its process end although it is connected and holds a lock', async () => {
+    it('lets its process end even if it is connected and holds a lock', async () => {
       const child = new LockProcess(server.port);
       await child.tell({ do: 'lock', name: 'jobs', leaseMs: LONG_MS });
       expect(await child.tell({ do: 'unref' })).to.equal('let go');
@@ -280,7 +280,7 @@ describe('the life of a client', () => {
       await until(async () => (await other.inspect('jobs')).holderCount === 0);
     });
 
-    it('lets its process end while it waits to connect again', async () => {
+    it('lets its process end while it waits to reconnect', async () => {
       const child = new LockProcess(proxy.port);
       await child.tell({ do: 'lock', name: 'jobs' });
       proxy.refuse();
@@ -291,7 +291,7 @@ describe('the life of a client', () => {
     });
   });
 
-  /** The delays of the timers that the client sets from now on, in milliseconds. */
+  /** The delays, in milliseconds, of the timers that the client sets from now on. */
   function recordDelays(): () => number[] {
     const delays: number[] = [];
     const { setTimeout: original } = globalThis;
@@ -299,7 +299,7 @@ describe('the life of a client', () => {
       globalThis.setTimeout = original;
     });
     globalThis.setTimeout = ((callback: () => void, delayMs: number) => {
-      // Those of its requests and attempts are much longer.
+      // The timers of its requests and attempts are much longer.
       if (delayMs < 1_000) delays.push(delayMs);
       return original(callback, delayMs);
     }) as typeof setTimeout;

@@ -1,4 +1,4 @@
-/** A server behind a proxy that fails as it is told, and clients in every state of their life. */
+/** A server behind a proxy that can be made to fail, and clients in every state of their life. */
 
 import type { LockClientEvents } from '../../lib/client/base-client.ts';
 import type { ClientState } from '../../lib/client/client-life.ts';
@@ -7,9 +7,9 @@ import { whenTestEnds } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 
-/** Attempts that follow each other as fast as they can. */
+/** Retries as fast as it can. */
 export const AT_ONCE = { minDelayMs: 0, maxDelayMs: 0 } as const;
-/** No second attempt within a test. */
+/** Makes no second attempt within a test. */
 export const NEVER = { minDelayMs: 1e9, maxDelayMs: 1e9 } as const;
 export const LONG_MS = 3_600_000;
 
@@ -28,7 +28,7 @@ export class ClientLifeScene {
     this.proxy = proxy;
   }
 
-  /** One that has not been used yet. */
+  /** A client that has not been used yet. */
   lazy(options: LockClientOptions = {}): LockClient {
     const client = new LockClient({ port: this.proxy.port, ...options });
     whenTestEnds(() => client.close());
@@ -41,7 +41,7 @@ export class ClientLifeScene {
     return client;
   }
 
-  /** One whose connection was cut, and that finds no other until the proxy admits it. */
+  /** A client whose connection was cut, and that cannot reconnect until the proxy admits it. */
   async disconnected(options: LockClientOptions = {}): Promise<LockClient> {
     const client = await this.connected(options);
     await this.cutAndRefuse(client);
@@ -56,7 +56,7 @@ export class ClientLifeScene {
   }
 }
 
-/** What the client tells of from now on, each with the state that it is in then. */
+/** The events of the client from now on, each with the state of the client at that moment. */
 export function statesAtEvents(client: LockClient): string[] {
   const states: string[] = [];
   const events: (keyof LockClientEvents)[] = ['connect', 'disconnect', 'error', 'close'];

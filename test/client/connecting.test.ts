@@ -33,7 +33,7 @@ class TimeServer extends MessageServer {
 describe('connecting to a lock server', () => {
   afterEach(endTest);
 
-  it('greets it with the name of the client, or else with script, host and process', async () => {
+  it('sends the name of the client, or by default its script, host and process', async () => {
     const server = await startServer();
     const named = await server.client({ name: 'Ann' });
     const nameless = await server.client();
@@ -43,7 +43,7 @@ describe('connecting to a lock server', () => {
     expect(named.state).to.equal('connected');
   });
 
-  it('goes without a name that nobody chose where the server takes none so long', async () => {
+  it('sends no default name where it is too long for the server', async () => {
     const client = await (await startServer({ maxClientNameBytes: 3 })).client();
     expect((await client.rpc('whoami')).name).to.equal('');
   });
@@ -67,7 +67,7 @@ describe('connecting to a lock server', () => {
     await client.close();
   });
 
-  it('fails with the error of the system when nobody listens there', async () => {
+  it('fails with the error of the system when nobody listens on it', async () => {
     const port = await freePort();
     expect(await rejection(LockClient.connect({ port }))).to.include({ code: 'ECONNREFUSED' });
     expect(await rejection(LockClient.connect({ host: 'x'.repeat(300), port }))).to.include({
@@ -76,7 +76,7 @@ describe('connecting to a lock server', () => {
     expect(await rejection(LockClient.connect({ path: '/no/such/socket' }))).to.include({ code: 'ENOENT' });
   });
 
-  it('fails with a LockError of the code protocol when it is a server of other messages', async () => {
+  it('fails with a LockError of the code protocol when the server knows other messages', async () => {
     const server = new TimeServer();
     whenTestEnds(() => server.close());
     const port = portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] })));
@@ -101,7 +101,7 @@ describe('connecting to a lock server', () => {
     expect(error).to.be.instanceOf(LockError).and.include({ code: 'limit' });
   });
 
-  it('fails when the server closes the connection, whatever it says', async () => {
+  it('fails when the server closes the connection, whatever it sends', async () => {
     const protocol = ['HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n'];
     for (const text of ['', ...protocol]) {
       const { port } = (
@@ -112,7 +112,7 @@ describe('connecting to a lock server', () => {
     }
   });
 
-  it('fails as unreachable when the server accepts and says nothing', async function () {
+  it('fails as unreachable when the server accepts but sends nothing', async function () {
     this.timeout(5_000);
     const port = await listenAndSay('');
     const error = await rejection(LockClient.connect({ port, connectTimeoutMs: 50 }));
@@ -157,7 +157,7 @@ describe('connecting to a lock server', () => {
     return listener;
   }
 
-  /** A port where every connection is told the same as soon as it says something. */
+  /** A port that sends every connection the same answer to its first bytes. */
   async function listenAndSay(text: string): Promise<number> {
     const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
       socket.on('data', () => socket.write(text));

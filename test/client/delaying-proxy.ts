@@ -1,17 +1,17 @@
-/** A TCP proxy that can hold back what goes in one direction, and cut what goes through it. */
+/** A TCP proxy that can hold back the bytes of one direction, and cut its connections. */
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { whenTestEnds } from '../server/clean-up.ts';
 
 export type Direction = 'toServer' | 'toClient';
 
-/** One way through the proxy, with what is held back on it. */
+/** One direction through the proxy, with the bytes held back on it. */
 class Lane {
   isDelayed = false;
   readonly #held: (() => void)[] = [];
   readonly #whenHeld: (() => void)[] = [];
 
-  /** Does it now, or once the lane is free again. */
+  /** Acts now, or once the lane is free again. */
   pass(forward: () => void): void {
     if (!this.isDelayed) {
       forward();
@@ -26,7 +26,7 @@ class Lane {
     for (const forward of this.#held.splice(0)) forward();
   }
 
-  /** What is held back never arrives. */
+  /** Bytes held back never arrive. */
   discard(): void {
     this.isDelayed = false;
     this.#held.length = 0;
@@ -43,7 +43,7 @@ class Lane {
 
 /** Closed when the test ends. */
 export class DelayingProxy {
-  /** Everything that clients sent, held back or not. */
+  /** Everything that clients sent, whether held back or not. */
   sent = '';
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -78,7 +78,7 @@ export class DelayingProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** From now on what goes in that direction is held back. */
+  /** Holds back everything in that direction from now on. */
   delay(direction: Direction): void {
     this.#lanes[direction].isDelayed = true;
   }
@@ -88,34 +88,33 @@ export class DelayingProxy {
     return this.#lanes[direction].holds();
   }
 
-  /** Lets go what was held back, and holds back no more. */
+  /** Forwards the bytes held back, and holds back no more. */
   free(direction: Direction): void {
     this.#lanes[direction].free();
   }
 
-  /** Drops what was held back, and holds back no more. */
+  /** Drops the bytes held back, and holds back no more. */
   discard(direction: Direction): void {
     this.#lanes[direction].discard();
   }
 
-  /** From now on new connections are cut at once. */
+  /** Cuts new connections at once from now on. */
   refuse(): void {
     this.#isRefusing = true;
   }
 
-  /** New connections go through again. */
+  /** Lets new connections through again. */
   admit(): void {
     this.#isRefusing = false;
   }
 
-  /** Resolves when the next connection comes, whether or not it is let through. */
+  /** Resolves when the next connection comes, even if it is not let through. */
   nextConnection(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.once('connection', () => resolve());
     });
   }
 
-  /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

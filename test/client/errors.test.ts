@@ -57,13 +57,13 @@ describe('the error of a lock that was not granted', () => {
     await closed;
   });
 
-  it('for a limit names it and its value', async () => {
+  it('names the limit and its value', async () => {
     expect(await rejection(ann.lock('x'.repeat(21)))).to.include({ limit: 'maxNameBytes', value: 20 });
     const several = await rejection(ann.lockAll(['a', 'b', 'c', 'd']));
     expect(several).to.be.instanceOf(LockLimitError).and.include({ limit: 'maxLocksPerRequest', value: 3 });
   });
 
-  it('for the end of the time names those who hold the lock', async () => {
+  it('names the holders of the lock after a time-out', async () => {
     const { owner, token } = await ann.lock('jobs', { mode: 'shared' });
     await bob.lock('jobs', { mode: 'shared' });
     for (const call of [bob.lock('jobs', { waitMs: 5 }), bob.lockAll(['free', 'jobs'], { waitMs: 5 })]) {
@@ -77,7 +77,7 @@ describe('the error of a lock that was not granted', () => {
     }
   });
 
-  it('for a deadlock tells the circle, line by line', async () => {
+  it('describes the cycle of a deadlock, line by line', async () => {
     const [a, b] = [await ann.lock('a'), await bob.lock('b')];
     const waiting = a.lock('b');
     await ann.rpc('ping');
@@ -102,7 +102,7 @@ describe('the error of a lock that was not granted', () => {
     expect(await waiting).to.include({ isHeld: true });
   });
 
-  it('for a deadlock of two flows of one client is the same', async () => {
+  it('describes a deadlock of two flows of one client the same way', async () => {
     const [a, b] = [await ann.lock('a'), await ann.lock('b')];
     const waiting = a.lock('b');
     await ann.rpc('ping');
@@ -111,7 +111,7 @@ describe('the error of a lock that was not granted', () => {
     await (await waiting).release();
   });
 
-  it('has no more to tell where the server keeps to itself who holds what', async () => {
+  it('says nothing of holders if the server hides them', async () => {
     const server = await startServer({}, undefined, { dump: false });
     const [first, second] = [await server.client(), await server.client()];
     const [a, b] = [await first.lock('a'), await second.lock('b')];

@@ -16,7 +16,7 @@ describe('the events of a client', () => {
   });
   afterEach(endTest);
 
-  it('can be read in a loop, until that is left', async () => {
+  it('can be read in a loop until the loop is left', async () => {
     const client = await server.client();
     const events = client.events();
     for (const name of ['a', 'b', 'c']) await loseLock(client, name);
@@ -33,7 +33,7 @@ describe('the events of a client', () => {
     });
   });
 
-  it('are read by who waits for them, in the order of the reads', async () => {
+  it('go to waiting readers in the order of their reads', async () => {
     const client = await server.client();
     const events = client.events();
     const reads = [events.next(), events.next()];
@@ -42,7 +42,7 @@ describe('the events of a client', () => {
     expect((await Promise.all(reads)).map(({ value }) => (value as ServerEvent).lockName)).to.deep.equal(['a', 'b']);
   });
 
-  it('are kept for a slow reader up to a bound: the oldest go', async () => {
+  it('are kept for a slow reader up to a bound; then the oldest are dropped', async () => {
     const client = await server.client({ maxBufferedEvents: 2 });
     const events = client.events();
     for (const name of ['a', 'b', 'c', 'd']) await loseLock(client, name);
@@ -53,7 +53,7 @@ describe('the events of a client', () => {
     expect(names).to.deep.equal(['c', 'd']);
   });
 
-  it('end for all who wait when the client is closed, and never begin afterwards', async () => {
+  it('end for all waiting readers when the client is closed, and never begin afterwards', async () => {
     const client = await server.client();
     const events = client.events();
     const reads = [events.next(), events.next()];
@@ -62,7 +62,7 @@ describe('the events of a client', () => {
     expect(await client.events().next()).to.deep.equal({ done: true, value: undefined });
   });
 
-  it('go on over many connections', async () => {
+  it('continue over many connections', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const client = await server.client({ port: proxy.port, reconnect: { minDelayMs: 0, maxDelayMs: 0 } });
     const events = client.events();
@@ -74,7 +74,7 @@ describe('the events of a client', () => {
     expect([(await events.next()).value?.lockName, (await events.next()).value?.lockName]).to.deep.equal(['a', 'b']);
   });
 
-  it('leave no listener behind, on a signal either, however calls end', async () => {
+  it('leave no listener behind, even on a signal, however calls end', async () => {
     const client = await server.client();
     const { signal } = new AbortController();
     await (await client.lock('a', { signal })).release();
@@ -93,7 +93,7 @@ describe('the events of a client', () => {
     expect(getEventListeners(handle.signal, 'abort')).to.have.lengthOf(0);
   });
 
-  /** Returns once the client knows. */
+  /** Returns once the client has noticed. */
   async function loseLock(client: LockClient, name: string): Promise<void> {
     await client.lock(name);
     await other.forceUnlock(name);

@@ -22,7 +22,7 @@ describe('the terms of a leader', () => {
   });
   afterEach(endTest);
 
-  it('are led by one client at a time', async () => {
+  it('belong to one client at a time', async () => {
     const log: string[] = [];
     let leaders = 0;
     const lead = async (candidate: LockClient, name: string): Promise<void> => {
@@ -42,7 +42,7 @@ describe('the terms of a leader', () => {
     expect((await client.inspect('leader')).holderCount).to.equal(0);
   });
 
-  it('end with the loop, also when that throws', async () => {
+  it('end with the loop, even if it throws', async () => {
     const thrown = new Error('from the loop');
     const lead = async (): Promise<void> => {
       for await (const term of client.terms('leader')) {
@@ -54,7 +54,7 @@ describe('the terms of a leader', () => {
     expect((await other.inspect('leader')).holderCount).to.equal(0);
   });
 
-  it('end with the signal: while it waits, and after the term in which it aborts', async () => {
+  it('end with the signal: during the wait, or after the term in which it aborts', async () => {
     const abort = new AbortController();
     const waiter = new AbortController();
     const terms: number[] = [];
@@ -72,7 +72,7 @@ describe('the terms of a leader', () => {
     expect(await client.inspect('leader')).to.include({ holderCount: 0, waiterCount: 0 });
   });
 
-  it('go on with a new one on a new connection when the connection is lost', async () => {
+  it('continue with a new term on a new connection when the connection is lost', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const cut = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1, maxDelayMs: 1 } });
     const losses: unknown[] = [];
@@ -90,7 +90,7 @@ describe('the terms of a leader', () => {
     expect(losses[0]).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
   });
 
-  it('go on over a lost connection, too, where other calls fail meanwhile', async () => {
+  it('continue after a lost connection, even where other calls fail meanwhile', async () => {
     const proxy = await DelayingProxy.start(server.port);
     const reconnect = { minDelayMs: 0, maxDelayMs: 0 };
     const cut = await server.client({ port: proxy.port, reconnect, whileDisconnected: 'fail' });
@@ -104,7 +104,7 @@ describe('the terms of a leader', () => {
     expect(tokens).to.deep.equal([1, 2]);
   });
 
-  it('go on when the server is stopped and another started in its place', async () => {
+  it('continue when the server is stopped and another started in its place', async () => {
     const port = await freePort();
     const { program } = await startServerProgram('--port', String(port));
     const candidate = await server.client({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
@@ -133,7 +133,7 @@ describe('the terms of a leader', () => {
   });
 });
 
-describe('a function that is run under a lock if that is free', () => {
+describe('a function that runs only if its lock is free', () => {
   let server: RunningServer;
   let client: LockClient;
 
@@ -143,7 +143,7 @@ describe('a function that is run under a lock if that is free', () => {
   });
   afterEach(endTest);
 
-  it('is run once by however many try at the same time', async () => {
+  it('runs once when many callers try at the same time', async () => {
     let runs = 0;
     const work = async (handle: LockHandle): Promise<number> => {
       runs += 1;
@@ -157,10 +157,10 @@ describe('a function that is run under a lock if that is free', () => {
   });
 });
 
-describe('a promise that counts while a lock is held', () => {
+describe('a promise that is valid only while a lock is held', () => {
   afterEach(endTest);
 
-  it('is what it is, as long as the lock is held', async () => {
+  it('settles as usual while the lock is held', async () => {
     const server = await startServer();
     const handle = await (await server.client()).lock('jobs');
     const failure = new Error('its own');

@@ -3,10 +3,10 @@ import { LockClient } from '../../lib/client/lock-client.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawServer } from '../support/raw-server.ts';
 
-describe('a client of a server that gives no tokens', () => {
+describe('a client of a server that sends no tokens', () => {
   afterEach(endTest);
 
-  it('sends an unlock that is JSON, and ends the release with its answer', async () => {
+  it('sends an unlock that is valid JSON, and ends the release with the answer', async () => {
     const server = await RawServer.listen();
     whenTestEnds(() => server.close());
     const client = new LockClient({ port: server.port });

@@ -25,7 +25,7 @@ describe('a client that gave up a request', () => {
   afterEach(endTest);
 
   describe('by a signal', () => {
-    it('gives back a grant that crosses the abort', async () => {
+    it('releases a lock granted while the abort is on its way', async () => {
       const held = await other.lock('jobs');
       const abort = new AbortController();
       const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
@@ -40,7 +40,7 @@ describe('a client that gave up a request', () => {
       expect(await other.stats()).to.include({ grants: 3, releases: 3, cancelled: 0 });
     });
 
-    it('gives back a grant that it asked for just before the abort', async () => {
+    it('releases a lock requested just before the abort', async () => {
       proxy.delay('toServer');
       const abort = new AbortController();
       const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
@@ -53,7 +53,7 @@ describe('a client that gave up a request', () => {
       expect((await other.stats()).requests).to.include({ lock: 2, cancel: 1, unlock: 2 });
     });
 
-    it('leaves the queue when the cancellation arrives late', async () => {
+    it('leaves the queue even if the cancellation arrives late', async () => {
       const held = await other.lock('jobs');
       const abort = new AbortController();
       const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
@@ -69,7 +69,7 @@ describe('a client that gave up a request', () => {
       await held.release();
     });
 
-    it('keeps what its other flows hold', async () => {
+    it('keeps the locks of its other flows', async () => {
       const kept = await client.lock('kept');
       proxy.delay('toClient');
       const abort = new AbortController();
@@ -94,7 +94,7 @@ describe('a client that gave up a request', () => {
       expect((await other.stats()).requests.cancel).to.equal(1);
     });
 
-    it('gives back a grant that comes too late', async () => {
+    it('releases a lock granted too late', async () => {
       for (const parameters of [{ lockName: 'jobs' }, { lockName: 'jobs', owner: 'x' }]) {
         proxy.delay('toClient');
         const given = rejection(client.rpc('lock', parameters, { timeoutMs: 30 }));
@@ -108,7 +108,7 @@ describe('a client that gave up a request', () => {
       }
     });
 
-    it('gives back a permit that comes too late, and not another of its own', async () => {
+    it('releases a permit granted too late, and not another permit of its own', async () => {
       const permit = { lockName: 'jobs', mode: 'permit', limit: 2 };
       await client.rpc('lock', { ...permit, owner: 'a' });
       proxy.delay('toClient');
@@ -119,7 +119,7 @@ describe('a client that gave up a request', () => {
       expect((await other.inspect('jobs')).holders[0]?.owner).to.equal('a');
     });
 
-    it('keeps a lock that it held before it asked again', async () => {
+    it('keeps a lock that it held before the second request', async () => {
       await client.rpc('lock', { lockName: 'jobs', owner: 'x' });
       proxy.delay('toClient');
       const again = rejection(client.rpc('lock', { lockName: 'jobs', owner: 'x' }, { timeoutMs: 30 }));
@@ -128,14 +128,14 @@ describe('a client that gave up a request', () => {
         .to.be.instanceOf(MessageError)
         .and.include({ code: 'timeout' });
       proxy.free('toClient');
-      // The late answer has come before this one, and whatever it caused has reached the server before the next.
+      // The late answer came before this one, and any message that it caused reaches the server before the next.
       await client.rpc('ping');
       await client.rpc('ping');
       expect(await other.inspect('jobs')).to.include({ holderCount: 1 });
       expect((await other.stats()).requests.unlock).to.equal(0);
     });
 
-    it('keeps a lock that another request of the same owner was granted along with it', async () => {
+    it('keeps a lock that another request of the same owner got in the same grant', async () => {
       const held = await other.lock('jobs');
       const request = { lockName: 'jobs', owner: 'x' };
       const given = rejection(client.rpc('lock', request, { timeoutMs: 100 }));
@@ -153,7 +153,7 @@ describe('a client that gave up a request', () => {
       expect(await other.inspect('jobs')).to.include({ holderCount: 1 });
     });
 
-    it('gives back a grant that was left to another request, when that is given up too', async () => {
+    it('releases a lock left to another request when that is given up too', async () => {
       const held = await other.lock('jobs');
       const request = { lockName: 'jobs', owner: 'x' };
       const [first, second] = [new AbortController(), new AbortController()];
@@ -177,7 +177,7 @@ describe('a client that gave up a request', () => {
       await isFreeFor(other);
     });
 
-    it('gives back a grant that was left to another request, when that is refused', async () => {
+    it('releases a lock left to another request when that is refused', async () => {
       proxy.delay('toServer');
       const abort = new AbortController();
       const request = { lockName: 'jobs', owner: 'x' };
@@ -191,7 +191,7 @@ describe('a client that gave up a request', () => {
       await isFreeFor(other);
     });
 
-    it('passes over late answers to other commands', async () => {
+    it('ignores late answers to other commands', async () => {
       proxy.delay('toClient');
       for (const command of ['ping', 'stats', 'unlockAll', 'nothing']) {
         expect(await rejection(client.rpc(command, {}, { timeoutMs: 5 }))).to.include({ code: 'timeout' });

@@ -36,7 +36,7 @@ describe('the handle of a lock', () => {
     expect((await other.inspect('jobs')).holders.map(({ owner }) => owner)).to.deep.equal([first.owner, second.owner]);
   });
 
-  it('limits a rate by the count: the call that is one too many is seen by it, or waits', async () => {
+  it('limits a rate by the count: a call too many can see it, or waits', async () => {
     const permit = { mode: 'permit' } as const;
     const counted = [await client.lock('calls', permit), await client.lock('calls', permit)];
     expect(counted.map(({ count }) => count)).to.deep.equal([1, 2]);
@@ -46,8 +46,8 @@ describe('the handle of a lock', () => {
     expect(await waiting).to.include({ count: 2 });
   });
 
-  describe('that takes the lock of its own once more', () => {
-    it('enters it without asking, and the last release gives it back', async () => {
+  describe('acquiring its own lock again', () => {
+    it('enters it without asking the server, and the last release frees it', async () => {
       const handle = await client.lock('jobs');
       const asked = (await other.stats()).requests.lock;
       const again = await handle.lock('jobs');
@@ -76,7 +76,7 @@ describe('the handle of a lock', () => {
       await isFree('jobs');
     });
 
-    it('may ask for less than it holds, and not for more', async () => {
+    it('may ask for a weaker mode, but not for a stronger one', async () => {
       const writer = await client.lock('jobs');
       expect(await writer.lock('jobs', { mode: 'shared' })).to.include({ mode: 'exclusive' });
       const reader = await client.lock('list', { mode: 'shared' });
@@ -88,13 +88,13 @@ describe('the handle of a lock', () => {
       await isInvalid(reader.tryLock('list'), 'mode is "exclusive"; expected "shared", since');
     });
 
-    it('keeps the lease as it is', async () => {
+    it('keeps the lease unchanged', async () => {
       const handle = await client.lock('jobs');
       await isInvalid(handle.lock('jobs', { leaseMs: 1_000 }), 'leaseMs is 1000; expected none, since');
       await isInvalid(handle.lock('jobs', { steal: true }), 'steal is true; expected none, since');
     });
 
-    it('is told of the loss in each of its handles', async () => {
+    it('reports a loss in each handle', async () => {
       const handle = await client.lock('jobs');
       const again = await handle.lock('jobs');
       const lost = [whenLost(handle), whenLost(again)];
@@ -104,7 +104,7 @@ describe('the handle of a lock', () => {
       expect(await handle.release()).to.equal(false);
     });
 
-    it('takes the permit of the same name as another lock', async () => {
+    it('treats the permit of the same name as another lock', async () => {
       const handle = await client.lock('jobs');
       const permit = await handle.lock('jobs', { mode: 'permit', limit: 1 });
       expect(permit.token).to.be.above(handle.token);
@@ -112,15 +112,15 @@ describe('the handle of a lock', () => {
     });
   });
 
-  describe('that takes a further lock', () => {
-    it('does so as the same owner', async () => {
+  describe('acquiring a further lock', () => {
+    it('uses the same owner', async () => {
       const handle = await client.lock('a');
       const further = await handle.lock('b', { mode: 'shared' });
       expect(further).to.include({ owner: handle.owner, mode: 'shared' });
       expect((await other.inspect('b')).holders[0]).to.include({ owner: handle.owner });
     });
 
-    it('does not enter a lock that another handle of its owner holds', async () => {
+    it('does not enter a lock held by another handle of its owner', async () => {
       const a = await client.lock('a');
       const b = await a.lock('b');
       expect(await b.tryLock('a')).to.equal(null);
@@ -130,7 +130,7 @@ describe('the handle of a lock', () => {
       expect((await waiting).token).to.be.above(b.token);
     });
 
-    it('lets the branches of one function in one after the other', async () => {
+    it('admits the branches of one function one after the other', async () => {
       let inside = 0;
       const order: number[] = [];
       await client.locked('a', (handle) =>
@@ -151,7 +151,7 @@ describe('the handle of a lock', () => {
       await isFree('b');
     });
 
-    it('lets the branches of one function exclude each other that ask the client', async () => {
+    it('lets branches that ask the client exclude each other', async () => {
       let inside = 0;
       await client.locked('a', () =>
         Promise.all(
@@ -167,7 +167,7 @@ describe('the handle of a lock', () => {
       );
     });
 
-    it('keeps it when its own is given back', async () => {
+    it('keeps it when its own lock is released', async () => {
       const handle = await client.lock('a');
       const further = await handle.lock('b');
       const waiting = handle.lock('c');
@@ -176,7 +176,7 @@ describe('the handle of a lock', () => {
       expect(await waiting).to.include({ isHeld: true, owner: further.owner });
     });
 
-    it('refuses when it was released', async () => {
+    it('is refused after its release', async () => {
       const handle = await client.lock('a');
       const released = handle.release();
       for (const refused of [handle.lock('b'), handle.lock('a'), handle.tryLock('b'), handle.locked('b', () => 1)]) {
@@ -197,7 +197,7 @@ describe('the handle of a lock', () => {
       expect(await rejection(handle.lock('b'))).to.equal(loss);
     });
 
-    it('rejects with its loss when it is lost while it waits, and waits no more', async () => {
+    it('rejects with its loss when it is lost during the wait, and stops waiting', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
       const branches = [
@@ -212,7 +212,7 @@ describe('the handle of a lock', () => {
       await until(async () => (await other.inspect('b')).waiterCount === 0);
     });
 
-    it('leaves no listener behind, and no more than one while many wait', async () => {
+    it('leaves no listener behind, and adds only one while many calls wait', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
       const abort = new AbortController();
@@ -242,7 +242,7 @@ describe('the handle of a lock', () => {
     });
   });
 
-  it('says nothing of a loss after its release, and the same however often it is asked', async () => {
+  it('reports no loss after its release, and always returns the same answer', async () => {
     const handle = await client.lock('jobs');
     expect(await handle.release()).to.equal(true);
     const disconnected = new Promise((resolve) => client.once('disconnect', resolve));
@@ -255,7 +255,7 @@ describe('the handle of a lock', () => {
   });
 
   describe('of a lock that the server freed', () => {
-    it('is not held any more: what ran under it rejects, with its value', async () => {
+    it('is no longer held: a function under it rejects, with its value', async () => {
       const outcome = client.locked('jobs', async () => {
         await client.rpc('unlockAll');
         return 42;
@@ -265,7 +265,7 @@ describe('the handle of a lock', () => {
         .and.include({ code: 'forced', lockName: 'jobs', result: 42 });
     });
 
-    it('passes on what was thrown under it', async () => {
+    it('passes on errors thrown under it', async () => {
       const thrown = new Error('from the function');
       const outcome = client.locked('jobs', async () => {
         await client.rpc('unlockAll');
@@ -275,7 +275,7 @@ describe('the handle of a lock', () => {
     });
   });
 
-  it('released by the function under it is held no longer than that', async () => {
+  it('is held no longer when the function under it has released it', async () => {
     const value = await client.locked('jobs', async (handle) => {
       await handle.release();
       expect(await other.tryLock('jobs')).to.include({ isHeld: true });

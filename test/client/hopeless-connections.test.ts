@@ -14,7 +14,7 @@ import { rejection } from './rejection.ts';
 const WAIT = { waitMs: 20_000 };
 const AT_ONCE = { minDelayMs: 0, maxDelayMs: 5 } as const;
 
-/** What a call fails with that would wait for 20 seconds if the attempt were made again and again. */
+/** The error of a call that would wait 20 seconds if the client kept retrying. */
 async function failure(options: LockClientOptions): Promise<LockError> {
   const client = new LockClient({ reconnect: AT_ONCE, ...options });
   whenTestEnds(() => client.close());
@@ -34,12 +34,12 @@ function answering(status: number): Promise<number> {
   );
 }
 
-describe('a connection that no further attempt can bring', function () {
+describe('a connection that cannot succeed by retrying', function () {
   this.timeout(5_000);
   afterEach(endTest);
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    it(`fails at once where the server demands a certificate, by ${maxVersion}`, async () => {
+    it(`fails at once when the server demands a certificate, by ${maxVersion}`, async () => {
       const authority = new Authority();
       const { key, cert } = authority.issue('server');
       const demanding: TlsOptions = { key, cert, ca: authority.cert, requestCert: true, maxVersion };
@@ -50,14 +50,14 @@ describe('a connection that no further attempt can bring', function () {
     });
   }
 
-  it('fails at once where the other side answers TLS with something else', async () => {
+  it('fails at once when the other side does not speak TLS', async () => {
     const server = createPlainServer((socket) => socket.on('error', () => {}).end('220 mail.example ready\r\n'));
     const error = await failure({ port: await portOf(server), tls: {} });
     expect(error).to.be.instanceOf(LockUnreachableError);
     expect(error.message).to.match(/wrong version number/);
   });
 
-  it('fails at once where a certificate is not trusted, also by WebSocket', async () => {
+  it('fails at once when a certificate is not trusted, by WebSocket too', async () => {
     const { key, cert } = new Authority().issue('server');
     const port = await portOf(createTlsServer({ key, cert }));
     for (const place of [{ port, tls: {} }, { url: `wss://127.0.0.1:${port}` }]) {
@@ -67,7 +67,7 @@ describe('a connection that no further attempt can bring', function () {
     }
   });
 
-  it('fails at once where a WebSocket is refused, or where there is no such thing', async () => {
+  it('fails at once when the server refuses WebSockets or has none', async () => {
     for (const status of [403, 200]) {
       const error = await failure({ url: `ws://127.0.0.1:${await answering(status)}` });
       expect(error).to.be.instanceOf(LockUnreachableError);
@@ -75,7 +75,7 @@ describe('a connection that no further attempt can bring', function () {
     }
   });
 
-  it('is tried again where a WebSocket is refused for now', async () => {
+  it('is retried when the server refuses a WebSocket only for now', async () => {
     const url = `ws://127.0.0.1:${await answering(503)}`;
     const client = new LockClient({ url, reconnect: AT_ONCE });
     whenTestEnds(() => client.close());
@@ -89,7 +89,7 @@ describe('a connection that no further attempt can bring', function () {
     expect(await given).to.include({ code: 'closed' });
   });
 
-  it('fails at once with the code protocol where the greeting is answered with an error', async () => {
+  it('fails at once with the code protocol when the server answers the greeting with an error', async () => {
     const server = await RawServer.listen();
     whenTestEnds(() => server.close());
     const given = failure({ port: server.port });
@@ -99,7 +99,7 @@ describe('a connection that no further attempt can bring', function () {
     expect(await given).to.include({ code: 'protocol' });
   });
 
-  it('is told by connect() as by any call: a port that is none is invalid', async () => {
+  it('fails in connect() as in any call when the port is invalid', async () => {
     for (const port of [-1, 1.5, 65_536]) {
       const error = await rejection(LockClient.connect({ port }));
       expect(error).to.be.instanceOf(LockInvalidError);
@@ -108,10 +108,10 @@ describe('a connection that no further attempt can bring', function () {
   });
 });
 
-describe('a connection that a further attempt may bring', () => {
+describe('a connection that may succeed by retrying', () => {
   afterEach(endTest);
 
-  it('is awaited for as long as the call may wait; the cause is what the last attempt failed with', async () => {
+  it('is awaited as long as the call may wait; the last failure is the cause', async () => {
     const port = await freePort();
     const calls: ((client: LockClient) => Promise<unknown>)[] = [
       (client) => client.lock('a', { waitMs: 50 }),
