@@ -225,7 +225,7 @@ export class MessageConnection implements ByteSink, Flushable {
 
   closed(error: Error | undefined): void {
     if (!this.#step('close')) return;
-    // The buffer that all connections share may still refer to this output.
+    // Nothing is sent any more: the output gives up its buffer.
     this.#codec?.output.take();
     this.#stopCloseTimeout?.();
     this.#events.closed(error);

@@ -19,6 +19,7 @@ export function alphabet(first: number, last: number, exceptions: string = ''): 
 
 /** A fixed ASCII text as bytes, and as words of four bytes (little-endian), which are compared sooner. */
 export interface Phrase {
+  readonly text: string;
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
 }
@@ -27,7 +28,7 @@ export function phrase(text: string): Phrase {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   const words = Int32Array.from({ length: bytes.length >> 2 }, (_, index) => view.getInt32(4 * index, true));
-  return { bytes, words };
+  return { text, bytes, words };
 }
 
 /** Reads bytes from left to right. Each method moves behind what it has read, or does not move if it is not there. */
@@ -92,13 +93,8 @@ export class AsciiReader {
       at += 1;
     }
     const count = at - start;
-    if (
-      count === 0 ||
-      count > MAX_DIGITS ||
-      value > Number.MAX_SAFE_INTEGER ||
-      (count > 1 && bytes[start] === DIGIT_ZERO)
-    )
-      return undefined;
+    if (count === 0 || count > MAX_DIGITS || value > Number.MAX_SAFE_INTEGER) return undefined;
+    if (count > 1 && bytes[start] === DIGIT_ZERO) return undefined;
     this.at = at;
     return value;
   }

@@ -5,6 +5,8 @@ import type { Output } from '../codec.ts';
 import type { Phrase } from './ascii-reader.ts';
 
 const BUFFER_BYTES = 65_536;
+/** Thousands of connections may have something to send at the end of one input. All but so many put it together as text. */
+const MAX_BUFFERS = 8;
 /** The most that may be put at a time. */
 const MAX_PUT_BYTES = 512;
 const ZERO = 0x30;
@@ -14,14 +16,14 @@ const PAIRS: Uint16Array = Uint16Array.from({ length: 100 }, (_, number) => {
   return ((ZERO + Math.floor(number / 10)) << 8) | (ZERO + (number % 10));
 });
 
-/** Buffers that no output uses now: one has one only while it has something to send. */
-const spareBuffers: WriteBuffer[] = [];
-
 /** The same bytes, to be written as bytes and as words. */
 interface WriteBuffer {
   readonly bytes: Buffer;
   readonly words: DataView;
 }
+
+/** Buffers that no output uses now. An output has one only while it has something to send. */
+const spareBuffers: WriteBuffer[] = Array.from({ length: MAX_BUFFERS }, makeBuffer);
 
 function makeBuffer(): WriteBuffer {
   const bytes = Buffer.alloc(BUFFER_BYTES);
@@ -53,25 +55,32 @@ export class ByteOutput implements Output {
   }
 
   /** Puts a few bytes, at most 512. */
-  put({ bytes, words }: Phrase): void {
-    const { bytes: to, words: toWords } = this.#bufferFor(MAX_PUT_BYTES);
+  put({ text, bytes, words }: Phrase): void {
+    const buffer = this.#takeBuffer();
+    if (buffer === undefined) {
+      this.#text += text;
+      return;
+    }
     const at = this.#at;
-    for (let index = 0; index < words.length; index += 1)
-      toWords.setInt32(at + 4 * index, words[index] as number, true);
-    for (let index = 4 * words.length; index < bytes.length; index += 1) to[at + index] = bytes[index] as number;
+    for (let index = 0; index < words.length; index += 1) {
+      buffer.words.setInt32(at + 4 * index, words[index] as number, true);
+    }
+    for (let index = 4 * words.length; index < bytes.length; index += 1) {
+      buffer.bytes[at + index] = bytes[index] as number;
+    }
     this.#at = at + bytes.length;
   }
 
-  /** Puts a short text if it is all ASCII; otherwise it puts nothing and returns false. */
+  /** Puts a short text if it is all ASCII and a buffer is free; otherwise it puts nothing and returns false. */
   putAscii(text: string): boolean {
     const { length } = text;
-    if (length > MAX_PUT_BYTES) return false;
-    const { bytes } = this.#bufferFor(MAX_PUT_BYTES);
+    const buffer = length > MAX_PUT_BYTES ? undefined : this.#takeBuffer();
+    if (buffer === undefined) return false;
     const at = this.#at;
     let bits = 0;
     for (let index = 0; index < length; index += 1) {
       const unit = text.charCodeAt(index);
-      bytes[at + index] = unit;
+      buffer.bytes[at + index] = unit;
       bits |= unit;
     }
     if (bits >= 0x80) return false;
@@ -81,17 +90,19 @@ export class ByteOutput implements Output {
 
   /** Puts a whole number from 0 to below 2^53, in decimal. */
   putInteger(number: number): void {
-    if (number < BILLION) {
-      this.#putDigits(number, countDigits(number));
+    const buffer = this.#takeBuffer();
+    if (buffer === undefined) {
+      this.#text += String(number);
+    } else if (number < BILLION) {
+      this.#putDigits(buffer, number, countDigits(number));
     } else {
       const high = Math.floor(number / BILLION);
-      this.#putDigits(high, countDigits(high));
-      this.#putDigits(number - high * BILLION, 9);
+      this.#putDigits(buffer, high, countDigits(high));
+      this.#putDigits(buffer, number - high * BILLION, 9);
     }
   }
 
-  #putDigits(number: number, count: number): void {
-    const { bytes, words } = this.#bufferFor(MAX_PUT_BYTES);
+  #putDigits({ bytes, words }: WriteBuffer, number: number, count: number): void {
     let rest = number | 0;
     let at = this.#at + count;
     const start = this.#at;
@@ -105,9 +116,10 @@ export class ByteOutput implements Output {
     if (at > start) bytes[start] = ZERO + rest;
   }
 
-  #bufferFor(byteCount: number): WriteBuffer {
-    if (this.#at + byteCount > BUFFER_BYTES) this.#emptyBuffer();
-    this.#buffer ??= spareBuffers.pop() ?? makeBuffer();
+  /** The buffer, with room for what is put next; undefined when other outputs use them all. */
+  #takeBuffer(): WriteBuffer | undefined {
+    if (this.#at + MAX_PUT_BYTES > BUFFER_BYTES) this.#emptyBuffer();
+    this.#buffer ??= spareBuffers.pop();
     return this.#buffer;
   }
 

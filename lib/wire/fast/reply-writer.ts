@@ -53,8 +53,12 @@ function writeStatus(id: number | string, status: unknown, output: ByteOutput): 
 
 function writeId(id: number | string, output: ByteOutput): void {
   output.put(ID);
-  if (typeof id === 'number') output.putInteger(id);
-  else output.putAscii(`"${id}"`);
+  if (typeof id === 'number') {
+    output.putInteger(id);
+    return;
+  }
+  const text = `"${id}"`;
+  if (!output.putAscii(text)) output.add(text);
 }
 
 /** How many members `JSON.stringify` would write, or -1 when the value has a way of its own. */

@@ -62,6 +62,20 @@ describe('writeReply', () => {
     }
   });
 
+  it('writes the same for very many connections at a time, in memory for a few', () => {
+    const messages = Array.from({ length: 2_000 }, (_, index) => {
+      return { id: index % 2 === 0 ? index : `number ${index}`, result: granted(1_763_650_000_000_000 + index, index) };
+    });
+    const outputs = messages.map(() => new ByteOutput());
+    const before = process.memoryUsage().arrayBuffers;
+    for (const [index, output] of outputs.entries())
+      expect(writeReply(messages[index] as object, output)).to.equal(true);
+    expect(process.memoryUsage().arrayBuffers - before).to.be.below(1_000_000);
+    expect(outputs.map((output) => output.take())).to.deep.equal(
+      messages.map((message) => `${JSON.stringify(message)}\n`),
+    );
+  });
+
   it('writes tokens whose billions differ, one after the other', () => {
     for (const token of [1_763_650_000_000_001, 5_000_000_000, 1_763_650_999_999_999, 1_763_651_000_000_000, 7]) {
       const message = { id: 1, result: granted(token, 1) };
