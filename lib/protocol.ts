@@ -46,7 +46,7 @@ export interface LockWaiter {
   readonly waitedMs: number;
 }
 
-/** One of those who would wait for each other in a deadlock: each waits for the next, and the last for the first. */
+/** One owner in a deadlock: each waits for the next, and the last for the first. */
 export interface DeadlockStep {
   readonly owner: string;
   readonly name: string;

@@ -175,8 +175,8 @@ export interface LockRequest {
   /** Milliseconds from the grant after which the table frees the lock by itself; none means never. */
   readonly leaseMs?: number | undefined;
   /**
-   * Takes the reader/writer lock away from its holders, and passes those who wait: from `stealable` holders only, or
-   * from `any`. Exclusive requests only.
+   * Takes the reader/writer lock away from its holders and passes its waiters: from `stealable` holders only, or from
+   * `any`. Exclusive requests only.
    */
   readonly steal?: 'stealable' | 'any' | undefined;
   /** Whether the hold may be stolen. Asking again for what is held does not change it. */

@@ -18,7 +18,7 @@ export interface HandshakeOptions {
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
-/** How many milliseconds a handshake may take. @throws RangeError when a timer cannot wait that long. */
+/** How many milliseconds a handshake may take. @throws RangeError when it is no whole number from 1 that a timer can wait. */
 export function handshakeTimeoutOf({ handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: HandshakeOptions): number {
   if (Number.isInteger(handshakeTimeoutMs) && handshakeTimeoutMs >= 1 && handshakeTimeoutMs <= LONGEST_DELAY_MS) {
     return handshakeTimeoutMs;

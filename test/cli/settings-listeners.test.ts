@@ -1,0 +1,101 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { LineClient } from '../foreign/line-client.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
+
+const ONE_LINE = /^holdfast: [^\n]+\n$/;
+
+describe('the listeners of a settings file', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = makeFolder();
+  });
+  afterEach(endTest);
+
+  it('speak the dialect that each is given, about the same locks', async () => {
+    const glockd = { transport: 'tcp', port: 'auto', protocols: ['line'], dialect: 'glockd' };
+    const { ports } = await start([glockd, { ...glockd, dialect: 'lockd' }]);
+    const [glock, lock] = [await LineClient.connect(ports[1] as number), await LineClient.connect(ports[2] as number)];
+    expect(await glock.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
+    expect(await lock.ask('g jobs\r')).to.equal('0 Cannot Get Lock');
+    expect(await lock.ask('i jobs\r')).to.equal('1 Locked');
+    expect(await lock.ask('sg jobs\r')).to.equal('1 Got Lock');
+    expect(await glock.ask('sg jobs')).to.equal('2 Shared Lock Get Success: jobs');
+    expect(await lock.statistics()).to.include({ locks: 1, shared_locks: 1, connections: 2 });
+  });
+
+  it('close connections of other protocols than theirs', async () => {
+    const { ports } = await start([{ transport: 'tcp', port: 'auto', protocols: ['ndjson'] }]);
+    const line = await LineClient.connect(ports[1] as number);
+    line.send('g jobs');
+    await line.closed;
+    const message = await RawClient.connect(ports[1] as number);
+    expect(await message.ask('stats')).to.include({ locks: 0, grants: 0 });
+  });
+
+  it('have hosts and allow-lists of their own', async () => {
+    const { addresses, ports } = await start([
+      { transport: 'tcp', host: '127.0.0.3', port: 'auto', allowed: ['127.0.0.2'] },
+    ]);
+    expect(addresses[1]).to.equal(`127.0.0.3:${ports[1]}`);
+    const where = { host: '127.0.0.3', port: ports[1] as number };
+    await (await LineClient.connect({ ...where, localAddress: '127.0.0.1' })).closed;
+    const client = await LineClient.connect({ ...where, localAddress: '127.0.0.2' });
+    expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+  });
+
+  it('are only those that are enabled', async () => {
+    const path = join(folder, 'lock.sock');
+    const off = { enabled: false, transport: 'tcp', port: 'auto' };
+    const { addresses } = await start([
+      off,
+      { transport: 'unix', path, mode: '0660' },
+      { ...off, enabled: true, port: 0 },
+    ]);
+    expect(addresses).to.have.lengthOf(2);
+    expect(addresses[1]).to.equal(path);
+    expect(statSync(path).mode & 0o777).to.equal(0o660);
+  });
+
+  const tcp = { transport: 'tcp', port: 1 };
+  const unix = { transport: 'unix', path: 'x' };
+  const ws = { transport: 'websocket', port: 'auto' };
+  const mistakes: readonly [mistake: string, listener: object, complaint: string][] = [
+    ['no transport', {}, '.transport is missing'],
+    ['an unknown transport', { transport: 'udp' }, '.transport is "udp"; expected "tcp", "unix" or "websocket"'],
+    ['no port', { transport: 'websocket' }, '.port is missing; a listener on websocket needs it'],
+    ['a port that is none', { ...tcp, port: 7e4 }, '.port is 70000; expected a whole number from 0 to 65535'],
+    ['no path', { transport: 'unix' }, '.path is missing; a listener on unix needs it'],
+    ['an empty path', { ...unix, path: '' }, '.path is ""; expected a file'],
+    ['a mode that is none', { ...unix, mode: 'rw' }, '.mode is "rw"; expected a mode in octal such as "0660"'],
+    ['an unknown dialect', { ...tcp, dialect: 'elockd' }, '.dialect is "elockd"; expected "glockd" or "lockd"'],
+    ['an unknown protocol', { ...tcp, protocols: ['line', 'http'] }, '.protocols[1] is "http"; expected "ndjson", '],
+    ['an unknown key', { ...tcp, prot: 1 }, '.prot is not known; expected enabled, transport, host, port'],
+    ['an address that is none', { ...tcp, allowed: ['::1', 'a'] }, '.allowed[1]: "a" is no address; expected one'],
+    ['a certificate without its key', { ...tcp, tls: { cert: 'x' } }, '.tls'],
+    ['a protocol that WebSocket has not', { ...ws, protocols: ['prefixed'] }, '.protocols'],
+    ['an allow-list on a Unix socket', { ...unix, path: '/dev/null/x', allowed: [] }, '.allowed'],
+  ];
+  for (const [mistake, listener, complaint] of mistakes) {
+    it(`with ${mistake} stop the start, with the place and what was expected`, async () => {
+      const config = write([listener]);
+      const program = await expectStartFails('bin/server.js', EXIT_CODES.usage, ONE_LINE, '--config', config);
+      expect(program.errorOutput).to.include(`settings.listeners[0]${complaint}`);
+    });
+  }
+
+  function write(listeners: unknown): string {
+    const config = join(folder, 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', listeners }));
+    return config;
+  }
+
+  function start(listeners: readonly object[]): Promise<ListeningProgram> {
+    return startListening('bin/server.js', '--config', write(listeners));
+  }
+});
