@@ -2,7 +2,7 @@
 
 import type { Granted, LimitReached } from '../protocol.ts';
 import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
-import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, kindOf } from './lock.ts';
+import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { awaitedInGroup, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
@@ -26,7 +26,24 @@ export class Acquisition {
 
   /** Grants, queues or refuses a request. While the server drains, only current holders are answered. */
   acquire(session: Session, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
-    const lock = this.#book.locksOf(kindOf(request.mode)).get(request.name);
+    const lock = this.#book.locks[kindOf(request.mode)].getOrAdd(request.name);
+    const result =
+      isUnused(lock) && request.steal === undefined && !isDraining
+        ? this.#acquireFree(session, lock, request, nowMs)
+        : this.#acquireUsed(session, lock, request, isDraining, nowMs);
+    if (result.status !== 'ok') this.#book.forgetIfUnused(lock);
+    return result;
+  }
+
+  /** Nobody holds the lock and nobody waits for it. */
+  #acquireFree(session: Session, lock: Lock, request: LockRequest, nowMs: number): AcquireResult {
+    const refusal = this.#limitReached(session, lock, true);
+    if (refusal !== undefined) return refusal;
+    const claim = this.#book.addClaim(lock, ownerOf(session, request.tag), request.mode, nowMs);
+    return this.#book.grant(claim, request, nowMs);
+  }
+
+  #acquireUsed(session: Session, lock: Lock, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
     const claim = findClaim(lock, findOwner(session, request.tag));
     if (request.steal !== undefined && request.mode !== 'exclusive') {
       return invalid(`a lock can be stolen exclusive only; mode is ${request.mode}`);
@@ -37,16 +54,16 @@ export class Acquisition {
     return this.#acquireAnew(session, lock, request, nowMs);
   }
 
-  #acquireAnew(session: Session, lock: Lock | undefined, request: LockRequest, nowMs: number): AcquireResult {
-    const isAdmitted = lock === undefined || admitsNewcomer(lock, request.mode, limitOf(request));
+  #acquireAnew(session: Session, lock: Lock, request: LockRequest, nowMs: number): AcquireResult {
+    const isAdmitted = admitsNewcomer(lock, request.mode, limitOf(request));
     if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, lock, isAdmitted);
     if (refusal !== undefined) return refusal;
     if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
-    const claim = this.#addClaim(session, lock, request, nowMs);
+    const claim = this.#book.addClaim(lock, ownerOf(session, request.tag), request.mode, nowMs);
     if (!isAdmitted) return this.#wait(claim, request, nowMs);
     const deadlock = passesWhileWaiting(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
-    if (deadlock === undefined) return this.#grant(claim, request, nowMs);
+    if (deadlock === undefined) return this.#book.grant(claim, request, nowMs);
     this.#book.dropClaim(claim);
     return deadlock;
   }
@@ -82,21 +99,16 @@ export class Acquisition {
   }
 
   /** Takes the lock from its holders and passes its waiters. A free lock is granted ahead of its waiters, too. */
-  #steal(
-    session: Session,
-    claim: Claim | undefined,
-    lock: Lock | undefined,
-    request: LockRequest,
-    nowMs: number,
-  ): AcquireResult {
+  #steal(session: Session, claim: Claim | undefined, lock: Lock, request: LockRequest, nowMs: number): AcquireResult {
     if (claim?.state === 'held') {
       return upgradeRefused(claim, request.mode) ?? this.#answerHolder(claim, request, nowMs);
     }
     const refusal = this.#stealRefused(session, claim, lock, request);
     if (refusal !== undefined) return refusal;
-    if (lock !== undefined) this.#settlement.takeFromHolders(lock, 'stolen');
+    this.#settlement.takeFromHolders(lock, 'stolen');
     if (claim === undefined) {
-      const granted = this.#grant(this.#addClaim(session, lock, request, nowMs), request, nowMs);
+      const newClaim = this.#book.addClaim(lock, ownerOf(session, request.tag), request.mode, nowMs);
+      const granted = this.#book.grant(newClaim, request, nowMs);
       this.#settlement.settleRest(nowMs);
       return granted;
     }
@@ -108,7 +120,7 @@ export class Acquisition {
   #stealRefused(
     session: Session,
     claim: Claim | undefined,
-    lock: Lock | undefined,
+    lock: Lock,
     request: LockRequest,
   ): AcquireResult | undefined {
     const refusal = claim === undefined ? undefined : (upgradeRefused(claim, request.mode) ?? awaitedInGroup(claim));
@@ -116,34 +128,22 @@ export class Acquisition {
     const waitsElsewhere = (findOwner(session, request.tag)?.waitingCount ?? 0) > (claim === undefined ? 0 : 1);
     // It would keep the stolen lock until that wait ends, and it may be waiting for the very owners that it passes.
     if (waitsElsewhere) return invalid('the owner waits for another lock and cannot steal');
-    if (lock !== undefined && request.steal === 'stealable') {
+    if (request.steal === 'stealable') {
       for (const holder of holdersOf(lock)) if (holder.isStealable !== true) return { status: 'denied' };
     }
     return claim === undefined ? this.#limitReached(session, lock, true) : undefined;
   }
 
-  #addClaim(session: Session, lock: Lock | undefined, { name, mode, tag }: LockRequest, nowMs: number): Claim {
-    return this.#book.addClaim(lock ?? this.#book.locksOf(kindOf(mode)).add(name), ownerOf(session, tag), mode, nowMs);
-  }
-
-  #grant(claim: Claim, { id, isStealable, leaseMs }: LockRequest, nowMs: number): Granted {
-    if (isStealable === true) claim.isStealable = true;
-    const granted = this.#book.grant(claim, id, nowMs);
-    this.#book.startLease(claim, leaseMs, nowMs);
-    return granted;
-  }
-
-  #answerHolder(claim: Claim, request: LockRequest, nowMs: number): Granted {
-    this.#book.startLease(claim, request.leaseMs, nowMs);
+  #answerHolder(claim: Claim, { leaseMs }: LockRequest, nowMs: number): Granted {
+    if (leaseMs !== undefined) this.#book.startLease(claim, leaseMs, nowMs);
     return { status: 'ok', token: claim.token, count: claim.lock.holderCount, alreadyHeld: true };
   }
 
-  #limitReached(session: Session, lock: Lock | undefined, isAdmitted: boolean): LimitReached | undefined {
+  #limitReached(session: Session, lock: Lock, isAdmitted: boolean): LimitReached | undefined {
     const limits = this.#limits;
     if (session.claimCount >= limits.maxLocksPerSession) return limitReached(limits, 'maxLocksPerSession');
-    if (lock === undefined) {
-      return this.#book.lockCount >= limits.maxLocks ? limitReached(limits, 'maxLocks') : undefined;
-    }
+    // A lock that nobody uses was added for this request.
+    if (this.#book.lockCount > limits.maxLocks && isUnused(lock)) return limitReached(limits, 'maxLocks');
     return !isAdmitted && this.#hasMaxWaiters(lock) ? limitReached(limits, 'maxWaitersPerLock') : undefined;
   }
 

@@ -16,16 +16,13 @@ function isEarlier(a: Deadline, b: Deadline): boolean {
 
 /** Insert, remove and take the earliest, each in O(log n). */
 export class DeadlineHeap<T extends Deadline> {
+  /** The earliest deadline in milliseconds, `Infinity` when there is none. */
+  earliestMs: number = Number.POSITIVE_INFINITY;
   readonly #members: T[] = [];
   #added = 0;
 
   get size(): number {
     return this.#members.length;
-  }
-
-  /** The earliest deadline in milliseconds, `Infinity` when there is none. */
-  get earliestMs(): number {
-    return this.#members[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** Adds a member that is in no heap. A deadline of `Infinity` is not kept. */
@@ -36,6 +33,7 @@ export class DeadlineHeap<T extends Deadline> {
     member.heapSequence = this.#added;
     this.#members.push(member);
     this.#rise(member, this.#members.length - 1);
+    this.#noteEarliest();
   }
 
   /** Removes a member; does nothing if it is not in the heap. */
@@ -44,9 +42,11 @@ export class DeadlineHeap<T extends Deadline> {
     if (index === -1) return;
     member.heapIndex = -1;
     const last = this.#members.pop() as T;
-    if (last === member) return;
-    this.#rise(last, index);
-    this.#sink(last, last.heapIndex);
+    if (last !== member) {
+      this.#rise(last, index);
+      this.#sink(last, last.heapIndex);
+    }
+    this.#noteEarliest();
   }
 
   /** Removes and returns the earliest member if its time has come. */
@@ -55,6 +55,10 @@ export class DeadlineHeap<T extends Deadline> {
     if (first === undefined || first.deadlineMs > nowMs) return undefined;
     this.remove(first);
     return first;
+  }
+
+  #noteEarliest(): void {
+    this.earliestMs = this.#members[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
   }
 
   #rise(member: T, from: number): void {

@@ -66,18 +66,14 @@ export class GroupAcquisition {
   }
 
   #find(session: Session, tag: string, wanted: LockWanted): Part {
-    const lock = this.#book.locksOf(kindOf(wanted.mode)).get(wanted.name);
+    const lock = this.#book.locks[kindOf(wanted.mode)].get(wanted.name);
     return { wanted, lock, claim: findClaim(lock, findOwner(session, tag)) };
   }
 
   #addClaim(session: Session, tag: string, { wanted, lock }: Part, nowMs: number): Claim {
     const { name, mode } = wanted;
-    const claim = this.#book.addClaim(
-      lock ?? this.#book.locksOf(kindOf(mode)).add(name),
-      ownerOf(session, tag),
-      mode,
-      nowMs,
-    );
+    const used = lock ?? this.#book.locks[kindOf(mode)].getOrAdd(name);
+    const claim = this.#book.addClaim(used, ownerOf(session, tag), mode, nowMs);
     claim.groupLimit = limitOf(wanted);
     return claim;
   }

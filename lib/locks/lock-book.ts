@@ -3,13 +3,13 @@
  * and removed here. The acquisitions decide which requests are allowed, the settlement decides which waiter is next.
  */
 
-import type { AllGranted, Granted, LockMode, LossReason, LostHold, RequestId } from '../protocol.ts';
+import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
 import { addHolder, enqueue, isUnused, removeClaim } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
-import { addHold, addWait, attach, detach, removeHold, removeWait } from './session.ts';
+import { addToIndex, addWait, attach, detach, removeFromIndex, removeWait } from './session.ts';
 import type {
   Claim,
   Group,
@@ -27,19 +27,24 @@ import type {
 } from './types.ts';
 
 const NOTHING: readonly never[] = Object.freeze([]);
+/** How a hold begins. */
+type GrantTerms = Pick<LockRequest, 'id' | 'leaseMs' | 'isStealable'>;
+
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
 export class LockBook {
-  readonly readerWriterLocks: LockMap = new LockMap('readerWriter');
-  readonly permits: LockMap = new LockMap('permit');
+  readonly locks: Readonly<Record<LockKind, LockMap>> = {
+    readerWriter: new LockMap('readerWriter'),
+    permit: new LockMap('permit'),
+  };
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
   /** Locks where a waiter may be granted now. The settlement empties this list. */
   readonly unsettled: Lock[] = [];
   sessionCount = 0;
   readonly #nextToken: () => number;
   #events: TableEvent[] = [];
-  #heldLocks = 0;
-  #heldPermits = 0;
+  /** How many locks of each kind are held. */
+  readonly #heldLocks: Record<LockKind, number> = { readerWriter: 0, permit: 0 };
   #holders = 0;
   #waiting = 0;
 
@@ -49,8 +54,8 @@ export class LockBook {
 
   get counts(): TableCounts {
     return {
-      locks: this.#heldLocks,
-      permits: this.#heldPermits,
+      locks: this.#heldLocks.readerWriter,
+      permits: this.#heldLocks.permit,
       holders: this.#holders,
       waiting: this.#waiting,
       sessions: this.sessionCount,
@@ -59,16 +64,12 @@ export class LockBook {
 
   /** Locks that are held or waited for. */
   get lockCount(): number {
-    return this.readerWriterLocks.size + this.permits.size;
-  }
-
-  locksOf(kind: LockKind): LockMap {
-    return kind === 'permit' ? this.permits : this.readerWriterLocks;
+    return this.locks.readerWriter.size + this.locks.permit.size;
   }
 
   /** Forgets a lock that nobody holds and nobody waits for. */
   forgetIfUnused(lock: Lock): void {
-    if (isUnused(lock)) this.locksOf(lock.kind).delete(lock);
+    if (isUnused(lock)) this.locks[lock.kind].delete(lock);
   }
 
   /** A new claim of an owner, which is neither granted nor waits yet. */
@@ -143,17 +144,19 @@ export class LockBook {
   }
 
   /** Grants a claim that is new or waits. */
-  grant(claim: Claim, requestId: RequestId | undefined, nowMs: number): Granted {
-    if (claim.state === 'waiting') this.#waitLess(claim.owner);
+  grant(claim: Claim, { id, leaseMs, isStealable }: GrantTerms, nowMs: number): Granted {
+    const { lock, owner } = claim;
+    if (claim.state === 'waiting') this.#waitLess(owner);
     addHolder(claim);
     claim.token = this.#nextToken();
     claim.sinceMs = Math.floor(nowMs);
-    claim.requestId = requestId;
-    addHold(claim);
+    claim.requestId = id;
+    if (isStealable === true) claim.isStealable = true;
+    if (leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
+    if (owner.session.holdIndex !== undefined) addToIndex(owner.session.holdIndex, claim);
     this.#holders += 1;
-    const count = claim.lock.holderCount;
-    if (count === 1) this.#countHeld(claim.lock, 1);
-    return { status: 'ok', token: claim.token, count };
+    if (lock.holderCount === 1) this.#heldLocks[lock.kind] += 1;
+    return { status: 'ok', token: claim.token, count: lock.holderCount };
   }
 
   /** Grants a waiting claim and answers all its requests: the first with the grant, the others with `alreadyHeld`. */
@@ -161,21 +164,21 @@ export class LockBook {
     const first = claim.place?.waits.first;
     if (first === undefined) return;
     claim.place = undefined;
-    if (first.request.isStealable === true) claim.isStealable = true;
-    const granted = this.grant(claim, first.request.id, nowMs);
+    const granted = this.grant(claim, first.request, nowMs);
     for (let wait: Wait | undefined = first; wait !== undefined; wait = wait.next) {
+      const { leaseMs } = wait.request;
       this.#forgetWait(wait);
-      this.startLease(claim, wait.request.leaseMs, nowMs);
+      if (wait !== first && leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
       this.#answer(wait, claim.owner, wait === first ? granted : { ...granted, alreadyHeld: true });
     }
   }
 
   /** Grants the claims that are not held yet. All are in the answer, and all get the lease. */
-  grantAll(claims: readonly Claim[], { id, leaseMs }: LockAllRequest, nowMs: number): AllGranted {
+  grantAll(claims: readonly Claim[], request: LockAllRequest, nowMs: number): AllGranted {
     const alreadyHeld = claims.filter(({ state }) => state === 'held').map(({ lock }) => lock.name);
     for (const claim of claims) {
-      if (claim.state !== 'held') this.grant(claim, id, nowMs);
-      this.startLease(claim, leaseMs, nowMs);
+      if (claim.state !== 'held') this.grant(claim, request, nowMs);
+      else if (request.leaseMs !== undefined) this.startLease(claim, request.leaseMs, nowMs);
     }
     const tokens = claims.map(({ token }) => token);
     const counts = claims.map(({ lock }) => lock.holderCount);
@@ -190,9 +193,8 @@ export class LockBook {
     this.#answer(group, group.owner, granted);
   }
 
-  /** Starts or renews a lease. Without a time it does nothing. */
-  startLease(claim: Claim, leaseMs: number | undefined, nowMs: number): void {
-    if (leaseMs === undefined) return;
+  /** Starts or renews a lease. */
+  startLease(claim: Claim, leaseMs: number, nowMs: number): void {
     if (claim.lease === undefined)
       claim.lease = { kind: 'lease', claim, deadlineMs: 0, heapIndex: -1, heapSequence: 0 };
     else this.deadlines.remove(claim.lease);
@@ -223,7 +225,6 @@ export class LockBook {
   takeBackClaim(claim: Claim): void {
     this.#forgetPlace(claim);
     this.#remove(claim);
-    this.forgetIfUnused(claim.lock);
   }
 
   /** The same for a group. */
@@ -262,9 +263,9 @@ export class LockBook {
     const wasHeld = claim.state === 'held';
     if (wasHeld) {
       if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
-      removeHold(claim);
+      if (owner.session.holdIndex !== undefined) removeFromIndex(owner.session.holdIndex, claim);
       this.#holders -= 1;
-      if (lock.holderCount === 1) this.#countHeld(lock, -1);
+      if (lock.holderCount === 1) this.#heldLocks[lock.kind] -= 1;
     } else {
       this.#waitLess(owner);
     }
@@ -308,11 +309,6 @@ export class LockBook {
     for (const group of owner.groups) {
       if (group.hasUnlimited && mayPass(group)) for (const { lock } of group.waiting) this.unsettled.push(lock);
     }
-  }
-
-  #countHeld({ kind }: Lock, change: 1 | -1): void {
-    if (kind === 'permit') this.#heldPermits += change;
-    else this.#heldLocks += change;
   }
 
   #answer({ request }: WaitingRequest, { session }: Owner, result: WaitResult): void {

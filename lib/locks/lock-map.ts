@@ -25,32 +25,29 @@ interface Shard {
 export class LockMap {
   readonly #kind: LockKind;
   readonly #shards: readonly Shard[] = Array.from({ length: SHARDS }, () => ({ locks: new Map(), lockCount: 0 }));
-  #size = 0;
+  size = 0;
 
   constructor(kind: LockKind) {
     this.#kind = kind;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   get(name: string): Lock | undefined {
-    const lock = this.#shardOf(name).locks.get(name);
+    const lock = (this.#shards[shardIndex(name)] as Shard).locks.get(name);
     return lock?.isInUse === true ? lock : undefined;
   }
 
-  /** Adds a lock whose name is not there yet. */
-  add(name: string): Lock {
-    const shard = this.#shardOf(name);
+  /** The lock with that name, added if it is not there. */
+  getOrAdd(name: string): Lock {
+    const shard = this.#shards[shardIndex(name)] as Shard;
     let lock = shard.locks.get(name);
     if (lock === undefined) {
       lock = makeLock(name, this.#kind);
       shard.locks.set(name, lock);
     }
+    if (lock.isInUse) return lock;
     lock.isInUse = true;
     shard.lockCount += 1;
-    this.#size += 1;
+    this.size += 1;
     return lock;
   }
 
@@ -58,9 +55,9 @@ export class LockMap {
   delete(lock: Lock): void {
     if (!lock.isInUse) return;
     lock.isInUse = false;
-    const shard = this.#shardOf(lock.name);
+    const shard = this.#shards[shardIndex(lock.name)] as Shard;
     shard.lockCount -= 1;
-    this.#size -= 1;
+    this.size -= 1;
     if (lock.name.length > MAX_KEPT_CHARACTERS) shard.locks.delete(lock.name);
     const keptCount = shard.locks.size - shard.lockCount;
     if (keptCount > MAX_KEPT_LOCKS && keptCount > shard.lockCount) {
@@ -74,20 +71,13 @@ export class LockMap {
       for (const lock of [...locks.values()]) if (lock.isInUse) yield lock;
     }
   }
-
-  #shardOf(name: string): Shard {
-    return this.#shards[partOf(name) % SHARDS] as Shard;
-  }
 }
 
-/**
- * A number from 0 that names spread over. Who chooses names that all have the same one gets a `Map` that is not in parts,
- * and gains nothing else.
- */
-export function partOf(name: string): number {
+/** Spreads names over the parts. A client whose names all fall into one part gets a `Map` that is not in parts, no more. */
+export function shardIndex(name: string): number {
   let hash = 0;
   for (let index = Math.max(0, name.length - MAX_HASHED_CHARACTERS); index < name.length; index += 1) {
     hash = (Math.imul(hash, 31) + name.charCodeAt(index)) | 0;
   }
-  return (hash ^ (hash >>> 15)) >>> 0;
+  return ((hash ^ (hash >>> 15)) >>> 0) % SHARDS;
 }

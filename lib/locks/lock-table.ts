@@ -157,7 +157,7 @@ export class LockTable {
 
   /** Takes a lock away from all its holders and lets waiters in. The result is how many held it. */
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<number> {
-    const lock = this.#book.locksOf(kind).get(name);
+    const lock = this.#book.locks[kind].get(name);
     if (lock === undefined) return this.#outcome(0);
     const released = this.#settlement.takeFromHolders(lock, 'forced');
     this.#settlement.settle(lock, nowMs);
@@ -201,10 +201,10 @@ export class LockTable {
     if (token !== undefined && (name === undefined || tag === undefined)) return findHoldByToken(session, token);
     const owner = findOwner(session, tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    const claim = findClaim(this.#book.locksOf(kindOf(mode ?? 'exclusive')).get(name), owner);
+    const claim = findClaim(this.#book.locks[kindOf(mode ?? 'exclusive')].get(name), owner);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
     // A token names its hold in either name space.
-    return findClaim(this.#book.permits.get(name), owner);
+    return findClaim(this.#book.locks.permit.get(name), owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Result> {

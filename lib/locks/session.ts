@@ -21,16 +21,20 @@ export function findOwner(session: Session, tag: string): Owner | undefined {
 
 /** The owner with that tag, made when there is none. */
 export function ownerOf(session: Session, tag: string): Owner {
-  const known = findOwner(session, tag);
-  if (known !== undefined) return known;
-  const owner: Owner = { session, tag, firstClaim: undefined, claimCount: 0, waitingCount: 0, groups: undefined };
   if (tag === '') {
-    session.untagged = owner;
-  } else {
-    session.tagged ??= new Map();
-    session.tagged.set(tag, owner);
+    session.untagged ??= makeOwner(session, tag);
+    return session.untagged;
   }
+  session.tagged ??= new Map();
+  const known = session.tagged.get(tag);
+  if (known !== undefined) return known;
+  const owner = makeOwner(session, tag);
+  session.tagged.set(tag, owner);
   return owner;
+}
+
+function makeOwner(session: Session, tag: string): Owner {
+  return { session, tag, firstClaim: undefined, claimCount: 0, waitingCount: 0, groups: undefined };
 }
 
 /** Adds a new claim to its owner. */
@@ -92,18 +96,6 @@ export function removeWait(session: Session, wait: WaitingRequest): void {
   if (wait.request.id !== undefined) session.waits?.delete(wait.request.id);
 }
 
-export function addHold(claim: Claim): void {
-  const index = claim.owner.session.holdIndex;
-  if (index !== undefined) addToIndex(index, claim);
-}
-
-export function removeHold(claim: Claim): void {
-  const index = claim.owner.session.holdIndex;
-  if (index === undefined) return;
-  index.byToken.delete(claim.token);
-  countRequest(index, claim.requestId, -1);
-}
-
 export function findHoldByToken(session: Session, token: number): Claim | undefined {
   return holdIndexOf(session).byToken.get(token);
 }
@@ -122,9 +114,14 @@ function holdIndexOf(session: Session): HoldIndex {
   return session.holdIndex;
 }
 
-function addToIndex(index: HoldIndex, claim: Claim): void {
+export function addToIndex(index: HoldIndex, claim: Claim): void {
   index.byToken.set(claim.token, claim);
   countRequest(index, claim.requestId, 1);
+}
+
+export function removeFromIndex(index: HoldIndex, claim: Claim): void {
+  index.byToken.delete(claim.token);
+  countRequest(index, claim.requestId, -1);
 }
 
 function countRequest({ countByRequest }: HoldIndex, id: RequestId | undefined, change: 1 | -1): void {

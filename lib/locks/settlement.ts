@@ -66,8 +66,8 @@ export class Settlement {
    * Answers every waiting request `draining`, in name order. For one name, the reader/writer lock comes before the permit.
    */
   drain(compareNames: (a: string, b: string) => number): void {
-    const { readerWriterLocks, permits, unsettled } = this.#book;
-    const awaited = [...readerWriterLocks, ...permits].filter(isAwaited);
+    const { locks, unsettled } = this.#book;
+    const awaited = [...locks.readerWriter, ...locks.permit].filter(isAwaited);
     awaited.sort((a, b) => compareNames(a.name, b.name));
     for (const { queue } of awaited)
       for (const claim of queue ?? []) this.#book.removeClaim(claim, { status: 'draining' });

@@ -21,7 +21,7 @@ export function inspect(
   let holderCount = 0;
   let waiterCount = 0;
   for (const each of kindsOf(kind)) {
-    const lock = book.locksOf(each).get(lockName);
+    const lock = book.locks[each].get(lockName);
     if (lock === undefined) continue;
     holderCount += lock.holderCount;
     waiterCount += lock.queue?.size ?? 0;
@@ -39,12 +39,12 @@ export function inspect(
 
 /** All names with a lock, in any order. A name with both kinds of lock comes twice. */
 export function* allNames(book: LockBook, kind: LockKind | undefined): Generator<string, void, undefined> {
-  for (const each of kindsOf(kind)) for (const { name } of book.locksOf(each)) yield name;
+  for (const each of kindsOf(kind)) for (const { name } of book.locks[each]) yield name;
 }
 
 /** All holds of one kind of lock, or of one lock, in any order. */
 export function* allHolds(book: LockBook, kind: LockKind, name?: string): Generator<Claim, void, undefined> {
-  const locks = book.locksOf(kind);
+  const locks = book.locks[kind];
   for (const lock of name === undefined ? locks : [locks.get(name)]) {
     // A copy, because the holders may change before the next step.
     if (lock !== undefined) yield* [...holdersOf(lock)];

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LockMap, partOf } from '../../lib/locks/lock-map.ts';
+import { LockMap, shardIndex } from '../../lib/locks/lock-map.ts';
 import { bytesKeptBy } from '../support/garbage.ts';
 
 const MANY = 5_000;
@@ -10,7 +10,7 @@ function namesFrom(first: number, count: number): string[] {
 }
 
 function add(map: LockMap, known: Set<string>, name: string): void {
-  if (!known.has(name)) map.add(name);
+  map.getOrAdd(name);
   known.add(name);
 }
 
@@ -60,12 +60,12 @@ describe('lock map', () => {
 
   it('deletes a lock once, and adds it again', () => {
     const map = new LockMap('permit');
-    const lock = map.add('jobs');
+    const lock = map.getOrAdd('jobs');
     map.delete(lock);
     map.delete(lock);
     expect(map.size).to.equal(0);
     expect(map.get('jobs')).to.equal(undefined);
-    expect(map.add('jobs')).to.include({ name: 'jobs', kind: 'permit' });
+    expect(map.getOrAdd('jobs')).to.include({ name: 'jobs', kind: 'permit' });
     expect(map.size).to.equal(1);
   });
 
@@ -73,7 +73,7 @@ describe('lock map', () => {
     const map = new LockMap('readerWriter');
     const keptBytes = bytesKeptBy(() => {
       for (const name of namesFrom(0, 40 * MANY)) {
-        map.delete(map.add(name));
+        map.delete(map.getOrAdd(name));
       }
     });
     expect(map.size).to.equal(0);
@@ -90,7 +90,7 @@ describe('lock map', () => {
     ]) {
       const counts = new Map<number, number>();
       for (let index = 0; index < MANY; index += 1) {
-        const part = partOf(nameOf(index)) % 256;
+        const part = shardIndex(nameOf(index));
         counts.set(part, (counts.get(part) ?? 0) + 1);
       }
       expect(Math.max(...counts.values()), nameOf(1)).to.be.lessThan(4 * (MANY / 256));
