@@ -22,7 +22,7 @@ export function dialSocket(
   readyEvent: 'connect' | 'secureConnect',
   peer: string,
   signal: AbortSignal,
-  way: 'stream' | SharedReading = 'stream',
+  sharedReading?: SharedReading,
 ): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -40,7 +40,7 @@ export function dialSocket(
     socket.once(readyEvent, () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketStream(socket, peer, way));
+      resolve(new SocketStream(socket, peer, sharedReading));
     });
   });
 }

@@ -11,16 +11,8 @@ import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { StreamEncoding } from '../message/byte-stream.ts';
-
-/** Receives the events of a socket. */
-export interface Receiver {
-  /** The bytes before `end`. They are valid only during the call: the next read overwrites them. */
-  data(bytes: Uint8Array, end: number): void;
-  /** The peer will send nothing more. */
-  ended(): void;
-  /** The connection broke. */
-  failed(error: Error): void;
-}
+import { TurnBudget } from '../message/scheduler.ts';
+import { SocketStream } from './socket-stream.ts';
 
 /** The object that Node's own streams use for a connection. */
 interface Handle {
@@ -31,7 +23,7 @@ interface Handle {
   /** Returns 0, or a negative error number. */
   writeLatin1String(request: WriteRequest, text: string): number;
   writeUtf8String(request: WriteRequest, text: string): number;
-  [RECEIVER]: Receiver;
+  [STREAM]: DirectSocket;
 }
 
 /** Identifies a write that the system did not take at once. */
@@ -48,56 +40,49 @@ interface Internals {
   readonly WriteWrap: new () => WriteRequest;
 }
 
-const RECEIVER: unique symbol = Symbol('receiver');
+const STREAM: unique symbol = Symbol('stream');
 const BUFFER_BYTES = 65_536;
 /** libuv's number for the end of a stream. */
 const END_OF_FILE = -4_095;
+/** Milliseconds of each turn for broken connections: thousands may break at once while others wait. */
+const BROKEN_BUDGET_MS = 1;
 
 const internals = findInternals();
 const buffer = Buffer.alloc(internals === undefined ? 0 : BUFFER_BYTES);
+const brokenSockets = new TurnBudget(BROKEN_BUDGET_MS);
 /** Shared by the writes of all sockets: a write that the system takes at once leaves it unused. */
 let spareRequest: WriteRequest | undefined;
 
-/**
- * Reads and writes a socket directly from now on. Call it in the turn in which the socket was accepted. Returns
- * undefined when direct access is not possible. Otherwise the socket's own readable side gets no data and never ends.
- */
-export function openDirectly(socket: Socket, receiver: Receiver): DirectSocket | undefined {
+/** The stream of a socket that was accepted in this turn, open with `allowHalfOpen`. Used directly where that is possible. */
+export function acceptedStream(socket: Socket, peer: string): SocketStream {
   const handle = (socket as unknown as { readonly _handle?: unknown })._handle;
-  if (internals === undefined || !isHandle(handle)) return undefined;
-  handle[RECEIVER] = receiver;
-  handle.onread = onRead;
-  handle.useUserBuffer(buffer);
-  handle.readStart();
-  return new DirectSocket(socket, handle);
+  return internals !== undefined && isHandle(handle)
+    ? new DirectSocket(socket, peer, handle)
+    : new SocketStream(socket, peer);
 }
 
 /** All handles share this function. It must return nothing, since Node would take the result for a new buffer. */
 function onRead(this: Handle): void {
   const { state, kReadBytesOrError } = internals as Internals;
   const result = state[kReadBytesOrError] as number;
-  const receiver = this[RECEIVER];
-  if (result > 0) receiver.data(buffer, result);
-  else if (result === END_OF_FILE) receiver.ended();
-  else if (result < 0) receiver.failed(systemError('read', result));
+  if (result !== 0) this[STREAM].received(result);
 }
 
 /**
- * Reads and writes one socket directly. To close it, close the socket, which first sends the bytes that are unsent
- * here.
+ * A socket whose readable side, as a stream, gets no data and never ends. It closes as a stream does, which first sends
+ * the bytes that are unsent here.
  */
-export class DirectSocket {
+class DirectSocket extends SocketStream {
   /**
    * `waiting` from a write that the system did not take at once until all is sent. `clear` saves a look at the stream.
    */
   #state: 'clear' | 'waiting' = 'clear';
   /** The bytes of the one direct write that waits. */
   #pendingBytes = 0;
-  readonly #socket: Socket;
   readonly #handle: Handle;
 
-  constructor(socket: Socket, handle: Handle) {
-    this.#socket = socket;
+  constructor(socket: Socket, peer: string, handle: Handle) {
+    super(socket, peer);
     this.#handle = handle;
   }
 
@@ -105,28 +90,36 @@ export class DirectSocket {
    * Bytes that the system has not taken yet, all bytes of a half-taken write included. In the writes behind the first,
    * a character counts as one byte.
    */
-  get unsentBytes(): number {
+  override get unsentBytes(): number {
     if (this.#state === 'clear') return 0;
-    const bytes = this.#pendingBytes + this.#socket.writableLength;
+    const bytes = this.#pendingBytes + this.socket.writableLength;
     if (bytes === 0) this.#state = 'clear';
     return bytes;
   }
 
-  pause(): void {
-    if (!this.#socket.destroyed) this.#handle.readStop();
+  protected override startReading(): void {
+    const handle = this.#handle;
+    handle[STREAM] = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(buffer);
+    handle.readStart();
   }
 
-  resume(): void {
-    if (!this.#socket.destroyed) this.#handle.readStart();
+  override pause(): void {
+    if (!this.socket.destroyed) this.#handle.readStop();
+  }
+
+  override resume(): void {
+    if (!this.hasPeerEnded && !this.socket.destroyed) this.#handle.readStart();
   }
 
   /** A failed write closes the socket with the error, as in a stream. */
-  write(text: string, encoding: StreamEncoding): void {
-    if (this.#socket.destroyed) return;
+  override write(text: string, encoding: StreamEncoding): void {
+    if (this.socket.destroyed) return;
     if (this.unsentBytes > 0) {
       // A stream joins the waiting writes into one. On its own, each would take most of a kilobyte, whatever its
       // length.
-      this.#socket.write(text, encoding);
+      this.socket.write(text, encoding);
       return;
     }
     const { state, kBytesWritten, kLastWriteWasAsync, WriteWrap } = internals as Internals;
@@ -137,8 +130,28 @@ export class DirectSocket {
       encoding === 'latin1' ? handle.writeLatin1String(request, text) : handle.writeUtf8String(request, text);
     if (error === 0 && state[kLastWriteWasAsync] === 0) return;
     if (error === 0) this.#await(request, state[kBytesWritten] as number);
-    else this.#fail(error);
+    else this.socket.destroy(systemError('write', error));
     spareRequest = undefined;
+  }
+
+  override end(): void {
+    if (this.hasPeerEnded && this.unsentBytes === 0) this.socket.destroy();
+    else super.end();
+  }
+
+  /** Called with the number of bytes in the buffer, or with the number of an error. */
+  received(result: number): void {
+    if (result > 0) this.sink?.data(buffer, result);
+    else if (result === END_OF_FILE) this.ended();
+    else this.#break(systemError('read', result));
+  }
+
+  #break(error: Error): void {
+    brokenSockets.add(() => {
+      this.closed(error);
+      // Without the error, Node 20 creates a new one for each waiting write.
+      this.socket.destroy(error);
+    });
   }
 
   #await(written: WriteRequest, bytes: number): void {
@@ -146,12 +159,8 @@ export class DirectSocket {
     this.#pendingBytes = bytes;
     written.oncomplete = (status) => {
       this.#pendingBytes = 0;
-      if (status < 0) this.#fail(status);
+      if (status < 0) this.socket.destroy(systemError('write', status));
     };
-  }
-
-  #fail(error: number): void {
-    this.#socket.destroy(systemError('write', error));
   }
 }
 

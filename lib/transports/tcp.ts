@@ -14,6 +14,7 @@ import type { ConnectionRefusalReason, Refusal } from '../message/refusals.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
+import { acceptedStream } from './direct-socket.ts';
 import { bind } from './listening.ts';
 import { SocketStream } from './socket-stream.ts';
 import {
@@ -141,7 +142,7 @@ export class AllowedTcpListener implements TcpListener {
 
 function acceptBytes(socket: Socket, address: string, events: ListenerEvents): void {
   const peer = formatAddress(address, socket.remotePort ?? 0);
-  events.accepted(new SocketStream(socket, peer, socket instanceof TLSSocket ? 'stream' : 'direct'));
+  events.accepted(socket instanceof TLSSocket ? new SocketStream(socket, peer) : acceptedStream(socket, peer));
 }
 
 function addressOf(socket: Socket): string {

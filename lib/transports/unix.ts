@@ -7,9 +7,9 @@ import { isMainThread } from 'node:worker_threads';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import { dialPlainSocket } from './dial-socket.ts';
+import { acceptedStream } from './direct-socket.ts';
 import { type HeldName, holdName } from './held-name.ts';
 import { bind } from './listening.ts';
-import { SocketStream } from './socket-stream.ts';
 
 /** Where to listen. The modes of the file and of the folders above it decide who may connect. */
 export interface UnixListenerOptions {
@@ -44,7 +44,7 @@ class UnixListener implements Listener {
     requireFolderOf(this.#path);
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
-      events.accepted(new SocketStream(socket, `unix:${this.#connections}`, 'direct'));
+      events.accepted(acceptedStream(socket, `unix:${this.#connections}`));
     });
     const opening = await holdOpening(this.#path);
     try {

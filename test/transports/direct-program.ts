@@ -1,10 +1,10 @@
 /** A program that accepts connections, says of each how it is used, and sends back whatever comes. */
 
 import { type AddressInfo, createServer } from 'node:net';
-import { SocketStream } from '../../lib/transports/socket-stream.ts';
+import { acceptedStream } from '../../lib/transports/direct-socket.ts';
 
 const server = createServer({ allowHalfOpen: true }, (socket) => {
-  const stream = new SocketStream(socket, 'peer', 'direct');
+  const stream = acceptedStream(socket, 'peer');
   stream.start({
     data: (bytes, end) => stream.write(Buffer.from(bytes.subarray(0, end)).toString('latin1'), 'latin1'),
     ended: () => stream.end(),

@@ -1,9 +1,9 @@
 import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { expect } from 'chai';
-import { type DirectSocket, openDirectly } from '../../lib/transports/direct-socket.ts';
-import { SocketStream } from '../../lib/transports/socket-stream.ts';
+import type { ByteStream } from '../../lib/message/byte-stream.ts';
+import { acceptedStream } from '../../lib/transports/direct-socket.ts';
 
 const isSwitchedOff = process.env.HOLDFAST_SOCKETS === 'streams';
 
@@ -14,8 +14,8 @@ const MUCH = 32 * 1_048_576;
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
-  readonly direct: DirectSocket;
-  /** The next thing that is told: a text, `end`, or `closed` with a code. */
+  readonly direct: ByteStream;
+  /** The next thing that is told: a text, `end`, or `closed` with a code and the call that failed. */
   next(): Promise<string>;
 }
 
@@ -26,18 +26,15 @@ async function openPair(server: Server): Promise<Pair> {
     told.push(what);
     wake();
   };
-  let direct: DirectSocket | undefined;
+  let direct: ByteStream | undefined;
   const accepted = new Promise<Socket>((resolve) => {
     server.once('connection', (socket: Socket) => {
-      let code = '';
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        code = ` ${error.code} ${error.syscall}`;
-      });
-      socket.on('close', () => tell(`closed${code}`));
-      direct = openDirectly(socket, {
+      direct = acceptedStream(socket, 'far');
+      direct.start({
         data: (bytes, end) => tell(Buffer.from(bytes.subarray(0, end)).toString()),
         ended: () => tell('end'),
-        failed: (error: NodeJS.ErrnoException) => tell(`failed ${error.code} ${error.syscall}`),
+        closed: (error?: NodeJS.ErrnoException) =>
+          tell(error === undefined ? 'closed' : `closed ${error.code} ${error.syscall}`),
       });
       resolve(socket);
     });
@@ -52,7 +49,7 @@ async function openPair(server: Server): Promise<Pair> {
     }
     return told.shift() as string;
   };
-  return { near, far, direct: direct as unknown as DirectSocket, next };
+  return { near, far, direct: direct as unknown as ByteStream, next };
 }
 
 describe('a socket used directly', () => {
@@ -70,7 +67,8 @@ describe('a socket used directly', () => {
 
   it('is possible here, and tells of bytes and of the end, each time from one buffer', async () => {
     const [one, two] = [await openPair(server), await openPair(server)];
-    expect(one.direct).to.not.equal(undefined);
+    // A stream gives its bytes to whoever listens for them.
+    expect(one.near.listenerCount('data')).to.equal(0);
     one.far.write('from one');
     expect(await one.next()).to.equal('from one');
     two.far.write('from two');
@@ -87,7 +85,7 @@ describe('a socket used directly', () => {
   it('tells of a socket that fails by the error of the system', async () => {
     const { near, far, next } = await openPair(server);
     far.resetAndDestroy();
-    expect(await next()).to.equal('failed ECONNRESET read');
+    expect(await next()).to.equal('closed ECONNRESET read');
     near.destroy();
   });
 
@@ -183,9 +181,11 @@ describe('a socket used directly', () => {
     far.destroy();
   });
 
-  it('is refused where there is nothing of the system behind a socket', () => {
-    const socket = { _handle: null } as unknown as Socket;
-    expect(openDirectly(socket, { data: () => {}, ended: () => {}, failed: () => {} })).to.equal(undefined);
+  it('is used as a stream where there is nothing of the system behind it', () => {
+    const socket = new Socket();
+    acceptedStream(socket, 'far').start({ data: () => {}, ended: () => {}, closed: () => {} });
+    expect(socket.listenerCount('data')).to.equal(1);
+    socket.destroy();
   });
 
   it('is told of as closed in later turns when very many break in one', async () => {
@@ -213,7 +213,7 @@ describe('a socket used directly', () => {
         if (turns.length === count) resolve();
       };
       server.on('connection', (socket: Socket) => {
-        new SocketStream(socket, 'far', 'direct').start({ data: () => {}, ended: () => {}, closed });
+        acceptedStream(socket, 'far').start({ data: () => {}, ended: () => {}, closed });
         accepted += 1;
         if (accepted === count) haveAll();
       });

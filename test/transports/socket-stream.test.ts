@@ -12,7 +12,7 @@ describe('SocketStream', () => {
     const [peer] = (await once(server, 'connection')) as [Socket];
     const told: unknown[] = [];
     const closed = new Promise((resolve) => {
-      new SocketStream(socket, 'the other end', 'stream').start({
+      new SocketStream(socket, 'the other end').start({
         data: () => {},
         ended: () => told.push('ended'),
         closed: (error) => resolve(told.push((error as NodeJS.ErrnoException).code)),
