@@ -207,9 +207,10 @@ export function readSettingsFile(file: string): Readonly<Record<string, unknown>
  */
 export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
   const settings = structuredClone(given);
-  const problem =
-    new SchemaCompiler('fillDefaults').compile(schema, 'settings').check(settings)?.[0] ??
-    findContradiction(settings as unknown as Settings);
+  const validator = new SchemaCompiler('fillDefaults').compile(schema, 'settings');
+  const problem = validator.isValid(settings)
+    ? findContradiction(settings as unknown as Settings)
+    : validator.problems()[0];
   if (problem !== undefined) throw new SettingsError(`${source}: ${problem.message}`);
   return settings as unknown as Settings;
 }

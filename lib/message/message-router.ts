@@ -93,8 +93,8 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       this.#refuse(session, id, `id is missing; ${name} needs one`);
       return;
     }
-    const errors = command.validator.check(parameters);
-    if (errors !== undefined) {
+    if (!command.validator.isValid(parameters)) {
+      const errors = command.validator.problems();
       this.#counters.invalidRequests += 1;
       this.#answer(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
       return;

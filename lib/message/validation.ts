@@ -1,6 +1,6 @@
 /** Checks values against JSON schemas and says what is wrong: the field, its value and what was expected. */
 
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 import { show } from './show.ts';
 
 /** A JSON schema. A property's `description` is what people are told was expected there. */
@@ -13,9 +13,8 @@ export interface Problem {
   readonly message: string;
 }
 
-/** What is longer is shown as a text. */
+/** A longer key is shown as a text. */
 const MAX_KEY_CHARACTERS = 80;
-/** What says nothing of the values of an object's members, or is looked at by itself. */
 
 /** Compiles schemas. Make one for many, since that is what takes time. */
 export class SchemaCompiler {
@@ -28,48 +27,37 @@ export class SchemaCompiler {
 
   /** `root` is what the whole value is called in messages. */
   compile(schema: JsonSchema, root: string): Validator {
-    return new CompiledSchema(this.#ajv.compile(schema), root);
+    const validate = this.#ajv.compile(schema);
+    return { isValid: validate, problems: () => describeAll(validate.errors ?? [], root) };
   }
 }
 
 /** One compiled schema. */
 export interface Validator {
-  /** What is wrong with the value; undefined when it is as the schema says. */
-  check(value: unknown): readonly Problem[] | undefined;
+  isValid(value: unknown): boolean;
+  /** What is wrong with the value that was looked at last, the first thing first. */
+  problems(): readonly Problem[];
 }
 
-/** Not exported, so that no declaration of the package needs those of ajv. */
-class CompiledSchema implements Validator {
-  readonly #root: string;
-  readonly #validate: ValidateFunction;
+function describeAll(errors: readonly ErrorObject[], root: string): readonly Problem[] {
+  // What is wrong with each alternative says less than that none of them fits.
+  return errors.filter(({ schemaPath }) => !schemaPath.includes('/anyOf/')).map((error) => describe(error, root));
+}
 
-  constructor(validate: ValidateFunction, root: string) {
-    this.#validate = validate;
-    this.#root = root;
+function describe(error: ErrorObject, root: string): Problem {
+  const at = root + error.instancePath.split('/').slice(1).map(unescapePointer).map(asAccess).join('');
+  if (error.keyword === 'required') {
+    const field = at + asAccess(String(error.params.missingProperty));
+    return { field, message: `${field} is missing` };
   }
-
-  check(value: unknown): readonly Problem[] | undefined {
-    if (this.#validate(value)) return undefined;
-    // What is wrong with each alternative says less than that none of them fits.
-    const errors = (this.#validate.errors ?? []).filter(({ schemaPath }) => !schemaPath.includes('/anyOf/'));
-    return errors.map((error) => this.#describe(error));
+  if (error.keyword === 'additionalProperties') {
+    const field = at + asAccess(String(error.params.additionalProperty));
+    const known = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
+    return { field, message: `${field} is not known; expected ${known.join(', ') || 'nothing'}` };
   }
-
-  #describe(error: ErrorObject): Problem {
-    const at = this.#root + error.instancePath.split('/').slice(1).map(unescapePointer).map(asAccess).join('');
-    if (error.keyword === 'required') {
-      const field = at + asAccess(String(error.params.missingProperty));
-      return { field, message: `${field} is missing` };
-    }
-    if (error.keyword === 'additionalProperties') {
-      const field = at + asAccess(String(error.params.additionalProperty));
-      const known = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
-      return { field, message: `${field} is not known; expected ${known.join(', ') || 'nothing'}` };
-    }
-    const description = error.parentSchema?.description;
-    const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
-    return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
-  }
+  const description = error.parentSchema?.description;
+  const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
+  return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
 }
 
 function asAccess(key: string): string {

@@ -7,8 +7,8 @@ function compile(schema: JsonSchema, root = 'parameters'): Validator {
 }
 
 function problemsOf(schema: JsonSchema, value: unknown): string[] {
-  const problems = compile(schema).check(value) ?? [];
-  return problems.map(({ message }) => message);
+  const validator = compile(schema);
+  return validator.isValid(value) ? [] : validator.problems().map(({ message }) => message);
 }
 
 describe('Validator', () => {
@@ -25,14 +25,16 @@ describe('Validator', () => {
 
   it('finds nothing wrong with what the schema admits', () => {
     const value = { amount: 9, name: '', time: false, places: [{ 'a/b~c': 1 }] };
-    expect(compile(schema).check(value)).to.equal(undefined);
+    expect(problemsOf(schema, value)).to.deep.equal([]);
   });
 
   it('names the field, its value and what was expected', () => {
     expect(problemsOf(schema, { amount: 0 })).to.deep.equal([
       'parameters.amount is 0; expected a whole number from 1 to 9',
     ]);
-    expect(compile(schema, 'settings').check({ amount: 'x' })).to.deep.equal([
+    const validator = compile(schema, 'settings');
+    expect(validator.isValid({ amount: 'x' })).to.equal(false);
+    expect(validator.problems()).to.deep.equal([
       { field: 'settings.amount', message: 'settings.amount is "x"; expected a whole number from 1 to 9' },
     ]);
   });
@@ -83,10 +85,10 @@ describe('Validator', () => {
   it('fills defaults in only when it is told to', () => {
     const withDefault: JsonSchema = { type: 'object', properties: { port: { type: 'integer', default: 20_934 } } };
     const kept = {};
-    compile(withDefault).check(kept);
+    compile(withDefault).isValid(kept);
     expect(kept).to.deep.equal({});
     const filled = {};
-    new SchemaCompiler('fillDefaults').compile(withDefault, 'settings').check(filled);
+    new SchemaCompiler('fillDefaults').compile(withDefault, 'settings').isValid(filled);
     expect(filled).to.deep.equal({ port: 20_934 });
   });
 });
