@@ -14,7 +14,6 @@ import { type MessageCounters, newMessageCounters } from './message-counters.ts'
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
-import { NumberedTable } from './numbered-table.ts';
 import { findCodecBy, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
@@ -63,7 +62,7 @@ export abstract class MessageServer<
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #protocols: ServedProtocol<Session>[];
   readonly #listeners: Listener[] = [];
-  readonly #sessions = new NumberedTable<Session>();
+  readonly #sessions = new Set<Session>();
   readonly #quietLog: QuietLog;
   readonly #refusals: Refusals;
   readonly #reading: ServerReading;
@@ -130,7 +129,7 @@ export abstract class MessageServer<
 
   /** The current sessions, in the order in which they began. */
   protected get sessions(): readonly Session[] {
-    return this.#sessions.inOrder();
+    return [...this.#sessions];
   }
 
   /** How many there are. */
@@ -182,7 +181,7 @@ export abstract class MessageServer<
     const gone = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
-    for (const session of this.#sessions.inOrder()) {
+    for (const session of [...this.#sessions]) {
       this.#endSession(session);
       session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
@@ -245,7 +244,6 @@ export abstract class MessageServer<
     try {
       const session = this.createSession(connection, options);
       this.sessionBegan(session);
-      session.id = this.#sessions.nextId();
       this.#sessions.add(session);
       return session;
     } catch (error) {
@@ -289,7 +287,7 @@ export abstract class MessageServer<
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
     if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
-    this.#sessions.delete(session.id);
+    this.#sessions.delete(session);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();
   }

@@ -7,8 +7,6 @@ export type MessageId = number | string;
 
 /** One client's session. A server extends it to store more about its clients. */
 export class MessageSession {
-  /** What the server knows it by, while it is there. */
-  id = 0;
   readonly connection: MessageConnection;
   /** The name of the protocol that the client speaks; undefined until its first byte has come. */
   protocol: string | undefined;
