@@ -158,7 +158,7 @@ export class LocalLockManager implements LockManager {
   /** Sends the answers and events of an operation, then returns its own result. */
   publish<Result>(outcome: Outcome<Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
-    this.#afterwards();
+    if (this.table.nextDeadlineMs < this.#armedForMs || this.#whenUnheld !== undefined) this.#afterwards();
     return outcome.result;
   }
 

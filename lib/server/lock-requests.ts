@@ -41,9 +41,11 @@ export class LockRequests {
 
   /** Converts a request for one lock. */
   ofLock(parameters: LockParameters, id: MessageId): LockRequest | Refusal {
-    const { lockName, mode = 'exclusive', limit, timeLimit, owner = '', lease, steal = false, stealable } = parameters;
-    const refusal = this.#refusalOf(lockName, owner) ?? refuseLimit('parameters', mode, limit);
+    const { lockName, mode = 'exclusive', limit, timeLimit = false, owner = '' } = parameters;
+    const { lease, steal = false, stealable } = parameters;
+    const refusal = this.#refuseTexts(lockName, owner);
     if (refusal !== undefined) return refusal;
+    if (limit !== undefined && mode !== 'permit') return limitWithoutPermit('parameters', mode, limit);
     if (steal && mode !== 'exclusive') {
       return invalid(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
     }
@@ -52,8 +54,8 @@ export class LockRequests {
       mode,
       limit,
       tag: owner,
-      waitMs: toWaitMs(timeLimit),
-      leaseMs: toLeaseMs(lease),
+      waitMs: timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND,
+      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
       id,
       steal: steal ? this.#steal : undefined,
       isStealable: stealable,
@@ -61,13 +63,15 @@ export class LockRequests {
   }
 
   /** Converts a request for several locks. */
-  ofLockAll({ locks, timeLimit, owner = '', lease }: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
+  ofLockAll(parameters: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
+    const { locks, timeLimit = false, owner = '', lease } = parameters;
     const requested: LockWanted[] = [];
     const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
     for (const [index, { lockName, mode = 'exclusive', limit }] of locks.entries()) {
       const at = `parameters.locks[${index}]`;
-      const refusal = this.#refusalOf(lockName, owner) ?? refuseLimit(at, mode, limit);
+      const refusal = this.#refuseTexts(lockName, owner);
       if (refusal !== undefined) return refusal;
+      if (limit !== undefined && mode !== 'permit') return limitWithoutPermit(at, mode, limit);
       const ofKind = seen[kindOf(mode)];
       const first = ofKind.get(lockName);
       if (first !== undefined) {
@@ -77,25 +81,25 @@ export class LockRequests {
       ofKind.set(lockName, index);
       requested.push({ name: lockName, mode, limit });
     }
-    return { locks: requested, tag: owner, waitMs: toWaitMs(timeLimit), leaseMs: toLeaseMs(lease), id };
+    return {
+      locks: requested,
+      tag: owner,
+      waitMs: timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND,
+      leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
+      id,
+    };
   }
 
-  #refusalOf(lockName: string, owner: string): Refusal | undefined {
-    const { maxNameBytes, maxOwnerBytes } = this.#limits;
-    if (isWithin(maxNameBytes, lockName) && isWithin(maxOwnerBytes, owner)) return undefined;
+  #refuseTexts(lockName: string, owner: string): Refusal | undefined {
     return refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
   }
 }
 
-/** A UTF-16 unit takes at most three bytes, so short texts need not be measured. */
-function isWithin(maxBytes: number, text: string): boolean {
-  return text.length * 3 <= maxBytes || encodedLength(text) <= maxBytes;
-}
-
-/** Refuses a text that is longer than the limit. */
+/** Refuses a text that is longer than the limit. A UTF-16 unit takes at most three bytes, so short texts are not measured. */
 export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: string): Refusal | undefined {
   const value = limits[limit];
-  return isWithin(value, text) ? undefined : { status: 'limit', limit, value };
+  if (text.length * 3 <= value || encodedLength(text) <= value) return undefined;
+  return { status: 'limit', limit, value };
 }
 
 /** Refuses parameters that contradict each other. The message names the field, its value and the expected value. */
@@ -103,15 +107,6 @@ export function invalid(message: string): Refusal {
   return { status: 'invalid', message };
 }
 
-function refuseLimit(at: string, mode: LockMode, limit: number | undefined): Refusal | undefined {
-  if (limit === undefined || mode === 'permit') return undefined;
+function limitWithoutPermit(at: string, mode: LockMode, limit: number): Refusal {
   return invalid(`${at}.limit is ${limit}; expected none, since mode is ${show(mode)}`);
-}
-
-function toLeaseMs(lease: number | undefined): number | undefined {
-  return lease === undefined ? undefined : lease * MS_A_SECOND;
-}
-
-function toWaitMs(timeLimit: number | false = false): number {
-  return timeLimit === false ? Number.POSITIVE_INFINITY : timeLimit * MS_A_SECOND;
 }

@@ -1,6 +1,6 @@
 /** Counts lock events since the start, as the lock table reports them. */
 
-import type { AllGranted, Granted, LockStatistics, LostHold } from '../protocol.ts';
+import type { LockStatistics, LostHold } from '../protocol.ts';
 import type { LockAllResult, LockResult } from './lock-manager.ts';
 
 /** The statistics that only grow. */
@@ -48,7 +48,10 @@ export class StatisticsRecorder {
 
   /** Counts the answer to a request for one lock or several. */
   recordAnswer(result: LockResult | LockAllResult): void {
-    if (result.status === 'ok') this.#grants += countGrants(result);
+    // A lock that the owner held before is not a new grant.
+    if (result.status === 'ok' && 'tokens' in result)
+      this.#grants += result.tokens.length - (result.alreadyHeld?.length ?? 0);
+    else if (result.status === 'ok') this.#grants += result.alreadyHeld === undefined ? 1 : 0;
     else if (result.status === 'timeout') this.#timeouts += 1;
     else if (result.status === 'cancelled') this.#cancelled += 1;
     else if (result.status === 'deadlock') this.#deadlocks += 1;
@@ -62,10 +65,4 @@ export class StatisticsRecorder {
     else if (mode === 'permit') this.#permitOrphans += 1;
     else this.#orphans += 1;
   }
-}
-
-/** A lock that the owner held before is not a new grant. */
-function countGrants(result: Granted | AllGranted): number {
-  if ('tokens' in result) return result.tokens.length - (result.alreadyHeld?.length ?? 0);
-  return result.alreadyHeld === undefined ? 1 : 0;
 }
