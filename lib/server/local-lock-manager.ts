@@ -25,6 +25,7 @@ import type {
   LockPage,
   LockStatistics,
   LockWaiter,
+  NamedLockHolder,
   ReleaseAllResult,
   ReleaseResult,
   RequestId,
@@ -73,8 +74,10 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
-  /** Shared by ends of sessions, listings, and many deadlines at once. */
+  /** Shared by ends of sessions and many deadlines at once. */
   readonly #longWork: TurnBudget;
+  /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
+  readonly #listings: TurnBudget;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
   #whenUnheld: (() => void) | undefined;
@@ -82,6 +85,7 @@ export class LocalLockManager implements LockManager {
   constructor(options: LocalLockManagerOptions) {
     this.clock = options.clock ?? systemClock;
     this.#longWork = new TurnBudget(LONG_WORK_MS, this.clock);
+    this.#listings = new TurnBudget(LONG_WORK_MS, this.clock);
     this.#limits = options.limits;
     this.table = new LockTable({
       limits: options.limits,
@@ -113,13 +117,7 @@ export class LocalLockManager implements LockManager {
       compare: (a, b) => a.token - b.token,
       items: () => this.table.holds(kind, lockName),
     });
-    return this.#inSlices(listing, (max): HoldersPage => {
-      const nowMs = this.clock.nowMs();
-      const held = listing.peek(max).filter(({ state }) => state === 'held');
-      const holders = held.map((claim) => viewNamedHolder(claim, nowMs));
-      listing.skip(max);
-      return { holders, isLast: listing.isOver };
-    });
+    return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
   }
 
   forceRelease(lockName: string, kind: LockKind): ForceReleaseResult & { readonly taken: Taken } {
@@ -200,14 +198,17 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
     this.#armedForMs = this.table.nextDeadlineMs;
     this.#stopTimer = this.clock.startTimeout(Math.max(0, this.#armedForMs - this.clock.nowMs()), () => {
-      this.#longWork.add(() => {
-        const nowMs = this.clock.nowMs();
-        this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
-        if (this.table.nextDeadlineMs <= nowMs) return 'again';
-        this.#armedForMs = Number.POSITIVE_INFINITY;
-        this.#afterwards();
-        return 'done';
-      });
+      // Input comes first: when the process was stopped or busy, a release may have arrived in time.
+      this.clock.defer(() =>
+        this.#longWork.add(() => {
+          const nowMs = this.clock.nowMs();
+          this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
+          if (this.table.nextDeadlineMs <= nowMs) return 'again';
+          this.#armedForMs = Number.POSITIVE_INFINITY;
+          this.#afterwards();
+          return 'done';
+        }),
+      );
     });
   }
 
@@ -218,7 +219,7 @@ export class LocalLockManager implements LockManager {
     return {
       nextPage: (max) => {
         const page = new PendingResult<Page>();
-        this.#longWork.add(() => {
+        this.#listings.add(() => {
           if (!listing.step(NAMES_A_STEP, max)) return 'again';
           page.settle(makePage(max));
           return 'done';
@@ -243,6 +244,23 @@ export class LocalLockManager implements LockManager {
     listing.skip(count);
     const next = listing.isOver ? undefined : listing.position;
     return next === undefined ? { locks } : { locks, next };
+  }
+
+  #makeHoldersPage(listing: Listing<Claim>, max: number): HoldersPage {
+    const nowMs = this.clock.nowMs();
+    const holders: NamedLockHolder[] = [];
+    const size = { entries: 0, characters: 0 };
+    const claims = listing.peek(max);
+    let count = 0;
+    for (; count < claims.length && !this.#isTooLarge(size); count += 1) {
+      const claim = claims[count] as Claim;
+      if (claim.state !== 'held') continue;
+      const holder = viewNamedHolder(claim, nowMs);
+      size.characters += charactersOf(holder) + holder.lockName.length;
+      holders.push(holder);
+    }
+    listing.skip(count);
+    return { holders, isLast: listing.isOver };
   }
 
   /** Whether a deadlock's cycle fits into one reply. */
