@@ -9,9 +9,14 @@ export interface CommandDefinition {
   readonly parameters: JsonSchema;
   /** Refuses requests without an id. For commands whose result the client must learn. */
   readonly needsId?: boolean;
-  /** The result never comes later, so the command is served however many requests are pending. */
-  readonly isImmediate?: boolean;
+  /**
+   * `atOnce`: the result never comes later, so the command is served however many requests are pending. `inPages`: it costs
+   * more the more it tells, so it is served behind the client's other listings, and in slices. Otherwise it may wait.
+   */
+  readonly serving?: Serving;
 }
+
+export type Serving = 'atOnce' | 'mayWait' | 'inPages';
 
 /** Commands by name: `lock` is carried out by `commandLock`. */
 export type CommandTable = Readonly<Record<string, CommandDefinition>>;
@@ -23,7 +28,7 @@ export type CommandHandler = (session: unknown, parameters: unknown, id: Message
 export interface Command {
   readonly name: string;
   readonly needsId: boolean;
-  readonly isImmediate: boolean;
+  readonly serving: Serving;
   readonly validator: Validator;
   /** A method of `server`, not bound to it: a bound method would cost one more call. */
   readonly handler: CommandHandler;
@@ -45,7 +50,7 @@ export function bindCommands(table: CommandTable, server: object): ReadonlyMap<s
     commands.set(name, {
       name,
       needsId: definition.needsId ?? false,
-      isImmediate: definition.isImmediate ?? false,
+      serving: definition.serving ?? 'mayWait',
       requestCount: 0,
       validator: compiler.compile({ type: 'object', description: 'an object', ...definition.parameters }, 'parameters'),
       handler: method as CommandHandler,

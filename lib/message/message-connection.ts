@@ -86,7 +86,7 @@ export class MessageConnection implements ByteSink, Flushable {
   /** Undefined until the protocol is known; nothing can be sent before. */
   #codec: Codec | undefined;
   #state: State = 'idle';
-  /** The bytes that the stream had not sent when last asked: after each write, when reading goes on, and first in each input. */
+  /** The bytes that the stream had not sent when last asked: after each write, when all was sent, and first in each input. */
   #unsentBefore = 0;
   #awaitsFlush = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
@@ -174,6 +174,7 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.isClosed) return;
     this.flush();
     this.#stream.whenDrained(() => {
+      this.#unsentBefore = this.#stream.unsentBytes;
       if (!this.isClosed) callback();
     });
   }

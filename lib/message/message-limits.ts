@@ -9,9 +9,11 @@ export interface MessageLimits extends ConnectionLimits {
   readonly softOutputBytes: number;
   readonly maxMessageBytes: number;
   /**
-   * How many requests of one session may be waiting for their results. Beyond that, only immediate commands are served.
+   * How many requests of one session may be waiting for their results. Beyond that, commands that may wait are refused.
    */
   readonly maxPendingRequests: number;
+  /** How many listings of one session may be waiting or under way. */
+  readonly maxPendingListings: number;
 }
 
 /** The limits by default. */
@@ -19,6 +21,7 @@ export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxConnections: 20_000,
   maxMessageBytes: 1_048_576,
   maxPendingRequests: 10_000,
+  maxPendingListings: 128,
   softOutputBytes: 262_144,
   hardOutputBytes: 16_777_216,
   closeTimeoutMs: 10_000,

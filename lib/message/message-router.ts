@@ -9,6 +9,7 @@ import type { Logger } from './logger.ts';
 import type { MessageCounters } from './message-counters.ts';
 import type { MessageLimits } from './message-limits.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
+import type { PagedWork } from './paged-work.ts';
 import { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol.ts';
 import { show } from './show.ts';
@@ -30,6 +31,7 @@ export interface MessageRouterOptions<Session extends MessageSession> {
   readonly limits: MessageLimits;
   readonly logger: Logger;
   readonly counters: MessageCounters;
+  readonly pagedWork: PagedWork;
   /** Serves a message without an id and without `parameters` where that is another protocol's custom. */
   readonly answerBare: (session: Session, request: Request) => boolean;
 }
@@ -40,6 +42,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   readonly #limits: MessageLimits;
   readonly #logger: Logger;
   readonly #counters: MessageCounters;
+  readonly #pagedWork: PagedWork;
   readonly #answerBareWith: MessageRouterOptions<Session>['answerBare'];
 
   constructor(options: MessageRouterOptions<Session>) {
@@ -47,6 +50,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     this.#limits = options.limits;
     this.#logger = options.logger;
     this.#counters = options.counters;
+    this.#pagedWork = options.pagedWork;
     this.#answerBareWith = options.answerBare;
   }
 
@@ -99,8 +103,12 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       this.#answer(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
       return;
     }
+    if (command.serving === 'inPages') {
+      this.#executeInPages(session, id, command, parameters);
+      return;
+    }
     const { maxPendingRequests } = this.#limits;
-    if (session.pendingCount >= maxPendingRequests && !command.isImmediate) {
+    if (session.pendingCount >= maxPendingRequests && command.serving === 'mayWait') {
       this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
       return;
     }
@@ -111,10 +119,30 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     }
   }
 
+  #executeInPages(session: Session, id: MessageId | undefined, command: Command, parameters: unknown): void {
+    const { maxPendingListings } = this.#limits;
+    const { name, handler, server } = command;
+    if (this.#pagedWork.countOf(session) >= maxPendingListings) {
+      this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingListings', value: maxPendingListings });
+      return;
+    }
+    session.addPending(id);
+    this.#pagedWork.add(session, (done) => {
+      try {
+        this.#answerWhenSettled(session, id, name, handler.call(server, session, parameters, id), done);
+      } catch (error) {
+        this.#fail(session, id, name, error);
+        session.removePending(id);
+        done();
+      }
+    });
+  }
+
   /** Sends a result, now or when it comes. One that cannot be written as JSON is a failure of the handler's. */
   #answer(session: Session, id: MessageId | undefined, name: string, result: object): void {
     if (result instanceof PendingResult || result instanceof Promise) {
-      this.#answerLater(session, id, name, result);
+      session.addPending(id);
+      this.#answerWhenSettled(session, id, name, result);
       return;
     }
     if (id === undefined) return;
@@ -125,26 +153,27 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     }
   }
 
-  #answerLater(
+  /** Answers a request that is pending, then calls `done`. */
+  #answerWhenSettled(
     session: Session,
     id: MessageId | undefined,
     name: string,
-    result: PendingResult | Promise<object>,
+    result: object,
+    done?: () => void,
   ): void {
-    session.addPending(id);
-    if (result instanceof PendingResult) {
-      result.whenSettled((settled) => {
-        this.#answer(session, id, name, settled);
-        session.removePending(id);
-      });
-    } else {
-      result
-        .then(
-          (settled) => this.#answer(session, id, name, settled),
-          (error: unknown) => this.#fail(session, id, name, error),
-        )
-        .finally(() => session.removePending(id));
-    }
+    const answer = (settled: object): void => {
+      this.#answer(session, id, name, settled);
+      session.removePending(id);
+      done?.();
+    };
+    const fail = (error: unknown): void => {
+      this.#fail(session, id, name, error);
+      session.removePending(id);
+      done?.();
+    };
+    if (result instanceof PendingResult) result.whenSettled(answer);
+    else if (result instanceof Promise) result.then(answer, fail);
+    else answer(result);
   }
 
   #refuse(session: Session, id: MessageId | undefined, message: string): void {

@@ -14,6 +14,7 @@ import { type MessageCounters, newMessageCounters } from './message-counters.ts'
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts';
 import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
+import { PagedWork } from './paged-work.ts';
 import { findCodecBy, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
@@ -59,6 +60,7 @@ export abstract class MessageServer<
   readonly counters: MessageCounters;
   protected readonly limits: MessageLimits;
   protected readonly logger: Logger;
+  protected readonly pagedWork: PagedWork;
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #protocols: ServedProtocol<Session>[];
   readonly #listeners: Listener[] = [];
@@ -75,6 +77,7 @@ export abstract class MessageServer<
   constructor(options: MessageServerOptions) {
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
+    this.pagedWork = new PagedWork(this.limits.softOutputBytes);
     this.#reading = new ServerReading(this.limits.softOutputBytes);
     this.#quietLog = new QuietLog(this.logger);
     this.#refusals = new Refusals(this.#quietLog, [
@@ -88,6 +91,7 @@ export abstract class MessageServer<
       limits: this.limits,
       logger: this.logger,
       counters: this.counters,
+      pagedWork: this.pagedWork,
       answerBare: (session, request) => this.answerBare(session, request),
     });
     this.#protocols = [
@@ -288,6 +292,7 @@ export abstract class MessageServer<
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
     if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
     this.#sessions.delete(session);
+    this.pagedWork.forget(session);
     this.#endSession(session);
     if (this.#sessions.size === 0) this.#whenEmpty?.();
   }

@@ -81,11 +81,11 @@ export const LOCK_COMMANDS: CommandTable = {
       'locks',
     ),
   },
-  unlock: { isImmediate: true, parameters: parameters({ lockName: name, mode, owner, token }) },
-  unlockAll: { isImmediate: true, parameters: parameters({ owner }) },
-  forceUnlock: { isImmediate: true, parameters: parameters({ lockName: name, mode }, 'lockName') },
+  unlock: { serving: 'atOnce', parameters: parameters({ lockName: name, mode, owner, token }) },
+  unlockAll: { serving: 'atOnce', parameters: parameters({ owner }) },
+  forceUnlock: { serving: 'atOnce', parameters: parameters({ lockName: name, mode }, 'lockName') },
   cancel: {
-    isImmediate: true,
+    serving: 'atOnce',
     parameters: parameters(
       {
         id: {
@@ -97,22 +97,22 @@ export const LOCK_COMMANDS: CommandTable = {
       'id',
     ),
   },
-  inspect: { isImmediate: true, parameters: parameters({ lockName: name, max }, 'lockName') },
-  list: { parameters: parameters({ prefix: name, after: name, max }) },
+  inspect: { serving: 'inPages', parameters: parameters({ lockName: name, max }, 'lockName') },
+  list: { serving: 'inPages', parameters: parameters({ prefix: name, after: name, max }) },
   stats: { parameters: parameters({}) },
-  identify: { isImmediate: true, parameters: parameters({ name }, 'name') },
-  whoami: { isImmediate: true, parameters: parameters({}) },
+  identify: { serving: 'atOnce', parameters: parameters({ name }, 'name') },
+  whoami: { serving: 'atOnce', parameters: parameters({}) },
   who: {
-    isImmediate: true,
+    serving: 'inPages',
     parameters: parameters({
       name,
       after: { type: 'integer', ...EXACT, minimum: 0, description: 'the "next" of the page before' },
       max,
     }),
   },
-  ping: { isImmediate: true, parameters: parameters({}) },
+  ping: { serving: 'atOnce', parameters: parameters({}) },
   hello: {
-    isImmediate: true,
+    serving: 'atOnce',
     parameters: parameters({ protocol: { const: 1, description: '1' }, name }, 'protocol'),
   },
 };

@@ -2,6 +2,7 @@
 
 import type { MessageLimits } from '../message/message-limits.ts';
 import type { Request } from '../message/message-router.ts';
+import type { PagedWork } from '../message/paged-work.ts';
 import type { ServedProtocol } from '../message/protocol.ts';
 import type { OnRefused } from './command-refusals.ts';
 import type { LockManager, PageLimits } from './lock-manager.ts';
@@ -14,6 +15,8 @@ export interface LockServerParts {
   readonly manager: LockManager;
   readonly registry: NameRegistry;
   readonly limits: MessageLimits & PageLimits & TextLimits;
+  /** Does the listings of all clients. */
+  readonly pagedWork: PagedWork;
   /** Whether clients may ask who holds what. */
   readonly isDumpOn: boolean;
   /** Whether clients may register names. */

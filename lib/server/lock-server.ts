@@ -306,6 +306,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       manager: this.#manager,
       registry: this.#registry,
       limits: this.#limits,
+      pagedWork: this.pagedWork,
       isDumpOn: this.#isDumpOn,
       isRegistryOn: this.#isRegistryOn,
       countConnections: () => this.sessionCount,

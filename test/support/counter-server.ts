@@ -15,10 +15,10 @@ const key = { type: 'string', description: 'a string' };
 const whole = { type: 'integer', description: 'a whole number' };
 
 export const COUNTER_COMMANDS: CommandTable = {
-  ping: { isImmediate: true, parameters: {} },
+  ping: { serving: 'atOnce', parameters: {} },
   add: { parameters: { properties: { amount: whole }, additionalProperties: false } },
   needy: { needsId: true, parameters: {} },
-  echo: { isImmediate: true, parameters: { properties: { value: {} } } },
+  echo: { serving: 'atOnce', parameters: { properties: { value: {} } } },
   blob: { parameters: { properties: { bytes: whole }, required: ['bytes'] } },
   fail: { parameters: { properties: { detail: key } } },
   refuse: { parameters: {} },
@@ -26,8 +26,9 @@ export const COUNTER_COMMANDS: CommandTable = {
   odd: { parameters: { properties: { kind: { enum: ['direct', 'promised', 'pending'] } } } },
   wait: { parameters: { properties: { key }, required: ['key'] } },
   promise: { parameters: { properties: { key }, required: ['key'] } },
-  release: { isImmediate: true, parameters: { properties: { key }, required: ['key'] } },
-  broadcast: { isImmediate: true, parameters: { properties: { count: whole, bytes: whole } } },
+  release: { serving: 'atOnce', parameters: { properties: { key }, required: ['key'] } },
+  page: { serving: 'inPages', parameters: { properties: { key, bytes: whole } } },
+  broadcast: { serving: 'atOnce', parameters: { properties: { count: whole, bytes: whole } } },
 };
 
 /** A result that JSON has no form for. */
@@ -45,6 +46,9 @@ export class CounterServer extends MessageServer {
   readonly ended: MessageSession[] = [];
   /** The parameters of every `blob`, and how much output was unsent when it was carried out. */
   readonly unsentAtBlob: number[] = [];
+  /** The keys of every `page` that was begun, and how much output was unsent when one without a key was. */
+  readonly pages: string[] = [];
+  readonly unsentAtPage: number[] = [];
   count = 0;
   /** What `close` waits for. */
   drained: Promise<void> = Promise.resolve();
@@ -90,6 +94,20 @@ export class CounterServer extends MessageServer {
   commandBlob(session: MessageSession, { bytes }: { bytes: number }): object {
     this.unsentAtBlob.push(session.connection.unsentBytes);
     return { status: 'ok', blob: 'x'.repeat(bytes) };
+  }
+
+  /** Waits for its key to be released if it has one. */
+  commandPage(session: MessageSession, parameters: { key?: string; bytes?: number }): object {
+    const { key: waitKey, bytes = 0 } = parameters;
+    if (waitKey === undefined) {
+      this.unsentAtPage.push(session.connection.unsentBytes);
+      return { status: 'ok', page: 'x'.repeat(bytes) };
+    }
+    this.pages.push(waitKey);
+    if (waitKey === 'throw') throw new Error('no page');
+    const pending = new PendingResult();
+    this.#addWait(waitKey, undefined, (result) => pending.settle(result));
+    return pending;
   }
 
   commandFail(_session: MessageSession, { detail }: { detail?: string }): object {

@@ -1,12 +1,11 @@
-/**
- * The listings of the line protocol. They may be long, so each page is sent only when the client has read the one
- * before.
- */
+/** The listings of the line protocol. They may be long, so they are sent in pieces, as the client reads. */
 
 import type { LockKind } from '../../locks/types.ts';
+import type { PagedWork } from '../../message/paged-work.ts';
 import { mapResult, PendingResult } from '../../message/pending-result.ts';
 import type { LockInformation } from '../../protocol.ts';
 import type { HoldersPage, LockManager, Pages } from '../../server/lock-manager.ts';
+import type { LockServerParts } from '../../server/lock-protocol.ts';
 import type { NameRegistry } from '../../server/name-registry.ts';
 import type { LockServerSession } from '../../server/session.ts';
 import type { LineReply } from './line-codec.ts';
@@ -21,13 +20,15 @@ interface Page {
 export class LineListings {
   readonly #manager: LockManager;
   readonly #registry: NameRegistry;
+  readonly #pagedWork: PagedWork;
+  /** The number of lines or names in a page. */
   readonly #pageSize: number;
 
-  /** `pageSize` is the number of lines or names in a page. */
-  constructor(manager: LockManager, registry: NameRegistry, pageSize: number) {
+  constructor({ manager, registry, pagedWork, limits }: LockServerParts) {
     this.#manager = manager;
     this.#registry = registry;
-    this.#pageSize = pageSize;
+    this.#pagedWork = pagedWork;
+    this.#pageSize = limits.maxPageEntries;
   }
 
   /** One line for each holder, or for each holder of one name, in the order of the grants. */
@@ -91,33 +92,42 @@ export class LineListings {
 
   /** Sends the pages. The last one is the result. */
   #send(session: LockServerSession, firstPage: () => Page | PendingResult<Page>): PendingResult<LineReply> {
-    const done = new PendingResult<LineReply>();
-    let text = '';
+    const last = new PendingResult<LineReply>();
     let isInPieces = false;
-    const goOn = (nextPage: () => Page | PendingResult<Page>): void => {
-      mapResult(nextPage(), (page) => {
-        text += page.text;
-        const { next } = page;
-        if (next === undefined) {
-          done.settle(isInPieces ? { text, isLastPiece: true } : { text });
-        } else if (text.length < MAX_UNSENT_CHARACTERS) {
-          goOn(next);
-        } else {
+    const sendPiece = (nextPage: () => Page | PendingResult<Page>): void =>
+      this.#pagedWork.add(session, (done) => {
+        collect(nextPage, '', ({ text, next }) => {
+          done();
+          if (next === undefined) {
+            last.settle(isInPieces ? { text, isLastPiece: true } : { text });
+            return;
+          }
           session.connection.send({ text }, 'continued');
           isInPieces = true;
-          text = '';
-          session.connection.whenDrained(() => goOn(next));
-        }
-        return page;
+          sendPiece(next);
+        });
       });
-    };
-    goOn(firstPage);
-    return done;
+    sendPiece(firstPage);
+    return last;
   }
 }
 
 /** Text is collected up to this length before it is sent. */
-const MAX_UNSENT_CHARACTERS = 65_536;
+const PIECE_CHARACTERS = 65_536;
+
+/** Joins pages behind a text until they make a piece or are over. */
+function collect(
+  nextPage: () => Page | PendingResult<Page>,
+  before: string,
+  whenCollected: (piece: Page) => void,
+): void {
+  mapResult(nextPage(), (page) => {
+    const text = before + page.text;
+    if (page.next === undefined || text.length >= PIECE_CHARACTERS) whenCollected({ ...page, text });
+    else collect(page.next, text, whenCollected);
+    return page;
+  });
+}
 
 /** Joins entries with spaces, after `separator`. Entries of a single page are put into one text. */
 function inSequence(entries: readonly Page[], separator: string, then: () => Page | PendingResult<Page>): Page {

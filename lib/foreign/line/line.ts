@@ -24,7 +24,7 @@ const DELETE = 0x7f;
 export function line(): LockProtocolPlug {
   return (parts): LockProtocol => {
     const statistics = new LineStatistics(parts.countConnections);
-    const listings = new LineListings(parts.manager, parts.registry, parts.limits.maxPageEntries);
+    const listings = new LineListings(parts);
     const commands: Readonly<Record<Dialect, LineCommands>> = {
       glockd: new LineCommands({ ...parts, statistics, listings, dialect: 'glockd' }),
       lockd: new LineCommands({ ...parts, statistics, listings, dialect: 'lockd' }),

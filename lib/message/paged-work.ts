@@ -1,0 +1,69 @@
+/** Listings and other work whose cost grows with what it tells: done in slices, so that nobody else waits for it. */
+
+import type { MessageSession } from './message-session.ts';
+import { TurnBudget } from './scheduler.ts';
+
+/** A piece of work, short or in slices of its own. Calls `done` when it is over, at once or later. It must not throw. */
+export type Piece = (done: () => void) => void;
+
+/**
+ * Does the pieces of one client one after the other, and those of different clients by turns, so that a client that asks
+ * for much waits behind those that ask for little. A client that does not read what it was sent waits until it does.
+ */
+export class PagedWork {
+  readonly #softOutputBytes: number;
+  readonly #budget: TurnBudget;
+  readonly #queues = new Map<MessageSession, Piece[]>();
+
+  /** Nothing more is done for a client while more than `softOutputBytes` of its output is unsent. */
+  constructor(softOutputBytes: number, budget: TurnBudget = new TurnBudget()) {
+    this.#softOutputBytes = softOutputBytes;
+    this.#budget = budget;
+  }
+
+  /** How many pieces of the client wait, the one under way included. */
+  countOf(session: MessageSession): number {
+    return this.#queues.get(session)?.length ?? 0;
+  }
+
+  /** Does the piece now if the client has no other and this turn has time left, otherwise in a later turn. */
+  add(session: MessageSession, piece: Piece): void {
+    const queue = this.#queues.get(session);
+    if (queue !== undefined) {
+      queue.push(piece);
+      return;
+    }
+    this.#queues.set(session, [piece]);
+    this.#goOn(session);
+  }
+
+  /** Drops what was not done for a client that is gone. */
+  forget(session: MessageSession): void {
+    this.#queues.delete(session);
+  }
+
+  #goOn(session: MessageSession): void {
+    this.#budget.add(() => this.#doNext(session));
+  }
+
+  /** `again` when the client has more to do now. */
+  #doNext(session: MessageSession): 'again' | undefined {
+    const queue = this.#queues.get(session);
+    if (queue === undefined) return undefined;
+    const { connection } = session;
+    if (connection.unsentBytes >= this.#softOutputBytes) {
+      connection.whenDrained(() => this.#goOn(session));
+      return undefined;
+    }
+    let isDone = false;
+    let isLater = false;
+    (queue[0] as Piece)(() => {
+      isDone = true;
+      queue.shift();
+      if (queue.length === 0) this.#queues.delete(session);
+      else if (isLater) this.#goOn(session);
+    });
+    isLater = !isDone;
+    return isDone && queue.length > 0 ? 'again' : undefined;
+  }
+}

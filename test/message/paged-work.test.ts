@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { messageScope } from '../support/message-scope.ts';
+
+const SOFT_BYTES = 65_536;
+const PAGE_BYTES = 1_048_576;
+/** More than sockets keep on their own. */
+const PAGES = 60;
+
+describe('MessageServer: commands that are served in pages', () => {
+  const scope = messageScope();
+
+  it('serves those of one client one after the other, and those of another client meanwhile', async () => {
+    const server = await scope.startServer();
+    const [greedy, modest] = [await scope.connectPeer(), await scope.connectPeer()];
+    for (const key of ['first', 'second', 'third']) greedy.send({ command: 'page', parameters: { key }, id: key });
+    await greedy.settle();
+    expect(server.pages).to.deep.equal(['first']);
+    modest.send({ command: 'page', parameters: { key: 'other' }, id: 1 });
+    await modest.settle();
+    expect(server.pages).to.deep.equal(['first', 'other']);
+    for (const key of ['other', 'first', 'second', 'third']) await modest.request('release', { key }, key);
+    const replies = await greedy.nextMany(3);
+    expect(replies.map(({ id }) => id)).to.deep.equal(['first', 'second', 'third']);
+    expect(server.pages).to.deep.equal(['first', 'other', 'second', 'third']);
+  });
+
+  it('serves other commands of the client before pages that it asked for earlier', async () => {
+    await scope.startServer();
+    const peer = await scope.connectPeer();
+    peer.send({ command: 'page', parameters: { key: 'slow' }, id: 1 });
+    expect(await peer.request('add', {}, 2)).to.have.nested.property('result.count', 1);
+    peer.send({ command: 'release', parameters: { key: 'slow' } });
+    expect(await peer.next()).to.have.property('id', 1);
+  });
+
+  it('refuses more than maxPendingListings of one client', async () => {
+    await scope.startServer({ maxPendingListings: 2 });
+    const peer = await scope.connectPeer();
+    for (const key of ['first', 'second']) peer.send({ command: 'page', parameters: { key }, id: key });
+    const refusal = { status: 'limit', limit: 'maxPendingListings', value: 2 };
+    expect(await peer.request('page', { key: 'third' }, 3)).to.deep.equal({ id: 3, result: refusal });
+    const bystander = await scope.connectPeer();
+    for (const key of ['first', 'second']) await bystander.request('release', { key }, key);
+    await peer.nextMany(2);
+    peer.send({ command: 'page', parameters: { key: 'third' }, id: 3 });
+    await peer.settle();
+    await bystander.request('release', { key: 'third' }, 1);
+    expect(await peer.next()).to.have.nested.property('result.status', 'ok');
+  });
+
+  it('makes no page for a client that does not read, and loses none when it reads again', async () => {
+    const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
+    const deaf = await scope.connectPeer();
+    // While the first page is waited for, the others queue behind it; otherwise they would not be read.
+    deaf.send({ command: 'page', parameters: { key: 'gate' }, id: 'gate' });
+    for (let id = 0; id < PAGES; id += 1) deaf.send({ command: 'page', parameters: { bytes: PAGE_BYTES }, id });
+    await deaf.settle();
+    deaf.socket.pause();
+    const bystander = await scope.connectPeer();
+    await bystander.request('release', { key: 'gate' }, 1);
+    for (let id = 2; id < 100; id += 1) await bystander.request('add', {}, id);
+    expect(server.unsentAtPage.length).to.be.lessThan(PAGES);
+    deaf.socket.resume();
+    const replies = await deaf.nextMany(PAGES + 1);
+    expect(replies.map(({ id }) => id)).to.deep.equal(['gate', ...Array.from({ length: PAGES }, (_, id) => id)]);
+    expect(Math.max(...server.unsentAtPage)).to.be.lessThan(SOFT_BYTES);
+  });
+
+  it('makes no page for a client that is gone', async () => {
+    const server = await scope.startServer();
+    const peer = await scope.connectPeer();
+    for (const key of ['first', 'second']) peer.send({ command: 'page', parameters: { key }, id: key });
+    await peer.settle();
+    peer.socket.resetAndDestroy();
+    await server.until(() => server.ended.length === 1);
+    const bystander = await scope.connectPeer();
+    await bystander.request('release', { key: 'first' }, 1);
+    expect(server.pages).to.deep.equal(['first']);
+  });
+
+  it('answers a page that fails, and serves the next', async () => {
+    await scope.startServer();
+    const peer = await scope.connectPeer();
+    peer.send({ command: 'page', parameters: { key: 'throw' }, id: 1 }, { command: 'page', parameters: {}, id: 2 });
+    expect(await peer.next()).to.have.nested.property('error.status', 'internal');
+    expect(await peer.next()).to.deep.equal({ id: 2, result: { status: 'ok', page: '' } });
+  });
+});
