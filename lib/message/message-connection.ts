@@ -49,10 +49,22 @@ export interface ReadingPolicy {
   ): Wait | undefined;
   /** The wait before the end of a peer that is not waited for otherwise. */
   beforeEnd(): Wait | undefined;
+  /** The connection has so many bytes more, or fewer, that it sent and the peer has not read. */
+  unreadChanged(bytes: number): void;
+  /** Whether a connection that has so many and gets more must go, so that the process has room for the others. */
+  isTooMuch(unreadBytes: number): boolean;
 }
 
 /** The peer was cut off because it did not read. */
-export class UnreadOutputError extends Error {}
+export class UnreadOutputError extends Error {
+  /** The limit that was passed. */
+  readonly limit: 'hardOutputBytes' | 'totalOutputBytes';
+
+  constructor(limit: 'hardOutputBytes' | 'totalOutputBytes', message: string) {
+    super(message);
+    this.limit = limit;
+  }
+}
 
 /**
  * `idle`: waits for input. `working`: gives out messages. `held`: the messages wait. `workingLast`, `heldLast`: the same when
@@ -76,6 +88,9 @@ const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
   closed: {},
 };
 
+/** Less unsent output than this is on its way as usual, or costs as little as the connection itself. */
+const MAX_UNCOUNTED_BYTES = 4_096;
+
 /** Decodes input, and joins the output that one input causes into one write. */
 export class MessageConnection implements ByteSink, Flushable {
   readonly #stream: ByteStream;
@@ -88,6 +103,9 @@ export class MessageConnection implements ByteSink, Flushable {
   #state: State = 'idle';
   /** The bytes that the stream had not sent when last asked: after each write, when all was sent, and first in each input. */
   #unsentBefore = 0;
+  /** How many of them were told to the policy. */
+  #unreadBytes = 0;
+  #awaitsDrain = false;
   #awaitsFlush = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
@@ -147,7 +165,7 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.#stream.isFramed) {
       const text = codec.output.take();
       this.#stream.write(codec.endsFrames ? text : withoutLineEnd(text), codec.encoding, completeness);
-      this.#unsentBefore = this.#stream.unsentBytes;
+      this.#lookAtUnsent();
     } else if (!this.#awaitsFlush) {
       this.#awaitsFlush = true;
       this.#unsentBefore = this.#stream.unsentBytes;
@@ -155,8 +173,30 @@ export class MessageConnection implements ByteSink, Flushable {
     }
     const { hardOutputBytes } = this.#limits;
     if (this.unsentBytes > hardOutputBytes) {
-      this.destroy(new UnreadOutputError(`more than ${hardOutputBytes} bytes of unsent output`));
+      this.destroy(new UnreadOutputError('hardOutputBytes', `more than ${hardOutputBytes} bytes of unsent output`));
     }
+  }
+
+  /** Asks the stream how much is unsent; what is more than a little counts as unread, until the stream says that all is sent. */
+  #lookAtUnsent(): void {
+    const bytes = this.#stream.unsentBytes;
+    this.#unsentBefore = bytes;
+    const before = this.#unreadBytes;
+    const unread = bytes > MAX_UNCOUNTED_BYTES ? bytes : 0;
+    if (unread === before || this.#policy === undefined) return;
+    const isTooMuch = unread > before && this.#policy.isTooMuch(before);
+    this.#policy.unreadChanged(unread - before);
+    this.#unreadBytes = unread;
+    if (isTooMuch) this.destroy(new UnreadOutputError('totalOutputBytes', 'too much unsent output of all connections'));
+    else if (unread > 0 && !this.#awaitsDrain) this.#lookAgainWhenDrained();
+  }
+
+  #lookAgainWhenDrained(): void {
+    this.#awaitsDrain = true;
+    this.#stream.whenDrained(() => {
+      this.#awaitsDrain = false;
+      this.#lookAtUnsent();
+    });
   }
 
   /** Writes the output so far to the stream. This happens by itself at the end of the input. */
@@ -166,7 +206,7 @@ export class MessageConnection implements ByteSink, Flushable {
     const text = codec?.output.take();
     if (codec === undefined || !text || this.isClosed) return;
     this.#stream.write(text, codec.encoding);
-    this.#unsentBefore = this.#stream.unsentBytes;
+    this.#lookAtUnsent();
   }
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
@@ -174,7 +214,7 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.isClosed) return;
     this.flush();
     this.#stream.whenDrained(() => {
-      this.#unsentBefore = this.#stream.unsentBytes;
+      this.#lookAtUnsent();
       if (!this.isClosed) callback();
     });
   }
@@ -229,6 +269,8 @@ export class MessageConnection implements ByteSink, Flushable {
     // Nothing is sent any more: the output gives up its buffer.
     this.#codec?.output.take();
     this.#stopCloseTimeout?.();
+    this.#policy?.unreadChanged(-this.#unreadBytes);
+    this.#unreadBytes = 0;
     this.#events.closed(error);
   }
 

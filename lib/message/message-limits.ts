@@ -7,6 +7,11 @@ export interface MessageLimits extends ConnectionLimits {
   readonly maxConnections: number;
   /** The server stops reading a client's messages while more than this much output is unsent. */
   readonly softOutputBytes: number;
+  /**
+   * Above this much unsent output of all connections no listing is made, and a connection that has more than
+   * `softOutputBytes` of it is cut off when it gets more.
+   */
+  readonly totalOutputBytes: number;
   readonly maxMessageBytes: number;
   /**
    * How many requests of one session may be waiting for their results. Beyond that, commands that may wait are refused.
@@ -24,5 +29,6 @@ export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxPendingListings: 128,
   softOutputBytes: 262_144,
   hardOutputBytes: 16_777_216,
+  totalOutputBytes: 268_435_456,
   closeTimeoutMs: 10_000,
 };

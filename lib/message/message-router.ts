@@ -32,6 +32,8 @@ export interface MessageRouterOptions<Session extends MessageSession> {
   readonly logger: Logger;
   readonly counters: MessageCounters;
   readonly pagedWork: PagedWork;
+  /** Whether there is no room for the answers to listings. */
+  readonly isOutputFull: () => boolean;
   /** Serves a message without an id and without `parameters` where that is another protocol's custom. */
   readonly answerBare: (session: Session, request: Request) => boolean;
 }
@@ -43,6 +45,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   readonly #logger: Logger;
   readonly #counters: MessageCounters;
   readonly #pagedWork: PagedWork;
+  readonly #isOutputFull: () => boolean;
   readonly #answerBareWith: MessageRouterOptions<Session>['answerBare'];
 
   constructor(options: MessageRouterOptions<Session>) {
@@ -51,6 +54,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     this.#logger = options.logger;
     this.#counters = options.counters;
     this.#pagedWork = options.pagedWork;
+    this.#isOutputFull = options.isOutputFull;
     this.#answerBareWith = options.answerBare;
   }
 
@@ -129,7 +133,10 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     session.addPending(id);
     this.#pagedWork.add(session, (done) => {
       try {
-        this.#answerWhenSettled(session, id, name, handler.call(server, session, parameters, id), done);
+        const result = this.#isOutputFull()
+          ? { status: 'limit', limit: 'totalOutputBytes', value: this.#limits.totalOutputBytes }
+          : handler.call(server, session, parameters, id);
+        this.#answerWhenSettled(session, id, name, result, done);
       } catch (error) {
         this.#fail(session, id, name, error);
         session.removePending(id);

@@ -78,7 +78,7 @@ export abstract class MessageServer<
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
     this.pagedWork = new PagedWork(this.limits.softOutputBytes);
-    this.#reading = new ServerReading(this.limits.softOutputBytes);
+    this.#reading = new ServerReading(this.limits);
     this.#quietLog = new QuietLog(this.logger);
     this.#refusals = new Refusals(this.#quietLog, [
       ...Object.keys(CONNECTION_REFUSALS),
@@ -92,6 +92,7 @@ export abstract class MessageServer<
       logger: this.logger,
       counters: this.counters,
       pagedWork: this.pagedWork,
+      isOutputFull: () => this.#reading.isFull,
       answerBare: (session, request) => this.answerBare(session, request),
     });
     this.#protocols = [
@@ -290,7 +291,8 @@ export abstract class MessageServer<
 
   #forget(session: Session, error: Error | undefined): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
-    if (error instanceof UnreadOutputError) this.refused(session.address, unreadOutput(this.limits.hardOutputBytes));
+    if (error instanceof UnreadOutputError)
+      this.refused(session.address, unreadOutput(error.limit, this.limits[error.limit]));
     this.#sessions.delete(session);
     this.pagedWork.forget(session);
     this.#endSession(session);

@@ -53,10 +53,13 @@ export function tooLong(maxMessageBytes: number): Cause {
 }
 
 /** The peer does not read. */
-export function unreadOutput(hardOutputBytes: number): Cause {
-  return atLimit('hardOutputBytes', hardOutputBytes, 'it left more output unread than');
+export function unreadOutput(limit: 'hardOutputBytes' | 'totalOutputBytes', value: number): Cause {
+  if (limit === 'hardOutputBytes') return atLimit(limit, value, 'it left more output unread than');
+  return atLimit(limit, value, 'it does not read, and all connections have left more output unread than');
 }
 
-function atLimit(limit: 'maxConnections' | 'maxMessageBytes' | 'hardOutputBytes', value: number, what: string): Cause {
+type ConnectionLimit = 'maxConnections' | 'maxMessageBytes' | 'hardOutputBytes' | 'totalOutputBytes';
+
+function atLimit(limit: ConnectionLimit, value: number, what: string): Cause {
   return { reason: limit, why: `${what} ${limit}, ${value}`, remedy: `raise "limits.${limit}" in the settings` };
 }

@@ -22,6 +22,7 @@ export const CONNECTION_REFUSALS = {
   protocolNotServed: 'The protocol is not in `protocols` of the listener.',
   maxMessageBytes: 'A message, a line or a frame was longer than `maxMessageBytes`.',
   hardOutputBytes: 'The client left more than `hardOutputBytes` of output unread.',
+  totalOutputBytes: 'The client did not read, and all clients had left more than `totalOutputBytes` unread.',
 } as const;
 
 /** Why a connection was turned away. */

@@ -1,6 +1,7 @@
 /** When a server stops reading from a peer: for results that are pending, for peers that do not read, and for the others. */
 
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
+import type { MessageLimits } from './message-limits.ts';
 import type { PendingResult } from './pending-result.ts';
 import { TurnBudget } from './scheduler.ts';
 
@@ -23,15 +24,21 @@ export interface ReadingBudgets {
   readonly ends: TurnBudget;
 }
 
+type OutputLimits = Pick<MessageLimits, 'softOutputBytes' | 'totalOutputBytes'>;
+
 /** One for all connections of a server. */
 export class ServerReading implements ReadingPolicy {
   readonly #softOutputBytes: number;
+  readonly #totalOutputBytes: number;
+  /** What the peers of all connections have not read, without what is on its way as usual. */
+  #unreadBytes = 0;
   readonly #batches: TurnBudget;
   readonly #ends: TurnBudget;
 
   /** Above `softOutputBytes` of unsent output no more messages of the peer are decoded. */
-  constructor(softOutputBytes: number, budgets: Partial<ReadingBudgets> = {}) {
-    this.#softOutputBytes = softOutputBytes;
+  constructor(limits: OutputLimits, budgets: Partial<ReadingBudgets> = {}) {
+    this.#softOutputBytes = limits.softOutputBytes;
+    this.#totalOutputBytes = limits.totalOutputBytes;
     this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
     this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
   }
@@ -49,6 +56,19 @@ export class ServerReading implements ReadingPolicy {
     // The system may take it at once.
     connection.flush();
     return connection.unsentBytes < this.#softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
+  }
+
+  /** Whether all connections together have more to read than the process can keep. */
+  get isFull(): boolean {
+    return this.#unreadBytes > this.#totalOutputBytes;
+  }
+
+  unreadChanged(bytes: number): void {
+    this.#unreadBytes += bytes;
+  }
+
+  isTooMuch(unreadBytes: number): boolean {
+    return this.isFull && unreadBytes > this.#softOutputBytes;
   }
 
   beforeEnd(): Wait | undefined {

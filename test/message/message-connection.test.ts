@@ -48,7 +48,10 @@ function connectionThat(
       finished: () => told.push('finished'),
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
-    new ServerReading(SOFT_OUTPUT_BYTES, { ...UNLIMITED, ...budgets }),
+    new ServerReading(
+      { softOutputBytes: SOFT_OUTPUT_BYTES, totalOutputBytes: Number.POSITIVE_INFINITY },
+      { ...UNLIMITED, ...budgets },
+    ),
   );
   connection.start();
   streams.push(stream);

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import type { RawClient } from '../server/raw-client.ts';
+import type { CounterServer } from '../support/counter-server.ts';
 import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
@@ -102,5 +104,57 @@ describe('MessageServer: clients that do not read', () => {
     const next = await scope.connectPeer();
     await next.settle();
     await second.settle();
+  });
+
+  describe('totalOutputBytes', () => {
+    const TOTAL_BYTES = 1_048_576;
+    const limits = { softOutputBytes: SOFT_BYTES, hardOutputBytes: 100_000_000, totalOutputBytes: TOTAL_BYTES };
+    /** A reply that sockets do not keep on their own. */
+    const MUCH_BYTES = 33_554_432;
+    const refusal = { status: 'limit', limit: 'totalOutputBytes', value: TOTAL_BYTES };
+
+    /** A client that has asked for much and does not read it. */
+    async function deafPeer(server: CounterServer, bystander: RawClient): Promise<RawClient> {
+      const deaf = await scope.connectPeer();
+      await deaf.settle();
+      deaf.socket.pause();
+      deaf.send({ command: 'blob', parameters: { bytes: MUCH_BYTES }, id: 1 });
+      while (server.unsentAtBlob.length === 0) await bystander.request('ping', {}, 1);
+      return deaf;
+    }
+
+    it('refuses pages while clients have left more than that unread, and serves all else', async () => {
+      const server = await scope.startServer(limits);
+      const bystander = await scope.connectPeer();
+      expect(await bystander.request('page', {}, 1)).to.have.nested.property('result.status', 'ok');
+      const deaf = await deafPeer(server, bystander);
+      expect(await bystander.request('page', {}, 2)).to.deep.equal({ id: 2, result: refusal });
+      expect(await bystander.request('add', {}, 3)).to.have.nested.property('result.count', 1);
+      deaf.socket.removeAllListeners('data').resume();
+      let reply = await bystander.request('page', {}, 4);
+      while ((reply.result as { status: string }).status === 'limit') reply = await bystander.request('page', {}, 4);
+      expect(reply).to.have.nested.property('result.status', 'ok');
+    });
+
+    it('gives the room of a client back that goes', async () => {
+      const server = await scope.startServer(limits);
+      const bystander = await scope.connectPeer();
+      const deaf = await deafPeer(server, bystander);
+      expect(await bystander.request('page', {}, 1)).to.deep.equal({ id: 1, result: refusal });
+      deaf.socket.resetAndDestroy();
+      await server.until(() => server.ended.length === 1);
+      expect(await bystander.request('page', {}, 2)).to.have.nested.property('result.status', 'ok');
+    });
+
+    it('cuts off a client that does not read when it gets more, and nobody else', async () => {
+      const server = await scope.startServer(limits);
+      const bystander = await scope.connectPeer();
+      await deafPeer(server, bystander);
+      await bystander.request('broadcast', { bytes: BLOB_BYTES }, 1);
+      await server.until(() => server.ended.length === 1);
+      expect(refusalsOf(server.counters)).to.deep.equal({ totalOutputBytes: 1 });
+      expect(scope.logger.at('warn')[0]?.message).to.include(`totalOutputBytes, ${TOTAL_BYTES}`);
+      await bystander.settle();
+    });
   });
 });
