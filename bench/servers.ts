@@ -32,6 +32,8 @@ interface ServerOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** How many open files to allow it; by default as many as this process. */
   readonly openFiles?: number;
+  /** For Node itself. */
+  readonly nodeArgs?: readonly string[];
   /** A module to load first, which can exchange messages with this process. */
   readonly preload?: string;
 }
@@ -41,13 +43,14 @@ export async function startServer({
   args = [],
   settings,
   openFiles,
+  nodeArgs = [],
   preload,
 }: ServerOptions = {}): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const config = join(folder, 'settings.json');
   if (settings !== undefined) writeFileSync(config, JSON.stringify(settings));
   const configArgs = settings === undefined ? [] : ['--config', config];
-  const node = [process.execPath, ...(preload === undefined ? [] : ['--import', preload])];
+  const node = [process.execPath, ...nodeArgs, ...(preload === undefined ? [] : ['--import', preload])];
   const command = [...node, SERVER, '--port', 'auto', ...configArgs, ...args];
   const [program = '', ...programArgs] = openFiles === undefined ? command : withOpenFiles(openFiles, command);
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', preload === undefined ? 'ignore' : 'ipc'];

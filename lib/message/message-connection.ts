@@ -177,12 +177,15 @@ export class MessageConnection implements ByteSink, Flushable {
     }
   }
 
-  /** Asks the stream how much is unsent; what is more than a little counts as unread, until the stream says that all is sent. */
   #lookAtUnsent(): void {
-    const bytes = this.#stream.unsentBytes;
-    this.#unsentBefore = bytes;
+    this.#unsentBefore = this.#stream.unsentBytes;
+    this.#countUnread();
+  }
+
+  /** More than a little unsent output counts as unread, until the stream says that all is sent. */
+  #countUnread(): void {
     const before = this.#unreadBytes;
-    const unread = bytes > MAX_UNCOUNTED_BYTES ? bytes : 0;
+    const unread = this.#unsentBefore > MAX_UNCOUNTED_BYTES ? this.#unsentBefore : 0;
     if (unread === before || this.#policy === undefined) return;
     const isTooMuch = unread > before && this.#policy.isTooMuch(before);
     this.#policy.unreadChanged(unread - before);
@@ -206,7 +209,8 @@ export class MessageConnection implements ByteSink, Flushable {
     const text = codec?.output.take();
     if (codec === undefined || !text || this.isClosed) return;
     this.#stream.write(text, codec.encoding);
-    this.#lookAtUnsent();
+    this.#unsentBefore = this.#stream.unsentBytes;
+    if (this.#unsentBefore > MAX_UNCOUNTED_BYTES || this.#unreadBytes > 0) this.#countUnread();
   }
 
   /** Calls back once everything sent so far is with the system; never if the connection closes before. */
