@@ -27,7 +27,6 @@ import {
   unreadOutput,
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
-import { TurnBudget } from './scheduler.ts';
 import { ServerReading } from './server-reading.ts';
 import { startTimeout } from './timeout.ts';
 
@@ -68,8 +67,6 @@ export abstract class MessageServer<
   readonly #quietLog: QuietLog;
   readonly #refusals: Refusals;
   readonly #reading: ServerReading;
-  /** Thousands of peers may go in one turn, and closing their sockets must not keep the others waiting. */
-  readonly #closes = new TurnBudget();
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -231,7 +228,7 @@ export abstract class MessageServer<
       // The peer said all it had to say and each request has been carried out: answers to come are still sent.
       finished: () => {
         this.#endSession(session);
-        this.#closes.add(() => session.endIfAnswered());
+        session.endIfAnswered();
       },
       closed: (error) => this.#forget(session, error),
     };

@@ -14,7 +14,7 @@ const MAX_SMALL_BYTES = 512;
 /** How much of a turn is spent on many messages that came together, of all peers. */
 const BATCHES_BUDGET_MS = 2;
 
-/** How much of a turn is spent on what follows from the ends of peers, before their sockets are closed. */
+/** How much of a turn is spent on what follows from the ends of peers. Thousands of them may go in one turn. */
 const ENDS_BUDGET_MS = 1;
 
 /** The budgets that all connections of a server share. Tests make them smaller. */

@@ -176,7 +176,8 @@ export class LocalLockManager implements LockManager {
         (event.context as PendingResult<LockResult | LockAllResult>).settle(this.answer(event.result));
       } else {
         this.#statistics.recordLoss(event.hold);
-        (event.session.client as LockClientInfo).lost(event.hold);
+        // A client that has left is told nothing.
+        if (event.hold.reason !== 'sessionEnded') (event.session.client as LockClientInfo).lost(event.hold);
       }
     }
   }

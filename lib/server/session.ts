@@ -17,8 +17,8 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
     this.locks = manager.openSession(this);
   }
 
-  /** Tells the client that it lost a hold, unless the client itself has left. Only our messages have events. */
+  /** Tells the client that it lost a hold. Only our messages have events. */
   lost(hold: LostHold): void {
-    if (hold.reason !== 'sessionEnded' && this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });
+    if (this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });
   }
 }
