@@ -2,17 +2,24 @@
 
 import {
   closeSync,
-  existsSync,
+  constants,
+  fstatSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readFileSync,
   realpathSync,
-  statSync,
+  type Stats,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type HeldName, holdName } from '../transports/held-name.ts';
+
+/** Follows no link, and does not wait for the other end of a pipe. */
+const OPEN_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** Only the owner may write it, also where the umask is 0. */
+const PIDFILE_MODE = 0o644;
 
 /** Another running server has the file. */
 export class PidfileTakenError extends Error {
@@ -27,40 +34,69 @@ export interface Pidfile {
 
 /**
  * Takes the pidfile for this process. Node has no `flock`, so on Linux the process holds a Unix socket in the abstract
- * name space, named after the file's real path, as long as it lives. Elsewhere it creates the file exclusively, and
- * replaces the file of a process that is gone. Rejects with `PidfileTakenError`, or with the system's error.
+ * name space, named after the file's path, as long as it lives. Elsewhere it creates the file exclusively, and replaces
+ * the file of a process that is gone. Writes only a regular file of its own user. Rejects with `PidfileTakenError`, or
+ * with the system's error.
  */
 export async function takePidfile(file: string): Promise<Pidfile> {
-  const canHoldName = process.platform === 'linux';
-  // Creates the file first, since a link to nothing has no real path. Does not empty it, since another server may have
-  // it.
-  if (canHoldName) closeSync(openSync(file, 'a'));
-  const path = realPath(file);
-  const guard = canHoldName ? await holdPidfile(path) : undefined;
-  let descriptor: number;
+  // Resolves links of the folder, so that two names of one file are one pidfile.
+  const path = join(realpathSync(dirname(resolve(file))), basename(file));
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present !== undefined) requireOwnFile(path, present);
+  const guard = process.platform === 'linux' ? await holdPidfile(path) : undefined;
   try {
     if (guard === undefined) takeExclusively(path);
-    else refuseIfLocked(path);
-    descriptor = openSync(path, 'w');
+    const descriptor = openOwnFile(path);
+    refuseIfLocked(path, descriptor);
+    ftruncateSync(descriptor);
     writeSync(descriptor, String(process.pid));
+    return { release: () => releaseFile(path, descriptor, guard) };
   } catch (error) {
     guard?.release();
     throw error;
   }
-  return {
-    release: () => {
-      // After dropping privileges the process may be unable to remove the file, but can still empty it.
-      if (!succeeds(() => unlinkSync(path))) succeeds(() => ftruncateSync(descriptor));
-      // Last, because another server may write the file once the name is free.
-      guard?.release();
-    },
-  };
 }
 
-/** Resolves links, so that two names of one file are one pidfile. */
-function realPath(file: string): string {
-  const path = join(realpathSync(dirname(resolve(file))), basename(file));
-  return existsSync(path) ? realpathSync(path) : path;
+function releaseFile(path: string, descriptor: number, guard: HeldName | undefined): void {
+  const remove = (): void => {
+    if (isSameFile(path, descriptor)) unlinkSync(path);
+  };
+  // After dropping privileges the process may be unable to remove the file, but can still empty it.
+  if (!succeeds(remove)) succeeds(() => ftruncateSync(descriptor));
+  // Last, because another server may write the file once the name is free.
+  guard?.release();
+}
+
+/** The folder may belong to another user, who can put another file in the place of ours at any time. */
+function isSameFile(path: string, descriptor: number): boolean {
+  const [there, own] = [lstatSync(path), fstatSync(descriptor)];
+  return there.dev === own.dev && there.ino === own.ino;
+}
+
+/** Does not empty the file, and looks again at the opened one, since the path may lead to another file by now. */
+function openOwnFile(path: string): number {
+  const descriptor = openSync(path, OPEN_FLAGS, PIDFILE_MODE);
+  try {
+    requireOwnFile(path, fstatSync(descriptor));
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/**
+ * Who may write the folder could otherwise let a server that is started by root write any file of the system.
+ * @throws Error when the file is a link, no regular file, or another user's.
+ */
+function requireOwnFile(path: string, found: Stats): void {
+  const own = process.geteuid?.() ?? found.uid;
+  const problem = (what: string): Error =>
+    new Error(`${path}: ${what}; expected a regular file of user ${own}, or none`);
+  if (found.isSymbolicLink()) throw problem('it is a symbolic link');
+  if (!found.isFile()) throw problem('it is no regular file');
+  if (found.nlink > 1) throw problem('it has a second name, a hard link');
+  if (found.uid !== own) throw problem(`it belongs to the user ${found.uid}`);
 }
 
 /** Ignores errors: after dropping privileges the file may be out of reach, but the process must still end. */
@@ -92,8 +128,8 @@ function takeExclusively(path: string): void {
 }
 
 /** Checks for a running glockd, which does not know our name but locks the file. */
-function refuseIfLocked(path: string): void {
-  const pid = pidOfFileLock(path);
+function refuseIfLocked(path: string, descriptor: number): void {
+  const pid = pidOfFileLock(fstatSync(descriptor));
   if (pid !== undefined) throw taken(path, pid);
 }
 
@@ -111,8 +147,13 @@ function taken(path: string, pid: number = pidIn(path)): PidfileTakenError {
   return new PidfileTakenError(`${path}: ${who} has this pidfile`);
 }
 
+/** NaN when the file is gone. */
 function pidIn(path: string): number {
-  return Number(readFileSync(path, 'utf8').trim());
+  try {
+    return Number(readFileSync(path, 'utf8').trim());
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** The process's name, if the system tells it. */
@@ -125,8 +166,7 @@ function nameOf(pid: number): string {
 }
 
 /** The process that holds the file by `flock`, as glockd does; undefined if none does. */
-function pidOfFileLock(path: string): number | undefined {
-  const { dev, ino } = statSync(path);
+function pidOfFileLock({ dev, ino }: Stats): number | undefined {
   const device = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
   for (const line of fileLocks().split('\n')) {
     const [, pid, major = '', minor = '', inode] = FILE_LOCK.exec(line) ?? [];

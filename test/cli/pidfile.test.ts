@@ -1,7 +1,20 @@
-import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { Context } from 'mocha';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
@@ -9,11 +22,11 @@ import { endTest, makeFolder } from '../server/clean-up.ts';
 import { expectStartFails, type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
 
 const PROGRAMS = [
-  { script: 'bin/server.js', takenCode: EXIT_CODES.pidfile },
-  { script: 'bin/glockd.js', takenCode: 4 },
+  { script: 'bin/server.js', takenCode: EXIT_CODES.pidfile, unusableCode: EXIT_CODES.pidfile },
+  { script: 'bin/glockd.js', takenCode: 4, unusableCode: 3 },
 ] as const;
 
-for (const { script, takenCode } of PROGRAMS) {
+for (const { script, takenCode, unusableCode } of PROGRAMS) {
   describe(`the pidfile of ${script}`, () => {
     let folder: string;
     let pidfile: string;
@@ -47,12 +60,61 @@ for (const { script, takenCode } of PROGRAMS) {
       await isKeptOut(join(other, 'server.pid'));
     });
 
-    it('keeps a second server out under the name of a link to it', async () => {
-      const first = await start();
-      const link = join(folder, 'link.pid');
-      symlinkSync('server.pid', link);
-      await isKeptOut(link);
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+    it('is no link: the server does not start, and leaves the link and its file as they are', async () => {
+      const file = join(folder, 'precious');
+      writeFileSync(file, 'precious');
+      symlinkSync('precious', pidfile);
+      await isRefused('it is a symbolic link');
+      expect(readlinkSync(pidfile)).to.equal('precious');
+      expect(readFileSync(file, 'utf8')).to.equal('precious');
+    });
+
+    it('is no link to nothing: the server does not start, and does not make the file', async () => {
+      symlinkSync('nothing', pidfile);
+      await isRefused('it is a symbolic link');
+      expect(readdirSync(folder)).to.deep.equal(['server.pid']);
+    });
+
+    it('is no second name of a file', async () => {
+      const file = join(folder, 'precious');
+      writeFileSync(file, 'precious');
+      linkSync(file, pidfile);
+      await isRefused('it has a second name, a hard link');
+      expect(readFileSync(file, 'utf8')).to.equal('precious');
+    });
+
+    it('is no pipe', async function () {
+      needs(this, 'mkfifo');
+      expect(await new SystemProgram('mkfifo', [pidfile]).exit).to.equal(0);
+      await isRefused('it is no regular file');
+      expect(lstatSync(pidfile).isFIFO()).to.equal(true);
+    });
+
+    it('is no file of another user', async function () {
+      needsRoot(this);
+      writeFileSync(pidfile, 'precious');
+      chownSync(pidfile, 65_534, 65_534);
+      await isRefused('it belongs to the user 65534');
+      expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
+    });
+
+    it('stays at the end when another file has its place by then', async () => {
+      const { program } = await start();
+      rmSync(pidfile);
+      writeFileSync(pidfile, 'precious');
+      program.signal('SIGTERM');
+      expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+      expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
+    });
+
+    it('may be written by its owner only, whatever the umask', async () => {
+      const umask = process.umask(0);
+      try {
+        await start();
+      } finally {
+        process.umask(umask);
+      }
+      expect(lstatSync(pidfile).mode & 0o777).to.equal(0o644);
     });
 
     it('keeps a second server out when it was removed meanwhile', async () => {
@@ -121,6 +183,11 @@ for (const { script, takenCode } of PROGRAMS) {
       await expectStartFails(script, takenCode, complaint, ...args(file));
     }
 
+    async function isRefused(why: string): Promise<void> {
+      const complaint = new RegExp(`^holdfast: pidfile: \\S+server\\.pid: ${why}; expected .*\n$`);
+      await expectStartFails(script, unusableCode, complaint, ...args(pidfile));
+    }
+
     async function serves({ ports }: ListeningProgram): Promise<void> {
       const client = await LineClient.connect(ports[0] as number);
       expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
@@ -179,19 +246,8 @@ describe('the pidfile of a server with settings', () => {
     expect(await server.nextLine()).to.include('listens on');
   });
 
-  it('keeps a second server out under a link whose file was not there yet', async () => {
-    symlinkSync(join(folder, 'target.pid'), pidfile);
-    const { program } = await start({});
-    const second = startProgram('bin/server.js', '--config', join(folder, 'settings.json'));
-    expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
-    expect(readFileSync(join(folder, 'target.pid'), 'utf8')).to.equal(`${program.pid}`);
-  });
-
   it('is emptied at the end by a server that may not remove it any more', async function () {
-    if (process.getuid?.() !== 0) {
-      console.log('      skipped: only root can become another user');
-      this.skip();
-    }
+    needsRoot(this);
     chmodSync(folder, 0o755);
     const { program } = await start({ user: 'nobody', group: 'nogroup' });
     expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
@@ -206,3 +262,9 @@ describe('the pidfile of a server with settings', () => {
     return startListening('bin/server.js', '--config', config);
   }
 });
+
+function needsRoot(test: Context): void {
+  if (process.getuid?.() === 0) return;
+  console.log('      skipped: only root can become another user, or give files away');
+  test.skip();
+}
