@@ -51,8 +51,11 @@ export async function runGlockd(args: readonly string[]): Promise<void> {
       process.exit(CODES.usage);
     }
     const settings = settingsOf(flags);
-    const addresses = await serve(settings, CODES);
-    process.stdout.write(`holdfast ${VERSION} listens as glockd on ${addresses.join(', ')}, ${whoMay(settings)}\n`);
+    await serve(
+      settings,
+      CODES,
+      (addresses) => `holdfast ${VERSION} listens as glockd on ${addresses.join(', ')}, ${whoMay(settings)}`,
+    );
   } catch (error) {
     exitOnFailure(error, CODES.usage);
   }

@@ -38,9 +38,13 @@ export class StartFailure extends Error {
 
 /**
  * Starts a server. The first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP reads the certificates
- * again. Resolves to the addresses where it listens. Rejects with a `StartFailure`.
+ * again. Prints the line that tells the addresses where it listens. Rejects with a `StartFailure`.
  */
-export async function serve(settings: Settings, codes: StartFailureCodes): Promise<readonly string[]> {
+export async function serve(
+  settings: Settings,
+  codes: StartFailureCodes,
+  startLine: (addresses: readonly string[]) => string,
+): Promise<void> {
   tuneEngine();
   const planned = failWith(codes.usage, () => planListeners(settings));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
@@ -56,12 +60,20 @@ export async function serve(settings: Settings, codes: StartFailureCodes): Promi
     failWith(codes.usage, () => dropPrivileges(settings, planned));
     closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
-    return addresses;
+    announce(startLine(addresses), logger);
   } catch (error) {
     await server.close();
     pidfile?.release();
     throw error;
   }
+}
+
+/** A full disk, or nobody who reads the line, must not end a server that serves already. */
+function announce(line: string, logger: PinoLogger): void {
+  process.stdout.on('error', ({ message }) => {
+    logger.warn({ line, why: message }, 'the line that tells where the server listens could not be printed');
+  });
+  process.stdout.write(`${line}\n`);
 }
 
 /** Prints on standard error why a program does not start, and ends it. */

@@ -46,9 +46,12 @@ export async function runServer(args: readonly string[]): Promise<void> {
       process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
       return;
     }
-    const addresses = await serve(settings, CODES);
     const allowed = settings.allowed.join(', ') || 'nobody';
-    process.stdout.write(`holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}\n`);
+    await serve(
+      settings,
+      CODES,
+      (addresses) => `holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}`,
+    );
   } catch (error) {
     exitOnFailure(error, EXIT_CODES.usage);
   }

@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { SystemProgram } from '../foreign/system-program.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { freePort } from '../support/free-port.ts';
+
+interface LogLine {
+  readonly msg: string;
+  readonly line: string;
+  readonly why: string;
+}
+
+describe('a server that cannot print where it listens', () => {
+  afterEach(endTest);
+
+  for (const script of ['bin/server.js', 'bin/glockd.js']) {
+    it(`serves, and logs the line, when standard output is full: ${script}`, async () => {
+      await servesAndLogs(script, (command) => `${command} 2>&1 >/dev/full`, 'ENOSPC');
+    });
+
+    it(`serves, and logs the line, when nobody reads its standard output any more: ${script}`, async () => {
+      await servesAndLogs(script, (command) => `{ ${command} 2>&3 | true; } 3>&1`, 'EPIPE');
+    });
+
+    it(`serves when standard output is closed: ${script}`, async () => {
+      const port = await freePort();
+      start(script, port, (command) => `${command} >&-`);
+      for (;;) {
+        const client = await RawClient.connect(port).catch((error: NodeJS.ErrnoException) => error);
+        if (client instanceof RawClient) return expect(await client.ask('ping')).to.deep.equal({ status: 'ok' });
+        expect(client).to.include({ code: 'ECONNREFUSED' });
+      }
+    });
+  }
+
+  /** Runs a program in a shell; `redirect` is given the command and adds where its output goes. */
+  function start(script: string, port: number | 'auto', redirect: (command: string) => string): SystemProgram {
+    const only = script === 'bin/glockd.js' ? `--ws 0 --pidfile ${join(makeFolder(), 'pid')}` : '';
+    return new SystemProgram('sh', ['-c', redirect(`"${process.execPath}" ${script} --port ${port} ${only}`)]);
+  }
+
+  async function servesAndLogs(script: string, redirect: (command: string) => string, why: string): Promise<void> {
+    const logged = JSON.parse(await start(script, 'auto', redirect).nextLine()) as LogLine;
+    expect(logged.msg).to.equal('the line that tells where the server listens could not be printed');
+    expect(logged.why).to.include(why);
+    const port = Number(/ on \S+:(\d+), /.exec(logged.line)?.[1]);
+    expect(await (await RawClient.connect(port)).ask('ping')).to.deep.equal({ status: 'ok' });
+  }
+});
