@@ -60,11 +60,12 @@ export abstract class MessageServer<
   protected readonly limits: MessageLimits;
   protected readonly logger: Logger;
   protected readonly pagedWork: PagedWork;
+  /** For lines that clients can cause. */
+  protected readonly quietLog: QuietLog;
   readonly #commands: ReadonlyMap<string, Command>;
   readonly #protocols: ServedProtocol<Session>[];
   readonly #listeners: Listener[] = [];
   readonly #sessions = new Set<Session>();
-  readonly #quietLog: QuietLog;
   readonly #refusals: Refusals;
   readonly #reading: ServerReading;
   #whenEmpty: (() => void) | undefined;
@@ -76,8 +77,8 @@ export abstract class MessageServer<
     this.logger = options.logger ?? consoleLogger;
     this.pagedWork = new PagedWork(this.limits.softOutputBytes);
     this.#reading = new ServerReading(this.limits);
-    this.#quietLog = new QuietLog(this.logger);
-    this.#refusals = new Refusals(this.#quietLog, [
+    this.quietLog = new QuietLog(this.logger);
+    this.#refusals = new Refusals(this.quietLog, [
       ...Object.keys(CONNECTION_REFUSALS),
       ...(options.refusalReasons ?? []),
     ]);
@@ -188,7 +189,7 @@ export abstract class MessageServer<
       session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
     if (this.#sessions.size > 0) await gone;
-    this.#quietLog.flush();
+    this.quietLog.flush();
   }
 
   #accept(stream: ByteStream, options: Options): void {

@@ -1,32 +1,36 @@
-/** Warnings about what is refused, without letting peers fill the log: whoever can connect can cause them. */
+/** Log lines that peers can cause, limited in rate: whoever can connect must not be able to fill the log. */
 
 import type { Logger } from './logger.ts';
 import { startTimeout } from './timeout.ts';
 
 const PERIOD_MS = 60_000;
-const MAX_ADDRESSES = 10;
+const MAX_KEYS = 10;
 
 /** One thing to tell. */
 export interface QuietLine {
+  readonly level: 'info' | 'warn';
   /** Lines of one topic are limited together. */
   readonly topic: string;
-  /** The peer, without its port. */
-  readonly address: string;
+  /** A topic tells of each key once: the peer without its port, or the name of a lock. */
+  readonly key: string;
+  readonly details: object;
   readonly message: string;
+  /** Details and message for `count` lines of the topic that were left out, when this is the last of them. */
+  readonly leftOut: (count: number) => { readonly details: object; readonly message: string };
 }
 
 /** Of one topic, from its first line on. */
 interface Period {
   /** Those that were told of. */
-  readonly addresses: Set<string>;
+  readonly keys: Set<string>;
   readonly stopTimer: () => void;
   untold: number;
-  lastAddress: string;
+  last: QuietLine;
 }
 
 /**
- * For each topic, one line a minute for each address and for ten addresses at most. The others are counted, and told in
- * one line when the minute is over.
+ * For each topic, one line a minute for each key and for ten keys at most. The others are counted, and told in one line
+ * when the minute is over.
  */
 export class QuietLog {
   readonly #logger: Logger;
@@ -39,14 +43,15 @@ export class QuietLog {
     this.#periodMs = periodMs;
   }
 
-  warn({ topic, address, message }: QuietLine): void {
-    const period = this.#periods.get(topic) ?? this.#begin(topic);
-    if (period.addresses.size < MAX_ADDRESSES && !period.addresses.has(address)) {
-      period.addresses.add(address);
-      this.#logger.warn({ reason: topic, address }, message);
+  tell(line: QuietLine): void {
+    const { level, topic, key, details, message } = line;
+    const period = this.#periods.get(topic) ?? this.#begin(line);
+    if (period.keys.size < MAX_KEYS && !period.keys.has(key)) {
+      period.keys.add(key);
+      this.#logger[level](details, message);
     } else {
       period.untold += 1;
-      period.lastAddress = address;
+      period.last = line;
     }
   }
 
@@ -55,9 +60,10 @@ export class QuietLog {
     for (const topic of [...this.#periods.keys()]) this.#end(topic);
   }
 
-  #begin(topic: string): Period {
+  #begin(line: QuietLine): Period {
+    const { topic } = line;
     const stopTimer = startTimeout(this.#periodMs, () => this.#end(topic), 'background');
-    const period = { addresses: new Set<string>(), stopTimer, untold: 0, lastAddress: '' };
+    const period = { keys: new Set<string>(), stopTimer, untold: 0, last: line };
     this.#periods.set(topic, period);
     return period;
   }
@@ -65,11 +71,11 @@ export class QuietLog {
   #end(topic: string): void {
     const period = this.#periods.get(topic);
     if (period === undefined) return;
-    const { stopTimer, untold, lastAddress } = period;
+    const { stopTimer, untold, last } = period;
     this.#periods.delete(topic);
     stopTimer();
     if (untold === 0) return;
-    const message = `${untold} more were refused within a minute (${topic}), the last from ${lastAddress}`;
-    this.#logger.warn({ reason: topic, count: untold, address: lastAddress }, message);
+    const { details, message } = last.leftOut(untold);
+    this.#logger[last.level](details, message);
   }
 }

@@ -62,7 +62,17 @@ export class Refusals {
     const { reason, refused = 'a connection', address } = refusal;
     this.counts[reason] = (this.counts[reason] ?? 0) + 1;
     const message = `refused ${refused} from ${address}: ${explain(refusal)}`;
-    this.#log.warn({ topic: reason, address, message });
+    this.#log.tell({
+      level: 'warn',
+      topic: reason,
+      key: address,
+      details: { reason, address },
+      message,
+      leftOut: (count) => ({
+        details: { reason, count, address },
+        message: `${count} more were refused within a minute (${reason}), the last from ${address}`,
+      }),
+    });
   }
 }
 

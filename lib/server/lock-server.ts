@@ -320,8 +320,17 @@ export class LockServer extends MessageServer<LockServerSession> {
   #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
     if (taken === undefined || taken.count === 0) return;
     const client = { name: session.clientName, address: session.address };
-    const level = by === 'steal' ? 'info' : 'warn';
-    this.logger[level]({ by, client, lockName, ...taken }, 'a lock was taken away from its holders');
+    this.quietLog.tell({
+      level: by === 'steal' ? 'info' : 'warn',
+      topic: by,
+      key: lockName,
+      details: { by, client, lockName, ...taken },
+      message: 'a lock was taken away from its holders',
+      leftOut: (times) => ({
+        details: { by, times, client, lockName },
+        message: `${times} more times within a minute a lock was taken away (${by}), the last time by ${client.address}`,
+      }),
+    });
   }
 
   #describeCounts(locks: LockStatistics): ServerStatistics {

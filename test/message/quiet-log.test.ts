@@ -26,23 +26,30 @@ describe('QuietLog', () => {
   }
 
   function warn(topic: string, address: string): void {
-    log.warn({ topic, address, message: `${topic} of ${address}` });
+    log.tell({
+      level: 'warn',
+      topic,
+      key: address,
+      details: { topic, address },
+      message: `${topic} of ${address}`,
+      leftOut: (count) => ({ details: { topic, count, address }, message: `${count} more, the last of ${address}` }),
+    });
   }
 
   function messages(): string[] {
     return logger.at('warn').map(({ message }) => message);
   }
 
-  it('warns, with the reason and the address to search for', () => {
+  it('warns, with the details to search for', () => {
     start(LONG_MS);
     warn('origin', '10.0.0.1');
     expect(logger.entries).to.deep.equal([
-      { level: 'warn', details: { reason: 'origin', address: '10.0.0.1' }, message: 'origin of 10.0.0.1' },
+      { level: 'warn', details: { topic: 'origin', address: '10.0.0.1' }, message: 'origin of 10.0.0.1' },
     ]);
     log.flush();
   });
 
-  it('warns once of each topic and address within a period', () => {
+  it('warns once of each topic and key within a period', () => {
     start(LONG_MS);
     for (let time = 0; time < 3; time += 1) {
       for (const address of ['10.0.0.1', '10.0.0.2']) {
@@ -66,20 +73,20 @@ describe('QuietLog', () => {
     expect(logger.at('warn').slice(2)).to.deep.equal([
       {
         level: 'warn',
-        details: { reason: 'origin', count: 3, address: '10.0.0.1' },
-        message: '3 more were refused within a minute (origin), the last from 10.0.0.1',
+        details: { topic: 'origin', count: 3, address: '10.0.0.1' },
+        message: '3 more, the last of 10.0.0.1',
       },
     ]);
     log.flush();
     expect(messages()).to.have.lengthOf(3);
   });
 
-  it('tells of ten addresses of a topic at most, however many there are', () => {
+  it('tells of ten keys of a topic at most, however many there are', () => {
     start(LONG_MS);
     for (let index = 0; index < 1_000; index += 1) warn('origin', `10.0.${index >> 8}.${index & 255}`);
     expect(messages()).to.have.lengthOf(10);
     log.flush();
-    expect(messages()[10]).to.equal('990 more were refused within a minute (origin), the last from 10.0.3.231');
+    expect(messages()[10]).to.equal('990 more, the last of 10.0.3.231');
   });
 
   it('tells what it counted when the period is over, without being asked', async () => {
@@ -87,10 +94,7 @@ describe('QuietLog', () => {
     warn('origin', '10.0.0.1');
     warn('origin', '10.0.0.1');
     await once(logger.lines, 'line');
-    expect(messages()).to.deep.equal([
-      'origin of 10.0.0.1',
-      '1 more were refused within a minute (origin), the last from 10.0.0.1',
-    ]);
+    expect(messages()).to.deep.equal(['origin of 10.0.0.1', '1 more, the last of 10.0.0.1']);
     warn('origin', '10.0.0.1');
     expect(messages()[2]).to.equal('origin of 10.0.0.1');
   });

@@ -88,6 +88,43 @@ describe('a lock that is taken away', () => {
     expect(entry?.details.holders).to.have.lengthOf(100);
   });
 
+  it('by steal, however often, fills no log: each lock is logged once, and the others are counted', async () => {
+    const [one, other] = await server.connectTwo();
+    await one.take('jobs', { stealable: true });
+    await one.take('other', { stealable: true });
+    for (let times = 0; times < 99; times += 1) {
+      const [thief, victim] = times % 2 === 0 ? [other, one] : [one, other];
+      await thief.take('jobs', { steal: true, stealable: true });
+      expect(await victim.next()).to.include({ event: 'lost' });
+    }
+    await other.take('other', { steal: true });
+    expect(log.at('info').map(({ details }) => details.lockName)).to.deep.equal(['jobs', 'other']);
+    const address = addressOf(other);
+    await server.server.close();
+    expect(log.at('info').slice(2)).to.deep.equal([
+      {
+        level: 'info',
+        message: `98 more times within a minute a lock was taken away (steal), the last time by ${address}`,
+        details: { by: 'steal', times: 98, client: { name: '', address }, lockName: 'jobs' },
+      },
+    ]);
+  });
+
+  it('by forceUnlock is logged for ten locks within a minute, and the others are counted', async () => {
+    const [holder, admin] = await server.connectTwo();
+    for (let index = 0; index < 30; index += 1) {
+      await holder.take(`lock ${index}`);
+      await admin.ask('forceUnlock', { lockName: `lock ${index}` });
+      expect(await holder.next()).to.include({ event: 'lost' });
+    }
+    expect(log.at('warn')).to.have.lengthOf(10);
+    await server.server.close();
+    const last = log.at('warn')[10];
+    expect(last?.message).to.include('20 more times within a minute a lock was taken away (forceUnlock)');
+    expect(last?.details).to.include({ by: 'forceUnlock', times: 20, lockName: 'lock 29' });
+    expect(log.at('warn')).to.have.lengthOf(11);
+  });
+
   it('leaves the other locks of its old holder alone, and a fresh request waits its turn', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('a');
