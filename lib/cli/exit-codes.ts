@@ -4,7 +4,7 @@
 export const EXIT_CODES = {
   /** Stopped as told. */
   ok: 0,
-  /** An unexpected failure. */
+  /** An unexpected failure, or a clock where tokens cannot begin. */
   failure: 1,
   /** The command line or the settings are wrong. */
   usage: 2,

@@ -54,15 +54,16 @@ export async function serve(
   // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const server = new FullLockServer({ limits, logger, dump, registry, forceUnlock });
+  let server: FullLockServer | undefined;
   try {
+    server = failWith(EXIT_CODES.failure, () => new FullLockServer({ limits, logger, dump, registry, forceUnlock }));
     const addresses = await openAll(server, planned, codes);
     failWith(codes.usage, () => dropPrivileges(settings, planned));
     closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
     announce(startLine(addresses), logger);
   } catch (error) {
-    await server.close();
+    await server?.close();
     pidfile?.release();
     throw error;
   }

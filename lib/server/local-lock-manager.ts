@@ -46,7 +46,7 @@ import type {
   Taken,
 } from './lock-manager.ts';
 import { StatisticsRecorder } from './stats.ts';
-import { tokensFromWallClock } from './tokens.ts';
+import { tokensFrom } from './tokens.ts';
 
 /** Milliseconds of each turn that long work may take. The last step may run over. */
 const LONG_WORK_MS = 0.5;
@@ -89,7 +89,7 @@ export class LocalLockManager implements LockManager {
     this.#limits = options.limits;
     this.table = new LockTable({
       limits: options.limits,
-      nextToken: options.nextToken ?? tokensFromWallClock(),
+      nextToken: options.nextToken ?? tokensFrom(Date.now()),
       compareNames: compareEncoded,
     });
   }

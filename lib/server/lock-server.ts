@@ -35,6 +35,7 @@ import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-pro
 import { invalid, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
 import { LockServerSession } from './session.ts';
+import { checkClock, tokensFrom } from './tokens.ts';
 import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
@@ -100,7 +101,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #requests: LockRequests;
   readonly #protocols: readonly LockProtocol[];
 
-  /** @throws TypeError when an option or a limit is unknown. */
+  /** @throws TypeError when an option or a limit is unknown, RangeError when tokens cannot begin at the clock's time. */
   constructor(options: LockServerOptions = {}) {
     const {
       limits: given = {},
@@ -115,7 +116,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
-    this.#manager = manager ?? new LocalLockManager({ limits });
+    this.#manager = manager ?? this.#makeManager();
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
     this.#isRegistryOn = registry;
@@ -299,6 +300,12 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   protected override answerBare(session: LockServerSession, message: Request): boolean {
     return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
+  }
+
+  #makeManager(): LockManager {
+    const nowMs = Date.now();
+    checkClock(this.logger, nowMs);
+    return new LocalLockManager({ limits: this.#limits, nextToken: tokensFrom(nowMs) });
   }
 
   #parts(): LockServerParts {

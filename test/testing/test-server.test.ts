@@ -35,6 +35,17 @@ for (const socket of [false, true]) {
       expect([first.state, second.state]).to.deep.equal(['closed', 'closed']);
     });
 
+    it('starts whatever the date is that a test has set', async () => {
+      const { now } = Date;
+      try {
+        Date.now = () => Date.UTC(1960, 0);
+        const client = await (await start({ socket })).client();
+        expect((await client.lock('jobs')).isHeld).to.equal(true);
+      } finally {
+        Date.now = now;
+      }
+    });
+
     it('takes a lock away from all who hold it, under either mode, and lets in those who wait', async () => {
       const [first, second] = [await server.client(), await server.client()];
       const holders = [
