@@ -6,6 +6,7 @@ import { type Logger as PinoLogger, pino } from 'pino';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
+import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { tuneEngine } from './tune-engine.ts';
@@ -48,12 +49,13 @@ export async function serve(
   tuneEngine();
   const planned = failWith(codes.usage, () => planListeners(settings));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
-  const { limits, verbose, dump, registry, forceUnlock } = settings;
+  const { verbose, dump, registry, forceUnlock } = settings;
   // Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting.
   const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
   // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
+  const limits = fitToOpenFiles(settings.limits, planned.length, logger);
   let server: FullLockServer | undefined;
   try {
     server = failWith(EXIT_CODES.failure, () => new FullLockServer({ limits, logger, dump, registry, forceUnlock }));

@@ -44,7 +44,8 @@ export function protocolNotServed(protocol: string, isPossible: boolean): Cause 
 
 /** There are as many connections as there may be. */
 export function tooManyConnections(maxConnections: number): Cause {
-  return atLimit('maxConnections', maxConnections, 'there are as many connections already as');
+  const cause = atLimit('maxConnections', maxConnections, 'there are as many connections already as');
+  return { ...cause, remedy: `${cause.remedy}, and the limit of open files where that is lower` };
 }
 
 /** A message, a line or a frame was too long. */

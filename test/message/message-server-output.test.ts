@@ -96,7 +96,7 @@ describe('MessageServer: clients that do not read', () => {
     expect(server.counters).to.include({ connections: 2 });
     expect(refusalsOf(server.counters)).to.deep.equal({ maxConnections: 3 });
     expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings',
+      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings, and the limit of open files where that is lower',
     ]);
     first.socket.end();
     await first.closed;

@@ -1,0 +1,39 @@
+/** Keeps the connections below the limit of open files, above which the system closes them without telling the server. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Logger } from '../message/logger.ts';
+import type { LockServerLimits } from '../server/lock-server.ts';
+
+/** For connections that are being refused or closed, and for certificates that are read again. */
+const SPARE_FILES = 16;
+
+/**
+ * Lowers `maxConnections` to what the system's limit of open files leaves room for beside the files that are open and
+ * those of the listeners, and says so. Changes nothing where the system does not tell, which only Linux does.
+ */
+export function fitToOpenFiles(limits: LockServerLimits, listeners: number, logger: Logger): LockServerLimits {
+  const maxOpenFiles = readMaxOpenFiles();
+  if (maxOpenFiles === undefined) return limits;
+  const room = Math.max(1, maxOpenFiles - countOpenFiles() - listeners - SPARE_FILES);
+  const { maxConnections } = limits;
+  if (room >= maxConnections) return limits;
+  const why = `since this process may have ${maxOpenFiles} files open`;
+  const remedy = 'raise the limit of open files (ulimit -n, or LimitNOFILE of systemd), or lower limits.maxConnections';
+  const message = `limits.maxConnections is lowered from ${maxConnections} to ${room}, ${why}; ${remedy}`;
+  logger.warn({ maxConnections: room, maxOpenFiles }, message);
+  return { ...limits, maxConnections: room };
+}
+
+function readMaxOpenFiles(): number | undefined {
+  try {
+    const soft = /^Max open files +(\d+) /m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One of them is open only while this reads the folder. */
+function countOpenFiles(): number {
+  return readdirSync('/proc/self/fd').length;
+}

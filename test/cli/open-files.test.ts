@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { needs, SystemProgram } from '../foreign/system-program.ts';
+import { endTest, makeFolder } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { refusalsOf } from '../support/refusals.ts';
+
+const MAX_OPEN_FILES = 64;
+const CONNECTIONS = 100;
+
+interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly maxConnections?: number;
+  readonly maxOpenFiles?: number;
+}
+
+describe('a server that may open few files', () => {
+  beforeEach(function () {
+    needs(this, 'sh');
+    if (process.platform === 'linux') return;
+    console.log('      skipped: only Linux tells the limit');
+    this.skip();
+  });
+  afterEach(endTest);
+
+  /** Starts one whose next lines are those of its log, and of its standard output. */
+  function start(settings: object): SystemProgram {
+    const config = join(makeFolder(), 'settings.json');
+    writeFileSync(config, JSON.stringify({ port: 'auto', ...settings }));
+    const command = `ulimit -n ${MAX_OPEN_FILES}; exec "${process.execPath}" bin/server.js --config "${config}" 2>&1`;
+    return new SystemProgram('sh', ['-c', command]);
+  }
+
+  async function nextLogLine(server: SystemProgram): Promise<LogLine> {
+    return JSON.parse(await server.nextLine()) as LogLine;
+  }
+
+  async function nextPort(server: SystemProgram): Promise<number> {
+    return Number(/ listens on \S+:(\d+), /.exec(await server.nextLine())?.[1]);
+  }
+
+  it('says at its start by how much it lowers maxConnections, and why', async () => {
+    const line = await nextLogLine(start({}));
+    expect(line).to.include({ level: 40, maxOpenFiles: MAX_OPEN_FILES });
+    expect(line.maxConnections).to.be.within(10, 40);
+    expect(line.msg).to.equal(
+      `limits.maxConnections is lowered from 20000 to ${line.maxConnections}, since this process may have 64 files open; ` +
+        'raise the limit of open files (ulimit -n, or LimitNOFILE of systemd), or lower limits.maxConnections',
+    );
+  });
+
+  it('refuses connections itself, counts and logs them, and takes new ones when others have gone', async () => {
+    const server = start({});
+    const { maxConnections = 0 } = await nextLogLine(server);
+    const port = await nextPort(server);
+    const clients: RawClient[] = [];
+    for (let count = 0; count < CONNECTIONS; count += 1) {
+      const client = await RawClient.connect(port);
+      if (count < maxConnections) expect(await client.ask('ping')).to.deep.equal({ status: 'ok' });
+      else await client.closed;
+      clients.push(client);
+    }
+    const refusal = await nextLogLine(server);
+    expect(refusal.msg).to.include(`as many connections already as maxConnections, ${maxConnections}`);
+    expect(refusal.msg).to.include('the limit of open files');
+    const stats = await (clients[0] as RawClient).ask('stats');
+    expect(stats).to.include({ openConnections: maxConnections });
+    expect(refusalsOf(stats)).to.deep.equal({ maxConnections: CONNECTIONS - maxConnections });
+    await (clients[1] as RawClient).leave();
+    expect(await (await RawClient.connect(port)).ask('ping')).to.deep.equal({ status: 'ok' });
+  });
+
+  it('says nothing where maxConnections is below that', async () => {
+    const server = start({ limits: { maxConnections: 10 } });
+    expect(await nextPort(server)).to.be.greaterThan(0);
+  });
+});
