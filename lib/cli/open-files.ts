@@ -1,27 +1,31 @@
 /** Keeps the connections below the limit of open files, above which the system closes them without telling the server. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Logger } from '../message/logger.ts';
 import type { LockServerLimits } from '../server/lock-server.ts';
 
 /** For connections that are being refused or closed, and for certificates that are read again. */
 const SPARE_FILES = 16;
 
+/** The limits that a server can keep, and a line for the log when they are not those of the settings. */
+export interface FittedLimits {
+  readonly limits: LockServerLimits;
+  readonly notice?: string;
+}
+
 /**
- * Lowers `maxConnections` to what the system's limit of open files leaves room for beside the files that are open and
- * those of the listeners, and says so. Changes nothing where the system does not tell, which only Linux does.
+ * Lowers `maxConnections` to what the system's limit of open files leaves room for, beside the files that are open and
+ * those of the listeners. Changes nothing where the system does not tell the limit; only Linux does.
  */
-export function fitToOpenFiles(limits: LockServerLimits, listeners: number, logger: Logger): LockServerLimits {
+export function fitToOpenFiles(limits: LockServerLimits, listeners: number): FittedLimits {
   const maxOpenFiles = readMaxOpenFiles();
-  if (maxOpenFiles === undefined) return limits;
+  if (maxOpenFiles === undefined) return { limits };
   const room = Math.max(1, maxOpenFiles - countOpenFiles() - listeners - SPARE_FILES);
   const { maxConnections } = limits;
-  if (room >= maxConnections) return limits;
+  if (room >= maxConnections) return { limits };
   const why = `since this process may have ${maxOpenFiles} files open`;
   const remedy = 'raise the limit of open files (ulimit -n, or LimitNOFILE of systemd), or lower limits.maxConnections';
-  const message = `limits.maxConnections is lowered from ${maxConnections} to ${room}, ${why}; ${remedy}`;
-  logger.warn({ maxConnections: room, maxOpenFiles }, message);
-  return { ...limits, maxConnections: room };
+  const notice = `limits.maxConnections is lowered from ${maxConnections} to ${room}, ${why}; ${remedy}`;
+  return { limits: { ...limits, maxConnections: room }, notice };
 }
 
 function readMaxOpenFiles(): number | undefined {

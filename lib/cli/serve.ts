@@ -55,7 +55,7 @@ export async function serve(
   // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const limits = fitToOpenFiles(settings.limits, planned.length, logger);
+  const { limits, notice } = fitToOpenFiles(settings.limits, planned.length);
   let server: FullLockServer | undefined;
   try {
     server = failWith(EXIT_CODES.failure, () => new FullLockServer({ limits, logger, dump, registry, forceUnlock }));
@@ -63,6 +63,7 @@ export async function serve(
     failWith(codes.usage, () => dropPrivileges(settings, planned));
     closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
+    if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
   } catch (error) {
     await server?.close();

@@ -13,7 +13,6 @@ interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly maxConnections?: number;
-  readonly maxOpenFiles?: number;
 }
 
 describe('a server that may open few files', () => {
@@ -37,13 +36,15 @@ describe('a server that may open few files', () => {
     return JSON.parse(await server.nextLine()) as LogLine;
   }
 
-  async function nextPort(server: SystemProgram): Promise<number> {
-    return Number(/ listens on \S+:(\d+), /.exec(await server.nextLine())?.[1]);
+  /** The line of the log, and the port of the other line; either comes first. */
+  async function startLines(server: SystemProgram): Promise<{ readonly line: LogLine; readonly port: number }> {
+    const [log = '', listens = ''] = [await server.nextLine(), await server.nextLine()].sort().reverse();
+    return { line: JSON.parse(log) as LogLine, port: portIn(listens) };
   }
 
   it('says at its start by how much it lowers maxConnections, and why', async () => {
-    const line = await nextLogLine(start({}));
-    expect(line).to.include({ level: 40, maxOpenFiles: MAX_OPEN_FILES });
+    const { line } = await startLines(start({}));
+    expect(line.level).to.equal(40);
     expect(line.maxConnections).to.be.within(10, 40);
     expect(line.msg).to.equal(
       `limits.maxConnections is lowered from 20000 to ${line.maxConnections}, since this process may have 64 files open; ` +
@@ -53,8 +54,8 @@ describe('a server that may open few files', () => {
 
   it('refuses connections itself, counts and logs them, and takes new ones when others have gone', async () => {
     const server = start({});
-    const { maxConnections = 0 } = await nextLogLine(server);
-    const port = await nextPort(server);
+    const { line, port } = await startLines(server);
+    const { maxConnections = 0 } = line;
     const clients: RawClient[] = [];
     for (let count = 0; count < CONNECTIONS; count += 1) {
       const client = await RawClient.connect(port);
@@ -69,11 +70,18 @@ describe('a server that may open few files', () => {
     expect(stats).to.include({ openConnections: maxConnections });
     expect(refusalsOf(stats)).to.deep.equal({ maxConnections: CONNECTIONS - maxConnections });
     await (clients[1] as RawClient).leave();
-    expect(await (await RawClient.connect(port)).ask('ping')).to.deep.equal({ status: 'ok' });
+    let answer: unknown;
+    // The server may learn a little later than the client that this one has gone.
+    while (answer === undefined) answer = await (await RawClient.connect(port)).ask('ping').catch(() => undefined);
+    expect(answer).to.deep.equal({ status: 'ok' });
   });
 
   it('says nothing where maxConnections is below that', async () => {
     const server = start({ limits: { maxConnections: 10 } });
-    expect(await nextPort(server)).to.be.greaterThan(0);
+    expect(portIn(await server.nextLine())).to.be.greaterThan(0);
   });
 });
+
+function portIn(startLine: string): number {
+  return Number(/ listens on \S+:(\d+), /.exec(startLine)?.[1]);
+}
