@@ -24,6 +24,14 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
+/** A running lock server. */
+export interface LockServerProcess extends ServerProcess {
+  /** Where it listens: its own port first, then the listeners of the settings. */
+  readonly addresses: readonly string[];
+  /** What it has logged so far. */
+  log(): string;
+}
+
 /** How to start a server, beyond the defaults. */
 interface ServerOptions {
   /** For the command line. */
@@ -45,7 +53,7 @@ export async function startServer({
   openFiles,
   nodeArgs = [],
   preload,
-}: ServerOptions = {}): Promise<ServerProcess> {
+}: ServerOptions = {}): Promise<LockServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const config = join(folder, 'settings.json');
   if (settings !== undefined) writeFileSync(config, JSON.stringify(settings));
@@ -69,7 +77,8 @@ export async function startServer({
   const endWithThis = (): boolean => child.kill('SIGKILL');
   process.once('exit', endWithThis);
   for await (const line of createInterface({ input: stdout })) {
-    const port = / listens on \S+:(\d+)/.exec(line)?.[1];
+    const addresses = / listens on (.*), allowed: /.exec(line)?.[1]?.split(', ') ?? [];
+    const port = /:(\d+)$/.exec(addresses[0] ?? '')?.[1];
     if (port === undefined) continue;
     const stop = async (): Promise<void> => {
       child.off('exit', endOnFailure);
@@ -81,7 +90,8 @@ export async function startServer({
       console.error(`${log}the server ended with code ${code}`);
       process.exitCode = 1;
     };
-    return { port: Number(port), process: child, pid: child.pid as number, stop };
+    const shared = { process: child, pid: child.pid as number, log: () => log, stop };
+    return { port: Number(port), addresses, ...shared };
   }
   throw new Error('the server did not start');
 }
@@ -101,16 +111,27 @@ export async function startHoldfast(name: string, protocol: LoadProtocol): Promi
 
 /** The lock server over TLS; undefined where there is no `openssl` to make a certificate with. */
 export async function startHoldfastTls(name: string): Promise<MeasuredServer | undefined> {
-  if (findProgram('openssl') === undefined) return undefined;
+  if (!canMakeCertificates()) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2'];
-  const request = ['req', '-x509', ...kind, '-subj', '/CN=localhost', '-keyout', key, '-out', cert];
-  execFileSync('openssl', request, { stdio: 'pipe' });
+  const { cert, key } = makeCertificate(folder);
   const server = await startServer({ args: ['--tls-cert', cert, '--tls-key', key] });
   rmSync(folder, { recursive: true });
   const place = { host: HOST, port: server.port };
   return pinned(name, { place, protocol: 'ndjson', isTls: true, pid: server.pid }, server.stop);
+}
+
+/** Whether `openssl` is installed. */
+export function canMakeCertificates(): boolean {
+  return findProgram('openssl') !== undefined;
+}
+
+/** Makes a certificate for `localhost` and its key in a folder; returns the files. */
+export function makeCertificate(folder: string): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', '2'];
+  const request = ['req', '-x509', ...kind, '-subj', '/CN=localhost', '-keyout', key, '-out', cert];
+  execFileSync('openssl', request, { stdio: 'pipe' });
+  return { cert, key };
 }
 
 /** The lock server on a Unix socket. */

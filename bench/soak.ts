@@ -13,8 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { LockClient } from 'holdfast';
 import { isShort } from './program.ts';
+import { findRemains } from './remains.ts';
 import { startServer } from './servers.ts';
 import type { SoakReport } from './soak-process.ts';
 
@@ -23,7 +23,6 @@ const FLOWS_A_PROCESS = 25;
 const DURATION_MS = isShort ? 6_000 : 60_000;
 /** How often it kills a process and starts another one. */
 const KILL_EVERY_MS = isShort ? 700 : 1_500;
-const SETTLE_MS = 10_000;
 const PROGRAM = fileURLToPath(new URL('./soak-process.js', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-soak-'));
@@ -49,30 +48,6 @@ async function finish(child: ChildProcess): Promise<void> {
   if (code !== 0) violations.push(`a process ended with ${code ?? signal}`);
 }
 
-/** Once all clients are gone, these counts must be zero, or one for the connection that asks. */
-async function findRemains(): Promise<string[]> {
-  const client = await LockClient.connect({ port: server.port });
-  const endMs = performance.now() + SETTLE_MS;
-  for (;;) {
-    const { locks, permits, holders, waiting, sessions, openConnections } = await client.stats();
-    const remains = Object.entries({
-      locks,
-      permits,
-      holders,
-      waiting,
-      sessions: sessions - 1,
-      openConnections: openConnections - 1,
-    })
-      .filter(([, count]) => count !== 0)
-      .map(([name, count]) => `left on the server: ${name}: ${count}`);
-    if (remains.length === 0 || performance.now() > endMs) {
-      await client.close();
-      return remains;
-    }
-    await pause(20);
-  }
-}
-
 const children = Array.from({ length: PROCESSES }, startProcess);
 const endMs = performance.now() + DURATION_MS;
 for (let victim = 0; performance.now() < endMs; victim = (victim + 1) % PROCESSES) {
@@ -85,7 +60,7 @@ for (let victim = 0; performance.now() < endMs; victim = (victim + 1) % PROCESSE
   children[victim] = startProcess();
 }
 await Promise.all(children.map(finish));
-violations.push(...(await findRemains()));
+violations.push(...(await findRemains(server.port)));
 await server.stop();
 rmSync(folder, { recursive: true });
 
