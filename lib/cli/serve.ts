@@ -1,6 +1,6 @@
 /** Runs a lock server as a process: opens the listeners of the settings and ends on signals. */
 
-import { chownSync } from 'node:fs';
+import { lchownSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
@@ -148,7 +148,8 @@ function giveSockets(user: string, planned: readonly PlannedListener[]): void {
   const uid = process.geteuid?.() ?? own;
   process.seteuid?.(own);
   for (const { socketFile } of planned) {
-    if (socketFile !== undefined) chownSync(socketFile, uid, process.getgid?.() ?? 0);
+    // Not through a link, which whoever may write the folder can put there meanwhile.
+    if (socketFile !== undefined) lchownSync(socketFile, uid, process.getgid?.() ?? 0);
   }
 }
 

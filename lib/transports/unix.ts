@@ -69,7 +69,9 @@ class UnixListener implements Listener {
   async #bind(events: ListenerEvents): Promise<void> {
     if (!isMainThread) return await this.#bindHidden(events);
     await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
-    chmodSync(this.#path, this.#mode);
+    // The umask is enough on Linux. Never changes what a link leads to, which somebody may have put there meanwhile.
+    const made = lstatSync(this.#path);
+    if (made.isSocket() && (made.mode & 0o777) !== this.#mode) chmodSync(this.#path, this.#mode);
   }
 
   /**
