@@ -41,13 +41,12 @@ export interface Pidfile {
 export async function takePidfile(file: string): Promise<Pidfile> {
   // Resolves links of the folder, so that two names of one file are one pidfile.
   const path = join(realpathSync(dirname(resolve(file))), basename(file));
-  const present = lstatSync(path, { throwIfNoEntry: false });
-  if (present !== undefined) requireOwnFile(path, present);
   const guard = process.platform === 'linux' ? await holdPidfile(path) : undefined;
   try {
+    const present = lstatSync(path, { throwIfNoEntry: false });
+    if (present !== undefined) requireUsable(path, present);
     if (guard === undefined) takeExclusively(path);
-    const descriptor = openOwnFile(path);
-    refuseIfLocked(path, descriptor);
+    const descriptor = openUsable(path);
     ftruncateSync(descriptor);
     writeSync(descriptor, String(process.pid));
     return { release: () => releaseFile(path, descriptor, guard) };
@@ -74,10 +73,10 @@ function isSameFile(path: string, descriptor: number): boolean {
 }
 
 /** Does not empty the file, and looks again at the opened one, since the path may lead to another file by now. */
-function openOwnFile(path: string): number {
+function openUsable(path: string): number {
   const descriptor = openSync(path, OPEN_FLAGS, PIDFILE_MODE);
   try {
-    requireOwnFile(path, fstatSync(descriptor));
+    requireUsable(path, fstatSync(descriptor));
     return descriptor;
   } catch (error) {
     closeSync(descriptor);
@@ -87,9 +86,10 @@ function openOwnFile(path: string): number {
 
 /**
  * Who may write the folder could otherwise let a server that is started by root write any file of the system.
- * @throws Error when the file is a link, no regular file, or another user's.
+ * @throws PidfileTakenError when a glockd has the file, Error when it is a link, no regular file, or another user's.
  */
-function requireOwnFile(path: string, found: Stats): void {
+function requireUsable(path: string, found: Stats): void {
+  refuseIfLocked(path, found);
   const own = process.geteuid?.() ?? found.uid;
   const problem = (what: string): Error =>
     new Error(`${path}: ${what}; expected a regular file of user ${own}, or none`);
@@ -128,8 +128,8 @@ function takeExclusively(path: string): void {
 }
 
 /** Checks for a running glockd, which does not know our name but locks the file. */
-function refuseIfLocked(path: string, descriptor: number): void {
-  const pid = pidOfFileLock(fstatSync(descriptor));
+function refuseIfLocked(path: string, found: Stats): void {
+  const pid = pidOfFileLock(found);
   if (pid !== undefined) throw taken(path, pid);
 }
 
@@ -147,10 +147,10 @@ function taken(path: string, pid: number = pidIn(path)): PidfileTakenError {
   return new PidfileTakenError(`${path}: ${who} has this pidfile`);
 }
 
-/** NaN when the file is gone. */
+/** NaN when there is no file to read. */
 function pidIn(path: string): number {
   try {
-    return Number(readFileSync(path, 'utf8').trim());
+    return lstatSync(path).isFile() ? Number(readFileSync(path, 'utf8').trim()) : Number.NaN;
   } catch {
     return Number.NaN;
   }

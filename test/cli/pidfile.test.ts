@@ -230,6 +230,18 @@ describe('the pidfile of a server with settings', () => {
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
   });
 
+  it('of a glockd that another user runs is respected, too', async function () {
+    needs(this, 'flock', 'setpriv');
+    needsRoot(this);
+    chmodSync(folder, 0o777);
+    const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const glockd = new SystemProgram('setpriv', [...user, 'flock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
+    expect(await glockd.nextLine()).to.equal('runs');
+    const second = startProgram('bin/glockd.js', '--port', 'auto', '--ws', '0', '--pidfile', pidfile);
+    expect(await second.exit).to.deep.equal({ code: 4, signal: null });
+    expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
+  });
+
   it('is taken also where the system does not tell who holds files', async function () {
     needs(this, 'unshare');
     const mount = 'mount --types proc --options subset=pid proc /proc && [ ! -e /proc/locks ]';
