@@ -8,26 +8,30 @@ import { NumberedTable } from '../message/numbered-table.ts';
 import { tell } from '../message/tell.ts';
 import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
 import { ClientLife, type ClientState, LIFE_OPTIONS, type LifeOptions } from './client-life.ts';
-import { ANYTHING, FROM_ZERO, type OptionRules, requireFunction, requireOptions } from './client-options.ts';
 import { EventStream } from './event-stream.ts';
 import type { Hold, Outside } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
 import { LockHandle, runGuarded } from './lock-handle.ts';
+import { LockSet } from './lock-set.ts';
 import {
+  ANYTHING,
+  FROM_ZERO,
   type ListOptions,
   LOCK_OPTIONS,
   type LockAllOptions,
   type LockItem,
   type LockOptions,
   type LockRequest,
+  type OptionRules,
+  requireFunction,
+  requireOptions,
   TERM_OPTIONS,
   TRY_LOCK_OPTIONS,
   type TryLockOptions,
   toRequest,
   toRequestForAll,
-} from './lock-options.ts';
-import { LockSet } from './lock-set.ts';
+} from './options.ts';
 import { Owner, type Owners } from './owner.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
@@ -126,8 +130,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
-    requireOptions(options, TRY_LOCK_OPTIONS);
-    return await this.#take(toRequest(name, { ...options, waitMs: 0 }, LOCK_OPTIONS), options.owner);
+    return await this.#take({ ...toRequest(name, options, TRY_LOCK_OPTIONS), waitMs: 0 }, options.owner);
   }
 
   /**
@@ -320,25 +323,13 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** A fresh one unless the caller names it, perhaps by the tag of one that was fresh. */
+  /** A fresh one unless the caller gives a tag, perhaps that of a fresh one. */
   #owner(tag: string | undefined): Owner {
-    const { fresh, named } = this.#owners;
-    if (tag !== undefined) return this.#namedOwner(tag);
-    let id: number;
-    // No caller is likely to choose such a tag: a number alone might be the key of a row.
-    do id = fresh.nextId();
-    while (named.has(`#${id}`));
-    const owner = new Owner(id, `#${id}`, this.#life, this.#owners);
-    fresh.add(owner);
-    return owner;
-  }
-
-  #namedOwner(tag: string): Owner {
-    const { fresh, named } = this.#owners;
-    const once = fresh.get(Number(tag.slice(1)));
-    if (once?.tag === tag) return once;
-    const owner = named.get(tag) ?? new Owner(0, tag, this.#life, this.#owners);
-    named.set(tag, owner);
-    return owner;
+    if (tag !== undefined) {
+      const { fresh, named } = this.#owners;
+      const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));
+      if (known?.tag === tag) return known;
+    }
+    return new Owner(this.#life, this.#owners, tag);
   }
 }

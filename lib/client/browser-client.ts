@@ -4,8 +4,8 @@ import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
 import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
-import { ANYTHING, requireOptions } from './client-options.ts';
 import { noConnection } from './connection-failure.ts';
+import { ANYTHING, requireOptions } from './options.ts';
 
 /** Where the server is: `{url}`, such as `wss://locks.example`. */
 export interface BrowserClientOptions extends ClientOptions, DialWebSocketOptions {}

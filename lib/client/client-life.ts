@@ -7,14 +7,24 @@ import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '.
 import { MessageError } from '../message/message-error.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { ANYTHING, FROM_ZERO, type OptionRules, oneOf, requireOptions, SIGNAL, TEXT } from './client-options.ts';
 import { failedToConnect, noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
 import type { HoldParameters } from './given-up-calls.ts';
 import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockDrainingError, LockTimeoutError, tellOwn } from './lock-error.ts';
-import { type LockRequest, type Patience, remainingMs } from './lock-options.ts';
+import {
+  ANYTHING,
+  FROM_ZERO,
+  type LockRequest,
+  type OptionRules,
+  oneOf,
+  type Patience,
+  remainingMs,
+  requireOptions,
+  SIGNAL,
+  TEXT,
+} from './options.ts';
 
 const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
 const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM_ZERO };

@@ -1,4 +1,4 @@
-/** One hold on the server, as this client knows it. The handles that share it are what callers see. */
+/** One hold on the server, as this client knows it. Callers see the handles that share it. */
 
 import type { LockMode } from '../protocol.ts';
 import { Lease, type Moment } from './lease.ts';
@@ -18,41 +18,45 @@ export interface Grant {
 /** Runs a function in no request's asynchronous context, where there is such a thing. */
 export type Outside = (run: () => void) => void;
 
-/** What a hold asks of the connection that it was granted on. */
+/** The connection that a hold was granted on. */
 export interface HoldKeeper {
-  /** Gives it back; resolves to undefined when it was held, else to why it was not, within its time limit. Never rejects. */
+  /** Unlocks; resolves to undefined when the lock was held, else to why it was not, within its time limit. Never rejects. */
   giveBack(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
-  /** Runs what calls listeners, in no request's context. */
+  /** Runs code that calls listeners, in no request's context. */
   readonly outside: Outside;
 }
 
-/** Held until the last of those who use it lets go, or until it is lost. */
+type State = { readonly kind: 'held' | 'released' } | { readonly kind: 'lost'; readonly loss: LockLostError };
+
+/** Lasts until the last handle is released, or until it is lost. */
 export class Hold {
-  /** The connection's number for it. */
-  readonly id: number;
+  /** Its number in the connection's table. */
+  id: number;
   readonly grant: Grant;
-  /** Why the server has freed it, if it said so; perhaps while the hold was being given back. */
+  /** Why the server has freed it, or may have; perhaps while it was being given back. */
   freed: LockLostCode | undefined;
+  /** One for each handle that shares the hold; aborts when the hold is lost. */
+  readonly handles: Set<AbortController>;
   readonly #keeper: HoldKeeper;
-  #state: 'held' | 'released' | 'lost' = 'held';
-  #loss: LockLostError | undefined;
+  #state: State;
   #lease: Lease | undefined;
-  /** What tells each handle of the loss. */
-  readonly #users: ((loss: LockLostError) => void)[] = [];
   #whenEnded: (() => void) | undefined;
 
-  constructor(id: number, grant: Grant, keeper: HoldKeeper) {
-    this.id = id;
+  constructor(grant: Grant, keeper: HoldKeeper) {
+    this.id = 0;
     this.grant = grant;
+    this.handles = new Set();
     this.#keeper = keeper;
+    this.#state = { kind: 'held' };
   }
 
   /** Why the hold was lost; undefined as long as it was not. */
   get loss(): LockLostError | undefined {
-    if (this.#state === 'held' && this.#lease?.isOver === true) this.#expire();
-    return this.#loss;
+    // The process may have been paused for so long that no timer could end the lease yet.
+    if (this.#state.kind === 'held' && this.#lease?.isOver === true) this.#expire();
+    return this.#state.kind === 'lost' ? this.#state.loss : undefined;
   }
 
   /** Milliseconds until its lease is over, 0 when it is; `Infinity` without one. */
@@ -61,13 +65,13 @@ export class Hold {
   }
 
   get isHeld(): boolean {
-    return this.loss === undefined && this.#state === 'held';
+    return this.loss === undefined && this.#state.kind === 'held';
   }
 
   /** Renews the lease until the hold ends. Resolves once it is known to run. */
   startLease(leaseMs: number, sent: Moment): Promise<void> {
     // The loss may have come right behind the grant.
-    if (this.#state !== 'held') return Promise.resolve();
+    if (this.#state.kind !== 'held') return Promise.resolve();
     this.#lease = new Lease(leaseMs, sent, {
       renew: () => this.#keeper.renew(this, leaseMs),
       over: () => this.#expire(),
@@ -75,25 +79,20 @@ export class Hold {
     return this.#lease.confirmed;
   }
 
-  /** One more handle uses the hold. It learns of a loss until it lets go; at once, of one that has been. */
-  addUser(whenLost: (loss: LockLostError) => void): void {
-    this.#users.push(whenLost);
-    if (this.#loss !== undefined) whenLost(this.#loss);
+  /** Releases one handle; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
+  release(handle: AbortController): Promise<LockLostError | undefined> {
+    this.handles.delete(handle);
+    const { loss } = this;
+    return loss === undefined && this.handles.size === 0 ? this.giveBack() : Promise.resolve(loss);
   }
 
-  /** A handle lets go; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
-  removeUser(whenLost: (loss: LockLostError) => void): Promise<LockLostError | undefined> {
-    this.#users.splice(this.#users.lastIndexOf(whenLost), 1);
-    const loss = this.loss;
-    return loss === undefined && this.#users.length === 0 ? this.giveBack() : Promise.resolve(loss);
-  }
-
-  /** Gives the lock back, whoever uses it. */
+  /** Gives the lock back, whether or not handles share it. */
   giveBack(): Promise<LockLostError | undefined> {
-    if (this.#state !== 'held') return Promise.resolve(this.#loss);
-    this.#state = 'released';
+    if (this.#state.kind === 'lost') return Promise.resolve(this.#state.loss);
+    if (this.#state.kind === 'released') return Promise.resolve(undefined);
+    this.#state = { kind: 'released' };
     this.#lease?.stop();
-    // What the owner asks for next goes out behind the unlock.
+    // The unlock goes out before the owner's next request for the lock.
     const given = this.#keeper.giveBack(this);
     this.#whenEnded?.();
     return given;
@@ -102,25 +101,24 @@ export class Hold {
   /** The server freed the lock, or may have. Returns whether it was held. */
   lose(code: LockLostCode): boolean {
     this.freed = code;
-    if (this.#state !== 'held') return false;
-    this.#state = 'lost';
-    this.#lease?.stop();
+    if (this.#state.kind !== 'held') return false;
     const loss = new LockLostError(code, this.grant.name);
-    this.#loss = loss;
+    this.#state = { kind: 'lost', loss };
+    this.#lease?.stop();
     this.#keeper.outside(() => {
-      for (const tell of [...this.#users]) tell(loss);
+      for (const handle of [...this.handles]) handle.abort(loss);
     });
     this.#whenEnded?.();
     return true;
   }
 
-  /** Calls back when the hold has been given back or lost, at once if that is so already. One listener. */
+  /** Calls back when the hold has been given back or lost, at once if it has ended already. Takes one listener. */
   whenEnded(listener: () => void): void {
-    if (this.#state === 'held') this.#whenEnded = listener;
+    if (this.#state.kind === 'held') this.#whenEnded = listener;
     else listener();
   }
 
-  /** What the server may not know yet is said to it, too. */
+  /** Unlocks as well: the server may not know yet that the lease is over. */
   #expire(): void {
     this.lose('leaseOver');
     void this.#keeper.giveBack(this);

@@ -5,7 +5,7 @@ import { startTimeout } from '../message/timeout.ts';
 import { isPermanent } from './connection-failure.ts';
 import { LockUnreachableError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
-import type { LockOptions } from './lock-options.ts';
+import type { LockOptions } from './options.ts';
 
 /** How to stand for election. */
 export interface TermOptions {

@@ -18,9 +18,12 @@ import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { type Grant, Hold, type HoldKeeper, type Outside } from './hold.ts';
 import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
-import { type LockRequest, lockKey, type RequestedLock, remainingMs, toLease, toTimeLimit } from './lock-options.ts';
+import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
 const PROTOCOL = 1;
+const MS_A_SECOND = 1_000;
+/** The longest time limit that the wire knows. */
+const MAX_SECONDS = 1e9;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
@@ -171,6 +174,8 @@ export class LockConnection implements HoldKeeper {
     const sent = leaseMs === undefined ? undefined : thisMoment();
     const convert = (result: RpcResult): readonly Hold[] | null => {
       if (command === 'lock') this.#givenUp.answeredInTime(parameters, result);
+      if (result.status === 'unavailable') return null;
+      if (result.status !== 'ok') throw this.#refusal(request, result);
       return this.#granted(owner, request, result);
     };
     const granted = this.#client.call({ command, parameters, timeoutMs, signal, convert, watcher: this.#givenUp });
@@ -209,7 +214,7 @@ export class LockConnection implements HoldKeeper {
 
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
     const { name, mode, owner, token } = hold.grant;
-    const parameters = { lockName: name, owner, mode, lease: toLease(leaseMs), timeLimit: 0 };
+    const parameters = { lockName: name, owner, mode, lease: leaseMs / MS_A_SECOND, timeLimit: 0 };
     this.#givenUp.add(parameters);
     try {
       const result = await this.rpc('lock', parameters, { timeoutMs: this.#requestTimeoutMs });
@@ -251,16 +256,14 @@ export class LockConnection implements HoldKeeper {
     return grants.find((grant) => keys.includes(lockKey(grant)));
   }
 
-  #granted(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] | null {
-    if (result.status === 'unavailable') return null;
-    if (result.status !== 'ok') throw this.#refusal(request, result);
+  #granted(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] {
     const isOne = request.command === 'lock';
     const tokens = isOne ? [result.token] : (result.tokens as readonly unknown[]);
     const counts = isOne ? [result.count] : (result.counts as readonly unknown[]);
     const holds: Hold[] = [];
     for (const [index, { name, mode }] of request.items.entries()) {
       const grant = { name, mode, owner, token: Number(tokens[index]), count: Number(counts[index]) };
-      const hold = new Hold(this.#holds.nextId(), grant, this);
+      const hold = new Hold(grant, this);
       this.#holds.add(hold);
       this.#holdsByToken?.set(grant.token, hold);
       holds.push(hold);
@@ -334,8 +337,9 @@ function anotherProtocol(cause: Error): LockError {
 /** The parameters as the server has them. What is undefined is not sent. */
 function toParameters(owner: string, request: LockRequest, timeLimitMs: number): object {
   const { command, items, leaseMs, steal, stealable } = request;
-  const lease = leaseMs && toLease(leaseMs);
-  const timeLimit = toTimeLimit(timeLimitMs);
+  const lease = leaseMs && leaseMs / MS_A_SECOND;
+  const seconds = timeLimitMs / MS_A_SECOND;
+  const timeLimit = seconds > MAX_SECONDS ? false : seconds;
   if (command === 'lockAll') return { locks: items.map(toItemParameters), owner, lease, timeLimit };
   const { name, mode, limit } = items[0] as RequestedLock;
   // One literal: spreading others into it takes a tenth of the time of a lock.

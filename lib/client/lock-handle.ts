@@ -4,7 +4,6 @@ import { whenAborted } from '../message/abort-listeners.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import { show } from '../message/show.ts';
 import type { LockMode } from '../protocol.ts';
-import { requireFunction, requireOptions } from './client-options.ts';
 import type { Hold } from './hold.ts';
 import { LockInvalidError, LockLostError } from './lock-error.ts';
 import {
@@ -15,8 +14,9 @@ import {
   type NestedLockOptions,
   type NestedTryLockOptions,
   type RequestedLock,
+  requireFunction,
   toRequest,
-} from './lock-options.ts';
+} from './options.ts';
 import type { Owner } from './owner.ts';
 
 /** A lock that was granted. Give it back with `release()`, or let `await using` do it. */
@@ -29,8 +29,7 @@ export class LockHandle implements AsyncDisposable {
   readonly count: number;
   readonly #hold: Hold;
   readonly #owner: Owner;
-  readonly #lost = new AbortController();
-  readonly #lose: (loss: LockLostError) => void;
+  readonly #lost: AbortController;
   #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes handles. */
@@ -42,8 +41,8 @@ export class LockHandle implements AsyncDisposable {
     this.count = count;
     this.#hold = hold;
     this.#owner = owner;
-    this.#lose = (loss) => this.#lost.abort(loss);
-    hold.addUser(this.#lose);
+    this.#lost = new AbortController();
+    hold.handles.add(this.#lost);
   }
 
   /** The owner tag under which the server knows this hold. */
@@ -93,7 +92,7 @@ export class LockHandle implements AsyncDisposable {
 
   /** The same, for those who want to know why: resolves to the reason for which the lock was not held any more. */
   end(): Promise<LockLostError | undefined> {
-    this.#ended ??= this.#hold.removeUser(this.#lose);
+    this.#ended ??= this.#hold.release(this.#lost);
     return this.#ended;
   }
 
@@ -115,8 +114,7 @@ export class LockHandle implements AsyncDisposable {
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
   async tryLock(name: string, options: NestedTryLockOptions = {}): Promise<LockHandle | null> {
-    requireOptions(options, NESTED_TRY_LOCK_OPTIONS);
-    return await this.#take(toRequest(name, { ...options, waitMs: 0 }, NESTED_LOCK_OPTIONS));
+    return await this.#take({ ...toRequest(name, options, NESTED_TRY_LOCK_OPTIONS), waitMs: 0 });
   }
 
   /** Runs a function while it holds a further lock as the same owner. Resolves and rejects as `LockClient.locked` does. */
@@ -152,7 +150,7 @@ export class LockHandle implements AsyncDisposable {
    * that are removed: Node never forgets what `AbortSignal.any` made of a signal that lives on.
    */
   async #takeUnlessLost(request: LockRequest): Promise<readonly Hold[] | null> {
-    const lost = this.#lost.signal;
+    const lost = this.signal;
     const { signal } = request;
     if (signal === undefined) return await this.#owner.take({ ...request, signal: lost });
     const either = new AbortController();

@@ -1,6 +1,6 @@
 /**
- * One owner, as the server knows it by its tag. The server lets an owner in twice; so branches of a program that act as the
- * same owner exclude each other here, in the client.
+ * One owner: a tag that the server sees. The server grants a lock again to the owner that holds it; so branches of a program
+ * with the same owner exclude each other here, in the client.
  */
 
 import { whenAborted } from '../message/abort-listeners.ts';
@@ -10,34 +10,43 @@ import { startTimeout } from '../message/timeout.ts';
 import type { ClientLife } from './client-life.ts';
 import type { Hold } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
-import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './lock-options.ts';
+import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
 /** The branches that wait for their turn at one lock, in the order of their calls. */
 type Queue = Set<() => void>;
 
-/** The owners that ask for something or hold something. */
+/** The owners that ask for a lock or hold one. */
 export interface Owners {
-  /** Those that no caller has named, by their numbers. */
+  /** The client chose their tags: each has its number in it. */
   readonly fresh: NumberedTable<Owner>;
-  /** Those that callers have named, by their tags. */
+  /** The caller chose their tags. */
   readonly named: Map<string, Owner>;
 }
 
 /** An owner tag and the locks that its branches ask for or hold. */
 export class Owner {
-  /** The client's number for a fresh one; 0 for one that the caller has named. */
-  readonly id: number;
+  /** Its number in the table of fresh owners; 0 if the caller chose the tag. */
+  id: number;
   readonly tag: string;
   readonly #life: ClientLife;
   readonly #owners: Owners;
   /** The locks that a branch asks for or holds. The queue is undefined until another branch waits. */
-  readonly #turns = new Map<string, Queue | undefined>();
+  readonly #turns: Map<string, Queue | undefined>;
 
-  constructor(id: number, tag: string, life: ClientLife, owners: Owners) {
-    this.id = id;
-    this.tag = tag;
+  /** Adds itself to the owners. Without a tag of the caller it chooses one that none of them has. */
+  constructor(life: ClientLife, owners: Owners, tag: string | undefined) {
+    this.id = 0;
+    this.tag = tag ?? '';
     this.#life = life;
     this.#owners = owners;
+    this.#turns = new Map();
+    if (tag !== undefined) owners.named.set(tag, this);
+    while (tag === undefined && (this.id === 0 || owners.named.has(this.tag))) {
+      owners.fresh.delete(this.id);
+      owners.fresh.add(this);
+      // A number alone might be the key of a row, and so the tag of a caller.
+      this.tag = `#${this.id}`;
+    }
   }
 
   /**
@@ -87,9 +96,8 @@ export class Owner {
 
   /** Nothing is asked for or held by this owner any more. */
   #leave(): void {
-    const { fresh, named } = this.#owners;
-    if (this.id > 0) fresh.delete(this.id);
-    else named.delete(this.tag);
+    this.#owners.fresh.delete(this.id);
+    this.#owners.named.delete(this.tag);
   }
 
   #awaitTurn(key: string, { name }: RequestedLock, request: LockRequest): Promise<void> {

@@ -42,6 +42,7 @@ export {
   LockUnreachableError,
 } from './lock-error.ts';
 export { LockHandle } from './lock-handle.ts';
+export { LockSet } from './lock-set.ts';
 export type {
   HoldOptions,
   ListOptions,
@@ -53,8 +54,7 @@ export type {
   NestedTryLockOptions,
   TryLockOptions,
   WaitOptions,
-} from './lock-options.ts';
-export { LockSet } from './lock-set.ts';
+} from './options.ts';
 export type { WebLock, WebLockMode } from './web-locks/web-lock.ts';
 export type { WebLockOptions } from './web-locks/web-lock-options.ts';
 export type { WebLockInfo, WebLockSnapshot } from './web-locks/web-lock-snapshot.ts';

@@ -96,9 +96,9 @@ type State =
 
 /** A request that the server has not answered. */
 interface PendingRequest {
-  readonly id: number;
+  id: number;
   readonly call: Call<unknown>;
-  state: 'waiting' | 'gaveUp';
+  isGivenUp: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
   readonly stopTimeout: () => void;
@@ -212,13 +212,10 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       if (this.#pending.size >= maxPendingRequests) {
         throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
       }
-      const id = this.#pending.nextId();
-      // Throws for parameters that JSON cannot hold, before the call is registered.
-      const text = JSON.stringify({ command, parameters, id });
       const request: PendingRequest = {
-        id,
+        id: 0,
         call,
-        state: 'waiting',
+        isGivenUp: false,
         resolve: resolve as (value: unknown) => void,
         reject,
         stopTimeout: startTimeout(timeoutMs, () =>
@@ -227,13 +224,19 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
         stopListening: signal && whenAborted(signal, () => this.#giveUp(request, signal.reason)),
       };
       this.#pending.add(request);
-      this.#state.connection.send(text);
+      try {
+        this.#state.connection.send({ command, parameters, id: request.id });
+      } catch (error) {
+        // JSON cannot hold the parameters.
+        this.#pending.delete(request.id);
+        fail(request, error);
+      }
     });
   }
 
   /** The calls that wait for their results, in the order in which they were made. */
   calls(): Call<unknown>[] {
-    const waiting = this.#pending.inOrder().filter(({ state }) => state === 'waiting');
+    const waiting = this.#pending.inOrder().filter(({ isGivenUp }) => !isGivenUp);
     return waiting.map(({ call }) => call);
   }
 
@@ -271,8 +274,8 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   }
 
   #giveUp(request: PendingRequest, reason: unknown): void {
-    if (request.state === 'gaveUp') return;
-    request.state = 'gaveUp';
+    if (request.isGivenUp) return;
+    request.isGivenUp = true;
     fail(request, reason);
     request.call.watcher?.gaveUp(request.call, request.id);
   }
@@ -289,15 +292,23 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     }
   };
 
-  #settle(id: number, { result, error }: Readonly<Record<string, unknown>>): void {
-    const request = this.#pending.get(id);
+  #settle(id: number, reply: Readonly<Record<string, unknown>>): void {
+    const request = this.#pending.delete(id);
     if (request === undefined) return;
-    this.#pending.delete(id);
     const { call } = request;
-    if (request.state === 'gaveUp')
-      call.watcher?.answeredLate(call, isRecord(result) ? (result as RpcResult) : undefined);
-    else if (isRecord(result)) succeed(request, result as RpcResult);
-    else fail(request, MessageError.fromReply(isRecord(error) ? error : {}));
+    const result = isRecord(reply.result) ? (reply.result as RpcResult) : undefined;
+    if (request.isGivenUp) {
+      call.watcher?.answeredLate(call, result);
+      return;
+    }
+    request.stopTimeout();
+    request.stopListening?.();
+    try {
+      if (result === undefined) throw MessageError.fromReply(isRecord(reply.error) ? reply.error : {});
+      request.resolve(call.convert(result));
+    } catch (error) {
+      request.reject(error);
+    }
   }
 
   #closed(error: Error | undefined): void {
@@ -316,17 +327,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   }
 
   #failAll(error: MessageError): void {
-    for (const request of this.#pending.takeAll()) if (request.state === 'waiting') fail(request, error);
-  }
-}
-
-function succeed(request: PendingRequest, result: RpcResult): void {
-  request.stopTimeout();
-  request.stopListening?.();
-  try {
-    request.resolve(request.call.convert(result));
-  } catch (error) {
-    request.reject(error);
+    for (const request of this.#pending.takeAll()) if (!request.isGivenUp) fail(request, error);
   }
 }
 

@@ -1,34 +1,25 @@
-/** What is known by a number for a while: requests until they are answered, holds until they are given back. */
+/** Finds by a number what exists for a while: requests until they are answered, holds until they are released. */
 
 const FIRST_PLACES = 16;
-/** Of a table that becomes empty. */
+/** An empty table drops its places when it has more than these. */
 const MAX_KEPT_PLACES = 1_024;
 
 /**
- * A ring of places. Each entry has the place that the last bits of its number say, and a number whose place is taken is
- * passed over; numbers grow, so what was known by one is never taken for another. A Map with ever new keys costs several
- * times as much: it goes from one table to the next, and dead tables that have become old keep all that was in them.
+ * Gives each entry the next free number, and finds its place in an array by the last bits of the number. With a `Map`, a client
+ * with 100 calls in flight needs three times the CPU: the tables that a `Map` leaves behind as keys come and go keep dead entries alive.
  */
-export class NumberedTable<Entry extends { readonly id: number }> {
+export class NumberedTable<Entry extends { id: number }> {
   size = 0;
-  /** As many as a power of two says, or none yet; at least half of them are free. */
+  /** None, or a power of two; at least half of them are free. */
   #places: (Entry | undefined)[] = [];
   #lastId = 0;
 
-  /** The number for the entry that is added next. */
-  nextId(): number {
-    if (this.size * 2 >= this.#places.length) {
-      const entries = this.inOrder();
-      // Numbers that differ in their last bits differ in one bit more.
-      this.#places = new Array(this.#places.length * 2 || FIRST_PLACES).fill(undefined);
-      for (const entry of entries) this.#places[entry.id & (this.#places.length - 1)] = entry;
-    }
+  /** Sets the id of the entry to a number that no other entry has had. */
+  add(entry: Entry): void {
+    if (this.size * 2 >= this.#places.length) this.#grow();
     do this.#lastId += 1;
     while (this.#places[this.#lastId & (this.#places.length - 1)] !== undefined);
-    return this.#lastId;
-  }
-
-  add(entry: Entry): void {
+    entry.id = this.#lastId;
     this.#places[entry.id & (this.#places.length - 1)] = entry;
     this.size += 1;
   }
@@ -38,18 +29,15 @@ export class NumberedTable<Entry extends { readonly id: number }> {
     return entry?.id === id ? entry : undefined;
   }
 
-  /** Does nothing when there is no such number. */
-  delete(id: number): void {
-    if (this.get(id) === undefined) return;
-    this.#places[id & (this.#places.length - 1)] = undefined;
+  /** Removes the entry with this number, if there is one, and returns it. */
+  delete(id: number): Entry | undefined {
+    const place = id & (this.#places.length - 1);
+    const entry = this.#places[place];
+    if (entry?.id !== id) return undefined;
+    this.#places[place] = undefined;
     this.size -= 1;
-    // What many once needed is not kept; a few are soon there again.
     if (this.size === 0 && this.#places.length > MAX_KEPT_PLACES) this.#places = [];
-  }
-
-  /** Whether any entry fits; looks at all places. */
-  some(fits: (entry: Entry) => boolean): boolean {
-    return this.#places.some((entry) => entry !== undefined && fits(entry));
+    return entry;
   }
 
   /** All entries, in the order in which they were added. */
@@ -57,11 +45,18 @@ export class NumberedTable<Entry extends { readonly id: number }> {
     return this.#places.filter((entry) => entry !== undefined).sort((a, b) => a.id - b.id);
   }
 
-  /** The same; none of them is left. */
+  /** Removes all entries and returns them in the order in which they were added. */
   takeAll(): Entry[] {
     const entries = this.inOrder();
     this.#places = [];
     this.size = 0;
     return entries;
+  }
+
+  /** Numbers that differ in their last bits still differ when one more bit counts. */
+  #grow(): void {
+    const entries = this.inOrder();
+    this.#places = new Array(this.#places.length * 2 || FIRST_PLACES).fill(undefined);
+    for (const entry of entries) this.#places[entry.id & (this.#places.length - 1)] = entry;
   }
 }

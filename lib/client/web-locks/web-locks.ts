@@ -3,7 +3,7 @@
 import type { LockInformation } from '../../protocol.ts';
 import { LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
 import type { LockHandle } from '../lock-handle.ts';
-import { LOCK_OPTIONS, type LockRequest, toRequest } from '../lock-options.ts';
+import { LOCK_OPTIONS, type LockRequest, toRequest } from '../options.ts';
 import { makeWebLock, namedException, type WebLock } from './web-lock.ts';
 import { checkWebLockRequest, toWebLockRequest, type WebLockOptions, type WebLockRequest } from './web-lock-options.ts';
 import { takeSnapshot, type WebLockSnapshot } from './web-lock-snapshot.ts';

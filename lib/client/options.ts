@@ -1,18 +1,9 @@
-/** How locks are asked for: the options of the client's methods, and the one request that they all become. */
+/** The options of the client's methods: their types, the check that they make sense, and the request for locks they become. */
 
+import { unknownOption } from '../message/known-options.ts';
+import { describe } from '../message/show.ts';
 import type { LockMode } from '../protocol.ts';
-import {
-  ANYTHING,
-  FROM_ZERO,
-  type OptionRule,
-  type OptionRules,
-  oneOf,
-  requireOptions,
-  requireText,
-  SIGNAL,
-  TEXT,
-  wrong,
-} from './client-options.ts';
+import { LockInvalidError } from './lock-error.ts';
 
 /** Which lock, and how: a limit belongs to permits only, and only an exclusive lock can be stolen. */
 export type LockModeOptions =
@@ -84,6 +75,16 @@ export interface LockAllOptions extends WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which page of the locks is wanted. */
+export interface ListOptions {
+  /** Only names that begin with this. */
+  readonly prefix?: string;
+  /** Only names behind this one: the `next` of the page before. */
+  readonly after?: string;
+  /** How many names at most; 100 by default. */
+  readonly max?: number;
+}
+
 /** How long a call may wait, and what ends it early. */
 export interface Patience {
   /** Milliseconds to wait for the lock at most: 0 is a try-lock. */
@@ -100,7 +101,7 @@ export interface RequestedLock {
   readonly limit: number | undefined;
 }
 
-/** What a call asks the server for: one lock, or all of several. */
+/** A request for one lock, or for all of several. */
 export interface LockRequest extends Patience {
   readonly command: 'lock' | 'lockAll';
   readonly items: readonly RequestedLock[];
@@ -109,10 +110,31 @@ export interface LockRequest extends Patience {
   readonly stealable?: boolean | undefined;
 }
 
-const DEFAULT_WAIT_MS = 30_000;
-const MS_A_SECOND = 1_000;
-const MAX_SECONDS = 1e9;
+/** Which values an option may have. */
+export interface OptionRule {
+  /** For people: `waitMs is -1; expected a number from 0, or Infinity`. */
+  readonly expected: string;
+  fits(value: unknown): boolean;
+}
 
+/** The options that a call knows. */
+export type OptionRules = Readonly<Record<string, OptionRule>>;
+
+const DEFAULT_WAIT_MS = 30_000;
+const MAX_LEASE_MS = 1e12;
+
+/** A value that is checked elsewhere, or not at all. */
+export const ANYTHING: OptionRule = { expected: 'anything', fits: () => true };
+export const TEXT: OptionRule = { expected: 'a string', fits: (value) => typeof value === 'string' };
+/** A time or a count. */
+export const FROM_ZERO: OptionRule = {
+  expected: 'a number from 0, or Infinity',
+  fits: (value) => typeof value === 'number' && value >= 0,
+};
+export const SIGNAL: OptionRule = {
+  expected: 'an AbortSignal',
+  fits: (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
+};
 const MODE = oneOf('exclusive', 'shared', 'permit');
 const LIMIT: OptionRule = {
   expected: 'a whole number from 1',
@@ -120,7 +142,7 @@ const LIMIT: OptionRule = {
 };
 const LEASE_MS: OptionRule = {
   expected: 'a number above 0, up to 1e12',
-  fits: (value) => typeof value === 'number' && value > 0 && value <= MAX_SECONDS * MS_A_SECOND,
+  fits: (value) => typeof value === 'number' && value > 0 && value <= MAX_LEASE_MS,
 };
 
 /** The options of a call that does not wait: of a handle, and of a client. */
@@ -140,29 +162,35 @@ const LOCK_ALL_OPTIONS: OptionRules = { waitMs: FROM_ZERO, leaseMs: LEASE_MS, si
 const LOCK_ITEM_OPTIONS: OptionRules = { name: TEXT, mode: MODE, limit: LIMIT };
 export const TERM_OPTIONS: OptionRules = { leaseMs: LEASE_MS, signal: SIGNAL };
 
+/** One of these texts. */
+export function oneOf(...choices: readonly string[]): OptionRule {
+  return {
+    expected: choices.map((choice) => JSON.stringify(choice)).join(' or '),
+    fits: (value) => choices.includes(value as string),
+  };
+}
+
 /** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
-export function toRequest(name: string, options: LockOptions, known: OptionRules): LockRequest {
-  const { mode = 'exclusive', limit, leaseMs, steal, stealable, waitMs, signal } = requireOptions(options, known);
-  requireText('name', name);
-  return { command: 'lock', items: [{ name, mode, limit }], leaseMs, steal, stealable, ...toPatience(waitMs, signal) };
+export function toRequest(name: string, options: LockOptions, rules: OptionRules): LockRequest {
+  requireOptions(options, rules);
+  if (typeof name !== 'string') throw wrong('name', name, 'a string');
+  const { mode = 'exclusive', limit, leaseMs, steal, stealable, waitMs = DEFAULT_WAIT_MS, signal } = options;
+  const endMs = performance.now() + waitMs;
+  return { command: 'lock', items: [{ name, mode, limit }], leaseMs, steal, stealable, waitMs, endMs, signal };
 }
 
 /** @throws LockInvalidError when the locks are no list of names and items that make sense, or an option makes none. */
 export function toRequestForAll(locks: readonly (string | LockItem)[], options: LockAllOptions): LockRequest {
-  const { leaseMs, waitMs, signal } = requireOptions(options, LOCK_ALL_OPTIONS);
+  const { leaseMs, waitMs = DEFAULT_WAIT_MS, signal } = requireOptions(options, LOCK_ALL_OPTIONS);
   if (!Array.isArray(locks)) throw wrong('locks', locks, 'a list of locks');
-  return { command: 'lockAll', items: locks.map(toItem), leaseMs, ...toPatience(waitMs, signal) };
+  return { command: 'lockAll', items: locks.map(toItem), leaseMs, waitMs, endMs: performance.now() + waitMs, signal };
 }
 
 function toItem(lock: string | LockItem, index: number): RequestedLock {
   if (typeof lock === 'string') return { name: lock, mode: 'exclusive', limit: undefined };
   const { name, mode = 'exclusive', limit } = requireOptions(lock, LOCK_ITEM_OPTIONS, `locks[${index}]`);
-  requireText(`locks[${index}].name`, name);
+  if (name === undefined) throw wrong(`locks[${index}].name`, name, 'a string');
   return { name, mode, limit };
-}
-
-function toPatience(waitMs: number = DEFAULT_WAIT_MS, signal: AbortSignal | undefined): Patience {
-  return { waitMs, endMs: performance.now() + waitMs, signal };
 }
 
 /** Milliseconds that are left to wait, rounded up. */
@@ -170,28 +198,35 @@ export function remainingMs({ waitMs, endMs }: Patience): number {
   return Math.min(waitMs, Math.max(0, Math.ceil(endMs - performance.now())));
 }
 
-/** Milliseconds as the wire has them; longer than it knows is no limit. */
-export function toTimeLimit(waitMs: number): number | false {
-  const seconds = waitMs / MS_A_SECOND;
-  return seconds > MAX_SECONDS ? false : seconds;
-}
-
-/** Milliseconds of a lease as the wire has them. */
-export function toLease(leaseMs: number): number {
-  return leaseMs / MS_A_SECOND;
-}
-
 /** Equal for two modes of a name that are one lock. */
 export function lockKey({ name, mode }: Pick<RequestedLock, 'name' | 'mode'>): string {
   return mode === 'permit' ? `permit ${name}` : `lock ${name}`;
 }
 
-/** Which page of the locks is wanted. */
-export interface ListOptions {
-  /** Only names that begin with this. */
-  readonly prefix?: string;
-  /** Only names behind this one: the `next` of the page before. */
-  readonly after?: string;
-  /** How many names at most; 100 by default. */
-  readonly max?: number;
+/**
+ * Returns the options as they are; those that are undefined have a default.
+ * @throws LockInvalidError when they are no object (null has no default), or when one is not known or breaks its rule.
+ */
+export function requireOptions<Options extends object>(options: Options, rules: OptionRules, name?: string): Options {
+  if (typeof options !== 'object' || options === null) throw wrong(name ?? 'options', options, 'an object');
+  for (const option in options) {
+    if (!Object.hasOwn(rules, option)) {
+      throw new LockInvalidError(String(unknownOption(options, Object.keys(rules), name)));
+    }
+    const { fits, expected } = rules[option] as OptionRule;
+    const value = options[option];
+    if (value !== undefined && !fits(value))
+      throw wrong(name === undefined ? option : `${name}.${option}`, value, expected);
+  }
+  return options;
+}
+
+/** @throws LockInvalidError when the value is no function. */
+export function requireFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw wrong(name, value, 'a function');
+}
+
+/** The error for a value that makes no sense. */
+export function wrong(name: string, value: unknown, expected: string): LockInvalidError {
+  return new LockInvalidError(`${name} is ${describe(value)}; expected ${expected}`);
 }
