@@ -158,7 +158,7 @@ export class MessageConnection implements ByteSink, Flushable {
    * Sends a message, or the text of one, with everything else of this input; a piece of a message if more of it follows. On
    * a closed connection it goes nowhere.
    */
-  send(message: object | string, completeness?: Completeness): void {
+  send(message: object, completeness?: Completeness): void {
     const codec = this.#codec;
     if (codec === undefined || this.isClosed) return;
     codec.encode(message);
@@ -256,7 +256,7 @@ export class MessageConnection implements ByteSink, Flushable {
     if (this.#codec === undefined) this.#codec = this.#findCodec?.(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
     if (this.#step('input')) handleInput(this.#giveOut, end);
-    this.#codec?.keep();
+    this.#codec?.keep?.();
   }
 
   ended(): void {

@@ -1,8 +1,7 @@
 /** How a client reads and writes newline-delimited JSON. */
 
-import { type Codec, type StreamEncoding, TextOutput } from './codec.ts';
+import { type Codec, parse, type StreamEncoding, TextOutput } from './codec.ts';
 import { ProtocolError, type RequestError } from './errors.ts';
-import { parse } from './json.ts';
 
 const NEWLINE = 0x0a;
 const MAX_PIECES = 1_024;
@@ -56,9 +55,6 @@ export class ClientCodec implements Codec {
     this.#text += this.#pieces.splice(0).join('');
   }
 
-  /** Nothing is left in the bytes that were pushed. */
-  keep(): void {}
-
   end(): void {
     this.push(Uint8Array.of(NEWLINE));
   }
@@ -78,7 +74,7 @@ export class ClientCodec implements Codec {
     return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
   }
 
-  encode(message: object | string): void {
-    this.output.add(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
+  encode(message: object): void {
+    this.output.text += `${JSON.stringify(message)}\n`;
   }
 }

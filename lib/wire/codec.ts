@@ -1,6 +1,6 @@
-/** What every codec offers: bytes go in as they come, messages come out one at a time, and the other way round. */
+/** The interface of every codec: bytes go in as they come, messages come out one at a time, and the other way round. */
 
-import type { ProtocolError, RequestError } from './errors.ts';
+import { type ProtocolError, RequestError } from './errors.ts';
 
 /** How the text of a codec becomes bytes: `latin1` when it has done so itself and each character is a byte. */
 export type StreamEncoding = 'utf8' | 'latin1';
@@ -13,22 +13,28 @@ export interface Output {
   take(): string;
 }
 
-/** Output as one text that grows: for few and long messages. */
+/** Output for few and long messages: append to its text. */
 export class TextOutput implements Output {
-  #text = '';
+  text = '';
 
   get length(): number {
-    return this.#text.length;
-  }
-
-  add(text: string): void {
-    this.#text += text;
+    return this.text.length;
   }
 
   take(): string {
-    const text = this.#text;
-    this.#text = '';
+    const { text } = this;
+    this.text = '';
     return text;
+  }
+}
+
+/** The value of a JSON text, undefined for a blank one. */
+export function parse(text: string): unknown | RequestError | undefined {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (text.trim() === '') return undefined;
+    return new RequestError('invalid', `not JSON: ${(error as Error).message}`);
   }
 }
 
@@ -36,17 +42,14 @@ export class TextOutput implements Output {
 export interface Codec {
   /** Takes the next bytes, those before `end` if it is given. They may be overwritten after `keep`. */
   push(bytes: Uint8Array, end?: number): void;
-  /** Copies what has not been decoded of the bytes that were pushed last. */
-  keep(): void;
+  /** Copies the bytes that were pushed last and have not been decoded. A codec that decodes all at once has no need of it. */
+  keep?(): void;
   /** No more bytes will come: what is left over is a message too. */
   end(): void;
   /** The next message or what is wrong with it; undefined when more bytes are needed. Nothing follows a `ProtocolError`. */
   next(): unknown | RequestError | ProtocolError | undefined;
-  /**
-   * Adds a message to the output; a client's codec takes one that is written already, too. When it cannot be written this
-   * throws, and nothing is added.
-   */
-  encode(message: object | string): void;
+  /** Adds a message to the output. When it cannot be written this throws, and nothing is added. */
+  encode(message: object): void;
   /** Text to be sent in `encoding`. */
   readonly output: Output;
   readonly encoding: StreamEncoding;

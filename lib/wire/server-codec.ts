@@ -1,12 +1,11 @@
 /** How the server reads and writes newline-delimited JSON. Knows neither sockets nor what the messages mean. */
 
-import type { Codec } from './codec.ts';
+import { type Codec, parse } from './codec.ts';
 import { ProtocolError, type RequestError } from './errors.ts';
 import { AsciiReader } from './fast/ascii-reader.ts';
 import { ByteOutput } from './fast/byte-output.ts';
 import { writeReply } from './fast/reply-writer.ts';
 import { readRequest } from './fast/request-reader.ts';
-import { parse } from './json.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { decodeText, encodeUtf8 } from './text.ts';
 
