@@ -203,7 +203,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   get locks(): WebLockManager {
     this.#locks ??= new WebLockManager({
       isClosed: () => this.state === 'closing' || this.state === 'closed',
-      take: (request) => this.#take(request, undefined),
+      take: (request) => this.#take(request),
       listAll: () => this.listAll({ max: LISTED_A_PAGE }),
     });
     return this.#locks;
@@ -297,8 +297,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.close();
   }
 
-  async #take(request: LockRequest, ownerTag: string | undefined): Promise<LockHandle | null> {
-    const owner = this.#owner(ownerTag);
+  async #take(request: LockRequest, tag?: string): Promise<LockHandle | null> {
+    const owner = tag === undefined ? new Owner(this.#life, this.#owners) : this.#namedOwner(tag);
     try {
       const holds = await owner.take(request);
       return holds && new LockHandle(holds[0] as Hold, owner);
@@ -308,7 +308,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   async #takeAll(request: LockRequest): Promise<LockSet | null> {
-    const owner = this.#owner(undefined);
+    const owner = new Owner(this.#life, this.#owners);
     try {
       const holds = await owner.take(request);
       return holds && new LockSet(holds, owner);
@@ -323,13 +323,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** A fresh one unless the caller gives a tag, perhaps that of a fresh one. */
-  #owner(tag: string | undefined): Owner {
-    if (tag !== undefined) {
-      const { fresh, named } = this.#owners;
-      const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));
-      if (known?.tag === tag) return known;
-    }
-    return new Owner(this.#life, this.#owners, tag);
+  /** The tag may be that of a fresh owner, whose number is in it. */
+  #namedOwner(tag: string): Owner {
+    const { fresh, named } = this.#owners;
+    const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));
+    return known?.tag === tag ? known : new Owner(this.#life, this.#owners, tag);
   }
 }

@@ -158,7 +158,8 @@ export class ClientLife {
   /** Sends a command, once there is a connection. */
   async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
     const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
-    const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#nextCall() };
+    this.#callCount += 1;
+    const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#callCount };
     const { asked } = await this.#keeper
       .get(patience, (connection) => ({ asked: connection.rpc(command, parameters, { ...options, timeoutMs }) }))
       .catch((error) => {
@@ -170,21 +171,23 @@ export class ClientLife {
 
   /** Asks for locks on one connection after the other, until there is an answer: a wait outlives its connection. */
   async ask(owner: string, request: LockRequest): Promise<readonly Hold[] | null> {
-    // After a loss those who have waited for longer ask again first.
-    const order = this.#nextCall();
+    this.#callCount += 1;
+    // After a loss the calls are made again in their order.
+    const order = this.#callCount;
     for (let whenFailed = this.#whileDisconnected; ; whenFailed = 'wait') {
       if (this.#state.kind !== 'living') throw new LockClosedError();
       const asked =
         this.#keeper.current?.acquire(owner, request) ?? (await this.#askNext(owner, request, whenFailed, order)).asked;
       try {
         const holds = await asked;
-        // A lock that was lost before anybody had it is asked for again.
-        if (holds === null || holds.every(isToBeHandedOut)) return this.#handOut(holds, request);
+        const isWanted = this.#state.kind === 'living' && request.signal?.aborted !== true;
+        if (holds === null || (isWanted && holds.every(isToBeHandedOut))) return holds;
         for (const hold of holds) void hold.giveBack();
+        request.signal?.throwIfAborted();
+        // A lock that was lost before its handle was there is asked for again, with a lease as long as the wait lasts.
         throwIfLeaseOver(holds, request);
       } catch (error) {
-        this.#throwUnlessPassing(error, request);
-        if (error instanceof LockDrainingError) await this.#pause(request);
+        await this.#recover(error, request);
       }
     }
   }
@@ -225,22 +228,14 @@ export class ClientLife {
     if (this.#state.kind === 'closing') await this.#state.gone;
   }
 
-  /** A call that was given up meanwhile has no use for its locks. */
-  #handOut(holds: readonly Hold[] | null, { signal }: LockRequest): readonly Hold[] | null {
-    if (holds === null || (this.#state.kind === 'living' && signal?.aborted !== true)) return holds;
-    for (const hold of holds) void hold.giveBack();
-    signal?.throwIfAborted();
-    throw new LockClosedError();
-  }
-
-  /** Returns when the call is to be made again, on the next connection. */
-  #throwUnlessPassing(error: unknown, patience: Patience): void {
+  /** Returns when the call is to be made again, on the next connection; throws when that makes no sense. */
+  async #recover(error: unknown, patience: Patience): Promise<void> {
     if (isReasonOf(patience.signal, error)) throw error;
     const canGoOn = this.#options.reconnect !== false;
     // A server that stops is followed by another, as after a crash.
-    if (error instanceof LockDrainingError && canGoOn && remainingMs(patience) > 0) return;
+    if (error instanceof LockDrainingError && canGoOn && remainingMs(patience) > 0) return await this.#pause(patience);
     if (!(error instanceof MessageError)) throw error;
-    if (error.code === 'closed') this.#throwIfClosing(error);
+    if (error.code === 'closed' && this.#state.kind !== 'living') throw new LockClosedError({ cause: error });
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
     if (isLost && canGoOn) return;
     throw error.code === 'timeout' ? noConnection(error) : error;
@@ -339,15 +334,6 @@ export class ClientLife {
     this.#state = { kind: 'closed' };
     this.#events.closed();
   }
-
-  #nextCall(): number {
-    this.#callCount += 1;
-    return this.#callCount;
-  }
-
-  #throwIfClosing(cause: Error): void {
-    if (this.#state.kind !== 'living') throw new LockClosedError({ cause });
-  }
 }
 
 function isClosed(error: unknown): error is MessageError {
@@ -361,13 +347,13 @@ function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
 
 /** A lease that is shorter than the way to the server and back is over each time: that ends with the wait. */
 function throwIfLeaseOver(holds: readonly Hold[], patience: Patience): void {
-  if (remainingMs(patience) > 0 || !holds.some(({ loss }) => loss?.code === 'leaseOver')) return;
+  if (remainingMs(patience) > 0 || !holds.some(({ freed }) => freed === 'leaseOver')) return;
   throw new LockTimeoutError(
     `the lock was not granted within ${patience.waitMs} ms: its lease was over each time before the answer came`,
   );
 }
 
-/** What another took away is not taken back behind its back: the caller learns of it by its handle. */
-function isToBeHandedOut({ loss }: Hold): boolean {
-  return loss === undefined || loss.code === 'stolen' || loss.code === 'forced';
+/** The handle tells the caller that another took the lock away; asking again might take it back from the other. */
+function isToBeHandedOut({ freed }: Hold): boolean {
+  return freed === undefined || freed === 'stolen' || freed === 'forced';
 }

@@ -60,8 +60,9 @@ const STABLE_MS = 1_000;
 export class ConnectionKeeper<Connection> {
   readonly #options: KeeperOptions<Connection>;
   readonly #waiting = new Set<Waiting<Connection>>();
+  /** The connection, if there is one. Only the keeper sets it. */
+  current: Connection | undefined;
   #state: KeeperState = 'idle';
-  #current: Connection | undefined;
   #connectedMs = 0;
   /** Attempts that failed since the last good connection. */
   #failures = 0;
@@ -77,11 +78,6 @@ export class ConnectionKeeper<Connection> {
 
   get state(): KeeperState {
     return this.#state;
-  }
-
-  /** The connection, if there is one. */
-  get current(): Connection | undefined {
-    return this.#current;
   }
 
   /** Whether waiting for the next attempt keeps the process alive. */
@@ -118,8 +114,8 @@ export class ConnectionKeeper<Connection> {
 
   /** The connection is gone. */
   lost(connection: Connection, error: Error | undefined): void {
-    if (this.#current !== connection) return;
-    this.#current = undefined;
+    if (this.current !== connection) return;
+    this.current = undefined;
     if (performance.now() - this.#connectedMs >= STABLE_MS) this.#failures = 0;
     this.#lastError = error ?? new Error('the server closed the connection');
     if (this.#options.reconnect === false) this.close(this.#lastError);
@@ -130,7 +126,7 @@ export class ConnectionKeeper<Connection> {
   close(error?: Error): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#current = undefined;
+    this.current = undefined;
     this.#lastError = error;
     this.#delay?.stop();
     this.#delay = undefined;
@@ -143,7 +139,7 @@ export class ConnectionKeeper<Connection> {
   ): Promise<Used> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      if (this.#current !== undefined) return resolve(use(this.#current));
+      if (this.current !== undefined) return resolve(use(this.current));
       if (this.#state === 'closed') throw closedError(this.#lastError);
       const stop = (): void => {
         this.#waiting.delete(waiting);
@@ -188,7 +184,7 @@ export class ConnectionKeeper<Connection> {
     }
     this.#state = 'connected';
     this.#wasConnected = true;
-    this.#current = connection;
+    this.current = connection;
     this.#connectedMs = performance.now();
     // What was asked for before goes out first, also before what those who are told of the connection ask for.
     const inOrder = [...this.#waiting].sort((a, b) => a.order - b.order);

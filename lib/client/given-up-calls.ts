@@ -22,7 +22,7 @@ export class GivenUpCalls implements CallWatcher {
   readonly #client: MessageClient;
   readonly #unanswered = new Map<string, Unanswered>();
   /** Tokens of late grants that were left alone, because another call for the same hold has not had its result. */
-  readonly #leftGrants = new Map<string, number>();
+  readonly leftGrants: Map<string, number> = new Map<string, number>();
 
   constructor(client: MessageClient) {
     this.#client = client;
@@ -49,8 +49,7 @@ export class GivenUpCalls implements CallWatcher {
 
   /** A `lock` that was not given up has its result: somebody has the hold that a late grant was left for, or was refused it. */
   answeredInTime(parameters: HoldParameters, { status }: RpcResult): void {
-    if (this.#leftGrants.size === 0) return;
-    if (status === 'ok') this.#leftGrants.delete(holdKey(parameters));
+    if (status === 'ok') this.leftGrants.delete(holdKey(parameters));
     else this.#giveBackLeft(parameters);
   }
 
@@ -90,18 +89,18 @@ export class GivenUpCalls implements CallWatcher {
   #lateGrant(result: RpcResult, parameters: HoldParameters): void {
     const key = holdKey(parameters);
     const token = result.token as number;
-    if (result.alreadyHeld !== undefined && this.#leftGrants.get(key) !== token) return;
-    this.#leftGrants.set(key, token);
+    if (result.alreadyHeld !== undefined && this.leftGrants.get(key) !== token) return;
+    this.leftGrants.set(key, token);
     this.#giveBackLeft(parameters);
   }
 
   /** Unless yet another call may be granted the hold. */
   #giveBackLeft(parameters: HoldParameters): void {
     const key = holdKey(parameters);
-    const token = this.#leftGrants.get(key);
+    const token = this.leftGrants.get(key);
     if (token === undefined) return;
     if (this.#client.calls().some((other) => other.command === 'lock' && holdKey(other.parameters) === key)) return;
-    this.#leftGrants.delete(key);
+    this.leftGrants.delete(key);
     this.#client.notify('unlock', { token });
   }
 

@@ -33,23 +33,20 @@ type State = { readonly kind: 'held' | 'released' } | { readonly kind: 'lost'; r
 /** Lasts until the last handle is released, or until it is lost. */
 export class Hold {
   /** Its number in the connection's table. */
-  id: number;
+  id = 0;
   readonly grant: Grant;
   /** Why the server has freed it, or may have; perhaps while it was being given back. */
   freed: LockLostCode | undefined;
   /** One for each handle that shares the hold; aborts when the hold is lost. */
-  readonly handles: Set<AbortController>;
+  readonly handles: Set<AbortController> = new Set();
   readonly #keeper: HoldKeeper;
-  #state: State;
+  #state: State = { kind: 'held' };
   #lease: Lease | undefined;
   #whenEnded: (() => void) | undefined;
 
   constructor(grant: Grant, keeper: HoldKeeper) {
-    this.id = 0;
     this.grant = grant;
-    this.handles = new Set();
     this.#keeper = keeper;
-    this.#state = { kind: 'held' };
   }
 
   /** Why the hold was lost; undefined as long as it was not. */

@@ -173,10 +173,10 @@ export class LockConnection implements HoldKeeper {
     const timeoutMs = timeLimitMs + this.#requestTimeoutMs;
     const sent = leaseMs === undefined ? undefined : thisMoment();
     const convert = (result: RpcResult): readonly Hold[] | null => {
-      if (command === 'lock') this.#givenUp.answeredInTime(parameters, result);
+      if (this.#givenUp.leftGrants.size > 0) this.#givenUp.answeredInTime(parameters, result);
       if (result.status === 'unavailable') return null;
       if (result.status !== 'ok') throw this.#refusal(request, result);
-      return this.#granted(owner, request, result);
+      return this.#addHolds(owner, request, result);
     };
     const granted = this.#client.call({ command, parameters, timeoutMs, signal, convert, watcher: this.#givenUp });
     if (leaseMs === undefined || sent === undefined) return granted;
@@ -256,7 +256,7 @@ export class LockConnection implements HoldKeeper {
     return grants.find((grant) => keys.includes(lockKey(grant)));
   }
 
-  #granted(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] {
+  #addHolds(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] {
     const isOne = request.command === 'lock';
     const tokens = isOne ? [result.token] : (result.tokens as readonly unknown[]);
     const counts = isOne ? [result.count] : (result.counts as readonly unknown[]);

@@ -29,7 +29,7 @@ export class LockHandle implements AsyncDisposable {
   readonly count: number;
   readonly #hold: Hold;
   readonly #owner: Owner;
-  readonly #lost: AbortController;
+  readonly #lost = new AbortController();
   #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes handles. */
@@ -41,7 +41,6 @@ export class LockHandle implements AsyncDisposable {
     this.count = count;
     this.#hold = hold;
     this.#owner = owner;
-    this.#lost = new AbortController();
     hold.handles.add(this.#lost);
   }
 

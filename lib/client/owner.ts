@@ -26,20 +26,18 @@ export interface Owners {
 /** An owner tag and the locks that its branches ask for or hold. */
 export class Owner {
   /** Its number in the table of fresh owners; 0 if the caller chose the tag. */
-  id: number;
+  id = 0;
   readonly tag: string;
   readonly #life: ClientLife;
   readonly #owners: Owners;
   /** The locks that a branch asks for or holds. The queue is undefined until another branch waits. */
-  readonly #turns: Map<string, Queue | undefined>;
+  readonly #turns = new Map<string, Queue | undefined>();
 
   /** Adds itself to the owners. Without a tag of the caller it chooses one that none of them has. */
-  constructor(life: ClientLife, owners: Owners, tag: string | undefined) {
-    this.id = 0;
+  constructor(life: ClientLife, owners: Owners, tag?: string) {
     this.tag = tag ?? '';
     this.#life = life;
     this.#owners = owners;
-    this.#turns = new Map();
     if (tag !== undefined) owners.named.set(tag, this);
     while (tag === undefined && (this.id === 0 || owners.named.has(this.tag))) {
       owners.fresh.delete(this.id);
