@@ -5,11 +5,17 @@ import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
-import { tell } from '../message/tell.ts';
 import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
-import { ClientLife, type ClientState, LIFE_OPTIONS, type LifeOptions } from './client-life.ts';
+import {
+  ClientLife,
+  type ClientState,
+  LIFE_OPTIONS,
+  type LifeOptions,
+  type LockClientEvents,
+  type Surroundings,
+} from './client-life.ts';
 import { EventStream } from './event-stream.ts';
-import type { Hold, Outside } from './hold.ts';
+import type { Hold } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
 import { LockHandle, runGuarded } from './lock-handle.ts';
@@ -50,28 +56,6 @@ export const CLIENT_OPTIONS: OptionRules = { ...LIFE_OPTIONS, maxBufferedEvents:
 
 const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYTHING };
 
-/** Where a client runs. */
-export interface Surroundings {
-  /** Runs what calls listeners in no request's asynchronous context, where there is such a thing. */
-  readonly outside: Outside;
-  /** The name of a client that was given none. */
-  readonly defaultName: string | undefined;
-}
-
-/** What a client tells of. */
-export interface LockClientEvents {
-  /** There is a connection; the first, or a further one. */
-  connect: () => void;
-  /** The connection was lost, and with it everything that was held; the error says why. */
-  disconnect: (error: Error | undefined) => void;
-  /** An attempt to connect failed, or the server sent something that could not be understood. */
-  error: (error: Error) => void;
-  /** The server sent an event, such as `lost`. */
-  event: (event: ServerEvent) => void;
-  /** The client is closed for good. */
-  close: () => void;
-}
-
 /**
  * A client of a lock server. Every lock taken through it is free once the connection is gone, whatever the reason. Two
  * calls of one client exclude each other as those of two clients do.
@@ -82,19 +66,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   readonly #owners: Owners = { fresh: new NumberedTable<Owner>(), named: new Map() };
   #locks: WebLockManager | undefined;
 
-  protected constructor(dial: Dialer, options: ClientOptions, { outside, defaultName }: Surroundings) {
+  protected constructor(dial: Dialer, options: ClientOptions, surroundings: Surroundings) {
     super();
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
     this.#maxBufferedEvents = maxBufferedEvents;
-    this.#life = new ClientLife(dial, options, {
-      connected: () => outside(() => tell(() => this.emit('connect'))),
-      disconnected: (error) => outside(() => tell(() => this.emit('disconnect', error))),
-      failed: (error) => outside(() => tell(() => this.emit('error', error))),
-      event: (event) => outside(() => tell(() => this.emit('event', event))),
-      closed: () => outside(() => tell(() => this.emit('close'))),
-      outside,
-      defaultName,
-    });
+    this.#life = new ClientLife(dial, options, surroundings, this);
   }
 
   get state(): ClientState {
@@ -169,7 +145,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * Rejects as `lock` does otherwise.
    */
   terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
-    return leaderTerms(this, name, requireOptions(options, TERM_OPTIONS));
+    const isPassing = (error: unknown): boolean => this.#life.isPassing(error);
+    return leaderTerms(this, isPassing, name, requireOptions(options, TERM_OPTIONS));
   }
 
   /**

@@ -15,7 +15,12 @@ export class LockClient extends LockClientBase {
   /** @throws LockInvalidError when an option is not known, `url` is no URL of a WebSocket, or there is no `WebSocket` here. */
   constructor(options: BrowserClientOptions) {
     requireOptions(options, { ...CLIENT_OPTIONS, url: ANYTHING, WebSocket: ANYTHING });
-    super(dialerOf(options), options, { outside: (run) => run(), defaultName: pageName() });
+    super(dialerOf(options), options, {
+      outside: (run) => run(),
+      defaultName: pageName(),
+      // Browsers do not tell why an attempt failed.
+      isRefusal: () => false,
+    });
   }
 
   /**

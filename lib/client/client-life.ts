@@ -1,18 +1,19 @@
 /** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
 
-import { whenAborted } from '../message/abort-listeners.ts';
+import type { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { show } from '../message/show.ts';
-import { startTimeout } from '../message/timeout.ts';
-import { failedToConnect, noConnection } from './connection-failure.ts';
+import { tell } from '../message/tell.ts';
+import { pause } from '../message/timeout.ts';
+import { failedToConnect, type IsRefusal, isPermanent, noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
 import type { HoldParameters } from './given-up-calls.ts';
 import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
-import { LockClosedError, LockDrainingError, LockTimeoutError, tellOwn } from './lock-error.ts';
+import { LockClosedError, LockDrainingError, LockTimeoutError, LockUnreachableError, tellOwn } from './lock-error.ts';
 import {
   ANYTHING,
   FROM_ZERO,
@@ -57,19 +58,27 @@ export interface LifeOptions extends MessageClientOptions {
  */
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closing' | 'closed';
 
-/** Who is told of it. */
-export interface LifeEvents {
-  connected(): void;
-  /** The connection was lost, and with it everything that was held. */
-  disconnected(error: Error | undefined): void;
-  /** An attempt to connect failed, or the server sent what could not be understood. */
-  failed(error: Error): void;
-  event(event: ServerEvent): void;
-  closed(): void;
-  /** Runs what calls listeners. */
+/** Where a client runs. */
+export interface Surroundings {
+  /** Runs code that calls listeners, in no request's asynchronous context where there is such a thing. */
   readonly outside: Outside;
-  /** By which others see a client that was given no name. */
+  /** The name of a client that was given none. */
   readonly defaultName: string | undefined;
+  readonly isRefusal: IsRefusal;
+}
+
+/** The events of a client. */
+export interface LockClientEvents {
+  /** There is a connection; the first, or a further one. */
+  connect: () => void;
+  /** The connection was lost, and with it everything that was held; the error says why. */
+  disconnect: (error: Error | undefined) => void;
+  /** An attempt to connect failed, or the server sent something that could not be understood. */
+  error: (error: Error) => void;
+  /** The server sent an event, such as `lost`. */
+  event: (event: ServerEvent) => void;
+  /** The client is closed for good. */
+  close: () => void;
 }
 
 /** The options of a client's life. */
@@ -93,7 +102,8 @@ type State =
 export class ClientLife {
   readonly #dial: Dialer;
   readonly #options: LifeOptions;
-  readonly #events: LifeEvents;
+  readonly #surroundings: Surroundings;
+  readonly #emitter: EventEmitter<LockClientEvents>;
   readonly #keeper: ConnectionKeeper<LockConnection>;
   readonly #closing = new AbortController();
   readonly #connectTimeoutMs: number;
@@ -106,11 +116,11 @@ export class ClientLife {
   #isReferenced = true;
   #state: State = { kind: 'living' };
   #callCount = 0;
-  /** What ends the pauses of those who were told that the server stops. */
-  readonly #pauses = new Set<() => void>();
+  /** Aborts when the calls that wait for a server to stop are to be made again. */
+  #pauses = new AbortController();
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
-  constructor(dial: Dialer, options: LifeOptions, events: LifeEvents) {
+  constructor(dial: Dialer, options: LifeOptions, surroundings: Surroundings, emitter: EventEmitter<LockClientEvents>) {
     const {
       connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
       requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
@@ -120,7 +130,8 @@ export class ClientLife {
     requireOptions(reconnect || {}, RECONNECT_OPTIONS, 'reconnect');
     this.#dial = dial;
     this.#options = options;
-    this.#events = events;
+    this.#surroundings = surroundings;
+    this.#emitter = emitter;
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#whileDisconnected = whileDisconnected;
@@ -130,9 +141,10 @@ export class ClientLife {
       reconnect,
       connected: (connection) => {
         connection.setReferenced(this.#isReferenced);
-        events.connected();
+        this.#tell(() => emitter.emit('connect'));
       },
-      failed: (error) => events.failed(error),
+      failed: (error) => this.#tell(() => emitter.emit('error', error)),
+      isPermanent: (error) => isPermanent(error, surroundings.isRefusal),
       discard: (connection) => void connection.abandon(),
     });
   }
@@ -192,6 +204,11 @@ export class ClientLife {
     }
   }
 
+  /** Whether a call that rejected with this error may succeed when it is made again: only the connection was missing. */
+  isPassing(error: unknown): boolean {
+    return error instanceof LockUnreachableError && !isPermanent(error.cause, this.#surroundings.isRefusal);
+  }
+
   /** The error of a call that did not wait, for a lock that is not free. */
   notFree(request: LockRequest): LockTimeoutError {
     const { items, command } = request;
@@ -233,7 +250,8 @@ export class ClientLife {
     if (isReasonOf(patience.signal, error)) throw error;
     const canGoOn = this.#options.reconnect !== false;
     // A server that stops is followed by another, as after a crash.
-    if (error instanceof LockDrainingError && canGoOn && remainingMs(patience) > 0) return await this.#pause(patience);
+    if (error instanceof LockDrainingError && canGoOn && remainingMs(patience) > 0)
+      return await this.#pauseForStop(patience);
     if (!(error instanceof MessageError)) throw error;
     if (error.code === 'closed' && this.#state.kind !== 'living') throw new LockClosedError({ cause: error });
     const isLost = error.code === 'closed' || error.code === 'connectionLost';
@@ -242,20 +260,12 @@ export class ClientLife {
   }
 
   /**
-   * Gives a server that stops the time to do so. Ends early with the wait, the signal or the client, and with the connection:
-   * then all who pause ask on the next one, in the order of their calls.
+   * Gives a server that stops the time to do so. Ends early with the wait, the signal, the client and the connection: then all
+   * calls that pause are made on the next one, in their order.
    */
-  #pause(patience: Patience): Promise<void> {
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        this.#pauses.delete(finish);
-        for (const stop of stops) stop();
-        resolve();
-      };
-      const delayMs = Math.min(remainingMs(patience), Math.random() * MAX_DRAINING_PAUSE_MS);
-      const stops = [startTimeout(delayMs, finish), whenAborted(patience.signal, finish)];
-      this.#pauses.add(finish);
-    });
+  #pauseForStop(patience: Patience): Promise<void> {
+    const delayMs = Math.min(remainingMs(patience), Math.random() * MAX_DRAINING_PAUSE_MS);
+    return pause(delayMs, patience.signal, this.#pauses.signal);
   }
 
   /**
@@ -282,18 +292,18 @@ export class ClientLife {
   }
 
   async #open(): Promise<LockConnection> {
+    const { outside, defaultName } = this.#surroundings;
     const connection: LockConnection = new LockConnection(
-      { ...this.#options, requestTimeoutMs: this.#requestTimeoutMs, outside: this.#events.outside },
+      { ...this.#options, requestTimeoutMs: this.#requestTimeoutMs, outside },
       {
-        event: (event) => this.#events.event(event),
-        failed: (error) => this.#events.failed(error),
+        event: (event) => this.#tell(() => this.#emitter.emit('event', event)),
+        failed: (error) => this.#tell(() => this.#emitter.emit('error', error)),
         closed: (error) => this.#disconnected(connection, error),
       },
     );
     const name = this.name;
     this.#opening = connection;
     try {
-      const { defaultName } = this.#events;
       await connection.open(this.#dial, { name, defaultName, timeoutMs: this.#connectTimeoutMs });
       if (!connection.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
       // It may have been given another name meanwhile.
@@ -305,14 +315,19 @@ export class ClientLife {
   }
 
   #endPauses(): void {
-    for (const finish of [...this.#pauses]) finish();
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
+  }
+
+  #tell(emit: () => void): void {
+    this.#surroundings.outside(() => tell(emit));
   }
 
   #disconnected(connection: LockConnection, error: Error | undefined): void {
     if (this.#keeper.current !== connection) return;
     this.#keeper.lost(connection, error);
     this.#endPauses();
-    this.#events.disconnected(error);
+    this.#tell(() => this.#emitter.emit('disconnect', error));
     // Where no further connection is to be opened, that was the end.
     if (this.#keeper.state === 'closed') void this.close({});
   }
@@ -323,16 +338,12 @@ export class ClientLife {
     this.#endPauses();
     const connection = this.#keeper.current;
     if (connection !== undefined && drainMs > 0) {
-      connection.cancelWaits(reason);
-      const timeIsOver = makeGate();
-      const stopTimeout = startTimeout(drainMs, timeIsOver.resolve);
-      await Promise.race([connection.unheld(), timeIsOver.promise]);
-      stopTimeout();
+      await connection.drain(drainMs, reason);
     }
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.abandon()]);
     this.#state = { kind: 'closed' };
-    this.#events.closed();
+    this.#tell(() => this.#emitter.emit('close'));
   }
 }
 

@@ -3,7 +3,6 @@
 import { whenAborted } from '../message/abort-listeners.ts';
 import { MessageError } from '../message/message-error.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { isPermanent } from './connection-failure.ts';
 
 /** How long to wait before the connection is opened again: at least 10 ms, whatever these say. */
 export interface ReconnectOptions {
@@ -23,6 +22,8 @@ export type KeeperState = 'idle' | 'connecting' | 'connected' | 'reconnecting' |
 export interface KeeperOptions<Connection> {
   readonly open: () => Promise<Connection>;
   readonly reconnect: ReconnectOptions | false;
+  /** Whether no further attempt can succeed after this failure. */
+  isPermanent(error: Error): boolean;
   /** An attempt has failed, and another one follows or nobody was there to be told. */
   readonly failed: (error: Error) => void;
   readonly connected: (connection: Connection) => void;
@@ -195,8 +196,8 @@ export class ConnectionKeeper<Connection> {
   #fail(error: Error): void {
     if (this.#state === 'closed') return;
     this.#lastError = error;
-    const isLast = this.#options.reconnect === false;
-    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail' || isPermanent(error));
+    const isLast = this.#options.reconnect === false || this.#options.isPermanent(error);
+    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail');
     for (const { reject } of told) reject(error);
     // Where no call tells of it, an event does.
     if (told.length === 0 || this.#goesOn) this.#options.failed(error);

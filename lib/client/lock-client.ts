@@ -15,6 +15,21 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;
 
 /**
+ * Node's codes for a certificate that is not trusted, or is for another host: those of OpenSSL's
+ * `X509_STORE_CTX_get_error` and of `node:tls`.
+ */
+const CERTIFICATE_CODE =
+  /^(CERT_|ERR_TLS_CERT_|ERROR_IN_CERT_|UNABLE_TO_(DEC|GET|VERIFY)|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_|INVALID_(CA|PURPOSE)|PATH_LENGTH_)/;
+
+/** The server's alerts about a certificate that it demands or refuses; the words before depend on OpenSSL's version. */
+const ALERT_CODE =
+  /^ERR_SSL_.*ALERT_(?:\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|PROTOCOL_VERSION)$/;
+/** The other side speaks no TLS, or no version of it that this one does. Node tells some of it by the text only. */
+const NO_TLS = /wrong[ _]version[ _]number|unsupported[ _]protocol|no[ _]protocols[ _]available/i;
+/** The package `ws` about an answer by HTTP: a page, or a refusal that is not for now only. */
+const NO_WEB_SOCKET = /^Unexpected server response: (?:[23]\d\d|40[0135]|426)$/;
+
+/**
  * Where the server is: `{host, port}`, by default 127.0.0.1 and 20934, `{path}` of a Unix socket, `{url}` of a WebSocket,
  * or what `dial` opens.
  */
@@ -40,6 +55,7 @@ export class LockClient extends LockClientBase {
     super(dialerOf(requireOptions(options, { ...CLIENT_OPTIONS, ...PLACE_OPTIONS })), options, {
       outside: outsideRequests,
       defaultName: processName,
+      isRefusal,
     });
   }
 
@@ -88,4 +104,11 @@ function requireNoOtherPlace(options: LockClientOptions): void {
   for (const place of ['host', 'port', 'path', 'dial'] as const) {
     if (options[place] !== undefined) throw wrong(place, options[place], 'none, since url is given');
   }
+}
+
+/** A certificate that is not trusted or is refused, or a server of another kind. */
+function isRefusal(failure: Error): boolean {
+  const code = 'code' in failure ? String(failure.code) : '';
+  const isOfTls = CERTIFICATE_CODE.test(code) || ALERT_CODE.test(code) || NO_TLS.test(failure.message);
+  return isOfTls || NO_WEB_SOCKET.test(failure.message);
 }

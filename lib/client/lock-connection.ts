@@ -2,7 +2,6 @@
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
-import { makeGate } from '../message/gate.ts';
 import {
   MessageClient,
   type MessageClientOptions,
@@ -13,7 +12,7 @@ import {
 import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
-import { startTimeout } from '../message/timeout.ts';
+import { pause } from '../message/timeout.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { type Grant, Hold, type HoldKeeper, type Outside } from './hold.ts';
 import { type Moment, thisMoment } from './lease.ts';
@@ -66,7 +65,8 @@ export class LockConnection implements HoldKeeper {
   /** The same by their tokens; made when the first is lost, since a Map with ever new keys doubles the cost of a lock. */
   #holdsByToken: Map<unknown, Hold> | undefined;
   readonly #givenUp: GivenUpCalls;
-  #whenUnheld: (() => void) | undefined;
+  /** Aborts when the last hold has ended while the client drains. */
+  #unheld: AbortController | undefined;
 
   constructor(options: LockConnectionOptions, events: LockConnectionEvents) {
     const { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs, outside } = options;
@@ -233,17 +233,11 @@ export class LockConnection implements HoldKeeper {
     this.#givenUp.whenAnswered(hold, listener);
   }
 
-  /** Gives up all waits for locks: they reject with the reason. */
-  cancelWaits(reason: unknown): void {
+  /** Gives up all waits for locks with the reason; resolves once each hold has been unlocked, or after `timeoutMs`. */
+  async drain(timeoutMs: number, reason: unknown): Promise<void> {
     this.#client.giveUp(LOCK_COMMANDS, reason);
-  }
-
-  /** Resolves once nothing is held, and the server has confirmed each unlock. */
-  unheld(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#whenUnheld = resolve;
-      if (this.#holds.size === 0) resolve();
-    });
+    this.#unheld = new AbortController();
+    if (this.#holds.size > 0) await pause(timeoutMs, this.#unheld.signal);
   }
 
   /** The first of these locks that this client holds itself. */
@@ -290,37 +284,27 @@ export class LockConnection implements HoldKeeper {
     this.#holdsByToken = undefined;
     for (const hold of this.#holds.takeAll()) hold.lose(code);
     this.#givenUp.clear();
-    this.#whenUnheld?.();
+    this.#unheld?.abort();
   }
 
   #forget(hold: Hold): void {
     this.#holds.delete(hold.id);
     this.#holdsByToken?.delete(hold.grant.token);
-    if (this.#holds.size === 0) this.#whenUnheld?.();
+    if (this.#holds.size === 0) this.#unheld?.abort();
   }
 
-  /**
-   * Resolves once the lease is known to run, or the hold to be lost. Should the call be given up meanwhile, the lock goes
-   * back at once.
-   */
+  /** Resolves once the lease is known to run, or the hold is lost. Gives the lock back as soon as the signal aborts. */
   async #startLease(hold: Hold, leaseMs: number, sent: Moment, signal: AbortSignal | undefined): Promise<void> {
-    const { name, owner, mode } = hold.grant;
-    const givenUp = makeGate();
-    const giveUp = (): void => {
-      void hold.giveBack();
-      givenUp.resolve();
-    };
-    const stopListening = whenAborted(signal, giveUp);
-    if (signal?.aborted === true) giveUp();
+    const stopListening = whenAborted(signal, () => void hold.giveBack());
+    if (signal?.aborted === true) void hold.giveBack();
     await hold.startLease(leaseMs, sent);
-    // Asking again at once could be granted the hold that a late renewal got, and that is about to be given back.
-    const answered = new Promise<void>((resolve) => this.whenAnswered({ lockName: name, owner, mode }, resolve));
-    if (!hold.isHeld) {
-      const stopTimeout = startTimeout(this.#requestTimeoutMs, givenUp.resolve);
-      await Promise.race([answered, givenUp.promise]);
-      stopTimeout();
-    }
     stopListening();
+    if (hold.isHeld) return;
+    // A late renewal may have got the lock once more. Asking again before that is given back would be granted the same hold.
+    const { name, owner, mode } = hold.grant;
+    const answered = new AbortController();
+    this.whenAnswered({ lockName: name, owner, mode }, () => answered.abort());
+    await pause(this.#requestTimeoutMs, answered.signal, signal);
   }
 }
 

@@ -3,17 +3,16 @@
  * with the same owner exclude each other here, in the client.
  */
 
-import { whenAborted } from '../message/abort-listeners.ts';
 import type { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
-import { startTimeout } from '../message/timeout.ts';
+import { pause } from '../message/timeout.ts';
 import type { ClientLife } from './client-life.ts';
 import type { Hold } from './hold.ts';
 import { LockTimeoutError } from './lock-error.ts';
 import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
-/** The branches that wait for their turn at one lock, in the order of their calls. */
-type Queue = Set<() => void>;
+/** The branches that wait for their turn at one lock, in the order of their calls: each aborts when its turn has come. */
+type Queue = Set<AbortController>;
 
 /** The owners that ask for a lock or hold one. */
 export interface Owners {
@@ -84,8 +83,10 @@ export class Owner {
   }
 
   #startNext(key: string): void {
-    for (const next of this.#turns.get(key) ?? []) {
-      next();
+    const queue = this.#turns.get(key);
+    for (const next of queue ?? []) {
+      queue?.delete(next);
+      next.abort();
       return;
     }
     this.#turns.delete(key);
@@ -98,35 +99,19 @@ export class Owner {
     this.#owners.named.delete(this.tag);
   }
 
-  #awaitTurn(key: string, { name }: RequestedLock, request: LockRequest): Promise<void> {
+  async #awaitTurn(key: string, { name }: RequestedLock, request: LockRequest): Promise<void> {
     const queue = this.#turns.get(key) ?? new Set();
     this.#turns.set(key, queue);
     const { signal, waitMs } = request;
     const { closing } = this.#life;
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      closing.throwIfAborted();
-      const stop = (): void => {
-        queue.delete(next);
-        for (const each of stops) each();
-      };
-      const fail = (error: unknown): void => {
-        stop();
-        reject(error);
-      };
-      const next = (): void => {
-        stop();
-        resolve();
-      };
-      const stops = [
-        startTimeout(remainingMs(request), () => {
-          const text = `the lock ${show(name)} was not granted within ${waitMs} ms`;
-          fail(new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`));
-        }),
-        whenAborted(signal, () => fail(signal?.reason)),
-        whenAborted(closing, () => fail(closing.reason)),
-      ];
-      queue.add(next);
-    });
+    const turn = new AbortController();
+    queue.add(turn);
+    await pause(remainingMs(request), turn.signal, signal, closing);
+    if (turn.signal.aborted) return;
+    queue.delete(turn);
+    signal?.throwIfAborted();
+    closing.throwIfAborted();
+    const text = `the lock ${show(name)} was not granted within ${waitMs} ms`;
+    throw new LockTimeoutError(`${text}: another branch of the same owner, ${this.tag}, has it`);
   }
 }

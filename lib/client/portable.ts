@@ -21,8 +21,8 @@ export type {
   NamedLockHolder,
   ServerStatistics,
 } from '../protocol.ts';
-export type { ClientOptions, LockClientBase, LockClientEvents } from './base-client.ts';
-export type { ClientState } from './client-life.ts';
+export type { ClientOptions, LockClientBase } from './base-client.ts';
+export type { ClientState, LockClientEvents } from './client-life.ts';
 export type { ReconnectOptions } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';
 export type { TermOptions } from './leader-terms.ts';

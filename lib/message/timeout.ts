@@ -1,4 +1,6 @@
-/** One timer for times of any length: the system's own wrap around after 24.8 days. */
+/** Timers for times of any length: the system's own wrap around after 24.8 days. */
+
+import { whenAborted } from './abort-listeners.ts';
 
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
@@ -23,4 +25,16 @@ export function startTimeout(
   // A browser's timers are numbers.
   if (importance === 'background' && typeof timer === 'object') timer.unref();
   return () => clearTimeout(timer);
+}
+
+/** Resolves after `delayMs`, or as soon as one of the signals has aborted. */
+export function pause(delayMs: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      for (const stop of stops) stop();
+      resolve();
+    };
+    const stops = [startTimeout(delayMs, finish), ...signals.map((signal) => whenAborted(signal, finish))];
+    if (signals.some((signal) => signal?.aborted)) finish();
+  });
 }

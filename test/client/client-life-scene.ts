@@ -1,7 +1,6 @@
 /** A server behind a proxy that can be made to fail, and clients in every state of their life. */
 
-import type { LockClientEvents } from '../../lib/client/base-client.ts';
-import type { ClientState } from '../../lib/client/client-life.ts';
+import type { ClientState, LockClientEvents } from '../../lib/client/client-life.ts';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
