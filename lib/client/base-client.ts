@@ -15,7 +15,6 @@ import {
   type Surroundings,
 } from './client-life.ts';
 import { EventStream } from './event-stream.ts';
-import type { Hold } from './hold.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
 import { LockHandle, runGuarded } from './lock-handle.ts';
@@ -99,14 +98,15 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
     const request = toRequest(name, options, LOCK_OPTIONS);
-    const handle = await this.#take(request, options.owner);
-    if (handle !== null) return handle;
+    const [handle] = (await this.#take(request, options.owner)) ?? [];
+    if (handle !== undefined) return handle;
     throw this.#life.notFree(request);
   }
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take({ ...toRequest(name, options, TRY_LOCK_OPTIONS), waitMs: 0 }, options.owner);
+    const request = { ...toRequest(name, options, TRY_LOCK_OPTIONS), waitMs: 0 };
+    return (await this.#take(request, options.owner))?.[0] ?? null;
   }
 
   /**
@@ -155,14 +155,15 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
     const request = toRequestForAll(locks, options);
-    const set = await this.#takeAll(request);
-    if (set !== null) return set;
+    const handles = await this.#take(request);
+    if (handles !== null) return new LockSet(handles);
     throw this.#life.notFree(request);
   }
 
   /** Takes several locks if that needs no waiting; resolves to null if it does. */
   async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
-    return await this.#takeAll(toRequestForAll(locks, { waitMs: 0 }));
+    const handles = await this.#take(toRequestForAll(locks, { waitMs: 0 }));
+    return handles && new LockSet(handles);
   }
 
   /** Runs a function while it holds several locks. Resolves and rejects as `locked` does. */
@@ -180,7 +181,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   get locks(): WebLockManager {
     this.#locks ??= new WebLockManager({
       isClosed: () => this.state === 'closing' || this.state === 'closed',
-      take: (request) => this.#take(request),
+      take: async (request) => (await this.#take(request))?.[0] ?? null,
       listAll: () => this.listAll({ max: LISTED_A_PAGE }),
     });
     return this.#locks;
@@ -274,21 +275,12 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.close();
   }
 
-  async #take(request: LockRequest, tag?: string): Promise<LockHandle | null> {
+  /** As the owner with this tag, or a fresh one. Resolves to null when a try-lock would have to wait. */
+  async #take(request: LockRequest, tag?: string): Promise<readonly LockHandle[] | null> {
     const owner = tag === undefined ? new Owner(this.#life, this.#owners) : this.#namedOwner(tag);
     try {
       const holds = await owner.take(request);
-      return holds && new LockHandle(holds[0] as Hold, owner);
-    } catch (error) {
-      throw ledToCaller(error, request.signal);
-    }
-  }
-
-  async #takeAll(request: LockRequest): Promise<LockSet | null> {
-    const owner = new Owner(this.#life, this.#owners);
-    try {
-      const holds = await owner.take(request);
-      return holds && new LockSet(holds, owner);
+      return holds?.map((hold) => new LockHandle(hold, owner)) ?? null;
     } catch (error) {
       throw ledToCaller(error, request.signal);
     }
@@ -305,5 +297,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     const { fresh, named } = this.#owners;
     const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));
     return known?.tag === tag ? known : new Owner(this.#life, this.#owners, tag);
+  }
+}
+
+/** Connects a new client. Rejects as its `connect` does; the client is closed then. */
+export async function connected<Client extends LockClientBase>(client: Client): Promise<Client> {
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await client.close();
+    throw ledToCaller(error);
   }
 }

@@ -1,9 +1,8 @@
 /** The lock client for pages and workers in browsers, and wherever else there is a `WebSocket`: reaches the server by it. */
 
 import type { Dialer } from '../message/byte-stream.ts';
-import { ledToCaller } from '../message/caller-stack.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
-import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
+import { CLIENT_OPTIONS, type ClientOptions, connected, LockClientBase } from './base-client.ts';
 import { noConnection } from './connection-failure.ts';
 import { ANYTHING, requireOptions } from './options.ts';
 
@@ -28,14 +27,7 @@ export class LockClient extends LockClientBase {
    * with what the constructor throws; nothing is left open then.
    */
   static async connect(options: BrowserClientOptions): Promise<LockClient> {
-    const client = new LockClient(options);
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      await client.close();
-      throw ledToCaller(error);
-    }
+    return await connected(new LockClient(options));
   }
 }
 

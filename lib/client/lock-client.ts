@@ -1,13 +1,12 @@
 /** The lock client for Node: reaches the server by TCP, TLS, a Unix socket or a WebSocket. */
 
 import type { Dialer } from '../message/byte-stream.ts';
-import { ledToCaller } from '../message/caller-stack.ts';
 import { dialWebSocket } from '../transports/dial-web-socket-node.ts';
 import { dialTcp } from '../transports/tcp.ts';
 import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
-import { CLIENT_OPTIONS, type ClientOptions, LockClientBase } from './base-client.ts';
+import { CLIENT_OPTIONS, type ClientOptions, connected, LockClientBase } from './base-client.ts';
 import { noConnection } from './connection-failure.ts';
 import { ANYTHING, type OptionRules, requireOptions, wrong } from './options.ts';
 
@@ -64,14 +63,7 @@ export class LockClient extends LockClientBase {
    * open then.
    */
   static async connect(options: LockClientOptions = {}): Promise<LockClient> {
-    const client = new LockClient(options);
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      await client.close();
-      throw ledToCaller(error);
-    }
+    return await connected(new LockClient(options));
   }
 }
 

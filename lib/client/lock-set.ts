@@ -1,21 +1,19 @@
 /** Several locks that were granted together, as one guard. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
-import type { Hold } from './hold.ts';
 import type { LockLostError } from './lock-error.ts';
-import { LockHandle } from './lock-handle.ts';
-import type { Owner } from './owner.ts';
+import type { LockHandle } from './lock-handle.ts';
 
 /** All of them are held, or the set is lost. Give them back with `release()`, or let `await using` do it. */
 export class LockSet implements AsyncDisposable {
-  /** What each lock of the set is, in the order in which they were asked for. Their owner is the same. */
+  /** One for each lock, in the order in which they were asked for. Their owner is the same. */
   readonly handles: readonly LockHandle[];
   readonly #lost = new AbortController();
   #ended: Promise<LockLostError | undefined> | undefined;
 
   /** For the client, which makes sets. */
-  constructor(holds: readonly Hold[], owner: Owner) {
-    this.handles = holds.map((hold) => new LockHandle(hold, owner));
+  constructor(handles: readonly LockHandle[]) {
+    this.handles = handles;
     for (const { signal } of this.handles) whenAborted(signal, () => this.#lost.abort(signal.reason));
   }
 
