@@ -1,6 +1,5 @@
 /** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
 
-import type { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { makeGate } from '../message/gate.ts';
 import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
@@ -9,7 +8,7 @@ import { show } from '../message/show.ts';
 import { tell } from '../message/tell.ts';
 import { pause } from '../message/timeout.ts';
 import { failedToConnect, type IsRefusal, isPermanent, noConnection } from './connection-failure.ts';
-import { ConnectionKeeper, type ReconnectOptions } from './connection-keeper.ts';
+import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
 import type { HoldParameters } from './given-up-calls.ts';
 import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
@@ -81,6 +80,11 @@ export interface LockClientEvents {
   close: () => void;
 }
 
+/** Emits the events to listeners. */
+interface Emitter {
+  emit(name: keyof LockClientEvents, ...details: readonly unknown[]): boolean;
+}
+
 /** The options of a client's life. */
 export const LIFE_OPTIONS: OptionRules = {
   name: TEXT,
@@ -103,7 +107,7 @@ export class ClientLife {
   readonly #dial: Dialer;
   readonly #options: LifeOptions;
   readonly #surroundings: Surroundings;
-  readonly #emitter: EventEmitter<LockClientEvents>;
+  readonly #emitter: Emitter;
   readonly #keeper: ConnectionKeeper<LockConnection>;
   readonly #closing = new AbortController();
   readonly #connectTimeoutMs: number;
@@ -120,7 +124,7 @@ export class ClientLife {
   #pauses = new AbortController();
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
-  constructor(dial: Dialer, options: LifeOptions, surroundings: Surroundings, emitter: EventEmitter<LockClientEvents>) {
+  constructor(dial: Dialer, options: LifeOptions, surroundings: Surroundings, emitter: Emitter) {
     const {
       connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
       requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
@@ -141,9 +145,9 @@ export class ClientLife {
       reconnect,
       connected: (connection) => {
         connection.setReferenced(this.#isReferenced);
-        this.#tell(() => emitter.emit('connect'));
+        this.#emit('connect');
       },
-      failed: (error) => this.#tell(() => emitter.emit('error', error)),
+      failed: (error) => this.#emit('error', error),
       isPermanent: (error) => isPermanent(error, surroundings.isRefusal),
       discard: (connection) => void connection.abandon(),
     });
@@ -172,12 +176,9 @@ export class ClientLife {
     const { timeoutMs = this.#requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
     this.#callCount += 1;
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#callCount };
-    const { asked } = await this.#keeper
-      .get(patience, (connection) => ({ asked: connection.rpc(command, parameters, { ...options, timeoutMs }) }))
-      .catch((error) => {
-        if (isClosed(error) || isReasonOf(signal, error)) throw error;
-        throw noConnection(error);
-      });
+    const { asked } = await this.#onNext(patience, (connection) =>
+      connection.rpc(command, parameters, { ...options, timeoutMs }),
+    );
     return await asked;
   }
 
@@ -268,10 +269,20 @@ export class ClientLife {
     return pause(delayMs, patience.signal, this.#pauses.signal);
   }
 
-  /**
-   * Asks on the next connection. Wrapped, so that one can wait for the sending without waiting for the answer. A try-lock
-   * waits for the connection as any request does, the others as long as they wait for their lock.
-   */
+  /** Asks as soon as there is a connection. Wraps the promise, so that the caller can wait for the sending alone. */
+  async #onNext<Result>(
+    patience: ConnectionPatience,
+    ask: (connection: LockConnection) => Promise<Result>,
+  ): Promise<{ readonly asked: Promise<Result> }> {
+    try {
+      return await this.#keeper.get(patience, (connection) => ({ asked: ask(connection) }));
+    } catch (error) {
+      if (isClosed(error) || isReasonOf(patience.signal, error)) throw error;
+      throw noConnection(error);
+    }
+  }
+
+  /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
   async #askNext(
     owner: string,
     request: LockRequest,
@@ -281,13 +292,11 @@ export class ClientLife {
     const { signal, waitMs } = request;
     const timeoutMs = waitMs === 0 ? this.#requestTimeoutMs : remainingMs(request);
     try {
-      return await this.#keeper.get({ signal, whenFailed, order, timeoutMs }, (connection) => ({
-        asked: connection.acquire(owner, request),
-      }));
+      const patience = { signal, whenFailed, order, timeoutMs };
+      return await this.#onNext(patience, (connection) => connection.acquire(owner, request));
     } catch (error) {
-      if (isReasonOf(signal, error)) throw error;
-      if (isClosed(error)) throw new LockClosedError({ cause: error.cause });
-      throw noConnection(error);
+      if (isClosed(error) && !isReasonOf(signal, error)) throw new LockClosedError({ cause: error.cause });
+      throw error;
     }
   }
 
@@ -296,8 +305,8 @@ export class ClientLife {
     const connection: LockConnection = new LockConnection(
       { ...this.#options, requestTimeoutMs: this.#requestTimeoutMs, outside },
       {
-        event: (event) => this.#tell(() => this.#emitter.emit('event', event)),
-        failed: (error) => this.#tell(() => this.#emitter.emit('error', error)),
+        event: (event) => this.#emit('event', event),
+        failed: (error) => this.#emit('error', error),
         closed: (error) => this.#disconnected(connection, error),
       },
     );
@@ -319,15 +328,15 @@ export class ClientLife {
     this.#pauses = new AbortController();
   }
 
-  #tell(emit: () => void): void {
-    this.#surroundings.outside(() => tell(emit));
+  #emit<Name extends keyof LockClientEvents>(name: Name, ...details: Parameters<LockClientEvents[Name]>): void {
+    this.#surroundings.outside(() => tell(() => this.#emitter.emit(name, ...details)));
   }
 
   #disconnected(connection: LockConnection, error: Error | undefined): void {
     if (this.#keeper.current !== connection) return;
     this.#keeper.lost(connection, error);
     this.#endPauses();
-    this.#tell(() => this.#emitter.emit('disconnect', error));
+    this.#emit('disconnect', error);
     // Where no further connection is to be opened, that was the end.
     if (this.#keeper.state === 'closed') void this.close({});
   }
@@ -343,7 +352,7 @@ export class ClientLife {
     this.#keeper.close();
     await Promise.all([connection?.close(), this.#opening?.abandon()]);
     this.#state = { kind: 'closed' };
-    this.#tell(() => this.#emitter.emit('close'));
+    this.#emit('close');
   }
 }
 

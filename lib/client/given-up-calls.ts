@@ -116,6 +116,5 @@ export class GivenUpCalls implements CallWatcher {
 
 /** Equal for two requests exactly when they are for one hold: the same lock, under the same owner. */
 function holdKey({ lockName, owner, mode }: HoldParameters): string {
-  const tag = String(owner ?? '');
-  return `${mode === 'permit' ? 'permit' : 'lock'} ${tag.length} ${tag} ${String(lockName)}`;
+  return JSON.stringify([lockName, owner ?? '', mode === 'permit']);
 }

@@ -72,8 +72,8 @@ export class LockConnection implements HoldKeeper {
     const { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs, outside } = options;
     this.outside = outside;
     this.#requestTimeoutMs = requestTimeoutMs;
-    const limits = { maxMessageBytes, maxPendingRequests, maxUnsentBytes } as MessageClientOptions;
-    this.#client = new MessageClient({ ...limits, requestTimeoutMs });
+    const limits = { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs };
+    this.#client = new MessageClient(limits as MessageClientOptions);
     this.#givenUp = new GivenUpCalls(this.#client);
     this.#client.on('event', (event) => {
       if (event.event === 'lost') this.#lost(event);
@@ -120,9 +120,8 @@ export class LockConnection implements HoldKeeper {
   }
 
   #greet(name: string | undefined, endMs: number): Promise<RpcResult> {
-    const parameters = { protocol: PROTOCOL, ...(name === undefined ? {} : { name }) };
     const timeoutMs = Math.ceil(Math.max(0, endMs - performance.now()));
-    return this.#client.rpc('hello', parameters, { timeoutMs });
+    return this.#client.rpc('hello', { protocol: PROTOCOL, name }, { timeoutMs });
   }
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
@@ -186,29 +185,27 @@ export class LockConnection implements HoldKeeper {
     });
   }
 
-  giveBack(hold: Hold): Promise<LockLostError | undefined> {
+  async giveBack(hold: Hold): Promise<LockLostError | undefined> {
     const { name, owner, token } = hold.grant;
-    const leaseMs = hold.leaseLeftMs;
-    const timeoutMs = Math.min(this.#requestTimeoutMs, leaseMs);
-    const answered = (code?: LockLostCode): LockLostError | undefined => {
-      this.#forget(hold);
-      return code && new LockLostError(code, name);
-    };
-    const parameters = { lockName: name, owner, token };
-    const convert = ({ status }: RpcResult): LockLostError | undefined =>
-      answered(status === 'ok' ? undefined : (hold.freed ?? 'forced'));
-    return this.#client
-      .call({ command: 'unlock', parameters, timeoutMs, convert })
-      .catch((error: MessageError) => answered(this.#unlockFailed(error, leaseMs <= this.#requestTimeoutMs)));
+    const { leaseLeftMs } = hold;
+    const timeoutMs = Math.min(this.#requestTimeoutMs, leaseLeftMs);
+    let code: LockLostCode | undefined;
+    try {
+      const { status } = await this.rpc('unlock', { lockName: name, owner, token }, { timeoutMs });
+      if (status !== 'ok') code = hold.freed ?? 'forced';
+    } catch (error) {
+      code = this.#unlockFailed(error as MessageError, leaseLeftMs <= this.#requestTimeoutMs);
+    }
+    this.#forget(hold);
+    return code && new LockLostError(code, name);
   }
 
   /** Without a connection the server frees the client's locks; so the client drops a connection that does not answer. */
   #unlockFailed(error: MessageError, endsWithLease: boolean): LockLostCode {
     if (error.code === 'closed') return 'closed';
-    if (error.code === 'timeout') {
-      if (endsWithLease) return 'leaseOver';
-      this.#client.drop(error);
-    }
+    if (error.code !== 'timeout') return 'connectionLost';
+    if (endsWithLease) return 'leaseOver';
+    this.#client.drop(error);
     return 'connectionLost';
   }
 

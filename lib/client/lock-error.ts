@@ -175,39 +175,38 @@ interface OwnLock {
   readonly owner: string;
 }
 
-/** The error for a result that is not `ok`; `what` begins its message, and `own` is held by this client and is in the way. */
-export function refusal(result: RpcResult, what: string, own?: OwnLock): LockError {
+/** The errors that have nothing but a text. */
+const PLAIN_ERRORS: Readonly<Record<string, new (text: string) => LockError>> = {
+  cancelled: LockCancelledError,
+  invalid: LockInvalidError,
+  denied: LockDeniedError,
+  draining: LockDrainingError,
+};
+
+/**
+ * The error for a result that is not `ok`. Its text begins with `asked`. `own` is a lock that this client holds itself and that
+ * is in the way.
+ */
+export function refusal(result: RpcResult, asked: string, own?: OwnLock): LockError {
   const { status, message, limit, value } = result;
-  const text = `${what}: ${typeof message === 'string' ? message : status}`;
-  switch (status) {
-    case 'timeout':
-    case 'unavailable':
-      return timeout(what, result, own);
-    case 'cancelled':
-      return new LockCancelledError(text);
-    case 'deadlock':
-      return deadlock(what, result);
-    case 'invalid':
-      return new LockInvalidError(text);
-    case 'limit':
-      return new LockLimitError(`${text} (${String(limit)}, ${String(value)})`, String(limit), Number(value));
-    case 'denied':
-      return new LockDeniedError(text);
-    case 'draining':
-      return new LockDrainingError(text);
-    default:
-      return new LockError('protocol', text);
+  if (status === 'timeout' || status === 'unavailable') return timeout(asked, result, own);
+  if (status === 'deadlock') return deadlock(asked, result);
+  const text = `${asked}: ${typeof message === 'string' ? message : status}`;
+  if (status === 'limit') {
+    return new LockLimitError(`${text} (${String(limit)}, ${String(value)})`, String(limit), Number(value));
   }
+  const PlainError = Object.hasOwn(PLAIN_ERRORS, status) ? PLAIN_ERRORS[status] : undefined;
+  return PlainError === undefined ? new LockError('protocol', text) : new PlainError(text);
 }
 
-function timeout(what: string, { holders }: RpcResult, own: OwnLock | undefined): LockTimeoutError {
+function timeout(asked: string, { holders }: RpcResult, own: OwnLock | undefined): LockTimeoutError {
   const known = Array.isArray(holders) ? (holders as readonly NamedLockHolder[]) : [];
   const held = known.map((holder) => {
     const heldSeconds = (holder.heldMs / MS_A_SECOND).toFixed(1);
     return `${party(holder)} holds ${show(holder.lockName)} ${holder.mode} for ${heldSeconds} s`;
   });
   const hint = own === undefined ? [] : [tellOwn(own)];
-  return new LockTimeoutError(`${what}: ${['timeout', ...held, ...hint].join('; ')}`, known);
+  return new LockTimeoutError(`${asked}: ${['timeout', ...held, ...hint].join('; ')}`, known);
 }
 
 /** For people who wait for themselves. */
@@ -215,14 +214,14 @@ export function tellOwn({ name, owner }: OwnLock): string {
   return `this very client holds ${show(name)}, as owner ${owner}`;
 }
 
-function deadlock(what: string, { cycle }: RpcResult): LockDeadlockError {
+function deadlock(asked: string, { cycle }: RpcResult): LockDeadlockError {
   const steps = Array.isArray(cycle) ? (cycle as readonly DeadlockStep[]) : [];
   const lines = steps.map((step, index) => {
     const next = steps[(index + 1) % steps.length] as DeadlockStep;
     const verb = step.blockedBy === 'holder' ? 'which is held by' : 'where ahead of it waits';
     return `\n  ${party(step)} waits for ${show(step.lockName)} (${step.mode}), ${verb} ${party(next)}`;
   });
-  const text = `${what}: it would wait for an owner that waits for it${lines.length > 0 ? ':' : ''}${lines.join('')}`;
+  const text = `${asked}: it would wait for an owner that waits for it${lines.length > 0 ? ':' : ''}${lines.join('')}`;
   return new LockDeadlockError(text, steps);
 }
 

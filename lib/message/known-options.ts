@@ -34,26 +34,19 @@ export function unknownOption(options: object, known: readonly string[], name: s
 const MAX_WRONG_LETTERS = 3;
 
 function nearestOf(given: string, known: readonly string[]): string | undefined {
-  if (given.length > MAX_LETTERS) return undefined;
-  const ranked = known.map((name) => ({ name, wrongLetters: wrongLetters(given.toLowerCase(), name.toLowerCase()) }));
-  const [nearest] = ranked.sort((a, b) => a.wrongLetters - b.wrongLetters);
-  const isNear = nearest !== undefined && nearest.wrongLetters <= Math.min(MAX_WRONG_LETTERS, given.length / 2);
-  return isNear ? nearest.name : undefined;
+  for (let wrongLetters = 0; wrongLetters <= Math.min(MAX_WRONG_LETTERS, given.length / 2); wrongLetters += 1) {
+    const nearest = known.find((name) => isNear(given.toLowerCase(), name.toLowerCase(), wrongLetters));
+    if (nearest !== undefined) return nearest;
+  }
+  return undefined;
 }
 
-/** No name of an option has as many. */
-const MAX_LETTERS = 40;
-
-/** The number of letters to add, remove or replace to turn one name into the other: the Levenshtein distance. */
-function wrongLetters(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
+/** Whether one name becomes the other when so many letters are added, removed or replaced. */
+function isNear(a: string, b: string, wrongLetters: number): boolean {
+  if (a === b) return true;
+  const [restOfA, restOfB] = [a.slice(1), b.slice(1)];
+  if (a[0] === b[0]) return isNear(restOfA, restOfB, wrongLetters);
+  if (wrongLetters === 0) return false;
+  const left = wrongLetters - 1;
+  return isNear(restOfA, restOfB, left) || isNear(restOfA, b, left) || isNear(a, restOfB, left);
 }

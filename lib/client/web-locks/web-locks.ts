@@ -21,12 +21,6 @@ export interface WebLockSource {
 /** Runs while the lock is held; is called with null when the lock is not free and `ifAvailable` was asked for. */
 export type WebLockCallback<Value> = (lock: WebLock | null) => Value;
 
-/** How a callback ended, or what ended its lock before. */
-type Outcome =
-  | { readonly kind: 'returned'; readonly value: unknown }
-  | { readonly kind: 'threw'; readonly error: unknown }
-  | { readonly kind: 'lost'; readonly loss: LockLostError };
-
 /**
  * The standard's LockManager: https://w3c.github.io/web-locks/. What the standard leaves open, such as an unreachable
  * server, is told by the errors of `LockClient`.
@@ -98,32 +92,20 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
   }
 }
 
-/** Does not wait for the callback of a lock that is lost: what that returns or throws is nobody's any more. */
+/** Does not wait for the callback of a lock that is lost: nobody uses what it returns or throws. */
 async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unknown> {
-  const ran = settle(run);
-  // A lock can be stolen before its callback runs; that loss came first.
-  const outcome = await Promise.race([whenLost(handle.signal), ran]);
-  const loss = await handle.end();
-  if (outcome.kind === 'threw') throw outcome.error;
-  if (outcome.kind === 'lost') throw lost(outcome.loss);
-  if (loss !== undefined) throw lost(new LockLostError(loss.code, loss.lockName, { result: outcome.value }));
-  return outcome.value;
-}
-
-async function settle(run: () => unknown): Promise<Outcome> {
+  const { signal } = handle;
+  const ran = async (): Promise<unknown> => run();
+  let value: unknown;
   try {
-    return { kind: 'returned', value: await run() };
+    value = await handle.whileHeld(ran());
   } catch (error) {
-    return { kind: 'threw', error };
+    await handle.end();
+    throw signal.aborted && error === signal.reason ? lost(signal.reason) : error;
   }
-}
-
-function whenLost(signal: AbortSignal): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const lose = (): void => resolve({ kind: 'lost', loss: signal.reason as LockLostError });
-    if (signal.aborted) lose();
-    else signal.addEventListener('abort', lose, { once: true });
-  });
+  const loss = await handle.end();
+  if (loss !== undefined) throw lost(new LockLostError(loss.code, loss.lockName, { result: value }));
+  return value;
 }
 
 function lost(loss: LockLostError): Error {
