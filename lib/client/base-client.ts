@@ -6,14 +6,7 @@ import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
-import {
-  ClientLife,
-  type ClientState,
-  LIFE_OPTIONS,
-  type LifeOptions,
-  type LockClientEvents,
-  type Surroundings,
-} from './client-life.ts';
+import { ClientLife, type ClientState, type LockClientEvents, type Surroundings } from './client-life.ts';
 import { EventStream } from './event-stream.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
@@ -21,7 +14,7 @@ import { LockHandle, runGuarded } from './lock-handle.ts';
 import { LockSet } from './lock-set.ts';
 import {
   ANYTHING,
-  FROM_ZERO,
+  type ClientOptions,
   type ListOptions,
   LOCK_OPTIONS,
   type LockAllOptions,
@@ -43,15 +36,6 @@ import { WebLockManager } from './web-locks/web-locks.ts';
 const DEFAULT_BUFFERED_EVENTS = 1_000;
 /** As much as a page can have; each costs the server a look at all names. */
 const LISTED_A_PAGE = 1_000;
-
-/** How a client is made. */
-export interface ClientOptions extends LifeOptions {
-  /** Events that an iterator of `events()` keeps for a reader who lags behind; 1,000 by default. */
-  readonly maxBufferedEvents?: number | undefined;
-}
-
-/** The options of a client, but for those that say where the server is. */
-export const CLIENT_OPTIONS: OptionRules = { ...LIFE_OPTIONS, maxBufferedEvents: FROM_ZERO };
 
 const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYTHING };
 

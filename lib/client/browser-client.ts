@@ -2,9 +2,9 @@
 
 import type { Dialer } from '../message/byte-stream.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
-import { CLIENT_OPTIONS, type ClientOptions, connected, LockClientBase } from './base-client.ts';
+import { connected, LockClientBase } from './base-client.ts';
 import { noConnection } from './connection-failure.ts';
-import { ANYTHING, requireOptions } from './options.ts';
+import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, requireOptions } from './options.ts';
 
 /** Where the server is: `{url}`, such as `wss://locks.example`. */
 export interface BrowserClientOptions extends ClientOptions, DialWebSocketOptions {}

@@ -2,28 +2,26 @@
 
 import type { Dialer } from '../message/byte-stream.ts';
 import { makeGate } from '../message/gate.ts';
-import type { MessageClientOptions, RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
+import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { show } from '../message/show.ts';
 import { tell } from '../message/tell.ts';
 import { pause } from '../message/timeout.ts';
 import { failedToConnect, type IsRefusal, isPermanent, noConnection } from './connection-failure.ts';
-import { ConnectionKeeper, type ConnectionPatience, type ReconnectOptions } from './connection-keeper.ts';
+import { ConnectionKeeper, type ConnectionPatience } from './connection-keeper.ts';
 import type { HoldParameters } from './given-up-calls.ts';
 import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockDrainingError, LockTimeoutError, LockUnreachableError, tellOwn } from './lock-error.ts';
 import {
-  ANYTHING,
+  type ClientOptions,
   FROM_ZERO,
   type LockRequest,
   type OptionRules,
-  oneOf,
   type Patience,
   remainingMs,
   requireOptions,
   SIGNAL,
-  TEXT,
 } from './options.ts';
 
 const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
@@ -33,23 +31,6 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 /** A server that is about to stop is asked again after a delay of up to this, on the next connection if there is one. */
 const MAX_DRAINING_PAUSE_MS = 1_000;
-
-/** How a client lives. */
-export interface LifeOptions extends MessageClientOptions {
-  /** The name by which others see this client. */
-  readonly name?: string | undefined;
-  /** Milliseconds until one attempt to connect is given up, handshakes and greeting included; 10,000 by default, `Infinity` for no limit. */
-  readonly connectTimeoutMs?: number | undefined;
-  /**
-   * Milliseconds until a call is given up that has no connection or no answer, giving back and closing included; 30,000 by
-   * default. What a call waits for its lock comes on top of that.
-   */
-  readonly requestTimeoutMs?: number | undefined;
-  /** The delays before a lost connection is opened again; `false` closes the client instead. */
-  readonly reconnect?: ReconnectOptions | false | undefined;
-  /** What new calls do while the connection is lost: `wait` for the next one, which is the default, or `fail` at once. */
-  readonly whileDisconnected?: 'wait' | 'fail' | undefined;
-}
 
 /**
  * `idle`: made, and not used yet. `connecting`: the first connection is being opened. `connected`. `reconnecting`: it was
@@ -85,18 +66,6 @@ interface Emitter {
   emit(name: keyof LockClientEvents, ...details: readonly unknown[]): boolean;
 }
 
-/** The options of a client's life. */
-export const LIFE_OPTIONS: OptionRules = {
-  name: TEXT,
-  connectTimeoutMs: FROM_ZERO,
-  requestTimeoutMs: FROM_ZERO,
-  reconnect: ANYTHING,
-  whileDisconnected: oneOf('wait', 'fail'),
-  maxMessageBytes: FROM_ZERO,
-  maxPendingRequests: FROM_ZERO,
-  maxUnsentBytes: FROM_ZERO,
-};
-
 type State =
   | { readonly kind: 'living' }
   | { readonly kind: 'closing'; readonly gone: Promise<void> }
@@ -105,7 +74,7 @@ type State =
 /** From the first connection to the end of the last. */
 export class ClientLife {
   readonly #dial: Dialer;
-  readonly #options: LifeOptions;
+  readonly #options: ClientOptions;
   readonly #surroundings: Surroundings;
   readonly #emitter: Emitter;
   readonly #keeper: ConnectionKeeper<LockConnection>;
@@ -124,7 +93,7 @@ export class ClientLife {
   #pauses = new AbortController();
 
   /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
-  constructor(dial: Dialer, options: LifeOptions, surroundings: Surroundings, emitter: Emitter) {
+  constructor(dial: Dialer, options: ClientOptions, surroundings: Surroundings, emitter: Emitter) {
     const {
       connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
       requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,

@@ -6,9 +6,9 @@ import { dialTcp } from '../transports/tcp.ts';
 import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
-import { CLIENT_OPTIONS, type ClientOptions, connected, LockClientBase } from './base-client.ts';
+import { connected, LockClientBase } from './base-client.ts';
 import { noConnection } from './connection-failure.ts';
-import { ANYTHING, type OptionRules, requireOptions, wrong } from './options.ts';
+import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, type OptionRules, requireOptions, wrong } from './options.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;

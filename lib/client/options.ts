@@ -1,9 +1,30 @@
 /** The options of the client's methods: their types, the check that they make sense, and the request for locks they become. */
 
 import { unknownOption } from '../message/known-options.ts';
+import type { MessageClientOptions } from '../message/message-client.ts';
 import { describe } from '../message/show.ts';
 import type { LockMode } from '../protocol.ts';
+import type { ReconnectOptions } from './connection-keeper.ts';
 import { LockInvalidError } from './lock-error.ts';
+
+/** How a client is made, wherever its server is. */
+export interface ClientOptions extends MessageClientOptions {
+  /** The name by which others see this client. */
+  readonly name?: string | undefined;
+  /** Milliseconds until one attempt to connect is given up, handshakes and greeting included; 10,000 by default, `Infinity` for no limit. */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds until a call is given up that has no connection or no answer, giving back and closing included; 30,000 by
+   * default. What a call waits for its lock comes on top of that.
+   */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The delays before a lost connection is opened again; `false` closes the client instead. */
+  readonly reconnect?: ReconnectOptions | false | undefined;
+  /** What new calls do while the connection is lost: `wait` for the next one, which is the default, or `fail` at once. */
+  readonly whileDisconnected?: 'wait' | 'fail' | undefined;
+  /** Events that an iterator of `events()` keeps for a reader who lags behind; 1,000 by default. */
+  readonly maxBufferedEvents?: number | undefined;
+}
 
 /** Which lock, and how: a limit belongs to permits only, and only an exclusive lock can be stolen. */
 export type LockModeOptions =
@@ -143,6 +164,19 @@ const LIMIT: OptionRule = {
 const LEASE_MS: OptionRule = {
   expected: 'a number above 0, up to 1e12',
   fits: (value) => typeof value === 'number' && value > 0 && value <= MAX_LEASE_MS,
+};
+
+/** The options of a client but for those that say where the server is. */
+export const CLIENT_OPTIONS: OptionRules = {
+  name: TEXT,
+  connectTimeoutMs: FROM_ZERO,
+  requestTimeoutMs: FROM_ZERO,
+  reconnect: ANYTHING,
+  whileDisconnected: oneOf('wait', 'fail'),
+  maxMessageBytes: FROM_ZERO,
+  maxPendingRequests: FROM_ZERO,
+  maxUnsentBytes: FROM_ZERO,
+  maxBufferedEvents: FROM_ZERO,
 };
 
 /** The options of a call that does not wait: of a handle, and of a client. */

@@ -21,7 +21,7 @@ export type {
   NamedLockHolder,
   ServerStatistics,
 } from '../protocol.ts';
-export type { ClientOptions, LockClientBase } from './base-client.ts';
+export type { LockClientBase } from './base-client.ts';
 export type { ClientState, LockClientEvents } from './client-life.ts';
 export type { ReconnectOptions } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';
@@ -44,6 +44,7 @@ export {
 export { LockHandle } from './lock-handle.ts';
 export { LockSet } from './lock-set.ts';
 export type {
+  ClientOptions,
   HoldOptions,
   ListOptions,
   LockAllOptions,
@@ -55,7 +56,6 @@ export type {
   TryLockOptions,
   WaitOptions,
 } from './options.ts';
-export type { WebLock, WebLockMode } from './web-locks/web-lock.ts';
-export type { WebLockOptions } from './web-locks/web-lock-options.ts';
+export type { WebLock, WebLockMode, WebLockOptions } from './web-locks/web-lock.ts';
 export type { WebLockInfo, WebLockSnapshot } from './web-locks/web-lock-snapshot.ts';
 export type { WebLockCallback, WebLockManager } from './web-locks/web-locks.ts';

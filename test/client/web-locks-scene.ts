@@ -5,8 +5,7 @@
 
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
-import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
-import type { WebLockOptions } from '../../lib/client/web-locks/web-lock-options.ts';
+import type { WebLock, WebLockOptions } from '../../lib/client/web-locks/web-lock.ts';
 import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
 
 /** A promise that is settled from outside. */

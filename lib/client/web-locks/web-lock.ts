@@ -1,7 +1,34 @@
-/** The objects of the standard: the Lock that a callback is called with, and the DOMExceptions. */
+/**
+ * The objects of the Web Locks API: a request made of a caller's arguments, the Lock that a callback gets, the DOMExceptions.
+ * Arguments are converted in the order of Web IDL, then checked in the order of the Web Locks specification.
+ */
+
+import { describe } from '../../message/show.ts';
 
 /** `exclusive` and `shared` are the modes of the standard. */
 export type WebLockMode = 'exclusive' | 'shared';
+
+/** How a lock is requested. */
+export interface WebLockOptions {
+  /** `exclusive` by default. */
+  readonly mode?: WebLockMode | undefined;
+  /** Calls back with null when the lock is not free, instead of waiting for it. */
+  readonly ifAvailable?: boolean | undefined;
+  /** Takes the lock away from those who hold it, ahead of those who wait; only with mode `exclusive`. */
+  readonly steal?: boolean | undefined;
+  /** Ends the request as long as it is not granted. Not together with `ifAvailable` or `steal`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a request is once everything about it has been converted. */
+export interface WebLockRequest {
+  readonly name: string;
+  readonly mode: WebLockMode;
+  readonly ifAvailable: boolean;
+  readonly steal: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly callback: (lock: unknown) => unknown;
+}
 
 /** A lock that was granted, by its name and mode. It stays readable when the lock is not held any more. */
 export interface WebLock {
@@ -50,4 +77,69 @@ export function namedException(name: WebLockExceptionName, message: string, caus
   if (cause !== undefined)
     Object.defineProperty(exception, 'cause', { value: cause, configurable: true, writable: true });
   return exception;
+}
+
+/**
+ * Converts the arguments, in the order in which a browser does: the name, the options from `ifAvailable` to `steal`, the
+ * callback.
+ * @throws TypeError when one of them cannot be converted, and whatever the conversion of an object throws.
+ */
+export function toWebLockRequest(name: unknown, options: unknown, callback: unknown): WebLockRequest {
+  const converted = { name: toText(name), ...toOptions(options) };
+  if (typeof callback !== 'function') throw new TypeError(`callback is ${describe(callback)}; expected a function`);
+  return { ...converted, callback: callback as WebLockRequest['callback'] };
+}
+
+/** @throws DOMException `NotSupportedError` for what the standard does not support, and the reason of an aborted signal. */
+export function checkWebLockRequest({ name, mode, ifAvailable, steal, signal }: WebLockRequest): void {
+  if (name.startsWith('-')) throw notSupported(`name is ${describe(name)}; expected one that does not begin with "-"`);
+  if (steal && ifAvailable) throw notSupported('steal and ifAvailable are both true; expected one of them at most');
+  if (steal && mode !== 'exclusive') throw notSupported(`mode is "${mode}"; expected "exclusive" together with steal`);
+  if (signal === undefined) return;
+  if (steal || ifAvailable)
+    throw notSupported(`signal is given; expected none with ${steal ? 'steal' : 'ifAvailable'}`);
+  signal.throwIfAborted();
+}
+
+/** Members are read in alphabetical order: an object's getters can tell. */
+function toOptions(options: unknown): Omit<WebLockRequest, 'name' | 'callback'> {
+  const given = toDictionary(options);
+  const ifAvailable = Boolean(given.ifAvailable);
+  const mode = toMode(given.mode);
+  const signal = toSignal(given.signal);
+  const steal = Boolean(given.steal);
+  return { ifAvailable, mode, signal, steal };
+}
+
+function toDictionary(options: unknown): { readonly [Member in keyof WebLockOptions]?: unknown } {
+  if (options === undefined || options === null) return {};
+  if (typeof options === 'object' || typeof options === 'function') return options;
+  throw new TypeError(`options is ${describe(options)}; expected an object`);
+}
+
+function toMode(mode: unknown): WebLockMode {
+  if (mode === undefined) return 'exclusive';
+  const text = toText(mode);
+  if (text === 'exclusive' || text === 'shared') return text;
+  throw new TypeError(`mode is ${describe(mode)}; expected "exclusive" or "shared"`);
+}
+
+/** The getter refuses what is no signal, and takes one of another realm, as a browser does. */
+function toSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  try {
+    Reflect.get(AbortSignal.prototype, 'aborted', signal);
+    return signal as AbortSignal;
+  } catch {
+    throw new TypeError(`signal is ${describe(signal)}; expected an AbortSignal`);
+  }
+}
+
+/** A symbol is no text, unlike for `String()`. */
+function toText(value: unknown): string {
+  return `${value as string}`;
+}
+
+function notSupported(message: string): Error {
+  return namedException('NotSupportedError', message);
 }

@@ -4,8 +4,15 @@ import type { LockInformation } from '../../protocol.ts';
 import { LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
 import type { LockHandle } from '../lock-handle.ts';
 import { LOCK_OPTIONS, type LockRequest, toRequest } from '../options.ts';
-import { makeWebLock, namedException, type WebLock } from './web-lock.ts';
-import { checkWebLockRequest, toWebLockRequest, type WebLockOptions, type WebLockRequest } from './web-lock-options.ts';
+import {
+  checkWebLockRequest,
+  makeWebLock,
+  namedException,
+  toWebLockRequest,
+  type WebLock,
+  type WebLockOptions,
+  type WebLockRequest,
+} from './web-lock.ts';
 import { takeSnapshot, type WebLockSnapshot } from './web-lock-snapshot.ts';
 
 /** What the API needs of the client. */
