@@ -146,7 +146,7 @@ export class ClientLife {
     this.#callCount += 1;
     const patience = { timeoutMs, signal, whenFailed: this.#whileDisconnected, order: this.#callCount };
     const { asked } = await this.#onNext(patience, (connection) =>
-      connection.rpc(command, parameters, { ...options, timeoutMs }),
+      connection.rpc(command, parameters, timeoutMs, signal),
     );
     return await asked;
   }

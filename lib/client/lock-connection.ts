@@ -5,7 +5,6 @@ import type { Dialer } from '../message/byte-stream.ts';
 import {
   MessageClient,
   type MessageClientOptions,
-  type RpcOptions,
   type RpcResult,
   type ServerEvent,
 } from '../message/message-client.ts';
@@ -60,6 +59,7 @@ export class LockConnection implements HoldKeeper {
   readonly outside: Outside;
   readonly #client: MessageClient;
   readonly #requestTimeoutMs: number;
+  #isGreeted = false;
   /** A hold stays until the server has answered its unlock. */
   readonly #holds = new NumberedTable<Hold>();
   /** The same by their tokens; made when the first is lost, since a Map with ever new keys doubles the cost of a lock. */
@@ -79,7 +79,10 @@ export class LockConnection implements HoldKeeper {
       if (event.event === 'lost') this.#lost(event);
       events.event(event);
     });
-    this.#client.on('error', (error) => events.failed(error));
+    this.#client.on('error', (error) => {
+      events.failed(error);
+      if (!this.#isGreeted && !(error instanceof MessageError)) this.#client.drop(anotherProtocol(error));
+    });
     this.#client.on('close', (error) => {
       this.#loseAll('connectionLost');
       events.closed(error);
@@ -98,24 +101,18 @@ export class LockConnection implements HoldKeeper {
     const client = this.#client;
     const endMs = performance.now() + timeoutMs;
     await client.connect(dial, { connectTimeoutMs: timeoutMs });
-    let failure: unknown;
-    const misunderstood = (cause: Error): void => {
-      if (cause instanceof MessageError) return;
-      failure = anotherProtocol(cause);
-      client.drop(cause);
-    };
-    client.on('error', misunderstood);
     try {
       const result = await this.#greet(name ?? defaultName, endMs);
       // A name that nobody chose is no reason to be refused.
       const isGivenUp = name === undefined && result.status === 'limit';
       requireGreeting(isGivenUp ? await this.#greet(undefined, endMs) : result);
+      this.#isGreeted = true;
     } catch (error) {
-      failure ??= error instanceof MessageError && error.code === 'invalid' ? anotherProtocol(error) : error;
-      client.drop(failure as Error);
+      const { cause, code } = error as MessageError;
+      const isInvalid = error instanceof MessageError && code === 'invalid';
+      const failure = cause instanceof LockError ? cause : isInvalid ? anotherProtocol(error) : (error as Error);
+      client.drop(failure);
       throw failure;
-    } finally {
-      client.off('error', misunderstood);
     }
   }
 
@@ -148,11 +145,7 @@ export class LockConnection implements HoldKeeper {
   }
 
   /** Sends any command. A request for a lock that is given up is withdrawn, as one of `acquire` is. */
-  rpc(
-    command: string,
-    parameters: object,
-    { timeoutMs = this.#requestTimeoutMs, signal }: RpcOptions,
-  ): Promise<RpcResult> {
+  rpc(command: string, parameters: object, timeoutMs: number, signal?: AbortSignal): Promise<RpcResult> {
     const convert = (result: RpcResult): RpcResult => {
       if (command === 'lock') this.#givenUp.answeredInTime(parameters, result);
       return result;
@@ -191,7 +184,7 @@ export class LockConnection implements HoldKeeper {
     const timeoutMs = Math.min(this.#requestTimeoutMs, leaseLeftMs);
     let code: LockLostCode | undefined;
     try {
-      const { status } = await this.rpc('unlock', { lockName: name, owner, token }, { timeoutMs });
+      const { status } = await this.rpc('unlock', { lockName: name, owner, token }, timeoutMs);
       if (status !== 'ok') code = hold.freed ?? 'forced';
     } catch (error) {
       code = this.#unlockFailed(error as MessageError, leaseLeftMs <= this.#requestTimeoutMs);
@@ -214,7 +207,7 @@ export class LockConnection implements HoldKeeper {
     const parameters = { lockName: name, owner, mode, lease: leaseMs / MS_A_SECOND, timeLimit: 0 };
     this.#givenUp.add(parameters);
     try {
-      const result = await this.rpc('lock', parameters, { timeoutMs: this.#requestTimeoutMs });
+      const result = await this.rpc('lock', parameters, this.#requestTimeoutMs);
       if (result.status === 'ok' && result.token !== token) {
         // The lease had ended before the renewal arrived, and the lock was free: this is a new grant, which nobody wants.
         this.#client.notify('unlock', { token: result.token });

@@ -176,12 +176,12 @@ interface OwnLock {
 }
 
 /** The errors that have nothing but a text. */
-const PLAIN_ERRORS: Readonly<Record<string, new (text: string) => LockError>> = {
-  cancelled: LockCancelledError,
-  invalid: LockInvalidError,
-  denied: LockDeniedError,
-  draining: LockDrainingError,
-};
+const PLAIN_ERRORS = new Map<string, new (text: string) => LockError>([
+  ['cancelled', LockCancelledError],
+  ['invalid', LockInvalidError],
+  ['denied', LockDeniedError],
+  ['draining', LockDrainingError],
+]);
 
 /**
  * The error for a result that is not `ok`. Its text begins with `asked`. `own` is a lock that this client holds itself and that
@@ -195,7 +195,7 @@ export function refusal(result: RpcResult, asked: string, own?: OwnLock): LockEr
   if (status === 'limit') {
     return new LockLimitError(`${text} (${String(limit)}, ${String(value)})`, String(limit), Number(value));
   }
-  const PlainError = Object.hasOwn(PLAIN_ERRORS, status) ? PLAIN_ERRORS[status] : undefined;
+  const PlainError = PLAIN_ERRORS.get(status);
   return PlainError === undefined ? new LockError('protocol', text) : new PlainError(text);
 }
 

@@ -16,6 +16,7 @@ import {
   type RequestedLock,
   requireFunction,
   toRequest,
+  wrong,
 } from './options.ts';
 import type { Owner } from './owner.ts';
 
@@ -163,14 +164,11 @@ export class LockHandle implements AsyncDisposable {
 
   #reenter(mode: LockMode, { leaseMs, steal }: LockRequest): LockHandle {
     if (this.mode === 'shared' && mode === 'exclusive') {
-      throw new LockInvalidError('mode is "exclusive"; expected "shared", since the handle holds the lock shared');
+      throw wrong('mode', mode, '"shared", since the handle holds the lock shared');
     }
-    if (leaseMs !== undefined) {
-      throw new LockInvalidError(
-        `leaseMs is ${leaseMs}; expected none, since a lock that is entered again keeps its own`,
-      );
-    }
-    if (steal) throw new LockInvalidError('steal is true; expected none, since the handle holds the lock');
+    if (leaseMs !== undefined)
+      throw wrong('leaseMs', leaseMs, 'none, since a lock that is entered again keeps its own');
+    if (steal) throw wrong('steal', steal, 'none, since the handle holds the lock');
     return new LockHandle(this.#hold, this.#owner);
   }
 }

@@ -131,12 +131,8 @@ export interface LockRequest extends Patience {
   readonly stealable?: boolean | undefined;
 }
 
-/** Which values an option may have. */
-export interface OptionRule {
-  /** For people: `waitMs is -1; expected a number from 0, or Infinity`. */
-  readonly expected: string;
-  fits(value: unknown): boolean;
-}
+/** Returns undefined for a value that the option may have, otherwise what it expected instead, for people. */
+export type OptionRule = (value: unknown) => string | undefined;
 
 /** The options that a call knows. */
 export type OptionRules = Readonly<Record<string, OptionRule>>;
@@ -145,26 +141,17 @@ const DEFAULT_WAIT_MS = 30_000;
 const MAX_LEASE_MS = 1e12;
 
 /** A value that is checked elsewhere, or not at all. */
-export const ANYTHING: OptionRule = { expected: 'anything', fits: () => true };
-export const TEXT: OptionRule = { expected: 'a string', fits: (value) => typeof value === 'string' };
+export const ANYTHING: OptionRule = () => undefined;
+export const TEXT: OptionRule = rule('a string', (value) => typeof value === 'string');
 /** A time or a count. */
-export const FROM_ZERO: OptionRule = {
-  expected: 'a number from 0, or Infinity',
-  fits: (value) => typeof value === 'number' && value >= 0,
-};
-export const SIGNAL: OptionRule = {
-  expected: 'an AbortSignal',
-  fits: (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
-};
+export const FROM_ZERO: OptionRule = rule('a number from 0, or Infinity', (value) => isNumber(value) && value >= 0);
+export const SIGNAL: OptionRule = rule(
+  'an AbortSignal',
+  (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
+);
 const MODE = oneOf('exclusive', 'shared', 'permit');
-const LIMIT: OptionRule = {
-  expected: 'a whole number from 1',
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
-};
-const LEASE_MS: OptionRule = {
-  expected: 'a number above 0, up to 1e12',
-  fits: (value) => typeof value === 'number' && value > 0 && value <= MAX_LEASE_MS,
-};
+const LIMIT = rule('a whole number from 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1);
+const LEASE_MS = rule('a number above 0, up to 1e12', (value) => isNumber(value) && value > 0 && value <= MAX_LEASE_MS);
 
 /** The options of a client but for those that say where the server is. */
 export const CLIENT_OPTIONS: OptionRules = {
@@ -195,14 +182,6 @@ export const LOCK_OPTIONS: OptionRules = { ...TRY_LOCK_OPTIONS, waitMs: FROM_ZER
 const LOCK_ALL_OPTIONS: OptionRules = { waitMs: FROM_ZERO, leaseMs: LEASE_MS, signal: SIGNAL };
 const LOCK_ITEM_OPTIONS: OptionRules = { name: TEXT, mode: MODE, limit: LIMIT };
 export const TERM_OPTIONS: OptionRules = { leaseMs: LEASE_MS, signal: SIGNAL };
-
-/** One of these texts. */
-export function oneOf(...choices: readonly string[]): OptionRule {
-  return {
-    expected: choices.map((choice) => JSON.stringify(choice)).join(' or '),
-    fits: (value) => choices.includes(value as string),
-  };
-}
 
 /** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
 export function toRequest(name: string, options: LockOptions, rules: OptionRules): LockRequest {
@@ -244,15 +223,25 @@ export function lockKey({ name, mode }: Pick<RequestedLock, 'name' | 'mode'>): s
 export function requireOptions<Options extends object>(options: Options, rules: OptionRules, name?: string): Options {
   if (typeof options !== 'object' || options === null) throw wrong(name ?? 'options', options, 'an object');
   for (const option in options) {
-    if (!Object.hasOwn(rules, option)) {
-      throw new LockInvalidError(String(unknownOption(options, Object.keys(rules), name)));
-    }
-    const { fits, expected } = rules[option] as OptionRule;
+    const rule = Object.hasOwn(rules, option) ? rules[option] : undefined;
+    if (rule === undefined) throw new LockInvalidError(String(unknownOption(options, Object.keys(rules), name)));
     const value = options[option];
-    if (value !== undefined && !fits(value))
-      throw wrong(name === undefined ? option : `${name}.${option}`, value, expected);
+    const expected = value === undefined ? undefined : rule(value);
+    if (expected !== undefined) throw wrong(name === undefined ? option : `${name}.${option}`, value, expected);
   }
   return options;
+}
+
+function rule(expected: string, fits: (value: unknown) => boolean): OptionRule {
+  return (value) => (fits(value) ? undefined : expected);
+}
+
+function oneOf(...choices: readonly unknown[]): OptionRule {
+  return rule(choices.map((choice) => JSON.stringify(choice)).join(' or '), (value) => choices.includes(value));
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }
 
 /** @throws LockInvalidError when the value is no function. */
