@@ -1,4 +1,4 @@
-/** The client of the lock server, without the ways to reach it: locks as handles, and its life over many connections. */
+/** The client of the lock server, without the ways to reach it. */
 
 import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
@@ -34,7 +34,7 @@ import { Owner, type Owners } from './owner.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
-/** As much as a page can have; each costs the server a look at all names. */
+/** The longest page, because the server looks at all names for each. */
 const LISTED_A_PAGE = 1_000;
 
 const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYTHING };
@@ -61,10 +61,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /**
-   * Connects now rather than with the first call; resolves when there is a connection. Rejects with what the first attempt
-   * failed with: the system's error, such as `ECONNREFUSED`, a `MessageError` (`closed`, `connectionLost`), or a `LockError`:
+   * Connects now rather than with the first call; resolves when there is a connection. Rejects with the error of the first
+   * attempt: the system's error, such as `ECONNREFUSED`, a `MessageError` (`closed`, `connectionLost`), or a `LockError`:
    * `unreachable` when there was no connection within `connectTimeoutMs`, `protocol` when the server does not speak this
-   * protocol, `limit` for a name that it does not take, `invalid` for a place that is none.
+   * protocol, `limit` for a name that it does not take, `invalid` for an address that is none.
    */
   async connect(): Promise<void> {
     try {
@@ -75,10 +75,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /**
-   * Takes a lock, waiting for it if need be. Should the connection be lost meanwhile, asks again on the next one. Rejects
+   * Takes a lock, waiting for it if need be. If the connection is lost meanwhile, it asks again on the next one. Rejects
    * with a `LockError` (`timeout`, `unreachable`, `cancelled`, `deadlock`, `invalid`, `limit`, `denied`, `draining`, `closed`,
    * `protocol`), with a `MessageError` (`connectionLost`) when the connection is lost and `reconnect` is false, or with the
-   * signal's reason. Here as in all that follows, unknown options and values of the wrong kind are `invalid`.
+   * signal's reason. Here as in all other methods, unknown options and values of the wrong kind are `invalid`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
     const request = toRequest(name, options, LOCK_OPTIONS);
@@ -94,9 +94,9 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /**
-   * Runs a function while it holds a lock and gives the lock back also when the function throws. Resolves to its value, or
-   * rejects with what it throws, or as `lock` does. When the lock was lost while the function ran, its value is not to be
-   * relied on: rejects with a `LockLostError` that has it as `result`.
+   * Runs a function while it holds a lock and releases the lock also when the function throws. Resolves to its value, or
+   * rejects with its error, or as `lock` does. When the lock was lost while the function ran, its value cannot be relied on:
+   * rejects with a `LockLostError` that has it as `result`.
    */
   async locked<Value>(
     name: string,
@@ -171,7 +171,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.#locks;
   }
 
-  /** Who holds a lock and who waits for it. */
+  /** The holders and waiters of a lock. */
   async inspect(name: string): Promise<LockInformation> {
     return (await this.#command('inspect', { lockName: name })) as unknown as LockInformation;
   }
@@ -191,7 +191,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     }
   }
 
-  /** What the server counted. */
+  /** The counters of the server. */
   async stats(): Promise<ServerStatistics> {
     return (await this.#command('stats', {})) as unknown as ServerStatistics;
   }
@@ -199,13 +199,13 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /** Gives this client the name by which others see it, on this connection and all that follow. Never connects. */
   async identify(name: string): Promise<void> {
     const isAtOnce = this.state === 'connected' || this.state === 'closing' || this.state === 'closed';
-    // Of a client that is closed, the call rejects as any other does.
+    // On a closed client this call rejects like any other.
     if (isAtOnce) await this.#command('identify', { name });
     this.#life.name = name;
   }
 
   /**
-   * Takes a lock away from all who hold it; `mode: 'permit'` for permits. Resolves to how many that were. Rejects with a
+   * Takes a lock away from all its holders; `mode: 'permit'` for permits. Resolves to their number. Rejects with a
    * `LockError`, `denied` unless the server's settings allow it.
    */
   async forceUnlock(name: string, options: { readonly mode?: LockMode } = {}): Promise<number> {
@@ -223,7 +223,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     }
   }
 
-  /** What the server sends from now on without being asked, until the client is closed or the loop is left. */
+  /** The events that the server sends from now on, until the client is closed or the loop is left. */
   events(): EventStream<ServerEvent> {
     const stream = new EventStream<ServerEvent>(this.#maxBufferedEvents, () => {
       this.off('event', stream.push);
@@ -248,8 +248,8 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   }
 
   /**
-   * Ends all waits with the code `closed`, gives what is held up to `drainMs` milliseconds (none by default) to be
-   * released, then closes the connection: what is held still is lost. Resolves when the connection is gone.
+   * Ends all waits with the code `closed`, waits up to `drainMs` milliseconds (none by default) until all locks are released,
+   * then closes the connection, with which the others are lost. Resolves when the connection is gone.
    */
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
     return this.#life.close(options);
@@ -276,7 +276,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return result;
   }
 
-  /** The tag may be that of a fresh owner, whose number is in it. */
+  /** The tag may be that of a fresh owner, which has its number in the tag. */
   #namedOwner(tag: string): Owner {
     const { fresh, named } = this.#owners;
     const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));

@@ -23,8 +23,8 @@ export class LockClient extends LockClientBase {
   }
 
   /**
-   * Makes a client and connects. Rejects as `connect` of the client does, only that a browser does not explain its errors, or
-   * with what the constructor throws; nothing is left open then.
+   * Makes a client and connects. Rejects with the error of the constructor or of the client's `connect`, which browsers do not
+   * explain; nothing is left open then.
    */
   static async connect(options: BrowserClientOptions): Promise<LockClient> {
     return await connected(new LockClient(options));
@@ -39,7 +39,7 @@ function dialerOf(options: BrowserClientOptions): Dialer {
   }
 }
 
-/** The page or the worker's script, without what is behind a question mark. */
+/** The address of the page or of the worker's script, without its query. */
 function pageName(): string | undefined {
   const { location } = globalThis as { readonly location?: { readonly origin: string; readonly pathname: string } };
   return location === undefined ? undefined : location.origin + location.pathname;

@@ -1,4 +1,4 @@
-/** A client's life over many connections: keeps one open, asks on it and, when it is lost, on the next. */
+/** A client's life over many connections: keeps one open and asks for locks on it and, when it is lost, on the next. */
 
 import type { Dialer } from '../message/byte-stream.ts';
 import { makeGate } from '../message/gate.ts';
@@ -82,7 +82,7 @@ export class ClientLife {
   readonly #connectTimeoutMs: number;
   readonly #requestTimeoutMs: number;
   readonly #whileDisconnected: 'wait' | 'fail';
-  /** By which others see the client, from the next connection on. */
+  /** The name by which others see the client, from the next connection on. */
   name: string | undefined;
   /** The connection that is being opened. */
   #opening: LockConnection | undefined;
@@ -126,12 +126,12 @@ export class ClientLife {
     return this.#state.kind === 'living' ? this.#keeper.state : this.#state.kind;
   }
 
-  /** Aborts, with the error for those who wait, when the client is closed. */
+  /** Aborts when the client is closed, with the error of the calls that still wait. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Makes a first attempt to connect; rejects with what it failed with, or `unreachable` when its time was over. */
+  /** Makes a first attempt to connect; rejects with its error, or `unreachable` when its time was over. */
   async connect(): Promise<void> {
     try {
       await this.#keeper.connect(this.#connectTimeoutMs);
@@ -164,7 +164,7 @@ export class ClientLife {
         const holds = await asked;
         const isWanted = this.#state.kind === 'living' && request.signal?.aborted !== true;
         if (holds === null || (isWanted && holds.every(isToBeHandedOut))) return holds;
-        for (const hold of holds) void hold.giveBack();
+        for (const hold of holds) void hold.unlock();
         request.signal?.throwIfAborted();
         // A lock that was lost before its handle was there is asked for again, with a lease as long as the wait lasts.
         throwIfLeaseOver(holds, request);
@@ -190,7 +190,7 @@ export class ClientLife {
     return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
   }
 
-  /** Calls back once no request that may still bring that hold, and that nobody awaits, is on its way. */
+  /** Calls back once no abandoned request can bring this hold any more. */
   whenAnswered(hold: HoldParameters, listener: () => void): void {
     const connection = this.#keeper.current;
     if (connection === undefined) listener();
@@ -203,10 +203,10 @@ export class ClientLife {
     this.#keeper.current?.setReferenced(isReferenced);
   }
 
-  /** Ends all waits, waits up to `drainMs` milliseconds for what is held to be released, then closes the connection. */
+  /** Ends all waits, waits up to `drainMs` milliseconds until all locks are released, then closes the connection. */
   async close(options: { readonly drainMs?: number }): Promise<void> {
     const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
-    // Set before anybody is told, who might close once more.
+    // Set first: listeners might call `close` again.
     if (this.#state.kind === 'living') {
       const { promise, resolve } = makeGate();
       this.#state = { kind: 'closing', gone: promise };
@@ -284,7 +284,7 @@ export class ClientLife {
     try {
       await connection.open(this.#dial, { name, defaultName, timeoutMs: this.#connectTimeoutMs });
       if (!connection.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
-      // It may have been given another name meanwhile.
+      // `identify` may have given the client another name meanwhile.
       if (this.name !== name) connection.rename(this.name);
       return connection;
     } finally {
@@ -306,7 +306,7 @@ export class ClientLife {
     this.#keeper.lost(connection, error);
     this.#endPauses();
     this.#emit('disconnect', error);
-    // Where no further connection is to be opened, that was the end.
+    // Without `reconnect` this was the last connection.
     if (this.#keeper.state === 'closed') void this.close({});
   }
 
@@ -329,12 +329,12 @@ function isClosed(error: unknown): error is MessageError {
   return error instanceof MessageError && error.code === 'closed';
 }
 
-/** The reason of a signal may be any error, also one like those that are looked at here. */
+/** The reason of a caller's signal may be any error, even one that is handled here otherwise. */
 function isReasonOf(signal: AbortSignal | undefined, error: unknown): boolean {
   return signal?.aborted === true && signal.reason === error;
 }
 
-/** A lease that is shorter than the way to the server and back is over each time: that ends with the wait. */
+/** A lease that is shorter than a round trip is over each time: asking again ends with the wait. */
 function throwIfLeaseOver(holds: readonly Hold[], patience: Patience): void {
   if (remainingMs(patience) > 0 || !holds.some(({ freed }) => freed === 'leaseOver')) return;
   throw new LockTimeoutError(

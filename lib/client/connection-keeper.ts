@@ -24,25 +24,25 @@ export interface KeeperOptions<Connection> {
   readonly reconnect: ReconnectOptions | false;
   /** Whether no further attempt can succeed after this failure. */
   isPermanent(error: Error): boolean;
-  /** An attempt has failed, and another one follows or nobody was there to be told. */
+  /** An attempt has failed, and another one follows or no call reported the error. */
   readonly failed: (error: Error) => void;
   readonly connected: (connection: Connection) => void;
   /** The keeper was closed just when this one was opened. */
   readonly discard: (connection: Connection) => void;
 }
 
-/** How somebody waits for a connection. */
+/** How a call waits for a connection. */
 export interface ConnectionPatience {
   /** Milliseconds to wait at most. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Whether to wait for further attempts when one fails. */
   readonly whenFailed: 'wait' | 'fail';
-  /** Those with a smaller number are given the connection first; 0 if there is none. */
+  /** Calls with smaller numbers get the connection first; 0 if there is none. */
   readonly order?: number | undefined;
 }
 
-/** Who waits for a connection. */
+/** One call that waits for a connection. */
 interface Waiting<Connection> {
   readonly whenFailed: 'wait' | 'fail';
   readonly order: number;
@@ -57,7 +57,7 @@ const LEAST_DELAY_MS = 10;
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
-/** Full jitter: any delay up to a bound that doubles, so that many clients do not come back at once. */
+/** Delays its attempts with full jitter: by any time up to a bound that doubles, so that many clients do not come at once. */
 export class ConnectionKeeper<Connection> {
   readonly #options: KeeperOptions<Connection>;
   readonly #waiting = new Set<Waiting<Connection>>();
@@ -90,8 +90,8 @@ export class ConnectionKeeper<Connection> {
   }
 
   /**
-   * The connection, by one attempt at most: the one under way, or the next if that ends within `timeoutMs`. Rejects with the
-   * reason for which it failed.
+   * The connection, by one attempt at most: the one under way, or the next if that ends within `timeoutMs`. Rejects with its
+   * error.
    */
   async connect(timeoutMs: number): Promise<Connection> {
     // An attempt has a limit of its own; the delay before it has none.
@@ -100,10 +100,10 @@ export class ConnectionKeeper<Connection> {
   }
 
   /**
-   * Uses the connection as soon as there is one, in the very turn in which there is, so that calls go out in their order.
-   * Rejects with a `MessageError`: `closed`; `timeout` when there was none within `timeoutMs`; or with the signal's
-   * reason; or, when no attempt can succeed, with what the attempt failed with. Who will not wait for a second attempt is
-   * told `connectionLost` when one has failed before, or what the first one fails with.
+   * Uses the connection as soon as there is one, before anything else happens, so that calls go out in their order. Rejects
+   * with a `MessageError`: `closed`; `timeout` when there was no connection within `timeoutMs`; or with the signal's reason;
+   * or with the error of an attempt after which no other can succeed. With `whenFailed: 'fail'` it rejects with the error of
+   * the first attempt, or `connectionLost` when one has failed before.
    */
   async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
     if (this.#state === 'reconnecting' && patience.whenFailed === 'fail') {
@@ -123,7 +123,7 @@ export class ConnectionKeeper<Connection> {
     else this.#scheduleNext();
   }
 
-  /** No further connection is opened; who waits for one is told `closed`. */
+  /** Opens no further connection; calls that wait for one reject with `closed`. */
   close(error?: Error): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -187,7 +187,7 @@ export class ConnectionKeeper<Connection> {
     this.#wasConnected = true;
     this.current = connection;
     this.#connectedMs = performance.now();
-    // What was asked for before goes out first, also before what those who are told of the connection ask for.
+    // Calls that waited go out first, before those that listeners make when they hear of the connection.
     const inOrder = [...this.#waiting].sort((a, b) => a.order - b.order);
     for (const { resolve } of inOrder) resolve(connection);
     this.#options.connected(connection);
@@ -199,12 +199,12 @@ export class ConnectionKeeper<Connection> {
     const isLast = this.#options.reconnect === false || this.#options.isPermanent(error);
     const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail');
     for (const { reject } of told) reject(error);
-    // Where no call tells of it, an event does.
+    // If no call rejects with it, an event reports it.
     if (told.length === 0 || this.#goesOn) this.#options.failed(error);
     this.#scheduleNext();
   }
 
-  /** Who never was connected, and for whom nobody waits any more, need not try on. */
+  /** After the first attempts of a client there is no other unless a call waits for it. */
   get #goesOn(): boolean {
     return this.#wasConnected || this.#waiting.size > 0;
   }

@@ -1,6 +1,6 @@
 /** Events as an asynchronous iterator, for `for await`. */
 
-/** Keeps what has come until it is read: the oldest goes when there is too much of it. */
+/** Keeps events until they are read, and drops the oldest when there are too many. */
 export class EventStream<Event> implements AsyncIterableIterator<Event, undefined> {
   readonly #maxBuffered: number;
   readonly #whenEnded: () => void;

@@ -1,11 +1,11 @@
 /**
- * Requests for locks whose answers nobody awaits any more, but which may still bring a grant: calls that were given up, and
- * renewals that may reach the server after their lease has ended.
+ * Abandoned requests, which nobody waits for any more but which may still bring a grant: calls that were given up, and renewals
+ * that may reach the server after their lease has ended.
  */
 
 import type { Call, CallWatcher, MessageClient, RpcResult } from '../message/message-client.ts';
 
-/** The parameters of `lock` that say which hold the request is for. */
+/** The parameters of `lock` that tell which hold the request is for. */
 export interface HoldParameters {
   readonly lockName?: unknown;
   readonly owner?: unknown;
@@ -17,11 +17,11 @@ interface Unanswered {
   readonly listeners: (() => void)[];
 }
 
-/** Cancels them on the server, gives back what they bring, and tells when the last one for a hold is answered. */
+/** Cancels them on the server, unlocks their late grants, and calls back when the last one for a hold is answered. */
 export class GivenUpCalls implements CallWatcher {
   readonly #client: MessageClient;
   readonly #unanswered = new Map<string, Unanswered>();
-  /** Tokens of late grants that were left alone, because another call for the same hold has not had its result. */
+  /** The tokens of late grants that are left to another call for the same hold. */
   readonly leftGrants: Map<string, number> = new Map<string, number>();
 
   constructor(client: MessageClient) {
@@ -34,26 +34,26 @@ export class GivenUpCalls implements CallWatcher {
   }
 
   /**
-   * Gives back a late grant at once. It is left alone when the owner had the lock already, or when another call asks for
-   * the same lock under the same owner: the server grants that call the same hold.
+   * Unlocks a late grant at once. Leaves it alone when the owner had the lock already, or when another call asks for the same
+   * lock with the same owner: the server grants that call the same hold.
    */
   answeredLate({ command, parameters }: Call<unknown>, result: RpcResult | undefined): void {
     if (command === 'lockAll') {
-      if (result?.status === 'ok') this.#giveBackAll(result, parameters);
+      if (result?.status === 'ok') this.#unlockAll(result, parameters);
       return;
     }
     if (result?.status === 'ok') this.#lateGrant(result, parameters);
-    else if (result !== undefined) this.#giveBackLeft(parameters);
+    else if (result !== undefined) this.#unlockLeft(parameters);
     this.answered(parameters);
   }
 
-  /** A `lock` that was not given up has its result: somebody has the hold that a late grant was left for, or was refused it. */
+  /** Another `lock` has its result: it has got the hold that a late grant left to it, or was refused. */
   answeredInTime(parameters: HoldParameters, { status }: RpcResult): void {
     if (status === 'ok') this.leftGrants.delete(holdKey(parameters));
-    else this.#giveBackLeft(parameters);
+    else this.#unlockLeft(parameters);
   }
 
-  /** A request was sent whose grant nobody will use. */
+  /** Nobody will use the grant of a request that was sent. */
   add(parameters: HoldParameters): void {
     const key = holdKey(parameters);
     const unanswered = this.#unanswered.get(key);
@@ -61,7 +61,7 @@ export class GivenUpCalls implements CallWatcher {
     else unanswered.count += 1;
   }
 
-  /** One of them was answered, and its grant was given back. */
+  /** One of them was answered, and its grant was unlocked. */
   answered(parameters: HoldParameters): void {
     const key = holdKey(parameters);
     const unanswered = this.#unanswered.get(key);
@@ -72,7 +72,7 @@ export class GivenUpCalls implements CallWatcher {
     for (const tell of unanswered.listeners) tell();
   }
 
-  /** Calls back once all requests for that hold were answered; at once if there are none. */
+  /** Calls back once all abandoned requests for this hold were answered; at once if there are none. */
   whenAnswered(parameters: HoldParameters, listener: () => void): void {
     const unanswered = this.#unanswered.size > 0 && this.#unanswered.get(holdKey(parameters));
     if (!unanswered) listener();
@@ -91,11 +91,11 @@ export class GivenUpCalls implements CallWatcher {
     const token = result.token as number;
     if (result.alreadyHeld !== undefined && this.leftGrants.get(key) !== token) return;
     this.leftGrants.set(key, token);
-    this.#giveBackLeft(parameters);
+    this.#unlockLeft(parameters);
   }
 
   /** Unless yet another call may be granted the hold. */
-  #giveBackLeft(parameters: HoldParameters): void {
+  #unlockLeft(parameters: HoldParameters): void {
     const key = holdKey(parameters);
     const token = this.leftGrants.get(key);
     if (token === undefined) return;
@@ -104,7 +104,7 @@ export class GivenUpCalls implements CallWatcher {
     this.#client.notify('unlock', { token });
   }
 
-  #giveBackAll(result: RpcResult, parameters: object): void {
+  #unlockAll(result: RpcResult, parameters: object): void {
     const { locks } = parameters as { readonly locks: readonly { readonly lockName: string }[] };
     const tokens = result.tokens as readonly number[];
     const alreadyHeld = (result.alreadyHeld ?? []) as readonly string[];
@@ -114,7 +114,7 @@ export class GivenUpCalls implements CallWatcher {
   }
 }
 
-/** Equal for two requests exactly when they are for one hold: the same lock, under the same owner. */
+/** Equal for two requests exactly when they are for one hold: the same lock with the same owner. */
 function holdKey({ lockName, owner, mode }: HoldParameters): string {
   return JSON.stringify([lockName, owner ?? '', mode === 'permit']);
 }

@@ -4,7 +4,7 @@ import type { LockMode } from '../protocol.ts';
 import { Lease, type Moment } from './lease.ts';
 import { type LockLostCode, LockLostError } from './lock-error.ts';
 
-/** A grant, as the server told it. */
+/** A grant of the server. */
 export interface Grant {
   readonly name: string;
   readonly mode: LockMode;
@@ -21,7 +21,7 @@ export type Outside = (run: () => void) => void;
 /** The connection that a hold was granted on. */
 export interface HoldKeeper {
   /** Unlocks; resolves to undefined when the lock was held, else to why it was not, within its time limit. Never rejects. */
-  giveBack(hold: Hold): Promise<LockLostError | undefined>;
+  unlock(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
   /** Runs code that calls listeners, in no request's context. */
@@ -35,7 +35,7 @@ export class Hold {
   /** Its number in the connection's table. */
   id = 0;
   readonly grant: Grant;
-  /** Why the server has freed it, or may have; perhaps while it was being given back. */
+  /** Why the server has freed it, or may have; perhaps while its unlock was on the way. */
   freed: LockLostCode | undefined;
   /** One for each handle that shares the hold; aborts when the hold is lost. */
   readonly handles: Set<AbortController> = new Set();
@@ -76,23 +76,23 @@ export class Hold {
     return this.#lease.confirmed;
   }
 
-  /** Releases one handle; the last one gives the lock back. Resolves to why the lock was not held any more, if it was not. */
+  /** Releases one handle; the last one unlocks. Resolves to why the lock was not held any more, if it was not. */
   release(handle: AbortController): Promise<LockLostError | undefined> {
     this.handles.delete(handle);
     const { loss } = this;
-    return loss === undefined && this.handles.size === 0 ? this.giveBack() : Promise.resolve(loss);
+    return loss === undefined && this.handles.size === 0 ? this.unlock() : Promise.resolve(loss);
   }
 
-  /** Gives the lock back, whether or not handles share it. */
-  giveBack(): Promise<LockLostError | undefined> {
+  /** Unlocks, whether or not handles share the hold. */
+  unlock(): Promise<LockLostError | undefined> {
     if (this.#state.kind === 'lost') return Promise.resolve(this.#state.loss);
     if (this.#state.kind === 'released') return Promise.resolve(undefined);
     this.#state = { kind: 'released' };
     this.#lease?.stop();
     // The unlock goes out before the owner's next request for the lock.
-    const given = this.#keeper.giveBack(this);
+    const unlocked = this.#keeper.unlock(this);
     this.#whenEnded?.();
-    return given;
+    return unlocked;
   }
 
   /** The server freed the lock, or may have. Returns whether it was held. */
@@ -109,7 +109,7 @@ export class Hold {
     return true;
   }
 
-  /** Calls back when the hold has been given back or lost, at once if it has ended already. Takes one listener. */
+  /** Calls back when the hold has been unlocked or lost, at once if it has ended already. Takes one listener. */
   whenEnded(listener: () => void): void {
     if (this.#state.kind === 'held') this.#whenEnded = listener;
     else listener();
@@ -118,6 +118,6 @@ export class Hold {
   /** Unlocks as well: the server may not know yet that the lease is over. */
   #expire(): void {
     this.lose('leaseOver');
-    void this.#keeper.giveBack(this);
+    void this.#keeper.unlock(this);
   }
 }

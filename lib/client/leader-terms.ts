@@ -1,4 +1,4 @@
-/** Leader election: the one who holds a lock leads, for one term after the other. */
+/** Leader election: the holder of a lock is the leader, for one term after the other. */
 
 import { pause } from '../message/timeout.ts';
 import type { LockHandle } from './lock-handle.ts';
@@ -21,7 +21,7 @@ export interface TermSource {
 const MAX_RETRY_MS = 1_000;
 
 /**
- * One handle for each term. The lock is given back when the loop comes for the next one, or is left. `isPassing` tells
+ * One handle for each term. The lock is released when the loop goes on to the next one, or is left. `isPassing` tells
  * whether a call that rejected with this error may succeed later.
  */
 export async function* leaderTerms(

@@ -5,10 +5,10 @@ import { startTimeout } from '../message/timeout.ts';
 /** A lease is renewed when this much of it has passed. */
 const RENEWAL_SHARE = 1 / 3;
 
-/** A timer counts no time in which the machine sleeps: so often it is looked whether the lease is over. */
+/** How often to check whether the lease is over: timers do not count the time while the machine sleeps. */
 const LONGEST_SLEEP_UNNOTICED_MS = 1_000;
 
-/** What a lease needs of its hold. */
+/** The hold that has the lease. */
 export interface LeaseEvents {
   /** Asks the server to start the lease anew; resolves to whether it was still running. */
   renew(): Promise<boolean>;
@@ -17,8 +17,8 @@ export interface LeaseEvents {
 }
 
 /**
- * Counts from the moment at which the request or the last answered renewal was *sent*: the server began to count later, so
- * that it never frees the lock before this client knows.
+ * Counts from the moment when the request or the last answered renewal was *sent*: the server began to count later, so it
+ * never frees the lock before this client knows.
  */
 export class Lease {
   /** Resolves once the lease is known to run. */
@@ -42,15 +42,14 @@ export class Lease {
     if (elapsedMs(sent) < leaseMs * RENEWAL_SHARE) {
       this.#confirm();
     } else {
-      // The request waited for so long that little or nothing is left. When the server began to count is not known: a
-      // renewal tells.
+      // The request waited for long, and the lease began at the grant, at an unknown time. A renewal makes that known.
       this.#begin = thisMoment();
     }
     this.#watchEnd();
     this.#renewAfter(sent);
   }
 
-  /** Whether it is over by now, even if no timer has had the time to say so, as after a pause of the whole process. */
+  /** Whether it is over, even if its timer has not run yet, as after a pause of the process. */
   get isOver(): boolean {
     return this.leftMs === 0;
   }
@@ -80,7 +79,7 @@ export class Lease {
   }
 
   #renew(): void {
-    // After a pause of the process this may be long due, and the lock another's.
+    // After a pause of the process the lease may be over, and the lock another's.
     if (this.isOver) {
       this.#end();
       return;
@@ -95,7 +94,7 @@ export class Lease {
         this.#watchEnd();
         this.#renewAfter(sent);
       },
-      // Refused by a limit, say. Should that go on, the lease ends by its timer; without a connection the hold is lost.
+      // Refused by a limit, for example. If that goes on, the timer ends the lease; without a connection the hold is lost.
       () => {
         if (this.#state === 'running') this.#renewAfter(sent);
       },
@@ -122,8 +121,7 @@ export function thisMoment(): Moment {
 
 /**
  * Milliseconds since a moment, by the clock that says more. On Linux the monotonic clock stands still while the machine
- * sleeps. The wall clock may be set: forward, and something is over too early for the client; backward, and the monotonic
- * clock counts.
+ * sleeps. If the wall clock is set forward, a lease ends too early for the client; if backward, the monotonic clock counts.
  */
 export function elapsedMs({ monotonicMs, wallMs }: Moment): number {
   return Math.max(performance.now() - monotonicMs, Date.now() - wallMs);

@@ -29,8 +29,8 @@ const NO_TLS = /wrong[ _]version[ _]number|unsupported[ _]protocol|no[ _]protoco
 const NO_WEB_SOCKET = /^Unexpected server response: (?:[23]\d\d|40[0135]|426)$/;
 
 /**
- * Where the server is: `{host, port}`, by default 127.0.0.1 and 20934, `{path}` of a Unix socket, `{url}` of a WebSocket,
- * or what `dial` opens.
+ * Where the server is: `{host, port}`, by default 127.0.0.1 and 20934, `{path}` of a Unix socket, `{url}` of a WebSocket, or a
+ * function `dial` that opens the connection.
  */
 export interface LockClientOptions extends ClientOptions {
   readonly host?: string | undefined;
@@ -59,8 +59,8 @@ export class LockClient extends LockClientBase {
   }
 
   /**
-   * Makes a client and connects. Rejects as `connect` of the client does, or with what the constructor throws; nothing is left
-   * open then.
+   * Makes a client and connects. Rejects with the error of the constructor or of the client's `connect`; nothing is left open
+   * then.
    */
   static async connect(options: LockClientOptions = {}): Promise<LockClient> {
     return await connected(new LockClient(options));

@@ -36,7 +36,7 @@ export interface LockConnectionOptions extends MessageClientOptions {
   readonly outside: Outside;
 }
 
-/** What the owner of a connection learns of it. */
+/** The events of a connection. */
 export interface LockConnectionEvents {
   event(event: ServerEvent): void;
   /** The server sent something that could not be understood. */
@@ -54,7 +54,7 @@ export interface OpenOptions {
   readonly timeoutMs: number;
 }
 
-/** Asks for locks and keeps account of the holds. */
+/** Asks for locks and keeps the holds. */
 export class LockConnection implements HoldKeeper {
   readonly outside: Outside;
   readonly #client: MessageClient;
@@ -62,7 +62,7 @@ export class LockConnection implements HoldKeeper {
   #isGreeted = false;
   /** A hold stays until the server has answered its unlock. */
   readonly #holds = new NumberedTable<Hold>();
-  /** The same by their tokens; made when the first is lost, since a Map with ever new keys doubles the cost of a lock. */
+  /** The same by their tokens; made when the first is lost, because keeping it for each lock doubles the cost of a lock. */
   #holdsByToken: Map<unknown, Hold> | undefined;
   readonly #givenUp: GivenUpCalls;
   /** Aborts when the last hold has ended while the client drains. */
@@ -178,7 +178,7 @@ export class LockConnection implements HoldKeeper {
     });
   }
 
-  async giveBack(hold: Hold): Promise<LockLostError | undefined> {
+  async unlock(hold: Hold): Promise<LockLostError | undefined> {
     const { name, owner, token } = hold.grant;
     const { leaseLeftMs } = hold;
     const timeoutMs = Math.min(this.#requestTimeoutMs, leaseLeftMs);
@@ -209,7 +209,7 @@ export class LockConnection implements HoldKeeper {
     try {
       const result = await this.rpc('lock', parameters, this.#requestTimeoutMs);
       if (result.status === 'ok' && result.token !== token) {
-        // The lease had ended before the renewal arrived, and the lock was free: this is a new grant, which nobody wants.
+        // The lease had ended before the renewal arrived, and the lock was free. Nobody wants this new grant.
         this.#client.notify('unlock', { token: result.token });
       }
       return result.status === 'ok' && result.token === token;
@@ -218,7 +218,7 @@ export class LockConnection implements HoldKeeper {
     }
   }
 
-  /** Calls back once no request is on its way that may still bring that hold although nobody awaits it. */
+  /** Calls back once no abandoned request can bring this hold any more. */
   whenAnswered(hold: HoldParameters, listener: () => void): void {
     this.#givenUp.whenAnswered(hold, listener);
   }
@@ -283,14 +283,14 @@ export class LockConnection implements HoldKeeper {
     if (this.#holds.size === 0) this.#unheld?.abort();
   }
 
-  /** Resolves once the lease is known to run, or the hold is lost. Gives the lock back as soon as the signal aborts. */
+  /** Resolves once the lease is known to run, or the hold is lost. Unlocks as soon as the signal aborts. */
   async #startLease(hold: Hold, leaseMs: number, sent: Moment, signal: AbortSignal | undefined): Promise<void> {
-    const stopListening = whenAborted(signal, () => void hold.giveBack());
-    if (signal?.aborted === true) void hold.giveBack();
+    const stopListening = whenAborted(signal, () => void hold.unlock());
+    if (signal?.aborted === true) void hold.unlock();
     await hold.startLease(leaseMs, sent);
     stopListening();
     if (hold.isHeld) return;
-    // A late renewal may have got the lock once more. Asking again before that is given back would be granted the same hold.
+    // A late renewal may have got the lock once more. Asking again before that is unlocked would bring the same hold.
     const { name, owner, mode } = hold.grant;
     const answered = new AbortController();
     this.whenAnswered({ lockName: name, owner, mode }, () => answered.abort());
@@ -308,7 +308,7 @@ function anotherProtocol(cause: Error): LockError {
   return new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
 }
 
-/** The parameters as the server has them. What is undefined is not sent. */
+/** The parameters on the wire. JSON leaves out those that are undefined. */
 function toParameters(owner: string, request: LockRequest, timeLimitMs: number): object {
   const { command, items, leaseMs, steal, stealable } = request;
   const lease = leaseMs && leaseMs / MS_A_SECOND;
@@ -316,7 +316,7 @@ function toParameters(owner: string, request: LockRequest, timeLimitMs: number):
   const timeLimit = seconds > MAX_SECONDS ? false : seconds;
   if (command === 'lockAll') return { locks: items.map(toItemParameters), owner, lease, timeLimit };
   const { name, mode, limit } = items[0] as RequestedLock;
-  // One literal: spreading others into it takes a tenth of the time of a lock.
+  // One literal, because spreading others into it takes a tenth of the time of a lock.
   return {
     lockName: name,
     owner,

@@ -1,4 +1,4 @@
-/** What asking for a lock, and holding one, can fail with: one class for each reason, each with a stable code. */
+/** The errors of asking for a lock and of holding one: a class for each reason, each with a stable code. */
 
 import type { RpcResult } from '../message/message-client.ts';
 import { show } from '../message/show.ts';
@@ -55,7 +55,7 @@ export class LockError extends Error {
 /** `timeout`: the lock was not granted within `waitMs`. */
 export class LockTimeoutError extends LockError {
   override readonly name: string = 'LockTimeoutError';
-  /** Those who held the lock when the time was over, up to ten; empty where the server does not tell. */
+  /** The holders of the lock when the time was over, up to ten; empty if the server does not tell. */
   readonly holders: readonly NamedLockHolder[];
 
   constructor(message: string, holders: readonly NamedLockHolder[] = [], options?: ErrorOptions) {
@@ -86,7 +86,7 @@ export class LockCancelledError extends LockError {
 /** `deadlock`: waiting would have closed a cycle of owners that wait for each other. */
 export class LockDeadlockError extends LockError {
   override readonly name: string = 'LockDeadlockError';
-  /** Who waits for what, this request first; each is kept waiting by the next, the last by the first. */
+  /** The owners in the cycle and the lock that each waits for, this request first. Each waits for the next, the last for the first. */
   readonly cycle: readonly DeadlockStep[];
 
   constructor(message: string, cycle: readonly DeadlockStep[]) {
@@ -95,7 +95,7 @@ export class LockDeadlockError extends LockError {
   }
 }
 
-/** `invalid`: the request is wrong; the message names the field, its value and what was expected. */
+/** `invalid`: the request is wrong; the message names the field, its value and the expected values. */
 export class LockInvalidError extends LockError {
   override readonly name: string = 'LockInvalidError';
 
@@ -150,7 +150,7 @@ export class LockLostError extends LockError {
   override readonly name: string = 'LockLostError';
   declare readonly code: LockLostCode;
   readonly lockName: string;
-  /** From `locked`: what the function returned although its lock was lost meanwhile. */
+  /** From `locked`: the value that the function returned although its lock was lost meanwhile. */
   readonly result: unknown;
 
   constructor(code: LockLostCode, lockName: string, options: { readonly result?: unknown } = {}) {
@@ -209,7 +209,7 @@ function timeout(asked: string, { holders }: RpcResult, own: OwnLock | undefined
   return new LockTimeoutError(`${asked}: ${['timeout', ...held, ...hint].join('; ')}`, known);
 }
 
-/** For people who wait for themselves. */
+/** The hint for callers who wait for themselves. */
 export function tellOwn({ name, owner }: OwnLock): string {
   return `this very client holds ${show(name)}, as owner ${owner}`;
 }

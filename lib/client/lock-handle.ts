@@ -1,4 +1,4 @@
-/** One hold of a lock, as the caller has it, for as long as it lasts. */
+/** A handle: a lock that the caller holds. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
@@ -20,7 +20,7 @@ import {
 } from './options.ts';
 import type { Owner } from './owner.ts';
 
-/** A lock that was granted. Give it back with `release()`, or let `await using` do it. */
+/** A lock that was granted. Release it with `release()`, or let `await using` do it. */
 export class LockHandle implements AsyncDisposable {
   readonly name: string;
   readonly mode: LockMode;
@@ -33,7 +33,7 @@ export class LockHandle implements AsyncDisposable {
   readonly #lost = new AbortController();
   #ended: Promise<LockLostError | undefined> | undefined;
 
-  /** For the client, which makes handles. */
+  /** Only the client makes handles. */
   constructor(hold: Hold, owner: Owner) {
     const { name, mode, token, count } = hold.grant;
     this.name = name;
@@ -55,9 +55,9 @@ export class LockHandle implements AsyncDisposable {
     return this.#ended === undefined && this.#hold.isHeld;
   }
 
-  /** Aborts when the lock is lost, with a `LockLostError` as its reason; never because it was given back. */
+  /** Aborts when the lock is lost, with a `LockLostError` as its reason; never because it was released. */
   get signal(): AbortSignal {
-    // A pause of the whole process may have outlasted the lease before any timer could say so.
+    // After a pause of the process the lease may be over although its timer has not run yet.
     const loss = this.#ended === undefined ? this.#hold.loss : undefined;
     if (loss !== undefined) this.#lost.abort(loss);
     return this.#lost.signal;
@@ -69,8 +69,8 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /**
-   * What a promise comes to, as long as the lock is held: rejects with the `LockLostError` as soon as it is lost. What the
-   * promise stands for goes on; hand `signal` to it where it can be stopped.
+   * Settles as the promise does, but rejects with the `LockLostError` as soon as the lock is lost. The work behind the promise
+   * goes on; pass `signal` to it where it can be stopped.
    */
   whileHeld<Value>(promise: PromiseLike<Value>): Promise<Value> {
     const { signal } = this;
@@ -82,7 +82,7 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /**
-   * Gives the lock back; handles that re-entered it keep it until the last of them is released. Resolves to whether it
+   * Releases the lock; handles that re-entered it keep it until the last of them is released. Resolves to whether it
    * was still held when the server was told; false too when the connection broke before the answer. A second call does
    * nothing and resolves to the same. Never rejects.
    */
@@ -90,7 +90,7 @@ export class LockHandle implements AsyncDisposable {
     return (await this.end()) === undefined;
   }
 
-  /** The same, for those who want to know why: resolves to the reason for which the lock was not held any more. */
+  /** Releases the lock as well; resolves to the reason why it was not held any more, undefined if it was. */
   end(): Promise<LockLostError | undefined> {
     this.#ended ??= this.#hold.release(this.#lost);
     return this.#ended;
@@ -146,8 +146,8 @@ export class LockHandle implements AsyncDisposable {
   }
 
   /**
-   * Ends a wait when this lock is lost, too: who goes on to wait would act on a lock that it does not hold. By listeners
-   * that are removed: Node never forgets what `AbortSignal.any` made of a signal that lives on.
+   * Ends the wait also when this lock is lost: the caller would otherwise go on without a lock that it relies on. Not by
+   * `AbortSignal.any`: Node keeps its result as long as the signal lives.
    */
   async #takeUnlessLost(request: LockRequest): Promise<readonly Hold[] | null> {
     const lost = this.signal;
@@ -173,14 +173,14 @@ export class LockHandle implements AsyncDisposable {
   }
 }
 
-/** What gives back what it guards; resolves to why that was not held any more, if it was not. */
+/** A handle or a set. `end` releases it; resolves to why it was not held any more, if it was not. */
 export interface Guard {
   end(): Promise<LockLostError | undefined>;
 }
 
 /**
- * Resolves to what the function returns if its lock was held all the while; what it throws is passed on. Rejects with a
- * `LockLostError`, which has the value as its `result`, when the lock was lost before it was given back.
+ * Resolves to the function's value if its lock was held all the while, and rejects with its error. Rejects with a
+ * `LockLostError`, which has the value as its `result`, when the lock was lost before it was released.
  */
 export async function runGuarded<Value>(guard: Guard, run: () => Value | Promise<Value>): Promise<Awaited<Value>> {
   let value: Awaited<Value>;

@@ -4,7 +4,7 @@ import { whenAborted } from '../message/abort-listeners.ts';
 import type { LockLostError } from './lock-error.ts';
 import type { LockHandle } from './lock-handle.ts';
 
-/** All of them are held, or the set is lost. Give them back with `release()`, or let `await using` do it. */
+/** All of them are held, or the set is lost. Release them with `release()`, or let `await using` do it. */
 export class LockSet implements AsyncDisposable {
   /** One for each lock, in the order in which they were asked for. Their owner is the same. */
   readonly handles: readonly LockHandle[];
@@ -32,7 +32,7 @@ export class LockSet implements AsyncDisposable {
     return this.handles.every(({ isHeld }) => isHeld);
   }
 
-  /** Aborts when the first of them is lost, with its `LockLostError` as the reason; never because they were given back. */
+  /** Aborts when the first of them is lost, with its `LockLostError` as the reason; never because they were released. */
   get signal(): AbortSignal {
     const loss = this.handles.find(({ signal }) => signal.aborted)?.signal.reason as LockLostError | undefined;
     if (loss !== undefined) this.#lost.abort(loss);
@@ -44,12 +44,12 @@ export class LockSet implements AsyncDisposable {
     this.signal.throwIfAborted();
   }
 
-  /** Gives all of them back. Resolves to whether all were still held. A second call resolves to the same. Never rejects. */
+  /** Releases all of them. Resolves to whether all were still held. A second call resolves to the same. Never rejects. */
   async release(): Promise<boolean> {
     return (await this.end()) === undefined;
   }
 
-  /** The same; resolves to the reason for which the first lost one was not held any more. */
+  /** Releases all of them; resolves to the loss of the first that was not held any more. */
   end(): Promise<LockLostError | undefined> {
     this.#ended ??= Promise.all(this.handles.map((handle) => handle.end())).then((losses) => losses.find(Boolean));
     return this.#ended;

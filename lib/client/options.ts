@@ -14,15 +14,15 @@ export interface ClientOptions extends MessageClientOptions {
   /** Milliseconds until one attempt to connect is given up, handshakes and greeting included; 10,000 by default, `Infinity` for no limit. */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * Milliseconds until a call is given up that has no connection or no answer, giving back and closing included; 30,000 by
-   * default. What a call waits for its lock comes on top of that.
+   * Milliseconds until a call is given up that has no connection or no answer, unlocking and closing included; 30,000 by
+   * default. The time that a call waits for its lock is added.
    */
   readonly requestTimeoutMs?: number | undefined;
   /** The delays before a lost connection is opened again; `false` closes the client instead. */
   readonly reconnect?: ReconnectOptions | false | undefined;
-  /** What new calls do while the connection is lost: `wait` for the next one, which is the default, or `fail` at once. */
+  /** Whether new calls `wait` for the next connection while one is lost, which is the default, or `fail` at once. */
   readonly whileDisconnected?: 'wait' | 'fail' | undefined;
-  /** Events that an iterator of `events()` keeps for a reader who lags behind; 1,000 by default. */
+  /** Events that an iterator of `events()` keeps for a slow reader; 1,000 by default. */
   readonly maxBufferedEvents?: number | undefined;
 }
 
@@ -33,8 +33,8 @@ export type LockModeOptions =
       readonly mode?: 'exclusive' | undefined;
       readonly limit?: never;
       /**
-       * Take it away from those who hold it. The server allows that against holders who said `stealable`, and against
-       * all others only where its settings say so.
+       * Take it away from its holders. The server allows that if they took it with `stealable`, otherwise only if its
+       * settings allow it.
        */
       readonly steal?: boolean | undefined;
     }
@@ -46,11 +46,11 @@ export type LockModeOptions =
       readonly steal?: never;
     };
 
-/** What does not depend on whether the call waits. */
+/** Options that calls have whether or not they wait. */
 export interface HoldOptions {
   /**
-   * Milliseconds after which the server frees the lock unless the client has said again that it lives, which it does by
-   * itself. Without it no timer ever takes the lock.
+   * Milliseconds after which the server frees the lock unless the client renews the lease, which it does by itself. Without
+   * a lease no timer ever takes the lock.
    */
   readonly leaseMs?: number | undefined;
   /**
@@ -60,7 +60,7 @@ export interface HoldOptions {
   readonly owner?: string | undefined;
   /** Others may take it away with `steal`. */
   readonly stealable?: boolean | undefined;
-  /** Ends the wait, on the server too: the call rejects with the signal's reason, and nothing is held. */
+  /** Ends the wait, also on the server: the call rejects with the signal's reason, and nothing is held. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -92,7 +92,7 @@ export type LockItem = { readonly name: string } & (
 export interface LockAllOptions extends WaitOptions {
   /** As for a single lock: the lease of each of them, renewed by itself. */
   readonly leaseMs?: number | undefined;
-  /** Ends the wait, on the server too: the call rejects with the signal's reason, and nothing is held. */
+  /** Ends the wait, also on the server: the call rejects with the signal's reason, and nothing is held. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -106,7 +106,7 @@ export interface ListOptions {
   readonly max?: number;
 }
 
-/** How long a call may wait, and what ends it early. */
+/** How long a call may wait, and the signal that ends it early. */
 export interface Patience {
   /** Milliseconds to wait for the lock at most: 0 is a try-lock. */
   readonly waitMs: number;
@@ -131,7 +131,7 @@ export interface LockRequest extends Patience {
   readonly stealable?: boolean | undefined;
 }
 
-/** Returns undefined for a value that the option may have, otherwise what it expected instead, for people. */
+/** Returns undefined for a value that the option may have, otherwise a text that tells which values it may have. */
 export type OptionRule = (value: unknown) => string | undefined;
 
 /** The options that a call knows. */

@@ -1,4 +1,4 @@
-/** What the entries for Node and for browsers have in common: the client, without the ways to a server. */
+/** The exports that the entries for Node and for browsers share: the client, without the ways to reach a server. */
 
 export type { ByteSink, ByteStream, Dialer } from '../message/byte-stream.ts';
 export {

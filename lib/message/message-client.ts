@@ -49,7 +49,7 @@ export interface Call<Result> {
 export interface CallWatcher {
   /** The call was given up; `id` is the one of its request. */
   gaveUp(call: Call<unknown>, id: number): void;
-  /** The server has answered a call that was given up: with a result, or with an error. */
+  /** The server has answered a call that was given up: with a result or, if that is undefined, an error. */
   answeredLate(call: Call<unknown>, result: RpcResult | undefined): void;
 }
 
@@ -202,7 +202,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     if (this.#state.kind === 'open') this.#state.connection.setReferenced(isReferenced);
   }
 
-  /** Sends a request as `rpc` does, for a client that is built on this one. */
+  /** Sends a request as `rpc` does; for clients that are built on this one. */
   call<Result>(call: Call<Result>): Promise<Result> {
     const { command, parameters, timeoutMs, signal } = call;
     return new Promise((resolve, reject) => {
@@ -254,7 +254,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   #open(stream: ByteStream): void {
     const { maxMessageBytes, maxUnsentBytes, requestTimeoutMs } = this.#options;
-    // What the application asks for never stops the client from reading answers.
+    // The application's own requests never stop the client from reading answers.
     const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: requestTimeoutMs };
     let failure: Error | undefined;
     const connection = new MessageConnection(stream, new ClientCodec(maxMessageBytes), limits, {
@@ -342,7 +342,7 @@ function requireKnown(options: object, known: readonly string[]): void {
   if (problem !== undefined) throw new MessageError('invalid', problem);
 }
 
-/** Gives up when told to, whether or not the dialer does. Closes a connection that comes too late. */
+/** Stops waiting when the signal aborts, whether or not the dialer does. Closes a connection that comes too late. */
 function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));

@@ -2,11 +2,11 @@
 
 /** Stable, for callers to match on. */
 export type MessageErrorCode =
-  /** The result, or the connection, did not come in time. */
+  /** There was no result, or no connection, in time. */
   | 'timeout'
   /** There is no connection: none was opened yet, or the client was closed. */
   | 'closed'
-  /** The connection broke before the result came. Nobody knows whether the request was carried out. */
+  /** The connection broke before the result came. The server may or may not have carried out the request. */
   | 'connectionLost'
   /** Too many calls at once, or a limit of the server was reached. */
   | 'limit'
@@ -15,7 +15,7 @@ export type MessageErrorCode =
   /** The server failed while it carried out the request. */
   | 'internal';
 
-/** A call failed; `code` says how. */
+/** A call failed; `code` tells why. */
 export class MessageError extends Error {
   override readonly name: string = 'MessageError';
   readonly code: MessageErrorCode;
@@ -25,7 +25,7 @@ export class MessageError extends Error {
     this.code = code;
   }
 
-  /** The error of an error reply. */
+  /** Made of an error reply. */
   static fromReply(error: Readonly<Record<string, unknown>>): MessageError {
     const { status, message } = error;
     const code = status === 'limit' || status === 'invalid' ? status : 'internal';

@@ -1,4 +1,4 @@
-/** Finds by a number what exists for a while: requests until they are answered, holds until they are released. */
+/** Finds by a number the things that exist for a while: requests until they are answered, holds until they are unlocked. */
 
 const FIRST_PLACES = 16;
 /** An empty table drops its places when it has more than these. */

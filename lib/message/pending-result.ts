@@ -1,6 +1,6 @@
-/** What a handler returns when its result will come later, without the detour over a promise. */
+/** A handler returns one when its result will come later. */
 
-/** Settled once; whoever waits for it is called in that very turn, so that replies leave in the order of what happened. */
+/** Settled once. Calls its listener at once and not, as a promise would, later, so that replies leave in the order of their causes. */
 export class PendingResult<Result extends object = object> {
   #result: Result | undefined;
   #listener: ((result: Result) => void) | undefined;
@@ -23,7 +23,7 @@ export class PendingResult<Result extends object = object> {
   }
 }
 
-/** The result made of another, now if that is there and otherwise as soon as it is. */
+/** Converts a result, at once if it is there, otherwise when it comes. */
 export function mapResult<From extends object, To extends object>(
   result: From | PendingResult<From>,
   convert: (result: From) => To,

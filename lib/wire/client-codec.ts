@@ -6,25 +6,22 @@ import { ProtocolError, type RequestError } from './errors.ts';
 const NEWLINE = 0x0a;
 const MAX_PIECES = 1_024;
 
-/**
- * Reads all lines that come together as one text: answers are short, and come many at a time. What is wrong with a line is
- * told as the server's codecs do. Takes messages to send as values, or as the JSON that somebody else has written.
- */
+/** Decodes all lines that come together as one text, because answers are short and come many at a time. */
 export class ClientCodec implements Codec {
   readonly encoding: StreamEncoding = 'utf8';
   readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** What has come, given out up to `#offset`. Nothing is kept of it when all of it was given out. */
+  /** The text that was decoded, and from where on it has not been given out. Emptied when all of it was. */
   #text = '';
   #offset = 0;
-  /** What has come behind it of a line whose end has not come. Joined many at a time: a text costs more than a character. */
+  /** Further text without a line end. Joined many pieces at a time, because a text costs more than a character. */
   readonly #pieces: string[] = [];
-  /** How many lines are whole. A text that grows is looked through only then: each look would join its parts. */
+  /** How many lines are whole. Only then is the text searched, because each search of a growing text joins its parts. */
   #wholeLines = 0;
-  /** Bytes of the line whose end has not come. */
+  /** Bytes of the line that has not ended yet. */
   #lineBytes = 0;
-  /** `tooLong`: behind the lines that are there comes one that is; `broken`: that was told. */
+  /** `tooLong`: the line after the whole ones is too long; `broken`: that was reported. */
   #state: 'reading' | 'tooLong' | 'broken' = 'reading';
 
   constructor(maxMessageBytes: number) {
@@ -49,7 +46,7 @@ export class ClientCodec implements Codec {
         this.#lineBytes = 0;
       }
     }
-    // Most often what comes are whole lines. A decoder that is never told of more to come is several times as fast.
+    // Most pieces end with a line. Without `stream` the decoder is several times as fast.
     this.#pieces.push(this.#decoder.decode(bytes.subarray(0, start), { stream: this.#lineBytes > 0 }));
     if (this.#wholeLines === 0 && this.#pieces.length < MAX_PIECES) return;
     this.#text += this.#pieces.splice(0).join('');

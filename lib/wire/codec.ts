@@ -5,7 +5,7 @@ import { type ProtocolError, RequestError } from './errors.ts';
 /** How the text of a codec becomes bytes: `latin1` when it has done so itself and each character is a byte. */
 export type StreamEncoding = 'utf8' | 'latin1';
 
-/** What a connection is to send. */
+/** The text that a connection is to send. */
 export interface Output {
   /** Characters. */
   readonly length: number;
@@ -40,13 +40,13 @@ export function parse(text: string): unknown | RequestError | undefined {
 
 /** Between the bytes of one connection and its messages. */
 export interface Codec {
-  /** Takes the next bytes, those before `end` if it is given. They may be overwritten after `keep`. */
+  /** Takes the next bytes, up to `end` if it is given. They may be overwritten after `keep`. */
   push(bytes: Uint8Array, end?: number): void;
-  /** Copies the bytes that were pushed last and have not been decoded. A codec that decodes all at once has no need of it. */
+  /** Copies the bytes that were pushed last and have not been decoded. Missing in a codec that decodes all at once. */
   keep?(): void;
-  /** No more bytes will come: what is left over is a message too. */
+  /** No more bytes will come: the rest is a message too. */
   end(): void;
-  /** The next message or what is wrong with it; undefined when more bytes are needed. Nothing follows a `ProtocolError`. */
+  /** The next message, or the error in it; undefined when more bytes are needed. Nothing follows a `ProtocolError`. */
   next(): unknown | RequestError | ProtocolError | undefined;
   /** Adds a message to the output. When it cannot be written this throws, and nothing is added. */
   encode(message: object): void;

@@ -1,9 +1,9 @@
-/** What `client.locks.query()` resolves to, made of what the server lists. */
+/** The result of `client.locks.query()`, made of the server's list. */
 
 import type { LockHolder, LockInformation, LockWaiter } from '../../protocol.ts';
 import type { WebLockMode } from './web-lock.ts';
 
-/** One who holds a lock or has requested it. */
+/** A lock that is held or requested, and by which client. */
 export interface WebLockInfo {
   name: string;
   mode: WebLockMode;
@@ -11,7 +11,7 @@ export interface WebLockInfo {
   clientId: string;
 }
 
-/** Who holds what, in the order of the grants, and who waits for what, in the order of the requests. */
+/** The locks that are held, in the order of the grants, and the requests that wait, in their order. */
 export interface WebLockSnapshot {
   held: WebLockInfo[];
   pending: WebLockInfo[];
@@ -44,7 +44,7 @@ export async function takeSnapshot(locks: AsyncIterable<LockInformation>): Promi
   return { held: held.map(({ info }) => info), pending: pending.map(({ info }) => info) };
 }
 
-/** Nobody is earlier than the one ahead in the queue of the same lock, so that sorting keeps each queue in its order. */
+/** No waiter gets an earlier time than the one ahead in its queue, so that sorting keeps each queue in its order. */
 function toPending(lockName: string, waiters: readonly LockWaiter[]): Pending[] {
   const nowMs = performance.now();
   let earliestMs = Number.NEGATIVE_INFINITY;

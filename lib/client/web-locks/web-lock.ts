@@ -14,13 +14,13 @@ export interface WebLockOptions {
   readonly mode?: WebLockMode | undefined;
   /** Calls back with null when the lock is not free, instead of waiting for it. */
   readonly ifAvailable?: boolean | undefined;
-  /** Takes the lock away from those who hold it, ahead of those who wait; only with mode `exclusive`. */
+  /** Takes the lock away from its holders, ahead of all waiters; only with mode `exclusive`. */
   readonly steal?: boolean | undefined;
   /** Ends the request as long as it is not granted. Not together with `ifAvailable` or `steal`. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a request is once everything about it has been converted. */
+/** A request after its arguments have been converted. */
 export interface WebLockRequest {
   readonly name: string;
   readonly mode: WebLockMode;
@@ -43,7 +43,7 @@ export function makeWebLock(name: string, mode: WebLockMode): WebLock {
   return new Lock(KEY, name, mode);
 }
 
-/** Callers reach it only as the constructor of an object, and cannot use it. */
+/** Callers can reach it only as the constructor of a lock, and cannot use it. */
 class Lock implements WebLock {
   readonly #name: string;
   readonly #mode: WebLockMode;
@@ -70,7 +70,7 @@ class Lock implements WebLock {
 /** The names by which callers tell them apart. */
 export type WebLockExceptionName = 'AbortError' | 'InvalidStateError' | 'NotSupportedError';
 
-/** A DOMException of that name. `cause` is what brought it about in this library, such as a `LockLostError`. */
+/** A DOMException of that name. `cause` is an error of this library, such as a `LockLostError`. */
 export function namedException(name: WebLockExceptionName, message: string, cause?: Error): Error {
   const exception = new DOMException(message, name);
   // Browsers know no cause in the constructor.
@@ -90,7 +90,7 @@ export function toWebLockRequest(name: unknown, options: unknown, callback: unkn
   return { ...converted, callback: callback as WebLockRequest['callback'] };
 }
 
-/** @throws DOMException `NotSupportedError` for what the standard does not support, and the reason of an aborted signal. */
+/** @throws DOMException `NotSupportedError` where the standard says so, and the reason of an aborted signal. */
 export function checkWebLockRequest({ name, mode, ifAvailable, steal, signal }: WebLockRequest): void {
   if (name.startsWith('-')) throw notSupported(`name is ${describe(name)}; expected one that does not begin with "-"`);
   if (steal && ifAvailable) throw notSupported('steal and ifAvailable are both true; expected one of them at most');
@@ -124,7 +124,7 @@ function toMode(mode: unknown): WebLockMode {
   throw new TypeError(`mode is ${describe(mode)}; expected "exclusive" or "shared"`);
 }
 
-/** The getter refuses what is no signal, and takes one of another realm, as a browser does. */
+/** As in a browser: the getter of `aborted` accepts signals of other realms and throws for anything else. */
 function toSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   try {

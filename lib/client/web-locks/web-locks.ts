@@ -15,7 +15,7 @@ import {
 } from './web-lock.ts';
 import { takeSnapshot, type WebLockSnapshot } from './web-lock-snapshot.ts';
 
-/** What the API needs of the client. */
+/** The parts of the client that the API uses. */
 export interface WebLockSource {
   /** Whether it takes no new calls. */
   isClosed(): boolean;
@@ -29,8 +29,8 @@ export interface WebLockSource {
 export type WebLockCallback<Value> = (lock: WebLock | null) => Value;
 
 /**
- * The standard's LockManager: https://w3c.github.io/web-locks/. What the standard leaves open, such as an unreachable
- * server, is told by the errors of `LockClient`.
+ * The standard's LockManager: https://w3c.github.io/web-locks/. Cases that the standard does not know, such as an unreachable
+ * server, reject with the errors of `LockClient`.
  */
 export class WebLockManager {
   readonly #source: WebLockSource;
@@ -41,9 +41,9 @@ export class WebLockManager {
   }
 
   /**
-   * Runs the callback while it holds the lock; resolves to what it returns once the lock was given back, or rejects with
-   * what it throws. Never enters a lock twice: a request for a lock that the caller holds waits. Rejects with a TypeError
-   * for arguments of the wrong kind and with a DOMException: `NotSupportedError` for what the standard forbids,
+   * Runs the callback while it holds the lock; once the lock is released, resolves to the callback's value or rejects with its
+   * error. Never enters a lock twice: a request for a lock that the caller holds waits. Rejects with a TypeError
+   * for arguments of the wrong kind and with a DOMException: `NotSupportedError` where the standard says so,
    * `InvalidStateError` once the client is closed, `AbortError` when the lock was stolen or lost while the callback ran;
    * with the signal's reason; or, without a lock, as `LockClient.lock` does.
    */
@@ -66,7 +66,7 @@ export class WebLockManager {
   }
 
   /**
-   * Who holds and who awaits what, of all clients of the server and however they asked for it. Rejects with
+   * The holders and waiters of all clients of the server, however they asked. Rejects with
    * `InvalidStateError` once the client is closed, and as `LockClient.list` does.
    */
   async query(): Promise<WebLockSnapshot> {
@@ -99,7 +99,7 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
   }
 }
 
-/** Does not wait for the callback of a lock that is lost: nobody uses what it returns or throws. */
+/** Does not wait for the callback of a lock that is lost: nobody uses its value or its error. */
 async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unknown> {
   const { signal } = handle;
   const ran = async (): Promise<unknown> => run();
