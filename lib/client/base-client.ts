@@ -264,7 +264,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     const owner = tag === undefined ? new Owner(this.#life, this.#owners) : this.#namedOwner(tag);
     try {
       const holds = await owner.take(request);
-      return holds?.map((hold) => new LockHandle(hold, owner)) ?? null;
+      if (holds === null) return null;
+      const handles: LockHandle[] = [];
+      for (const hold of holds) handles.push(new LockHandle(hold, owner));
+      return handles;
     } catch (error) {
       throw ledToCaller(error, request.signal);
     }

@@ -204,7 +204,7 @@ export class ConnectionKeeper<Connection> {
     this.#scheduleNext();
   }
 
-  /** After the first attempts of a client there is no other unless a call waits for it. */
+  /** A client that was never connected stops trying when no call waits any more. */
   get #goesOn(): boolean {
     return this.#wasConnected || this.#waiting.size > 0;
   }

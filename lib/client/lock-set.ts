@@ -11,7 +11,7 @@ export class LockSet implements AsyncDisposable {
   readonly #lost = new AbortController();
   #ended: Promise<LockLostError | undefined> | undefined;
 
-  /** For the client, which makes sets. */
+  /** Only the client makes sets. */
   constructor(handles: readonly LockHandle[]) {
     this.handles = handles;
     for (const { signal } of this.handles) whenAborted(signal, () => this.#lost.abort(signal.reason));

@@ -86,42 +86,46 @@ export function namedException(name: WebLockExceptionName, message: string, caus
  */
 export function toWebLockRequest(name: unknown, options: unknown, callback: unknown): WebLockRequest {
   const converted = { name: toText(name), ...toOptions(options) };
-  if (typeof callback !== 'function') throw new TypeError(`callback is ${describe(callback)}; expected a function`);
+  if (typeof callback !== 'function') throw wrongKind('callback', callback, 'a function');
   return { ...converted, callback: callback as WebLockRequest['callback'] };
 }
 
 /** @throws DOMException `NotSupportedError` where the standard says so, and the reason of an aborted signal. */
 export function checkWebLockRequest({ name, mode, ifAvailable, steal, signal }: WebLockRequest): void {
   if (name.startsWith('-')) throw notSupported(`name is ${describe(name)}; expected one that does not begin with "-"`);
-  if (steal && ifAvailable) throw notSupported('steal and ifAvailable are both true; expected one of them at most');
-  if (steal && mode !== 'exclusive') throw notSupported(`mode is "${mode}"; expected "exclusive" together with steal`);
+  if (steal && ifAvailable) throw conflict('steal', 'ifAvailable');
+  if (steal && mode !== 'exclusive') throw conflict('steal', `mode "${mode}"`);
   if (signal === undefined) return;
-  if (steal || ifAvailable)
-    throw notSupported(`signal is given; expected none with ${steal ? 'steal' : 'ifAvailable'}`);
+  if (steal || ifAvailable) throw conflict('signal', steal ? 'steal' : 'ifAvailable');
   signal.throwIfAborted();
+}
+
+function conflict(one: string, other: string): Error {
+  return notSupported(`${one} and ${other} cannot be given together`);
 }
 
 /** Members are read in alphabetical order: an object's getters can tell. */
 function toOptions(options: unknown): Omit<WebLockRequest, 'name' | 'callback'> {
   const given = toDictionary(options);
-  const ifAvailable = Boolean(given.ifAvailable);
-  const mode = toMode(given.mode);
-  const signal = toSignal(given.signal);
-  const steal = Boolean(given.steal);
-  return { ifAvailable, mode, signal, steal };
+  return {
+    ifAvailable: Boolean(given.ifAvailable),
+    mode: toMode(given.mode),
+    signal: toSignal(given.signal),
+    steal: Boolean(given.steal),
+  };
 }
 
 function toDictionary(options: unknown): { readonly [Member in keyof WebLockOptions]?: unknown } {
   if (options === undefined || options === null) return {};
   if (typeof options === 'object' || typeof options === 'function') return options;
-  throw new TypeError(`options is ${describe(options)}; expected an object`);
+  throw wrongKind('options', options, 'an object');
 }
 
 function toMode(mode: unknown): WebLockMode {
   if (mode === undefined) return 'exclusive';
   const text = toText(mode);
   if (text === 'exclusive' || text === 'shared') return text;
-  throw new TypeError(`mode is ${describe(mode)}; expected "exclusive" or "shared"`);
+  throw wrongKind('mode', mode, '"exclusive" or "shared"');
 }
 
 /** As in a browser: the getter of `aborted` accepts signals of other realms and throws for anything else. */
@@ -131,7 +135,7 @@ function toSignal(signal: unknown): AbortSignal | undefined {
     Reflect.get(AbortSignal.prototype, 'aborted', signal);
     return signal as AbortSignal;
   } catch {
-    throw new TypeError(`signal is ${describe(signal)}; expected an AbortSignal`);
+    throw wrongKind('signal', signal, 'an AbortSignal');
   }
 }
 
@@ -142,4 +146,8 @@ function toText(value: unknown): string {
 
 function notSupported(message: string): Error {
   return namedException('NotSupportedError', message);
+}
+
+function wrongKind(name: string, value: unknown, expected: string): TypeError {
+  return new TypeError(`${name} is ${describe(value)}; expected ${expected}`);
 }
