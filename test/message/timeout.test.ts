@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startTimeout } from '../../lib/message/timeout.ts';
+import { pause, startTimeout } from '../../lib/message/timeout.ts';
 
 function timeIsOver(delayMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -51,5 +51,24 @@ describe('startTimeout', () => {
 
   it('stops a time that never ends', () => {
     expect(() => start(Number.POSITIVE_INFINITY)()).to.not.throw();
+  });
+});
+
+describe('pause', () => {
+  const abort = new AbortController();
+  const never = new AbortController().signal;
+
+  it('ends when its time is over', async () => {
+    await pause(1, never, undefined);
+  });
+
+  it('ends when one of its signals aborts', async () => {
+    const ended = pause(Number.POSITIVE_INFINITY, never, abort.signal, undefined);
+    abort.abort();
+    await ended;
+  });
+
+  it('ends at once when one of its signals has aborted before', async () => {
+    await pause(Number.POSITIVE_INFINITY, never, abort.signal);
   });
 });
