@@ -72,6 +72,6 @@ export class ClientCodec implements Codec {
   }
 
   encode(message: object): void {
-    this.output.text += `${JSON.stringify(message)}\n`;
+    this.output.add(`${JSON.stringify(message)}\n`);
   }
 }

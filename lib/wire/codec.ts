@@ -13,18 +13,27 @@ export interface Output {
   take(): string;
 }
 
-/** Output for few and long messages: append to its text. */
+/** Output as one text that grows. */
 export class TextOutput implements Output {
-  text = '';
+  length = 0;
+  #text = '';
+  readonly #finish: ((text: string) => string) | undefined;
 
-  get length(): number {
-    return this.text.length;
+  /** `finish` is applied to the whole text when it is taken. */
+  constructor(finish?: (text: string) => string) {
+    this.#finish = finish;
+  }
+
+  add(text: string): void {
+    this.#text += text;
+    this.length += text.length;
   }
 
   take(): string {
-    const { text } = this;
-    this.text = '';
-    return text;
+    const text = this.#text;
+    this.#text = '';
+    this.length = 0;
+    return this.#finish === undefined ? text : this.#finish(text);
   }
 }
 

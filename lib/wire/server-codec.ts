@@ -1,9 +1,8 @@
 /** How the server reads and writes newline-delimited JSON. Knows neither sockets nor what the messages mean. */
 
-import { type Codec, parse } from './codec.ts';
+import { type Codec, parse, TextOutput } from './codec.ts';
 import { ProtocolError, type RequestError } from './errors.ts';
 import { AsciiReader } from './fast/ascii-reader.ts';
-import { ByteOutput } from './fast/byte-output.ts';
 import { writeReply } from './fast/reply-writer.ts';
 import { readRequest } from './fast/request-reader.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -17,7 +16,7 @@ import { decodeText, encodeUtf8 } from './text.ts';
  */
 export class ServerCodec implements Codec {
   readonly encoding = 'latin1';
-  readonly output: ByteOutput = new ByteOutput();
+  readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
   readonly #lines: LineSplitter;
 
@@ -60,7 +59,7 @@ export class ServerCodec implements Codec {
   }
 
   encode(message: object): void {
-    if (!writeReply(message, this.output)) this.output.add(`${encodeUtf8(JSON.stringify(message))}\n`);
+    this.output.add(writeReply(message) ?? `${encodeUtf8(JSON.stringify(message))}\n`);
   }
 }
 

@@ -3,10 +3,9 @@
  * commands' meanings.
  */
 
-import type { Codec } from '../../wire/codec.ts';
+import { type Codec, TextOutput } from '../../wire/codec.ts';
 import { ProtocolError } from '../../wire/errors.ts';
 import { type Alphabet, AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
-import { ByteOutput } from '../../wire/fast/byte-output.ts';
 import { LineSplitter } from '../../wire/line-splitter.ts';
 import { decodeText, encodeText } from '../../wire/text.ts';
 
@@ -34,7 +33,7 @@ const SPACE = new RegExp(SPACES.source.slice(0, -1));
 export class LineCodec implements Codec {
   readonly encoding = 'latin1';
   readonly endsFrames = true;
-  readonly output: ByteOutput = new ByteOutput();
+  readonly output: TextOutput = new TextOutput(encodeText);
   readonly #lines: LineSplitter;
 
   constructor(maxLineBytes: number) {
@@ -71,7 +70,7 @@ export class LineCodec implements Codec {
   }
 
   encode({ text }: LineReply): void {
-    if (!this.output.putAscii(text)) this.output.add(encodeText(text));
+    this.output.add(text);
   }
 }
 

@@ -62,7 +62,7 @@ export class PrefixedCodec implements Codec {
     );
     const { length } = json;
     const prefix = [length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
-    this.output.text += String.fromCharCode(...prefix) + json;
+    this.output.add(String.fromCharCode(...prefix) + json);
   }
 
   /** The next prefix or body, once it is complete. */
