@@ -5,7 +5,7 @@
 
 import { type Codec, TextOutput } from '../../wire/codec.ts';
 import { ProtocolError } from '../../wire/errors.ts';
-import { type Alphabet, AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
+import { type Alphabet, type AsciiReader, alphabet, phrase } from '../../wire/fast/ascii-reader.ts';
 import { LineSplitter } from '../../wire/line-splitter.ts';
 import { decodeText, encodeText } from '../../wire/text.ts';
 
@@ -30,43 +30,18 @@ const SPACES = /[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000
 const SPACE = new RegExp(SPACES.source.slice(0, -1));
 
 /** Every line is a command, even a blank one. A line of more than `maxLineBytes` is a `ProtocolError`. */
-export class LineCodec implements Codec {
+export class LineCodec extends LineSplitter implements Codec {
   readonly encoding = 'latin1';
   readonly endsFrames = true;
   readonly output: TextOutput = new TextOutput(encodeText);
-  readonly #lines: LineSplitter;
-
-  constructor(maxLineBytes: number) {
-    this.#lines = new LineSplitter(maxLineBytes);
-  }
-
-  push(bytes: Uint8Array, end?: number): void {
-    this.#lines.push(bytes, end);
-  }
-
-  keep(): void {
-    this.#lines.keep();
-  }
-
-  end(): void {
-    this.#lines.finish();
-  }
 
   next(): CommandLine | ProtocolError | undefined {
-    const lines = this.#lines;
-    // Reading a common line finds its end too, so try that before searching for the end.
-    if (lines.peek()) {
-      reader.begin(lines.bytes, lines.start, lines.end);
-      const line = readCommonLine();
-      if (line !== undefined) {
-        lines.skipTo(reader.at);
-        return line;
-      }
-    }
-    const line = lines.next();
+    const common = this.readNext(readCommonLine);
+    if (common !== undefined) return common;
+    const line = this.nextLine();
     if (line === undefined) return undefined;
     if (line === 'tooLong') return new ProtocolError('limit', 'Line Too Long');
-    return parseCommandLine(decodeText(lines.bytes.subarray(lines.start, lines.end)));
+    return parseCommandLine(decodeText(line));
   }
 
   encode({ text }: LineReply): void {
@@ -77,13 +52,11 @@ export class LineCodec implements Codec {
 const SPACE_BYTE = phrase(' ');
 const NEWLINE = phrase('\n');
 const PRINTABLE: Alphabet = alphabet(0x21, 0x7e);
-/** All connections share one reader, because each line is read in one go. */
-const reader = new AsciiReader();
 
 /**
  * Reads a common line: a word, a space and a name in printable ASCII without white space. Undefined for any other line.
  */
-function readCommonLine(): CommandLine | undefined {
+function readCommonLine(reader: AsciiReader): CommandLine | undefined {
   const word = reader.text(PRINTABLE);
   if (word === '' || !reader.take(SPACE_BYTE)) return undefined;
   const name = reader.text(PRINTABLE);

@@ -1,6 +1,6 @@
 /** Reads ASCII texts and numbers straight from bytes, for what comes most. */
 
-import { cachedText } from './text-cache.ts';
+import { decodeText } from '../text.ts';
 
 const DIGIT_ZERO = 0x30;
 const DIGIT_NINE = 0x39;
@@ -29,6 +29,29 @@ export function phrase(text: string): Phrase {
   const view = new DataView(bytes.buffer);
   const words = Int32Array.from({ length: bytes.length >> 2 }, (_, index) => view.getInt32(4 * index, true));
   return { text, bytes, words };
+}
+
+/** A power of two: as many texts are remembered at most. */
+const SLOTS = 16_384;
+const MAX_CHARACTERS = 64;
+const texts: string[] = new Array<string>(SLOTS).fill('');
+
+/**
+ * The text of some bytes, all of them ASCII, with a hash of theirs. Short texts come again and again, such as the names
+ * of locks: each is made once and then found by its bytes.
+ */
+export function cachedText(bytes: Uint8Array, start: number, end: number, hash: number): string {
+  const length = end - start;
+  const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+  const known = texts[slot] as string;
+  if (known.length === length) {
+    let index = 0;
+    while (index < length && known.charCodeAt(index) === bytes[start + index]) index += 1;
+    if (index === length) return known;
+  }
+  const text = decodeText(bytes.subarray(start, end));
+  if (length <= MAX_CHARACTERS) texts[slot] = text;
+  return text;
 }
 
 /** Reads bytes from left to right. Each method moves behind what it has read, or does not move if it is not there. */
@@ -88,7 +111,11 @@ export class AsciiReader {
     const start = this.at;
     let value = 0;
     let at = start;
-    for (let byte = bytes[at] as number; at < this.#end && isDigit(byte); byte = bytes[at] as number) {
+    for (
+      let byte = bytes[at] as number;
+      at < this.#end && byte >= DIGIT_ZERO && byte <= DIGIT_NINE;
+      byte = bytes[at] as number
+    ) {
       value = value * 10 + (byte - DIGIT_ZERO);
       at += 1;
     }
@@ -98,8 +125,4 @@ export class AsciiReader {
     this.at = at;
     return value;
   }
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= DIGIT_ZERO && byte <= DIGIT_NINE;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { cachedText } from '../../../lib/wire/fast/text-cache.ts';
+import { cachedText } from '../../../lib/wire/fast/ascii-reader.ts';
 
 /** The text as the cache finds it, under a hash of the caller's choice. */
 function cached(text: string, hash: number): string {
