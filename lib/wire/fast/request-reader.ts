@@ -14,8 +14,8 @@ export interface CommonRequest {
   readonly id: Value;
 }
 
-/** A command or a parameter by what it begins with. */
-interface Named {
+/** A parameter by what it begins with. */
+interface Member {
   readonly name: string;
   readonly head: Phrase;
 }
@@ -31,12 +31,11 @@ const NAME_END = phrase('"},"id":');
 const END = phrase('}\n');
 
 /** How the requests begin that are read, up to the name of the lock. */
-const HEADS: readonly Named[] = ['lock', 'unlock'].map((name) => ({
-  name,
-  head: phrase(`{"command":"${name}","parameters":{"lockName":"`),
-}));
+const LOCK = phrase('{"command":"lock","parameters":{"lockName":"');
+const UNLOCK = phrase('{"command":"unlock","parameters":{"lockName":"');
+
 /** The further parameters that are read. No name comes from the bytes, which keeps `__proto__` and its like out. */
-const MEMBERS: readonly Named[] = ['owner', 'timeLimit', 'mode', 'limit', 'lease', 'token', 'steal', 'stealable'].map(
+const MEMBERS: readonly Member[] = ['owner', 'timeLimit', 'mode', 'limit', 'lease', 'token', 'steal', 'stealable'].map(
   (name) => ({
     name,
     head: phrase(`"${name}":`),
@@ -45,7 +44,7 @@ const MEMBERS: readonly Named[] = ['owner', 'timeLimit', 'mode', 'limit', 'lease
 
 /** The request of the line where the reader stands; undefined when it is not a common one, or its end has not come. */
 export function readRequest(reader: AsciiReader): CommonRequest | undefined {
-  const command = takeOne(reader, HEADS);
+  const command = reader.take(LOCK) ? 'lock' : reader.take(UNLOCK) ? 'unlock' : undefined;
   if (command === undefined) return undefined;
   const parameters: Record<string, Value> = { lockName: reader.text(PLAIN) };
   // Most requests name a lock and say no more.
@@ -58,17 +57,12 @@ export function readRequest(reader: AsciiReader): CommonRequest | undefined {
 function readMembers(reader: AsciiReader, parameters: Record<string, Value>): boolean {
   if (!reader.take(QUOTE)) return false;
   while (reader.take(COMMA)) {
-    const name = takeOne(reader, MEMBERS);
+    const name = MEMBERS.find(({ head }) => reader.take(head))?.name;
     const value = name === undefined ? undefined : readValue(reader);
     if (name === undefined || value === undefined) return false;
     parameters[name] = value;
   }
   return reader.take(ID);
-}
-
-function takeOne(reader: AsciiReader, names: readonly Named[]): string | undefined {
-  for (const { name, head } of names) if (reader.take(head)) return name;
-  return undefined;
 }
 
 /** A whole number, a string or a boolean. */
