@@ -17,18 +17,18 @@ export function alphabet(first: number, last: number, exceptions: string = ''): 
   return isIn;
 }
 
-/** A fixed ASCII text as bytes, and as words of four bytes (little-endian), which are compared sooner. */
+/** A fixed ASCII text as bytes, and as floating-point numbers of eight bytes, which are compared sooner. ASCII is never NaN. */
 export interface Phrase {
-  readonly text: string;
   readonly bytes: Uint8Array;
-  readonly words: Int32Array;
+  /** Little-endian. */
+  readonly eights: Float64Array;
 }
 
 export function phrase(text: string): Phrase {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const view = new DataView(bytes.buffer);
-  const words = Int32Array.from({ length: bytes.length >> 2 }, (_, index) => view.getInt32(4 * index, true));
-  return { text, bytes, words };
+  const eights = Float64Array.from({ length: bytes.length >> 3 }, (_, index) => view.getFloat64(8 * index, true));
+  return { bytes, eights };
 }
 
 /** A power of two: as many texts are remembered at most. */
@@ -73,15 +73,15 @@ export class AsciiReader {
   }
 
   /** Whether that text comes next. */
-  take({ bytes, words }: Phrase): boolean {
+  take({ bytes, eights }: Phrase): boolean {
     const { at } = this;
     const view = this.#view;
     const { length } = bytes;
     if (at + length > this.#end) return false;
-    for (let index = 0; index < words.length; index += 1) {
-      if (view.getInt32(at + 4 * index, true) !== words[index]) return false;
+    for (let index = 0; index < eights.length; index += 1) {
+      if (view.getFloat64(at + 8 * index, true) !== eights[index]) return false;
     }
-    for (let index = 4 * words.length; index < length; index += 1) {
+    for (let index = 8 * eights.length; index < length; index += 1) {
       if (view.getUint8(at + index) !== bytes[index]) return false;
     }
     this.at = at + length;
