@@ -49,6 +49,14 @@ describe('the line splitter', () => {
     expect(readAll(splitter)).to.deep.equal([]);
   });
 
+  it('makes no line of an empty piece that comes before the others are read', () => {
+    const splitter = new LineSplitter(100);
+    splitter.push(Buffer.from('one\n'));
+    splitter.push(Buffer.alloc(0));
+    splitter.end();
+    expect(readAll(splitter)).to.deep.equal(['one']);
+  });
+
   it('takes a line of exactly the longest length', () => {
     const splitter = new LineSplitter(3);
     splitter.push(Buffer.from('123\n456'));

@@ -138,6 +138,15 @@ describe('ServerCodec', () => {
   });
 });
 
+describe('ServerCodec with a request behind the beginning of a line', () => {
+  it('takes both for one line', () => {
+    const request = '{"command":"lock","parameters":{"lockName":"a"},"id":1}';
+    const messages = decodeAll(new ServerCodec(PLENTY), [Buffer.from('x'), Buffer.from(`${request}\n${request}\n`)]);
+    expect(messages[0]).to.be.instanceOf(RequestError);
+    expect(messages.slice(1)).to.deep.equal([JSON.parse(request)]);
+  });
+});
+
 describe('ServerCodec with bytes that are no UTF-8', () => {
   const bytes = Buffer.concat([Buffer.from('{"name":"a'), Uint8Array.of(0x80, 0xff, 0xe2, 0x82), Buffer.from('z"}\n')]);
   const message = { name: 'a\udc80\udcff\udce2\udc82z' };
@@ -169,6 +178,22 @@ describe('ServerCodec.encode', () => {
   });
 });
 
+describe('The output of a ServerCodec', () => {
+  it('tells how much there is to send, and is empty once it is taken', () => {
+    const codec = new ServerCodec(PLENTY);
+    const reply = { id: 1, result: { status: 'ok' } };
+    const line = `${JSON.stringify(reply)}\n`;
+    for (const _time of [1, 2]) {
+      codec.encode(reply);
+      codec.encode(reply);
+      expect(codec.output.length).to.equal(2 * line.length);
+      expect(codec.output.take()).to.equal(line + line);
+      expect(codec.output.length).to.equal(0);
+      expect(codec.output.take()).to.equal('');
+    }
+  });
+});
+
 describe('ServerCodec with long messages', () => {
   it('writes those beyond ASCII in UTF-8', () => {
     const message = { text: 'é€😀'.repeat(10_000) };
@@ -190,6 +215,14 @@ describe('ServerCodec at maxMessageBytes', () => {
     const [error, ...more] = decodeAll(new ServerCodec(MAX), [Buffer.from('"123456789"\n')]);
     expectTooLong(error);
     expect(more).to.deep.equal([]);
+  });
+
+  it('holds for the requests that it reads faster than others, too', () => {
+    const request = '{"command":"lock","parameters":{"lockName":"a"},"id":1}';
+    const bytes = Buffer.from(`${request}\n`);
+    expect(decodeAll(new ServerCodec(request.length), [bytes])).to.deep.equal([JSON.parse(request)]);
+    const [error] = decodeAll(new ServerCodec(request.length - 1), [bytes]);
+    expect(error).to.be.instanceOf(ProtocolError).with.property('status', 'limit');
   });
 
   it('counts bytes, not characters', () => {
