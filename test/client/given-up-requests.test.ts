@@ -1,55 +1,35 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
+import { client, clientScene, delayAnswer, delayGrant, delayRequest, other, proxy, waits } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
 
 /** Long enough for an answer that is not held back. */
 const ANSWER_MS = 10_000;
+const REQUEST = { lockName: 'jobs', owner: 'x' };
 
 describe('a client that gave up a request', () => {
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer();
-    proxy = await DelayingProxy.start(server.port);
-    client = await server.client({ port: proxy.port });
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene();
 
   describe('by a signal', () => {
     it('releases a lock granted while the abort is on its way', async () => {
-      const held = await other.lock('jobs');
       const abort = new AbortController();
-      const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
-      await client.rpc('ping');
-      proxy.delay('toClient');
-      await held.release();
-      await proxy.holds('toClient');
+      const { asked } = await delayGrant(() => rejection(client.lock('jobs', { signal: abort.signal })));
       abort.abort();
-      expect(await waiting).to.have.property('name', 'AbortError');
+      expect(await asked).to.have.property('name', 'AbortError');
       proxy.free('toClient');
-      await isFreeFor(other);
+      await isFreeAgain();
       expect(await other.stats()).to.include({ grants: 3, releases: 3, cancelled: 0 });
     });
 
     it('releases a lock requested just before the abort', async () => {
-      proxy.delay('toServer');
       const abort = new AbortController();
-      const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
-      await proxy.holds('toServer');
+      const { asked } = await delayRequest(() => rejection(client.lock('jobs', { signal: abort.signal })));
       abort.abort();
-      expect(await waiting).to.have.property('name', 'AbortError');
+      expect(await asked).to.have.property('name', 'AbortError');
       proxy.free('toServer');
       await client.rpc('ping');
-      await isFreeFor(other);
+      await isFreeAgain();
       expect((await other.stats()).requests).to.include({ lock: 2, cancel: 1, unlock: 2 });
     });
 
@@ -64,21 +44,18 @@ describe('a client that gave up a request', () => {
       await proxy.holds('toServer');
       expect((await other.inspect('jobs')).waiterCount).to.equal(1);
       proxy.free('toServer');
-      await client.rpc('ping');
-      expect((await other.inspect('jobs')).waiterCount).to.equal(0);
+      await waits(0);
       await held.release();
     });
 
     it('keeps the locks of its other flows', async () => {
       const kept = await client.lock('kept');
-      proxy.delay('toClient');
       const abort = new AbortController();
-      const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
-      await proxy.holds('toClient');
+      const { asked } = await delayAnswer(() => rejection(client.lock('jobs', { signal: abort.signal })));
       abort.abort();
-      await waiting;
+      await asked;
       proxy.free('toClient');
-      await isFreeFor(other);
+      await isFreeAgain();
       expect((await other.inspect('kept')).holders[0]?.token).to.equal(kept.token);
       expect(await kept.release()).to.equal(true);
     });
@@ -87,8 +64,7 @@ describe('a client that gave up a request', () => {
   describe('by a timeout of rpc', () => {
     it('leaves the queue', async () => {
       await other.lock('jobs');
-      const error = await rejection(client.rpc('lock', { lockName: 'jobs' }, { timeoutMs: 30 }));
-      expect(error).to.be.instanceOf(MessageError).and.include({ code: 'timeout' });
+      await timesOut({ lockName: 'jobs' }, 30);
       await client.rpc('ping');
       expect(await other.inspect('jobs')).to.include({ holderCount: 1, waiterCount: 0 });
       expect((await other.stats()).requests.cancel).to.equal(1);
@@ -96,37 +72,25 @@ describe('a client that gave up a request', () => {
 
     it('releases a lock granted too late', async () => {
       for (const parameters of [{ lockName: 'jobs' }, { lockName: 'jobs', owner: 'x' }]) {
-        proxy.delay('toClient');
-        const given = rejection(client.rpc('lock', parameters, { timeoutMs: 30 }));
-        await proxy.holds('toClient');
-        expect(await given)
-          .to.be.instanceOf(MessageError)
-          .and.include({ code: 'timeout' });
+        await missAnswer(parameters);
         expect((await other.inspect('jobs')).holderCount).to.equal(1);
         proxy.free('toClient');
-        await isFreeFor(other);
+        await isFreeAgain();
       }
     });
 
     it('releases a permit granted too late, and not another permit of its own', async () => {
       const permit = { lockName: 'jobs', mode: 'permit', limit: 2 };
       await client.rpc('lock', { ...permit, owner: 'a' });
-      proxy.delay('toClient');
-      await rejection(client.rpc('lock', { ...permit, owner: 'b' }, { timeoutMs: 30 }));
-      await proxy.holds('toClient');
+      await missAnswer({ ...permit, owner: 'b' });
       proxy.free('toClient');
       await until(async () => (await other.inspect('jobs')).holderCount === 1);
       expect((await other.inspect('jobs')).holders[0]?.owner).to.equal('a');
     });
 
     it('keeps a lock that it held before the second request', async () => {
-      await client.rpc('lock', { lockName: 'jobs', owner: 'x' });
-      proxy.delay('toClient');
-      const again = rejection(client.rpc('lock', { lockName: 'jobs', owner: 'x' }, { timeoutMs: 30 }));
-      await proxy.holds('toClient');
-      expect(await again)
-        .to.be.instanceOf(MessageError)
-        .and.include({ code: 'timeout' });
+      await client.rpc('lock', REQUEST);
+      await missAnswer(REQUEST);
       proxy.free('toClient');
       // The late answer came before this one, and any message that it caused reaches the server before the next.
       await client.rpc('ping');
@@ -136,65 +100,46 @@ describe('a client that gave up a request', () => {
     });
 
     it('keeps a lock that another request of the same owner got in the same grant', async () => {
-      const held = await other.lock('jobs');
-      const request = { lockName: 'jobs', owner: 'x' };
-      const given = rejection(client.rpc('lock', request, { timeoutMs: 100 }));
-      const waiting = client.rpc('lock', request);
-      await client.rpc('ping');
-      proxy.delay('toClient');
-      await held.release();
-      await proxy.holds('toClient');
-      expect(await given)
-        .to.be.instanceOf(MessageError)
-        .and.include({ code: 'timeout' });
+      const { asked } = await delayGrant(() => [timesOut(REQUEST, 100), client.rpc('lock', REQUEST)] as const);
+      await asked[0];
       proxy.free('toClient');
-      expect(await waiting).to.include({ status: 'ok' });
+      expect(await asked[1]).to.include({ status: 'ok' });
       await client.rpc('ping');
       expect(await other.inspect('jobs')).to.include({ holderCount: 1 });
     });
 
     it('releases a lock left to another request when that is given up too', async () => {
-      const held = await other.lock('jobs');
-      const request = { lockName: 'jobs', owner: 'x' };
       const [first, second] = [new AbortController(), new AbortController()];
-      const given = rejection(client.rpc('lock', request, { signal: first.signal }));
-      await client.rpc('ping');
-      proxy.delay('toClient');
-      await held.release();
-      await proxy.holds('toClient');
+      const { asked } = await delayGrant(() => rejection(client.rpc('lock', REQUEST, { signal: first.signal })));
       first.abort();
-      await given;
+      await asked;
       const behindTheGrant = client.rpc('ping');
       await until(async () => (await other.stats()).requests.ping === 2);
-      proxy.delay('toServer');
-      const again = rejection(client.rpc('lock', request, { signal: second.signal }));
-      await proxy.holds('toServer');
+      const again = await delayRequest(() => rejection(client.rpc('lock', REQUEST, { signal: second.signal })));
       proxy.free('toClient');
       await behindTheGrant;
       second.abort();
-      await again;
+      await again.asked;
       proxy.free('toServer');
-      await isFreeFor(other);
+      await isFreeAgain();
     });
 
     it('releases a lock left to another request when that is refused', async () => {
-      proxy.delay('toServer');
       const abort = new AbortController();
-      const request = { lockName: 'jobs', owner: 'x' };
-      const given = rejection(client.rpc('lock', { ...request, mode: 'shared' }, { signal: abort.signal }));
-      await proxy.holds('toServer');
+      const shared = { ...REQUEST, mode: 'shared' };
+      const { asked } = await delayRequest(() => rejection(client.rpc('lock', shared, { signal: abort.signal })));
       abort.abort();
-      await given;
-      const upgrade = client.rpc('lock', request);
+      await asked;
+      const upgrade = client.rpc('lock', REQUEST);
       proxy.free('toServer');
       expect(await upgrade).to.include({ status: 'invalid' });
-      await isFreeFor(other);
+      await isFreeAgain();
     });
 
     it('ignores late answers to other commands', async () => {
       proxy.delay('toClient');
       for (const command of ['ping', 'stats', 'unlockAll', 'nothing']) {
-        expect(await rejection(client.rpc(command, {}, { timeoutMs: 5 }))).to.include({ code: 'timeout' });
+        await rejects(client.rpc(command, {}, { timeoutMs: 5 }), MessageError, { code: 'timeout' });
       }
       await proxy.holds('toClient');
       proxy.free('toClient');
@@ -203,9 +148,20 @@ describe('a client that gave up a request', () => {
     });
   });
 
-  async function isFreeFor(taker: LockClient): Promise<void> {
-    const handle = await taker.lock('jobs', { waitMs: ANSWER_MS });
-    expect(await taker.inspect('jobs')).to.include({ holderCount: 1, waiterCount: 0 });
+  async function isFreeAgain(): Promise<void> {
+    const handle = await other.lock('jobs', { waitMs: ANSWER_MS });
+    expect(await other.inspect('jobs')).to.include({ holderCount: 1, waiterCount: 0 });
     await handle.release();
   }
 });
+
+/** Expects that a request for a lock gets no answer in time. */
+async function timesOut(parameters: object, timeoutMs: number): Promise<void> {
+  await rejects(client.rpc('lock', parameters, { timeoutMs }), MessageError, { code: 'timeout' });
+}
+
+/** Asks for a lock and gives up before the answer comes, which the proxy then holds back. */
+async function missAnswer(parameters: object): Promise<void> {
+  const { asked } = await delayAnswer(() => timesOut(parameters, 30));
+  await asked;
+}

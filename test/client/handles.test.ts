@@ -1,42 +1,24 @@
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
-import type { LockHandle } from '../../lib/client/lock-handle.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
+import { client, clientScene, emitted, isFree, other, proxy, whenLost } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
 
 describe('the handle of a lock', () => {
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer();
-    proxy = await DelayingProxy.start(server.port);
-    client = await server.client({ port: proxy.port });
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene();
 
   it('tells its name, mode, token, count and owner', async () => {
-    const first = await client.lock('jobs', { mode: 'permit', limit: 3 });
-    const second = await other.lock('jobs', { mode: 'permit', limit: 3 });
+    const permit = { mode: 'permit', limit: 3 } as const;
+    const [first, second] = [await client.lock('jobs', permit), await other.lock('jobs', permit)];
     expect(first).to.include({ name: 'jobs', mode: 'permit', token: 1, count: 1, isHeld: true });
     expect(second).to.include({ name: 'jobs', mode: 'permit', token: 2, count: 2, isHeld: true });
-    const readers = [await client.lock('list', { mode: 'shared' }), await other.lock('list', { mode: 'shared' })];
-    expect(readers.map(({ mode, count }) => ({ mode, count }))).to.deep.equal([
-      { mode: 'shared', count: 1 },
-      { mode: 'shared', count: 2 },
-    ]);
+    expect(await client.lock('list', { mode: 'shared' })).to.include({ mode: 'shared', count: 1 });
+    expect(await other.lock('list', { mode: 'shared' })).to.include({ mode: 'shared', count: 2 });
     expect((await other.inspect('jobs')).holders.map(({ owner }) => owner)).to.deep.equal([first.owner, second.owner]);
   });
 
-  it('limits a rate by the count: a call too many can see it, or waits', async () => {
+  it('limits a rate by its count: a call too many is refused or waits', async () => {
     const permit = { mode: 'permit' } as const;
     const counted = [await client.lock('calls', permit), await client.lock('calls', permit)];
     expect(counted.map(({ count }) => count)).to.deep.equal([1, 2]);
@@ -56,24 +38,20 @@ describe('the handle of a lock', () => {
       for (const entered of [again, tried]) {
         expect(entered).to.include({ name: 'jobs', mode: 'exclusive', token: handle.token, owner: handle.owner });
       }
-      expect(await handle.release()).to.equal(true);
-      expect(await again.release()).to.equal(true);
-      expect(await again.release()).to.equal(true);
+      for (const released of [handle, again, again]) expect(await released.release()).to.equal(true);
       expect(await other.tryLock('jobs')).to.equal(null);
       expect(tried?.isHeld).to.equal(true);
       expect(await tried?.release()).to.equal(true);
-      await isFree('jobs');
+      await isFree();
     });
 
     it('leaves no lock behind when the function under it throws', async () => {
       const thrown = new Error('from the function');
-      const outcome = client.locked('jobs', (handle) =>
-        handle.locked('jobs', () => {
-          throw thrown;
-        }),
-      );
-      expect(await rejection(outcome)).to.equal(thrown);
-      await isFree('jobs');
+      const run = (): never => {
+        throw thrown;
+      };
+      expect(await rejection(client.locked('jobs', (handle) => handle.locked('jobs', run)))).to.equal(thrown);
+      await isFree();
     });
 
     it('may ask for a weaker mode, but not for a stronger one', async () => {
@@ -81,14 +59,12 @@ describe('the handle of a lock', () => {
       expect(await writer.lock('jobs', { mode: 'shared' })).to.include({ mode: 'exclusive' });
       const reader = await client.lock('list', { mode: 'shared' });
       expect(await reader.lock('list', { mode: 'shared' })).to.include({ mode: 'shared', token: reader.token });
-      await isInvalid(
-        reader.lock('list'),
-        'mode is "exclusive"; expected "shared", since the handle holds the lock shared',
-      );
-      await isInvalid(reader.tryLock('list'), 'mode is "exclusive"; expected "shared", since');
+      for (const call of [reader.lock('list'), reader.tryLock('list')]) {
+        await isInvalid(call, 'mode is "exclusive"; expected "shared", since the handle holds the lock shared');
+      }
     });
 
-    it('keeps the lease unchanged', async () => {
+    it('may not ask for a lease or steal', async () => {
       const handle = await client.lock('jobs');
       await isInvalid(handle.lock('jobs', { leaseMs: 1_000 }), 'leaseMs is 1000; expected none, since');
       await isInvalid(handle.lock('jobs', { steal: true }), 'steal is true; expected none, since');
@@ -100,8 +76,7 @@ describe('the handle of a lock', () => {
       const lost = [whenLost(handle), whenLost(again)];
       proxy.cut();
       for (const loss of await Promise.all(lost)) expect(loss).to.include({ code: 'connectionLost' });
-      expect(await again.release()).to.equal(false);
-      expect(await handle.release()).to.equal(false);
+      for (const each of [again, handle]) expect(await each.release()).to.equal(false);
     });
 
     it('treats the permit of the same name as another lock', async () => {
@@ -115,8 +90,7 @@ describe('the handle of a lock', () => {
   describe('acquiring a further lock', () => {
     it('uses the same owner', async () => {
       const handle = await client.lock('a');
-      const further = await handle.lock('b', { mode: 'shared' });
-      expect(further).to.include({ owner: handle.owner, mode: 'shared' });
+      expect(await handle.lock('b', { mode: 'shared' })).to.include({ owner: handle.owner, mode: 'shared' });
       expect((await other.inspect('b')).holders[0]).to.include({ owner: handle.owner });
     });
 
@@ -124,7 +98,7 @@ describe('the handle of a lock', () => {
       const a = await client.lock('a');
       const b = await a.lock('b');
       expect(await b.tryLock('a')).to.equal(null);
-      expect(await rejection(b.lock('a', { waitMs: 5 }))).to.be.instanceOf(LockTimeoutError);
+      await rejects(b.lock('a', { waitMs: 5 }), LockTimeoutError);
       const waiting = b.lock('a');
       await a.release();
       expect((await waiting).token).to.be.above(b.token);
@@ -133,38 +107,17 @@ describe('the handle of a lock', () => {
     it('admits the branches of one function one after the other', async () => {
       let inside = 0;
       const order: number[] = [];
-      await client.locked('a', (handle) =>
-        Promise.all(
-          Array.from({ length: 5 }, (_, index) =>
-            handle.locked('b', async () => {
-              inside += 1;
-              expect(inside).to.equal(1);
-              order.push(index);
-              await other.rpc('ping');
-              inside -= 1;
-            }),
-          ),
-        ),
-      );
-      expect(order).to.deep.equal([0, 1, 2, 3, 4]);
-      await isFree('a');
-      await isFree('b');
-    });
-
-    it('lets branches that ask the client exclude each other', async () => {
-      let inside = 0;
-      await client.locked('a', () =>
-        Promise.all(
-          Array.from({ length: 5 }, () =>
-            client.locked('b', async () => {
-              inside += 1;
-              expect(inside).to.equal(1);
-              await other.rpc('ping');
-              inside -= 1;
-            }),
-          ),
-        ),
-      );
+      const branch = async (index: number): Promise<void> => {
+        inside += 1;
+        expect(inside).to.equal(1);
+        order.push(index);
+        await other.rpc('ping');
+        inside -= 1;
+      };
+      const indexes = [0, 1, 2, 3, 4];
+      await client.locked('a', (handle) => Promise.all(indexes.map((at) => handle.locked('b', () => branch(at)))));
+      expect(order).to.deep.equal(indexes);
+      for (const name of ['a', 'b']) await isFree(name);
     });
 
     it('keeps it when its own lock is released', async () => {
@@ -200,10 +153,8 @@ describe('the handle of a lock', () => {
     it('rejects with its loss when it is lost during the wait, and stops waiting', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
-      const branches = [
-        rejection(handle.lock('b')),
-        rejection(handle.lock('b', { signal: new AbortController().signal })),
-      ];
+      const { signal } = new AbortController();
+      const branches = [rejection(handle.lock('b')), rejection(handle.lock('b', { signal }))];
       await client.rpc('ping');
       proxy.cut();
       for (const branch of branches) expect(await branch).to.equal(handle.signal.reason);
@@ -212,24 +163,21 @@ describe('the handle of a lock', () => {
       await until(async () => (await other.inspect('b')).waiterCount === 0);
     });
 
-    it('leaves no listener behind, and adds only one while many calls wait', async () => {
+    it('adds one listener to a signal however many calls wait, and leaves none behind', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
       const abort = new AbortController();
       const { signal } = abort;
+      const listeners = (): number[] => [signal, handle.signal].map((each) => getEventListeners(each, 'abort').length);
       const names = Array.from({ length: 20 }, (_, index) => (index < 10 ? 'b' : `b ${index}`));
       const waiting = names.map((name) => handle.locked(name, () => client.rpc('ping'), { signal }).catch(() => name));
-      for (const { length } of [getEventListeners(signal, 'abort'), getEventListeners(handle.signal, 'abort')]) {
-        expect(length).to.equal(1);
-      }
+      expect(listeners()).to.deep.equal([1, 1]);
       abort.abort(new Error('enough'));
       await Promise.all(waiting);
-      for (const { length } of [getEventListeners(signal, 'abort'), getEventListeners(handle.signal, 'abort')]) {
-        expect(length).to.equal(0);
-      }
+      expect(listeners()).to.deep.equal([0, 0]);
     });
 
-    it('still ends its wait by the signal of the call', async () => {
+    it('ends its wait when the signal of the call aborts', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
       const abort = new AbortController();
@@ -245,37 +193,25 @@ describe('the handle of a lock', () => {
   it('reports no loss after its release, and always returns the same answer', async () => {
     const handle = await client.lock('jobs');
     expect(await handle.release()).to.equal(true);
-    const disconnected = new Promise((resolve) => client.once('disconnect', resolve));
+    const cut = emitted(client, 'disconnect');
     proxy.cut();
-    await disconnected;
+    await cut;
     handle.throwIfLost();
     expect(handle.isHeld).to.equal(false);
     expect(handle.signal.aborted).to.equal(false);
     expect(await handle.end()).to.equal(undefined);
+    expect(await handle.release()).to.equal(true);
   });
 
-  describe('of a lock that the server freed', () => {
-    it('is no longer held: a function under it rejects, with its value', async () => {
-      const outcome = client.locked('jobs', async () => {
-        await client.rpc('unlockAll');
-        return 42;
-      });
-      expect(await rejection(outcome))
-        .to.be.instanceOf(LockLostError)
-        .and.include({ code: 'forced', lockName: 'jobs', result: 42 });
+  it('rejects a function under a lock that the server freed, with the value of the function', async () => {
+    const outcome = client.locked('jobs', async () => {
+      await client.rpc('unlockAll');
+      return 42;
     });
-
-    it('passes on errors thrown under it', async () => {
-      const thrown = new Error('from the function');
-      const outcome = client.locked('jobs', async () => {
-        await client.rpc('unlockAll');
-        throw thrown;
-      });
-      expect(await rejection(outcome)).to.equal(thrown);
-    });
+    await rejects(outcome, LockLostError, { code: 'forced', lockName: 'jobs', result: 42 });
   });
 
-  it('is held no longer when the function under it has released it', async () => {
+  it('lets a function under the lock release it', async () => {
     const value = await client.locked('jobs', async (handle) => {
       await handle.release();
       expect(await other.tryLock('jobs')).to.include({ isHeld: true });
@@ -285,18 +221,7 @@ describe('the handle of a lock', () => {
   });
 
   async function isInvalid(call: Promise<unknown>, message: string): Promise<void> {
-    const error = await rejection(call);
-    expect(error).to.be.instanceOf(LockInvalidError).and.include({ code: 'invalid' });
-    expect((error as Error).message).to.include(message);
-  }
-
-  async function isFree(name: string): Promise<void> {
-    expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
+    const error = await rejects(call, LockInvalidError, { code: 'invalid' });
+    expect(error.message).to.include(message);
   }
 });
-
-function whenLost(handle: LockHandle): Promise<LockLostError> {
-  return new Promise((resolve) => {
-    handle.signal.addEventListener('abort', () => resolve(handle.signal.reason as LockLostError), { once: true });
-  });
-}

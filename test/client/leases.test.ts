@@ -1,40 +1,33 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
+import {
+  client,
+  clientScene,
+  delayRequest,
+  LONG_MS,
+  other,
+  proxy,
+  server,
+  tokensOf,
+  whenLost,
+} from './client-scene.ts';
 import { LockProcess } from './lock-process.ts';
-import { rejection } from './rejection.ts';
+import { rejection, rejects } from './rejection.ts';
 
 /** Over as soon as anybody can wait for it. */
 const SHORT_MS = 120;
 /** Long enough for what must come before its end. */
 const MEDIUM_MS = 600;
-/** Over after every test. */
-const LONG_MS = 3_600_000;
 
 describe('the lease of a lock', () => {
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer();
-    proxy = await DelayingProxy.start(server.port);
-    client = await server.client({ port: proxy.port });
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene();
 
   it('is renewed as long as the lock is held', async () => {
-    const handles = [
-      await client.lock('jobs', { leaseMs: MEDIUM_MS }),
-      await client.lock('jobs', { leaseMs: MEDIUM_MS, mode: 'permit', limit: 1 }),
-    ];
+    const leaseMs = MEDIUM_MS;
+    const permit = { mode: 'permit', limit: 1 } as const;
+    const handles = [await client.lock('jobs', { leaseMs }), await client.lock('jobs', { leaseMs, ...permit })];
     // The fifth renewal comes when the lease that came with the grant is long over.
     await until(async () => ((await other.stats()).requests.lock ?? 0) >= handles.length * 6);
     expect(await other.stats()).to.include({ expiredLeases: 0, grants: 2 });
@@ -44,7 +37,7 @@ describe('the lease of a lock', () => {
     }
   });
 
-  it('is renewed no more once the lock was given back', async () => {
+  it('is no longer renewed when the lock was released', async () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
     await handle.release();
     proxy.sent = '';
@@ -78,7 +71,7 @@ describe('the lease of a lock', () => {
     expect(await handle.release()).to.equal(false);
   });
 
-  it('ends for a flow that keeps the process from all else', async () => {
+  it('ends for a flow that keeps the process busy', async () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
     const work = (): void => {
       for (;;) handle.throwIfLost();
@@ -101,7 +94,7 @@ describe('the lease of a lock', () => {
     expect((await other.inspect('jobs')).holders[0]?.token).to.equal(handle.token);
   });
 
-  it('is known to run before a lock is handed out that was waited for for long', async () => {
+  it('is confirmed before a lock is handed out after a long wait', async () => {
     const held = await other.lock('jobs');
     let handle: LockHandle | undefined;
     const waiting = client.lock('jobs', { leaseMs: MEDIUM_MS }).then((granted) => {
@@ -120,7 +113,7 @@ describe('the lease of a lock', () => {
     expect(proxy.sent).to.include('"lease":');
   });
 
-  it('runs anew for a lock that was waited for for longer than it lasts', async () => {
+  it('starts anew for a lock that was waited for longer than it lasts', async () => {
     const held = await other.lock('jobs');
     const waiting = client.lock('jobs', { leaseMs: SHORT_MS });
     await hasWaited(SHORT_MS * 1.5);
@@ -130,7 +123,7 @@ describe('the lease of a lock', () => {
     expect((await other.inspect('jobs')).holders[0]?.token).to.equal(handle.token);
   });
 
-  it('does not keep a call from ending by its signal while it is found out whether it runs', async () => {
+  it('lets a call end by its signal while the lease is being confirmed', async () => {
     const held = await other.lock('jobs');
     const abort = new AbortController();
     let error: unknown;
@@ -150,7 +143,7 @@ describe('the lease of a lock', () => {
     expect(await other.stats()).to.include({ expiredLeases: 0 });
   });
 
-  it('does not come to life again by a renewal that arrives after its end', async () => {
+  it('is not started again by a renewal that arrives after its end', async () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
     const lost = whenLost(handle);
     proxy.delay('toServer');
@@ -163,7 +156,7 @@ describe('the lease of a lock', () => {
     expect(await other.stats()).to.include({ expiredLeases: 1, releases: 1 });
   });
 
-  it('does not lend its owner what a late renewal got', async () => {
+  it('does not give its owner the lock that a late renewal took', async () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
     const lost = whenLost(handle);
     proxy.delay('toServer');
@@ -173,10 +166,10 @@ describe('the lease of a lock', () => {
     proxy.free('toServer');
     const { token } = await next;
     await client.rpc('ping');
-    expect((await other.inspect('jobs')).holders.map((holder) => holder.token)).to.deep.equal([token]);
+    expect(await tokensOf('jobs')).to.deep.equal([token]);
   });
 
-  it('is asked for anew when the lock was lost before anybody had it', async () => {
+  it('is asked for again when it was over before the grant arrived', async () => {
     proxy.delay('toClient');
     const asked = client.lock('jobs', { leaseMs: SHORT_MS });
     await until(async () => (await other.stats()).expiredLeases === 1);
@@ -184,21 +177,19 @@ describe('the lease of a lock', () => {
     const handle = await asked;
     expect(handle.isHeld).to.equal(true);
     await client.rpc('ping');
-    expect((await other.inspect('jobs')).holders.map(({ token }) => token)).to.deep.equal([handle.token]);
+    expect(await tokensOf('jobs')).to.deep.equal([handle.token]);
   });
 
-  it('is why a lock was not held any more whose end crossed its release', async () => {
+  it('is the reason that a release returns when the lease ended on the way', async () => {
     const handle = await client.lock('jobs');
     await client.rpc('lock', { lockName: 'jobs', owner: handle.owner, lease: SHORT_MS / 1_000 });
-    proxy.delay('toServer');
-    const ended = handle.end();
-    await proxy.holds('toServer');
+    const { asked } = await delayRequest(() => handle.end());
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
     proxy.free('toServer');
-    expect(await ended).to.include({ code: 'leaseOver' });
+    expect(await asked).to.include({ code: 'leaseOver' });
   });
 
-  it('is renewed while the server waits for its holders to end', async () => {
+  it('is renewed while the server waits for the holders before it stops', async () => {
     const handle = await client.lock('jobs', { leaseMs: MEDIUM_MS });
     const closed = server.server.close({ drainMs: LONG_MS });
     const before = renewals();
@@ -212,19 +203,17 @@ describe('the lease of a lock', () => {
 
   it('is a number above 0', async () => {
     for (const leaseMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e13]) {
-      const error = await rejection(client.lock('jobs', { leaseMs }));
-      expect(error).to.be.instanceOf(LockInvalidError);
-      expect((error as Error).message).to.equal(`leaseMs is ${leaseMs}; expected a number above 0, up to 1e12`);
+      const message = `leaseMs is ${leaseMs}; expected a number above 0, up to 1e12`;
+      await rejects(client.lock('jobs', { leaseMs }), LockInvalidError, message);
     }
-    const text = await rejection(client.lock('jobs', JSON.parse('{"leaseMs":"1000"}')));
-    expect((text as Error).message).to.equal('leaseMs is "1000"; expected a number above 0, up to 1e12');
+    const message = 'leaseMs is "1000"; expected a number above 0, up to 1e12';
+    await rejects(client.lock('jobs', JSON.parse('{"leaseMs":"1000"}')), LockInvalidError, message);
   });
 
-  it('ends the call with its waitMs when it is over each time before the answer comes', async () => {
-    const error = await rejection(client.lock('jobs', { leaseMs: 1e-3, waitMs: 50 }));
-    expect(error).to.be.instanceOf(LockTimeoutError);
-    expect((error as Error).message).to.match(/ within 50 ms: its lease was over each time before the answer came$/);
-    expect(await rejection(client.tryLock('jobs', { leaseMs: 1e-3 }))).to.be.instanceOf(LockTimeoutError);
+  it('ends the call after waitMs when every answer comes after its end', async () => {
+    const message = / within 50 ms: its lease was over each time before the answer came$/;
+    await rejects(client.lock('jobs', { leaseMs: 1e-3, waitMs: 50 }), LockTimeoutError, message);
+    await rejects(client.tryLock('jobs', { leaseMs: 1e-3 }), LockTimeoutError);
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
@@ -238,9 +227,3 @@ describe('the lease of a lock', () => {
     await until(async () => ((await other.inspect('jobs')).waiters[0]?.waitedMs ?? 0) > ms);
   }
 });
-
-function whenLost(handle: LockHandle): Promise<LockLostError> {
-  return new Promise((resolve) => {
-    handle.signal.addEventListener('abort', () => resolve(handle.signal.reason as LockLostError), { once: true });
-  });
-}

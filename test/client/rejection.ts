@@ -1,4 +1,8 @@
-/** What a promise rejects with, as a value to look at. */
+/** The errors that promises reject with, for tests to look at. */
+
+import { expect } from 'chai';
+
+/** Resolves to the value that a promise rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown;
   try {
@@ -7,4 +11,18 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
+}
+
+/** Expects an error of a class, with this message, with a message like this, or with these members. */
+export async function rejects<E extends Error>(
+  promise: Promise<unknown>,
+  type: new (...parameters: never[]) => E,
+  expected: string | RegExp | object = {},
+): Promise<E> {
+  const error = await rejection(promise);
+  expect(error).to.be.instanceOf(type);
+  if (typeof expected === 'string') expect(error).to.have.property('message', expected);
+  else if (expected instanceof RegExp) expect(error).to.have.property('message').that.matches(expected);
+  else expect(error).to.include(expected);
+  return error as E;
 }

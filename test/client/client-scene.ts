@@ -1,0 +1,130 @@
+/** The server of the running test, a proxy that can fail, and clients. Tests import the parts that they use. */
+
+import { expect } from 'chai';
+import type { LockClientEvents } from '../../lib/client/base-client.ts';
+import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
+import type { LockLostError } from '../../lib/client/lock-error.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { type RunningServer, startServer } from '../server/running-server.ts';
+import { DelayingProxy, type Direction } from './delaying-proxy.ts';
+
+/** Retries as fast as it can. */
+export const AT_ONCE = { minDelayMs: 0, maxDelayMs: 0 } as const;
+/** Makes no second attempt within a test. */
+export const NEVER = { minDelayMs: 1e9, maxDelayMs: 1e9 } as const;
+/** Longer than any test. */
+export const LONG_MS = 3_600_000;
+
+export let server: RunningServer;
+export let proxy: DelayingProxy;
+/** Reaches the server through the proxy. */
+export let client: LockClient;
+/** Reaches the server directly, and sees what it does. */
+export let other: LockClient;
+
+/** Starts a server and its proxy before each test of a suite, and cleans up after it. */
+export function serverScene(...options: Parameters<typeof startServer>): void {
+  beforeEach(async () => {
+    server = await startServer(...options);
+    proxy = await DelayingProxy.start(server.port);
+  });
+  afterEach(endTest);
+}
+
+/** Starts a server, its proxy and two clients before each test of a suite, and cleans up after it. */
+export function clientScene(clientOptions: LockClientOptions = {}, ...options: Parameters<typeof startServer>): void {
+  serverScene(...options);
+  beforeEach(async () => {
+    client = await throughProxy(clientOptions);
+    other = await server.client();
+  });
+}
+
+/** A client that has not been used yet. It reaches the server through the proxy unless the options say otherwise. */
+export function lazyClient(options: LockClientOptions = {}): LockClient {
+  const lazy = new LockClient('port' in options || 'path' in options ? options : { port: proxy.port, ...options });
+  whenTestEnds(() => lazy.close());
+  return lazy;
+}
+
+/** A further client that reaches the server through the proxy. */
+export async function throughProxy(options: LockClientOptions = {}): Promise<LockClient> {
+  return await server.client({ port: proxy.port, ...options });
+}
+
+/** A client whose connection was cut, and that cannot reconnect until the proxy admits it. */
+export async function disconnected(options: LockClientOptions = {}): Promise<LockClient> {
+  const cut = await throughProxy(options);
+  await cutAndRefuse(cut);
+  return cut;
+}
+
+/** Cuts the connection of a client and refuses others. Resolves when the client has noticed. */
+export async function cutAndRefuse(cut: LockClient): Promise<void> {
+  const lost = emitted(cut, 'disconnect');
+  proxy.refuse();
+  proxy.cut();
+  await lost;
+}
+
+/** Asks, and returns when the proxy has the request and holds it back. */
+export async function delayRequest<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
+  return await delayOf('toServer', ask);
+}
+
+/** Asks, and returns when the proxy has the answer and holds it back. */
+export async function delayAnswer<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
+  return await delayOf('toClient', ask);
+}
+
+async function delayOf<Asked>(direction: Direction, ask: () => Asked): Promise<{ readonly asked: Asked }> {
+  proxy.delay(direction);
+  const asked = ask();
+  await proxy.holds(direction);
+  return { asked };
+}
+
+/** Asks for `jobs` while it is held, then has it released; returns when the proxy has the grant and holds it back. */
+export async function delayGrant<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
+  const held = await other.lock('jobs');
+  const asked = ask();
+  await client.rpc('ping');
+  proxy.delay('toClient');
+  await held.release();
+  await proxy.holds('toClient');
+  return { asked };
+}
+
+/** Resolves at the next event of that name, to the first value that comes with it. */
+export function emitted(from: LockClient, event: keyof LockClientEvents): Promise<unknown> {
+  return new Promise((resolve) => from.once(event, (...values: readonly unknown[]) => resolve(values[0])));
+}
+
+/** Resolves to the loss when a lock is lost. */
+export function whenLost({ signal }: { readonly signal: AbortSignal }): Promise<LockLostError> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(signal.reason as LockLostError), { once: true });
+  });
+}
+
+/** Expects that nobody holds the lock or waits for it, as the other client sees it. */
+export async function isFree(name: string = 'jobs'): Promise<void> {
+  expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
+}
+
+/** Expects that many requests for the lock wait, counting all that the client made before. */
+export async function waits(count: number, name: string = 'jobs'): Promise<void> {
+  await client.rpc('ping');
+  expect((await other.inspect(name)).waiterCount).to.equal(count);
+}
+
+/** The tokens of those who hold a lock. */
+export async function tokensOf(name: string): Promise<number[]> {
+  return (await other.inspect(name)).holders.map(({ token }) => token);
+}
+
+/** Acts when that many microtasks have passed. */
+export async function afterMicrotasks(count: number, act: () => unknown): Promise<void> {
+  for (let step = 0; step < count; step += 1) await undefined;
+  await act();
+}
