@@ -5,7 +5,7 @@ import type { LockClientEvents } from '../../lib/client/base-client.ts';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import type { LockLostError } from '../../lib/client/lock-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
+import { LogRecorder, type RunningServer, startServer } from '../server/running-server.ts';
 import { DelayingProxy, type Direction } from './delaying-proxy.ts';
 
 /** Retries as fast as it can. */
@@ -22,20 +22,27 @@ export let client: LockClient;
 /** Reaches the server directly, and sees what it does. */
 export let other: LockClient;
 
+export interface SceneOptions {
+  readonly limits?: Parameters<typeof startServer>[0];
+  readonly switches?: Parameters<typeof startServer>[2];
+  /** Of the client that reaches the server through the proxy. */
+  readonly client?: LockClientOptions;
+}
+
 /** Starts a server and its proxy before each test of a suite, and cleans up after it. */
-export function serverScene(...options: Parameters<typeof startServer>): void {
+export function serverScene({ limits, switches }: SceneOptions = {}): void {
   beforeEach(async () => {
-    server = await startServer(...options);
+    server = await startServer(limits, new LogRecorder(), switches);
     proxy = await DelayingProxy.start(server.port);
   });
   afterEach(endTest);
 }
 
 /** Starts a server, its proxy and two clients before each test of a suite, and cleans up after it. */
-export function clientScene(clientOptions: LockClientOptions = {}, ...options: Parameters<typeof startServer>): void {
-  serverScene(...options);
+export function clientScene(options: SceneOptions = {}): void {
+  serverScene(options);
   beforeEach(async () => {
-    client = await throughProxy(clientOptions);
+    client = await throughProxy(options.client);
     other = await server.client();
   });
 }

@@ -2,25 +2,25 @@ import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
+import {
+  AT_ONCE,
+  client,
+  clientScene,
+  emitted,
+  isFree,
+  lazyClient,
+  other,
+  proxy,
+  throughProxy,
+  whenLost,
+} from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
 
 describe('the terms of a leader', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene();
 
   it('belong to one client at a time', async () => {
     const log: string[] = [];
@@ -37,9 +37,9 @@ describe('the terms of a leader', () => {
         if (terms === 3) break;
       }
     };
-    await Promise.all([lead(client, 'a'), lead(other, 'b')]);
+    await Promise.all([lead(other, 'a'), lead(client, 'b')]);
     expect(log).to.deep.equal(['a 1', 'b 2', 'a 3', 'b 4', 'a 5', 'b 6']);
-    expect((await client.inspect('leader')).holderCount).to.equal(0);
+    await isFree('leader');
   });
 
   it('end with the loop, even if it throws', async () => {
@@ -51,7 +51,7 @@ describe('the terms of a leader', () => {
       }
     };
     expect(await rejection(lead())).to.equal(thrown);
-    expect((await other.inspect('leader')).holderCount).to.equal(0);
+    await isFree('leader');
   });
 
   it('end with the signal: during the wait, or after the term in which it aborts', async () => {
@@ -69,46 +69,32 @@ describe('the terms of a leader', () => {
       abort.abort();
     }
     expect(terms).to.deep.equal([1]);
-    expect(await client.inspect('leader')).to.include({ holderCount: 0, waiterCount: 0 });
+    await isFree('leader');
   });
 
-  it('continue with a new term on a new connection when the connection is lost', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const cut = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1, maxDelayMs: 1 } });
-    const losses: unknown[] = [];
-    const tokens: number[] = [];
-    for await (const term of cut.terms('leader')) {
-      tokens.push(term.token);
-      if (tokens.length === 2) break;
-      proxy.cut();
-      await new Promise<void>((resolve) => {
-        term.signal.addEventListener('abort', () => resolve());
-      });
-      losses.push(term.signal.reason);
-    }
-    expect(tokens).to.deep.equal([1, 2]);
-    expect(losses[0]).to.be.instanceOf(LockLostError).and.include({ code: 'connectionLost' });
-  });
-
-  it('continue after a lost connection, even where other calls fail meanwhile', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const reconnect = { minDelayMs: 0, maxDelayMs: 0 };
-    const cut = await server.client({ port: proxy.port, reconnect, whileDisconnected: 'fail' });
-    const tokens: number[] = [];
-    for await (const term of cut.terms('leader')) {
-      tokens.push(term.token);
-      if (tokens.length === 2) break;
-      proxy.cut();
-      await new Promise<void>((resolve) => cut.once('disconnect', () => resolve()));
-    }
-    expect(tokens).to.deep.equal([1, 2]);
-  });
+  for (const whileDisconnected of ['wait', 'fail'] as const) {
+    it(`continue on a new connection when one is lost, while other calls ${whileDisconnected}`, async () => {
+      const cut = await throughProxy({ reconnect: AT_ONCE, whileDisconnected });
+      const tokens: number[] = [];
+      for await (const term of cut.terms('leader')) {
+        tokens.push(term.token);
+        if (tokens.length === 2) break;
+        const [lost, gone] = [whenLost(term), emitted(cut, 'disconnect')];
+        proxy.cut();
+        expect(await lost)
+          .to.be.instanceOf(LockLostError)
+          .and.include({ code: 'connectionLost' });
+        await gone;
+      }
+      expect(tokens).to.deep.equal([1, 2]);
+    });
+  }
 
   it('continue when the server is stopped and another started in its place', async () => {
     const port = await freePort();
     const { program } = await startServerProgram('--port', String(port));
-    const candidate = await server.client({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
-    const leader = await server.client({ port, reconnect: false });
+    const candidate = lazyClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 10 } });
+    const leader = lazyClient({ port, reconnect: false });
     await leader.lock('leader');
     const led = (async () => {
       for await (const term of candidate.terms('leader')) return term.token;
@@ -126,22 +112,15 @@ describe('the terms of a leader', () => {
     const lead = async (): Promise<void> => {
       for await (const _ of client.terms('leader')) expect.fail('it is not free');
     };
-    const led = rejection(lead());
+    const led = rejects(lead(), LockClosedError);
     await until(async () => (await other.inspect('leader')).waiterCount === 1);
     await client.close();
-    expect(await led).to.be.instanceOf(LockClosedError);
+    await led;
   });
 });
 
 describe('a function that runs only if its lock is free', () => {
-  let server: RunningServer;
-  let client: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-  });
-  afterEach(endTest);
+  clientScene();
 
   it('runs once when many callers try at the same time', async () => {
     let runs = 0;
@@ -153,30 +132,25 @@ describe('a function that runs only if its lock is free', () => {
     const outcomes = await Promise.all([1, 2, 3].map(() => client.tryLocked('jobs', work)));
     expect(runs).to.equal(1);
     expect(outcomes).to.deep.include.members([{ ran: true, value: 1 }, { ran: false }]);
-    expect((await client.inspect('jobs')).holderCount).to.equal(0);
+    await isFree();
   });
 });
 
 describe('a promise that is valid only while a lock is held', () => {
-  afterEach(endTest);
+  clientScene();
 
   it('settles as usual while the lock is held', async () => {
-    const server = await startServer();
-    const handle = await (await server.client()).lock('jobs');
+    const handle = await client.lock('jobs');
     const failure = new Error('its own');
     expect(await handle.whileHeld(Promise.resolve(5))).to.equal(5);
     expect(await rejection(handle.whileHeld(Promise.reject(failure)))).to.equal(failure);
   });
 
   it('rejects with the loss as soon as the lock is lost', async () => {
-    const server = await startServer();
-    const proxy = await DelayingProxy.start(server.port);
-    const client = await server.client({ port: proxy.port });
-    whenTestEnds(() => client.close());
     const handle = await client.lock('jobs');
-    const never = rejection(handle.whileHeld(new Promise(() => {})));
+    const never = rejects(handle.whileHeld(new Promise(() => {})), LockLostError);
     proxy.cut();
-    expect(await never).to.be.instanceOf(LockLostError);
+    await never;
     expect(await rejection(handle.whileHeld(Promise.resolve(5)))).to.equal(handle.signal.reason);
   });
 });

@@ -1,26 +1,11 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
-import type { LockSet } from '../../lib/client/lock-set.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { LogRecorder, type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
+import { client, clientScene, other, proxy, waits, whenLost } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
 
 describe('several locks at once', () => {
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer({}, new LogRecorder(), { forceUnlock: true });
-    proxy = await DelayingProxy.start(server.port);
-    client = await server.client({ port: proxy.port });
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene({ switches: { forceUnlock: true } });
 
   it('are held by one owner, each with a handle, in the order in which they were asked for', async () => {
     const set = await client.lockAll(['b', { name: 'a', mode: 'shared' }, { name: 'b', mode: 'permit', limit: 2 }]);
@@ -33,11 +18,10 @@ describe('several locks at once', () => {
     expect(set.tokens).to.deep.equal(set.handles.map(({ token }) => token));
     expect(new Set(set.handles.map(({ owner }) => owner)).size).to.equal(1);
     expect(set.isHeld).to.equal(true);
-    expect((await other.stats()).holders).to.equal(3);
-    expect(await set.release()).to.equal(true);
-    expect(await set.release()).to.equal(true);
+    await holdersAre(3);
+    for (let time = 0; time < 2; time += 1) expect(await set.release()).to.equal(true);
     expect(set.isHeld).to.equal(false);
-    expect((await other.stats()).holders).to.equal(0);
+    await holdersAre(0);
   });
 
   it('are granted all or none', async () => {
@@ -48,23 +32,21 @@ describe('several locks at once', () => {
     expect((await other.inspect('a')).holderCount).to.equal(0);
     await held.release();
     const set = await waiting;
-    expect((await other.stats()).holders).to.equal(2);
+    await holdersAre(2);
     await set.release();
     expect(await client.tryLockAll(['a', 'b'])).to.include({ isHeld: true });
   });
 
   it('end their wait when waitMs are over, or by a signal', async () => {
     await other.lock('b');
-    expect(await rejection(client.lockAll(['a', 'b'], { waitMs: 5 }))).to.be.instanceOf(LockTimeoutError);
-    expect(await rejection(client.lockAll(['a', 'b'], { waitMs: 0 }))).to.be.instanceOf(LockTimeoutError);
+    for (const waitMs of [5, 0]) await rejects(client.lockAll(['a', 'b'], { waitMs }), LockTimeoutError);
     const abort = new AbortController();
     const waiting = rejection(client.lockAll(['a', 'b'], { signal: abort.signal }));
     await client.rpc('ping');
     const reason = new Error('enough');
     abort.abort(reason);
     expect(await waiting).to.equal(reason);
-    await client.rpc('ping');
-    expect((await other.inspect('b')).waiterCount).to.equal(0);
+    await waits(0, 'b');
     expect((await other.inspect('a')).holderCount).to.equal(0);
   });
 
@@ -78,74 +60,61 @@ describe('several locks at once', () => {
         inside -= 1;
       });
     await Promise.all(Array.from({ length: 20 }, (_, index) => flow(index % 2 === 0 ? ['a', 'b'] : ['b', 'a'])));
-    expect((await other.stats()).holders).to.equal(0);
+    await holdersAre(0);
   });
 
   it('are lost together as soon as one of them is', async () => {
     const set = await client.lockAll(['a', 'b']);
     const lost = whenLost(set);
     expect(await other.forceUnlock('b')).to.equal(1);
-    expect(await lost)
-      .to.be.instanceOf(LockLostError)
-      .and.include({ code: 'forced', lockName: 'b' });
+    expect(await lost).to.be.instanceOf(LockLostError);
+    expect(await lost).to.include({ code: 'forced', lockName: 'b' });
     expect(() => set.throwIfLost()).to.throw(LockLostError);
     expect(set.isHeld).to.equal(false);
     expect(await set.release()).to.equal(false);
-    expect((await other.stats()).holders).to.equal(0);
+    await holdersAre(0);
   });
 
-  it('are lost under a function: the error names the one that was lost', async () => {
-    const outcome = client.lockedAll(['a', 'b'], async (set) => {
-      const lost = whenLost(set);
-      await other.forceUnlock('b');
-      await lost;
-      return 'done';
-    });
-    expect(await rejection(outcome))
-      .to.be.instanceOf(LockLostError)
-      .and.include({ code: 'forced', lockName: 'b', result: 'done' });
-    expect((await other.stats()).holders).to.equal(0);
+  it('are lost under a function: the error names the lost lock and has the value', async () => {
+    for (const waitsForLoss of [true, false]) {
+      const outcome = client.lockedAll(['a', 'b'], async (set) => {
+        const lost = whenLost(set);
+        await other.forceUnlock('b');
+        if (waitsForLoss) await lost;
+        return 'done';
+      });
+      await rejects(outcome, LockLostError, { code: 'forced', lockName: 'b', result: 'done' });
+      await holdersAre(0);
+    }
   });
 
   it('are lost with the connection', async () => {
-    const set = await client.lockAll(['a', 'b']);
-    const lost = whenLost(set);
+    const lost = whenLost(await client.lockAll(['a', 'b']));
     proxy.cut();
     expect(await lost).to.include({ code: 'connectionLost' });
     await until(async () => (await other.stats()).holders === 0);
   });
 
-  it('are given back at the end of an await using block', async () => {
+  it('are released at the end of an await using block', async () => {
     {
       await using set = await client.lockAll(['a', 'b']);
       set.throwIfLost();
       expect(set.signal.aborted).to.equal(false);
     }
-    expect((await other.stats()).holders).to.equal(0);
+    await holdersAre(0);
   });
 
-  it('guard a function: its value is passed on, what it throws too, and all are given back', async () => {
+  it('guard a function: its value or its error is passed on, and all are released', async () => {
     expect(await client.lockedAll(['a', 'b'], (set) => set.handles.length)).to.equal(2);
     const thrown = new Error('from the function');
-    const outcome = client.lockedAll(['a', 'b'], () => {
+    const run = (): never => {
       throw thrown;
-    });
-    expect(await rejection(outcome)).to.equal(thrown);
-    expect((await other.stats()).holders).to.equal(0);
+    };
+    expect(await rejection(client.lockedAll(['a', 'b'], run))).to.equal(thrown);
+    await holdersAre(0);
   });
 
-  it('guard a function: its value is none when one of them was lost', async () => {
-    const outcome = client.lockedAll(['a', 'b'], async () => {
-      await other.forceUnlock('a');
-      return 42;
-    });
-    expect(await rejection(outcome))
-      .to.be.instanceOf(LockLostError)
-      .and.include({ code: 'forced', result: 42 });
-    expect((await other.stats()).holders).to.equal(0);
-  });
-
-  it('let further locks be taken as their owner', async () => {
+  it('let their owner take further locks', async () => {
     const set = await client.lockAll(['a', 'b']);
     const [first] = set.handles;
     const further = await first?.lock('c');
@@ -155,46 +124,42 @@ describe('several locks at once', () => {
     expect(further?.isHeld).to.equal(true);
   });
 
-  it('can be given back one by one', async () => {
+  it('can be released one by one', async () => {
     const set = await client.lockAll(['a', 'b']);
     expect(await set.handles[0]?.release()).to.equal(true);
-    expect((await other.stats()).holders).to.equal(1);
+    await holdersAre(1);
     expect(set.isHeld).to.equal(false);
     expect(await set.release()).to.equal(true);
-    expect((await other.stats()).holders).to.equal(0);
+    await holdersAre(0);
   });
 
-  it('are refused when they are none, or one of them twice', async () => {
-    expect(await rejection(client.lockAll([]))).to.be.instanceOf(LockInvalidError);
-    expect(await rejection(client.lockAll(['a', 'a']))).to.be.instanceOf(LockInvalidError);
-    expect(await rejection(client.lockAll(['a', { name: 'a', mode: 'shared' }]))).to.be.instanceOf(LockInvalidError);
-    expect((await other.stats()).holders).to.equal(0);
+  it('are refused when there are none, or one of them is there twice', async () => {
+    for (const locks of [[], ['a', 'a'], ['a', { name: 'a', mode: 'shared' }]] as const) {
+      await rejects(client.lockAll(locks), LockInvalidError);
+    }
+    await holdersAre(0);
   });
+
+  async function holdersAre(count: number): Promise<void> {
+    expect((await other.stats()).holders).to.equal(count);
+  }
 });
 
 describe('a lock that is taken away', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer({}, new LogRecorder(), { forceUnlock: true });
-    client = await server.client();
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene({ switches: { forceUnlock: true } });
 
   it('by force is lost to all its holders, who are told', async () => {
     const handles = [await client.lock('jobs', { mode: 'shared' }), await other.lock('jobs', { mode: 'shared' })];
+    const losses = handles.map(whenLost);
     const waiting = client.lock('jobs');
     await client.rpc('ping');
     expect(await other.forceUnlock('jobs')).to.equal(2);
     expect(await waiting).to.include({ isHeld: true });
-    for (const handle of handles) {
-      await until(async () => handle.signal.aborted);
-      expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'forced' });
-      expect(await handle.end()).to.include({ code: 'forced' });
-    }
+    for (const loss of losses)
+      expect(await loss)
+        .to.be.instanceOf(LockLostError)
+        .and.include({ code: 'forced' });
+    for (const handle of handles) expect(await handle.end()).to.include({ code: 'forced' });
   });
 
   it('by force can be a permit, or held by nobody', async () => {
@@ -205,13 +170,14 @@ describe('a lock that is taken away', () => {
     expect(permit.signal.reason).to.include({ code: 'forced' });
   });
 
-  it('by steal is lost to its holder, and held by who stole it', async () => {
+  it('by steal is lost to its holder, and held by the client that stole it', async () => {
     const handle = await client.lock('jobs', { stealable: true });
     const waiting = client.lock('jobs');
     const stolen = await other.lock('jobs', { steal: true });
     await client.rpc('ping');
-    expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'stolen', lockName: 'jobs' });
-    expect(handle.signal.reason.message).to.equal('the lock "jobs" was lost: another took it');
+    const { reason } = handle.signal;
+    expect(reason).to.be.instanceOf(LockLostError).and.include({ code: 'stolen', lockName: 'jobs' });
+    expect(reason.message).to.equal('the lock "jobs" was lost: another took it');
     expect(stolen.token).to.be.above(handle.token);
     expect(await handle.release()).to.equal(false);
     expect(stolen.isHeld).to.equal(true);
@@ -219,23 +185,12 @@ describe('a lock that is taken away', () => {
     expect(await waiting).to.include({ isHeld: true });
   });
 
-  it('under a function that runs says so with its value', async () => {
-    const outcome = client.locked(
-      'jobs',
-      async () => {
-        await other.lock('jobs', { steal: true });
-        return 42;
-      },
-      { stealable: true },
-    );
-    expect(await rejection(outcome))
-      .to.be.instanceOf(LockLostError)
-      .and.include({ code: 'stolen', result: 42 });
+  it('under a function rejects the call, with the value of the function', async () => {
+    const run = async (): Promise<number> => {
+      await other.lock('jobs', { steal: true });
+      return 42;
+    };
+    const outcome = client.locked('jobs', run, { stealable: true });
+    await rejects(outcome, LockLostError, { code: 'stolen', result: 42 });
   });
 });
-
-function whenLost(set: LockSet): Promise<LockLostError> {
-  return new Promise((resolve) => {
-    set.signal.addEventListener('abort', () => resolve(set.signal.reason as LockLostError), { once: true });
-  });
-}

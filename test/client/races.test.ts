@@ -24,7 +24,7 @@ import {
 import { rejection, rejects } from './rejection.ts';
 
 describe('between a client and its server', () => {
-  clientScene({ reconnect: AT_ONCE });
+  clientScene({ client: { reconnect: AT_ONCE } });
 
   it('a grant that crosses the abort of its call is released, at whichever moment the abort comes', async () => {
     for (let steps = 0; steps < 12; steps += 1) {
