@@ -1,57 +1,46 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
+import { AT_ONCE, client, clientScene, emitted, lazyClient, other, proxy } from './client-scene.ts';
+
+const IN_ORDER = ['first', 'second', 'third', 'fourth'];
 
 describe('calls of one lock client', () => {
-  let server: RunningServer;
+  clientScene({ client: { reconnect: AT_ONCE } });
 
-  beforeEach(async () => {
-    server = await startServer();
+  let order: string[];
+  let calls: Promise<unknown>[];
+
+  beforeEach(() => {
+    order = [];
+    calls = [];
   });
-  afterEach(endTest);
 
   it('are sent in the order in which they were made, before and while the client connects', async () => {
-    const client = new LockClient({ port: server.port });
-    whenTestEnds(() => client.close());
-    const order: string[] = [];
-    const calls: Promise<unknown>[] = [];
-    const ask = (name: string): void => {
-      calls.push(client.locked('jobs', () => order.push(name)));
-    };
+    const lazy = lazyClient();
+    const ask = (name: string): unknown => calls.push(lazy.locked('jobs', () => order.push(name)));
     ask('first');
-    client.once('connect', () => ask('third'));
-    const connected = client.connect();
+    lazy.once('connect', () => ask('third'));
+    const connected = lazy.connect();
     ask('second');
     await connected;
     ask('fourth');
     await Promise.all(calls);
-    expect(order).to.deep.equal(['first', 'second', 'third', 'fourth']);
+    expect(order).to.deep.equal(IN_ORDER);
   });
 
   it('see the locks requested before them, even without a connection', async () => {
-    const client = new LockClient({ port: server.port });
-    whenTestEnds(() => client.close());
-    const lock = client.lock('jobs');
-    expect(await client.inspect('jobs')).to.include({ holderCount: 1 });
+    const lazy = lazyClient();
+    const lock = lazy.lock('jobs');
+    expect(await lazy.inspect('jobs')).to.include({ holderCount: 1 });
     await lock;
   });
 
   it('keep their order when they are repeated on the next connection', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const holder = await server.client();
-    const client = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1 } });
-    const handle = await holder.lock('jobs');
-    const order: string[] = [];
-    const calls: Promise<unknown>[] = [];
-    const ask = (name: string): void => {
-      calls.push(client.locked('jobs', () => order.push(name)));
-    };
+    const handle = await other.lock('jobs');
+    const ask = (name: string): unknown => calls.push(client.locked('jobs', () => order.push(name)));
     ask('first');
     ask('second');
     await client.rpc('ping');
-    const connected = new Promise<void>((resolve) => client.once('connect', resolve));
+    const connected = emitted(client, 'connect');
     client.once('disconnect', () => ask('third'));
     client.once('connect', () => ask('fourth'));
     proxy.cut();
@@ -59,6 +48,6 @@ describe('calls of one lock client', () => {
     await client.rpc('ping');
     await handle.release();
     await Promise.all(calls);
-    expect(order).to.deep.equal(['first', 'second', 'third', 'fourth']);
+    expect(order).to.deep.equal(IN_ORDER);
   });
 });

@@ -27,6 +27,8 @@ export interface SceneOptions {
   readonly switches?: Parameters<typeof startServer>[2];
   /** Of the client that reaches the server through the proxy. */
   readonly client?: LockClientOptions;
+  /** Of the other client. */
+  readonly other?: LockClientOptions;
 }
 
 /** Starts a server and its proxy before each test of a suite, and cleans up after it. */
@@ -43,7 +45,7 @@ export function clientScene(options: SceneOptions = {}): void {
   serverScene(options);
   beforeEach(async () => {
     client = await throughProxy(options.client);
-    other = await server.client();
+    other = await server.client(options.other);
   });
 }
 

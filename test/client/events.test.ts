@@ -1,23 +1,15 @@
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { ServerEvent } from '../../lib/message/message-client.ts';
-import { endTest } from '../server/clean-up.ts';
-import { LogRecorder, type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
+import { AT_ONCE, client, clientScene, emitted, other, proxy, throughProxy } from './client-scene.ts';
+import { rejects } from './rejection.ts';
 
 describe('the events of a client', () => {
-  let server: RunningServer;
-  let other: LockClient;
-
-  beforeEach(async () => {
-    server = await startServer({}, new LogRecorder(), { forceUnlock: true });
-    other = await server.client();
-  });
-  afterEach(endTest);
+  clientScene({ switches: { forceUnlock: true }, client: { reconnect: AT_ONCE } });
 
   it('can be read in a loop until the loop is left', async () => {
-    const client = await server.client();
     const events = client.events();
     for (const name of ['a', 'b', 'c']) await loseLock(client, name);
     const names: unknown[] = [];
@@ -27,14 +19,10 @@ describe('the events of a client', () => {
     }
     expect(names).to.deep.equal(['a', 'b']);
     expect(await events.next()).to.deep.equal({ done: true, value: undefined });
-    expect({ event: client.listenerCount('event'), close: client.listenerCount('close') }).to.deep.equal({
-      event: 0,
-      close: 0,
-    });
+    expect([client.listenerCount('event'), client.listenerCount('close')]).to.deep.equal([0, 0]);
   });
 
   it('go to waiting readers in the order of their reads', async () => {
-    const client = await server.client();
     const events = client.events();
     const reads = [events.next(), events.next()];
     await loseLock(client, 'a');
@@ -43,18 +31,17 @@ describe('the events of a client', () => {
   });
 
   it('are kept for a slow reader up to a bound; then the oldest are dropped', async () => {
-    const client = await server.client({ maxBufferedEvents: 2 });
-    const events = client.events();
-    for (const name of ['a', 'b', 'c', 'd']) await loseLock(client, name);
+    const slow = await throughProxy({ maxBufferedEvents: 2 });
+    const events = slow.events();
+    for (const name of ['a', 'b', 'c', 'd']) await loseLock(slow, name);
     expect(events.dropped).to.equal(2);
-    await client.close();
+    await slow.close();
     const names: unknown[] = [];
     for await (const { lockName } of events) names.push(lockName);
     expect(names).to.deep.equal(['c', 'd']);
   });
 
   it('end for all waiting readers when the client is closed, and never begin afterwards', async () => {
-    const client = await server.client();
     const events = client.events();
     const reads = [events.next(), events.next()];
     await client.close();
@@ -63,11 +50,9 @@ describe('the events of a client', () => {
   });
 
   it('continue over many connections', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const client = await server.client({ port: proxy.port, reconnect: { minDelayMs: 0, maxDelayMs: 0 } });
     const events = client.events();
     await loseLock(client, 'a');
-    const again = new Promise<void>((resolve) => client.once('connect', resolve));
+    const again = emitted(client, 'connect');
     proxy.cut();
     await again;
     await loseLock(client, 'b');
@@ -75,28 +60,24 @@ describe('the events of a client', () => {
   });
 
   it('leave no listener behind, even on a signal, however calls end', async () => {
-    const client = await server.client();
     const { signal } = new AbortController();
     await (await client.lock('a', { signal })).release();
     const handle = await client.lock('a', { signal, leaseMs: 60_000 });
     expect(await client.tryLock('a', { signal })).to.equal(null);
-    expect(await client.lockAll(['a', 'b'], { signal, waitMs: 5 }).catch(() => 'timeout')).to.equal('timeout');
-    expect(await client.lock('a', { signal, owner: handle.owner, waitMs: 5 }).catch(() => 'timeout')).to.equal(
-      'timeout',
-    );
+    await rejects(client.lockAll(['a', 'b'], { signal, waitMs: 5 }), LockTimeoutError);
+    await rejects(client.lock('a', { signal, owner: handle.owner, waitMs: 5 }), LockTimeoutError);
     await handle.lock('b', { signal });
     expect(await client.rpc('ping', {}, { signal })).to.include({ status: 'ok' });
-    const waiting = client.lock('a', { signal }).catch(() => 'closed');
+    const waiting = rejects(client.lock('a', { signal }), LockClosedError);
     await client.close();
-    expect(await waiting).to.equal('closed');
-    expect(getEventListeners(signal, 'abort')).to.have.lengthOf(0);
-    expect(getEventListeners(handle.signal, 'abort')).to.have.lengthOf(0);
+    await waiting;
+    for (const each of [signal, handle.signal]) expect(getEventListeners(each, 'abort')).to.have.lengthOf(0);
   });
 
   /** Returns once the client has noticed. */
-  async function loseLock(client: LockClient, name: string): Promise<void> {
-    await client.lock(name);
+  async function loseLock(holder: LockClient, name: string): Promise<void> {
+    await holder.lock(name);
     await other.forceUnlock(name);
-    await client.rpc('ping');
+    await holder.rpc('ping');
   }
 });

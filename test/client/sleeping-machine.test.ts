@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { LockLostError } from '../../lib/client/lock-error.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { startServer } from '../server/running-server.ts';
-
-const LEASE_MS = 3_600_000;
+import { whenTestEnds } from '../server/clean-up.ts';
+import { client, clientScene, LONG_MS as LEASE_MS } from './client-scene.ts';
 
 /** Moves the wall clock; the monotonic one stands still meanwhile, as on Linux while the machine sleeps. */
 function moveWallClock(byMs: number): void {
@@ -16,10 +14,9 @@ function moveWallClock(byMs: number): void {
 }
 
 describe('a lease, when the machine has slept', () => {
-  afterEach(endTest);
+  clientScene();
 
-  it('is over at once for who asks', async () => {
-    const client = await (await startServer()).client();
+  it('is over at once for a caller that asks', async () => {
     const lock = await client.lock('jobs', { leaseMs: LEASE_MS });
     moveWallClock(LEASE_MS);
     expect(lock.isHeld).to.equal(false);
@@ -29,16 +26,14 @@ describe('a lease, when the machine has slept', () => {
       .with.property('code', 'leaseOver');
   });
 
-  it('is over within a second for who waits for its signal', async () => {
-    const client = await (await startServer()).client();
+  it('is over within a second for a caller that waits for its signal', async () => {
     const lock = await client.lock('jobs', { leaseMs: LEASE_MS });
     const aborted = once(lock.signal, 'abort');
     moveWallClock(LEASE_MS);
     await aborted;
   });
 
-  it('goes on while less than it has passed, also when the wall clock is set back', async () => {
-    const client = await (await startServer()).client();
+  it('goes on when less time has passed, also when the wall clock is set back', async () => {
     const long = await client.lock('jobs', { leaseMs: LEASE_MS });
     moveWallClock(LEASE_MS / 2);
     expect(long.isHeld).to.equal(true);
