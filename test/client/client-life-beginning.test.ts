@@ -1,54 +1,29 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockInvalidError, LockUnreachableError } from '../../lib/client/lock-error.ts';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockClosedError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import type { RunningServer } from '../server/running-server.ts';
-import { AT_ONCE, ClientLifeScene, LONG_MS, NEVER, statesAtEvents } from './client-life-scene.ts';
-import type { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
+import {
+  AT_ONCE,
+  afterMicrotasks,
+  emitted,
+  LONG_MS,
+  lazyClient,
+  NEVER,
+  proxy,
+  server,
+  serverScene,
+  statesAtEvents,
+} from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
-  let scene: ClientLifeScene;
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-
-  beforeEach(async () => {
-    scene = await ClientLifeScene.start();
-    ({ server, proxy } = scene);
-  });
-  afterEach(endTest);
-
-  describe('with wrong options', () => {
-    it('does not begin', async () => {
-      const wrong: [object, string][] = [
-        [{ connectTimeoutMs: -1 }, 'connectTimeoutMs is -1; expected a number from 0, or Infinity'],
-        [{ requestTimeoutMs: Number.NaN }, 'requestTimeoutMs is NaN; expected a number from 0, or Infinity'],
-        [{ reconnect: { minDelayMs: '5' } }, 'reconnect.minDelayMs is "5"; expected a number from 0, or Infinity'],
-        [{ reconnect: { maxDelayMs: null } }, 'reconnect.maxDelayMs is null; expected a number from 0, or Infinity'],
-        [{ maxBufferedEvents: -1 }, 'maxBufferedEvents is -1; expected a number from 0, or Infinity'],
-        [{ whileDisconnected: 'never' }, 'whileDisconnected is "never"; expected "wait" or "fail"'],
-      ];
-      for (const [options, message] of wrong) {
-        expect(() => new LockClient(options)).to.throw(LockInvalidError, message);
-        expect(await rejection(LockClient.connect(options))).to.be.instanceOf(LockInvalidError);
-      }
-    });
-
-    it('does not end', async () => {
-      const client = await scene.connected();
-      expect(await rejection(client.close({ drainMs: -1 })))
-        .to.be.instanceOf(LockInvalidError)
-        .and.include({ message: 'drainMs is -1; expected a number from 0, or Infinity' });
-      expect(client.state).to.equal('connected');
-    });
-  });
+  serverScene();
 
   describe('idle', () => {
     it('opens no connection before it is used', async () => {
-      const client = scene.lazy();
+      const client = lazyClient();
       expect(client.state).to.equal('idle');
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
@@ -62,7 +37,7 @@ describe('the life of a client', () => {
         (client) => client.rpc('ping'),
       ];
       for (const call of calls) {
-        const client = scene.lazy();
+        const client = lazyClient();
         const states = statesAtEvents(client);
         const called = call(client);
         expect(client.state).to.equal('connecting');
@@ -73,7 +48,7 @@ describe('the life of a client', () => {
     });
 
     it('connects once for many calls and makes them in their order', async () => {
-      const client = scene.lazy();
+      const client = lazyClient();
       const held = await (await server.client()).lock('jobs');
       const waiting = Array.from({ length: 5 }, (_, index) => client.lock('jobs', { owner: `flow ${index}` }));
       await client.rpc('ping');
@@ -85,19 +60,17 @@ describe('the life of a client', () => {
     });
 
     it('closes at once and never connects', async () => {
-      const client = scene.lazy();
+      const client = lazyClient();
       const states = statesAtEvents(client);
       await client.close();
       expect(states).to.deep.equal(['close: closed']);
-      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
-      expect(await rejection(client.identify('Ann')))
-        .to.be.instanceOf(MessageError)
-        .and.include({ code: 'closed' });
+      await rejects(client.lock('a'), LockClosedError);
+      await rejects(client.identify('Ann'), MessageError, { code: 'closed' });
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
     it('uses a name set now from its first connection on', async () => {
-      const client = scene.lazy();
+      const client = lazyClient();
       await client.identify('Ann');
       expect(client.state).to.equal('idle');
       expect((await client.rpc('whoami')).name).to.equal('Ann');
@@ -107,7 +80,7 @@ describe('the life of a client', () => {
   describe('connecting', () => {
     it('ends for a call when its signal aborts', async () => {
       proxy.delay('toClient');
-      const client = scene.lazy();
+      const client = lazyClient();
       const abort = new AbortController();
       const given = rejection(client.lock('jobs', { signal: abort.signal }));
       const reason = new Error('enough');
@@ -121,32 +94,24 @@ describe('the life of a client', () => {
 
     it('ends for a call when its wait is over', async () => {
       proxy.delay('toClient');
-      const client = scene.lazy();
-      const error = await rejection(client.lock('jobs', { waitMs: 10 }));
-      const none = await rejection(client.rpc('ping', {}, { timeoutMs: 10 }));
-      for (const each of [error, none]) {
-        expect(each).to.be.instanceOf(LockUnreachableError).and.include({ code: 'unreachable' });
-        expect((each as Error).message).to.equal(
-          'no server could be asked: no connection within 10 ms: the server has not answered yet',
-        );
-      }
+      const client = lazyClient();
+      const message = 'no server could be asked: no connection within 10 ms: the server has not answered yet';
+      await rejects(client.lock('jobs', { waitMs: 10 }), LockUnreachableError, message);
+      await rejects(client.rpc('ping', {}, { timeoutMs: 10 }), LockUnreachableError, message);
     });
 
     it('ends with close: nothing stays open, and waiting calls fail with closed', async () => {
       proxy.delay('toClient');
-      const client = scene.lazy();
-      const waiting = [
-        rejection(client.lock('jobs')),
-        rejection(client.tryLock('jobs')),
-        rejection(client.lockAll(['a'])),
-      ];
+      const client = lazyClient();
+      const calls = [client.lock('jobs'), client.tryLock('jobs'), client.lockAll(['a'])];
+      const waiting = calls.map((call: Promise<unknown>) => rejects(call, LockClosedError));
       const connecting = rejection(client.connect());
       await proxy.holds('toClient');
       const states = statesAtEvents(client);
       const closed = client.close();
       expect(client.state).to.equal('closing');
       await closed;
-      for (const error of waiting) expect(await error).to.be.instanceOf(LockClosedError);
+      await Promise.all(waiting);
       expect(await connecting).to.include({ code: 'closed' });
       expect(states).to.deep.equal(['close: closed']);
       proxy.free('toClient');
@@ -166,7 +131,7 @@ describe('the life of a client', () => {
 
     it('sends a name set now once it is connected', async () => {
       proxy.delay('toClient');
-      const client = scene.lazy({ name: 'Ann' });
+      const client = lazyClient({ name: 'Ann' });
       const connected = client.connect();
       await proxy.holds('toClient');
       await client.identify('Bea');
@@ -179,9 +144,9 @@ describe('the life of a client', () => {
   describe('after the first attempt failed', () => {
     it('is idle again if the caller asked for one attempt only', async () => {
       proxy.refuse();
-      const client = scene.lazy({ reconnect: AT_ONCE });
+      const client = lazyClient({ reconnect: AT_ONCE });
       const states = statesAtEvents(client);
-      expect(await rejection(client.connect())).to.be.instanceOf(Error);
+      await rejects(client.connect(), Error);
       expect(client.state).to.equal('idle');
       expect(states).to.deep.equal([]);
       proxy.admit();
@@ -191,8 +156,8 @@ describe('the life of a client', () => {
 
     it('keeps trying for a call that waits', async () => {
       proxy.refuse();
-      const client = scene.lazy({ reconnect: AT_ONCE });
-      const failed = new Promise<Error>((resolve) => client.once('error', resolve));
+      const client = lazyClient({ reconnect: AT_ONCE });
+      const failed = emitted(client, 'error');
       const waiting = client.lock('jobs');
       expect(await failed).to.be.instanceOf(Error);
       expect(client.state).to.equal('reconnecting');
@@ -202,34 +167,30 @@ describe('the life of a client', () => {
 
     it('keeps trying for a waiting call, whoever asked for the first attempt', async () => {
       proxy.refuse();
-      const client = scene.lazy({ reconnect: AT_ONCE });
-      const connecting = rejection(client.connect());
+      const client = lazyClient({ reconnect: AT_ONCE });
+      const connecting = rejects(client.connect(), Error);
       const waiting = client.lock('jobs');
-      expect(await connecting).to.be.instanceOf(Error);
+      await connecting;
       proxy.admit();
       expect(await waiting).to.include({ isHeld: true });
     });
 
     it('answers the caller that asked for one attempt only, whoever asked first', async () => {
       proxy.refuse();
-      const client = scene.lazy({ reconnect: NEVER });
-      const waiting = rejection(client.lock('jobs', { waitMs: LONG_MS }));
-      expect(await rejection(client.connect())).to.be.instanceOf(Error);
+      const client = lazyClient({ reconnect: NEVER });
+      const waiting = rejects(client.lock('jobs', { waitMs: LONG_MS }), LockClosedError);
+      await rejects(client.connect(), Error);
       expect(client.state).to.equal('reconnecting');
       await client.close();
-      expect(await waiting).to.be.instanceOf(LockClosedError);
+      await waiting;
     });
 
     it('fails for all waiting calls if it is set not to retry', async () => {
       for (const options of [{ whileDisconnected: 'fail' }, { reconnect: false }] as const) {
         proxy.refuse();
-        const client = scene.lazy(options);
-        const calls = [
-          rejection(client.lock('jobs')),
-          rejection(client.tryLock('jobs')),
-          rejection(client.rpc('ping')),
-        ];
-        for (const error of calls) expect(await error).to.be.instanceOf(LockUnreachableError);
+        const client = lazyClient(options);
+        const calls = [client.lock('jobs'), client.tryLock('jobs'), client.rpc('ping')];
+        await Promise.all(calls.map((call: Promise<unknown>) => rejects(call, LockUnreachableError)));
         expect(client.state).to.equal('idle');
         proxy.admit();
         expect(await client.lock(`jobs ${options.reconnect}`)).to.include({ isHeld: true });
@@ -238,42 +199,35 @@ describe('the life of a client', () => {
 
     it('stops trying when nobody waits any more', async () => {
       proxy.refuse();
-      const client = scene.lazy({ reconnect: AT_ONCE });
+      const client = lazyClient({ reconnect: AT_ONCE });
       const abort = new AbortController();
       const given = rejection(client.lock('jobs', { signal: abort.signal }));
-      await new Promise((resolve) => client.once('error', resolve));
+      await emitted(client, 'error');
       abort.abort();
       await given;
       // The attempt that is under way, or the next one, is the last.
-      if (client.state !== 'idle') await new Promise((resolve) => client.once('error', resolve));
+      if (client.state !== 'idle') await emitted(client, 'error');
       expect(client.state).to.equal('idle');
     });
   });
 
-  /** Closes a client so many microtasks after the first bytes came from the server. */
+  /** A client that closes itself that many microtasks after the first bytes of the server. */
   function closesDuring(steps: number): LockClient {
     const dial = dialTcp({ host: '127.0.0.1', port: server.port });
-    const client: LockClient = new LockClient({
+    const client: LockClient = lazyClient({
       dial: async (signal) => {
         const stream = await dial(signal);
         const start = stream.start.bind(stream);
-        stream.start = (sink) =>
-          start({
-            data: (bytes, end) => {
-              void closeAfter(client, steps);
-              sink.data(bytes, end);
-            },
-            ended: () => sink.ended(),
-            closed: (error) => sink.closed(error),
-          });
+        stream.start = (sink) => {
+          const data: typeof sink.data = (bytes, end) => {
+            void afterMicrotasks(steps, () => client.close());
+            sink.data(bytes, end);
+          };
+          start({ data, ended: () => sink.ended(), closed: (error) => sink.closed(error) });
+        };
         return stream;
       },
     });
     return client;
   }
 });
-
-async function closeAfter(client: LockClient, steps: number): Promise<void> {
-  for (let step = 0; step < steps; step += 1) await undefined;
-  await client.close();
-}

@@ -1,32 +1,30 @@
 import { expect } from 'chai';
 import { LockClosedError, LockLostError, LockUnreachableError } from '../../lib/client/lock-error.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import type { RunningServer } from '../server/running-server.ts';
-import { AT_ONCE, ClientLifeScene, LONG_MS, NEVER, statesAtEvents } from './client-life-scene.ts';
-import type { DelayingProxy } from './delaying-proxy.ts';
+import {
+  AT_ONCE,
+  cutAndRefuse,
+  disconnected,
+  emitted,
+  LONG_MS,
+  lazyClient,
+  NEVER,
+  proxy,
+  server,
+  serverScene,
+  statesAtEvents,
+  throughProxy,
+} from './client-scene.ts';
 import { LockProcess } from './lock-process.ts';
-import { rejection } from './rejection.ts';
+import { rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
-  let scene: ClientLifeScene;
-  let server: RunningServer;
-  let proxy: DelayingProxy;
-  let random: typeof Math.random;
-
-  beforeEach(async () => {
-    random = Math.random;
-    scene = await ClientLifeScene.start();
-    ({ server, proxy } = scene);
-  });
-  afterEach(async () => {
-    Math.random = random;
-    await endTest();
-  });
+  serverScene();
 
   describe('connected', () => {
     it('loses everything with the connection, and then emits events about it', async () => {
-      const client = await scene.connected({ reconnect: NEVER });
+      const client = await throughProxy({ reconnect: NEVER });
       const handle = await client.lock('jobs');
       const told = new Promise((resolve) => {
         client.once('disconnect', () => resolve({ state: client.state, isHeld: handle.isHeld }));
@@ -36,32 +34,32 @@ describe('the life of a client', () => {
     });
 
     it('closes for good if it is set not to reconnect', async () => {
-      const client = await scene.connected({ reconnect: false });
+      const client = await throughProxy({ reconnect: false });
       const states = statesAtEvents(client);
-      const closed = new Promise((resolve) => client.once('close', () => resolve(undefined)));
+      const closed = emitted(client, 'close');
       proxy.cut();
       await closed;
       expect(states).to.deep.equal(['disconnect: closed', 'close: closed']);
-      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      await rejects(client.lock('a'), LockClosedError);
       expect(await rejection(client.rpc('ping'))).to.include({ code: 'closed' });
     });
 
     it('ends with close: all locks are lost, and waiting calls fail with closed', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       const handle = await client.lock('jobs');
-      const waiting = rejection(client.lock('jobs'));
+      const waiting = rejects(client.lock('jobs'), LockClosedError);
       const states = statesAtEvents(client);
       const closed = client.close();
       expect(client.state).to.equal('closing');
       expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'closed' });
-      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
+      await rejects(client.lock('a'), LockClosedError);
       await closed;
-      expect(await waiting).to.be.instanceOf(LockClosedError);
+      await waiting;
       expect(states).to.deep.equal(['close: closed']);
     });
 
     it('ends once, even if a listener of the loss calls close again', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       const handle = await client.lock('jobs');
       const states = statesAtEvents(client);
       let again: Promise<void> | undefined;
@@ -75,7 +73,7 @@ describe('the life of a client', () => {
     });
 
     it('goes on although a listener throws', async () => {
-      const client = scene.lazy();
+      const client = lazyClient();
       const thrown = new Error('from a listener');
       const listeners = process.listeners('uncaughtException');
       process.removeAllListeners('uncaughtException');
@@ -92,7 +90,7 @@ describe('the life of a client', () => {
 
   describe('reconnecting', () => {
     it('lets new calls wait for the connection', async () => {
-      const client = await scene.disconnected({ reconnect: AT_ONCE });
+      const client = await disconnected({ reconnect: AT_ONCE });
       const calls = [client.lock('a'), client.tryLock('b'), client.inspect('c'), client.connect()];
       proxy.admit();
       await Promise.all(calls);
@@ -100,13 +98,11 @@ describe('the life of a client', () => {
     });
 
     it('fails new calls at once if it is set to, and accepts them again once connected', async () => {
-      const client = await scene.disconnected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
+      const client = await disconnected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       for (const call of [client.lock('a'), client.tryLock('a'), client.inspect('a')]) {
-        const error = await rejection(call);
-        expect(error).to.be.instanceOf(LockUnreachableError).and.include({ code: 'unreachable' });
-        expect((error as Error).message).to.match(/^no server could be asked: not connected: /);
+        await rejects(call, LockUnreachableError, /^no server could be asked: not connected: /);
       }
-      const again = new Promise<void>((resolve) => client.once('connect', resolve));
+      const again = emitted(client, 'connect');
       proxy.admit();
       await again;
       expect(await client.lock('a')).to.include({ isHeld: true });
@@ -114,50 +110,49 @@ describe('the life of a client', () => {
 
     it('continues an earlier wait, even where new calls fail', async () => {
       const held = await (await server.client()).lock('jobs');
-      const client = await scene.connected({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
+      const client = await throughProxy({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       const waiting = client.lock('jobs');
       await client.rpc('ping');
-      await scene.cutAndRefuse(client);
+      await cutAndRefuse(client);
       proxy.admit();
       await held.release();
       expect(await waiting).to.include({ isHeld: true });
     });
 
     it('ends for calls whose signal aborts or whose wait is over', async () => {
-      const client = await scene.disconnected({ reconnect: NEVER });
+      const client = await disconnected({ reconnect: NEVER });
       const abort = new AbortController();
       const given = rejection(client.lock('jobs', { signal: abort.signal }));
       const reason = new Error('enough');
       abort.abort(reason);
       expect(await given).to.equal(reason);
-      const error = await rejection(client.lock('jobs', { waitMs: 5 }));
-      expect(error).to.be.instanceOf(LockUnreachableError);
-      expect((error as Error).message).to.match(/^no server could be asked: no connection within 5 ms: /);
-      expect((error as Error).cause).to.be.instanceOf(Error);
+      const message = /^no server could be asked: no connection within 5 ms: /;
+      const error = await rejects(client.lock('jobs', { waitMs: 5 }), LockUnreachableError, message);
+      expect(error.cause).to.be.instanceOf(Error);
     });
 
     it('rejects connect() when the next attempt fails, and keeps trying', async () => {
-      const client = await scene.disconnected({ reconnect: AT_ONCE });
-      expect(await rejection(client.connect())).to.be.instanceOf(Error);
+      const client = await disconnected({ reconnect: AT_ONCE });
+      await rejects(client.connect(), Error);
       expect(client.state).to.equal('reconnecting');
       proxy.admit();
-      await new Promise<void>((resolve) => client.once('connect', resolve));
+      await emitted(client, 'connect');
     });
 
     it('ends with close: no further attempt is made', async () => {
-      const client = await scene.disconnected({ reconnect: NEVER });
-      const waiting = [rejection(client.lock('jobs')), rejection(client.connect())];
+      const client = await disconnected({ reconnect: NEVER });
+      const waiting = rejects(client.lock('jobs'), LockClosedError);
+      const connecting = rejects(client.connect(), Error, { code: 'closed' });
       const states = statesAtEvents(client);
       await client.close();
-      expect(await waiting[0]).to.be.instanceOf(LockClosedError);
-      expect(await waiting[1]).to.include({ code: 'closed' });
+      await Promise.all([waiting, connecting]);
       expect(states).to.deep.equal(['close: closed']);
     });
 
     it('gives the new connection the name of the old one', async () => {
-      const client = await scene.connected({ reconnect: AT_ONCE });
+      const client = await throughProxy({ reconnect: AT_ONCE });
       await client.identify('Ann');
-      await scene.cutAndRefuse(client);
+      await cutAndRefuse(client);
       proxy.admit();
       expect((await client.rpc('whoami')).name).to.equal('Ann');
     });
@@ -166,12 +161,16 @@ describe('the life of a client', () => {
       const drawn: number[] = [];
       const shares = [0.5, 0.999, 0, 0.25];
       const delays = recordDelays();
+      const { random } = Math;
+      whenTestEnds(() => {
+        Math.random = random;
+      });
       Math.random = () => {
         const share = shares[drawn.length % shares.length] as number;
         drawn.push(share);
         return share;
       };
-      const client = await scene.disconnected({ reconnect: { minDelayMs: 20, maxDelayMs: 120 } });
+      const client = await disconnected({ reconnect: { minDelayMs: 20, maxDelayMs: 120 } });
       while (drawn.length < 8) await proxy.nextConnection();
       Math.random = random;
       await client.close();
@@ -183,7 +182,7 @@ describe('the life of a client', () => {
 
     it('waits at least 10 ms before each attempt, even with delays of 0', async () => {
       const delays = recordDelays();
-      const client = await scene.disconnected({ reconnect: AT_ONCE });
+      const client = await disconnected({ reconnect: AT_ONCE });
       for (let count = 0; count < 4; count += 1) await proxy.nextConnection();
       await client.close();
       expect(delays().slice(0, 4)).to.deep.equal([10, 10, 10, 10]);
@@ -192,30 +191,26 @@ describe('the life of a client', () => {
 
   describe('closing', () => {
     it('waits for held locks to be released, and then ends', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       const other = await server.client();
       const handle = await client.lock('jobs');
-      const waiting = rejection(client.lock('jobs'));
+      const waiting = rejects(client.lock('jobs'), LockClosedError);
       let isClosed = false;
       const closed = client.close({ drainMs: LONG_MS }).then(() => {
         isClosed = true;
       });
-      expect(await waiting).to.be.instanceOf(LockClosedError);
-      expect(await rejection(client.lock('a'))).to.be.instanceOf(LockClosedError);
-      expect(await rejection(handle.lock('a'))).to.be.instanceOf(LockClosedError);
+      await waiting;
+      await rejects(client.lock('a'), LockClosedError);
+      await rejects(handle.lock('a'), LockClosedError);
       await other.rpc('ping');
-      expect({ isClosed, state: client.state, isHeld: handle.isHeld }).to.deep.equal({
-        isClosed: false,
-        state: 'closing',
-        isHeld: true,
-      });
+      expect([isClosed, client.state, handle.isHeld]).to.deep.equal([false, 'closing', true]);
       expect(await handle.release()).to.equal(true);
       await closed;
       expect(await other.inspect('jobs')).to.include({ holderCount: 0, waiterCount: 0 });
     });
 
     it('lets a function under a lock end and return its value', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       let closed: Promise<void> | undefined;
       const outcome = client.locked('jobs', async () => {
         closed = client.close({ drainMs: LONG_MS });
@@ -227,13 +222,13 @@ describe('the life of a client', () => {
     });
 
     it('ends at once when nothing is held', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       await client.close({ drainMs: LONG_MS });
       expect(client.state).to.equal('closed');
     });
 
     it('takes away locks that were not released in time', async () => {
-      const client = await scene.connected();
+      const client = await throughProxy();
       const handle = await client.lock('jobs');
       await client.close({ drainMs: 5 });
       expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'closed' });
@@ -241,7 +236,7 @@ describe('the life of a client', () => {
     });
 
     it('ends when the connection is lost meanwhile, and opens no other', async () => {
-      const client = await scene.connected({ reconnect: AT_ONCE });
+      const client = await throughProxy({ reconnect: AT_ONCE });
       const handle = await client.lock('jobs');
       const closed = client.close({ drainMs: LONG_MS });
       proxy.cut();
@@ -253,15 +248,15 @@ describe('the life of a client', () => {
     it('releases a lock granted while it closes', async () => {
       const other = await server.client();
       const held = await other.lock('jobs');
-      const client = await scene.connected();
+      const client = await throughProxy();
       await client.lock('kept');
-      const waiting = rejection(client.lock('jobs'));
+      const waiting = rejects(client.lock('jobs'), LockClosedError);
       await client.rpc('ping');
       proxy.delay('toClient');
       await held.release();
       await proxy.holds('toClient');
       const closed = client.close({ drainMs: LONG_MS });
-      expect(await waiting).to.be.instanceOf(LockClosedError);
+      await waiting;
       proxy.free('toClient');
       await until(async () => (await other.inspect('jobs')).holderCount === 0);
       expect((await other.inspect('kept')).holderCount).to.equal(1);

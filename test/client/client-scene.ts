@@ -15,6 +15,9 @@ export const NEVER = { minDelayMs: 1e9, maxDelayMs: 1e9 } as const;
 /** Longer than any test. */
 export const LONG_MS = 3_600_000;
 
+/** The options that say where a server is. */
+const PLACES = ['port', 'path', 'dial', 'url'];
+
 export let server: RunningServer;
 export let proxy: DelayingProxy;
 /** Reaches the server through the proxy. */
@@ -51,7 +54,7 @@ export function clientScene(options: SceneOptions = {}): void {
 
 /** A client that has not been used yet. It reaches the server through the proxy unless the options say otherwise. */
 export function lazyClient(options: LockClientOptions = {}): LockClient {
-  const lazy = new LockClient('port' in options || 'path' in options ? options : { port: proxy.port, ...options });
+  const lazy = new LockClient(PLACES.some((place) => place in options) ? options : { port: proxy.port, ...options });
   whenTestEnds(() => lazy.close());
   return lazy;
 }
@@ -107,6 +110,14 @@ export async function delayGrant<Asked>(ask: () => Asked): Promise<{ readonly as
 /** Resolves at the next event of that name, to the first value that comes with it. */
 export function emitted(from: LockClient, event: keyof LockClientEvents): Promise<unknown> {
   return new Promise((resolve) => from.once(event, (...values: readonly unknown[]) => resolve(values[0])));
+}
+
+/** The events of a client from now on, each with the state of the client at that moment. */
+export function statesAtEvents(from: LockClient): string[] {
+  const states: string[] = [];
+  const events: (keyof LockClientEvents)[] = ['connect', 'disconnect', 'error', 'close'];
+  for (const event of events) from.on(event, () => states.push(`${event}: ${from.state}`));
+  return states;
 }
 
 /** Resolves to the loss when a lock is lost. */
