@@ -1,19 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockError, LockUnreachableError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockError, LockLimitError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import type { MessageConnection } from '../../lib/message/message-connection.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { MessageServer } from '../../lib/message/message-server.ts';
 import { MessageSession } from '../../lib/message/message-session.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { unix } from '../../lib/transports/unix.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { portOf, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
-import { rejection } from './rejection.ts';
+import { listen } from './plain-listener.ts';
+import { rejection, rejects } from './rejection.ts';
 
 /** A message server that keeps no locks. */
 class TimeServer extends MessageServer {
@@ -50,16 +50,8 @@ describe('connecting to a lock server', () => {
 
   it('works through a Unix socket', async () => {
     const server = await startServer();
-    const folder = mkdtempSync(join(tmpdir(), 'holdfast-client-'));
-    whenTestEnds(() => rmSync(folder, { recursive: true }));
-    const path = join(folder, 'socket');
-    const relay = await listen({ path }, (socket) => {
-      const onward = connect(server.port, '127.0.0.1');
-      socket.pipe(onward).pipe(socket);
-      socket.on('close', () => onward.destroy());
-      onward.on('close', () => socket.destroy());
-    });
-    expect(relay.address()).to.equal(path);
+    const path = join(makeFolder(), 'socket');
+    await server.server.listen(unix({ path }));
     const client = await server.client({ path, port: 1 });
     const handle = await client.lock('jobs');
     expect((await (await server.client()).inspect('jobs')).holders[0]?.token).to.equal(handle.token);
@@ -80,33 +72,26 @@ describe('connecting to a lock server', () => {
     const server = new TimeServer();
     whenTestEnds(() => server.close());
     const port = portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] })));
-    const error = await rejection(LockClient.connect({ port }));
-    expect(error).to.be.instanceOf(LockError).and.include({ code: 'protocol' });
-    expect((error as LockError).message).to.equal('the server did not accept the greeting: command is "hello"');
+    const message = 'the server did not accept the greeting: command is "hello"';
+    await rejects(LockClient.connect({ port }), LockError, { code: 'protocol', message });
     expect(server.counters.connections).to.equal(1);
   });
 
   it('fails with a LockError of the code protocol when the server speaks another protocol', async () => {
-    const port = await listenAndSay('{"id":1,"result":{"status":"ok","protocol":2}}\n');
-    expect(await rejection(LockClient.connect({ port })))
-      .to.be.instanceOf(LockError)
-      .and.include({
-        code: 'protocol',
-      });
+    const greeting = '{"id":1,"result":{"status":"ok","protocol":2}}\n';
+    const port = await listen((socket) => socket.on('data', () => socket.write(greeting)));
+    await rejects(LockClient.connect({ port }), LockError, { code: 'protocol' });
   });
 
   it('fails with a LockError of the code limit when the name is too long', async () => {
     const server = await startServer();
-    const error = await rejection(server.client({ name: 'x'.repeat(257) }));
-    expect(error).to.be.instanceOf(LockError).and.include({ code: 'limit' });
+    await rejects(server.client({ name: 'x'.repeat(257) }), LockLimitError);
   });
 
   it('fails when the server closes the connection, whatever it sends', async () => {
     const protocol = ['HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n'];
     for (const text of ['', ...protocol]) {
-      const { port } = (
-        await listen({ host: '127.0.0.1', port: 0 }, (socket) => socket.end(text))
-      ).address() as AddressInfo;
+      const port = await listen((socket) => socket.end(text));
       const error = await rejection(LockClient.connect({ port }));
       expect(error, text).to.include({ code: text === '' ? 'connectionLost' : 'protocol' });
     }
@@ -114,9 +99,8 @@ describe('connecting to a lock server', () => {
 
   it('fails as unreachable when the server accepts but sends nothing', async function () {
     this.timeout(5_000);
-    const port = await listenAndSay('');
-    const error = await rejection(LockClient.connect({ port, connectTimeoutMs: 50 }));
-    expect(error).to.be.instanceOf(LockUnreachableError);
+    const port = await listen((socket) => socket.resume());
+    await rejects(LockClient.connect({ port, connectTimeoutMs: 50 }), LockUnreachableError);
   });
 
   it('ends with close: every call afterwards fails with the code closed', async () => {
@@ -124,44 +108,11 @@ describe('connecting to a lock server', () => {
     const client = await server.client();
     await client.close();
     for (const call of [client.lock('a'), client.tryLock('a'), client.lockAll(['a'])]) {
-      expect(await rejection(call))
-        .to.be.instanceOf(LockClosedError)
-        .and.include({ code: 'closed' });
+      await rejects(call, LockClosedError, { code: 'closed' });
     }
     for (const call of [client.inspect('a'), client.list(), client.stats(), client.connect()]) {
-      expect(await rejection(call))
-        .to.be.instanceOf(MessageError)
-        .and.include({ code: 'closed' });
+      await rejects(call, MessageError, { code: 'closed' });
     }
     expect(client.state).to.equal('closed');
   });
-
-  /** A listener of the test itself, closed with all its connections when the test ends. */
-  async function listen(
-    where: { readonly path: string } | { readonly host: string; readonly port: number },
-    accept: (socket: Socket) => void,
-  ): Promise<Server> {
-    const sockets = new Set<Socket>();
-    const listener = createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      accept(socket);
-    });
-    whenTestEnds(async () => {
-      for (const socket of sockets) socket.destroy();
-      if (listener.listening) await new Promise((resolve) => listener.close(resolve));
-    });
-    await new Promise<void>((resolve) => {
-      listener.listen(where, resolve);
-    });
-    return listener;
-  }
-
-  /** A port that sends every connection the same answer to its first bytes. */
-  async function listenAndSay(text: string): Promise<number> {
-    const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
-      socket.on('data', () => socket.write(text));
-    });
-    return (listener.address() as AddressInfo).port;
-  }
 });

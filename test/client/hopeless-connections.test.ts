@@ -1,37 +1,26 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createPlainServer } from 'node:net';
+import { createServer } from 'node:http';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { expect } from 'chai';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
-import { type LockError, LockInvalidError, LockUnreachableError } from '../../lib/client/lock-error.ts';
+import { LockInvalidError, LockLimitError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { RawServer } from '../support/raw-server.ts';
 import { Authority } from '../transports/certificates.ts';
-import { rejection } from './rejection.ts';
+import { AT_ONCE, emitted, lazyClient } from './client-scene.ts';
+import { listen, portOf } from './plain-listener.ts';
+import { rejection, rejects } from './rejection.ts';
 
 const WAIT = { waitMs: 20_000 };
-const AT_ONCE = { minDelayMs: 0, maxDelayMs: 5 } as const;
 
-/** The error of a call that would wait 20 seconds if the client kept retrying. */
-async function failure(options: LockClientOptions): Promise<LockError> {
-  const client = new LockClient({ reconnect: AT_ONCE, ...options });
-  whenTestEnds(() => client.close());
-  return (await rejection(client.lock('a', WAIT))) as LockError;
-}
-
-async function portOf(server: Server | ReturnType<typeof createPlainServer>): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  whenTestEnds(() => server.close());
-  return (server.address() as AddressInfo).port;
+/** A call that would wait 20 seconds if the client kept retrying. */
+function callBy(options: LockClientOptions): Promise<unknown> {
+  return lazyClient({ reconnect: AT_ONCE, ...options }).lock('a', WAIT);
 }
 
 function answering(status: number): Promise<number> {
-  return portOf(
-    createServer((_request: IncomingMessage, response: ServerResponse) => response.writeHead(status).end()),
-  );
+  return portOf(createServer((_request, response) => response.writeHead(status).end()));
 }
 
 describe('a connection that cannot succeed by retrying', function () {
@@ -44,47 +33,38 @@ describe('a connection that cannot succeed by retrying', function () {
       const { key, cert } = authority.issue('server');
       const demanding: TlsOptions = { key, cert, ca: authority.cert, requestCert: true, maxVersion };
       const server = createTlsServer(demanding, (socket) => socket.on('error', () => {}).resume());
-      const error = await failure({ port: await portOf(server), tls: { ca: authority.cert } });
-      expect(error).to.be.instanceOf(LockUnreachableError);
+      const call = callBy({ port: await portOf(server), tls: { ca: authority.cert } });
+      const error = await rejects(call, LockUnreachableError);
       expect(error.cause).to.have.property('code').that.matches(/ALERT/);
     });
   }
 
   it('fails at once when the other side does not speak TLS', async () => {
-    const server = createPlainServer((socket) => socket.on('error', () => {}).end('220 mail.example ready\r\n'));
-    const error = await failure({ port: await portOf(server), tls: {} });
-    expect(error).to.be.instanceOf(LockUnreachableError);
-    expect(error.message).to.match(/wrong version number/);
+    const port = await listen((socket) => socket.end('220 mail.example ready\r\n'));
+    await rejects(callBy({ port, tls: {} }), LockUnreachableError, /wrong version number/);
   });
 
   it('fails at once when a certificate is not trusted, by WebSocket too', async () => {
     const { key, cert } = new Authority().issue('server');
     const port = await portOf(createTlsServer({ key, cert }));
     for (const place of [{ port, tls: {} }, { url: `wss://127.0.0.1:${port}` }]) {
-      const error = await failure(place);
-      expect(error).to.be.instanceOf(LockUnreachableError);
+      const error = await rejects(callBy(place), LockUnreachableError);
       expect(error.cause).to.have.property('code', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
     }
   });
 
   it('fails at once when the server refuses WebSockets or has none', async () => {
     for (const status of [403, 200]) {
-      const error = await failure({ url: `ws://127.0.0.1:${await answering(status)}` });
-      expect(error).to.be.instanceOf(LockUnreachableError);
-      expect(error.message).to.equal(`no server could be asked: Unexpected server response: ${status}`);
+      const call = callBy({ url: `ws://127.0.0.1:${await answering(status)}` });
+      const message = `no server could be asked: Unexpected server response: ${status}`;
+      await rejects(call, LockUnreachableError, message);
     }
   });
 
   it('is retried when the server refuses a WebSocket only for now', async () => {
-    const url = `ws://127.0.0.1:${await answering(503)}`;
-    const client = new LockClient({ url, reconnect: AT_ONCE });
-    whenTestEnds(() => client.close());
-    const attempts: Error[] = [];
-    const twice = new Promise<void>((resolve) => {
-      client.on('error', (error) => attempts.push(error) === 2 && resolve());
-    });
+    const client = lazyClient({ url: `ws://127.0.0.1:${await answering(503)}`, reconnect: AT_ONCE });
     const given = rejection(client.lock('a', WAIT));
-    await twice;
+    for (let attempt = 0; attempt < 2; attempt += 1) await emitted(client, 'error');
     await client.close();
     expect(await given).to.include({ code: 'closed' });
   });
@@ -92,19 +72,36 @@ describe('a connection that cannot succeed by retrying', function () {
   it('fails at once with the code protocol when the server answers the greeting with an error', async () => {
     const server = await RawServer.listen();
     whenTestEnds(() => server.close());
-    const given = failure({ port: server.port });
+    const given = rejection(callBy({ port: server.port }));
     const peer = await server.accept();
     const { id } = await peer.next();
     peer.send({ id, error: { status: 'invalid', message: 'unknown command' } });
     expect(await given).to.include({ code: 'protocol' });
   });
 
-  it('fails in connect() as in any call when the port is invalid', async () => {
+  it('fails at once when the port is invalid, in connect() as in any call', async () => {
     for (const port of [-1, 1.5, 65_536]) {
-      const error = await rejection(LockClient.connect({ port }));
-      expect(error).to.be.instanceOf(LockInvalidError);
-      expect((error as Error).message).to.equal(`port is ${port}; expected a whole number from 0 to 65535`);
+      const message = `port is ${port}; expected a whole number from 0 to 65535`;
+      await rejects(LockClient.connect({ port }), LockInvalidError, message);
+      await rejects(callBy({ port }), LockInvalidError, message);
     }
+  });
+
+  it('fails at once when the path of a Unix socket is too long', async () => {
+    await rejects(callBy({ path: `/tmp/${'x'.repeat(200)}` }), LockInvalidError, /has 205 bytes.*expected at most/);
+  });
+
+  it('fails at once when the server is of another kind', async () => {
+    const port = await listen((socket) => socket.end('-ERR unknown command\r\n'));
+    expect(await rejection(callBy({ port }))).to.include({ code: 'protocol' });
+  });
+
+  it('fails at once when the server refuses the name, and a later call tries again', async () => {
+    const { port } = await startServer({ maxClientNameBytes: 8 });
+    const client = lazyClient({ port, name: 'n'.repeat(9) });
+    await rejects(client.lock('a', WAIT), LockLimitError, { limit: 'maxClientNameBytes', value: 8 });
+    await client.identify('short');
+    expect((await client.lock('a', WAIT)).isHeld).to.equal(true);
   });
 });
 
@@ -122,12 +119,9 @@ describe('a connection that may succeed by retrying', () => {
       (client) => client.locks.request('a', { ifAvailable: true }, () => {}),
     ];
     for (const call of calls) {
-      const client = new LockClient({ port, requestTimeoutMs: 50, reconnect: AT_ONCE });
-      whenTestEnds(() => client.close());
-      const error = await rejection(call(client));
-      expect(error).to.be.instanceOf(LockUnreachableError);
+      const asked = call(lazyClient({ port, requestTimeoutMs: 50, reconnect: AT_ONCE }));
+      const error = await rejects(asked, LockUnreachableError, /no connection within 50 ms: connect ECONNREFUSED/);
       expect(error).to.have.nested.property('cause.code', 'ECONNREFUSED');
-      expect((error as Error).message).to.match(/no connection within 50 ms: connect ECONNREFUSED/);
     }
   });
 });
