@@ -1,43 +1,34 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockDeniedError } from '../../lib/client/lock-error.ts';
 import type { WebLockInfo } from '../../lib/client/web-locks/web-lock-snapshot.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { rejection } from './rejection.ts';
-import { HeldRequest } from './web-locks-scene.ts';
+import { startServer } from '../server/running-server.ts';
+import { client, lazyClient, other, server } from './client-scene.ts';
+import { rejects } from './rejection.ts';
+import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('a query of the Web Locks API', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
+  webLocksScene({ client: { name: 'Ann' } });
 
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client({ name: 'Ann' });
-    other = await server.client();
-  });
-  afterEach(endTest);
-
-  it('tells of nothing when nothing is held', async () => {
-    expect(await client.locks.query()).to.deep.equal({ held: [], pending: [] });
+  it('is empty when nothing is held', async () => {
+    expect(await locks.query()).to.deep.equal({ held: [], pending: [] });
   });
 
-  it('tells what is held and what is requested, by name, mode and client', async () => {
+  it('lists held locks and waiting requests with name, mode and client', async () => {
     const clientId = await idOf(client);
     expect(clientId).to.match(/^Ann at 127\.0\.0\.1:\d+$/);
-    await client.locks.request('jobs', async () => {
-      void new HeldRequest(client.locks, 'jobs', { mode: 'shared' });
-      expect(await client.locks.query()).to.deep.equal({
+    await locks.request('jobs', async () => {
+      void new HeldRequest(locks, 'jobs', { mode: 'shared' });
+      expect(await locks.query()).to.deep.equal({
         held: [{ name: 'jobs', mode: 'exclusive', clientId }],
         pending: [{ name: 'jobs', mode: 'shared', clientId }],
       });
     });
   });
 
-  it('sees every request that was made before it, also when there was no connection', async () => {
-    const lazy = new LockClient({ port: server.port });
-    whenTestEnds(() => lazy.close());
+  it('sees every request made before it, also before there was a connection', async () => {
+    const lazy = lazyClient();
     void new HeldRequest(lazy.locks, 'jobs');
     void new HeldRequest(lazy.locks, 'jobs');
     const { held, pending } = await lazy.locks.query();
@@ -46,36 +37,35 @@ describe('a query of the Web Locks API', () => {
 
   it('counts shared locks one by one', async () => {
     const shared = { mode: 'shared' } as const;
-    await client.locks.request('jobs', shared, async () => {
-      void new HeldRequest(client.locks, 'jobs', shared);
-      expect(modes((await client.locks.query()).held)).to.deep.equal(['shared', 'shared']);
+    await locks.request('jobs', shared, async () => {
+      void new HeldRequest(locks, 'jobs', shared);
+      expect((await locks.query()).held.map(({ mode }) => mode)).to.deep.equal(['shared', 'shared']);
     });
   });
 
-  it('tells clients apart, and has one id for all that a client does', async () => {
+  it('has one id for each client', async () => {
     const [own, others] = [await idOf(client), await idOf(other)];
     expect(own).to.not.equal(others);
-    const requests = [new HeldRequest(client.locks, 'a'), new HeldRequest(other.locks, 'b')];
+    const requests = [new HeldRequest(locks, 'a'), new HeldRequest(other.locks, 'b')];
     await Promise.all(requests.map(({ granted }) => granted));
-    void new HeldRequest(client.locks, 'b');
+    void new HeldRequest(locks, 'b');
     void new HeldRequest(other.locks, 'a');
     await other.rpc('ping');
-    const { held, pending } = await client.locks.query();
+    const { held, pending } = await locks.query();
     const ids = (infos: readonly WebLockInfo[]): object =>
       Object.fromEntries(infos.map(({ name, clientId }) => [name, clientId]));
     expect(ids(held)).to.deep.equal({ a: own, b: others });
     expect(ids(pending)).to.deep.equal({ a: others, b: own });
   });
 
-  it('lists the requests for a lock in the order in which they were made', async () => {
+  it('lists the waiting requests for a lock in the order in which they were made', async () => {
     const third = await server.client();
     const [one, two, three] = [await idOf(client), await idOf(other), await idOf(third)];
     for (const order of [
       [client, other, third],
       [third, client, other],
     ]) {
-      const holder = new HeldRequest(client.locks, 'jobs');
-      await holder.granted;
+      const holder = await hold(locks, 'jobs');
       const requests: HeldRequest[] = [];
       for (const from of order) {
         requests.push(new HeldRequest(from.locks, 'jobs'));
@@ -91,30 +81,30 @@ describe('a query of the Web Locks API', () => {
     }
   });
 
-  it('lists what is held in the order of the grants, whatever the names', async () => {
+  it('lists held locks in the order of their grants, whatever the names', async () => {
     const names = ['c', 'a', 'b'];
-    for (const name of names) await new HeldRequest(client.locks, name).granted;
-    expect((await client.locks.query()).held.map(({ name }) => name)).to.deep.equal(names);
+    for (const name of names) await hold(locks, name);
+    expect((await locks.query()).held.map(({ name }) => name)).to.deep.equal(names);
   });
 
-  it('lists requests for several locks as far as it can in the order in which they were made', async () => {
-    for (const name of ['a', 'b']) await new HeldRequest(client.locks, name).granted;
-    void new HeldRequest(client.locks, 'b', { mode: 'shared' });
+  it('lists waiting requests for several locks in the order in which they were made, as far as it can', async () => {
+    for (const name of ['a', 'b']) await hold(locks, name);
+    void new HeldRequest(locks, 'b', { mode: 'shared' });
     await until(async () => ((await client.inspect('b')).waiters[0]?.waitedMs ?? 0) > 100);
-    void new HeldRequest(client.locks, 'a');
-    void new HeldRequest(client.locks, 'b');
-    const { pending } = await client.locks.query();
+    void new HeldRequest(locks, 'a');
+    void new HeldRequest(locks, 'b');
+    const { pending } = await locks.query();
     expect(pending[0]).to.include({ name: 'b', mode: 'shared' });
     expect(pending.map(({ name }) => name)).to.have.members(['a', 'b', 'b']);
   });
 
-  it('tells of locks that were taken otherwise, and not of permits', async () => {
+  it('lists locks taken with lock(), but no permits', async () => {
     await other.lock('by lock()');
     await other.lock('by lock()', { mode: 'permit', limit: 1 });
     void other.lock('by lock()', { mode: 'permit', limit: 1 }).catch(() => {});
     await other.lock('permit', { mode: 'permit' });
     const clientId = await idOf(other);
-    expect(await client.locks.query()).to.deep.equal({
+    expect(await locks.query()).to.deep.equal({
       held: [{ name: 'by lock()', mode: 'exclusive', clientId }],
       pending: [],
     });
@@ -129,21 +119,17 @@ describe('a query of the Web Locks API', () => {
     expect(held.map(({ name }) => name)).to.deep.equal(names);
   });
 
-  it('has names that are lone surrogates as they are', async () => {
-    await client.locks.request('\uD800', async () => {
+  it('leaves lone surrogates in names unchanged', async () => {
+    await locks.request('\uD800', async () => {
       expect((await other.locks.query()).held.map(({ name }) => name)).to.deep.equal(['\uD800']);
     });
   });
 
-  it('is refused where the server is set to tell nobody', async () => {
+  it('is refused when the setting dump of the server is off', async () => {
     const silent = await startServer({}, undefined, { dump: false });
     const asking = await silent.client();
-    expect(await rejection(asking.locks.query())).to.include({ code: 'denied' });
+    await rejects(asking.locks.query(), LockDeniedError);
   });
-
-  function modes(infos: readonly WebLockInfo[]): string[] {
-    return infos.map(({ mode }) => mode);
-  }
 
   /** As others see it. */
   async function idOf(from: LockClient): Promise<string> {

@@ -1,16 +1,15 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
-import { endTest } from '../server/clean-up.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { rejection } from './rejection.ts';
+import { client } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
+import { locks, webLocksScene } from './web-locks-scene.ts';
 
 /** Callers without types can pass anything, and nothing. */
 type AnyRequest = (...parameters: readonly unknown[]) => Promise<unknown>;
 
 describe('a request by the Web Locks API', () => {
-  let server: RunningServer;
-  let client: LockClient;
+  webLocksScene();
+
   let request: AnyRequest;
   let calls: number;
 
@@ -18,13 +17,10 @@ describe('a request by the Web Locks API', () => {
     calls += 1;
   };
 
-  beforeEach(async () => {
+  beforeEach(() => {
     calls = 0;
-    server = await startServer();
-    client = await server.client();
-    request = client.locks.request.bind(client.locks) as AnyRequest;
+    request = locks.request.bind(locks) as AnyRequest;
   });
-  afterEach(endTest);
 
   describe('is refused with a TypeError', () => {
     afterEach(() => {
@@ -43,7 +39,7 @@ describe('a request by the Web Locks API', () => {
       }
     });
 
-    it('when a third argument is given and is no function, whatever the second', async () => {
+    it('when a third argument is given that is no function', async () => {
       await isTypeError(['jobs', callback, undefined], 'callback is undefined; expected a function');
     });
 
@@ -56,34 +52,32 @@ describe('a request by the Web Locks API', () => {
       for (const wrong of [1, 'exclusive', true, Symbol('options')]) await isTypeError(['jobs', wrong, callback]);
     });
 
-    it('when the mode is none of the two', async () => {
+    it('when the mode is neither exclusive nor shared', async () => {
       await isTypeError(['jobs', { mode: 'foo' }, callback], 'mode is "foo"; expected "exclusive" or "shared"');
       await isTypeError(['jobs', { mode: null }, callback], 'mode is null; expected "exclusive" or "shared"');
       await isTypeError(['jobs', { mode: 'permit' }, callback]);
       await isTypeError(['jobs', { mode: 'Exclusive' }, callback]);
     });
 
-    it('when the signal is none', async () => {
+    it('when the signal is no AbortSignal', async () => {
       const wrong = ['text', 12.5, false, null, {}, Symbol('signal'), callback, Object.create(AbortSignal.prototype)];
       for (const signal of wrong) await isTypeError(['jobs', { signal }, callback]);
       await isTypeError(['jobs', { signal: 'text' }, callback], 'signal is "text"; expected an AbortSignal');
     });
 
-    it('when it is called on something else', async () => {
-      const { request: unbound, query } = client.locks as unknown as Record<'request' | 'query', AnyRequest>;
-      expect(await rejection(unbound('jobs', callback))).to.be.instanceOf(TypeError);
-      expect(await rejection(query.call({}))).to.be.instanceOf(TypeError);
+    it('when it is called on another object', async () => {
+      const { request: unbound, query } = locks as unknown as Record<'request' | 'query', AnyRequest>;
+      await rejects(unbound('jobs', callback), TypeError);
+      await rejects(query.call({}), TypeError);
     });
 
-    it('before anything that the standard does not support is looked at', async () => {
+    it('before it is refused as not supported', async () => {
       await isTypeError(['-jobs', { steal: true, ifAvailable: true }, undefined]);
       await isTypeError(['-jobs', { steal: true, mode: 'foo' }, callback]);
     });
 
     async function isTypeError(parameters: readonly unknown[], message?: string): Promise<void> {
-      const error = await rejection(request(...parameters));
-      expect(error).to.be.instanceOf(TypeError);
-      if (message !== undefined) expect(error).to.have.property('message', message);
+      await rejects(request(...parameters), TypeError, message);
     }
   });
 
@@ -92,45 +86,45 @@ describe('a request by the Web Locks API', () => {
       expect(calls).to.equal(0);
     });
 
-    it('for names that begin with a hyphen', async () => {
-      for (const name of ['-', '-foo']) await isNotSupported([name, callback]);
-    });
-
-    it('to steal what is available only', async () => {
-      await isNotSupported(['jobs', { steal: true, ifAvailable: true }, callback]);
-    });
-
-    it('to steal a shared lock', async () => {
-      await isNotSupported(['jobs', { mode: 'shared', steal: true }, callback]);
-    });
-
-    it('with a signal for what does not wait', async () => {
-      const { signal } = new AbortController();
-      await isNotSupported(['jobs', { signal, steal: true }, callback]);
-      await isNotSupported(['jobs', { signal, ifAvailable: true }, callback]);
-    });
-
-    it('before the signal is looked at', async () => {
-      await isNotSupported(['-', { signal: AbortSignal.abort('reason') }, callback]);
-      await isNotSupported(['jobs', { signal: AbortSignal.abort('reason'), steal: true }, callback]);
-    });
+    const { signal } = new AbortController();
+    const aborted = AbortSignal.abort('reason');
+    const cases: Record<string, readonly [name: string, options: object][]> = {
+      'for names that begin with a hyphen': [
+        ['-', {}],
+        ['-foo', {}],
+      ],
+      'to steal only what is available': [['jobs', { steal: true, ifAvailable: true }]],
+      'to steal a shared lock': [['jobs', { mode: 'shared', steal: true }]],
+      'with a signal when it does not wait': [
+        ['jobs', { signal, steal: true }],
+        ['jobs', { signal, ifAvailable: true }],
+      ],
+      'before the signal is looked at': [
+        ['-', { signal: aborted }],
+        ['jobs', { signal: aborted, steal: true }],
+      ],
+    };
+    for (const [title, requests] of Object.entries(cases)) {
+      it(title, async () => {
+        for (const [name, options] of requests) await isNotSupported([name, options, callback]);
+      });
+    }
 
     async function isNotSupported(parameters: readonly unknown[]): Promise<void> {
-      expect(await rejection(request(...parameters)))
-        .to.be.instanceOf(DOMException)
-        .and.include({ name: 'NotSupportedError', code: DOMException.NOT_SUPPORTED_ERR });
+      const expected = { name: 'NotSupportedError', code: DOMException.NOT_SUPPORTED_ERR };
+      await rejects(request(...parameters), DOMException, expected);
     }
   });
 
   describe('is taken', () => {
-    it('with options that say nothing', async () => {
+    it('with empty options', async () => {
       const modeOf = (lock: WebLock): string => lock.mode;
       for (const options of [undefined, null, {}, () => {}, { mode: undefined, signal: undefined, steal: undefined }]) {
         expect(await request('jobs', options, modeOf)).to.equal('exclusive');
       }
     });
 
-    it('with options that become what they should be', async () => {
+    it('with options that can be converted', async () => {
       const mode = { toString: () => 'shared' };
       expect(await request('jobs', { mode, steal: 0, ifAvailable: '' }, (lock: WebLock) => lock.mode)).to.equal(
         'shared',
@@ -138,11 +132,11 @@ describe('a request by the Web Locks API', () => {
       expect(await request('jobs', { ifAvailable: 'yes' }, (lock: WebLock) => lock.mode)).to.equal('exclusive');
     });
 
-    it('with more arguments than are needed', async () => {
+    it('with further arguments', async () => {
       expect(await request('jobs', {}, () => 'value', 'more')).to.equal('value');
     });
 
-    it('with a name that becomes a string', async () => {
+    it('with a name that can be converted to a string', async () => {
       for (const name of [undefined, null, 12, { toString: () => 'text' }]) {
         expect(await request(name, (lock: WebLock) => lock.name)).to.equal(String(name));
       }
@@ -150,15 +144,10 @@ describe('a request by the Web Locks API', () => {
 
     it('after the options were read once each, in the order of a browser', async () => {
       const order: string[] = [];
-      const options = new Proxy(
-        {},
-        {
-          get: (_target, member) => {
-            order.push(String(member));
-            return undefined;
-          },
-        },
-      );
+      const note = (_target: object, member: string | symbol): void => {
+        order.push(String(member));
+      };
+      const options = new Proxy({}, { get: note });
       const name = {
         toString: () => {
           order.push('name');
@@ -169,7 +158,7 @@ describe('a request by the Web Locks API', () => {
       expect(order).to.deep.equal(['name', 'ifAvailable', 'mode', 'signal', 'steal']);
     });
 
-    it('with what a getter throws passed on', async () => {
+    it('and passes on the error of a getter', async () => {
       const thrown = new Error('from the getter');
       const options = {
         get mode(): string {
@@ -181,18 +170,16 @@ describe('a request by the Web Locks API', () => {
   });
 
   describe('of a closed client', () => {
-    it('is an invalid state, once its arguments are right', async () => {
+    it('is an invalid state when its arguments are right', async () => {
       await client.close();
-      expect(await rejection(request('jobs', 'no function'))).to.be.instanceOf(TypeError);
-      for (const refused of [request('-', callback), request('jobs', callback), client.locks.query()]) {
-        expect(await rejection(refused))
-          .to.be.instanceOf(DOMException)
-          .and.include({ name: 'InvalidStateError' });
+      await rejects(request('jobs', 'no function'), TypeError);
+      for (const refused of [request('-', callback), request('jobs', callback), locks.query()]) {
+        await rejects(refused, DOMException, { name: 'InvalidStateError' });
       }
       expect(calls).to.equal(0);
     });
 
-    it('is an invalid state while that waits for what is held', async () => {
+    it('is an invalid state while the client waits for its locks to be released', async () => {
       const handle = await client.lock('jobs');
       const closed = client.close({ drainMs: 3_600_000 });
       expect(await rejection(request('free', callback))).to.include({ name: 'InvalidStateError' });
@@ -201,11 +188,11 @@ describe('a request by the Web Locks API', () => {
     });
   });
 
-  it('is made of a manager and locks that are called as in a browser', async () => {
-    expect(Object.prototype.toString.call(client.locks)).to.equal('[object LockManager]');
-    expect(client.locks).to.equal(client.locks);
-    expect(client.locks.request).to.have.lengthOf(2);
-    const lock = await client.locks.request('jobs', (granted) => granted as WebLock);
+  it('has a manager and locks with the names that they have in a browser', async () => {
+    expect(Object.prototype.toString.call(locks)).to.equal('[object LockManager]');
+    expect(client.locks).to.equal(locks);
+    expect(locks.request).to.have.lengthOf(2);
+    const lock = await locks.request('jobs', (granted) => granted as WebLock);
     expect(Object.prototype.toString.call(lock)).to.equal('[object Lock]');
     expect(lock).to.include({ name: 'jobs', mode: 'exclusive' });
     const Constructor = lock.constructor as new (name: string, mode: string) => WebLock;

@@ -1,15 +1,23 @@
-/**
- * Callbacks of the Web Locks API that tests steer: they hold their lock until they are told to let go. And what another
- * client sees of that.
- */
+/** Requests of the Web Locks API that tests steer: each holds its lock until the test ends its callback. */
 
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
+import { LockLostError } from '../../lib/client/lock-error.ts';
 import type { WebLock, WebLockOptions } from '../../lib/client/web-locks/web-lock.ts';
 import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
+import { client, clientScene, type SceneOptions } from './client-scene.ts';
+
+/** Of the client behind the proxy. */
+export let locks: WebLockManager;
+
+export function webLocksScene(options: SceneOptions = {}): void {
+  clientScene(options);
+  beforeEach(() => {
+    locks = client.locks;
+  });
+}
 
 /** A promise that is settled from outside. */
-export class Gate<Value = void> {
+class Gate<Value> {
   readonly promise: Promise<Value>;
   open: (value: Value) => void = () => {};
   fail: (error: unknown) => void = () => {};
@@ -22,51 +30,45 @@ export class Gate<Value = void> {
   }
 }
 
-/** One request whose callback goes on until it is told to end. */
+/** One request whose callback runs until the test ends it. */
 export class HeldRequest {
   /** Resolves with the lock when the callback is called. */
   readonly granted: Promise<WebLock | null>;
-  /** What `request` returned. */
+  /** The promise that `request` returned. */
   readonly settled: Promise<unknown>;
-  /** Ends the callback with that value. */
-  readonly release: (value?: unknown) => void;
-  /** Ends the callback with that error. */
-  readonly fail: (error: unknown) => void;
-  readonly #isCalled: () => boolean;
+  /** Whether the callback was called. */
+  isCalled = false;
+  readonly #end: Gate<unknown> = new Gate();
 
-  constructor(locks: WebLockManager, name: string, options: WebLockOptions = {}) {
+  constructor(manager: WebLockManager, name: string, options: WebLockOptions = {}) {
     const granted = new Gate<WebLock | null>();
-    const ended = new Gate<unknown>();
-    let isCalled = false;
     this.granted = granted.promise;
-    this.release = ended.open;
-    this.fail = ended.fail;
-    this.#isCalled = () => isCalled;
-    this.settled = locks.request(name, options, (lock) => {
-      isCalled = true;
+    this.settled = manager.request(name, options, (lock) => {
+      this.isCalled = true;
       granted.open(lock);
-      return ended.promise;
+      return this.#end.promise;
     });
     // Tests leave some held until their client is closed, which ends them.
     this.settled.catch(() => {});
   }
 
-  /** Whether the callback was called. */
-  get isCalled(): boolean {
-    return this.#isCalled();
-  }
+  /** Ends the callback with a value. */
+  readonly release = (value?: unknown): void => this.#end.open(value);
+
+  /** Ends the callback with an error. */
+  readonly fail = (error: unknown): void => this.#end.fail(error);
 }
 
-/** Nobody holds that lock or waits for it, as another client sees it. */
-export async function isFree(name: string, other: LockClient): Promise<void> {
-  expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
+/** Makes a request and waits until its callback is called. */
+export async function hold(manager: WebLockManager, name: string, options: WebLockOptions = {}): Promise<HeldRequest> {
+  const request = new HeldRequest(manager, name, options);
+  await request.granted;
+  return request;
 }
 
-/**
- * So many wait for that lock, as another client sees it. The client sends what it sends in order, so the server knows of
- * all requests that it made before.
- */
-export async function waits(name: string, count: number, client: LockClient, other: LockClient): Promise<void> {
-  await client.rpc('ping');
-  expect((await other.inspect(name)).waiterCount).to.equal(count);
+/** Expects the `AbortError` of a request whose lock was lost. */
+export function expectLoss(error: unknown, code: LockLostError['code']): void {
+  expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError', code: DOMException.ABORT_ERR });
+  const { cause, message } = error as Error;
+  expect(cause).to.be.instanceOf(LockLostError).and.include({ code, message });
 }

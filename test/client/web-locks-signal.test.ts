@@ -1,27 +1,12 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError } from '../../lib/client/lock-error.ts';
-import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
-import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
+import { delayAnswer, isFree, other, proxy, waits } from './client-scene.ts';
 import { rejection } from './rejection.ts';
-import { HeldRequest, isFree, waits } from './web-locks-scene.ts';
+import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API by a signal', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-  let locks: WebLockManager;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-    other = await server.client();
-    locks = client.locks;
-  });
-  afterEach(endTest);
+  webLocksScene();
 
   it('that has aborted before, does not ask: rejects with its reason', async () => {
     let calls = 0;
@@ -42,14 +27,14 @@ describe('the Web Locks API by a signal', () => {
       const controller = new AbortController();
       const writer = new HeldRequest(locks, 'jobs', { signal: controller.signal });
       const next = locks.request('jobs', { mode: 'shared' }, () => 'granted');
-      await waits('jobs', 2, client, other);
+      await waits(2);
       controller.abort(reason);
       expect(await rejection(writer.settled)).to.equal(controller.signal.reason);
       expect(await next).to.equal('granted');
       expect(writer.isCalled).to.equal(false);
       reader.release();
       await reader.settled;
-      await isFree('jobs', other);
+      await isFree();
     }
   });
 
@@ -64,21 +49,18 @@ describe('the Web Locks API by a signal', () => {
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
-  it('that aborts while the grant is on its way, gives the lock back without calling', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const far = await server.client({ port: proxy.port });
+  it('that aborts while the grant is on its way, releases the lock without calling back', async () => {
     const controller = new AbortController();
-    proxy.delay('toClient');
-    const held = new HeldRequest(far.locks, 'jobs', { signal: controller.signal });
-    await proxy.holds('toClient');
+    const { signal } = controller;
+    const { asked: held } = await delayAnswer(() => new HeldRequest(locks, 'jobs', { signal }));
     controller.abort('too late');
     expect(await rejection(held.settled)).to.equal('too late');
     proxy.free('toClient');
-    expect(await locks.request('jobs', () => 'granted')).to.equal('granted');
+    expect(await other.locks.request('jobs', () => 'granted')).to.equal('granted');
     expect(held.isCalled).to.equal(false);
   });
 
-  it('that aborts between the grant and the callback, gives the lock back without calling', async () => {
+  it('that aborts between the grant and the callback, releases the lock without calling back', async () => {
     const controller = new AbortController();
     const order: string[] = [];
     const first = locks.request('jobs', { mode: 'shared' }, () => {
@@ -95,16 +77,10 @@ describe('the Web Locks API by a signal', () => {
 
   it('that aborts after the grant, does nothing', async () => {
     const controller = new AbortController();
-    const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
-    await held.granted;
+    const held = await hold(locks, 'jobs', { signal: controller.signal });
     controller.abort();
     expect(await other.tryLock('jobs')).to.equal(null);
     held.release('resolved');
     expect(await held.settled).to.equal('resolved');
-  });
-
-  it('that does not abort, is granted', async () => {
-    const { signal } = new AbortController();
-    expect(await locks.request('jobs', { signal }, () => 'granted')).to.equal('granted');
   });
 });

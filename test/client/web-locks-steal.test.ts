@@ -1,28 +1,13 @@
 import { expect } from 'chai';
-import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockDeniedError, LockLostError } from '../../lib/client/lock-error.ts';
-import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
-import { endTest } from '../server/clean-up.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
-import { HeldRequest } from './web-locks-scene.ts';
+import { client, other, proxy } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
+import { expectLoss, HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 const STEAL = { steal: true } as const;
 
 describe('a steal by the Web Locks API', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-  let locks: WebLockManager;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-    other = await server.client();
-    locks = client.locks;
-  });
-  afterEach(endTest);
+  webLocksScene();
 
   it('takes a lock that is free', async () => {
     expect(await locks.request('jobs', STEAL, (lock) => lock)).to.include({ name: 'jobs', mode: 'exclusive' });
@@ -31,36 +16,34 @@ describe('a steal by the Web Locks API', () => {
 
   it('takes a lock away from its holder, of the same client or another', async () => {
     for (const holder of [client, other]) {
-      const held = new HeldRequest(holder.locks, 'jobs');
-      await held.granted;
+      const held = await hold(holder.locks, 'jobs');
       const isHeld = await locks.request('jobs', STEAL, async () => (await other.inspect('jobs')).holderCount === 1);
       expect(isHeld).to.equal(true);
-      isStolen(await rejection(held.settled));
+      expectLoss(await rejection(held.settled), 'stolen');
     }
   });
 
-  it('takes a lock away from all who share it', async () => {
+  it('takes a lock from all that share it', async () => {
     const held = [client, other, other].map((holder) => new HeldRequest(holder.locks, 'jobs', { mode: 'shared' }));
     await Promise.all(held.map(({ granted }) => granted));
     await locks.request('jobs', STEAL, () => {});
-    for (const { settled } of held) isStolen(await rejection(settled));
+    for (const { settled } of held) expectLoss(await rejection(settled), 'stolen');
   });
 
-  it('ends the request of the holder at once: what its callback returns or throws is ignored', async () => {
+  it('ends the request of the holder at once, and ignores the value or error of its callback', async () => {
     const [returning, throwing] = [new HeldRequest(locks, 'a'), new HeldRequest(locks, 'b')];
     await Promise.all([returning.granted, throwing.granted]);
     await Promise.all([other.locks.request('a', STEAL, () => {}), other.locks.request('b', STEAL, () => {})]);
-    isStolen(await rejection(returning.settled));
-    isStolen(await rejection(throwing.settled));
+    expectLoss(await rejection(returning.settled), 'stolen');
+    expectLoss(await rejection(throwing.settled), 'stolen');
     returning.release('value');
     throwing.fail(new Error('from the callback'));
     expect(await locks.request('a', () => 'granted')).to.equal('granted');
   });
 
-  it('comes before those who wait, and they come after it', async () => {
+  it('passes waiting requests, which are granted after it', async () => {
     const order: string[] = [];
-    const held = new HeldRequest(locks, 'jobs');
-    await held.granted;
+    await hold(locks, 'jobs');
     const waiting = locks.request('jobs', () => order.push('waiting'));
     await locks.request('jobs', STEAL, async () => {
       expect(await other.inspect('jobs')).to.include({ holderCount: 1, waiterCount: 1 });
@@ -70,22 +53,21 @@ describe('a steal by the Web Locks API', () => {
     expect(order).to.deep.equal(['stealing', 'waiting']);
   });
 
-  it('is stolen from in turn: the last one has the lock', async () => {
-    const [first, second] = [new HeldRequest(locks, 'jobs', STEAL), new HeldRequest(other.locks, 'jobs', STEAL)];
+  it('can be stolen from again: the last one has the lock', async () => {
+    const [first, second] = [new HeldRequest(other.locks, 'jobs', STEAL), new HeldRequest(locks, 'jobs', STEAL)];
     await second.granted;
-    isStolen(await rejection(first.settled));
-    const third = new HeldRequest(locks, 'jobs', STEAL);
-    await third.granted;
-    isStolen(await rejection(second.settled));
+    expectLoss(await rejection(first.settled), 'stolen');
+    const third = await hold(locks, 'jobs', STEAL);
+    expectLoss(await rejection(second.settled), 'stolen');
     third.release('value');
     expect(await third.settled).to.equal('value');
   });
 
-  it('ends what was requested in the same turn, whose callbacks run all the same', async () => {
+  it('ends requests made in the same turn, and their callbacks still run', async () => {
     const held = [new HeldRequest(locks, 'jobs'), new HeldRequest(locks, 'jobs', STEAL)];
     const last = new HeldRequest(locks, 'jobs', STEAL);
     for (const { settled, granted } of held) {
-      isStolen(await rejection(settled));
+      expectLoss(await rejection(settled), 'stolen');
       expect(await granted).to.include({ name: 'jobs' });
     }
     await last.granted;
@@ -94,67 +76,55 @@ describe('a steal by the Web Locks API', () => {
     expect(await last.settled).to.equal('value');
   });
 
-  it('in the same turn as the grant ends a request also whose callback throws', async () => {
+  it('in the same turn as the grant also ends a request whose callback throws', async () => {
     const throwing = (): never => {
       throw new Error('from the callback');
     };
     const held = rejection(locks.request('jobs', throwing));
     await locks.request('jobs', STEAL, () => {});
-    isStolen(await held);
+    expectLoss(await held, 'stolen');
   });
 
-  it('is told to a holder whose callback ends while that is on its way', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const far = await server.client({ port: proxy.port });
-    const held = new HeldRequest(far.locks, 'jobs');
-    await held.granted;
+  it('is reported to a holder whose callback ends before the news arrives', async () => {
+    const held = await hold(locks, 'jobs');
     proxy.delay('toClient');
-    const stolen = new HeldRequest(locks, 'jobs', STEAL);
-    await stolen.granted;
+    await hold(other.locks, 'jobs', STEAL);
     await proxy.holds('toClient');
     held.release('value');
     await Promise.resolve();
     proxy.free('toClient');
     const error = await rejection(held.settled);
-    isStolen(error);
+    expectLoss(error, 'stolen');
     expect((error as Error).cause).to.have.property('result', 'value');
     expect((await other.inspect('jobs')).holderCount).to.equal(1);
   });
 
-  it('is denied against those who hold the lock otherwise, whatever else holds it', async () => {
+  it('is denied while the lock is also held with lock()', async () => {
     const handle = await other.lock('jobs', { mode: 'shared' });
-    const held = new HeldRequest(locks, 'jobs', { mode: 'shared' });
-    await held.granted;
-    expect(await rejection(locks.request('jobs', STEAL, () => {}))).to.be.instanceOf(LockDeniedError);
+    const held = await hold(locks, 'jobs', { mode: 'shared' });
+    await rejects(
+      locks.request('jobs', STEAL, () => {}),
+      LockDeniedError,
+    );
     expect(handle.isHeld).to.equal(true);
     held.release('value');
     expect(await held.settled).to.equal('value');
   });
+});
 
-  it('is granted against everybody where the server is set to allow that', async () => {
-    const open = await startServer({}, undefined, { forceUnlock: true });
-    const [holder, stealing] = [await open.client(), await open.client()];
-    const handle = await holder.lock('jobs');
-    await stealing.locks.request('jobs', STEAL, () => {});
-    await holder.rpc('ping');
+describe('a steal where the server allows it to everybody', () => {
+  webLocksScene({ switches: { forceUnlock: true } });
+
+  it('takes a lock that was taken with lock()', async () => {
+    const handle = await other.lock('jobs');
+    await locks.request('jobs', STEAL, () => {});
+    await other.rpc('ping');
     expect(handle.signal.reason).to.be.instanceOf(LockLostError).and.include({ code: 'stolen' });
   });
 
-  it('by an administrator ends a request just as well', async () => {
-    const open = await startServer({}, undefined, { forceUnlock: true });
-    const [holder, administrator] = [await open.client(), await open.client()];
-    const held = new HeldRequest(holder.locks, 'jobs');
-    await held.granted;
-    expect(await administrator.forceUnlock('jobs')).to.equal(1);
-    const error = (await rejection(held.settled)) as Error;
-    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
-    expect(error.cause).to.include({ code: 'forced' });
+  it('ends a request just as a lock freed by force does', async () => {
+    const held = await hold(locks, 'jobs');
+    expect(await other.forceUnlock('jobs')).to.equal(1);
+    expectLoss(await rejection(held.settled), 'forced');
   });
-
-  function isStolen(error: unknown): void {
-    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
-    const { cause, message } = error as Error;
-    expect(cause).to.be.instanceOf(LockLostError).and.include({ code: 'stolen' });
-    expect(message).to.equal((cause as Error).message);
-  }
 });

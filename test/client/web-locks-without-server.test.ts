@@ -1,72 +1,45 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
-import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { LockClosedError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
-import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection } from './rejection.ts';
-import { HeldRequest } from './web-locks-scene.ts';
+import { AT_ONCE, client, delayRequest, emitted, lazyClient, other, proxy } from './client-scene.ts';
+import { rejection, rejects } from './rejection.ts';
+import { expectLoss, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API without the server', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-  let locks: WebLockManager;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-    other = await server.client();
-    locks = client.locks;
-  });
-  afterEach(endTest);
+  webLocksScene({ client: { reconnect: AT_ONCE } });
 
   it('ends what is held with an AbortError, and does not wait for the callback', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const far = await server.client({ port: proxy.port });
-    const held = new HeldRequest(far.locks, 'jobs');
-    await held.granted;
+    const held = await hold(locks, 'jobs');
     const ended = rejection(held.settled);
     proxy.cut();
-    isAbortError(await ended, 'connectionLost');
+    expectLoss(await ended, 'connectionLost');
     held.fail(new Error('nobody listens any more'));
   });
 
-  it('makes requests that wait again on the next connection', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const far = await server.client({ port: proxy.port, reconnect: { minDelayMs: 1 } });
-    const held = new HeldRequest(locks, 'jobs');
-    await held.granted;
-    const waiting = far.locks.request('jobs', () => 'granted');
-    await far.rpc('ping');
-    const connected = new Promise<void>((resolve) => far.once('connect', resolve));
+  it('repeats waiting requests on the next connection', async () => {
+    const held = await hold(other.locks, 'jobs');
+    const waiting = locks.request('jobs', () => 'granted');
+    await client.rpc('ping');
+    const connected = emitted(client, 'connect');
     proxy.cut();
     await connected;
-    await far.rpc('ping');
+    await client.rpc('ping');
     await until(async () => (await other.inspect('jobs')).waiterCount === 1);
     held.release();
     expect(await waiting).to.equal('granted');
   });
 
-  it('tells that the lock was lost when the answer to giving it back is', async () => {
-    const proxy = await DelayingProxy.start(server.port);
-    const far = await server.client({ port: proxy.port });
-    const held = new HeldRequest(far.locks, 'jobs');
-    await held.granted;
-    proxy.delay('toServer');
-    held.release('value');
-    await proxy.holds('toServer');
+  it('reports the lock as lost when the connection breaks during the release', async () => {
+    const held = await hold(locks, 'jobs');
+    await delayRequest(() => held.release('value'));
     proxy.cut();
     const error = await rejection(held.settled);
-    isAbortError(error, 'connectionLost');
+    expectLoss(error, 'connectionLost');
     expect((error as Error).cause).to.have.property('result', 'value');
   });
 
-  it('rejects as lock() does when there is none', async () => {
-    const lazy = new LockClient({ path: '/no/such/socket', reconnect: false });
-    whenTestEnds(() => lazy.close());
+  it('rejects as lock() does when there is no server', async () => {
+    const lazy = lazyClient({ path: '/no/such/socket', reconnect: false });
     for (const refused of [lazy.locks.request('jobs', () => {}), lazy.locks.query()]) {
       const error = await rejection(refused);
       expect(error).to.include({ code: 'unreachable' });
@@ -75,24 +48,18 @@ describe('the Web Locks API without the server', () => {
   });
 
   it('ends everything when the client is closed', async () => {
-    const held = new HeldRequest(locks, 'held');
-    await held.granted;
+    const held = await hold(locks, 'held');
     const foreign = await other.lock('waited for');
-    const waiting = rejection(locks.request('waited for', () => {}));
+    const waiting = rejects(
+      locks.request('waited for', () => {}),
+      DOMException,
+      { name: 'AbortError' },
+    );
     const ended = rejection(held.settled);
     await client.rpc('ping');
     await client.close();
-    isAbortError(await ended, 'closed');
-    const error = await waiting;
-    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError' });
-    expect((error as Error).cause).to.be.instanceOf(LockClosedError);
+    expectLoss(await ended, 'closed');
+    expect((await waiting).cause).to.be.instanceOf(LockClosedError);
     await foreign.release();
   });
-
-  function isAbortError(error: unknown, code: string): void {
-    expect(error).to.be.instanceOf(DOMException).and.include({ name: 'AbortError', code: DOMException.ABORT_ERR });
-    const { cause, message } = error as Error;
-    expect(cause).to.be.instanceOf(LockLostError).and.include({ code });
-    expect(message).to.equal((cause as Error).message);
-  }
 });

@@ -1,35 +1,21 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
 import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
-import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
+import { client, isFree, lazyClient, other, waits } from './client-scene.ts';
 import { rejection } from './rejection.ts';
-import { HeldRequest, isFree, waits } from './web-locks-scene.ts';
+import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API', () => {
-  let server: RunningServer;
-  let client: LockClient;
-  let other: LockClient;
-  let locks: WebLockManager;
-
-  beforeEach(async () => {
-    server = await startServer();
-    client = await server.client();
-    other = await server.client();
-    locks = client.locks;
-  });
-  afterEach(endTest);
+  webLocksScene();
 
   describe('holds a lock', () => {
-    it('while the callback runs, and tells it the name and the mode', async () => {
+    it('while the callback runs, which gets the name and the mode', async () => {
       for (const mode of ['exclusive', 'shared'] as const) {
         const seen = await locks.request('jobs', { mode }, async (lock) => {
           expect((await other.inspect('jobs')).holders.map((holder) => holder.mode)).to.deep.equal([mode]);
           return lock;
         });
         expect(seen).to.include({ name: 'jobs', mode });
-        await isFree('jobs', other);
+        await isFree();
       }
     });
 
@@ -37,15 +23,14 @@ describe('the Web Locks API', () => {
       const settled = locks.request('jobs', () => 123);
       expect(settled).to.be.instanceOf(Promise);
       expect(await settled).to.equal(123);
-      await isFree('jobs', other);
+      await isFree();
     });
 
-    it('until the promise of the callback resolves: the next one comes after that', async () => {
+    it('until the promise of the callback resolves, and then grants the next request', async () => {
       const order: string[] = [];
-      const first = new HeldRequest(locks, 'jobs');
-      await first.granted;
+      const first = await hold(locks, 'jobs');
       const second = locks.request('jobs', () => order.push('second granted'));
-      await waits('jobs', 1, client, other);
+      await waits(1);
       order.push('first ends');
       first.release('value');
       await second;
@@ -58,19 +43,18 @@ describe('the Web Locks API', () => {
       const first = new HeldRequest(locks, 'jobs');
       const failed = rejection(first.settled);
       const second = locks.request('jobs', () => 'granted');
-      await waits('jobs', 1, client, other);
+      await waits(1);
       first.fail(thrown);
       expect(await failed).to.equal(thrown);
       expect(await second).to.equal('granted');
     });
 
-    it('no longer than until its promise settles', async () => {
+    it('only until its own promise settles', async () => {
       const order: string[] = [];
-      const held = new HeldRequest(locks, 'jobs');
-      await held.granted;
+      const held = await hold(locks, 'jobs');
       const settled = held.settled.then(async () => {
         order.push('settled');
-        await isFree('jobs', other);
+        await isFree();
       });
       held.release();
       await Promise.resolve().then(() => order.push('callback ended'));
@@ -78,7 +62,7 @@ describe('the Web Locks API', () => {
       expect(order).to.deep.equal(['callback ended', 'settled']);
     });
 
-    it('that throws, and passes that on as it is', async () => {
+    it('for a callback that throws, and rejects with its error', async () => {
       const errors = [new Error('from the callback'), { name: 'test' }, undefined];
       for (const error of errors) {
         const throwing = (): void => {
@@ -86,11 +70,11 @@ describe('the Web Locks API', () => {
         };
         expect(await rejection(locks.request('jobs', throwing))).to.equal(error);
         expect(await rejection(locks.request('jobs', () => Promise.reject(error)))).to.equal(error);
-        await isFree('jobs', other);
+        await isFree();
       }
     });
 
-    it('and does not call a then that was thrown', async () => {
+    it('and does not call the then method of a thrown object', async () => {
       let thenCalls = 0;
       const thrown = {
         // biome-ignore lint/suspicious/noThenProperty: that it is not called is what is tested
@@ -104,7 +88,7 @@ describe('the Web Locks API', () => {
       expect(thenCalls).to.equal(0);
     });
 
-    it('under every name that a string can be', async () => {
+    it('under any string as a name', async () => {
       for (const name of ['', 'abc\0def', '\uD800', '\uDC00', '\uDC00\uD800', '\uFFFF', 'x-anything', ' é\n']) {
         const seen = await locks.request(name, async (lock) => {
           expect(await other.tryLock(name)).to.equal(null);
@@ -114,7 +98,7 @@ describe('the Web Locks API', () => {
       }
     });
 
-    it('under a lone surrogate beside the character that stands for it elsewhere', async () => {
+    it('under a lone surrogate, beside its replacement character', async () => {
       await locks.request('\uD800', async () => {
         expect(await locks.request('\uFFFD', (lock) => lock?.name)).to.equal('\uFFFD');
         expect(await locks.request('\uDC00', (lock) => lock?.name)).to.equal('\uDC00');
@@ -159,7 +143,7 @@ describe('the Web Locks API', () => {
       const exclusive = new HeldRequest(locks, 'jobs');
       const last = [1, 2].map(() => new HeldRequest(locks, 'jobs', shared));
       await Promise.all(first.map(({ granted }) => granted));
-      await waits('jobs', 3, client, other);
+      await waits(3);
       for (const { release } of first) release();
       expect(await exclusive.granted).to.include({ mode: 'exclusive' });
       await Promise.all(first.map(({ settled }) => settled));
@@ -169,16 +153,9 @@ describe('the Web Locks API', () => {
       expect(await other.inspect('jobs')).to.include({ holderCount: 2, waiterCount: 0 });
     });
 
-    it('another name at once', async () => {
-      await locks.request('a', async () => {
-        expect(await locks.request('b', () => 'granted')).to.equal('granted');
-      });
-    });
-
     it('requests of several clients in the order in which they came to the server', async () => {
       const granted: string[] = [];
-      const held = new HeldRequest(locks, 'jobs');
-      await held.granted;
+      const held = await hold(locks, 'jobs');
       const requests: Promise<unknown>[] = [];
       for (const [id, from] of [
         ['other', other],
@@ -193,20 +170,20 @@ describe('the Web Locks API', () => {
       expect(granted).to.deep.equal(['other', 'own', 'other again']);
     });
 
-    it('nothing twice to the same client: a request for what it holds waits', async () => {
+    it('nothing twice: a request for a lock that the client holds waits', async () => {
       const inner: HeldRequest[] = [];
       await locks.request('jobs', async () => {
         inner.push(new HeldRequest(locks, 'jobs'));
-        await waits('jobs', 1, client, other);
+        await waits(1);
         expect(inner[0]?.isCalled).to.equal(false);
       });
       expect(await inner[0]?.granted).to.include({ name: 'jobs' });
     });
 
-    it('locks that exclude those that are taken with lock(), and the other way round', async () => {
+    it('locks that exclude locks taken with lock(), and the other way round', async () => {
       const handle = await client.lock('jobs');
       const held = new HeldRequest(locks, 'jobs');
-      await waits('jobs', 1, client, other);
+      await waits(1);
       expect(held.isCalled).to.equal(false);
       await handle.release();
       await held.granted;
@@ -214,8 +191,7 @@ describe('the Web Locks API', () => {
     });
 
     it('requests in the order in which they were made before there was a connection', async () => {
-      const lazy = new LockClient({ port: server.port });
-      whenTestEnds(() => lazy.close());
+      const lazy = lazyClient();
       const granted: string[] = [];
       const requests = ['first', 'second'].map((id) => lazy.locks.request('jobs', () => granted.push(id)));
       lazy.once('connect', () => {
@@ -233,10 +209,10 @@ describe('the Web Locks API', () => {
 
     it('grants a lock that is free', async () => {
       expect(await locks.request('jobs', { ifAvailable }, (lock) => lock?.name)).to.equal('jobs');
-      await isFree('jobs', other);
+      await isFree();
     });
 
-    it('calls back with null when it is held, by the same client or another', async () => {
+    it('calls back with null when the lock is held, by the same client or another', async () => {
       for (const holder of [client, other]) {
         await holder.locks.request('jobs', async () => {
           expect(await locks.request('jobs', { ifAvailable }, (lock) => [lock, 123])).to.deep.equal([null, 123]);
@@ -245,20 +221,20 @@ describe('the Web Locks API', () => {
       }
     });
 
-    it('passes on what the callback throws that was called with null', async () => {
+    it('passes on the error of a callback called with null', async () => {
       const thrown = { name: 'test' };
+      const throwing = (lock: WebLock | null): void => {
+        expect(lock).to.equal(null);
+        throw thrown;
+      };
       await locks.request('jobs', async () => {
-        const throwing = (lock: WebLock | null): void => {
-          expect(lock).to.equal(null);
-          throw thrown;
-        };
-        expect(await rejection(locks.request('jobs', { ifAvailable }, throwing))).to.equal(thrown);
-        const rejecting = (): Promise<never> => Promise.reject(thrown);
-        expect(await rejection(locks.request('jobs', { ifAvailable }, rejecting))).to.equal(thrown);
+        for (const callback of [throwing, () => Promise.reject(thrown)]) {
+          expect(await rejection(locks.request('jobs', { ifAvailable }, callback))).to.equal(thrown);
+        }
       });
     });
 
-    it('looks at the mode of what is held', async () => {
+    it('respects the mode in which the lock is held', async () => {
       const isGranted = (mode: 'exclusive' | 'shared'): Promise<boolean> =>
         locks.request('jobs', { mode, ifAvailable }, (lock) => lock !== null);
       await locks.request('jobs', { mode: 'shared' }, async () => {
@@ -269,7 +245,7 @@ describe('the Web Locks API', () => {
       });
     });
 
-    it('passes nobody who waits', async () => {
+    it('does not pass waiting requests', async () => {
       const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
       const writer = new HeldRequest(locks, 'jobs');
       expect(await locks.request('jobs', { mode: 'shared', ifAvailable }, (lock) => lock)).to.equal(null);
@@ -277,7 +253,7 @@ describe('the Web Locks API', () => {
       await writer.granted;
     });
 
-    it('finds a lock free that was just given back', async () => {
+    it('finds a lock free that was just released', async () => {
       await locks.request('jobs', async () => {
         await locks.request('other', () => {});
         expect(await locks.request('other', { ifAvailable }, (lock) => lock?.name)).to.equal('other');
