@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { LockClient } from '../../lib/client/lock-client.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawServer } from '../support/raw-server.ts';
+import { lazyClient } from './client-scene.ts';
 
 describe('a client of a server that sends no tokens', () => {
   afterEach(endTest);
@@ -9,9 +9,7 @@ describe('a client of a server that sends no tokens', () => {
   it('sends an unlock that is valid JSON, and ends the release with the answer', async () => {
     const server = await RawServer.listen();
     whenTestEnds(() => server.close());
-    const client = new LockClient({ port: server.port });
-    whenTestEnds(() => client.close());
-    const locked = client.lock('jobs');
+    const locked = lazyClient({ port: server.port }).lock('jobs');
     const peer = await server.accept();
     const hello = await peer.next();
     peer.send({ id: hello.id, result: { status: 'ok', protocol: 1 } });

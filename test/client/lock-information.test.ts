@@ -1,40 +1,37 @@
 import { expect } from 'chai';
-import { LockError } from '../../lib/client/lock-error.ts';
+import { LockInvalidError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
-import { endTest } from '../server/clean-up.ts';
 import { inListOrder, ODD_NAMES } from '../server/odd-names.ts';
 import { startServer } from '../server/running-server.ts';
-import { rejection } from './rejection.ts';
+import { client, clientScene, other, server } from './client-scene.ts';
+import { rejects } from './rejection.ts';
 
 const NOBODY = { status: 'ok', holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
 
-describe('what a client is told of locks', () => {
-  afterEach(endTest);
+describe('information about locks', () => {
+  clientScene({ client: { name: 'Ann' } });
 
-  it('by inspect: who holds and who waits', async () => {
-    const server = await startServer();
-    const [holder, waiter] = [await server.client({ name: 'Ann' }), await server.client()];
-    const handle = await holder.lock('jobs');
-    const waiting = waiter.lock('jobs');
-    await waiter.rpc('ping');
-    const { holders, waiters, ...counts } = await waiter.inspect('jobs');
+  it('from inspect names the holders and the waiters of a lock', async () => {
+    const handle = await client.lock('jobs');
+    const waiting = other.lock('jobs');
+    await other.rpc('ping');
+    const { holders, waiters, ...counts } = await other.inspect('jobs');
     expect(counts).to.deep.equal({ status: 'ok', lockName: 'jobs', holderCount: 1, waiterCount: 1 });
     expect(holders).to.have.lengthOf(1);
     expect(holders[0]).to.have.all.keys('owner', 'name', 'address', 'mode', 'token', 'heldMs');
     expect(holders[0]).to.include({ owner: handle.owner, name: 'Ann', mode: 'exclusive', token: handle.token });
-    expect(holders[0]?.address).to.equal((await holder.rpc('whoami')).address);
+    expect(holders[0]?.address).to.equal((await client.rpc('whoami')).address);
     expect(holders[0]?.heldMs).to.be.a('number');
     expect(waiters).to.have.lengthOf(1);
     expect(waiters[0]).to.have.all.keys('owner', 'name', 'address', 'mode', 'waitedMs', 'position');
     expect(waiters[0]?.position).to.equal(1);
-    expect(waiters[0]?.address).to.equal((await waiter.rpc('whoami')).address);
+    expect(waiters[0]?.address).to.equal((await other.rpc('whoami')).address);
     await handle.release();
     await (await waiting).release();
-    expect(await waiter.inspect('jobs')).to.deep.equal({ ...NOBODY, lockName: 'jobs' });
+    expect(await other.inspect('jobs')).to.deep.equal({ ...NOBODY, lockName: 'jobs' });
   });
 
-  it('by list: all of them, by pages', async () => {
-    const client = await (await startServer()).client();
+  it('from list covers all locks, in pages', async () => {
     for (const name of ['a/1', 'a/2', 'a/3', 'b']) await client.lock(name);
     const first = await client.list({ prefix: 'a/', max: 2 });
     expect(first.locks.map(({ lockName }) => lockName)).to.deep.equal(['a/1', 'a/2']);
@@ -47,50 +44,28 @@ describe('what a client is told of locks', () => {
     expect((await client.list()).locks).to.have.lengthOf(4);
   });
 
-  it('by stats: counts', async () => {
-    const client = await (await startServer()).client();
+  it('from stats is a set of counts', async () => {
     await client.lock('a');
     const { requests, refusals, uptimeMs, ...counts } = await client.stats();
-    expect(counts).to.deep.equal({
-      status: 'ok',
-      locks: 1,
-      permits: 0,
-      holders: 1,
-      waiting: 0,
-      sessions: 1,
-      openConnections: 1,
-      grants: 1,
-      releases: 0,
-      timeouts: 0,
-      cancelled: 0,
-      expiredLeases: 0,
-      deadlocks: 0,
-      forced: 0,
-      stolen: 0,
-      orphans: 0,
-      permitOrphans: 0,
-      connections: 1,
-      invalidRequests: 0,
-      unknownCommands: 0,
-      failedRequests: 0,
-    });
-    expect(requests).to.include({ lock: 1, hello: 1, stats: 1, unlock: 0 });
+    const expected = { locks: 1, holders: 1, grants: 1, sessions: 2, connections: 2, openConnections: 2 };
+    const counted = Object.entries(counts).filter(([, count]) => count !== 0);
+    expect(Object.fromEntries(counted)).to.deep.equal({ status: 'ok', ...expected });
+    expect(counts).to.include.all.keys(
+      ...['permits', 'permitOrphans', 'orphans', 'releases', 'waiting', 'timeouts', 'cancelled', 'deadlocks'],
+      ...['expiredLeases', 'forced', 'stolen', 'invalidRequests', 'unknownCommands', 'failedRequests'],
+    );
+    expect(requests).to.include({ lock: 1, hello: 2, stats: 1, unlock: 0 });
     expect(refusals).to.include({ allowList: 0, origin: 0, maxLocks: 0 });
     expect(uptimeMs).to.be.a('number');
   });
 
   it('is an error of the code invalid when the question is wrong', async () => {
-    const client = await (await startServer()).client();
     for (const wrong of [client.inspect(5 as unknown as string), client.list({ max: 0 })]) {
-      const error = await rejection(wrong);
-      expect(error).to.be.instanceOf(LockError).and.include({ code: 'invalid' });
-      expect((error as LockError).message).to.match(/^(inspect|list) was refused: parameters\.\w+ is \d; expected/);
+      await rejects(wrong, LockInvalidError, /^(inspect|list) was refused: parameters\.\w+ is \d; expected/);
     }
   });
 
   it('is right for every odd name', async () => {
-    const server = await startServer();
-    const [client, other] = [await server.client(), await server.client()];
     for (const name of ODD_NAMES) {
       const handle = await client.lock(name);
       expect(handle.name).to.equal(name);
@@ -106,35 +81,28 @@ describe('what a client is told of locks', () => {
   });
 
   it('is right for odd names of clients', async () => {
-    const server = await startServer();
-    const asking = await server.client();
     for (const name of ODD_NAMES.filter((odd) => odd !== '' && odd.length < 50)) {
-      const client = await server.client({ name });
-      expect((await client.rpc('whoami')).name).to.equal(name);
-      expect((await asking.rpc('who', { name })).clients).to.deep.equal([
-        { address: (await client.rpc('whoami')).address, name },
-      ]);
-      await client.close();
+      const named = await server.client({ name });
+      const { name: told, address } = await named.rpc('whoami');
+      expect(told).to.equal(name);
+      expect((await other.rpc('who', { name })).clients).to.deep.equal([{ address, name }]);
+      await named.close();
     }
   });
 
-  it('by rpc: the result, whatever its status', async () => {
-    const client = await (await startServer()).client();
+  it('from rpc is the result, whatever its status', async () => {
     expect(await client.rpc('unlock', { lockName: 'a' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.rpc('nothing')).to.deep.equal({
-      status: 'unknownCommand',
-      message: 'command is "nothing"',
-    });
+    const unknown = { status: 'unknownCommand', message: 'command is "nothing"' };
+    expect(await client.rpc('nothing')).to.deep.equal(unknown);
     expect(await client.rpc('lock')).to.include({ status: 'invalid' });
   });
 
-  it('by rpc: an error when the message is too long, and the connection is closed', async () => {
-    const server = await startServer({ maxMessageBytes: 1_000 });
-    const client = await server.client();
+  it('from rpc is an error when the message is too long, and the connection is closed', async () => {
+    const asking = await (await startServer({ maxMessageBytes: 1_000 })).client();
     const errors: Error[] = [];
-    client.on('error', (error) => errors.push(error));
-    const error = await rejection(client.rpc('ping', { filler: 'x'.repeat(1_000) }));
-    expect(error).to.be.instanceOf(MessageError).and.include({ code: 'connectionLost' });
+    asking.on('error', (error) => errors.push(error));
+    const asked = asking.rpc('ping', { filler: 'x'.repeat(1_000) });
+    await rejects(asked, MessageError, { code: 'connectionLost' });
     expect(errors.map(({ message }) => message)).to.deep.equal(['a message is longer than maxMessageBytes, 1000']);
   });
 });
