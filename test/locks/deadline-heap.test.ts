@@ -24,7 +24,7 @@ describe('deadline heap', () => {
     expect(heap.takeDue(Number.MAX_VALUE)).to.equal(undefined);
   });
 
-  it('keeps no deadline that never comes', () => {
+  it('does not keep a deadline that never comes', () => {
     const heap = new DeadlineHeap<Deadline>();
     const member = makeMember();
     heap.add(member, Number.POSITIVE_INFINITY);
@@ -42,7 +42,7 @@ describe('deadline heap', () => {
     expect(heap.size).to.equal(0);
   });
 
-  it('takes in again what has left, with its new deadline', () => {
+  it('takes a removed member again, with its new deadline', () => {
     const heap = new DeadlineHeap<Deadline>();
     const member = makeMember();
     heap.add(member, 10);
@@ -53,7 +53,7 @@ describe('deadline heap', () => {
     expect(heap.size).to.equal(1);
   });
 
-  it('is a sorted array, where equal deadlines stay in the order in which they were added', () => {
+  it('behaves like a sorted array, with equal deadlines in the order in which they were added', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         const pair = new HeapBesideArray();

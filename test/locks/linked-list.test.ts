@@ -19,7 +19,7 @@ describe('wait queue', () => {
     expect([...queue]).to.deep.equal([]);
   });
 
-  it('lets the member just given leave during a walk', () => {
+  it('lets the current member leave during an iteration', () => {
     const queue = new LinkedList<Member>();
     for (const number of [1, 2, 3]) queue.push(new Member(number));
     const seen: number[] = [];
@@ -31,7 +31,7 @@ describe('wait queue', () => {
     expect(queue.size).to.equal(0);
   });
 
-  it('is an array that members join at the end and leave from anywhere, and join again', () => {
+  it('behaves like an array that members join at the end and leave from anywhere', () => {
     const steps = fc.array(fc.record({ isLeaving: fc.boolean(), pick: fc.nat(7) }), { maxLength: 100, size: 'max' });
     fc.assert(
       fc.property(steps, (sequence) => {

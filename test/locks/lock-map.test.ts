@@ -21,7 +21,7 @@ function remove(map: LockMap, known: Set<string>, name: string): void {
 }
 
 describe('lock map', () => {
-  it('has the names that a set has to which the same was done', () => {
+  it('has the same names as a set after the same steps', () => {
     const steps = fc.array(fc.tuple(fc.constantFrom(add, remove), fc.nat(8), fc.integer({ min: 1, max: 2_500 })), {
       maxLength: 12,
     });
@@ -40,7 +40,7 @@ describe('lock map', () => {
     );
   });
 
-  it('shows each lock that stays to whoever goes through all while others come and go, and comes to an end', () => {
+  it('is iterated to its end, with each lock that stays, while others come and go', () => {
     const staying = namesFrom(0, MANY);
     const map = new LockMap('readerWriter');
     const known = new Set<string>();
@@ -81,7 +81,7 @@ describe('lock map', () => {
     expect(keptBytes).to.be.lessThan(2_000_000);
   });
 
-  it('spreads names that differ in a few characters only, wherever they do', () => {
+  it('spreads names that differ only in a few characters, anywhere', () => {
     for (const nameOf of [
       (index: number) => `job-${index}`,
       (index: number) => `user:${index}:printer`,

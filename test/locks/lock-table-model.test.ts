@@ -26,14 +26,14 @@ const ALL = Number.POSITIVE_INFINITY;
 describe('lock table beside the naive lock table', function () {
   this.timeout(300_000);
 
-  it('answers the same and tells of the same events, whatever is done', () => {
+  it('gives the same answers and events, whatever is done', () => {
     fc.assert(
       fc.property(LIMITS, steps, (limits, sequence) => compare(limits, sequence)),
       { numRuns: RUNS },
     );
   });
 
-  it('refuses the same requests for a deadlock, each with a cycle that is there', () => {
+  it('refuses the same requests as deadlocks, each with a true cycle', () => {
     fc.assert(
       fc.property(entanglingSteps, (sequence) => compare(NO_LIMITS, sequence, expectNobodyStuck)),
       { numRuns: Math.ceil(RUNS / 4) },
@@ -47,7 +47,7 @@ describe('lock table beside the naive lock table', function () {
     );
   });
 
-  it('answers the same then where permits without limit pass those who wait', () => {
+  it('answers the same while sessions end in slices and permits without limit pass waiters', () => {
     fc.assert(
       fc.property(LIMITS, slicedPassingSteps, (limits, sequence) => compare(limits, sequence)),
       { numRuns: Math.ceil(RUNS / 2) },

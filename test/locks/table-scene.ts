@@ -1,5 +1,6 @@
-/** A lock table and four clients, for tests that read like a story. What happens to others is kept as news. */
+/** The lock table of the running test and four clients, for tests that read like a story. */
 
+import { expect } from 'chai';
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type {
   AcquireAllResult,
@@ -26,135 +27,140 @@ import type {
 
 const ALL = Number.POSITIVE_INFINITY;
 
-export class TableScene {
-  readonly table: LockTable;
-  readonly anna: Session;
-  readonly ben: Session;
-  readonly cara: Session;
-  readonly dora: Session;
+export let table: LockTable;
+export let anna: Session;
+export let ben: Session;
+export let cara: Session;
+export let dora: Session;
+let nowMs = 0;
+/** The events for sessions other than the one that acted. */
+let news: string[] = [];
+
+/** Starts a table before each test of the suite. */
+export function tableScene(): void {
+  beforeEach(() => startTable());
+}
+
+/** Starts an empty table. Tokens are 1, 2, 3... unless they are given. */
+export function startTable(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []): void {
+  let granted = 0;
+  table = new LockTable({
+    limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
+    nextToken: () => {
+      granted += 1;
+      return tokens[granted - 1] ?? granted;
+    },
+    compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
+  });
+  const open = (name: string): Session => table.openSession({ clientName: name, address: `${name}:1` });
+  [anna, ben, cara, dora] = [open('anna'), open('ben'), open('cara'), open('dora')];
   nowMs = 0;
-  #news: string[] = [];
+  news = [];
+}
 
-  /** Tokens are 1, 2, 3... unless they are given. */
-  constructor(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []) {
-    let granted = 0;
-    this.table = new LockTable({
-      limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
-      nextToken: () => {
-        granted += 1;
-        return tokens[granted - 1] ?? granted;
-      },
-      compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
-    });
-    this.anna = this.table.openSession({ clientName: 'anna', address: 'anna:1' });
-    this.ben = this.table.openSession({ clientName: 'ben', address: 'ben:1' });
-    this.cara = this.table.openSession({ clientName: 'cara', address: 'cara:1' });
-    this.dora = this.table.openSession({ clientName: 'dora', address: 'dora:1' });
-  }
+/** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
+export function acquire(session: Session, request: Partial<LockRequest> = {}): AcquireResult {
+  const context = session.client.clientName;
+  const usual: LockRequest = { name: 'jobs', mode: 'exclusive', tag: '', waitMs: ALL, context };
+  return note(table.acquire(session, { ...usual, ...request }, nowMs));
+}
 
-  /** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
-  acquire(session: Session, request: Partial<LockRequest> = {}): AcquireResult {
-    const usual: LockRequest = {
-      name: 'jobs',
-      mode: 'exclusive',
-      tag: '',
-      waitMs: ALL,
-      context: session.client.clientName,
-    };
-    return this.#note(this.table.acquire(session, { ...usual, ...request }, this.nowMs));
-  }
+/** Makes requests one after the other, each by a session, as `acquire` does. */
+export function acquireEach(...requests: readonly (readonly [Session, Partial<LockRequest>?])[]): void {
+  for (const [session, request] of requests) acquire(session, request);
+}
 
-  /** Asks for several locks, exclusively unless the mode is given, untagged and for as long as it takes. */
-  acquireAll(
-    session: Session,
-    locks: readonly (string | LockWanted)[],
-    request: Partial<LockAllRequest> = {},
-  ): AcquireAllResult {
-    const usual: LockAllRequest = {
-      locks: locks.map((lock) => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock)),
-      tag: '',
-      waitMs: ALL,
-      context: session.client.clientName,
-    };
-    return this.#note(this.table.acquireAll(session, { ...usual, ...request }, this.nowMs));
-  }
+/** Asks for several locks, exclusively unless the mode is given, untagged and for as long as it takes. */
+export function acquireAll(
+  session: Session,
+  locks: readonly (string | LockWanted)[],
+  request: Partial<LockAllRequest> = {},
+): AcquireAllResult {
+  const wanted = locks.map((lock): LockWanted => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock));
+  const usual: LockAllRequest = { locks: wanted, tag: '', waitMs: ALL, context: session.client.clientName };
+  return note(table.acquireAll(session, { ...usual, ...request }, nowMs));
+}
 
-  forceRelease(name: string = 'jobs', kind: LockKind = 'readerWriter'): number {
-    return this.#note(this.table.forceRelease(name, kind, this.nowMs));
-  }
+export function forceRelease(name: string = 'jobs', kind: LockKind = 'readerWriter'): number {
+  return note(table.forceRelease(name, kind, nowMs));
+}
 
-  release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
-    return this.#note(this.table.release(session, request, this.nowMs));
-  }
+export function release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
+  return note(table.release(session, request, nowMs));
+}
 
-  releaseAll(session: Session, tag?: string): ReleaseAllResult {
-    return this.#note(this.table.releaseAll(session, tag, this.nowMs));
-  }
+export function releaseAll(session: Session, tag?: string): ReleaseAllResult {
+  return note(table.releaseAll(session, tag, nowMs));
+}
 
-  cancel(session: Session, id: RequestId): CancelResult['outcome'] {
-    return this.#note(this.table.cancel(session, id, this.nowMs)).outcome;
-  }
+export function cancel(session: Session, id: RequestId): CancelResult['outcome'] {
+  return note(table.cancel(session, id, nowMs)).outcome;
+}
 
-  /** Lets time pass and ends what is due then. */
-  wait(ms: number, max: number = ALL): void {
-    this.nowMs += ms;
-    this.#tell(this.table.expire(max, this.nowMs));
-  }
+/** Lets time pass and ends what is due then. */
+export function wait(ms: number, max: number = ALL): void {
+  nowMs += ms;
+  tell(table.expire(max, nowMs));
+}
 
-  /** Ends a session and works off up to `max` of its claims; the rest is for `continueEnd`. */
-  endSession(session: Session, max: number = ALL): SessionEnd {
-    const end = this.#note(this.table.endSession(session, this.nowMs));
-    this.continueEnd(end, max);
-    return end;
-  }
+/** Ends a session and releases up to `max` of its holds; the rest is for `continueEnd`. */
+export function endSession(session: Session, max: number = ALL): SessionEnd {
+  const end = note(table.endSession(session, nowMs));
+  continueEnd(end, max);
+  return end;
+}
 
-  continueEnd(end: SessionEnd, max: number): void {
-    this.#tell(this.table.continueEnd(end, max, this.nowMs));
-  }
+export function continueEnd(end: SessionEnd, max: number): void {
+  tell(table.continueEnd(end, max, nowMs));
+}
 
-  drain(): void {
-    this.#tell(this.table.drain());
-  }
+export function drain(): void {
+  tell(table.drain());
+}
 
-  inspect(name: string = 'jobs', max: number = ALL): LockInformation {
-    return this.table.inspect(name, max, this.nowMs);
-  }
+export function inspect(name: string = 'jobs', max: number = ALL): LockInformation {
+  return table.inspect(name, max, nowMs);
+}
 
-  /** Who holds `jobs`, in order of the grants; with the tag, if there is one. */
-  holders(name: string = 'jobs'): readonly string[] {
-    return this.inspect(name).holders.map(ownerName);
-  }
+/** The holders of `jobs`, in order of the grants; with the tag, if there is one. */
+export function holders(name: string = 'jobs'): readonly string[] {
+  return inspect(name).holders.map(ownerName);
+}
 
-  /** Who waits for `jobs`, in order of the queue. */
-  waiters(name: string = 'jobs'): readonly string[] {
-    return this.inspect(name).waiters.map(ownerName);
-  }
+/** The waiters for `jobs`, in order of the queue. */
+export function waiters(name: string = 'jobs'): readonly string[] {
+  return inspect(name).waiters.map(ownerName);
+}
 
-  /** What happened since this was last asked: `context: status` and `session lost name: reason`. */
-  takeNews(): readonly string[] {
-    const news = this.#news;
-    this.#news = [];
-    return news;
-  }
+/** Forgets the news and returns them: `context: status` and `session lost name: reason`. */
+export function takeNews(): readonly string[] {
+  const taken = news;
+  news = [];
+  return taken;
+}
 
-  #note<Result>(outcome: Outcome<Result>): Result {
-    this.#tell(outcome.events);
-    return outcome.result;
-  }
+/** Expects exactly these news since they were last taken. */
+export function expectNews(...expected: readonly string[]): void {
+  expect(takeNews()).to.deep.equal(expected);
+}
 
-  #tell(events: readonly TableEvent[]): void {
-    for (const event of events) {
-      if (event.kind === 'lost') {
-        this.#news.push(`${event.session.client.clientName} lost ${event.hold.lockName}: ${event.hold.reason}`);
-      } else {
-        const isShared = event.result.status === 'ok' && event.result.alreadyHeld === true;
-        this.#news.push(`${event.context}: ${event.result.status}${isShared ? ' alreadyHeld' : ''}`);
-      }
+function note<Result>(outcome: Outcome<Result>): Result {
+  tell(outcome.events);
+  return outcome.result;
+}
+
+function tell(events: readonly TableEvent[]): void {
+  for (const event of events) {
+    if (event.kind === 'lost') {
+      news.push(`${event.session.client.clientName} lost ${event.hold.lockName}: ${event.hold.reason}`);
+    } else {
+      const isShared = event.result.status === 'ok' && event.result.alreadyHeld === true;
+      news.push(`${event.context}: ${event.result.status}${isShared ? ' alreadyHeld' : ''}`);
     }
   }
 }
 
-/** A cycle as text: who waits for what, and how the next one keeps him from it. */
+/** The cycle of a result as text, or its status when it has none. */
 export function viewCycle(result: { readonly status: string }): readonly string[] {
   if (!('cycle' in result)) return [result.status];
   const { cycle = [] } = result as Deadlock;
