@@ -12,7 +12,7 @@ describe("dlock's Lock", () => {
     expect(datastore.asked).to.deep.equal(['dlock:unnamed', 'dlock:jobs', 'night:jobs']);
   });
 
-  it('tells its datastore, its id and its options', () => {
+  it('has its datastore, its id and its options', () => {
     const datastore = new MemoryDatastore();
     const lock = new Lock(datastore, 'jobs', { colour: 'red' });
     expect(lock.getDatastore()).to.equal(datastore);
@@ -23,7 +23,7 @@ describe("dlock's Lock", () => {
     expect(lock.getOpt('toString')).to.equal(null);
   });
 
-  it('has the options that it was given last', async () => {
+  it('uses the options that were set last', async () => {
     const datastore = new RecordingDatastore(new MemoryDatastore());
     const lock = new Lock(datastore, 'jobs', { ds_key_prefix: 'night' });
     lock.setOpt('ds_key_prefix', 'day');
@@ -61,7 +61,7 @@ describe("dlock's Lock", () => {
     expect(datastore.asked).to.deep.equal([]);
   });
 
-  it('is not made of what is no datastore, no id or no prefix', () => {
+  it('refuses a wrong datastore, id or prefix', () => {
     const datastore = new MemoryDatastore();
     expect(() => new Lock(undefined as unknown as Datastore)).to.throw(TypeError, /^datastore is undefined; expected /);
     expect(() => new Lock(datastore, 7 as unknown as string)).to.throw(TypeError, 'id is 7; expected a string');
@@ -80,7 +80,7 @@ describe("dlock's Lock", () => {
       }
     }
 
-    it('rejects with what the datastore rejects with', async () => {
+    it('rejects with the error of the datastore', async () => {
       class GoneDatastore extends FailingDatastore {
         override acquireLock(): Promise<boolean> {
           return Promise.reject(failure);
@@ -92,11 +92,11 @@ describe("dlock's Lock", () => {
       expect(await errorOf(lock.locked(() => 0))).to.equal(failure);
     });
 
-    it('rejects with it when the function has run', async () => {
+    it('rejects with that error when the function has run', async () => {
       expect(await errorOf(new Lock(new FailingDatastore()).locked(() => 0))).to.equal(failure);
     });
 
-    it('rejects with what the function threw rather than with it', async () => {
+    it('rejects with the error of the function instead of that error', async () => {
       const thrown = new Error('from the function');
       const fail = (): never => {
         throw thrown;

@@ -20,8 +20,8 @@ import { freePort } from '../support/free-port.ts';
 
 /** A store that runs. */
 export interface RunningStore {
-  /** A datastore such as another process would have; the same one again where a store is within one process. */
-  open(): Promise<Datastore>;
+  /** A datastore such as another process would have; the same one again if the store is within one process. */
+  open(options?: { readonly ttlSeconds: number }): Promise<Datastore>;
 }
 
 /** A kind of store that locks can be kept in. */
@@ -30,6 +30,8 @@ export interface StoreKind {
   /** The programs of the system that it needs. */
   readonly programs: readonly string[];
   readonly isShared: boolean;
+  /** The shortest time to live, where locks have one. */
+  readonly shortestTtlSeconds?: number;
   start(): Promise<RunningStore>;
 }
 
@@ -47,8 +49,8 @@ export interface RedisConnection extends RedisClient {
 /** Those of `holdfast/datastores`. */
 export const STORE_KINDS: readonly StoreKind[] = [
   { name: 'memory', programs: [], isShared: false, start: startMemory },
-  { name: 'Redis', programs: ['redis-server'], isShared: true, start: startRedisStore },
-  { name: 'Memcached', programs: ['memcached'], isShared: true, start: startMemcachedStore },
+  { name: 'Redis', programs: ['redis-server'], isShared: true, shortestTtlSeconds: 0.02, start: startRedisStore },
+  { name: 'Memcached', programs: ['memcached'], isShared: true, shortestTtlSeconds: 1, start: startMemcachedStore },
   { name: 'holdfast', programs: [], isShared: true, start: startHoldfast },
 ];
 
@@ -109,12 +111,12 @@ async function startMemory(): Promise<RunningStore> {
 
 async function startRedisStore(): Promise<RunningStore> {
   const { port } = await startRedis();
-  return { open: async () => new RedisDatastore(await connectToRedis(port)) };
+  return { open: async (options) => new RedisDatastore(await connectToRedis(port), options) };
 }
 
 async function startMemcachedStore(): Promise<RunningStore> {
   const { port } = await startMemcached();
-  return { open: async () => new MemcachedDatastore(connectToMemcached(port)) };
+  return { open: async (options) => new MemcachedDatastore(connectToMemcached(port), options) };
 }
 
 async function startHoldfast(): Promise<RunningStore> {

@@ -3,7 +3,7 @@ import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { startTestServer, type TestServer } from '../../lib/testing/index.ts';
 import { ManualClock } from '../../lib/testing/test-clock.ts';
-import { rejection } from '../client/rejection.ts';
+import { rejection, rejects } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 
 /** Long enough not to pass by itself while a test runs. */
@@ -32,7 +32,7 @@ for (const socket of [false, true]) {
       expect(await waiting).to.be.instanceOf(LockTimeoutError);
     });
 
-    it('ends a lease, lets in who waits, and tells who lost it', async () => {
+    it('ends a lease, admits the waiter, and tells the holder that it lost the lock', async () => {
       const handle = await holder.lock('jobs', { leaseMs: HOUR_MS });
       const waiting = waiter.lock('jobs', { waitMs: Number.POSITIVE_INFINITY });
       await server.clock.advance(HOUR_MS - 1);
@@ -42,7 +42,7 @@ for (const socket of [false, true]) {
       expect(await waiting).to.include({ isHeld: true });
     });
 
-    it('lets everything happen that follows from one end of time before the next', async () => {
+    it('lets all consequences of one deadline happen before the next', async () => {
       const told: string[] = [];
       await holder.lock('jobs');
       // Each, when its time is over, asks for a time that ends within the same advance.
@@ -59,7 +59,7 @@ for (const socket of [false, true]) {
       expect(told).to.deep.equal(['1: timeout', 'lease', '2: timeout', '3: timeout']);
     });
 
-    it('reaches times that are no whole number of seconds', async () => {
+    it('reaches times that are not whole seconds', async () => {
       await holder.lock('jobs');
       for (const waitMs of [2_007, 2_011, 4_001]) {
         // The client's own time passes too: what it asks for is that much or a little less.
@@ -95,15 +95,13 @@ for (const socket of [false, true]) {
       expect((await waiter.inspect('jobs')).holders[0]?.heldMs).to.equal(1_234);
     });
 
-    it('refuses what is no time', async () => {
+    it('refuses a number that is no length of time', async () => {
       for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-        expect(await rejection(server.clock.advance(ms)))
-          .to.be.instanceOf(RangeError)
-          .and.have.property('message', `ms is ${ms}; expected a number from 0`);
+        await rejects(server.clock.advance(ms), RangeError, `ms is ${ms}; expected a number from 0`);
       }
     });
 
-    it('lists more locks than fit into one slice of work', async () => {
+    it('lets the server list more locks than fit into one slice of work', async () => {
       const names = Array.from({ length: 200 }, (_, index) => `lock ${100 + index}`);
       await Promise.all(names.map((name) => holder.lock(name)));
       const listed: string[] = [];
@@ -116,7 +114,7 @@ for (const socket of [false, true]) {
 describe('ManualClock', () => {
   const settled = (): Promise<void> => new Promise(setImmediate);
 
-  it('calls back in the order of time, and of their start at the same time', async () => {
+  it('calls back in the order of time, at the same time in the order of the calls', async () => {
     const clock = new ManualClock(settled);
     const called: string[] = [];
     const note = (name: string) => (): void => {

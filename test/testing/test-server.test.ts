@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockError, LockLostError } from '../../lib/client/lock-error.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../lib/testing/index.ts';
-import { rejection } from '../client/rejection.ts';
+import { rejection, rejects } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 
 const run = promisify(execFile);
@@ -46,7 +46,7 @@ for (const socket of [false, true]) {
       }
     });
 
-    it('takes a lock away from all who hold it, under either mode, and lets in those who wait', async () => {
+    it('takes a lock from all its holders, under either mode, and admits the waiters', async () => {
       const [first, second] = [await server.client(), await server.client()];
       const holders = [
         await first.lock('jobs', { mode: 'shared' }),
@@ -63,20 +63,17 @@ for (const socket of [false, true]) {
       expect(other.isHeld).to.equal(true);
     });
 
-    it('says so when nobody holds the lock that is to be lost', async () => {
-      const error = await rejection(server.loseLock('jobs'));
-      expect(error).to.be.instanceOf(Error).and.have.property('message', 'nobody holds the lock "jobs"');
+    it('rejects when nobody holds the lock that is to be lost', async () => {
+      await rejects(server.loseLock('jobs'), Error, 'nobody holds the lock "jobs"');
     });
 
-    it('has a function under a lost lock reject', async () => {
+    it('makes a function under a lost lock reject', async () => {
       const client = await server.client();
       const done = client.locked('jobs', async () => {
         await server.loseLock('jobs');
         return 42;
       });
-      expect(await rejection(done))
-        .to.be.instanceOf(LockLostError)
-        .and.include({ code: 'forced', result: 42 });
+      await rejects(done, LockLostError, { code: 'forced', result: 42 });
     });
 
     it('cuts a connection so that both sides notice, and the client comes back', async () => {
@@ -104,19 +101,20 @@ for (const socket of [false, true]) {
       await server.cutConnection(client);
       expect(client.state).to.equal('closed');
       await server.assertNoLocks();
-      expect(await rejection(server.cutConnection(client)))
-        .to.be.instanceOf(Error)
-        .and.have.property('message', 'the client is closed, or was not made by client() of this server');
+      await rejects(
+        server.cutConnection(client),
+        Error,
+        'the client is closed, or was not made by client() of this server',
+      );
     });
 
     it('does not cut a connection that is not there', async () => {
       const client = await server.client({ reconnect: { minDelayMs: 1e9, maxDelayMs: 1e9 } });
       await server.cutConnection(client);
-      const error = (await rejection(server.cutConnection(client))) as Error;
-      expect(error.message).to.equal('the client is reconnecting; expected connected');
+      await rejects(server.cutConnection(client), Error, 'the client is reconnecting; expected connected');
     });
 
-    it('finds no locks when there are none, not even a release that is on its way', async () => {
+    it('finds no locks when there are none, or when the last release is on its way', async () => {
       await server.assertNoLocks();
       const client = await server.client();
       const handle = await client.lock('jobs');
@@ -125,7 +123,7 @@ for (const socket of [false, true]) {
       expect(await released).to.equal(true);
     });
 
-    it('tells who holds what and who waits for what', async () => {
+    it('lists the holders and the waiters of all locks', async () => {
       const client = await server.client({ name: 'worker' });
       const handle = await client.lock('jobs', { owner: 'night' });
       const waiting = client.lock('jobs', { owner: 'day' });
@@ -145,7 +143,7 @@ for (const socket of [false, true]) {
       await server.assertNoLocks();
     });
 
-    it('settles when whoever asked for a lock has it or waits for it', async () => {
+    it('settles when every request for a lock is granted or waits', async () => {
       const client = await server.client();
       await client.lock('jobs');
       const chain = (async () => {
@@ -169,11 +167,14 @@ for (const socket of [false, true]) {
     });
 
     it('cannot move the clock of the machine', async () => {
-      const error = (await rejection(server.clock.advance(1))) as Error;
-      expect(error.message).to.equal("the clock is the system's; start the server with { clock: 'manual' } to move it");
+      await rejects(
+        server.clock.advance(1),
+        Error,
+        "the clock is the system's; start the server with { clock: 'manual' } to move it",
+      );
     });
 
-    it('settles though a program lets a turn pass between what it does', async () => {
+    it('settles although a program lets turns pass between its steps', async () => {
       const client = await server.client();
       const chain = (async () => {
         for (let index = 0; index < 5; index += 1) {
@@ -186,7 +187,7 @@ for (const socket of [false, true]) {
       await chain;
     });
 
-    it('leaves no client behind that was being made when it was closed', async () => {
+    it('leaves no client behind that was connecting when it was closed', async () => {
       for (let turns = 0; turns < 12; turns += 1) {
         const other = await start({ socket });
         const made = other.client().catch((error: unknown) => error);
@@ -198,12 +199,11 @@ for (const socket of [false, true]) {
       }
     });
 
-    it('has no client made after its end', async () => {
+    it('makes no client after its end', async () => {
       const made = rejection(server.client());
       await server.close();
       expect(await made).to.be.instanceOf(Error);
-      const error = await rejection(server.client());
-      expect(error).to.include({ code: 'ECONNREFUSED' });
+      expect(await rejection(server.client())).to.include({ code: 'ECONNREFUSED' });
     });
   });
 }
@@ -211,7 +211,7 @@ for (const socket of [false, true]) {
 describe('a test server', () => {
   afterEach(endTest);
 
-  it('has an address only where it has a socket', async () => {
+  it('has an address only if it has a socket', async () => {
     const silent = await start({});
     const message = 'the server has no socket; start it with { socket: true }, or connect by its client()';
     expect(() => silent.address).to.throw(message);
@@ -220,14 +220,17 @@ describe('a test server', () => {
     expect(server.address).to.equal(`127.0.0.1:${server.port}`);
   });
 
-  it('serves programs that are told its port, and does not know them', async () => {
+  it('serves programs that know its port, but cannot cut their connections', async () => {
     const server = await start({ socket: true });
     const client = await LockClient.connect({ port: server.port });
     whenTestEnds(() => client.close());
     await client.lock('jobs');
     expect(await server.loseLock('jobs')).to.equal(1);
-    const error = (await rejection(server.cutConnection(client))) as Error;
-    expect(error.message).to.equal('the client is closed, or was not made by client() of this server');
+    await rejects(
+      server.cutConnection(client),
+      Error,
+      'the client is closed, or was not made by client() of this server',
+    );
   });
 
   it('opens no port without a socket', async () => {
@@ -247,19 +250,17 @@ describe('a test server', () => {
     const server = await start({ limits: { maxLocksPerSession: 1 } });
     const client = await server.client();
     await client.lock('a');
-    expect(await rejection(client.lock('b')))
-      .to.be.instanceOf(LockError)
-      .and.include({ code: 'limit' });
+    await rejects(client.lock('b'), LockError, { code: 'limit' });
   });
 
   it('says which option is wrong', async () => {
-    const clock = rejection(startTestServer({ clock: 'fast' } as unknown as TestServerOptions));
-    expect(await clock)
-      .to.be.instanceOf(TypeError)
-      .and.have.property('message');
-    expect(((await clock) as Error).message).to.equal('clock is "fast"; expected "manual" or "system"');
-    const socket = (await rejection(startTestServer({ socket: 1 } as unknown as TestServerOptions))) as Error;
-    expect(socket.message).to.equal('socket is 1; expected true or false');
+    const clock = startTestServer({ clock: 'fast' } as unknown as TestServerOptions);
+    await rejects(clock, TypeError, 'clock is "fast"; expected "manual" or "system"');
+    await rejects(
+      startTestServer({ socket: 1 } as unknown as TestServerOptions),
+      Error,
+      'socket is 1; expected true or false',
+    );
   });
 
   it('frees its port when it is closed', async () => {
