@@ -16,7 +16,7 @@ import {
   serverScene,
   statesAtEvents,
 } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
   serverScene();
@@ -81,11 +81,8 @@ describe('the life of a client', () => {
     it('ends for a call when its signal aborts', async () => {
       proxy.delay('toClient');
       const client = lazyClient();
-      const abort = new AbortController();
-      const given = rejection(client.lock('jobs', { signal: abort.signal }));
-      const reason = new Error('enough');
-      abort.abort(reason);
-      expect(await given).to.equal(reason);
+      const given = abortable((signal) => client.lock('jobs', { signal }));
+      await given.abort();
       expect(client.state).to.equal('connecting');
       proxy.free('toClient');
       await client.connect();

@@ -17,7 +17,7 @@ import {
   throughProxy,
 } from './client-scene.ts';
 import { LockProcess } from './lock-process.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
   serverScene();
@@ -121,11 +121,8 @@ describe('the life of a client', () => {
 
     it('ends for calls whose signal aborts or whose wait is over', async () => {
       const client = await disconnected({ reconnect: NEVER });
-      const abort = new AbortController();
-      const given = rejection(client.lock('jobs', { signal: abort.signal }));
-      const reason = new Error('enough');
-      abort.abort(reason);
-      expect(await given).to.equal(reason);
+      const given = abortable((signal) => client.lock('jobs', { signal }));
+      await given.abort();
       const message = /^no server could be asked: no connection within 5 ms: /;
       const error = await rejects(client.lock('jobs', { waitMs: 5 }), LockUnreachableError, message);
       expect(error.cause).to.be.instanceOf(Error);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { until } from '../server/raw-client.ts';
 import { client, clientScene, delayAnswer, delayGrant, delayRequest, other, proxy, waits } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejects } from './rejection.ts';
 
 /** Long enough for an answer that is not held back. */
 const ANSWER_MS = 10_000;
@@ -13,20 +13,16 @@ describe('a client that gave up a request', () => {
 
   describe('by a signal', () => {
     it('releases a lock granted while the abort is on its way', async () => {
-      const abort = new AbortController();
-      const { asked } = await delayGrant(() => rejection(client.lock('jobs', { signal: abort.signal })));
-      abort.abort();
-      expect(await asked).to.have.property('name', 'AbortError');
+      const { asked } = await delayGrant(() => abortable((signal) => client.lock('jobs', { signal })));
+      await asked.abort();
       proxy.free('toClient');
       await isFreeAgain();
       expect(await other.stats()).to.include({ grants: 3, releases: 3, cancelled: 0 });
     });
 
     it('releases a lock requested just before the abort', async () => {
-      const abort = new AbortController();
-      const { asked } = await delayRequest(() => rejection(client.lock('jobs', { signal: abort.signal })));
-      abort.abort();
-      expect(await asked).to.have.property('name', 'AbortError');
+      const { asked } = await delayRequest(() => abortable((signal) => client.lock('jobs', { signal })));
+      await asked.abort();
       proxy.free('toServer');
       await client.rpc('ping');
       await isFreeAgain();
@@ -35,12 +31,10 @@ describe('a client that gave up a request', () => {
 
     it('leaves the queue even if the cancellation arrives late', async () => {
       const held = await other.lock('jobs');
-      const abort = new AbortController();
-      const waiting = rejection(client.lock('jobs', { signal: abort.signal }));
+      const waiting = abortable((signal) => client.lock('jobs', { signal }));
       await client.rpc('ping');
       proxy.delay('toServer');
-      abort.abort();
-      expect(await waiting).to.have.property('name', 'AbortError');
+      await waiting.abort();
       await proxy.holds('toServer');
       expect((await other.inspect('jobs')).waiterCount).to.equal(1);
       proxy.free('toServer');
@@ -50,10 +44,8 @@ describe('a client that gave up a request', () => {
 
     it('keeps the locks of its other flows', async () => {
       const kept = await client.lock('kept');
-      const abort = new AbortController();
-      const { asked } = await delayAnswer(() => rejection(client.lock('jobs', { signal: abort.signal })));
-      abort.abort();
-      await asked;
+      const { asked } = await delayAnswer(() => abortable((signal) => client.lock('jobs', { signal })));
+      await asked.abort();
       proxy.free('toClient');
       await isFreeAgain();
       expect((await other.inspect('kept')).holders[0]?.token).to.equal(kept.token);
@@ -109,27 +101,23 @@ describe('a client that gave up a request', () => {
     });
 
     it('releases a lock left to another request when that is given up too', async () => {
-      const [first, second] = [new AbortController(), new AbortController()];
-      const { asked } = await delayGrant(() => rejection(client.rpc('lock', REQUEST, { signal: first.signal })));
-      first.abort();
-      await asked;
+      const ask = () => abortable((signal) => client.rpc('lock', REQUEST, { signal }));
+      const { asked } = await delayGrant(ask);
+      await asked.abort();
       const behindTheGrant = client.rpc('ping');
       await until(async () => (await other.stats()).requests.ping === 2);
-      const again = await delayRequest(() => rejection(client.rpc('lock', REQUEST, { signal: second.signal })));
+      const again = await delayRequest(ask);
       proxy.free('toClient');
       await behindTheGrant;
-      second.abort();
-      await again.asked;
+      await again.asked.abort();
       proxy.free('toServer');
       await isFreeAgain();
     });
 
     it('releases a lock left to another request when that is refused', async () => {
-      const abort = new AbortController();
       const shared = { ...REQUEST, mode: 'shared' };
-      const { asked } = await delayRequest(() => rejection(client.rpc('lock', shared, { signal: abort.signal })));
-      abort.abort();
-      await asked;
+      const { asked } = await delayRequest(() => abortable((signal) => client.rpc('lock', shared, { signal })));
+      await asked.abort();
       const upgrade = client.rpc('lock', REQUEST);
       proxy.free('toServer');
       expect(await upgrade).to.include({ status: 'invalid' });

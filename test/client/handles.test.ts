@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
 import { client, clientScene, emitted, isFree, other, proxy, whenLost } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the handle of a lock', () => {
   clientScene();
@@ -180,12 +180,10 @@ describe('the handle of a lock', () => {
     it('ends its wait when the signal of the call aborts', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
-      const abort = new AbortController();
-      const waiting = rejection(handle.lock('b', { signal: abort.signal }));
-      const reason = new Error('enough');
-      abort.abort(reason);
-      expect(await waiting).to.equal(reason);
-      expect(await rejection(handle.lock('a', { signal: abort.signal }))).to.equal(reason);
+      const waiting = abortable((signal) => handle.lock('b', { signal }));
+      await waiting.abort();
+      const reason = new Error('before');
+      expect(await rejection(handle.lock('a', { signal: AbortSignal.abort(reason) }))).to.equal(reason);
       expect(handle.isHeld).to.equal(true);
     });
   });

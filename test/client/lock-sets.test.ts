@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
 import { client, clientScene, other, proxy, waits, whenLost } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('several locks at once', () => {
   clientScene({ switches: { forceUnlock: true } });
@@ -40,12 +40,9 @@ describe('several locks at once', () => {
   it('end their wait when waitMs are over, or by a signal', async () => {
     await other.lock('b');
     for (const waitMs of [5, 0]) await rejects(client.lockAll(['a', 'b'], { waitMs }), LockTimeoutError);
-    const abort = new AbortController();
-    const waiting = rejection(client.lockAll(['a', 'b'], { signal: abort.signal }));
+    const waiting = abortable((signal) => client.lockAll(['a', 'b'], { signal }));
     await client.rpc('ping');
-    const reason = new Error('enough');
-    abort.abort(reason);
-    expect(await waiting).to.equal(reason);
+    await waiting.abort();
     await waits(0, 'b');
     expect((await other.inspect('a')).holderCount).to.equal(0);
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { client, clientScene, delayGrant, delayRequest, isFree, other, proxy } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
+import { abortable, rejects } from './rejection.ts';
 
 const BATCH = { owner: 'batch' } as const;
 
@@ -46,12 +46,9 @@ describe('calls with one owner', () => {
 
   it('end their wait for each other by a signal, and the next one moves up', async () => {
     const held = await client.lock('jobs', BATCH);
-    const abort = new AbortController();
-    const given = rejection(client.lock('jobs', { ...BATCH, signal: abort.signal }));
+    const given = abortable((signal) => client.lock('jobs', { ...BATCH, signal }));
     const next = client.lock('jobs', BATCH);
-    const reason = new Error('enough');
-    abort.abort(reason);
-    expect(await given).to.equal(reason);
+    await given.abort();
     await held.release();
     expect(await next).to.include({ isHeld: true });
   });
@@ -100,11 +97,10 @@ describe('calls with one owner', () => {
   });
 
   it('get the lock exclusively although a shared grant crosses the abort of the call before', async () => {
-    const abort = new AbortController();
-    const shared = { ...BATCH, mode: 'shared', signal: abort.signal } as const;
-    const { asked } = await delayRequest(() => rejection(client.lock('jobs', shared)));
-    abort.abort();
-    expect(await asked).to.have.property('name', 'AbortError');
+    const { asked } = await delayRequest(() =>
+      abortable((signal) => client.lock('jobs', { ...BATCH, mode: 'shared', signal })),
+    );
+    await asked.abort();
     const next = client.lock('jobs', BATCH);
     proxy.free('toServer');
     const handle = await next;
@@ -116,11 +112,10 @@ describe('calls with one owner', () => {
   });
 
   it('do not share the grant that crosses the abort of the call before', async () => {
-    const abort = new AbortController();
-    const leased = { ...BATCH, signal: abort.signal, leaseMs: 60_000 };
-    const { asked } = await delayGrant(() => rejection(client.lock('jobs', leased)));
-    abort.abort();
-    await asked;
+    const { asked } = await delayGrant(() =>
+      abortable((signal) => client.lock('jobs', { ...BATCH, signal, leaseMs: 60_000 })),
+    );
+    await asked.abort();
     const next = client.lock('jobs', BATCH);
     proxy.free('toClient');
     const { token } = await next;
@@ -129,10 +124,8 @@ describe('calls with one owner', () => {
   });
 
   it('do not wait for the answer to an aborted call when the connection is cut', async () => {
-    const abort = new AbortController();
-    const { asked } = await delayRequest(() => rejection(client.lock('jobs', { ...BATCH, signal: abort.signal })));
-    abort.abort();
-    await asked;
+    const { asked } = await delayRequest(() => abortable((signal) => client.lock('jobs', { ...BATCH, signal })));
+    await asked.abort();
     const next = client.lock('jobs', BATCH);
     proxy.discard('toServer');
     proxy.cut();

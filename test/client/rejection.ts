@@ -26,3 +26,19 @@ export async function rejects<E extends Error>(
   else expect(error).to.include(expected);
   return error as E;
 }
+
+/** Makes a call that waits. `abort` aborts its signal and expects that it rejects with the reason. */
+export function abortable(call: (signal: AbortSignal) => Promise<unknown>): {
+  readonly abort: (reason?: unknown) => Promise<void>;
+} {
+  const controller = new AbortController();
+  const error = rejection(call(controller.signal));
+  // A test that fails before it aborts the call has said enough.
+  error.catch(() => {});
+  return {
+    abort: async (reason = new Error('enough')) => {
+      controller.abort(reason);
+      expect(await error).to.equal(reason);
+    },
+  };
+}
