@@ -113,12 +113,6 @@ const acquireAll: fc.Arbitrary<AcquireAllStep> = fc.record({
   id: fc.option(id, { nil: undefined, freq: 6 }),
 });
 
-const forceRelease: fc.Arbitrary<Step> = fc.record({
-  step: fc.constant('forceRelease'),
-  name,
-  isPermit: fc.boolean(),
-});
-
 const releaseClaim: fc.Arbitrary<Step> = fc.record({
   step: fc.constant('releaseClaim'),
   pick,
@@ -135,151 +129,110 @@ const releaseClaim: fc.Arbitrary<Step> = fc.record({
   wrong: fc.constantFrom<Wrong>(...Array(10).fill('nothing'), 'session', 'name', 'mode', 'tag', 'token'),
 });
 
-function moveAtMost(max: fc.Arbitrary<number>): fc.Arbitrary<Step> {
-  return fc.record({ step: fc.constant('move'), byMs: fc.constantFrom(0, 1, 1, 2, 3), max });
+function moveAtMost(...max: number[]): fc.Arbitrary<Step> {
+  return fc.record({ step: fc.constant('move'), byMs: fc.constantFrom(0, 1, 1, 2, 3), max: fc.constantFrom(...max) });
 }
 
-function endSessionAtMost(max: fc.Arbitrary<number>): fc.Arbitrary<Step> {
-  return fc.record({ step: fc.constant('endSession'), session, max });
+function endSessionAtMost(...max: number[]): fc.Arbitrary<Step> {
+  return fc.record({ step: fc.constant('endSession'), session, max: fc.constantFrom(...max) });
 }
 
-const release: fc.Arbitrary<Step> = fc.record({ step: fc.constant('release'), session, name, tag });
-const releaseAll: fc.Arbitrary<Step> = fc.record({
-  step: fc.constant('releaseAll'),
-  session,
-  tag: fc.option(tag, { nil: undefined }),
-});
-const cancel: fc.Arbitrary<Step> = fc.record({ step: fc.constant('cancel'), session, id });
-const cancelWaiting: fc.Arbitrary<Step> = fc.record({ step: fc.constant('cancelWaiting'), pick });
-const openSession: fc.Arbitrary<Step> = fc.constant({ step: 'openSession' });
-const inspect: fc.Arbitrary<Step> = fc.record({
-  step: fc.constant('inspect'),
-  name,
-  max: fc.constantFrom(1, 2, 100),
-});
-const drain: fc.Arbitrary<Step> = fc.constant({ step: 'drain' });
-const continueEnd: fc.Arbitrary<Step> = fc.record({
-  step: fc.constant('continueEnd'),
-  pick,
-  max: fc.constantFrom(1, 1, 2, 3),
-});
+/** The kinds of steps; a sequence may put others in their place. */
+const KINDS = {
+  acquire,
+  acquireAll,
+  releaseClaim,
+  forceRelease: fc.record({ step: fc.constant('forceRelease'), name, isPermit: fc.boolean() }),
+  release: fc.record({ step: fc.constant('release'), session, name, tag }),
+  releaseAll: fc.record({ step: fc.constant('releaseAll'), session, tag: fc.option(tag, { nil: undefined }) }),
+  cancel: fc.record({ step: fc.constant('cancel'), session, id }),
+  cancelWaiting: fc.record({ step: fc.constant('cancelWaiting'), pick }),
+  move: moveAtMost(1, 2, 100, 100),
+  endSession: endSessionAtMost(Number.POSITIVE_INFINITY),
+  continueEnd: fc.record({ step: fc.constant('continueEnd'), pick, max: fc.constantFrom(1, 1, 2, 3) }),
+  openSession: fc.constant({ step: 'openSession' }),
+  inspect: fc.record({ step: fc.constant('inspect'), name, max: fc.constantFrom(1, 2, 100) }),
+  drain: fc.constant({ step: 'drain' }),
+} satisfies Record<string, fc.Arbitrary<Step>>;
+type Kind = keyof typeof KINDS;
 
-const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined, steal: undefined };
-
-function sequence(choices: fc.WeightedArbitrary<Step>[], maxLength: number): fc.Arbitrary<Step[]> {
+/** Up to so many steps, some kinds more often than others. */
+function sequence(
+  maxLength: number,
+  weights: Partial<Record<Kind | 'another', number>>,
+  special: Partial<Record<Kind | 'another', fc.Arbitrary<Step>>> = {},
+): fc.Arbitrary<Step[]> {
+  const kinds: Partial<Record<string, fc.Arbitrary<Step>>> = { ...KINDS, ...special };
+  const choices = Object.entries(weights).map(([kind, weight]) => ({
+    weight,
+    arbitrary: kinds[kind] as fc.Arbitrary<Step>,
+  }));
   return fc.array(fc.oneof(...choices), { minLength: 1, maxLength, size: 'max' });
 }
 
-/** Every session's end is finished at once. */
-export const steps: fc.Arbitrary<Step[]> = sequence(
-  [
-    { weight: 270, arbitrary: acquire },
-    { weight: 60, arbitrary: acquireAll },
-    { weight: 5, arbitrary: forceRelease },
-    { weight: 18, arbitrary: release },
-    { weight: 45, arbitrary: releaseClaim },
-    { weight: 12, arbitrary: releaseAll },
-    { weight: 12, arbitrary: cancel },
-    { weight: 50, arbitrary: cancelWaiting },
-    { weight: 48, arbitrary: moveAtMost(fc.constantFrom(1, 2, 100, 100)) },
-    { weight: 12, arbitrary: endSessionAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
-    { weight: 18, arbitrary: openSession },
-    { weight: 9, arbitrary: inspect },
-    { weight: 1, arbitrary: drain },
-  ],
-  60,
-);
+const PATIENT = { waitMs: Number.POSITIVE_INFINITY, leaseMs: undefined, steal: undefined };
 
-/**
- * Everybody asks for one lock and one owner asks for every lock, so that both outgrow what is searched without an
- * index.
- */
+/** The end of a session is finished at once. */
+export const steps: fc.Arbitrary<Step[]> = sequence(60, {
+  ...{ acquire: 270, acquireAll: 60, forceRelease: 5, release: 18, releaseClaim: 45, releaseAll: 12, cancel: 12 },
+  ...{ cancelWaiting: 50, move: 48, endSession: 12, openSession: 18, inspect: 9, drain: 1 },
+});
+
+/** Everybody asks for one lock, and one owner asks for every lock, so that both outgrow the search without an index. */
 export const crowdingSteps: fc.Arbitrary<Step[]> = sequence(
-  [
-    { weight: 40, arbitrary: acquire.map((step) => ({ ...step, ...PATIENT, name: 'a' })) },
-    {
-      weight: 40,
-      arbitrary: fc
-        .tuple(acquire, fc.constantFrom(...NAMES))
-        .map(([step, name]) => ({ ...step, ...PATIENT, name, session: 0, tag: '' })),
-    },
-    { weight: 8, arbitrary: releaseClaim },
-    { weight: 8, arbitrary: release },
-    { weight: 4, arbitrary: cancelWaiting },
-    { weight: 4, arbitrary: openSession },
-  ],
   200,
+  { acquire: 40, another: 40, releaseClaim: 8, release: 8, cancelWaiting: 4, openSession: 4 },
+  {
+    acquire: acquire.map((step) => ({ ...step, ...PATIENT, name: 'a' })),
+    another: fc
+      .tuple(acquire, fc.constantFrom(...NAMES))
+      .map(([step, name]) => ({ ...step, ...PATIENT, name, session: 0, tag: '' })),
+  },
 );
 
 /** Sessions end in slices. */
 export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
-  [
-    { weight: 240, arbitrary: acquire },
-    { weight: 60, arbitrary: acquireAll },
-    { weight: 5, arbitrary: forceRelease },
-    { weight: 18, arbitrary: release },
-    { weight: 40, arbitrary: releaseClaim },
-    { weight: 12, arbitrary: releaseAll },
-    { weight: 36, arbitrary: cancelWaiting },
-    { weight: 36, arbitrary: moveAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
-    { weight: 42, arbitrary: endSessionAtMost(fc.constantFrom(0, 0, 1, 2)) },
-    { weight: 60, arbitrary: openSession },
-    { weight: 24, arbitrary: continueEnd },
-    { weight: 12, arbitrary: inspect },
-    { weight: 1, arbitrary: drain },
-  ],
   60,
+  {
+    ...{ acquire: 240, acquireAll: 60, forceRelease: 5, release: 18, releaseClaim: 40, releaseAll: 12 },
+    ...{ cancelWaiting: 36, move: 36, endSession: 42, openSession: 60, continueEnd: 24, inspect: 12, drain: 1 },
+  },
+  { move: moveAtMost(Number.POSITIVE_INFINITY), endSession: endSessionAtMost(0, 0, 1, 2) },
 );
 
-/** Sessions end in slices while permits without limit that are asked for with other locks pass those who wait. */
+/** Sessions end in slices while permits without limit that are asked for with other locks pass the waiters. */
 export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
-  [
-    {
-      weight: 60,
-      arbitrary: fc
-        .tuple(acquire, fc.constantFrom('a', 'a', 'b'), fc.constantFrom<LockMode>('exclusive', 'permit', 'permit'))
-        .map(([step, name, mode]) => ({ ...step, ...PATIENT, name, mode })),
-    },
-    {
-      weight: 40,
-      arbitrary: fc
-        .tuple(acquireAll, fc.constantFrom<'a' | 'b'>('a', 'b'), fc.constantFrom(undefined, undefined, undefined, 1, 2))
-        .map(([step, name, limit]) => ({
-          ...step,
-          waitMs: Number.POSITIVE_INFINITY,
-          locks: [{ name: 'a', mode: 'permit', limit }, { name, mode: 'exclusive', limit: undefined }, ...step.locks],
-        })),
-    },
-    { weight: 12, arbitrary: releaseClaim },
-    { weight: 4, arbitrary: cancelWaiting },
-    { weight: 24, arbitrary: endSessionAtMost(fc.constantFrom(0, 0, 0, 1)) },
-    { weight: 30, arbitrary: openSession },
-    { weight: 6, arbitrary: continueEnd },
-    { weight: 12, arbitrary: inspect },
-  ],
   40,
+  {
+    ...{ acquire: 60, acquireAll: 40, releaseClaim: 12, cancelWaiting: 4, endSession: 24 },
+    ...{ openSession: 30, continueEnd: 6, inspect: 12 },
+  },
+  {
+    acquire: fc
+      .tuple(acquire, fc.constantFrom('a', 'a', 'b'), fc.constantFrom<LockMode>('exclusive', 'permit', 'permit'))
+      .map(([step, name, mode]) => ({ ...step, ...PATIENT, name, mode })),
+    acquireAll: fc
+      .tuple(acquireAll, fc.constantFrom<'a' | 'b'>('a', 'b'), fc.constantFrom(undefined, undefined, undefined, 1, 2))
+      .map(([step, name, limit]) => ({
+        ...step,
+        waitMs: Number.POSITIVE_INFINITY,
+        locks: [{ name: 'a', mode: 'permit', limit }, { name, mode: 'exclusive', limit: undefined }, ...step.locks],
+      })),
+    endSession: endSessionAtMost(0, 0, 0, 1),
+  },
 );
 
-/** Owners that hold and wait in many places, so that they come to wait for each other. */
+/** Owners hold and wait in many places, so that they come to wait for each other. */
 export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(
-  [
-    {
-      weight: 60,
-      arbitrary: fc
-        .tuple(acquire, fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('', 'x', 'x', 'x', 'x', 'y'))
-        .map(([step, name, tag]) => ({ ...step, name, tag, leaseMs: undefined })),
-    },
-    {
-      weight: 12,
-      arbitrary: fc
-        .tuple(acquireAll, fc.constantFrom('x', 'x', 'x', 'y'))
-        .map(([step, tag]) => ({ ...step, tag, waitMs: Number.POSITIVE_INFINITY })),
-    },
-    { weight: 10, arbitrary: releaseClaim },
-    { weight: 8, arbitrary: cancelWaiting },
-    { weight: 4, arbitrary: moveAtMost(fc.constantFrom(1, 100)) },
-    { weight: 1, arbitrary: endSessionAtMost(fc.constant(Number.POSITIVE_INFINITY)) },
-    { weight: 2, arbitrary: openSession },
-  ],
   40,
+  { acquire: 60, acquireAll: 12, releaseClaim: 10, cancelWaiting: 8, move: 4, endSession: 1, openSession: 2 },
+  {
+    acquire: fc
+      .tuple(acquire, fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('', 'x', 'x', 'x', 'x', 'y'))
+      .map(([step, name, tag]) => ({ ...step, name, tag, leaseMs: undefined })),
+    acquireAll: fc
+      .tuple(acquireAll, fc.constantFrom('x', 'x', 'x', 'y'))
+      .map(([step, tag]) => ({ ...step, tag, waitMs: Number.POSITIVE_INFINITY })),
+    move: moveAtMost(1, 100),
+  },
 );
