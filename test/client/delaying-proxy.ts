@@ -115,8 +115,14 @@ export class DelayingProxy {
     });
   }
 
+  /** Closes all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Ends all connections by a reset. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
   #forward(from: Socket, to: Socket, lane: Lane): void {

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { Client } from 'memjs';
 import { type MemcachedClient, MemcachedDatastore } from '../../lib/datastores/index.ts';
+import { DelayingProxy } from '../client/delaying-proxy.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { errorOf } from '../support/error-of.ts';
-import { startAnswerLosingProxy } from './answer-losing-proxy.ts';
 import { connectToMemcached, type StoreServer, startMemcached } from './real-stores.ts';
 
 const KEY = 'dlock:jobs';
@@ -71,18 +71,27 @@ describe('the datastore Memcached', () => {
   });
 
   it('has the lock when only the answer was lost', async () => {
-    const proxy = connectToMemcached(await startAnswerLosingProxy(server.port, 'reset'));
-    const datastore = new MemcachedDatastore(proxy);
-    expect(await datastore.acquireLock(KEY)).to.equal(true);
+    const proxy = await DelayingProxy.start(server.port);
+    const datastore = new MemcachedDatastore(connectToMemcached(proxy.port));
+    proxy.delay('toClient');
+    const acquired = datastore.acquireLock(KEY);
+    await proxy.holds('toClient');
+    proxy.discard('toClient');
+    proxy.reset();
+    expect(await acquired).to.equal(true);
     expect(await new MemcachedDatastore(client).acquireLock(KEY)).to.equal(false);
     expect(await datastore.releaseLock(KEY)).to.equal(true);
     expect(await exists()).to.equal(false);
   });
 
   it('rejects when the connection ends without an answer', async () => {
-    const proxy = connectToMemcached(await startAnswerLosingProxy(server.port, 'close'));
-    const datastore = new MemcachedDatastore(proxy, { answerTimeoutMs: 50 });
-    expect((await errorOf(datastore.acquireLock(KEY))).message).to.equal('memcached did not answer within 50 ms');
+    const proxy = await DelayingProxy.start(server.port);
+    const datastore = new MemcachedDatastore(connectToMemcached(proxy.port), { answerTimeoutMs: 50 });
+    proxy.delay('toClient');
+    const failed = errorOf(datastore.acquireLock(KEY));
+    await proxy.holds('toClient');
+    proxy.cut();
+    expect((await failed).message).to.equal('memcached did not answer within 50 ms');
   });
 
   it("rejects with the caller's line in the stack", async () => {

@@ -42,11 +42,17 @@ export async function useStandard(locks: LockManager): Promise<number | undefine
   return held?.length;
 }
 
-export async function useOurs(client: LockClient): Promise<void> {
-  const locks: LockManager = client.locks;
-  for (const each of [locks, navigator.locks]) await useStandard(each);
+export async function useOurs(client: LockClient, signal: AbortSignal): Promise<number> {
   const own: WebLockManager = client.locks;
-  console.log(await own.request('jobs', (lock) => lock?.name));
+  const both: LockManager[] = [navigator.locks, own];
+  for (const each of both) await useStandard(each);
+  const options: LockOptions = { mode: 'shared', signal };
+  const granted: Lock | null = await own.request('jobs', options, (lock) => lock);
+  const snapshot: WebLockSnapshot = await own.query();
+  const known: LockManagerSnapshot = snapshot;
+  console.log(granted?.mode, known.held, snapshot.pending[0]?.clientId.length);
+  const counts = both.map((locks) => locks.request('jobs', async () => 1));
+  return await own.request('jobs', () => counts.length);
 }
 
 export function explain(error: unknown): string {
@@ -59,16 +65,4 @@ export async function call(): Promise<string> {
   const client = new MessageClient({ maxMessageBytes: 1_000 });
   await client.connect(dialWebSocket({ url: 'ws://localhost' }), { connectTimeoutMs: 1_000 });
   return (await client.rpc('ping')).status;
-}
-
-/** Code for `navigator.locks` takes either. */
-export async function useWebLocks(client: LockClient, signal: AbortSignal): Promise<number> {
-  const both: LockManager[] = [navigator.locks, client.locks];
-  const options: LockOptions = { mode: 'shared', signal };
-  const granted: Lock | null = await client.locks.request('jobs', options, (lock) => lock);
-  const snapshot: WebLockSnapshot = await client.locks.query();
-  const known: LockManagerSnapshot = snapshot;
-  console.log(granted?.mode, known.held, snapshot.pending[0]?.clientId.length);
-  const counts = both.map((locks) => locks.request('jobs', async () => 1));
-  return await client.locks.request('jobs', () => counts.length);
 }
