@@ -29,7 +29,7 @@ describe('holdfast/browser in a bundle', () => {
     expect(code.match(/\b(Buffer|process|setImmediate|__dirname|__filename)\b/g)).to.equal(null);
   });
 
-  it('is what a bundler for browsers takes for holdfast itself', async () => {
+  it('is the entry that a bundler for browsers uses for holdfast itself', async () => {
     const [own, general] = [await bundlePage(script('holdfast/browser')), await bundlePage(script('holdfast'))];
     expect(Object.keys(general.inputs)).to.have.members(Object.keys(own.inputs));
   });
@@ -41,7 +41,7 @@ describe('holdfast/browser in a bundle', () => {
     expect(size).to.be.lessThan(MAX_BYTES);
   });
 
-  it('cannot be made of the entry for Node', async () => {
+  it('cannot be built from the entry for Node', async () => {
     const error = await rejection(bundlePage("import { LockServer } from './dist/lib/index.js'; new LockServer();"));
     expect(String(error)).to.match(/Could not resolve "node:/);
   });

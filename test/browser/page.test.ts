@@ -143,7 +143,7 @@ describe('the client in a page in Chromium', function () {
     expect(turns.join('')).to.include('abab');
   });
 
-  it('does for other pages what navigator.locks does for those of one browser', async () => {
+  it('behaves like navigator.locks, but across browsers', async () => {
     const page = await servePage(`
       async function use(locks: LockManager): Promise<string> {
         const order: unknown[] = [];
@@ -197,7 +197,7 @@ describe('the client in a page in Chromium', function () {
     expect(await page.nextReport()).to.equal('1');
   });
 
-  it('is told when it may not connect: by the server, and by the policy of the page', async () => {
+  it('learns when the server or the policy of the page forbids the connection', async () => {
     const page = await servePage(`
       async function run() {
         const connect = (): Promise<unknown> => LockClient.connect({ url }).then((client) => client.state, String);

@@ -69,7 +69,7 @@ describe('the life of a client', () => {
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
-    it('uses a name set now from its first connection on', async () => {
+    it('uses a name set before its first connection', async () => {
       const client = lazyClient();
       await client.identify('Ann');
       expect(client.state).to.equal('idle');
@@ -126,7 +126,7 @@ describe('the life of a client', () => {
       }
     });
 
-    it('sends a name set now once it is connected', async () => {
+    it('sends a name set meanwhile when it is connected', async () => {
       proxy.delay('toClient');
       const client = lazyClient({ name: 'Ann' });
       const connected = client.connect();

@@ -108,7 +108,7 @@ describe('the life of a client', () => {
       expect(await client.lock('a')).to.include({ isHeld: true });
     });
 
-    it('continues an earlier wait, even where new calls fail', async () => {
+    it('continues an earlier wait, even if new calls fail', async () => {
       const held = await (await server.client()).lock('jobs');
       const client = await throughProxy({ reconnect: AT_ONCE, whileDisconnected: 'fail' });
       const waiting = client.lock('jobs');

@@ -8,7 +8,7 @@ import { abortable, rejection, rejects } from './rejection.ts';
 describe('the handle of a lock', () => {
   clientScene();
 
-  it('tells its name, mode, token, count and owner', async () => {
+  it('has its name, mode, token, count and owner', async () => {
     const permit = { mode: 'permit', limit: 3 } as const;
     const [first, second] = [await client.lock('jobs', permit), await other.lock('jobs', permit)];
     expect(first).to.include({ name: 'jobs', mode: 'permit', token: 1, count: 1, isHeld: true });

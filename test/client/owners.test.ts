@@ -60,7 +60,7 @@ describe('calls with one owner', () => {
     await waiting;
   });
 
-  it('go on with the next one after one was refused', async () => {
+  it('admit the next one after one was refused', async () => {
     const held = await other.lock('jobs');
     const refused = rejects(client.lock('jobs', { ...BATCH, waitMs: 20 }), LockTimeoutError);
     const next = client.lock('jobs', BATCH);
@@ -90,7 +90,7 @@ describe('calls with one owner', () => {
     for (const handle of handles) expect(await handle.release()).to.equal(true);
   });
 
-  it('never come upon a fresh owner by a number, which others would take for a part of a deadlock', async () => {
+  it('never name a fresh owner by a number, which could look like part of a deadlock', async () => {
     const fresh = await Promise.all([1, 2, 3, 4].map((index) => client.lock(`fresh ${index}`)));
     const named = await Promise.all([1, 2, 3, 4].map((key) => client.lock(`named ${key}`, { owner: String(key) })));
     for (const { owner } of fresh) expect(named.map((handle) => handle.owner)).to.not.include(owner);

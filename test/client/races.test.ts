@@ -19,7 +19,6 @@ import {
   proxy,
   throughProxy,
   tokensOf,
-  whenLost,
 } from './client-scene.ts';
 import { abortable, rejection, rejects } from './rejection.ts';
 
@@ -83,15 +82,6 @@ describe('between a client and its server', () => {
     const handle = await asked;
     expect(await tokensOf('jobs')).to.deep.equal([handle.token]);
     expect(handle.token).to.be.above(1);
-  });
-
-  it('a cut frees the lock for others, and its signal aborts', async () => {
-    const handle = await client.lock('jobs');
-    const lost = whenLost(handle);
-    const waiting = other.lock('jobs');
-    proxy.cut();
-    await waiting;
-    expect(await lost).to.include({ code: 'connectionLost' });
   });
 
   it('a cut during an unlock leaves no lock behind', async () => {

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { LockClosedError, LockInvalidError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
-import { until } from '../server/raw-client.ts';
-import { client, clientScene, lazyClient, other, proxy, throughProxy, waits } from './client-scene.ts';
+import { client, clientScene, lazyClient, other, proxy, waits } from './client-scene.ts';
 import { abortable, rejection, rejects } from './rejection.ts';
 
 const FOREVER = { waitMs: Number.POSITIVE_INFINITY } as const;
@@ -99,18 +98,5 @@ describe('a wait for a lock', () => {
     expect(handle.signal.aborted).to.equal(false);
     expect(await handle.release()).to.equal(true);
     expect((await client.stats()).requests.cancel).to.equal(0);
-  });
-
-  it('ends when the client is closed, or the connection is cut for good', async () => {
-    await other.lock('jobs');
-    const cut = await throughProxy({ reconnect: false });
-    const lost = rejects(cut.lock('jobs'), MessageError, { code: 'connectionLost' });
-    const waiting = rejects(client.lock('jobs'), LockClosedError, { code: 'closed' });
-    await cut.rpc('ping');
-    await client.close();
-    await waiting;
-    proxy.cut();
-    await lost;
-    await until(async () => (await other.inspect('jobs')).waiterCount === 0);
   });
 });

@@ -8,7 +8,7 @@ import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 describe('the Web Locks API by a signal', () => {
   webLocksScene();
 
-  it('that has aborted before, does not ask: rejects with its reason', async () => {
+  it('that has aborted before: rejects with its reason without asking', async () => {
     let calls = 0;
     for (const signal of [AbortSignal.abort(), AbortSignal.abort('My dog ate it.')]) {
       const request = locks.request('jobs', { signal }, () => {
@@ -21,7 +21,7 @@ describe('the Web Locks API by a signal', () => {
     expect((await other.stats()).requests.lock).to.equal(0);
   });
 
-  it('ends a request that waits, with its reason, and the next one moves up', async () => {
+  it('ends a waiting request with its reason, and the next one moves up', async () => {
     for (const reason of [undefined, 'My cat handled it.', new LockClosedError()]) {
       const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
       const controller = new AbortController();
@@ -38,7 +38,7 @@ describe('the Web Locks API by a signal', () => {
     }
   });
 
-  it('that aborts at once, ends the request although the lock is free', async () => {
+  it('that aborts at once: ends the request although the lock is free', async () => {
     const controller = new AbortController();
     const held = new HeldRequest(locks, 'jobs', { signal: controller.signal });
     const next = locks.request('jobs', () => 'granted');
@@ -49,7 +49,7 @@ describe('the Web Locks API by a signal', () => {
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
-  it('that aborts while the grant is on its way, releases the lock without calling back', async () => {
+  it('that aborts while the grant is on its way: releases the lock without calling back', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const { asked: held } = await delayAnswer(() => new HeldRequest(locks, 'jobs', { signal }));
@@ -60,7 +60,7 @@ describe('the Web Locks API by a signal', () => {
     expect(held.isCalled).to.equal(false);
   });
 
-  it('that aborts between the grant and the callback, releases the lock without calling back', async () => {
+  it('that aborts between the grant and the callback: releases the lock without calling back', async () => {
     const controller = new AbortController();
     const order: string[] = [];
     const first = locks.request('jobs', { mode: 'shared' }, () => {
@@ -75,7 +75,7 @@ describe('the Web Locks API by a signal', () => {
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
-  it('that aborts after the grant, does nothing', async () => {
+  it('that aborts after the grant: does nothing', async () => {
     const controller = new AbortController();
     const held = await hold(locks, 'jobs', { signal: controller.signal });
     controller.abort();

@@ -8,7 +8,7 @@ import { expectLoss, hold, locks, webLocksScene } from './web-locks-scene.ts';
 describe('the Web Locks API without the server', () => {
   webLocksScene({ client: { reconnect: AT_ONCE } });
 
-  it('ends what is held with an AbortError, and does not wait for the callback', async () => {
+  it('ends held requests with an AbortError, and does not wait for the callback', async () => {
     const held = await hold(locks, 'jobs');
     const ended = rejection(held.settled);
     proxy.cut();

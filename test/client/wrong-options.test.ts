@@ -52,7 +52,7 @@ describe('options that are no object', () => {
   }
 });
 
-describe('unknown options', () => {
+describe('unknown options, and options of the wrong type,', () => {
   clientScene();
 
   it('are refused with the nearest known name', async () => {
@@ -80,7 +80,7 @@ describe('unknown options', () => {
     expect((await client.list()).locks.map(({ lockName }) => lockName)).to.deep.equal(['mine']);
   });
 
-  it('and values of the wrong type are refused before anything happens', async () => {
+  it('are refused before anything happens', async () => {
     const calls: (() => Promise<unknown>)[] = [
       () => client.lock(wrong(5)),
       () => client.lock('a', { mode: wrong('excl') }),
@@ -102,7 +102,7 @@ describe('unknown options', () => {
     expect((await client.stats()).requests.lock).to.equal(0);
   });
 
-  it('and a certificate given as a path are refused; the error asks for the text of the file', async () => {
+  it('are refused with a hint, if a certificate is given as a path', async () => {
     const connecting = LockClient.connect({ tls: { ca: '/etc/ssl/ca.pem' } });
     await rejects(connecting, LockInvalidError, /tls\.ca is "\/etc\/ssl\/ca\.pem"; expected the text of a file in PEM/);
   });

@@ -21,7 +21,7 @@ describe('the datastore holdfast', () => {
     expect(await next.release()).to.equal(true);
   });
 
-  it('excludes those who take the lock without a datastore', async () => {
+  it('excludes clients that take the lock without a datastore', async () => {
     const client = await server.client();
     const lock = new Lock(new HoldfastDatastore(client), 'jobs');
     const handle = await client.tryLock('dlock:jobs');

@@ -12,7 +12,7 @@ describe('the tokens of a datastore', () => {
     expect(tokens.get('jobs')).to.equal(undefined);
   });
 
-  it('are not dropped in the place of newer ones', () => {
+  it('are not dropped by the drop of an older one', () => {
     const tokens = new OwnTokens(100);
     tokens.keep('jobs', 'first');
     tokens.keep('jobs', 'second');

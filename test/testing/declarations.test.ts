@@ -13,7 +13,7 @@ function readDeclarations(file: string, seen: Set<string>, packages: Set<string>
 }
 
 describe('holdfast/testing', () => {
-  it('has declarations that name no package but the one for events', () => {
+  it('has declarations that name only the package for events', () => {
     const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       readonly exports: Readonly<Record<string, { readonly types: string }>>;
     };
@@ -24,7 +24,7 @@ describe('holdfast/testing', () => {
     expect([...packages].filter((name) => !name.startsWith('node:'))).to.deep.equal(['eventemitter3']);
   });
 
-  it('exports what the document tells of', async () => {
+  it('exports what its document describes', async () => {
     const name = 'holdfast/testing';
     expect(Object.keys(await import(name))).to.have.members(['TestServer', 'startTestServer']);
   });

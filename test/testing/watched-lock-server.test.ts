@@ -7,7 +7,7 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 describe('WatchedLockServer', () => {
   afterEach(endTest);
 
-  it('tells when a session has ended, and at once of one that is not there', async () => {
+  it('tells when a session has ended, at once if there is none', async () => {
     const server = new WatchedLockServer();
     whenTestEnds(() => server.close());
     const listener = memory();

@@ -32,12 +32,12 @@ describe('the types of the package', function () {
 
   for (const [name, { source, mistakes, ...project }] of Object.entries(PROJECTS)) {
     describe(`for ${name}`, () => {
-      it('admit what is right', async () => {
+      it('accept correct code', async () => {
         const files = { [source]: read(source) };
         expect(await packed.compile({ ...project, files })).to.deep.equal([]);
       });
 
-      it('admit nothing that is wrong, each for its reason', async () => {
+      it('refuse each mistake for its reason', async () => {
         const text = read(mistakes);
         const files = { [mistakes]: text.replaceAll('@ts-expect-error', 'wrong:') };
         expect(await packed.compile({ ...project, files })).to.have.members(expectationsOf(mistakes, text));
@@ -46,14 +46,14 @@ describe('the types of the package', function () {
     });
   }
 
-  it('are in order for each entry point', async () => {
+  it('compile for each entry point', async () => {
     const { entries } = packed;
     expect(entries).to.include.members(['holdfast', 'holdfast/browser', 'holdfast/datastores']);
     expect(await packed.compile(importing(entries, NODE))).to.deep.equal([]);
     expect(await packed.compile(importing(['holdfast/browser'], BROWSER))).to.deep.equal([]);
   });
 
-  it('are those for browsers where the condition browser is set', async () => {
+  it('are those for browsers when the condition browser is set', async () => {
     const compilerOptions = { ...BROWSER.compilerOptions, customConditions: ['browser'] };
     const files = { 'page.ts': read('browser.ts').replace("'holdfast/browser'", "'holdfast'") };
     expect(await packed.compile({ ...BROWSER, compilerOptions, files })).to.deep.equal([]);

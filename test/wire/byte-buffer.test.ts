@@ -13,7 +13,7 @@ describe('a byte buffer', () => {
     expect([...buffer.take()]).to.deep.equal([]);
   });
 
-  it('puts pieces of every size together in their order', () => {
+  it('joins pieces of every size in their order', () => {
     const buffer = new ByteBuffer();
     const all: number[] = [];
     for (const size of [0, 1, 255, 0, 1, 256, 257, 3, 1_000, 5_000, 0, 1]) {
@@ -25,13 +25,13 @@ describe('a byte buffer', () => {
     expect([...buffer.take()]).to.deep.equal(all);
   });
 
-  it('puts single bytes together', () => {
+  it('joins single bytes', () => {
     const buffer = new ByteBuffer();
     for (let byte = 0; byte < 1_000; byte += 1) buffer.add(Uint8Array.of(byte & 0xff));
     expect([...buffer.take()]).to.deep.equal(Array.from({ length: 1_000 }, (_, byte) => byte & 0xff));
   });
 
-  it('does not see what becomes of a piece afterwards, and what was taken stays as it is', () => {
+  it('copies its pieces, and never changes bytes that were taken', () => {
     const buffer = new ByteBuffer();
     const piece = Uint8Array.of(1, 2, 3);
     buffer.add(piece);

@@ -30,7 +30,7 @@ describe('detectProtocol', () => {
     }
   });
 
-  it('knows no protocol that begins with a capital letter, a digit, a bracket, a quote, a byte above 0x7f', () => {
+  it('knows no protocol that begins with a capital letter, a digit, a bracket, a quote or a byte above 0x7f', () => {
     for (const first of ['GET / HTTP/1.1', 'POST', 'Z', '0', '9', '[', '"', '<', '\x16\x03\x01', '\ufeff{', 'é']) {
       expect(detect(Buffer.from(first)), first).to.equal('unknown');
     }
@@ -39,12 +39,12 @@ describe('detectProtocol', () => {
     }
   });
 
-  it('cannot tell from nothing or from white space', () => {
+  it('decides nothing without bytes or on white space', () => {
     expect(detect(new Uint8Array(0))).to.equal(undefined);
     for (const byte of WHITE_SPACE) expect(detect(Uint8Array.of(byte, byte)), `byte ${byte}`).to.equal(undefined);
   });
 
-  it('passes over white space before the byte that tells', () => {
+  it('skips white space before the byte that decides', () => {
     for (const byte of WHITE_SPACE) {
       expect(detect(Uint8Array.of(byte, byte, BRACE)), `byte ${byte}`).to.equal('ndjson');
       expect(detect(Buffer.from([byte, ...Buffer.from('POST {')])), `byte ${byte}`).to.equal('unknown');
@@ -56,7 +56,7 @@ describe('detectProtocol', () => {
     expect(detect(Buffer.from('\u00a0{'))).to.equal('unknown');
   });
 
-  it('takes more for the only protocol that is served, and nothing that belongs to another', () => {
+  it('accepts more bytes for the only protocol served, but none of another protocol', () => {
     const only: Named = { ...(KNOWN[1] as Named), takesAlone: (bytes) => bytes.includes(0x0a) || bytes.includes(0x47) };
     expect(detectProtocol(Buffer.from('G'), KNOWN, only)).to.equal(only);
     expect(detectProtocol(Buffer.from(' \n'), KNOWN, only)).to.equal(only);

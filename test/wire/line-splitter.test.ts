@@ -14,7 +14,7 @@ function readAll(splitter: LineSplitter, max: number = Number.POSITIVE_INFINITY)
 }
 
 describe('the line splitter', () => {
-  it('gives out lines without their ends, empty ones and carriage returns too', () => {
+  it('splits lines, and keeps empty ones and carriage returns', () => {
     const splitter = new LineSplitter(100);
     splitter.push(Buffer.from('one\n\ntwo\r\n\n'));
     expect(readAll(splitter)).to.deep.equal(['one', '', 'two\r', '']);
@@ -35,7 +35,7 @@ describe('the line splitter', () => {
     expect(readAll(splitter)).to.deep.equal([]);
   });
 
-  it('gives out no further line when all have ended', () => {
+  it('finds no further line when all have ended', () => {
     const splitter = new LineSplitter(100);
     splitter.push(Buffer.from('one\n'));
     splitter.end();
@@ -65,7 +65,7 @@ describe('the line splitter', () => {
     expect(readAll(splitter)).to.deep.equal(['456']);
   });
 
-  it('tells once of a line that is too long, with or without its end, and gives out nothing behind it', () => {
+  it('reports a line that is too long once, with or without its end, and finds nothing after it', () => {
     for (const pieces of [['1234\n5\n'], ['1234'], ['12', '34'], ['123', '4\n'], ['1', '2', '3', '4']]) {
       const splitter = new LineSplitter(3);
       splitter.push(Buffer.from('ok\n'));
@@ -81,7 +81,7 @@ describe('the line splitter', () => {
     }
   });
 
-  it('gives out the same lines however the bytes come', () => {
+  it('finds the same lines however the bytes come', () => {
     const byte = fc.oneof(fc.constant(0x0a), fc.integer({ min: 0, max: 255 }));
     const pieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 20 });
     const withBreaks = fc.array(fc.array(byte, { maxLength: 12 }), { maxLength: 20 });

@@ -21,13 +21,13 @@ describe('decodeText', () => {
     expect(decodeText(Buffer.from([0xef, 0xbb, 0xbf, 0xff]))).to.equal('\ufeff\udcff');
   });
 
-  it('makes the lone surrogate U+DC00+b of each byte b that is no UTF-8', () => {
+  it('decodes each byte b that is no UTF-8 to the lone surrogate U+DC00+b', () => {
     for (let byte = 0x80; byte < 256; byte += 1) {
       expect(decodeText(Uint8Array.of(0x61, byte, 0x7a))).to.equal(`a${String.fromCharCode(0xdc00 + byte)}z`);
     }
   });
 
-  it('escapes every byte of overlong forms, of encoded surrogates and of what is above U+10FFFF', () => {
+  it('escapes every byte of overlong forms, of encoded surrogates and of characters above U+10FFFF', () => {
     for (const bytes of [
       [0xc0, 0x80],
       [0xc1, 0xbf],
@@ -115,7 +115,7 @@ describe('compareEncoded', () => {
     expect('😀' < '\uffff').to.equal(true);
   });
 
-  it('tells texts apart that are encoded alike', () => {
+  it('distinguishes texts with the same encoding', () => {
     expect(naiveEncode('\udcc3\udca9')).to.deep.equal(naiveEncode('é'));
     expect(compareEncoded('\udcc3\udca9', 'é')).to.be.greaterThan(0);
     expect(compareEncoded('é', '\udcc3\udca9')).to.be.lessThan(0);
@@ -129,7 +129,7 @@ describe('compareEncoded', () => {
     expect(compareEncoded('\ud83d\uffff', '\ud83d\ude00')).to.be.lessThan(0);
   });
 
-  it('is zero for equal texts only, and turns around with its arguments', () => {
+  it('is zero only for equal texts, and changes its sign when its arguments are swapped', () => {
     fc.assert(
       fc.property(similar, ([a, b]) => {
         expect(compareEncoded(a, b) === 0).to.equal(a === b);

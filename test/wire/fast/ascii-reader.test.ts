@@ -15,7 +15,7 @@ describe('a text from the cache', () => {
     }
   });
 
-  it('is right whatever text has the same hash', () => {
+  it('is right although other texts have the same hash', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 70 }), (any) => {
         const text = any.replace(/[^\x20-\x7e]/g, '?');

@@ -40,7 +40,7 @@ const anyGranted = fc.tuple(number, number).map(([token, count]) => granted(toke
 const anyReleased = number.map((count) => ({ status: 'ok', count }));
 
 describe('writeReply', () => {
-  it('writes what servers answer most', () => {
+  it('writes the most common answers', () => {
     for (const message of [
       { id: 7, result: granted(1_763_650_000_000_001, 1) },
       { id: 'seven', result: granted(2 ** 53 - 1, 2) },
@@ -93,7 +93,7 @@ describe('writeReply', () => {
     );
   });
 
-  it('leaves to JSON.stringify what says itself how it is written, what inherits, and all that is not common', () => {
+  it('leaves to JSON.stringify values with a toJSON, values that inherit, and all that is not common', () => {
     const inherits = Object.assign(Object.create({ count: 1 }), { status: 'ok' }) as object;
     for (const result of [
       { status: 'ok', toJSON: () => 1 },

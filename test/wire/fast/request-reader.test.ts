@@ -73,7 +73,7 @@ function changed(original: string, changes: readonly (readonly [number, number, 
 }
 
 describe('readRequest', () => {
-  it('reads what clients send most', () => {
+  it('reads the most common requests', () => {
     for (const message of [
       '{"command":"lock","parameters":{"lockName":"jobs"},"id":7}',
       '{"command":"unlock","parameters":{"lockName":"a longer name of a lock"},"id":0}',
@@ -103,7 +103,7 @@ describe('readRequest', () => {
     expect(read(`${message}\n}`)).to.equal(undefined);
   });
 
-  it('tells all names apart, however many share a place in the cache', () => {
+  it('distinguishes all names, however many share a place in the cache', () => {
     for (let index = 0; index < 40_000; index += 1) {
       const lockName = `lock-${index % 20_000}`;
       const message = { command: 'lock', parameters: { lockName }, id: 1 };
@@ -128,7 +128,7 @@ describe('readRequest', () => {
     }
   });
 
-  it('leaves to JSON.parse what it does not know', () => {
+  it('leaves other messages to JSON.parse', () => {
     for (const message of [
       '{"command":"lock","parameters":{"lockName":"\\u0061"},"id":7}',
       '{"command":"lock","parameters":{"lockName":"a","__proto__":1},"id":7}',
@@ -172,7 +172,7 @@ describe('readRequest', () => {
   });
 });
 
-describe('names that the codec has read', () => {
+describe('names read by the codec', () => {
   it('do not keep the bytes that came with them', () => {
     const COUNT = 300;
     const FILLER = `${JSON.stringify('x'.repeat(60_000))}\n`;
