@@ -24,13 +24,28 @@ import {
   waiters,
 } from './table-scene.ts';
 
+type Request = NonNullable<Parameters<typeof acquire>[1]>;
+
 const X = { tag: 'x' } as const;
-const SHARED = { tag: 'x', mode: 'shared' } as const;
-const PERMIT = { tag: 'x', mode: 'permit' } as const;
+const ANNA_AND_BEN = ['anna/x waits for b exclusive: holder', 'ben/x waits for a exclusive: holder'];
+const ANNA_AND_BEN_AT_A_PERMIT = ['anna/x waits for b exclusive: holder', 'ben/x waits for p permit: holder'];
+
+/** A request for a lock under the tag x. */
+function x(name: string, more: Request = {}): Request {
+  return { ...X, name, ...more };
+}
+
+function shared(name: string): Request {
+  return x(name, { mode: 'shared' });
+}
+
+function permit(name: string, more: Request = {}): Request {
+  return x(name, { mode: 'permit', ...more });
+}
 
 /** Anna holds `a`, Ben holds `b` and Ben waits for `a`, all with the tag x. */
 function benWaitsForAnna(): void {
-  acquireEach([anna, { ...X, name: 'a' }], [ben, { ...X, name: 'b' }], [ben, { ...X, name: 'a', id: 1, waitMs: 100 }]);
+  acquireEach([anna, x('a')], [ben, x('b')], [ben, x('a', { id: 1, waitMs: 100 })]);
 }
 
 describe('lock table', () => {
@@ -39,12 +54,9 @@ describe('lock table', () => {
   describe('deadlocks', () => {
     it('of two owners are refused to the second, with the cycle', () => {
       benWaitsForAnna();
-      const result = acquire(anna, { ...X, name: 'b' });
+      const result = acquire(anna, x('b'));
       expect(result.status).to.equal('deadlock');
-      expect(viewCycle(result)).to.deep.equal([
-        'anna/x waits for b exclusive: holder',
-        'ben/x waits for a exclusive: holder',
-      ]);
+      expect(viewCycle(result)).to.deep.equal(ANNA_AND_BEN);
       expect(waiters('b')).to.deep.equal([]);
       expect(table.counts).to.include({ waiting: 1, holders: 2 });
       expectNews();
@@ -52,8 +64,8 @@ describe('lock table', () => {
 
     it('of three owners name all three', () => {
       benWaitsForAnna();
-      acquireEach([cara, { ...X, name: 'c' }], [cara, { ...X, name: 'b' }]);
-      expect(viewCycle(acquire(anna, { ...X, name: 'c' }))).to.deep.equal([
+      acquireEach([cara, x('c')], [cara, x('b')]);
+      expect(viewCycle(acquire(anna, x('c')))).to.deep.equal([
         'anna/x waits for c exclusive: holder',
         'cara/x waits for b exclusive: holder',
         'ben/x waits for a exclusive: holder',
@@ -62,29 +74,26 @@ describe('lock table', () => {
 
     it('are described by the shortest cycle', () => {
       benWaitsForAnna();
-      acquireEach([cara, { ...SHARED, name: 'c' }], [ben, { ...SHARED, name: 'c' }], [cara, { ...X, name: 'b' }]);
-      expect(viewCycle(acquire(anna, { ...X, name: 'c' }))).to.have.lengthOf(2);
+      acquireEach([cara, shared('c')], [ben, shared('c')], [cara, x('b')]);
+      expect(viewCycle(acquire(anna, x('c')))).to.have.lengthOf(2);
     });
 
     it('of readers and a writer are refused', () => {
-      acquireEach([anna, { ...SHARED, name: 'a' }], [ben, { ...SHARED, name: 'b' }], [ben, { ...X, name: 'a' }]);
-      expect(viewCycle(acquire(anna, { ...X, name: 'b' }))).to.deep.equal([
-        'anna/x waits for b exclusive: holder',
-        'ben/x waits for a exclusive: holder',
-      ]);
+      acquireEach([anna, shared('a')], [ben, shared('b')], [ben, x('a')]);
+      expect(viewCycle(acquire(anna, x('b')))).to.deep.equal(ANNA_AND_BEN);
     });
 
     it('never arise between readers', () => {
-      acquireEach([anna, { ...SHARED, name: 'a' }], [ben, { ...SHARED, name: 'b' }]);
-      expect(acquire(ben, { ...SHARED, name: 'a' })).to.include({ status: 'ok' });
-      expect(acquire(anna, { ...SHARED, name: 'b' })).to.include({ status: 'ok' });
+      acquireEach([anna, shared('a')], [ben, shared('b')]);
+      expect(acquire(ben, shared('a'))).to.include({ status: 'ok' });
+      expect(acquire(anna, shared('b'))).to.include({ status: 'ok' });
     });
 
     it('arise through a waiter ahead in the queue', () => {
-      acquireEach([anna, { ...SHARED, name: 'a' }], [cara, { ...X, name: 'a' }]);
+      acquireEach([anna, shared('a')], [cara, x('a')]);
       // Dora shares with Anna, but Cara, who waits ahead of her, must come first and never will.
-      acquireEach([dora, { ...SHARED, name: 'd' }], [anna, { ...X, name: 'd' }]);
-      expect(viewCycle(acquire(dora, { ...SHARED, name: 'a' }))).to.deep.equal([
+      acquireEach([dora, shared('d')], [anna, x('d')]);
+      expect(viewCycle(acquire(dora, shared('a')))).to.deep.equal([
         'dora/x waits for a shared: waiter',
         'cara/x waits for a exclusive: holder',
         'anna/x waits for d exclusive: holder',
@@ -92,10 +101,9 @@ describe('lock table', () => {
     });
 
     it('need all holders of a permit to wait', () => {
-      acquireEach([anna, { ...PERMIT, name: 'p' }], [cara, { ...PERMIT, name: 'p' }], [ben, { ...X, name: 'b' }]);
-      acquire(anna, { ...X, name: 'b' });
-      expect(acquire(ben, { ...PERMIT, name: 'p', limit: 2 })).to.deep.equal({ status: 'queued' });
-      expect(viewCycle(acquire(cara, { ...X, name: 'b' }))).to.deep.equal([
+      acquireEach([anna, permit('p')], [cara, permit('p')], [ben, x('b')], [anna, x('b')]);
+      expect(acquire(ben, permit('p', { limit: 2 }))).to.deep.equal({ status: 'queued' });
+      expect(viewCycle(acquire(cara, x('b')))).to.deep.equal([
         'cara/x waits for b exclusive: holder',
         'ben/x waits for p permit: holder',
       ]);
@@ -103,20 +111,17 @@ describe('lock table', () => {
 
     it('are refused to a request for several locks if one of them closes the cycle', () => {
       benWaitsForAnna();
-      expect(viewCycle(acquireAll(anna, ['free', 'b'], X))).to.deep.equal([
-        'anna/x waits for b exclusive: holder',
-        'ben/x waits for a exclusive: holder',
-      ]);
+      expect(viewCycle(acquireAll(anna, ['free', 'b'], X))).to.deep.equal(ANNA_AND_BEN);
       expect(inspect('free')).to.include({ waiterCount: 0 });
       expect(table.counts).to.include({ waiting: 1 });
     });
 
     it('are found through a request for several locks that keeps its places', () => {
-      acquireEach([anna, { ...X, name: 'a' }], [ben, { ...X, name: 'd' }]);
+      acquireEach([anna, x('a')], [ben, x('d')]);
       acquireAll(ben, ['a', 'b'], X);
       // Nobody holds b, but Ben waits ahead, for a.
-      acquireEach([cara, { ...X, name: 'c' }], [anna, { ...X, name: 'c' }]);
-      expect(viewCycle(acquire(cara, { ...X, name: 'b' }))).to.deep.equal([
+      acquireEach([cara, x('c')], [anna, x('c')]);
+      expect(viewCycle(acquire(cara, x('b')))).to.deep.equal([
         'cara/x waits for b exclusive: waiter',
         'ben/x waits for a exclusive: holder',
         'anna/x waits for c exclusive: holder',
@@ -124,7 +129,7 @@ describe('lock table', () => {
     });
 
     it('never arise between requests for several locks that hold nothing', () => {
-      acquire(dora, { ...X, name: 'a' });
+      acquire(dora, x('a'));
       expect(acquireAll(anna, ['a', 'b'], X)).to.deep.equal({ status: 'queued' });
       expect(acquireAll(ben, ['b', 'a'], X)).to.deep.equal({ status: 'queued' });
       release(dora, { ...X, name: 'a' });
@@ -144,15 +149,15 @@ describe('lock table', () => {
         startTable();
         benWaitsForAnna();
         end();
-        expect(acquire(anna, { ...X, name: 'b' }).status).not.to.equal('deadlock');
+        expect(acquire(anna, x('b')).status).not.to.equal('deadlock');
       }
     });
 
     it('never include an owner without a tag', () => {
-      acquireEach([anna, { ...X, name: 'a' }], [ben, { name: 'b' }], [ben, { name: 'a' }]);
-      expect(acquire(anna, { ...X, name: 'b' })).to.deep.equal({ status: 'queued' });
+      acquireEach([anna, x('a')], [ben, { name: 'b' }], [ben, { name: 'a' }]);
+      expect(acquire(anna, x('b'))).to.deep.equal({ status: 'queued' });
       startTable();
-      acquireEach([anna, { name: 'a' }], [ben, { ...X, name: 'b' }], [ben, { ...X, name: 'a' }]);
+      acquireEach([anna, { name: 'a' }], [ben, x('b')], [ben, x('a')]);
       expect(acquire(anna, { name: 'b' })).to.deep.equal({ status: 'queued' });
     });
 
@@ -166,13 +171,13 @@ describe('lock table', () => {
 
     it('do not concern a request that does not wait', () => {
       benWaitsForAnna();
-      expect(acquire(anna, { ...X, name: 'b', waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
+      expect(acquire(anna, x('b', { waitMs: 0 }))).to.deep.equal({ status: 'unavailable' });
     });
 
     it('end a place that could never be granted without the request of its greatest limit', () => {
-      acquireEach([anna, { ...PERMIT, name: 'p' }], [dora, { ...PERMIT, name: 'p' }], [ben, { ...X, name: 'b' }]);
-      acquireEach([anna, { ...X, name: 'b' }], [ben, { ...PERMIT, name: 'p', limit: 2, id: 1, context: 'two' }]);
-      acquire(ben, { ...PERMIT, name: 'p', limit: 1, context: 'one' });
+      acquireEach([anna, permit('p')], [dora, permit('p')], [ben, x('b')], [anna, x('b')]);
+      acquire(ben, permit('p', { limit: 2, id: 1, context: 'two' }));
+      acquire(ben, permit('p', { limit: 1, context: 'one' }));
       expectNews();
       cancel(ben, 1);
       expectNews('two: cancelled', 'one: deadlock');
@@ -180,9 +185,8 @@ describe('lock table', () => {
     });
 
     it('end such a place also when the cycle runs through waiters behind it', () => {
-      acquireEach([cara, { ...PERMIT, name: 'p' }], [dora, { ...PERMIT, name: 'p' }], [anna, { ...X, name: 'm' }]);
-      acquireEach([ben, { ...PERMIT, name: 'p', limit: 2, id: 1 }], [ben, { ...PERMIT, name: 'p', limit: 1 }]);
-      acquireEach([anna, { ...PERMIT, name: 'p', limit: 2 }], [cara, { ...X, name: 'm' }]);
+      acquireEach([cara, permit('p')], [dora, permit('p')], [anna, x('m')], [ben, permit('p', { limit: 2, id: 1 })]);
+      acquireEach([ben, permit('p', { limit: 1 })], [anna, permit('p', { limit: 2 })], [cara, x('m')]);
       const [, ended] = table.cancel(ben, 1, 0).events;
       expect(ended?.kind === 'answered' && viewCycle(ended.result)).to.deep.equal([
         'ben/x waits for p permit: holder',
@@ -193,43 +197,34 @@ describe('lock table', () => {
 
     it('count a permit without limit among several locks as waiting its turn while its owner waits elsewhere', () => {
       const READ = { name: 'a', mode: 'shared' } as const;
-      acquireEach([dora, { name: 'a' }], [anna, { ...PERMIT, name: 'p' }]);
-      acquireEach([dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 }], [ben, { ...X, name: 'h' }]);
+      acquireEach([dora, { name: 'a' }], [anna, permit('p')]);
+      acquireEach([dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 }], [ben, x('h')]);
       acquireAll(ben, [READ, { name: 'p', mode: 'permit' }], X);
-      acquireEach([cara, { ...X, name: 'c' }], [cara, { ...X, ...READ }], [anna, { ...X, name: 'h' }]);
+      acquireEach([cara, x('c')], [cara, { ...X, ...READ }], [anna, x('h')]);
       // Ben would pass Dora only if he waited for nothing else, and Cara is behind him.
-      expect(acquire(ben, { ...X, name: 'c' })).to.include({ status: 'deadlock' });
+      expect(acquire(ben, x('c'))).to.include({ status: 'deadlock' });
     });
 
     it('forbid a permit without limit that would block an owner that its own owner waits for', () => {
-      acquireEach([dora, { ...PERMIT, name: 'p' }], [ben, { ...X, name: 'b' }]);
-      acquireEach([ben, { ...PERMIT, name: 'p', limit: 1 }], [anna, { ...X, name: 'b' }]);
-      expect(viewCycle(acquire(anna, { ...PERMIT, name: 'p' }))).to.deep.equal([
-        'anna/x waits for b exclusive: holder',
-        'ben/x waits for p permit: holder',
-      ]);
+      acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [anna, x('b')]);
+      expect(viewCycle(acquire(anna, permit('p')))).to.deep.equal(ANNA_AND_BEN_AT_A_PERMIT);
       expect(viewCycle(acquireAll(anna, [{ name: 'p', mode: 'permit' }, 'free'], X))).to.have.lengthOf(2);
       expect(holders('p')).to.deep.equal(['dora/x']);
       expect(table.counts).to.include({ locks: 1, holders: 2 });
     });
 
     it('forbid a place to pass those ahead of it, and leave it where it is', () => {
-      acquireEach([dora, { ...PERMIT, name: 'p' }], [ben, { ...X, name: 'b' }]);
-      acquireEach([ben, { ...PERMIT, name: 'p', limit: 1 }], [anna, { ...X, name: 'b' }]);
-      acquire(anna, { ...PERMIT, name: 'p', limit: 1 });
-      expect(viewCycle(acquire(anna, { ...PERMIT, name: 'p' }))).to.deep.equal([
-        'anna/x waits for b exclusive: holder',
-        'ben/x waits for p permit: holder',
-      ]);
+      acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [anna, x('b')]);
+      acquire(anna, permit('p', { limit: 1 }));
+      expect(viewCycle(acquire(anna, permit('p')))).to.deep.equal(ANNA_AND_BEN_AT_A_PERMIT);
       expect(waiters('p')).to.deep.equal(['ben/x', 'anna/x']);
     });
 
     it('run through a request for several locks that may no longer pass, because its owner waits elsewhere', () => {
-      acquireEach([dora, { ...PERMIT, name: 'p' }], [ben, { ...X, name: 'b' }]);
-      acquireEach([ben, { ...PERMIT, name: 'p', limit: 1 }], [cara, { name: 'c' }]);
+      acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [cara, { name: 'c' }]);
       acquireAll(anna, [{ name: 'p', mode: 'permit' }, 'c'], X);
-      acquire(dora, { ...X, name: 'c' });
-      expect(viewCycle(acquire(anna, { ...X, name: 'b' }))).to.deep.equal([
+      acquire(dora, x('c'));
+      expect(viewCycle(acquire(anna, x('b')))).to.deep.equal([
         'anna/x waits for b exclusive: holder',
         'ben/x waits for p permit: holder',
         'dora/x waits for c exclusive: waiter',
@@ -239,26 +234,26 @@ describe('lock table', () => {
 
     it('never include an owner whose session has ended, even before its locks are released', () => {
       benWaitsForAnna();
-      acquireEach([cara, { ...X, name: 'c' }], [cara, { ...X, name: 'b' }]);
+      acquireEach([cara, x('c')], [cara, x('b')]);
       endSession(ben, 0);
-      expect(acquire(anna, { ...X, name: 'c' })).to.deep.equal({ status: 'queued' });
+      expect(acquire(anna, x('c'))).to.deep.equal({ status: 'queued' });
     });
 
     it('are looked for only when somebody waits for the owner', () => {
       startTable({ maxWaitersPerLock: 20_000 });
-      acquireEach([anna, { ...X, name: 'a' }], [ben, { ...X, name: 'busy' }]);
+      acquireEach([anna, x('a')], [ben, x('busy')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });
-      expect(acquire(anna, { ...X, name: 'busy' })).to.deep.equal({ status: 'queued' });
+      expect(acquire(anna, x('busy'))).to.deep.equal({ status: 'queued' });
       expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(false);
-      acquire(dora, { ...X, name: 'a' });
+      acquire(dora, x('a'));
       expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(true);
     });
 
     it('are found at the end of a long queue', () => {
       startTable({ maxWaitersPerLock: 20_000 });
-      acquireEach([anna, { ...X, name: 'a' }], [ben, { ...X, name: 'busy' }], [ben, { ...X, name: 'a' }]);
+      acquireEach([anna, x('a')], [ben, x('busy')], [ben, x('a')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });
-      expect(viewCycle(acquire(anna, { ...X, name: 'busy' }))).to.have.lengthOf(2);
+      expect(viewCycle(acquire(anna, x('busy')))).to.have.lengthOf(2);
     });
   });
 });
