@@ -1,7 +1,7 @@
 /** What can be done to a lock table, as plain values that fast-check makes up and shrinks. */
 
 import fc from 'fast-check';
-import type { TableLimits } from '../../lib/locks/types.ts';
+import type { LockAllRequest, LockRequest, LockWanted, TableLimits } from '../../lib/locks/types.ts';
 import type { LockMode, RequestId } from '../../lib/protocol.ts';
 
 /** Sessions are meant by their place among the live ones, claims and waits by their place among all that there are. */
@@ -21,29 +21,14 @@ export type Step =
   | { readonly step: 'drain' }
   | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number };
 
-export interface AcquireStep {
-  readonly step: 'acquire';
+interface RequestStep<Kind extends string> {
+  readonly step: Kind;
   readonly session: number;
-  readonly name: string;
-  readonly mode: LockMode;
-  readonly limit: number | undefined;
-  readonly tag: string;
-  readonly waitMs: number;
-  readonly leaseMs: number | undefined;
-  readonly steal: 'stealable' | 'any' | undefined;
-  readonly isStealable: boolean | undefined;
-  readonly id: RequestId | undefined;
 }
 
-export interface AcquireAllStep {
-  readonly step: 'acquireAll';
-  readonly session: number;
-  readonly locks: readonly { readonly name: string; readonly mode: LockMode; readonly limit: number | undefined }[];
-  readonly tag: string;
-  readonly waitMs: number;
-  readonly leaseMs: number | undefined;
-  readonly id: RequestId | undefined;
-}
+export type AcquireStep = RequestStep<'acquire'> & Required<Omit<LockRequest, 'context'>>;
+export type AcquireAllStep = RequestStep<'acquireAll'> &
+  Required<Omit<LockAllRequest, 'context' | 'locks'>> & { readonly locks: readonly Required<LockWanted>[] };
 
 /** Which keys a release gives, taken from a claim that exists. */
 export type Key = 'name' | 'mode' | 'tag' | 'token';
@@ -81,6 +66,8 @@ const tag = fc.constantFrom('', '', 'x', 'y');
 const session = fc.integer({ min: 0, max: 3 });
 const pick = fc.integer({ min: 0, max: 30 });
 const id = fc.constantFrom<RequestId>(0, 1, 2, 3, 4, '1', '2');
+const waitMs = fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY));
+const leaseMs = fc.constantFrom(...Array(8).fill(undefined), 1, 2, 5);
 
 const acquire: fc.Arbitrary<AcquireStep> = fc.record({
   step: fc.constant('acquire'),
@@ -89,8 +76,8 @@ const acquire: fc.Arbitrary<AcquireStep> = fc.record({
   mode: fc.constantFrom<LockMode>('exclusive', 'exclusive', 'shared', 'shared', 'shared', 'permit', 'permit', 'permit'),
   limit: fc.constantFrom(undefined, 1, 1, 2, 2, 2, 3),
   tag,
-  waitMs: fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY)),
-  leaseMs: fc.constantFrom(...Array(8).fill(undefined), 1, 2, 5),
+  waitMs,
+  leaseMs,
   steal: fc.constantFrom(...Array(20).fill(undefined), 'stealable', 'any'),
   isStealable: fc.constantFrom(undefined, undefined, false, true),
   id: fc.option(id, { nil: undefined, freq: 6 }),
@@ -108,8 +95,8 @@ const acquireAll: fc.Arbitrary<AcquireAllStep> = fc.record({
     { maxLength: 3 },
   ),
   tag,
-  waitMs: fc.constantFrom(0, 2, 5, 5, ...Array(4).fill(Number.POSITIVE_INFINITY)),
-  leaseMs: fc.constantFrom(...Array(8).fill(undefined), 1, 2, 5),
+  waitMs,
+  leaseMs,
   id: fc.option(id, { nil: undefined, freq: 6 }),
 });
 
