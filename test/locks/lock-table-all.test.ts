@@ -37,37 +37,37 @@ describe('lock table', () => {
     });
 
     it('holds nothing while it waits, but keeps its places', () => {
-      acquire(anna, { name: 'a' });
+      acquire(anna, 'a');
       expect(acquireAll(ben, ALL_OF)).to.deep.equal({ status: 'queued' });
       expect(holders('b')).to.deep.equal([]);
       expect(inspect('b').waiters[0]).to.include({ position: 1, lockAll: true });
       expect(acquire(cara, { name: 'b', waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
-      acquire(cara, { name: 'b' });
-      release(anna, { name: 'a' });
+      acquire(cara, 'b');
+      release(anna, 'a');
       expectNews('ben: ok');
-      release(ben, { name: 'b' });
+      release(ben, 'b');
       expectNews('cara: ok');
     });
 
     it('grants in one step what several releases have made room for', () => {
-      acquireEach([anna, { name: 'a' }], [ben, { name: 'b' }]);
+      acquireEach([anna, 'a'], [ben, 'b']);
       acquireAll(cara, ALL_OF);
-      release(ben, { name: 'b' });
+      release(ben, 'b');
       expectNews();
-      release(anna, { name: 'a' });
+      release(anna, 'a');
       expectNews('cara: ok');
     });
 
     it('admits waiters behind it that share a lock with it', () => {
-      acquire(anna, { name: 'a' });
+      acquire(anna, 'a');
       acquireAll(ben, ['a', { name: 'b', mode: 'shared' }]);
       acquire(cara, { name: 'b', mode: 'shared' });
-      release(anna, { name: 'a' });
+      release(anna, 'a');
       expectNews('ben: ok', 'cara: ok');
     });
 
     it('keeps locks that the owner holds already, and says so', () => {
-      acquire(anna, { name: 'b' });
+      acquire(anna, 'b');
       expect(acquireAll(anna, ALL_OF)).to.deep.equal({
         status: 'ok',
         tokens: [2, 1],
@@ -78,14 +78,14 @@ describe('lock table', () => {
 
     it('is cancelled when a hold ends that it needs', () => {
       const ways: (() => unknown)[] = [
-        () => release(ben, { name: 'b' }),
+        () => release(ben, 'b'),
         () => wait(10),
         () => forceRelease('b'),
         () => acquire(cara, { name: 'b', steal: 'any' }),
       ];
       for (const end of ways) {
         startTable();
-        acquireEach([anna, { name: 'a' }], [ben, { name: 'b', leaseMs: 10 }]);
+        acquireEach([anna, 'a'], [ben, { name: 'b', leaseMs: 10 }]);
         acquireAll(ben, ALL_OF, { context: 'both' });
         end();
         expect(takeNews()).to.include('both: cancelled');
@@ -97,15 +97,15 @@ describe('lock table', () => {
       const ways: (() => unknown)[] = [
         () => cancel(ben, 7),
         () => wait(10),
-        () => release(ben, { name: 'b' }),
+        () => release(ben, 'b'),
         () => releaseAll(ben),
         () => endSession(ben),
       ];
       for (const end of ways) {
         startTable();
-        acquire(anna, { name: 'a' });
+        acquire(anna, 'a');
         acquireAll(ben, ALL_OF, { id: 7, waitMs: 10 });
-        acquire(cara, { name: 'b' });
+        acquire(cara, 'b');
         end();
         expect(waiters('a')).to.deep.equal([]);
         expect(takeNews()[1]).to.equal('cara: ok');
@@ -115,7 +115,7 @@ describe('lock table', () => {
     });
 
     it('names up to ten holders of its locks at a time-out', () => {
-      acquire(anna, { name: 'a' });
+      acquire(anna, 'a');
       for (let count = 0; count < 12; count += 1) acquire(cara, { ...PERMIT, tag: `${count}` });
       acquireAll(ben, [{ ...PERMIT, limit: 1 }, 'a', 'free'], { waitMs: 5 });
       acquireAll(dora, ['free', 'a'], { waitMs: 5 });
@@ -139,10 +139,10 @@ describe('lock table', () => {
 
     it('is refused for a lock that the owner awaits, and so is the other way round', () => {
       acquireAll(anna, ['a', 'b']);
-      acquire(ben, { name: 'a' });
+      acquire(ben, 'a');
       expect(acquireAll(ben, ['a', 'c'])).to.include({ status: 'invalid' });
       acquireAll(cara, ['a', 'c']);
-      expect(acquire(cara, { name: 'c' })).to.include({ status: 'invalid' });
+      expect(acquire(cara, 'c')).to.include({ status: 'invalid' });
       expect(acquireAll(cara, ['c', 'd'])).to.include({ status: 'invalid' });
     });
 
@@ -159,38 +159,38 @@ describe('lock table', () => {
       acquireAll(ben, ALL_OF);
       expect(table.counts.waiting).to.equal(1);
       expect(acquireAll(cara, ['b', 'c'])).to.include({ limit: 'maxWaitersPerLock' });
-      expect(acquire(cara, { name: 'b' })).to.include({ limit: 'maxWaitersPerLock' });
+      expect(acquire(cara, 'b')).to.include({ limit: 'maxWaitersPerLock' });
     });
 
     it('does not wait with a wait limit of 0', () => {
-      acquire(anna, { name: 'b' });
+      acquire(anna, 'b');
       expect(acquireAll(ben, ALL_OF, { waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
       expect(inspect('a')).to.include({ holderCount: 0, waiterCount: 0 });
     });
 
     it('leaves all its queues when its session ends', () => {
-      acquire(anna, { name: 'a' });
+      acquire(anna, 'a');
       acquireAll(ben, ['a', 'b', 'c']);
-      acquire(cara, { name: 'b' });
+      acquire(cara, 'b');
       acquireAll(dora, ['c', 'd'], { context: 'c and d' });
       endSession(ben, 0);
       expect(takeNews()).to.have.members(['ben: cancelled', 'cara: ok', 'c and d: ok']);
     });
 
     it('is granted a permit without limit as soon as its owner waits for nothing else', () => {
-      acquireEach([anna, { ...PERMIT }], [dora, { ...PERMIT, limit: 1 }], [anna, { name: 'a' }], [cara, { name: 'c' }]);
+      acquireEach([anna, PERMIT], [dora, { ...PERMIT, limit: 1 }], [anna, 'a'], [cara, 'c']);
       acquireAll(ben, ['a', PERMIT], { tag: 'x', context: 'all' });
       acquire(ben, { name: 'c', tag: 'x', context: 'c' });
-      release(anna, { name: 'a' });
+      release(anna, 'a');
       expectNews();
-      release(cara, { name: 'c' });
+      release(cara, 'c');
       expectNews('c: ok', 'all: ok');
     });
 
     it('waits no longer when the table drains', () => {
-      acquire(anna, { name: 'a' });
+      acquire(anna, 'a');
       acquireAll(ben, ALL_OF);
-      acquire(cara, { name: 'b' });
+      acquire(cara, 'b');
       drain();
       expect(takeNews()).to.have.members(['ben: draining', 'cara: draining']);
       expect(acquireAll(ben, ALL_OF)).to.deep.equal({ status: 'draining' });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { isWaitedFor } from '../../lib/locks/deadlock.ts';
 import { ownerOf } from '../../lib/locks/session.ts';
+import type { LockRequest } from '../../lib/locks/types.ts';
 import {
   acquire,
   acquireAll,
@@ -24,7 +25,7 @@ import {
   waiters,
 } from './table-scene.ts';
 
-type Request = NonNullable<Parameters<typeof acquire>[1]>;
+type Request = Partial<LockRequest>;
 
 const X = { tag: 'x' } as const;
 const ANNA_AND_BEN = ['anna/x waits for b exclusive: holder', 'ben/x waits for a exclusive: holder'];
@@ -154,11 +155,11 @@ describe('lock table', () => {
     });
 
     it('never include an owner without a tag', () => {
-      acquireEach([anna, x('a')], [ben, { name: 'b' }], [ben, { name: 'a' }]);
+      acquireEach([anna, x('a')], [ben, 'b'], [ben, 'a']);
       expect(acquire(anna, x('b'))).to.deep.equal({ status: 'queued' });
       startTable();
-      acquireEach([anna, { name: 'a' }], [ben, x('b')], [ben, x('a')]);
-      expect(acquire(anna, { name: 'b' })).to.deep.equal({ status: 'queued' });
+      acquireEach([anna, 'a'], [ben, x('b')], [ben, x('a')]);
+      expect(acquire(anna, 'b')).to.deep.equal({ status: 'queued' });
     });
 
     it('tell owners apart by their tags, within one session too', () => {
@@ -197,8 +198,8 @@ describe('lock table', () => {
 
     it('count a permit without limit among several locks as waiting its turn while its owner waits elsewhere', () => {
       const READ = { name: 'a', mode: 'shared' } as const;
-      acquireEach([dora, { name: 'a' }], [anna, permit('p')]);
-      acquireEach([dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 }], [ben, x('h')]);
+      acquireEach([dora, 'a'], [anna, permit('p')], [dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 }]);
+      acquire(ben, x('h'));
       acquireAll(ben, [READ, { name: 'p', mode: 'permit' }], X);
       acquireEach([cara, x('c')], [cara, { ...X, ...READ }], [anna, x('h')]);
       // Ben would pass Dora only if he waited for nothing else, and Cara is behind him.
@@ -221,7 +222,7 @@ describe('lock table', () => {
     });
 
     it('run through a request for several locks that may no longer pass, because its owner waits elsewhere', () => {
-      acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [cara, { name: 'c' }]);
+      acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [cara, 'c']);
       acquireAll(anna, [{ name: 'p', mode: 'permit' }, 'c'], X);
       acquire(dora, x('c'));
       expect(viewCycle(acquire(anna, x('b')))).to.deep.equal([

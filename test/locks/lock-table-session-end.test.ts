@@ -91,17 +91,17 @@ describe('lock table', () => {
     });
 
     it('keeps a lock held until its turn comes', () => {
-      acquire(anna, { name: 'mail' });
+      acquire(anna, 'mail');
       const end = endSession(anna, 0);
       expect(acquire(ben, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
       expect(holders('mail')).to.deep.equal(['anna']);
-      acquire(ben, { name: 'mail' });
+      acquire(ben, 'mail');
       continueEnd(end, 1);
       expectNews('anna lost mail: sessionEnded', 'ben: ok');
     });
 
     it('skips holds that have ended meanwhile', () => {
-      acquireEach([anna, { leaseMs: 10 }], [anna, { name: 'mail' }]);
+      acquireEach([anna, { leaseMs: 10 }], [anna, 'mail']);
       const end = endSession(anna, 0);
       wait(10);
       forceRelease('mail');
@@ -116,7 +116,7 @@ describe('lock table', () => {
       acquireEach([anna], [ben, { context: 'first' }], [ben, { context: 'second' }], [cara]);
       drain();
       expectNews('first: draining', 'second: draining', 'cara: draining');
-      expect(acquire(dora, { name: 'mail' })).to.deep.equal({ status: 'draining' });
+      expect(acquire(dora, 'mail')).to.deep.equal({ status: 'draining' });
       expect(acquire(dora, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'draining' });
     });
 
@@ -154,20 +154,20 @@ describe('lock table', () => {
   describe('limits', () => {
     it('bound the locks that are held or waited for, in both name spaces', () => {
       startTable({ maxLocks: 2 });
-      acquireEach([anna, { name: 'jobs' }], [anna, { name: 'jobs', ...PERMIT }]);
+      acquireEach([anna], [anna, PERMIT]);
       const refusal = { status: 'limit', limit: 'maxLocks', value: 2 };
-      expect(acquire(ben, { name: 'mail' })).to.deep.equal(refusal);
-      expect(acquire(ben, { name: 'jobs' })).to.deep.equal({ status: 'queued' });
+      expect(acquire(ben, 'mail')).to.deep.equal(refusal);
+      expect(acquire(ben)).to.deep.equal({ status: 'queued' });
       release(anna, { name: 'jobs', ...PERMIT });
-      expect(acquire(ben, { name: 'mail' })).to.include({ status: 'ok' });
+      expect(acquire(ben, 'mail')).to.include({ status: 'ok' });
     });
 
     it('bound the locks that one session holds or waits for, over all its owners', () => {
       startTable({ maxLocksPerSession: 2 });
-      acquireEach([ben, { name: 'mail' }], [anna, { name: 'jobs', tag: 'x' }], [anna, { name: 'mail', tag: 'y' }]);
+      acquireEach([ben, 'mail'], [anna, { tag: 'x' }], [anna, { name: 'mail', tag: 'y' }]);
       const refusal = { status: 'limit', limit: 'maxLocksPerSession', value: 2 };
-      expect(acquire(anna, { name: 'news' })).to.deep.equal(refusal);
-      expect(acquire(anna, { name: 'jobs', tag: 'x' })).to.include({ alreadyHeld: true });
+      expect(acquire(anna, 'news')).to.deep.equal(refusal);
+      expect(acquire(anna, { tag: 'x' })).to.include({ alreadyHeld: true });
       expect(acquire(anna, { name: 'mail', tag: 'y' })).to.deep.equal({ status: 'queued' });
     });
 

@@ -42,10 +42,10 @@ describe('lock table', () => {
     });
 
     it('takes a free lock ahead of a waiter that needs another lock too', () => {
-      acquire(anna, { name: 'mail' });
+      acquire(anna, 'mail');
       acquireAll(ben, ['jobs', 'mail']);
       expect(acquire(cara, STEAL)).to.include({ status: 'ok' });
-      release(anna, { name: 'mail' });
+      release(anna, 'mail');
       expectNews();
       release(cara);
       expectNews('ben: ok');
@@ -77,7 +77,7 @@ describe('lock table', () => {
 
     it('gets a lease and is refused at a limit as any other request', () => {
       startTable({ maxLocksPerSession: 1 });
-      acquireEach([anna], [ben, { name: 'mail' }]);
+      acquireEach([anna], [ben, 'mail']);
       expect(acquire(ben, STEAL)).to.include({ status: 'limit' });
       expect(holders()).to.deep.equal(['anna']);
       acquire(cara, { ...STEAL, leaseMs: 5 });

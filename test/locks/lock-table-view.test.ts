@@ -87,7 +87,7 @@ describe('lock table', () => {
     });
 
     it('lists the holds of one kind, or of one lock', () => {
-      acquireEach([anna, SHARED], [ben, SHARED], [cara], [anna, { name: 'mail' }], [dora, PERMIT]);
+      acquireEach([anna, SHARED], [ben, SHARED], [cara], [anna, 'mail'], [dora, PERMIT]);
       const tokens = (kind: LockKind, name?: string) => [...iterate(table.holds(kind, name))].map(({ token }) => token);
       expect(tokens('readerWriter')).to.have.members([1, 2, 3]);
       expect(tokens('readerWriter', 'jobs')).to.deep.equal([1, 2]);
@@ -105,8 +105,7 @@ describe('lock table', () => {
 
   describe('counting', () => {
     it('counts held names in each name space, holders, waiting requests and sessions', () => {
-      acquireEach([anna, { name: 'jobs', ...SHARED }], [ben, { name: 'jobs', ...SHARED }], [cara, { name: 'jobs' }]);
-      acquireEach([cara, { name: 'jobs' }], [anna, { name: 'mail', ...PERMIT }]);
+      acquireEach([anna, SHARED], [ben, SHARED], [cara], [cara], [anna, { name: 'mail', ...PERMIT }]);
       endSession(dora);
       expect(table.counts).to.deep.equal({ locks: 1, permits: 1, holders: 3, waiting: 2, sessions: 3 });
     });

@@ -62,12 +62,12 @@ describe('lock table', () => {
     });
 
     it('keeps different names apart', () => {
-      acquire(anna, { name: 'jobs' });
-      expect(acquire(ben, { name: 'mail' })).to.include({ status: 'ok', count: 1 });
+      acquire(anna);
+      expect(acquire(ben, 'mail')).to.include({ status: 'ok', count: 1 });
     });
 
     it('refuses to queue a second request with an id that waits already', () => {
-      acquireEach([anna, { name: 'jobs' }], [anna, { name: 'mail' }], [ben, { name: 'jobs', id: 7 }]);
+      acquireEach([anna], [anna, 'mail'], [ben, { id: 7 }]);
       expect(acquire(ben, { name: 'mail', id: 7 })).to.deep.equal({
         status: 'invalid',
         message: 'id 7 is in flight',
@@ -79,9 +79,9 @@ describe('lock table', () => {
   describe('tokens', () => {
     it('gives every grant the next token of the source', () => {
       startTable({}, [50, 60, 61]);
-      expect(acquire(anna, { name: 'jobs' })).to.include({ token: 50 });
-      expect(acquire(ben, { name: 'mail' })).to.include({ token: 60 });
-      acquire(cara, { name: 'jobs' });
+      expect(acquire(anna)).to.include({ token: 50 });
+      expect(acquire(ben, 'mail')).to.include({ token: 60 });
+      acquire(cara);
       release(anna);
       expect(inspect('jobs').holders[0]).to.include({ name: 'cara', token: 61 });
     });
@@ -89,7 +89,7 @@ describe('lock table', () => {
     it('takes no token for a request that is refused or queued', () => {
       startTable({}, [50, 60]);
       acquireEach([anna], [ben, TRY], [cara]);
-      expect(acquire(dora, { name: 'mail' })).to.include({ token: 60 });
+      expect(acquire(dora, 'mail')).to.include({ token: 60 });
     });
   });
 

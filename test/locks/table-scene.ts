@@ -58,15 +58,16 @@ export function startTable(limits: Partial<TableLimits> = {}, tokens: readonly n
   news = [];
 }
 
-/** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request says otherwise. */
-export function acquire(session: Session, request: Partial<LockRequest> = {}): AcquireResult {
+/** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request or its name says otherwise. */
+export function acquire(session: Session, request: string | Partial<LockRequest> = {}): AcquireResult {
   const context = session.client.clientName;
   const usual: LockRequest = { name: 'jobs', mode: 'exclusive', tag: '', waitMs: ALL, context };
-  return note(table.acquire(session, { ...usual, ...request }, nowMs));
+  const wanted = typeof request === 'string' ? { name: request } : request;
+  return note(table.acquire(session, { ...usual, ...wanted }, nowMs));
 }
 
 /** Makes requests one after the other, each by a session, as `acquire` does. */
-export function acquireEach(...requests: readonly (readonly [Session, Partial<LockRequest>?])[]): void {
+export function acquireEach(...requests: readonly (readonly [Session, (string | Partial<LockRequest>)?])[]): void {
   for (const [session, request] of requests) acquire(session, request);
 }
 
@@ -85,8 +86,8 @@ export function forceRelease(name: string = 'jobs', kind: LockKind = 'readerWrit
   return note(table.forceRelease(name, kind, nowMs));
 }
 
-export function release(session: Session, request: ReleaseRequest = { name: 'jobs' }): ReleaseResult {
-  return note(table.release(session, request, nowMs));
+export function release(session: Session, request: string | ReleaseRequest = 'jobs'): ReleaseResult {
+  return note(table.release(session, typeof request === 'string' ? { name: request } : request, nowMs));
 }
 
 export function releaseAll(session: Session, tag?: string): ReleaseAllResult {
