@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { LockLostError } from '../../lib/client/lock-error.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
-import { client, clientScene, LONG_MS as LEASE_MS } from './client-scene.ts';
+import { client, clientScene, isFree, LONG_MS as LEASE_MS } from './client-scene.ts';
 
 /** Moves the wall clock; the monotonic one stands still meanwhile, as on Linux while the machine sleeps. */
 function moveWallClock(byMs: number): void {
@@ -24,6 +24,9 @@ describe('a lease, when the machine has slept', () => {
     expect(() => lock.throwIfLost())
       .to.throw(LockLostError)
       .with.property('code', 'leaseOver');
+    // The server, whose lease goes on, is told.
+    await client.rpc('ping');
+    await isFree();
   });
 
   it('is over within a second for a caller that waits for its signal', async () => {
