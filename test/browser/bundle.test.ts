@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { rejection } from '../client/rejection.ts';
 import { bundlePage, type PageBundle } from './page-bundle.ts';
 
-/** What the whole client may weigh, minified and compressed. */
+/** The greatest size of the whole client, minified and compressed. */
 const MAX_BYTES = 17_200;
 
 const script = (from: string): string => `
@@ -11,7 +11,7 @@ const script = (from: string): string => `
   new LockClient({ url: 'ws://127.0.0.1:20934' }).locked('jobs', ({ token }) => console.log(token));
 `;
 
-/** Everything that the files of a bundle import, and what they are themselves. */
+/** The files of a bundle and all that they import. */
 function pathsOf({ inputs }: PageBundle): string[] {
   return Object.entries(inputs).flatMap(([path, { imports }]) => [path, ...imports.map((each) => each.path)]);
 }

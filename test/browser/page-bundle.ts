@@ -5,7 +5,7 @@ import { type BuildOptions, type BuildResult, build, type Metafile } from 'esbui
 /** A script as a page loads it. */
 export interface PageBundle {
   readonly code: string;
-  /** What went into it: the files, by their paths from the root of the package, and what they import. */
+  /** Its source files, by their paths from the root of the package, and their imports. */
   readonly inputs: Metafile['inputs'];
 }
 

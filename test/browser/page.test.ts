@@ -8,10 +8,7 @@ import { startListening } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { bundlePage } from './page-bundle.ts';
 
-/**
- * What every script begins with. The address of the page ends with the port of the server's WebSocket and the name of
- * the page.
- */
+/** The beginning of every script. The address of the page ends with the WebSocket port and the name of the page. */
 const BEGINNING = `
   import { LockClient, LockError, LockLostError, LockTimeoutError } from 'holdfast/browser';
   declare function report(text: unknown): Promise<unknown>;
@@ -139,7 +136,7 @@ describe('the client in a page in Chromium', function () {
       turns.push(name);
     }
     expect(turns.filter((name) => name === 'a')).to.have.length(rounds);
-    // Both wanted it at the same time, so they took turns.
+    // Both asked at the same time, so they took turns.
     expect(turns.join('')).to.include('abab');
   });
 

@@ -202,7 +202,7 @@ describe('the life of a client', () => {
       await emitted(client, 'error');
       abort.abort();
       await given;
-      // The attempt that is under way, or the next one, is the last.
+      // The current attempt or the next one is the last.
       if (client.state !== 'idle') await emitted(client, 'error');
       expect(client.state).to.equal('idle');
     });

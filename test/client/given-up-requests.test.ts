@@ -84,7 +84,7 @@ describe('a client that gave up a request', () => {
       await client.rpc('lock', REQUEST);
       await missAnswer(REQUEST);
       proxy.free('toClient');
-      // The late answer came before this one, and any message that it caused reaches the server before the next.
+      // The late answer arrives before the first ping's answer, and any message that it caused before the second ping.
       await client.rpc('ping');
       await client.rpc('ping');
       expect(await other.inspect('jobs')).to.include({ holderCount: 1 });

@@ -16,9 +16,9 @@ import {
 import { LockProcess } from './lock-process.ts';
 import { rejection, rejects } from './rejection.ts';
 
-/** Over as soon as anybody can wait for it. */
+/** Over soon. */
 const SHORT_MS = 120;
-/** Long enough for what must come before its end. */
+/** Long enough for a few requests before its end. */
 const MEDIUM_MS = 600;
 
 describe('the lease of a lock', () => {
@@ -28,7 +28,7 @@ describe('the lease of a lock', () => {
     const leaseMs = MEDIUM_MS;
     const permit = { mode: 'permit', limit: 1 } as const;
     const handles = [await client.lock('jobs', { leaseMs }), await client.lock('jobs', { leaseMs, ...permit })];
-    // The fifth renewal comes when the lease that came with the grant is long over.
+    // At the fifth renewal the lease of the grant is long over.
     await until(async () => ((await other.stats()).requests.lock ?? 0) >= handles.length * 6);
     expect(await other.stats()).to.include({ expiredLeases: 0, grants: 2 });
     for (const handle of handles) {
@@ -41,7 +41,7 @@ describe('the lease of a lock', () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
     await handle.release();
     proxy.sent = '';
-    // The first renewal of this one is sent later than that of the other would be.
+    // The first renewal of this lease comes later than one of the released lock would.
     await other.lock('clock', { leaseMs: MEDIUM_MS });
     await until(async () => ((await other.stats()).requests.lock ?? 0) === 3);
     expect(proxy.sent).to.equal('');
@@ -152,7 +152,7 @@ describe('the lease of a lock', () => {
     proxy.free('toServer');
     await until(async () => (await other.stats()).grants === 2);
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
-    // The second hold was given back before its own lease was over.
+    // The second hold was released before its own lease was over.
     expect(await other.stats()).to.include({ expiredLeases: 1, releases: 1 });
   });
 

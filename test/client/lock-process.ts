@@ -1,4 +1,4 @@
-/** A client in a process of its own, which does what it is told by messages of the process that forked it. */
+/** A client in a process of its own, which follows the orders of the process that forked it. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { whenTestEnds } from '../server/clean-up.ts';
 
 const SELF = fileURLToPath(import.meta.url);
 
-/** What the process can be told to do. */
+/** An order for the process. */
 export type Order =
   | { readonly do: 'lock'; readonly name: string; readonly leaseMs?: number }
   | { readonly do: 'check' }
@@ -29,7 +29,7 @@ export class LockProcess {
     whenTestEnds(() => this.#child.kill('SIGKILL'));
   }
 
-  /** Sends an order and returns what the process answers. */
+  /** Sends an order and returns the answer. */
   async tell(order: Order): Promise<unknown> {
     const answer = once(this.#child, 'message');
     this.#child.send(order);

@@ -34,7 +34,7 @@ describe('between a client and its server', () => {
         (error: Error) => error.name,
       );
       await client.rpc('ping');
-      // The answer to this comes in the same turn as the grant.
+      // The answer to this ping arrives together with the grant.
       proxy.delay('toClient');
       await held.release();
       const pinged = client.rpc('ping').then(() => afterMicrotasks(steps, () => abort.abort()));
@@ -250,7 +250,7 @@ describe('between a client and its server', () => {
     return [...proxy.sent.matchAll(/"timeLimit":(\d{4}[^,}]*)/g)].map(([, limit]) => Number(limit) * 1_000);
   }
 
-  /** Expects that nothing is left of the lock once the server has all that the client sent. */
+  /** Expects that the lock is free when the server has read everything that the client sent. */
   async function settledFree(): Promise<void> {
     await client.rpc('ping');
     await isFree();

@@ -33,7 +33,7 @@ export function abortable(call: (signal: AbortSignal) => Promise<unknown>): {
 } {
   const controller = new AbortController();
   const error = rejection(call(controller.signal));
-  // A test that fails before it aborts the call has said enough.
+  // If a test fails before it aborts the call, that failure is enough.
   error.catch(() => {});
   return {
     abort: async (reason = new Error('enough')) => {

@@ -131,7 +131,7 @@ describe('a query of the Web Locks API', () => {
     await rejects(asking.locks.query(), LockDeniedError);
   });
 
-  /** As others see it. */
+  /** The id of a client, as others see it. */
   async function idOf(from: LockClient): Promise<string> {
     const { name, address } = await from.rpc('whoami');
     return name === '' ? String(address) : `${name} at ${address}`;

@@ -113,7 +113,7 @@ for (const { name, programs, isShared, shortestTtlSeconds, start } of STORE_KIND
           while (!(await lock.acquire()));
           holders.add(contender);
           expect([...holders]).to.deep.equal([contender]);
-          // A question to the store, so that others are served meanwhile.
+          // Asks the store again, so that it serves others meanwhile.
           expect(await lock.acquire()).to.equal(false);
           expect([...holders]).to.deep.equal([contender]);
           holders.delete(contender);

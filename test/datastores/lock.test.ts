@@ -45,7 +45,7 @@ describe("dlock's Lock", () => {
     await new Lock(datastore).acquire();
     const startMs = performance.now();
     expect(await new Lock(datastore).acquire(1)).to.equal(false);
-    // Timers are known to end a little early.
+    // Timers may fire a little early.
     expect(performance.now() - startMs).to.be.at.least(990);
     expect(datastore.asked).to.have.lengthOf(1 + 2);
   });
@@ -73,7 +73,7 @@ describe("dlock's Lock", () => {
   describe('whose datastore fails', () => {
     const failure = new Error('the store is gone');
 
-    /** Locks are taken, but not given back. */
+    /** Takes locks, but cannot release them. */
     class FailingDatastore extends MemoryDatastore {
       override releaseLock(): Promise<boolean> {
         return Promise.reject(failure);

@@ -15,7 +15,7 @@ const DELETE = 0x04;
 describe('the datastore Memcached', () => {
   let server: StoreServer;
   let client: MemcachedClient;
-  /** Speaks the text protocol, to look at the server from outside. */
+  /** Looks at the server from outside, by the text protocol. */
   let observer: LineClient;
 
   before(function () {
@@ -158,7 +158,7 @@ describe('the datastore Memcached', () => {
     }
   });
 
-  /** What the server answers to a line, which it ends as the Internet does. */
+  /** The server's answer to a line, without its CRLF. */
   async function ask(line: string): Promise<string> {
     return (await observer.ask(line)).trimEnd();
   }
@@ -167,13 +167,13 @@ describe('the datastore Memcached', () => {
     return (await ask(`mg ${KEY}`)) === 'HD';
   }
 
-  /** Until the lock's time is over; -1 when it has none. */
+  /** The rest of the lock's time to live; -1 when it has none. */
   async function secondsLeft(): Promise<number> {
     const [, seconds] = /^HD t(-?\d+)$/.exec(await ask(`mg ${KEY} t`)) ?? [];
     return Number(seconds);
   }
 
-  /** The client, with something done before each request of one operation goes out. */
+  /** The client, with an action before each request of one operation. */
   function pausingBefore(operation: number, action: () => Promise<void>): MemcachedClient {
     return {
       get seq(): number {

@@ -41,12 +41,12 @@ export interface StoreServer {
   readonly port: number;
 }
 
-/** A client of the package `redis` as far as tests use it. */
+/** The part of a client of the package `redis` that tests use. */
 export interface RedisConnection extends RedisClient {
   sendCommand(args: readonly string[]): Promise<unknown>;
 }
 
-/** Those of `holdfast/datastores`. */
+/** The stores of `holdfast/datastores`. */
 export const STORE_KINDS: readonly StoreKind[] = [
   { name: 'memory', programs: [], isShared: false, start: startMemory },
   { name: 'Redis', programs: ['redis-server'], isShared: true, shortestTtlSeconds: 0.02, start: startRedisStore },
@@ -90,7 +90,7 @@ export async function startMemcached(): Promise<StoreServer> {
   const ends = program.exit.then((code) => {
     throw new Error(`memcached ended (${code}): ${program.errorOutput}`);
   });
-  // A server that ends later, with its test, is no failure.
+  // The server ends with its test, which is no failure.
   ends.catch(() => {});
   await Promise.race([listens, ends]);
   return { program, port };

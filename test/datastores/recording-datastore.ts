@@ -1,10 +1,10 @@
-/** A datastore of somebody's own: another one, with a record of what was asked of it. */
+/** A datastore that records the requests for locks and passes them on to another one. */
 
 import type { Datastore } from '../../lib/datastores/index.ts';
 import { Inbox } from '../server/inbox.ts';
 
 export class RecordingDatastore implements Datastore {
-  /** The ids that locks were asked for by. */
+  /** The ids of the requested locks. */
   readonly asked: string[] = [];
   readonly #datastore: Datastore;
   readonly #answers = new Inbox<boolean>();

@@ -96,7 +96,7 @@ function viewAll(pair: TablePair): readonly LockInformation[] {
   });
 }
 
-/** The order of events is given. But where several claims end at once, those who leave are told in any order. */
+/** The order of events is fixed. Only when several claims end at once may they end in any order. */
 function inComparableOrder(events: readonly NaiveEvent[], step: Step): readonly NaiveEvent[] {
   if (step.step !== 'endSession' && step.step !== 'releaseAll') return events;
   const isGrant = (event: NaiveEvent) => event.kind === 'answered' && event.result.status === 'ok';
@@ -116,14 +116,14 @@ function expectNobodyBesideWriters(views: readonly LockInformation[]): void {
   }
 }
 
-/** Whoever waits and has a tag could be granted it yet. */
+/** Every waiter with a tag can still be granted its lock. */
 function expectNobodyStuck({ naive }: TablePair): void {
   for (const place of naive.places) {
     if (place.tag !== '') expect(canBeGranted(naive, place)).to.equal(true);
   }
 }
 
-/** Nobody was let in ahead of one who waited before him and waits still, but by a permit without a limit. */
+/** Only permits without a limit were granted ahead of earlier waiters. */
 function expectNobodyPassed(before: readonly LockInformation[], after: readonly LockInformation[], step: Step): void {
   const isSteal = step.step === 'acquire' && step.steal !== undefined;
   const isFreeToPass = step.step === 'acquire' && step.mode === 'permit' && step.limit === undefined;
@@ -176,7 +176,7 @@ function expectNothingLeft(pair: TablePair): void {
   expect([...pair.waiting]).to.deep.equal([]);
 }
 
-/** Says where the two differ; the quick check first, because it is made a million times. */
+/** Shows where the two differ. The quick check comes first, because it runs a million times. */
 function expectSame(real: unknown, naive: unknown): void {
   if (isDeepStrictEqual(real, naive)) return;
   expect(real, `${inspect(real, { depth: 5 })} should be ${inspect(naive, { depth: 5 })}`).to.deep.equal(naive);

@@ -1,7 +1,4 @@
-/**
- * What the naive lock table keeps and how it changes: holds, places, groups and deadlines as arrays, and what happened
- * to whom.
- */
+/** The state of the naive lock table: holds, places, groups and deadlines as arrays, and the events of a step. */
 
 import type { LockRequest, WaitResult } from '../../lib/locks/types.ts';
 import type { AllGranted, Granted, LossReason } from '../../lib/protocol.ts';
@@ -26,19 +23,19 @@ import { viewHold } from './naive-views.ts';
 export const CANCELLED: WaitResult = { status: 'cancelled' };
 const MAX_HOLDERS_TOLD = 10;
 
-/** State and its transitions, without a word on who may ask for what. */
+/** The state and its transitions. The naive lock table decides which requests are allowed. */
 export class NaiveBook implements NaiveState {
   /** In order of their grants. */
   holds: Hold[] = [];
   /** In order of arrival. */
   places: Place[] = [];
   groups: Group[] = [];
-  /** What it was like when a request was found to be in a deadlock, for each of those in the last step. */
+  /** The state at each deadlock that the last step found. */
   stuckStates: { readonly owner: NaiveOwner; readonly state: NaiveState }[] = [];
   /** In the order in which they were set. */
   #deadlines: { readonly atMs: number; readonly of: Hold | Request | Group }[] = [];
   #events: NaiveEvent[] = [];
-  /** Where a step lets in at several locks, it may begin with any; the requests with these contexts come first. */
+  /** A step that grants several locks may begin with any of them. Requests with these contexts come first. */
   grantOrder: readonly number[] = [];
   #lastToken = 0;
 
@@ -46,12 +43,12 @@ export class NaiveBook implements NaiveState {
     return Math.min(...this.#deadlines.map((deadline) => deadline.atMs));
   }
 
-  /** Whether an owner with a tag waits for what it can never be granted. */
+  /** Whether an owner with a tag waits for a lock that it can never be granted. */
   isStuck(owner: NaiveOwner): boolean {
     return this.#isStuckIn({ holds: [...this.holds], places: [...this.places], groups: [...this.groups] }, owner);
   }
 
-  /** The same, were it to hold more than it does. */
+  /** The same, if it held these locks too. */
   isStuckWith(owner: NaiveOwner, more: readonly Hold[]): boolean {
     const isGranted = (place: Place) => isSameOwner(place, owner) && more.some((hold) => isSameLock(hold, place));
     const places = this.places.filter((place) => !isGranted(place));
@@ -81,14 +78,14 @@ export class NaiveBook implements NaiveState {
     this.#deadlines.push({ atMs, of: group });
   }
 
-  /** What ends first, if that is now; of those that end together the one that was set first. */
+  /** The earliest deadline, if it has come. Of equal deadlines the one that was set first. */
   findDue(nowMs: number): Hold | Request | Group | undefined {
     const earliestMs = this.nextDeadlineMs;
     if (earliestMs > nowMs) return undefined;
     return this.#deadlines.find((deadline) => deadline.atMs === earliestMs)?.of;
   }
 
-  /** Grants whatever can be granted, for as long as there is anything. */
+  /** Grants locks as long as any can be granted. */
   letIn(nowMs: number): void {
     for (;;) {
       const units = findGrantable(this);
@@ -182,7 +179,7 @@ export class NaiveBook implements NaiveState {
   endRequest(request: Request, result: WaitResult, nowMs: number): void {
     const place = this.placeOf(request);
     this.#answer(place, request, result);
-    // The others may have asked for too little to be granted ever.
+    // The limits of the others may be too small for a grant, ever.
     if (place.requests.length > 0 && this.isStuck(place)) this.endPlace(place, { status: 'deadlock', cycle: [] });
     this.letIn(nowMs);
   }
@@ -218,7 +215,7 @@ export class NaiveBook implements NaiveState {
     return { status: 'timeout', holders: holds.map((hold) => viewHold(hold, nowMs)) };
   }
 
-  /** The request waits no longer; the place goes with the last of them. */
+  /** Ends a waiting request, and its place with the last one. */
   #answer(place: Place, request: Request, result: WaitResult): void {
     place.requests.splice(place.requests.indexOf(request), 1);
     if (place.requests.length === 0) this.places = this.places.filter((other) => other !== place);

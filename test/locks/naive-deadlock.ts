@@ -1,6 +1,6 @@
 /**
- * Whether an owner can ever be granted what it waits for, found out by trying every order in which those who do not
- * wait can leave; and whether a cycle that explains why not is a real one.
+ * Decides whether an owner can ever be granted its locks, by trying every order in which owners that do not wait can
+ * leave, and whether the cycle of a deadlock is a real one.
  */
 
 import type { DeadlockStep, LockMode } from '../../lib/protocol.ts';
@@ -28,7 +28,7 @@ export interface NaiveStep extends NaiveOwner {
   readonly blockedBy: DeadlockStep['blockedBy'];
 }
 
-/** Whether in some order of departures the owner is granted everything that it waits for. */
+/** Whether the owner is granted all locks that it waits for in some order of departures. */
 export function canBeGranted(state: NaiveState, owner: NaiveOwner): boolean {
   return isGrantedFrom(state, owner, new Set());
 }
@@ -58,7 +58,7 @@ function letIn(before: NaiveState): NaiveState {
   return state;
 }
 
-/** Those without a tag, and those who wait for nothing. */
+/** Owners without a tag, and owners that wait for nothing. */
 function ownersThatMayLeave(state: NaiveState): readonly NaiveOwner[] {
   const claims: readonly NaiveOwner[] = [...state.holds, ...state.places];
   const owners = claims.filter((claim, index) => claims.findIndex((other) => isSameOwner(other, claim)) === index);
@@ -80,7 +80,7 @@ function describe({ holds, places }: NaiveState): string {
   return JSON.stringify([texts[0]?.sort(), texts[1]]);
 }
 
-/** What is not true of a cycle; nothing when it is a real one. */
+/** The fault of a cycle; undefined if it is a real one. */
 export function findFault(cycle: readonly NaiveStep[], state: NaiveState): string | undefined {
   if (cycle.length < 2) return 'it has no two steps';
   for (const [index, step] of cycle.entries()) {

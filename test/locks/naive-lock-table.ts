@@ -1,6 +1,6 @@
 /**
- * The lock rules once more, as plainly as they can be put: three arrays, searched from end to end. It costs what it
- * costs; the lock table is compared with it. Sessions and the contexts of requests are numbers.
+ * The lock rules in their plainest form, with arrays that are searched from end to end, to compare the lock table with.
+ * Sessions and the contexts of requests are numbers.
  */
 
 import type {
@@ -330,14 +330,14 @@ function isUnlimited({ mode, limit }: { mode: LockMode; limit?: number | undefin
   return mode === 'permit' && limit === undefined;
 }
 
-/** What a hold would be like that is not granted yet. */
+/** A hold that is not granted yet. */
 function holdOf(owner: NaiveOwner, wanted: { name: string; mode: LockMode }): Hold {
   const { session, tag } = owner;
   const rest = { token: 0, sinceMs: 0, requestId: undefined, isStealable: false };
   return { ...keyOf(wanted), session, tag, mode: wanted.mode, ...rest };
 }
 
-/** A token names a hold by itself; without one it takes the name, and the tag and the kind of lock have defaults. */
+/** A token identifies a hold. Without one the name is needed, and the tag and the kind of lock have defaults. */
 function isNamed(request: ReleaseRequest, claim: Hold | Place, mode: LockMode, token: number | undefined): boolean {
   const hasToken = request.token !== undefined;
   if (hasToken && request.token !== token) return false;

@@ -1,4 +1,4 @@
-/** Holds and places as plain arrays, and the rules that say who may be let in. */
+/** Holds and places as plain arrays, and the rules about who may be granted. */
 
 import type { LockAllRequest, LockRequest, LockWanted } from '../../lib/locks/types.ts';
 import type { LockMode, RequestId } from '../../lib/protocol.ts';
@@ -6,7 +6,7 @@ import type { LockMode, RequestId } from '../../lib/protocol.ts';
 export type Request = LockRequest & { readonly context: number };
 export type AllRequest = LockAllRequest & { readonly context: number };
 
-/** Which lock: the reader/writer lock or the permit of a name. */
+/** The key of a lock: the reader/writer lock or the permit of a name. */
 export interface LockKey {
   readonly name: string;
   readonly isPermit: boolean;
@@ -27,11 +27,11 @@ export interface Group {
   readonly request: AllRequest;
   /** In the order asked for. */
   readonly places: readonly Place[];
-  /** What the owner held before. */
+  /** The holds that the owner had before. */
   readonly held: readonly Hold[];
 }
 
-/** Where one owner waits for one lock: with all its requests in order of arrival, or with a part of a group. */
+/** The place of an owner in the queue of a lock, with all its requests in order of arrival, or as part of a group. */
 export interface Place extends LockKey {
   readonly session: number;
   readonly tag: string;
@@ -79,7 +79,7 @@ export function modeOf(place: Place): LockMode {
   return modes.includes('exclusive') ? 'exclusive' : (modes[0] as LockMode);
 }
 
-/** What is granted in one step: the places of a group, or a place by itself. */
+/** The places that are granted in one step: those of a group, or one place. */
 export function unitOf(state: NaiveState, place: Place): readonly Place[] {
   return state.groups.find((group) => group.places.includes(place))?.places ?? [place];
 }
@@ -95,7 +95,7 @@ export function isHead(state: NaiveState, place: Place): boolean {
   return state.places.find((other) => isSameLock(other, place)) === place;
 }
 
-/** All that could be granted now, each in one step. */
+/** All units that could be granted now. */
 export function findGrantable(state: NaiveState): readonly (readonly Place[])[] {
   const units = [...new Set(state.places.map((place) => unitOf(state, place)))];
   return units.filter((unit) => unit.every((place) => couldGrant(state, unit, place)));
@@ -106,7 +106,7 @@ function couldGrant(state: NaiveState, unit: readonly Place[], place: Place): bo
   return isPassing || (isHead(state, place) && hasRoomFor(state, place, modeOf(place), limitOf(place)));
 }
 
-/** A tagged owner keeps what it has until nothing is left that it waits for: only then may it pass others. */
+/** A tagged owner keeps its holds while it waits, so it may pass others only when it waits for nothing else. */
 function mayPass(state: NaiveState, unit: readonly Place[], { session, tag }: Place): boolean {
   const places = state.places.filter((place) => isSameOwner(place, { session, tag }));
   return tag === '' || places.length === unit.length;

@@ -1,4 +1,4 @@
-/** What the naive lock table says: the same as the lock table, with numbers for sessions. */
+/** The results of the naive lock table: those of the lock table, with numbers for sessions. */
 
 import type { WaitResult } from '../../lib/locks/types.ts';
 import type { LostHold } from '../../lib/protocol.ts';

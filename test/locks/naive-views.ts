@@ -1,4 +1,4 @@
-/** What the naive lock table shows of its arrays. A session's client goes by the number of the session. */
+/** The views of the naive lock table. The client of a session is named by the session's number. */
 
 import type { LockInformation, NamedLockHolder } from '../../lib/protocol.ts';
 import { type Hold, isSameLock, type LockKey, limitOf, modeOf, type NaiveState } from './naive-state.ts';

@@ -1,4 +1,4 @@
-/** A lock table and the naive one, taken through the same steps and made comparable. */
+/** The lock table and the naive one, which take the same steps and give comparable reports. */
 
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type {
@@ -23,8 +23,8 @@ import { answerWithContext, Tokens } from './table-tokens.ts';
 const MAX_SESSIONS = 4;
 
 /**
- * What a step came to. Sessions are numbers; a token goes by the context of the request that it was granted to, so
- * that it means the same on both sides.
+ * The outcome of a step. Sessions are numbers, and a token is replaced by the context of the request that it was granted
+ * to, so that both sides can be compared.
  */
 export interface Report<Result = unknown> {
   readonly result: Result;
@@ -50,7 +50,7 @@ export class TablePair {
   readonly waiting: Map<number, Waiting> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
-  /** Of sessions whose end is not over. */
+  /** The unfinished ends of sessions. */
   #ends: SessionEnd[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
@@ -72,7 +72,7 @@ export class TablePair {
     return this.#sessions.map(numberOf);
   }
 
-  /** Whether the end of a session is not over. */
+  /** Whether the end of a session is unfinished. */
   get hasEnds(): boolean {
     return this.#ends.length > 0;
   }
@@ -189,7 +189,7 @@ export class TablePair {
     return this.#outcomes(real, () => this.naive.forceRelease(name, isPermit, this.nowMs));
   }
 
-  /** The token is the naive table's; one that the lock table has not granted yet is left out. */
+  /** Takes the naive table's token. A token that the lock table has not granted yet is left out. */
   #release(session: Session, request: ReleaseRequest, naiveToken: number | undefined): Both {
     const context = naiveToken === undefined ? undefined : this.#naiveTokens.contextOf(naiveToken);
     const realToken = context === undefined ? undefined : this.#realTokens.tokenOf(context);
@@ -269,7 +269,7 @@ export class TablePair {
     return this.#events(real, this.#askNaive(real, askNaive));
   }
 
-  /** The naive table lets in in the order that the lock table chose, as far as it may. */
+  /** The naive table grants in the order that the lock table chose, as far as the rules allow. */
   #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome): Outcome {
     this.naive.grantOrder = real.flatMap((event) => {
       return event.kind === 'answered' && event.result.status === 'ok' ? [event.context as number] : [];
@@ -310,7 +310,7 @@ export class TablePair {
   }
 }
 
-/** Sessions are numbers, and their clients go by them. */
+/** Names the client of a session by the session's number. */
 function clientOf(session: number): { clientName: string; address: string } {
   return { clientName: String(session), address: '' };
 }
@@ -324,7 +324,7 @@ function withContexts(view: LockInformation, tokens: Tokens): LockInformation {
   return { ...view, holders };
 }
 
-/** What a message says is for people. */
+/** Messages are for people and may differ. */
 function withoutMessage(result: { status: string }): { status: string } {
   return result.status === 'invalid' ? { status: result.status } : result;
 }

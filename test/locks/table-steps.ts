@@ -1,10 +1,10 @@
-/** What can be done to a lock table, as plain values that fast-check makes up and shrinks. */
+/** The operations of a lock table as plain values, which fast-check generates and shrinks. */
 
 import fc from 'fast-check';
 import type { LockAllRequest, LockRequest, LockWanted, TableLimits } from '../../lib/locks/types.ts';
 import type { LockMode, RequestId } from '../../lib/protocol.ts';
 
-/** Sessions are meant by their place among the live ones, claims and waits by their place among all that there are. */
+/** A session is given by its index among the live ones, a claim or a wait by its index among all of them. */
 export type Step =
   | AcquireStep
   | AcquireAllStep
@@ -30,13 +30,13 @@ export type AcquireStep = RequestStep<'acquire'> & Required<Omit<LockRequest, 'c
 export type AcquireAllStep = RequestStep<'acquireAll'> &
   Required<Omit<LockAllRequest, 'context' | 'locks'>> & { readonly locks: readonly Required<LockWanted>[] };
 
-/** Which keys a release gives, taken from a claim that exists. */
+/** The keys that a release takes from an existing claim. */
 export type Key = 'name' | 'mode' | 'tag' | 'token';
 
-/** What of a release is made not to fit. */
+/** The part of a release that is made wrong. */
 export type Wrong = 'nothing' | 'session' | Key;
 
-/** Names come last to first, to show that the order is the one given to the table. */
+/** Orders names from last to first, to show that the table uses the order it was given. */
 export function lastNameFirst(a: string, b: string): number {
   if (a === b) return 0;
   return a > b ? -1 : 1;
@@ -49,7 +49,7 @@ export const NO_LIMITS: TableLimits = {
   maxLocksPerRequest: 1000,
 };
 
-/** Few enough of everything that limits are met. */
+/** Low enough to be reached. */
 export const TIGHT_LIMITS: TableLimits = {
   maxLocks: 4,
   maxLocksPerSession: 5,

@@ -1,14 +1,14 @@
-/** Answers of one table made comparable: tokens go by the requests that they were granted to. */
+/** Makes the answers of two tables comparable: replaces tokens by the requests that they were granted to. */
 
 import type { AcquireAllResult, AcquireResult, WaitResult } from '../../lib/locks/types.ts';
 import type { AllGranted } from '../../lib/protocol.ts';
 
-/** Whatever a request for locks is answered, now or later. */
+/** Any answer to a request for locks, now or later. */
 export type Answer = AcquireResult | AcquireAllResult | WaitResult;
 
 /**
- * Which requests one table's tokens were granted to. A grant goes by the context of its request; one of several by the
- * context and a fraction that tells which.
+ * The requests that the tokens of one table were granted to. A request is given by its context; one of several grants of
+ * a request by the context plus a fraction.
  */
 export class Tokens {
   readonly #contexts: Map<number, number> = new Map();
@@ -35,7 +35,7 @@ export class Tokens {
   }
 }
 
-/** Learns what was granted. The cycle of a deadlock is left out: the tables may find different ones. */
+/** Learns the granted tokens. Leaves out the cycle of a deadlock, because the tables may find different ones. */
 export function answerWithContext(answer: Answer, tokens: Tokens, context: number): Answer {
   if (answer.status === 'deadlock') return { status: 'deadlock', cycle: [] };
   if (answer.status === 'timeout') {

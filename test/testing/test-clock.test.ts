@@ -45,7 +45,7 @@ for (const socket of [false, true]) {
     it('lets all consequences of one deadline happen before the next', async () => {
       const told: string[] = [];
       await holder.lock('jobs');
-      // Each, when its time is over, asks for a time that ends within the same advance.
+      // Each wait, when it is over, is followed by one that ends within the same advance.
       const retry = (async () => {
         for (let time = 1; time <= 3; time += 1) {
           const error = await rejection(waiter.lock('jobs', { waitMs: 10_000 }));
@@ -62,7 +62,7 @@ for (const socket of [false, true]) {
     it('reaches times that are not whole seconds', async () => {
       await holder.lock('jobs');
       for (const waitMs of [2_007, 2_011, 4_001]) {
-        // The client's own time passes too: what it asks for is that much or a little less.
+        // The raw request is exact; lock() would subtract the time that has passed since the call.
         const result = waiter.rpc('lock', { lockName: 'jobs', timeLimit: waitMs / 1_000 });
         await server.clock.advance(waitMs - 1);
         expect((await holder.inspect('jobs')).waiterCount).to.equal(1);

@@ -241,7 +241,7 @@ describe('a test server', () => {
       await client.lock('jobs');
       console.log(process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name) && !/^PipeWrap$/.test(name)).join());
     `;
-    // It ends by itself, although nothing was closed: nothing keeps the process alive.
+    // The program ends although it closes nothing, because nothing keeps the process alive.
     const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program]);
     expect([stdout.trim(), stderr]).to.deep.equal(['', '']);
   });

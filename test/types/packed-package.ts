@@ -11,7 +11,7 @@ const run = promisify(execFile);
 /** One complaint of the compiler, as `file.ts:12 TS2322`. */
 export type Complaint = string;
 
-/** What a project of a user is. */
+/** A project of a user. */
 export interface Project {
   /** Packages beside `holdfast`, as they are installed here. */
   readonly packages: readonly string[];
@@ -25,7 +25,7 @@ export class PackedPackage {
   readonly #folder: string;
   #projects = 0;
 
-  /** Packs what was built. */
+  /** Packs the built package. */
   static async pack(): Promise<PackedPackage> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-packed-'));
     const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
@@ -38,7 +38,7 @@ export class PackedPackage {
     this.#folder = folder;
   }
 
-  /** Where the package lies. */
+  /** The folder of the package. */
   get path(): string {
     return join(this.#folder, 'package');
   }
@@ -50,7 +50,7 @@ export class PackedPackage {
     return code.map((key) => `holdfast${key.slice(1)}`);
   }
 
-  /** Compiles a project with the strict options; resolves to what is wrong, in the project's files or in declarations. */
+  /** Compiles a project with strict options. Resolves to the complaints about its files and the declarations. */
   async compile({ packages, compilerOptions, files }: Project): Promise<Complaint[]> {
     this.#projects += 1;
     const folder = join(this.#folder, `project-${this.#projects}`);

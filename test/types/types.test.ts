@@ -80,13 +80,13 @@ function read(file: string): string {
   return readFileSync(`test/types/consumers/${file}`, 'utf8');
 }
 
-/** A project that has a look at everything that the entries declare. */
+/** A project that imports everything that the entries declare. */
 function importing(entries: readonly string[], project: Omit<Project, 'files'>): Project {
   const lines = entries.map((entry, index) => `export * as entry${index} from '${entry}';\n`);
   return { ...project, files: { 'entries.ts': lines.join('') } };
 }
 
-/** What the compiler says of each line below an expectation. */
+/** The expected complaint about each line below an expectation. */
 function expectationsOf(file: string, text: string): string[] {
   const lines = text.split('\n');
   return lines.flatMap((line, index) => {

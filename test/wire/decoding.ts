@@ -1,8 +1,8 @@
-/** How bytes may come to a codec, all that it reads from them, and what it writes. */
+/** Ways to cut bytes for a codec, and helpers to read and write with it. */
 
 import type { Codec } from '../../lib/wire/codec.ts';
 
-/** All that can be read now. */
+/** All messages that can be read now. */
 export function readAll(codec: Pick<Codec, 'next'>): unknown[] {
   const messages: unknown[] = [];
   for (let message = codec.next(); message !== undefined; message = codec.next()) messages.push(message);
@@ -20,7 +20,7 @@ export function cutAt(bytes: Uint8Array, places: readonly number[]): Uint8Array[
   return cuts.slice(1).map((cut, index) => bytes.subarray(cuts[index], cut));
 }
 
-/** What a codec sends for a message. */
+/** The text that a codec sends for a message. */
 export function encoded(codec: Codec, message: object): string {
   codec.encode(message);
   return codec.output.take();

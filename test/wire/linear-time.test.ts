@@ -7,7 +7,7 @@ import { ServerCodec } from '../../lib/wire/server-codec.ts';
 const KIB = 1_024;
 const SHORT_BYTES = 64 * KIB;
 const LONG_BYTES = 1_024 * KIB;
-/** How many short texts are as long as the long one. In proportion to the square it would take as many times as long. */
+/** So many short texts are as long as the long one. Quadratic work would take so many times as long. */
 const SHORT_TEXTS = LONG_BYTES / SHORT_BYTES;
 const MAX_FACTOR = 6;
 const ROUNDS = 5;
@@ -45,7 +45,7 @@ function pushed(codec: Codec, latin1: string): Codec {
   return codec;
 }
 
-/** The least of several rounds: processor time in microseconds, which other programs do not lengthen. */
+/** The shortest of several rounds, as processor time in microseconds, which other programs do not lengthen. */
 function timeToDecode(makeCodec: (text: string) => Codec, text: string, count: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -64,7 +64,7 @@ describe('decoding takes time in proportion to the length', () => {
       it(`of ${what}, by the ${codec} codec`, () => {
         const short = timeToDecode(makeCodec, makeText(SHORT_BYTES), SHORT_TEXTS);
         const long = timeToDecode(makeCodec, makeText(LONG_BYTES), 1);
-        // What takes less than a millisecond is quick enough, and says nothing.
+        // Times below a millisecond are quick enough and mean nothing.
         expect(long / Math.max(short, 1_000)).to.be.below(MAX_FACTOR);
       });
     }

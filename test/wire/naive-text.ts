@@ -1,4 +1,4 @@
-/** The same text coding as plainly as it can be said, to compare with. */
+/** The text coding in its plainest form, to compare with. */
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

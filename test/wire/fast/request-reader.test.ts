@@ -26,7 +26,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** What is read must be the very value that is parsed, members in the same order. Anything else may be left unread. */
+/** A request that is read must equal the parsed one, with members in the same order. It may also be left unread. */
 function expectAgreement(text: string): void {
   const request = read(text);
   if (request === undefined) return;
