@@ -82,18 +82,18 @@ describe('calls with one owner', () => {
   it('never share the fresh owner of another call, whatever name they use', async () => {
     const handles: LockHandle[] = [];
     for (let index = 0; index < 4; index += 1) {
-      const named = await client.lock(`named ${index}`, { owner: String(index + 1) });
-      const fresh = await client.lock(`fresh ${index}`);
-      expect(fresh.owner).to.not.equal(named.owner);
-      handles.push(named, fresh);
+      handles.push(
+        await client.lock(`fresh ${index}`),
+        await client.lock(`named ${index}`, { owner: String(index + 1) }),
+      );
     }
+    expect(new Set(handles.map(({ owner }) => owner)).size).to.equal(handles.length);
     for (const handle of handles) expect(await handle.release()).to.equal(true);
   });
 
   it('never name a fresh owner by a number, which could look like part of a deadlock', async () => {
     const fresh = await Promise.all([1, 2, 3, 4].map((index) => client.lock(`fresh ${index}`)));
-    const named = await Promise.all([1, 2, 3, 4].map((key) => client.lock(`named ${key}`, { owner: String(key) })));
-    for (const { owner } of fresh) expect(named.map((handle) => handle.owner)).to.not.include(owner);
+    for (const { owner } of fresh) expect(owner).to.not.match(/^[0-9]+$/);
   });
 
   it('get the lock exclusively although a shared grant crosses the abort of the call before', async () => {
