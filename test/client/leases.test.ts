@@ -144,11 +144,7 @@ describe('the lease of a lock', () => {
   });
 
   it('is not started again by a renewal that arrives after its end', async () => {
-    const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
-    const lost = whenLost(handle);
-    proxy.delay('toServer');
-    await lost;
-    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    await outliveRenewal({ owner: 'batch' });
     proxy.free('toServer');
     await until(async () => (await other.stats()).grants === 2);
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
@@ -157,11 +153,7 @@ describe('the lease of a lock', () => {
   });
 
   it('does not give its owner the lock that a late renewal took', async () => {
-    const handle = await client.lock('jobs', { leaseMs: SHORT_MS, owner: 'batch' });
-    const lost = whenLost(handle);
-    proxy.delay('toServer');
-    await lost;
-    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+    await outliveRenewal({ owner: 'batch' });
     const next = client.lock('jobs', { owner: 'batch' });
     proxy.free('toServer');
     const { token } = await next;
@@ -216,6 +208,14 @@ describe('the lease of a lock', () => {
     await rejects(client.tryLock('jobs', { leaseMs: 1e-3 }), LockTimeoutError);
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
+
+  /** Takes a lock and returns when its lease is over, while a renewal is held back on its way to the server. */
+  async function outliveRenewal(options: { readonly owner: string }): Promise<void> {
+    const lost = whenLost(await client.lock('jobs', { leaseMs: SHORT_MS, ...options }));
+    proxy.delay('toServer');
+    await lost;
+    await until(async () => (await other.inspect('jobs')).holderCount === 0);
+  }
 
   /** Renewals that the client sent. */
   function renewals(): number {
