@@ -1,10 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
 import { expect } from 'chai';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest, makeFolder } from '../server/clean-up.ts';
+import { folderForEachTest } from '../server/clean-up.ts';
 import { expectStartFails, startListening, startProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 import { handshakeStatus } from './handshake-status.ts';
@@ -12,17 +11,15 @@ import { handshakeStatus } from './handshake-status.ts';
 const ONLY_LOCAL = /, for this machine only \(127\.0\.0\.1, ::1\): -allow 0\.0\.0\.0\/0,::\/0 opens it to all$/;
 
 describe('the server program under the command line of glockd', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let pidfile: string;
 
   beforeEach(() => {
-    folder = makeFolder();
-    pidfile = join(folder, 'glockd.pid');
+    pidfile = folder.at('glockd.pid');
   });
-  afterEach(endTest);
 
   it('takes the flags as the scripts of glockd write them', async () => {
-    const [port, ws, path] = [await freePort(), await freePort(), join(folder, 'glockd.sock')];
+    const [port, ws, path] = [await freePort(), await freePort(), folder.at('glockd.sock')];
     const args = ['-port', `${port}`, '-ws', `${ws}`, '-unix', path, '-pidfile', pidfile];
     const { addresses } = await startListening('bin/glockd.js', ...args, '-dump=false', '-registry=false');
     expect(addresses).to.deep.equal([`[::]:${port}`, `[::]:${ws}`, path]);
@@ -41,7 +38,7 @@ describe('the server program under the command line of glockd', () => {
     expect(await handshakeStatus(port, 'third.example')).to.equal(403);
   });
 
-  it('has limits that glockd has not as wide as may be, and a flag for each', async () => {
+  it('sets the limits that glockd does not have as wide as possible, and has a flag for each', async () => {
     const args = ['-port', 'auto', '-ws', '0', '-pidfile', pidfile];
     const { ports, program } = await startListening('bin/glockd.js', ...args);
     const client = await LineClient.connect(ports[0] as number);
@@ -61,7 +58,7 @@ describe('the server program under the command line of glockd', () => {
     expect(await other.ask('g b')).to.equal('0 Lock Get Failure: b');
   });
 
-  it('bounds the locks of all by -max-locks, and takes no word for a limit', async () => {
+  it('limits the locks of all clients by -max-locks, and refuses a word as a limit', async () => {
     const client = await LineClient.connect(await start('-max-locks', '2'));
     expect(await client.ask('g a')).to.equal('1 Lock Get Success: a');
     expect(await client.ask('g b')).to.equal('1 Lock Get Success: b');
@@ -72,13 +69,13 @@ describe('the server program under the command line of glockd', () => {
   });
 
   it('gives the Unix socket the mode of -unix-mode', async () => {
-    const path = join(folder, 'glockd.sock');
+    const path = folder.at('glockd.sock');
     const args = ['-port', '0', '-ws', '0', '-unix', path, '-pidfile', pidfile];
     await startListening('bin/glockd.js', ...args, '-unix-mode', '0660');
     expect(statSync(path).mode & 0o777).to.equal(0o660);
   });
 
-  it('takes two dashes, and values behind an equals sign', async () => {
+  it('accepts two dashes, and values after an equals sign', async () => {
     const args = ['--port=auto', '--ws', '0', `--pidfile=${pidfile}`, '--dump=false', '--verbose=true'];
     const { ports, program } = await startListening('bin/glockd.js', ...args);
     expect(ports).to.have.lengthOf(1);
@@ -94,14 +91,14 @@ describe('the server program under the command line of glockd', () => {
     expect(await overIPv6.ask('me')).to.match(/^1 \[::1\]:\d+ \[::1\]:\d+$/);
   });
 
-  it('lets clients ask who holds what, and register names, unless told otherwise', async () => {
+  it('lets clients list locks and register names by default', async () => {
     const client = await LineClient.connect(await start());
     expect(await client.ask('dump')).to.equal('map[]');
     expect(await client.ask('iam me')).to.equal('1 ok');
   });
 
   for (const value of ['false', '0', 'f', 'F', 'FALSE', 'False']) {
-    it(`takes ${value} for false, as Go does`, async () => {
+    it(`reads ${value} as false, as Go does`, async () => {
       const client = await LineClient.connect(await start(`-dump=${value}`, `-registry=${value}`));
       expect(await client.ask('dump')).to.equal('0 disabled');
       expect(await client.ask('d')).to.equal('0 disabled');
@@ -110,13 +107,13 @@ describe('the server program under the command line of glockd', () => {
     });
   }
 
-  it('takes the word behind a boolean flag for the end of the flags, as Go does', async () => {
+  it('ends the flags at a word after a boolean flag, as Go does', async () => {
     const client = await LineClient.connect(await start('-dump', 'false', '-nonsense'));
     expect(await client.ask('dump')).to.equal('map[]');
   });
 
   describe('says in its first line', () => {
-    it('that only this machine may connect, and which flag opens it', async () => {
+    it('that only this machine may connect, and which flag opens the server', async () => {
       const { startLine } = await startListening('bin/glockd.js', ...lone());
       expect(startLine)
         .to.match(/^holdfast \S+ listens as glockd on \[::\]:\d+, /)
@@ -136,7 +133,7 @@ describe('the server program under the command line of glockd', () => {
     });
   });
 
-  it('closes connections of others than the allowed', async () => {
+  it('closes connections from addresses that are not allowed', async () => {
     const port = await start();
     await (await LineClient.connect({ host: '127.0.0.1', localAddress: '127.0.0.2', port })).closed;
   });
@@ -164,20 +161,13 @@ describe('the server program under the command line of glockd', () => {
       await ends(2, /^Usage of glockd:\n {2}-port /, '--help');
     });
 
-    it('2 when everything is switched off', async () => {
+    it('2 when there is nothing to listen on', async () => {
       await ends(2, /nothing to listen on/, '-port', '0', '-ws', '0', '-pidfile', pidfile);
     });
 
     it('3 when the pidfile cannot be opened', async () => {
-      await ends(3, /^holdfast: pidfile: ENOENT/, '-port', 'auto', '-pidfile', join(folder, 'missing/glockd.pid'));
-      await ends(3, /^holdfast: pidfile: \S+: it is no regular file/, '-port', 'auto', '-pidfile', folder);
-    });
-
-    it('4 when another server has the pidfile', async () => {
-      await start();
-      const before = readFileSync(pidfile, 'utf8');
-      await ends(4, /glockd\.pid: process \d+, \S+, has this pidfile\n$/, ...lone());
-      expect(readFileSync(pidfile, 'utf8')).to.equal(before);
+      await ends(3, /^holdfast: pidfile: ENOENT/, '-port', 'auto', '-pidfile', folder.at('missing/glockd.pid'));
+      await ends(3, /^holdfast: pidfile: \S+: it is no regular file/, '-port', 'auto', '-pidfile', folder.path);
     });
   });
 
@@ -186,7 +176,7 @@ describe('the server program under the command line of glockd', () => {
       needs(this, 'openssl');
     });
 
-    it('serves TLS to clients with a certificate of the authority, and to no others', async () => {
+    it('serves TLS only to clients with a certificate of the authority', async () => {
       const { authority, server, client } = makeCertificates();
       const files = ['-ssl-cert', server.certFile, '-ssl-key', server.keyFile, '-ssl-ca', authority.certFile];
       const port = await start('-ssl', ...files);

@@ -1,9 +1,9 @@
-/** What a WebSocket listener of a program answers. */
+/** Handshakes with a WebSocket listener of a program. */
 
 import { WebSocket } from 'ws';
 import { whenTestEnds } from '../server/clean-up.ts';
 
-/** What a page is answered that came from the server by that name. */
+/** The status that a page gets which the server served under this name. */
 export function handshakeStatus(port: number, name: string): Promise<number> {
   const host = `${name}:${port}`;
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { Host: host }, origin: `http://${host}` });

@@ -1,29 +1,25 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
-import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { folderForEachTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
 import { handshakeStatus } from './handshake-status.ts';
 
 describe('the options of the server program for its listeners', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let config: string;
 
   beforeEach(() => {
-    folder = makeFolder();
-    config = join(folder, 'settings.json');
-    writeFileSync(config, '{"port":"auto"}');
+    config = folder.writeSettings({ port: 'auto' });
   });
-  afterEach(endTest);
 
   it('open a WebSocket and a Unix socket beside the port, with the same locks', async () => {
-    const path = join(folder, 'lock.sock');
+    const path = folder.at('lock.sock');
     const { addresses, ports } = await start('--ws', 'auto', '--unix', path);
     expect(addresses).to.deep.equal([`127.0.0.1:${ports[0]}`, `127.0.0.1:${ports[1]}`, path]);
     const line = await LineClient.connect(ports[0] as number);
@@ -34,10 +30,10 @@ describe('the options of the server program for its listeners', () => {
     expect(await overWebSocket(ports[1] as number, tryLock)).to.equal('{"id":1,"result":{"status":"unavailable"}}');
   });
 
-  it('switch off by 0 or nothing what the settings switch on', async () => {
-    const path = join(folder, 'lock.sock');
-    const pidfile = join(folder, 'server.pid');
-    settings({ port: 'auto', pidfile, listeners: [{ transport: 'unix', path }, webSocketOn('auto')] });
+  it('switch off, by 0 or an empty value, what the settings switch on', async () => {
+    const path = folder.at('lock.sock');
+    const pidfile = folder.at('server.pid');
+    folder.writeSettings({ port: 'auto', pidfile, listeners: [{ transport: 'unix', path }, webSocketOn('auto')] });
     const off = await start('--ws', '0', '--unix', '', '--pidfile', '');
     expect(off.addresses).to.deep.equal([`127.0.0.1:${off.ports[0]}`]);
     expect([existsSync(path), existsSync(pidfile)]).to.deep.equal([false, false]);
@@ -49,9 +45,12 @@ describe('the options of the server program for its listeners', () => {
     }
   });
 
-  it('replace the listener of the settings and leave the others', async () => {
-    const [first, second] = [join(folder, 'first.sock'), join(folder, 'second.sock')];
-    settings({ port: 0, listeners: [{ transport: 'unix', path: first, mode: '0666' }, webSocketOn('auto')] });
+  it('replace one listener of the settings and keep the others', async () => {
+    const [first, second] = [folder.at('first.sock'), folder.at('second.sock')];
+    folder.writeSettings({
+      port: 0,
+      listeners: [{ transport: 'unix', path: first, mode: '0666' }, webSocketOn('auto')],
+    });
     const { addresses, ports } = await start('--unix', second);
     expect(addresses).to.have.members([`127.0.0.1:${ports[0]}`, second]);
     expect(modeOf(second)).to.equal(0o666);
@@ -59,7 +58,7 @@ describe('the options of the server program for its listeners', () => {
   });
 
   it("let the server's own pages call it by the names of --ws-host, instead of those of the settings", async () => {
-    settings({ port: 'auto', hosts: ['old.example'], listeners: [webSocketOn('auto')] });
+    folder.writeSettings({ port: 'auto', hosts: ['old.example'], listeners: [webSocketOn('auto')] });
     const { ports } = await start('--ws-host', 'locks.example', 'Other.Example');
     for (const [name, status] of [
       ['locks.example', 101],
@@ -72,7 +71,7 @@ describe('the options of the server program for its listeners', () => {
     expect(await handshakeStatus(before.ports[1] as number, 'old.example')).to.equal(101);
   });
 
-  it('end the program when an origin or a host name is none, naming the place', async () => {
+  it('end the program when an origin or a host name is wrong, and name the place', async () => {
     const complaint = (field: string, value: string): RegExp =>
       new RegExp(
         `^holdfast: settings\\.${field}: "${value}" is no (origin|host name)[^\\n]*; expected one such as [^\\n]*\\n$`,
@@ -86,40 +85,39 @@ describe('the options of the server program for its listeners', () => {
     await ends(EXIT_CODES.usage, /^holdfast: nothing to listen on: /, '--port', '', '--ws', '0', '--unix', '');
   });
 
-  it('forbid clients to ask who holds what, or to register names', async () => {
-    const { ports } = await start('--dump', 'false', '--registry', 'false');
-    const client = await LineClient.connect(ports[0] as number);
+  it('forbid clients to list locks or register names', async () => {
+    const client = await startLine('--dump', 'false', '--registry', 'false');
     for (const command of ['d', 'sd', 'dump', 'who', 'iam me']) {
       expect(await client.ask(command), command).to.equal('0 disabled');
     }
     expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
   });
 
-  it('allow both when they say true, whatever the settings say', async () => {
-    settings({ port: 'auto', dump: false, registry: false });
-    const { ports } = await start('--dump', '--registry', 'true');
-    const client = await LineClient.connect(ports[0] as number);
+  it('allow both when they are true, whatever the settings say', async () => {
+    folder.writeSettings({ port: 'auto', dump: false, registry: false });
+    const client = await startLine('--dump', '--registry', 'true');
     expect(await client.ask('iam me')).to.equal('1 ok');
     expect(await client.ask('who')).to.match(/^127\.0\.0\.1:\d+: me$/);
   });
 
-  it('let clients take away the locks of others only when --force-unlock says so', async () => {
-    const { ports } = await start();
-    const refused = await RawClient.connect(ports[0] as number);
-    expect(await refused.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'denied' });
-    const { ports: open } = await start('--force-unlock');
-    const client = await RawClient.connect(open[0] as number);
-    expect(await client.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', released: 0 });
+  it('let clients take away the locks of others only with --force-unlock', async () => {
+    for (const [args, result] of [
+      [[], { status: 'denied' }],
+      [['--force-unlock'], { status: 'ok', released: 0 }],
+    ] as const) {
+      const client = await RawClient.connect((await start(...args)).ports[0] as number);
+      expect(await client.ask('forceUnlock', { lockName: 'jobs' })).to.deep.equal(result);
+    }
   });
 
   describe('--unix', () => {
     let path: string;
 
     beforeEach(() => {
-      path = join(folder, 'lock.sock');
+      path = folder.at('lock.sock');
     });
 
-    it('makes a socket for the own user alone and removes it at the end', async () => {
+    it('makes a socket for its own user only and removes it at the end', async () => {
       const { program } = await start('--unix', path);
       expect(modeOf(path)).to.equal(0o600);
       program.signal('SIGTERM');
@@ -127,29 +125,16 @@ describe('the options of the server program for its listeners', () => {
       expect(existsSync(path)).to.equal(false);
     });
 
-    it('replaces the socket of a server that was killed', async () => {
-      await (await start('--unix', path)).program.kill();
-      expect(existsSync(path)).to.equal(true);
-      await start('--unix', path);
-      expect(await (await LineClient.connect({ path })).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
-    });
-
-    it('leaves the socket of a server that is running', async () => {
+    it('does not replace the socket of a running server', async () => {
       await start('--unix', path);
       await ends(EXIT_CODES.cannotListen, /cannot listen on \S+lock\.sock: .*EADDRINUSE/, '--unix', path);
       expect(await (await LineClient.connect({ path })).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
-    it('leaves a file that is no socket', async () => {
-      writeFileSync(path, 'precious');
-      await ends(EXIT_CODES.cannotListen, /cannot listen on \S+lock\.sock: .*EADDRINUSE/, '--unix', path);
-      expect(readFileSync(path, 'utf8')).to.equal('precious');
-    });
-
-    it('refuses a path that is too long for a socket, and makes no file of a part of it', async () => {
-      const long = join(folder, 'x'.repeat(120));
+    it('refuses a path that is too long for a socket, and makes no file', async () => {
+      const long = folder.at('x'.repeat(120));
       await ends(EXIT_CODES.cannotListen, /^holdfast: cannot listen on /, '--unix', long);
-      expect(readdirSync(folder)).to.deep.equal(['settings.json']);
+      expect(readdirSync(folder.path)).to.deep.equal(['settings.json']);
     });
   });
 
@@ -172,7 +157,7 @@ describe('the options of the server program for its listeners', () => {
       expect(await client.ask('i jobs')).to.equal('1 Lock Is Locked: jobs');
     });
 
-    it('let clients in with a certificate of the authority only', async () => {
+    it('let in only clients with a certificate of the authority', async () => {
       const { authority, server, client } = makeCertificates();
       const files = ['--tls-cert', server.certFile, '--tls-key', server.keyFile, '--tls-ca', authority.certFile];
       const port = (await start(...files)).ports[0] as number;
@@ -184,7 +169,7 @@ describe('the options of the server program for its listeners', () => {
       expect(await known.statistics()).to.include({ connections: 1 });
     });
 
-    it('are read again on SIGHUP; connections that there are stay', async () => {
+    it('are read again on SIGHUP, and connections stay open', async () => {
       const { authority, server } = makeCertificates();
       const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
       const port = ports[0] as number;
@@ -200,7 +185,7 @@ describe('the options of the server program for its listeners', () => {
       expect(await new LineClient(before).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
-    it('stay as they were when they cannot be read again', async () => {
+    it('stay the same when they cannot be read again', async () => {
       const { authority, server } = makeCertificates();
       const { program, ports } = await start('--tls-cert', server.certFile, '--tls-key', server.keyFile);
       writeFileSync(server.certFile, 'no certificate');
@@ -213,16 +198,16 @@ describe('the options of the server program for its listeners', () => {
     });
 
     it('end the program when a file is missing or a key has no certificate', async () => {
-      const missing = join(folder, 'missing.pem');
+      const missing = folder.at('missing.pem');
       const complaint =
         /^holdfast: settings\S*: tls\.(cert|key|ca) is \S+missing\.pem; expected a file that can be read: ENOENT/;
       await ends(EXIT_CODES.usage, complaint, '--tls-cert', missing, '--tls-key', missing);
       await ends(EXIT_CODES.usage, /a certificate needs its key, and a key its certificate/, '--tls-cert', missing);
     });
 
-    it('end the program when a certificate or key is none, or does not belong to the other', async () => {
+    it('end the program when a certificate or key is wrong, or they do not belong together', async () => {
       const [{ server }, other] = [makeCertificates(), makeCertificates()];
-      const nonsense = join(folder, 'nonsense.pem');
+      const nonsense = folder.at('nonsense.pem');
       writeFileSync(nonsense, 'nonsense');
       const [cert, key] = [server.certFile, server.keyFile];
       for (const [complaint, certFile, keyFile, ...more] of [
@@ -236,7 +221,7 @@ describe('the options of the server program for its listeners', () => {
     });
   });
 
-  it('leave SIGHUP without an effect on a server without certificates', async () => {
+  it('give SIGHUP no effect on a server without certificates', async () => {
     const { program, ports } = await start();
     const client = await LineClient.connect(ports[0] as number);
     await client.ask('g jobs');
@@ -257,8 +242,13 @@ describe('the options of the server program for its listeners', () => {
       ['nobody', 'nogroup'],
       ['65534', '65534'],
     ]) {
-      it(`become ${user} of ${group} alone once all is open`, async () => {
-        settings({ port: 'auto', user, group, listeners: [{ transport: 'unix', path: join(folder, 'lock.sock') }] });
+      it(`become ${user} of ${group} once all listeners are open`, async () => {
+        folder.writeSettings({
+          port: 'auto',
+          user,
+          group,
+          listeners: [{ transport: 'unix', path: folder.at('lock.sock') }],
+        });
         const { program, ports } = await start();
         const status = readFileSync(`/proc/${program.pid}/status`, 'utf8');
         expect(status).to.match(/^Uid:\t65534\t65534\t65534\t65534$/m);
@@ -266,31 +256,27 @@ describe('the options of the server program for its listeners', () => {
         expect(status).to.match(/^Groups:\t65534 $/m);
         const client = await LineClient.connect(ports[0] as number);
         expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
-        expect(statSync(join(folder, 'lock.sock'))).to.include({ uid: 65_534, gid: 65_534 });
+        expect(statSync(folder.at('lock.sock'))).to.include({ uid: 65_534, gid: 65_534 });
       });
     }
 
     it('end the program when there is no such user, and leave nothing behind', async () => {
-      const [path, pidfile] = [join(folder, 'lock.sock'), join(folder, 'server.pid')];
-      chmodSync(folder, 0o755);
-      settings({
-        port: 'auto',
-        user: 'nosuchuser',
-        group: 'nogroup',
-        pidfile,
-        listeners: [{ transport: 'unix', path }],
-      });
+      const [path, pidfile] = [folder.at('lock.sock'), folder.at('server.pid')];
+      chmodSync(folder.path, 0o755);
+      const listeners = [{ transport: 'unix', path }];
+      folder.writeSettings({ port: 'auto', user: 'nosuchuser', group: 'nogroup', pidfile, listeners });
       await ends(EXIT_CODES.usage, /^holdfast: .*nosuchuser\n$/);
       expect([existsSync(path), existsSync(pidfile)]).to.deep.equal([false, false]);
     });
   });
 
-  function settings(content: object): void {
-    writeFileSync(config, JSON.stringify(content));
-  }
-
   function start(...args: readonly string[]): Promise<ListeningProgram> {
     return startListening('bin/server.js', '--config', config, ...args);
+  }
+
+  /** Starts a server and connects to its first port. */
+  async function startLine(...args: readonly string[]): Promise<LineClient> {
+    return await LineClient.connect((await start(...args)).ports[0] as number);
   }
 
   async function ends(code: number, complaint: RegExp, ...args: readonly string[]): Promise<void> {

@@ -18,7 +18,7 @@ import type { Context } from 'mocha';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
-import { endTest, makeFolder } from '../server/clean-up.ts';
+import { folderForEachTest, makeFolder } from '../server/clean-up.ts';
 import { expectStartFails, type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
 
 const PROGRAMS = [
@@ -28,16 +28,14 @@ const PROGRAMS = [
 
 for (const { script, takenCode, unusableCode } of PROGRAMS) {
   describe(`the pidfile of ${script}`, () => {
-    let folder: string;
+    const folder = folderForEachTest();
     let pidfile: string;
 
     beforeEach(() => {
-      folder = makeFolder();
-      pidfile = join(folder, 'server.pid');
+      pidfile = folder.at('server.pid');
     });
-    afterEach(endTest);
 
-    it('holds the pid while the server runs, and is gone at its end', async () => {
+    it('holds the pid while the server runs, and is removed at its end', async () => {
       const { program } = await start();
       expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
       program.signal('SIGTERM');
@@ -45,7 +43,7 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
       expect(existsSync(pidfile)).to.equal(false);
     });
 
-    it('keeps a second server out, which leaves it as it is', async () => {
+    it('keeps a second server out, which does not change it', async () => {
       const first = await start();
       await isKeptOut(pidfile);
       await isKeptOut(pidfile);
@@ -53,15 +51,15 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
       await serves(first);
     });
 
-    it('keeps a second server out under whatever name its folder is called', async () => {
+    it('keeps a second server out under another name of its folder', async () => {
       await start();
       const other = join(makeFolder(), 'link');
-      symlinkSync(folder, other);
+      symlinkSync(folder.path, other);
       await isKeptOut(join(other, 'server.pid'));
     });
 
     it('is no link: the server does not start, and leaves the link and its file as they are', async () => {
-      const file = join(folder, 'precious');
+      const file = folder.at('precious');
       writeFileSync(file, 'precious');
       symlinkSync('precious', pidfile);
       await isRefused('it is a symbolic link');
@@ -72,11 +70,11 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
     it('is no link to nothing: the server does not start, and does not make the file', async () => {
       symlinkSync('nothing', pidfile);
       await isRefused('it is a symbolic link');
-      expect(readdirSync(folder)).to.deep.equal(['server.pid']);
+      expect(readdirSync(folder.path)).to.deep.equal(['server.pid']);
     });
 
     it('is no second name of a file', async () => {
-      const file = join(folder, 'precious');
+      const file = folder.at('precious');
       writeFileSync(file, 'precious');
       linkSync(file, pidfile);
       await isRefused('it has a second name, a hard link');
@@ -85,7 +83,7 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
 
     it('is no pipe', async function () {
       needs(this, 'mkfifo');
-      expect(await new SystemProgram('mkfifo', [pidfile]).exit).to.equal(0);
+      expect(await new SystemProgram('mkfifo', [pidfile]).exit).to.deep.equal({ code: 0, signal: null });
       await isRefused('it is no regular file');
       expect(lstatSync(pidfile).isFIFO()).to.equal(true);
     });
@@ -124,21 +122,21 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
       await serves(first);
     });
 
-    it('does not keep a server with another pidfile out', async () => {
+    it('does not keep out a server with another pidfile', async () => {
       const first = await start();
-      const second = await startListening(script, ...args(join(folder, 'other.pid')));
+      const second = await startListening(script, ...args(folder.at('other.pid')));
       expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
       await serves(second);
     });
 
-    it('does not keep a server out whose pidfile differs only at the end of its long name', async () => {
+    it('does not keep out a server whose pidfile differs only at the end of a long name', async () => {
       const name = 'n'.repeat(200);
-      await startListening(script, ...args(join(folder, `${name}1.pid`)));
-      await serves(await startListening(script, ...args(join(folder, `${name}2.pid`))));
-      await isKeptOut(join(folder, `${name}1.pid`));
+      await startListening(script, ...args(folder.at(`${name}1.pid`)));
+      await serves(await startListening(script, ...args(folder.at(`${name}2.pid`))));
+      await isKeptOut(folder.at(`${name}1.pid`));
     });
 
-    it('of a server that was killed is taken over', async () => {
+    it('passes from a killed server to the next', async () => {
       const first = await start();
       await first.program.kill();
       expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
@@ -148,21 +146,17 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
       await isKeptOut(pidfile);
     });
 
-    it('with the pid of another running process is taken over', async () => {
-      writeFileSync(pidfile, `${process.pid}`);
-      const { program } = await start();
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-    });
+    for (const text of [`${process.pid}`, 'a text longer than any pid\n']) {
+      it(`holds its own pid after a start that found ${text === `${process.pid}` ? 'a running pid' : 'a text'} in it`, async () => {
+        writeFileSync(pidfile, text);
+        const { program } = await start();
+        expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+      });
+    }
 
-    it('with a longer text in it holds the pid alone afterwards', async () => {
-      writeFileSync(pidfile, 'what was here before\n');
-      const { program } = await start();
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-    });
-
-    it('is gone after a start that failed', async () => {
+    it('is removed after a start that failed', async () => {
       const { ports } = await start();
-      const other = join(folder, 'other.pid');
+      const other = folder.at('other.pid');
       const failed = startProgram(script, ...args(other), ...['--port', `${ports[0]}`]);
       expect((await failed.exit).code).to.be.greaterThan(0);
       expect(failed.errorOutput).to.include('EADDRINUSE');
@@ -196,16 +190,14 @@ for (const { script, takenCode, unusableCode } of PROGRAMS) {
 }
 
 describe('the pidfile of a server with settings', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let pidfile: string;
 
   beforeEach(() => {
-    folder = makeFolder();
-    pidfile = join(folder, 'server.pid');
+    pidfile = folder.at('server.pid');
   });
-  afterEach(endTest);
 
-  it('is gone too when a second signal ends the server at once', async () => {
+  it('is removed even when a second signal ends the server at once', async () => {
     const { program, ports } = await start({ drainSeconds: 600 });
     const holder = await LineClient.connect(ports[0] as number);
     await holder.ask('g foo');
@@ -219,12 +211,11 @@ describe('the pidfile of a server with settings', () => {
     expect(existsSync(pidfile)).to.equal(false);
   });
 
-  it('of a glockd that runs, which holds it by flock, is respected', async function () {
+  it('keeps a server out while a glockd holds it by flock', async function () {
     needs(this, 'flock');
     const glockd = new SystemProgram('flock', ['--nonblock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
     expect(await glockd.nextLine()).to.equal('runs');
-    const config = join(folder, 'settings.json');
-    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile }));
+    const config = folder.writeSettings({ port: 'auto', pidfile });
     const second = startProgram('bin/server.js', '--config', config);
     expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
@@ -233,7 +224,7 @@ describe('the pidfile of a server with settings', () => {
   it('of a glockd that another user runs is respected, too', async function () {
     needs(this, 'flock', 'setpriv');
     needsRoot(this);
-    chmodSync(folder, 0o777);
+    chmodSync(folder.path, 0o777);
     const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
     const glockd = new SystemProgram('setpriv', [...user, 'flock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
     expect(await glockd.nextLine()).to.equal('runs');
@@ -242,25 +233,24 @@ describe('the pidfile of a server with settings', () => {
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
   });
 
-  it('is taken also where the system does not tell who holds files', async function () {
+  it('works where the system hides who holds files', async function () {
     needs(this, 'unshare');
     const mount = 'mount --types proc --options subset=pid proc /proc && [ ! -e /proc/locks ]';
     const namespaces = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'];
-    const tryCode = await new SystemProgram('unshare', [...namespaces, 'sh', '-c', mount]).exit;
-    if (tryCode !== 0) {
+    const { code } = await new SystemProgram('unshare', [...namespaces, 'sh', '-c', mount]).exit;
+    if (code !== 0) {
       console.log('      skipped: this system cannot hide /proc/locks');
       this.skip();
     }
-    const config = join(folder, 'settings.json');
-    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile }));
+    const config = folder.writeSettings({ port: 'auto', pidfile });
     const start = `${mount} && exec "${process.execPath}" bin/server.js --config "${config}"`;
     const server = new SystemProgram('unshare', [...namespaces, 'sh', '-c', start]);
     expect(await server.nextLine()).to.include('listens on');
   });
 
-  it('is emptied at the end by a server that may not remove it any more', async function () {
+  it('is emptied at the end by a server that may no longer remove it', async function () {
     needsRoot(this);
-    chmodSync(folder, 0o755);
+    chmodSync(folder.path, 0o755);
     const { program } = await start({ user: 'nobody', group: 'nogroup' });
     expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
     program.signal('SIGTERM');
@@ -269,9 +259,7 @@ describe('the pidfile of a server with settings', () => {
   });
 
   function start(settings: object): Promise<ListeningProgram> {
-    const config = join(folder, 'settings.json');
-    writeFileSync(config, JSON.stringify({ port: 'auto', pidfile, ...settings }));
-    return startListening('bin/server.js', '--config', config);
+    return startListening('bin/server.js', '--config', folder.writeSettings({ port: 'auto', pidfile, ...settings }));
   }
 });
 

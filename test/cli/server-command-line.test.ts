@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { limitReached } from '../server/answers.ts';
-import { endTest, makeFolder } from '../server/clean-up.ts';
+import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { startProgram, startServerProgram } from '../server/running-program.ts';
 
@@ -13,14 +13,7 @@ const DEFAULTS = JSON.parse(readFileSync(join(ROOT, 'config/settings.json'), 'ut
 const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
 describe('the command line of the server program', () => {
-  let folder: string;
-  let file: string;
-
-  beforeEach(() => {
-    folder = makeFolder();
-    file = join(folder, 'settings.json');
-  });
-  afterEach(endTest);
+  const folder = folderForEachTest();
 
   it('prints the version', async () => {
     expect(await run('--version')).to.deep.equal({ code: EXIT_CODES.ok, output: `${VERSION}\n`, errorOutput: '' });
@@ -30,18 +23,8 @@ describe('the command line of the server program', () => {
     const { code, output, errorOutput } = await run('--help');
     expect([code, errorOutput]).to.deep.equal([EXIT_CODES.ok, '']);
     expect(output).to.match(/^Usage: server \[options\]\n/);
-    for (const option of [
-      '--config <file>',
-      '--host <address>',
-      '--port <number>',
-      '--allow <address...>',
-      '--verbose',
-      '--print-settings',
-      '--version',
-      '--help',
-    ]) {
-      expect(output).to.include(option);
-    }
+    const options = ['--config <file>', '--host <address>', '--port <number>', '--allow <address...>', '--verbose'];
+    for (const option of [...options, '--print-settings', '--version', '--help']) expect(output).to.include(option);
   });
 
   describe('--print-settings', () => {
@@ -51,8 +34,8 @@ describe('the command line of the server program', () => {
       expect(JSON.parse(output)).to.deep.equal(DEFAULTS);
     });
 
-    it('prints what the file and the command line make of them', async () => {
-      writeFileSync(file, JSON.stringify({ port: 1, drainSeconds: 2, limits: { maxLocks: 3 }, verbose: false }));
+    it('prints the settings of the file and the command line', async () => {
+      const file = folder.writeSettings({ port: 1, drainSeconds: 2, limits: { maxLocks: 3 }, verbose: false });
       const args = ['--host', '::1', '--port', '7', '--allow', '::1', '10.0.0.0/8', '--verbose'];
       const { code, output } = await run('--config', file, ...args, '--print-settings');
       expect(code).to.equal(EXIT_CODES.ok);
@@ -69,13 +52,14 @@ describe('the command line of the server program', () => {
 
     it('prints settings that are settings again', async () => {
       const { output } = await run('--port', '7', '--print-settings');
+      const file = folder.at('printed.json');
       writeFileSync(file, output);
       expect((await run('--config', file, '--print-settings')).output).to.equal(output);
     });
   });
 
   it('takes the settings of --config', async () => {
-    writeFileSync(file, JSON.stringify({ port: 'auto', allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } }));
+    const file = folder.writeSettings({ port: 'auto', allowed: ['127.0.0.2'], limits: { maxNameBytes: 3 } });
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: 127\.0\.0\.2$/);
     const client = await RawClient.connect(port, { localAddress: '127.0.0.2' });
@@ -83,13 +67,13 @@ describe('the command line of the server program', () => {
   });
 
   it('can allow nobody', async () => {
-    writeFileSync(file, JSON.stringify({ allowed: [] }));
+    const file = folder.writeSettings({ allowed: [] });
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: nobody$/);
     await (await RawClient.connect(port)).closed;
   });
 
-  describe('is refused with the code for it', () => {
+  describe('is refused with its own code', () => {
     it('when an option or an argument is unknown, or lacks its value', async () => {
       await Promise.all([
         isRefused(['--nonsense'], /unknown option '--nonsense'/),
@@ -100,14 +84,14 @@ describe('the command line of the server program', () => {
       ]);
     });
 
-    it('when the port is no port', async () => {
+    it('when the port is wrong', async () => {
       const wrong = ['65536', '-1', '1.5', 'http', ' 1', '0x10', '1e3'];
       await Promise.all(
         wrong.map((port) => isRefused([`--port=${port}`], /Expected a whole number from 0 to 65535, or auto\./)),
       );
     });
 
-    it('when an allowed address is none, naming it', async () => {
+    it('when an allowed address is wrong, with its place', async () => {
       await Promise.all([
         isRefused(['--allow', 'localhost'], /settings\.allowed\[0\]: "localhost" is no address/),
         isRefused(['--allow', '127.0.0.1', '10.0.0.0/33'], /settings\.allowed\[1\]: "10\.0\.0\.0\/33" is no address/),
@@ -115,7 +99,7 @@ describe('the command line of the server program', () => {
       ]);
     });
 
-    it('when a setting is wrong or unknown, naming the file, the setting and what was expected', async () => {
+    it('when a setting is wrong or unknown, with the file, the setting and the expected value', async () => {
       for (const [settings, complaint] of [
         [{ port: 'http' }, 'settings.port is "http"; expected a whole number from 0 to 65535, or "auto"'],
         [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1 to 2147483647'],
@@ -125,7 +109,7 @@ describe('the command line of the server program', () => {
         ],
         [[], 'expected an object of settings'],
       ] as const) {
-        writeFileSync(file, JSON.stringify(settings));
+        const file = folder.writeSettings(settings);
         expect(await run('--config', file)).to.deep.equal({
           code: EXIT_CODES.usage,
           output: '',
@@ -135,10 +119,9 @@ describe('the command line of the server program', () => {
     });
 
     it('when the settings cannot be read or are no JSON', async () => {
-      await isRefused(
-        ['--config', join(folder, 'missing')],
-        /^holdfast: cannot read the settings: ENOENT.*missing'\n$/,
-      );
+      const complaint = /^holdfast: cannot read the settings: ENOENT.*missing'\n$/;
+      await isRefused(['--config', folder.at('missing')], complaint);
+      const file = folder.at('settings.json');
       writeFileSync(file, 'port: 1');
       await isRefused(['--config', file], /^holdfast: \S+settings\.json: not JSON: .*\n$/);
     });

@@ -41,7 +41,7 @@ describe('the server program', () => {
     expect(refused).to.include({ code: 'ECONNREFUSED' });
   });
 
-  it('ends with the code for it when the port is busy', async () => {
+  it('ends with its own code when the port is busy', async () => {
     const { port } = await startServerProgram();
     const second = startProgram('bin/server.js', '--port', `${port}`);
     expect(await second.exit).to.deep.equal({ code: EXIT_CODES.cannotListen, signal: null });
@@ -60,7 +60,7 @@ describe('the server program', () => {
   describe('with an allow-list', () => {
     let server: ServerProgram;
 
-    it('refuses others and logs, once, the line that would allow them', async () => {
+    it('refuses other addresses and logs once how to allow them', async () => {
       server = await startServerProgram();
       for (let attempt = 0; attempt < 3; attempt += 1) await isRefused('127.0.0.2');
       const line: unknown = JSON.parse(await server.program.nextErrorLine());
@@ -75,7 +75,7 @@ describe('the server program', () => {
       expect(server.program.errorOutput.split('\n')).to.have.lengthOf(2);
     });
 
-    it('tells of a few of very many, and at the end how many there were', async () => {
+    it('logs a few of many refusals, and their number at the end', async () => {
       server = await startServerProgram();
       for (let index = 0; index < 300; index += 1) {
         const localAddress = `127.0.${1 + (index >> 7)}.${1 + (index & 127)}`;
@@ -93,14 +93,14 @@ describe('the server program', () => {
       expect(told[10].msg).to.equal('290 more were refused within a minute (allowList), the last from 127.0.3.44');
     });
 
-    it('admits those that --allow names, instead of those of the settings', async () => {
+    it('allows the addresses of --allow instead of those of the settings', async () => {
       server = await startServerProgram('--allow', '127.0.0.2', '127.0.0.4', '::1', '10.0.0.0/8');
       expect(server.startLine).to.match(/, allowed: 127\.0\.0\.2, 127\.0\.0\.4, ::1, 10\.0\.0\.0\/8$/);
       for (const address of ['127.0.0.2', '127.0.0.4']) await isAdmitted(address);
       for (const address of ['127.0.0.1', '127.0.0.3']) await isRefused(address);
     });
 
-    it('admits the ranges that --allow names', async () => {
+    it('allows the ranges of --allow', async () => {
       server = await startServerProgram('--allow', '127.0.0.4/30');
       for (const address of ['127.0.0.4', '127.0.0.7']) await isAdmitted(address);
       for (const address of ['127.0.0.3', '127.0.0.8']) await isRefused(address);
@@ -134,7 +134,7 @@ describe('the server program', () => {
       expect(JSON.parse(await program.nextErrorLine())).to.include({ level: 20, msg: 'disconnected' });
     });
 
-    it('logs them only then', async () => {
+    it('logs them only with that option', async () => {
       const { program, port } = await startServerProgram();
       await (await RawClient.connect(port)).leave();
       const refused = await RawClient.connect(port, { localAddress: '127.0.0.2' });
@@ -144,7 +144,7 @@ describe('the server program', () => {
     });
   });
 
-  it('logs a connection of no protocol of its own', async () => {
+  it('logs a connection that speaks an unknown protocol', async () => {
     const { program, port } = await startServerProgram();
     const client = await RawClient.connect(port);
     client.write('GET / HTTP/1.0\r\n\r\n');

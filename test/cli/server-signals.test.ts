@@ -1,29 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { endTest } from '../server/clean-up.ts';
+import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
 
-/** With the number that shells add to 128. */
+/** Signals, with their numbers. */
 const SIGNALS = [
   ['SIGTERM', 15],
   ['SIGINT', 2],
 ] as const;
 
 describe('the server program, when it is told to stop', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let patient: string;
 
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-signals-'));
-    patient = join(folder, 'patient.json');
-    writeFileSync(patient, JSON.stringify({ drainSeconds: 3_600 }));
+  beforeEach(() => {
+    patient = folder.writeSettings({ drainSeconds: 3_600 });
   });
-  after(() => rmSync(folder, { recursive: true }));
-  afterEach(endTest);
 
   for (const [signal, number] of SIGNALS) {
     it(`by ${signal}, lets holders release, refuses new locks, and ends with 0`, async () => {
@@ -38,7 +31,7 @@ describe('the server program, when it is told to stop', () => {
       expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     });
 
-    it(`by ${signal}, waits for nobody unless it is set to, and ends with 0`, async () => {
+    it(`by ${signal}, waits for nobody by default, and ends with 0`, async () => {
       const { server, holder, waiter } = await startWithHolder();
       server.program.signal(signal);
       expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
@@ -53,12 +46,11 @@ describe('the server program, when it is told to stop', () => {
         await waiter.next();
         await repeat(server, signal);
         expect(await server.program.exit).to.deep.equal({ code: 128 + number, signal: null });
-        await endTest();
       }
     });
   }
 
-  it('takes a signal that comes once more within half a second for the same one', async () => {
+  it('treats signals within half a second as one', async () => {
     const { server, holder, waiter } = await startWithHolder('--config', patient);
     for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM', 'SIGINT'] as const) server.program.signal(signal);
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
@@ -72,7 +64,7 @@ describe('the server program, when it is told to stop', () => {
     expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
   });
 
-  it('ends when the last holder goes away', async () => {
+  it('ends when the last holder disconnects', async () => {
     const { server, holder, waiter } = await startWithHolder('--config', patient);
     server.program.signal('SIGTERM');
     await waiter.next();

@@ -1,23 +1,17 @@
-import { statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { LineClient } from '../foreign/line-client.ts';
-import { endTest, makeFolder } from '../server/clean-up.ts';
+import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
 
 const ONE_LINE = /^holdfast: [^\n]+\n$/;
 
 describe('the listeners of a settings file', () => {
-  let folder: string;
+  const folder = folderForEachTest();
 
-  beforeEach(() => {
-    folder = makeFolder();
-  });
-  afterEach(endTest);
-
-  it('speak the dialect that each is given, about the same locks', async () => {
+  it('speak each its own dialect, about the same locks', async () => {
     const glockd = { transport: 'tcp', port: 'auto', protocols: ['line'], dialect: 'glockd' };
     const { ports } = await start([glockd, { ...glockd, dialect: 'lockd' }]);
     const [glock, lock] = [await LineClient.connect(ports[1] as number), await LineClient.connect(ports[2] as number)];
@@ -29,7 +23,7 @@ describe('the listeners of a settings file', () => {
     expect(await lock.statistics()).to.include({ locks: 1, shared_locks: 1, connections: 2 });
   });
 
-  it('close connections of other protocols than theirs', async () => {
+  it('close connections that speak another protocol', async () => {
     const { ports } = await start([{ transport: 'tcp', port: 'auto', protocols: ['ndjson'] }]);
     const line = await LineClient.connect(ports[1] as number);
     line.send('g jobs');
@@ -50,7 +44,7 @@ describe('the listeners of a settings file', () => {
   });
 
   it('are only those that are enabled', async () => {
-    const path = join(folder, 'lock.sock');
+    const path = folder.at('lock.sock');
     const off = { enabled: false, transport: 'tcp', port: 'auto' };
     const { addresses } = await start([
       off,
@@ -82,7 +76,7 @@ describe('the listeners of a settings file', () => {
     ['an allow-list on a Unix socket', { ...unix, path: '/dev/null/x', allowed: [] }, '.allowed'],
   ];
   for (const [mistake, listener, complaint] of mistakes) {
-    it(`with ${mistake} stop the start, with the place and what was expected`, async () => {
+    it(`with ${mistake} stop the start, with the place and the expected value`, async () => {
       const config = write([listener]);
       const program = await expectStartFails('bin/server.js', EXIT_CODES.usage, ONE_LINE, '--config', config);
       expect(program.errorOutput).to.include(`settings.listeners[0]${complaint}`);
@@ -90,9 +84,7 @@ describe('the listeners of a settings file', () => {
   }
 
   function write(listeners: unknown): string {
-    const config = join(folder, 'settings.json');
-    writeFileSync(config, JSON.stringify({ port: 'auto', listeners }));
-    return config;
+    return folder.writeSettings({ port: 'auto', listeners });
   }
 
   function start(listeners: readonly object[]): Promise<ListeningProgram> {

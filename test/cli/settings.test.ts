@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/cli/settings.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
-import { endTest, makeFolder } from '../server/clean-up.ts';
+import { folderForEachTest } from '../server/clean-up.ts';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 
@@ -21,26 +20,24 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
 const WRONG_LIMITS = [null, '1', true, 0, -1, 1.5, 2 ** 31, [], {}];
 
 describe('the settings', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let file: string;
 
   beforeEach(() => {
-    folder = makeFolder();
-    file = join(folder, 'settings.json');
+    file = folder.at('settings.json');
   });
-  afterEach(endTest);
 
-  it('have the defaults that the shipped file shows', () => {
+  it('have the defaults of the shipped file', () => {
     const shipped: unknown = JSON.parse(readFileSync(SHIPPED_FILE, 'utf8'));
     expect(load({})).to.deep.equal(shipped);
     expect(loadSettings(SHIPPED_FILE)).to.deep.equal(shipped);
   });
 
-  it('have the limits of a server that was told none as their defaults', () => {
+  it('have the default limits of a server', () => {
     expect(load({}).limits).to.deep.equal(DEFAULT_LOCK_SERVER_LIMITS);
   });
 
-  it('are what the file says, and the defaults for what it does not say', () => {
+  it('come from the file, and otherwise from the defaults', () => {
     const said = { host: '::1', port: 0, allowed: [], verbose: true, drainSeconds: 1.5 };
     expect(load({ ...said, limits: { maxLocks: 7 } })).to.deep.equal({
       ...load({}),
@@ -54,14 +51,14 @@ describe('the settings', () => {
     expect(load({}).limits.maxLocks).to.equal(2_000_000);
   });
 
-  it('are what the command line says rather than the file', () => {
+  it('come from the command line before the file', () => {
     const overrides = { host: '0.0.0.0', port: 1, allowed: ['10.0.0.0/8'], verbose: true };
     const settings = load({ host: 'localhost', port: 2, drainSeconds: 3 }, overrides);
     expect(settings).to.deep.include({ ...overrides, drainSeconds: 3 });
   });
 
   for (const [setting, wrong, expected] of WRONG) {
-    it(`are refused when ${setting} is wrong, naming it, its value and what was expected`, () => {
+    it(`are refused when ${setting} is wrong, with its name, its value and the expected one`, () => {
       for (const value of wrong) {
         const said = `settings.${setting} is ${JSON.stringify(value)}; expected ${expected}`;
         refuses({ [setting]: value }, `${file}: ${said}`);
@@ -101,6 +98,11 @@ describe('the settings', () => {
     expect(load({ limits: { ...limits, hardOutputBytes: 70 } }).limits.hardOutputBytes).to.equal(70);
   });
 
+  it('are refused when they name a user without a group', () => {
+    refuses({ user: 'nobody' }, `${file}: settings.group is ""; expected a group, since there is settings.user`);
+    expect(load({ group: 'nogroup' })).to.include({ user: '', group: 'nogroup' });
+  });
+
   it('are refused when the command line says something wrong', () => {
     const overrides = { port: 65_536 };
     expect(() => load({}, overrides)).to.throw(
@@ -110,10 +112,10 @@ describe('the settings', () => {
   });
 
   it('are refused when the file does not exist or cannot be read', () => {
-    const missing = join(folder, 'missing.json');
+    const missing = folder.at('missing.json');
     expect(() => loadSettings(missing)).to.throw(SettingsError, `cannot read the settings: ENOENT`);
     expect(() => loadSettings(missing)).to.throw(SettingsError, missing);
-    expect(() => loadSettings(folder)).to.throw(SettingsError, `cannot read the settings: EISDIR`);
+    expect(() => loadSettings(folder.path)).to.throw(SettingsError, `cannot read the settings: EISDIR`);
   });
 
   it('are refused when the file is not JSON', () => {
@@ -131,8 +133,7 @@ describe('the settings', () => {
   });
 
   function load(settings: object, overrides: object = {}): Settings {
-    writeFileSync(file, JSON.stringify(settings));
-    return loadSettings(file, overrides);
+    return loadSettings(folder.writeSettings(settings), overrides);
   }
 
   function refuses(settings: object, message: string): void {
@@ -142,7 +143,7 @@ describe('the settings', () => {
   }
 });
 
-/** As the program does: the file, with what the command line says instead. */
+/** Loads settings as the program does: the file, then the command line. */
 function loadSettings(file: string, overrides: object = {}): Settings {
   return completeSettings({ ...readSettingsFile(file), ...overrides }, file);
 }

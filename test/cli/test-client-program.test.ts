@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import type { LockClient } from '../../lib/client/lock-client.ts';
+import type { SystemProgram } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningProgram, startProgram, startServerProgram } from '../server/running-program.ts';
+import { startProgram, startServerProgram } from '../server/running-program.ts';
 import { type RunningServer, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
 
-/** Seconds that no test waits for. */
+/** Seconds, longer than any test. */
 const LONG = '3600';
 const WHOLE_RUN = 'Waiting\nGot lock\nOffering to unlock\n';
 
@@ -21,14 +22,14 @@ describe('the test client program', () => {
   });
   afterEach(endTest);
 
-  it('takes the lock, holds it, gives it back, and ends with 0', async () => {
+  it('takes the lock, holds it, releases it, and ends with 0', async () => {
     const client = start('--hold', '0.05', '--linger', '0');
     expect(await client.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     expect([client.output, client.errorOutput]).to.deep.equal([WHOLE_RUN, '']);
     expect(await bystander.stats()).to.include({ grants: 1, releases: 1, orphans: 0 });
   });
 
-  it('gives the lock back before it lingers', async () => {
+  it('releases the lock before it lingers', async () => {
     const client = start('--hold', '0', '--linger', LONG);
     expect(await client.nextLine()).to.equal('Waiting');
     expect(await client.nextLine()).to.equal('Got lock');
@@ -38,7 +39,7 @@ describe('the test client program', () => {
     await handle.release();
   });
 
-  it('takes the lock that it is told', async () => {
+  it('takes the lock of --name', async () => {
     const client = start('--name', 'é 日本', '--hold', LONG);
     await client.nextLine();
     expect(await client.nextLine()).to.equal('Got lock');
@@ -144,7 +145,7 @@ describe('the test client program', () => {
       expect(await bystander.stats()).to.include({ grants: 6, releases: 6, orphans: 0 });
     });
 
-    it('hands the lock on at once each time when the holder is killed', async () => {
+    it('hands on the lock at once each time its holder is killed', async () => {
       const clients = await startInOrder(5, '--hold', LONG, '--linger', LONG);
       await waiting(4);
       for (const [index, client] of clients.entries()) {
@@ -158,11 +159,11 @@ describe('the test client program', () => {
       expect(await bystander.inspect('test')).to.include({ holderCount: 0, waiterCount: 0 });
     });
 
-    it('passes over one that is killed while it waits', async () => {
+    it('skips one that is killed while it waits', async () => {
       const [first, second, third] = (await startInOrder(3, '--hold', LONG)) as [
-        RunningProgram,
-        RunningProgram,
-        RunningProgram,
+        SystemProgram,
+        SystemProgram,
+        SystemProgram,
       ];
       expect(await first.nextLine()).to.equal('Got lock');
       await waiting(2);
@@ -178,13 +179,13 @@ describe('the test client program', () => {
     await until(async () => (await bystander.inspect('test')).waiterCount === count);
   }
 
-  function start(...args: readonly string[]): RunningProgram {
+  function start(...args: readonly string[]): SystemProgram {
     return startProgram('bin/testClient.js', '--port', `${server.port}`, ...args);
   }
 
-  /** Each is started when the one before has printed that it waits. */
-  async function startInOrder(count: number, ...args: readonly string[]): Promise<RunningProgram[]> {
-    const clients: RunningProgram[] = [];
+  /** Starts each when the one before has printed that it waits. */
+  async function startInOrder(count: number, ...args: readonly string[]): Promise<SystemProgram[]> {
+    const clients: SystemProgram[] = [];
     for (let index = 0; index < count; index += 1) {
       const client = start(...args);
       expect(await client.nextLine()).to.equal('Waiting');

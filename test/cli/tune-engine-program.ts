@@ -1,4 +1,4 @@
-/** A program whose engine is tuned, that keeps all of very many new objects: then says how much room there is for new ones. */
+/** Tunes the engine, keeps a million objects, and prints how much room there is for new ones. */
 
 import { getHeapSpaceStatistics } from 'node:v8';
 import { tuneEngine } from '../../lib/cli/tune-engine.ts';

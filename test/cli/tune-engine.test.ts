@@ -6,7 +6,7 @@ const PROGRAM = fileURLToPath(new URL('tune-engine-program.js', import.meta.url)
 /** Both halves of it, in bytes. */
 const SMALL_ROOM = 2 * 1_048_576;
 
-/** How much room there is for new objects after very many of them were made and kept, in bytes: both halves. */
+/** The room for new objects in bytes, both halves, after a million of them were kept. */
 function roomForNewObjects(flags: readonly string[], environment: NodeJS.ProcessEnv = {}): number {
   const env = { ...process.env, NODE_OPTIONS: '', ...environment };
   return Number(execFileSync(process.execPath, [...flags, PROGRAM], { encoding: 'utf8', env }));

@@ -6,9 +6,8 @@ import { LockClient as BrowserClient } from '../../lib/client/browser-client.ts'
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLostError } from '../../lib/client/lock-error.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
+import { makeServer, portOf } from '../server/running-server.ts';
 import { Authority, type Certificate } from '../transports/certificates.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 import { rejection, rejects } from './rejection.ts';

@@ -87,7 +87,7 @@ export async function startMemcached(): Promise<StoreServer> {
     port = Number(/^TCP INET: (\d+)$/m.exec(text)?.[1] ?? 0);
     return port > 0;
   });
-  const ends = program.exit.then((code) => {
+  const ends = program.exit.then(({ code }) => {
     throw new Error(`memcached ended (${code}): ${program.errorOutput}`);
   });
   // The server ends with its test, which is no failure.

@@ -30,7 +30,7 @@ describe('docs/browser.md', function () {
 
   before(async function () {
     needs(this, 'chromium');
-    // The script of the page is known once the server's port is, which has to know the origin of the page.
+    // The page needs the port of the server, and the server the origin of the page.
     let script = '';
     page = await PageServer.start(() => script);
     const settings = blockOf('json').replace('https://app.example', page.origin);
@@ -75,7 +75,7 @@ describe('docs/browser.md', function () {
   });
 });
 
-/** What the document says to bundle the page, with the bundler that is installed here. */
+/** The document's command to bundle the page, with the installed bundler. */
 function commandFor(file: string): string {
   return blockOf('sh')
     .trim()

@@ -8,7 +8,7 @@ import type { Context } from 'mocha';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
+import { LOOPBACK, portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 const run = promisify(execFile);
@@ -26,7 +26,7 @@ export class CompiledExamples {
     this.#folder = folder;
   }
 
-  /** Fails with the compiler's complaints. `ports` are those of the servers in the place of the document's. */
+  /** Fails with the compiler's complaints. `ports` replace those of the document. */
   static async compile(
     folder: string,
     examples: readonly string[],
@@ -39,7 +39,7 @@ export class CompiledExamples {
     return new CompiledExamples(folder);
   }
 
-  /** Runs an example, by its place in the document, and compares what it prints. */
+  /** Runs an example, by its place in the document, and compares its output. */
   async expectOutput(index: number, expected: RegExp): Promise<void> {
     const { stdout, stderr } = await run(process.execPath, [`${this.#folder}/example-${index}.js`]);
     expect(stdout).to.match(expected);
@@ -51,10 +51,10 @@ export class CompiledExamples {
   }
 }
 
-/** What each example prints, in their order, with a title where its place says too little. */
+/** The output of each example, in order, with a title where its place says too little. */
 export type Printed = readonly (RegExp | readonly [title: string, expected: RegExp])[];
 
-/** Tests that the `ts` blocks of a document compile, and print that; `startServers` gives the ports that are to be used. */
+/** Tests that the `ts` blocks of a document compile and print this. `startServers` returns the ports to use. */
 export function describeExamples(
   folder: string,
   markdown: string,
@@ -83,11 +83,11 @@ export function describeExamples(
   });
 }
 
-/** At the port of the documents, with tokens as a server without a ledger has them. */
+/** Takes the place of the documents' port, with the tokens of a server without a ledger. */
 async function startLockServer(): Promise<Readonly<Record<number, number>>> {
   const server = new LockServer({ logger: new RecordingLogger() });
   whenTestEnds(() => server.close());
-  return { 20934: portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }))) };
+  return { 20934: portOf(await server.listen(tcp(LOOPBACK))) };
 }
 
 /** Compiles files, given by their names and their text, into a folder. Fails with the compiler's complaints. */

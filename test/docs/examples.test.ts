@@ -1,32 +1,26 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { MessageClient, type ServerEvent } from '../../lib/message/message-client.ts';
-import { LockServer } from '../../lib/server/lock-server.ts';
-import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { dialTcp } from '../../lib/transports/tcp.ts';
 import { startMemcached, startRedis } from '../datastores/real-stores.ts';
-import { needs } from '../foreign/system-program.ts';
+import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { endTest, makeFolder } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { type RunningServer, startServer } from '../server/running-server.ts';
+import { portOf, type RunningServer, startServer } from '../server/running-server.ts';
 
 const run = promisify(execFile);
 
 describe('the examples', () => {
   describe('with a lock server', () => {
-    let server: LockServer;
     let port: string;
 
-    before(async () => {
-      server = new LockServer();
-      const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-      port = address.split(':').at(-1) as string;
+    beforeEach(async () => {
+      port = String((await startServer()).port);
     });
-
-    after(() => server.close());
+    afterEach(endTest);
 
     it('call its commands by RPC', async () => {
       const { stdout } = await run(process.execPath, ['dist/examples/rpc.js', port]);
@@ -120,20 +114,13 @@ describe('the examples', () => {
   });
 
   describe('of a message server', () => {
-    let counters: ChildProcess;
     let port: number;
 
-    before(async () => {
-      counters = spawn(process.execPath, ['dist/examples/counter-server.js', '0'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const [line] = await once(createInterface({ input: counters.stdout as NodeJS.ReadableStream }), 'line');
-      port = Number(String(line).split(':').at(-1));
+    beforeEach(async () => {
+      const counters = new SystemProgram(process.execPath, ['dist/examples/counter-server.js', '0']);
+      port = portOf(await counters.nextLine());
     });
-
-    after(() => {
-      counters.kill();
-    });
+    afterEach(endTest);
 
     async function connect(): Promise<MessageClient> {
       const client = new MessageClient();

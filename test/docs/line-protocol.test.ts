@@ -1,25 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { DIALECTS, type Dialect } from '../../lib/foreign/line/line-dialects.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { endTest } from '../server/clean-up.ts';
+import { listenOnTcp, makeServer } from '../server/running-server.ts';
 
 const document = readFileSync('docs/line-protocol.md', 'utf8');
 const blocks = [...document.matchAll(/^```line-transcript(?: dialect=(\w+))?\n([\s\S]*?)^```$/gm)];
 
 describe('docs/line-protocol.md', () => {
+  afterEach(endTest);
+
   for (const [index, [, dialect, body = '']] of blocks.entries()) {
     it(`shows what the server answers: example ${index + 1}`, async () => {
-      const server = new FullLockServer();
-      const listener = tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] });
-      const address = await server.listen(listener, { dialect: (dialect ?? 'glockd') as Dialect });
-      try {
-        await replayLines(body.trimEnd().split('\n'), Number(address.split(':').at(-1)), dialect);
-      } finally {
-        await server.close();
-      }
+      const port = await listenOnTcp(makeServer(), { dialect: (dialect ?? 'glockd') as Dialect });
+      await replayLines(body.trimEnd().split('\n'), port, dialect);
     });
   }
 
@@ -33,17 +28,13 @@ async function replayLines(lines: readonly string[], port: number, dialect: stri
   const clients = new Map<string, LineClient>();
   const withAddresses = (text: string): string =>
     text.replace(/ADDRESS_(\w)/g, (_, name: string) => clients.get(name)?.address ?? name);
-  try {
-    for (const line of lines) {
-      const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
-      const client = clients.get(name) ?? (await LineClient.connect(port));
-      clients.set(name, client);
-      if (direction === '>') client.send(text);
-      else expect(await client.next()).to.equal(withAddresses(text));
-    }
-    const notLocked = dialect === 'lockd' ? '0 Not Locked' : '0 Lock Not Locked: nothing more';
-    for (const client of clients.values()) expect(await client.ask('i nothing more')).to.equal(notLocked);
-  } finally {
-    await endTest();
+  for (const line of lines) {
+    const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
+    const client = clients.get(name) ?? (await LineClient.connect(port));
+    clients.set(name, client);
+    if (direction === '>') client.send(text);
+    else expect(await client.next()).to.equal(withAddresses(text));
   }
+  const notLocked = dialect === 'lockd' ? '0 Not Locked' : '0 Lock Not Locked: nothing more';
+  for (const client of clients.values()) expect(await client.ask('i nothing more')).to.equal(notLocked);
 }

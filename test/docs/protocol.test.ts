@@ -1,27 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
 import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
 import { STATUSES } from '../../lib/wire/statuses.ts';
+import { endTest } from '../server/clean-up.ts';
+import { listenOnTcp, makeServer } from '../server/running-server.ts';
 import { readTranscripts, replay } from './transcript.ts';
 
 const document = readFileSync('docs/protocol.md', 'utf8');
 const transcripts = readTranscripts(document);
 
 describe('docs/protocol.md', () => {
+  afterEach(endTest);
+
   for (const [index, transcript] of transcripts.entries()) {
     it(`shows what the server answers: ${transcript.title}, example ${index + 1}`, async () => {
-      const server = new FullLockServer(transcript.settings);
-      const address = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
-      try {
-        await replay(transcript, Number(address.split(':').at(-1)));
-      } finally {
-        await server.close();
-      }
+      await replay(transcript, await listenOnTcp(makeServer(transcript.settings)));
     });
   }
 

@@ -1,15 +1,13 @@
 /**
- * Replays the conversations in the documents against a real server. `A> ` is a line that client A sends, `A< ` one that
- * it receives; what differs from run to run (tokens, addresses, times) is compared by kind.
+ * Replays the conversations in the documents with a real server. Client A sends a line that begins with `A> ` and receives
+ * one that begins with `A< `. Tokens, addresses and times differ from run to run, so they are compared by kind.
  */
 
 import { expect } from 'chai';
 import { LineClient } from '../foreign/line-client.ts';
-import { endTest } from '../server/clean-up.ts';
 
 /** One conversation of a document. */
 export interface Transcript {
-  /** The heading under which it stands. */
   readonly title: string;
   readonly settings: { readonly limits?: Record<string, number>; readonly forceUnlock?: boolean };
   readonly lines: readonly string[];
@@ -30,26 +28,22 @@ export function readTranscripts(markdown: string): Transcript[] {
 const LAST_QUESTION = '{"command":"ping","id":"nothing more"}';
 const LAST_ANSWER = '{"id":"nothing more","result":{"status":"ok"}}';
 
-/** Holds one conversation with the server at that port; throws where an answer differs. */
+/** Replays one with the server at that port; throws when an answer differs. */
 export async function replay(transcript: Transcript, port: number): Promise<void> {
   const clients = new Map<string, LineClient>();
   const tokens = new TokenPairs();
-  try {
-    for (const line of transcript.lines) {
-      const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
-      expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
-      const client = clients.get(name) ?? (await LineClient.connect(port));
-      clients.set(name, client);
-      if (direction === '>') client.send(tokens.actual(text));
-      else compare(JSON.parse(text), JSON.parse(await client.next()), tokens, line);
-    }
-    for (const client of clients.values()) expect(await client.ask(LAST_QUESTION)).to.equal(LAST_ANSWER);
-  } finally {
-    await endTest();
+  for (const line of transcript.lines) {
+    const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
+    expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
+    const client = clients.get(name) ?? (await LineClient.connect(port));
+    clients.set(name, client);
+    if (direction === '>') client.send(tokens.actual(text));
+    else compare(JSON.parse(text), JSON.parse(await client.next()), tokens, line);
   }
+  for (const client of clients.values()) expect(await client.ask(LAST_QUESTION)).to.equal(LAST_ANSWER);
 }
 
-/** Which token of the document stands for which of the server: one to one, and in the same order. */
+/** Maps tokens of the document to those of the server, one to one and in the same order. */
 class TokenPairs {
   readonly #actual = new Map<number, number>();
 
@@ -65,7 +59,7 @@ class TokenPairs {
     this.#actual.set(documented, actual);
   }
 
-  /** A line to send, with the server's tokens in the place of the document's. */
+  /** A line to send, with the server's tokens instead of the document's. */
   actual(text: string): string {
     return text.replace(/"token":(\d+)/g, (_, token: string) => `"token":${this.#actual.get(Number(token)) ?? token}`);
   }

@@ -12,21 +12,13 @@ import { until } from '../server/raw-client.ts';
 import { SystemProgram } from './system-program.ts';
 
 const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-dev-shm-usage',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--remote-debugging-port=0',
-  // As names look that somebody had point to this machine.
+  ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--remote-debugging-port=0'],
+  // Resolves these names to this machine, as an attacker's name server would.
   '--host-resolver-rules=MAP *.example 127.0.0.1',
 ];
 
-/** A server of one page, which is told what goes on in it. */
+/** Serves one page, and receives its reports. */
 export class PageServer {
   readonly origin: string;
   readonly #reports: Inbox<string>;
@@ -63,7 +55,7 @@ export class PageServer {
     this.#reports = reports;
   }
 
-  /** What the page tells next. */
+  /** The next report of the page. */
   nextReport(): Promise<string> {
     return this.#reports.next();
   }
@@ -106,7 +98,7 @@ export class Browser {
 
   constructor(url: string) {
     this.#profile = makeFolder();
-    // A browser that is killed does not remove what it has put into the folder for temporary files.
+    // A killed browser does not remove its temporary files.
     this.#program = new SystemProgram('chromium', [...FLAGS, `--user-data-dir=${this.#profile}`, url], {
       HOME: this.#profile,
       TMPDIR: this.#profile,
@@ -124,12 +116,12 @@ export class Browser {
     await fetch(`${tools}/close/${page.id}`);
   }
 
-  /** Opens a further page, in front of the others. */
+  /** Opens another page, in front of the others. */
   async openPage(url: string): Promise<void> {
     await fetch(`${await this.#tools()}/new?${encodeURIComponent(url)}`, { method: 'PUT' });
   }
 
-  /** Opens a further page and tells what an expression, or its promise, is in it. */
+  /** Opens another page and returns the value of an expression, or of its promise, in it. */
   async evaluate(url: string, expression: string): Promise<unknown> {
     const opened = await fetch(`${await this.#tools()}/new?about:blank`, { method: 'PUT' });
     const { webSocketDebuggerUrl } = (await opened.json()) as { readonly webSocketDebuggerUrl: string };
@@ -146,12 +138,11 @@ export class Browser {
     return this.#program.kill();
   }
 
-  /** Whether it still answers. */
   async isRunning(): Promise<boolean> {
     return (await fetch(`${await this.#tools()}/version`)).ok;
   }
 
-  /** Where the browser takes orders, once it has written that down. */
+  /** The URL of the browser's tools, once it has written its port to a file. */
   async #tools(): Promise<string> {
     const file = join(this.#profile, 'DevToolsActivePort');
     let port: string | undefined;

@@ -1,10 +1,10 @@
-/** Certificates of one authority for a server and a client, and connecting with them. */
+/** Certificates for a server and a client, and connections with them. */
 
 import { connect, type TLSSocket } from 'node:tls';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { Authority, type Certificate } from '../transports/certificates.ts';
 
-/** What a server with TLS and its clients need. */
+/** Certificates of one authority. */
 export interface Certificates {
   readonly authority: Authority;
   readonly server: Certificate;

@@ -6,7 +6,7 @@ import { Browser, PageServer } from './browser.ts';
 import { LineClient } from './line-client.ts';
 import { needs } from './system-program.ts';
 
-/** Takes the lock `jobs` at the server that stands behind the `#` of the page's address. */
+/** Takes the lock `jobs` from the server after the `#` in the page's address. */
 const SCRIPT = `
   const socket = new WebSocket('ws://' + location.hash.slice(1));
   socket.onopen = () => socket.send(JSON.stringify({ command: 'lock', parameters: { lockName: 'jobs' }, id: 1 }));
@@ -24,20 +24,19 @@ const TRY = `new Promise((resolve) => {
 
 const GRANTED = /^got string \{"id":1,"result":\{"status":"ok","token":\d+,"count":1\}\}$/;
 
-describe('a page in Chromium', () => {
+describe('a page in Chromium', function () {
+  this.timeout(60_000);
   let page: PageServer;
 
   before(function () {
     needs(this, 'chromium');
   });
-  beforeEach(async function () {
-    this.timeout(60_000);
+  beforeEach(async () => {
     page = await PageServer.start(SCRIPT);
   });
   afterEach(endTest);
 
-  it('holds the lock that it took over WebSocket until it is closed', async function () {
-    this.timeout(60_000);
+  it('holds a lock over WebSocket until it is closed', async () => {
     const { line, browser } = await openPage('--origin', page.origin);
     expect(await page.nextReport()).to.match(GRANTED);
     expect(await line.ask('g jobs')).to.equal('0 Lock Get Failure: jobs');
@@ -48,31 +47,27 @@ describe('a page in Chromium', () => {
     expect(await browser.isRunning()).to.equal(true);
   });
 
-  it('loses the lock when the browser is killed', async function () {
-    this.timeout(60_000);
+  it('loses the lock when the browser is killed', async () => {
     const { line, browser } = await openPage('--origin', page.origin);
     expect(await page.nextReport()).to.match(GRANTED);
     await browser.kill();
     await until(async () => (await line.ask('g jobs')) === '1 Lock Get Success: jobs');
   });
 
-  it('cannot connect when its origin is not listed', async function () {
-    this.timeout(60_000);
+  it('cannot connect when its origin is not listed', async () => {
     const { line } = await openPage('--origin', 'https://elsewhere.example');
     expect(await page.nextReport()).to.equal('error');
     expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     expect(await line.statistics()).to.include({ connections: 1, orphans: 0 });
   });
 
-  it('cannot connect when no origin is listed', async function () {
-    this.timeout(60_000);
+  it('cannot connect when no origin is listed', async () => {
     const { line } = await openPage();
     expect(await page.nextReport()).to.equal('error');
     expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
   });
 
-  it("can connect when its origin is the server's own, called by an address or localhost", async function () {
-    this.timeout(60_000);
+  it("can connect when its origin is the server's own, called by an address or localhost", async () => {
     const { line, ports } = await startLine();
     const browser = new Browser('about:blank');
     for (const host of [`127.0.0.1:${ports[1]}`, `localhost:${ports[1]}`]) {
@@ -81,8 +76,7 @@ describe('a page in Chromium', () => {
     expect(await line.statistics()).to.include({ command_i: 2 });
   });
 
-  it('cannot connect when its name was made to point to the server, unless the name is listed', async function () {
-    this.timeout(60_000);
+  it('cannot connect when its name was pointed to the server, unless the name is listed', async () => {
     const { line, ports, program } = await startLine('--ws-host', 'locks.example');
     const browser = new Browser('about:blank');
     expect(await browser.evaluate(`http://rebound.example:${ports[1]}/`, TRY)).to.equal('error');
@@ -93,8 +87,7 @@ describe('a page in Chromium', () => {
     expect(await browser.evaluate(`http://locks.example:${ports[1]}/`, TRY)).to.equal('0 Lock Not Locked: jobs');
   });
 
-  it('cannot connect from a frame that has no origin', async function () {
-    this.timeout(60_000);
+  it('cannot connect from a frame that has no origin', async () => {
     const { line, ports, program } = await startLine();
     const url = `127.0.0.1:${ports[1]}`;
     const inFrame = `${TRY.replace('location.host', `'${url}'`)}.then((told) => parent.postMessage(told, '*'))`;
@@ -115,8 +108,7 @@ describe('a page in Chromium', () => {
     expect(await line.statistics()).to.include({ command_i: 0 });
   });
 
-  it('cannot make a request of HTTP that reaches a command', async function () {
-    this.timeout(60_000);
+  it('cannot make an HTTP request that reaches a command', async () => {
     const { line, ports } = await startLine();
     const attempts = await PageServer.start(`
       (async () => {

@@ -1,55 +1,40 @@
-/** A connection that speaks the line protocol, for looking at a server beside a foreign client. */
+/** A connection that speaks the line protocol, to watch a server beside a foreign client. */
 
+import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { whenTestEnds } from '../server/clean-up.ts';
-import { Inbox } from '../server/inbox.ts';
+import { LineInbox } from '../server/inbox.ts';
 
-/** Replies are taken in the order in which they came; the connection is cut when the test ends. */
+/** Replies are read in order; the connection is destroyed when the test ends. */
 export class LineClient {
   readonly socket: Socket;
-  /** Resolves when the connection is gone, whoever closed it. */
   readonly closed: Promise<void>;
-  readonly #lines = new Inbox<string>();
-  #incomplete = '';
+  readonly #lines: LineInbox;
 
-  /** Connects to a TCP port of this machine, or as `connect` of `node:net` is told. */
+  /** Connects to a TCP port of this machine, or with the options of `connect` of `node:net`. */
   static async connect(where: number | NetConnectOpts): Promise<LineClient> {
     const socket = connect(typeof where === 'number' ? { host: '127.0.0.1', port: where } : where);
-    whenTestEnds(() => socket.destroy());
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-    });
-    return new LineClient(socket);
+    const client = new LineClient(socket);
+    await once(socket, 'connect');
+    return client;
   }
 
-  /** Takes a connected socket, of TLS for instance. */
+  /** Uses a connected socket, for example of TLS. */
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
-    // What became of the connection is told by `close`.
-    socket.on('error', () => {});
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.#read(text));
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#lines.end(new Error('the connection is closed'));
-        resolve();
-      });
-    });
+    this.#lines = new LineInbox(socket, 'utf8');
+    this.closed = this.#lines.closed;
   }
 
-  /** As the server sees it. */
+  /** The server's name for this connection. */
   get address(): string {
     return `127.0.0.1:${this.socket.localPort}`;
   }
 
-  /** Sends lines in one write. */
   send(...lines: readonly string[]): void {
     this.socket.write(lines.map((line) => `${line}\n`).join(''));
   }
 
-  /** The next line of the server. */
   next(): Promise<string> {
     return this.#lines.next();
   }
@@ -60,9 +45,9 @@ export class LineClient {
     return this.next();
   }
 
-  /** What `q` tells. */
+  /** The counts of `q`. */
   async statistics(): Promise<Readonly<Record<string, number>>> {
-    // `q` does not say where it ends; the reply behind it does.
+    // `q` does not mark its end, so the next reply shows it.
     this.send('q', 'i nobody holds this');
     const rows: [string, number][] = [];
     for (let line = await this.next(); !line.startsWith('0 '); line = await this.next()) {
@@ -76,11 +61,5 @@ export class LineClient {
   async leave(): Promise<void> {
     this.socket.end();
     await this.closed;
-  }
-
-  #read(text: string): void {
-    const lines = (this.#incomplete + text).split('\n');
-    this.#incomplete = lines.pop() as string;
-    for (const line of lines) this.#lines.push(line);
   }
 }

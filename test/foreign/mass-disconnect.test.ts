@@ -8,25 +8,20 @@ const CONNECTIONS = 200;
 const LOCKS_EACH = 50;
 const ALL = CONNECTIONS * LOCKS_EACH;
 
-describe(`${CONNECTIONS} connections with ${LOCKS_EACH} exclusive and ${LOCKS_EACH} shared locks each`, () => {
+describe(`${CONNECTIONS} connections with ${LOCKS_EACH} exclusive and ${LOCKS_EACH} shared locks each`, function () {
+  this.timeout(60_000);
   let port: number;
   let crowd: LineClient[];
   let bystander: LineClient;
   let watcher: LineClient;
 
-  beforeEach(async function () {
-    this.timeout(60_000);
+  beforeEach(async () => {
     ({ port } = await startServerProgram());
     [bystander, watcher] = [await LineClient.connect(port), await LineClient.connect(port)];
     crowd = await Promise.all(Array.from({ length: CONNECTIONS }, () => LineClient.connect(port)));
     await Promise.all(crowd.map(takeAll));
-    expect(await watcher.statistics()).to.include({
-      connections: CONNECTIONS + 2,
-      locks: ALL,
-      shared_locks: LOCKS_EACH,
-      orphans: 0,
-      shared_orphans: 0,
-    });
+    const held = { locks: ALL, shared_locks: LOCKS_EACH, orphans: 0, shared_orphans: 0 };
+    expect(await watcher.statistics()).to.include({ ...held, connections: CONNECTIONS + 2 });
   });
   afterEach(endTest);
 
@@ -35,26 +30,19 @@ describe(`${CONNECTIONS} connections with ${LOCKS_EACH} exclusive and ${LOCKS_EA
     ['reset', (client: LineClient) => client.socket.resetAndDestroy()],
     ['ended from their side', (client: LineClient) => client.socket.end()],
   ] as const) {
-    it(`that are ${how} at once free them all, are counted exactly, and disturb nobody`, async function () {
-      this.timeout(60_000);
+    it(`are ${how} at once: all locks are freed and counted, and nobody is disturbed`, async () => {
       const pairs = lockAndUnlock(1_000);
       for (const client of crowd) close(client);
       await pairs;
       await until(async () => (await watcher.statistics()).connections === 2);
-      expect(await watcher.statistics()).to.include({
-        locks: 0,
-        shared_locks: 0,
-        orphans: ALL,
-        shared_orphans: ALL,
-        command_g: ALL + 1_000,
-        command_sg: ALL,
-      });
+      const freed = { locks: 0, shared_locks: 0, orphans: ALL, shared_orphans: ALL };
+      expect(await watcher.statistics()).to.include({ ...freed, command_g: ALL + 1_000, command_sg: ALL });
       await Promise.all(crowd.map((client) => client.closed));
       for (const index of crowd.keys()) await takeAll(await LineClient.connect(port), index);
     });
   }
 
-  /** All of the lines go out in one packet, or a few. */
+  /** Sends all lines in one packet or a few. */
   async function takeAll(client: LineClient, index: number): Promise<void> {
     const numbers = [...Array(LOCKS_EACH).keys()];
     client.send(...numbers.flatMap((number) => [`g own ${index} ${number}`, `sg all ${number}`]));

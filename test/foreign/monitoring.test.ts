@@ -31,7 +31,7 @@ describe('the example for', () => {
       expect([code, output]).to.deep.equal([0, `HOLDFAST OK - 3 locks, 2 connections | ${data}\n`]);
     });
 
-    it('says WARNING and CRITICAL from so many locks on', async () => {
+    it('says WARNING and CRITICAL at its numbers of locks', async () => {
       expect(await outcome('-w', '4', '-c', '5')).to.deep.equal([0, 'OK']);
       expect(await outcome('-w', '3', '-c', '5')).to.deep.equal([1, 'WARNING']);
       expect(await outcome('-w', '2', '-c', '3')).to.deep.equal([2, 'CRITICAL']);
@@ -45,13 +45,13 @@ describe('the example for', () => {
       expect([code, output]).to.deep.equal([2, complaint]);
     });
 
-    it('says CRITICAL when the server does not let it in', async () => {
+    it('says CRITICAL when the server refuses the connection', async () => {
       const { port: closed } = await startServerProgram('--allow', '127.0.0.2');
       const [code, output] = await run('check_holdfast', {}, '-p', `${closed}`);
       expect([code, output]).to.deep.equal([2, `HOLDFAST CRITICAL - no answer from 127.0.0.1, port ${closed}\n`]);
     });
 
-    it('says UNKNOWN when it is asked wrongly', async () => {
+    it('says UNKNOWN when its arguments are wrong', async () => {
       expect(await outcome('-x')).to.deep.equal([3, 'UNKNOWN']);
       expect(await outcome('-w', 'many')).to.deep.equal([3, 'UNKNOWN']);
     });
@@ -121,6 +121,6 @@ describe('the example for', () => {
     ...args: readonly string[]
   ): Promise<[number | null, string]> {
     const program = new SystemProgram(FOLDER + script, args, environment);
-    return [await program.exit, program.output];
+    return [(await program.exit).code, program.output];
   }
 });

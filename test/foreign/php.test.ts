@@ -16,7 +16,7 @@ describe("a PHP client with pkLockServer's framing", () => {
   });
   afterEach(endTest);
 
-  it('takes a lock and gives it back', async () => {
+  it('takes a lock and releases it', async () => {
     const client = await startClient();
     expect(await client.ask('lock jobs')).to.equal('{"id":1,"result":{"status":"ok"}}');
     expect(await isLocked('jobs')).to.equal(true);
@@ -24,7 +24,7 @@ describe("a PHP client with pkLockServer's framing", () => {
     expect(await isLocked('jobs')).to.equal(false);
   });
 
-  it('is told when it unlocks what it does not hold', async () => {
+  it('gets an answer when it unlocks a lock that it does not hold', async () => {
     const client = await startClient();
     expect(await client.ask('unlock jobs')).to.equal('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
   });

@@ -19,16 +19,16 @@ describe("a Python client on a Unix socket, as in glockd's manual", () => {
   });
   afterEach(endTest);
 
-  it('gets a lock that nobody has', async () => {
+  it('gets a free lock', async () => {
     expect(await say('g foo').nextLine()).to.equal('1 Lock Get Success: foo');
   });
 
-  it('does not get a lock that another has', async () => {
+  it('does not get a lock that another client holds', async () => {
     await say('g foo').nextLine();
     expect(await say('g foo').nextLine()).to.equal('0 Lock Get Failure: foo');
   });
 
-  it('is seen as the holder', async () => {
+  it('is shown as the holder', async () => {
     const watcher = await LineClient.connect({ path });
     await say('g foo').nextLine();
     expect(await watcher.ask('d')).to.equal('foo: unix:2');

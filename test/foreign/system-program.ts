@@ -1,4 +1,4 @@
-/** Programs of the system that tests run: whether they are there, and processes that do not outlive their test. */
+/** Processes of programs, which do not outlive their test. */
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -7,14 +7,17 @@ import type { Context } from 'mocha';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
 
-const FOLDER: string = fileURLToPath(new URL('../../../test/foreign/', import.meta.url));
+const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The path of a file that lies beside the tests and is not compiled. */
+/** A server logs it at its start or not, depending on the system. */
+const ABOUT_OPEN_FILES = /"limits\.maxConnections is lowered from 20000 /;
+
+/** The path of a file beside the tests that is not compiled. */
 export function beside(file: string): string {
-  return FOLDER + file;
+  return `${ROOT}test/foreign/${file}`;
 }
 
-/** Skips the test, with a line that says why, when one of the programs is missing. Continuous integration has all. */
+/** Skips the test, and says why, when a program is missing. In continuous integration it fails instead. */
 export function needs(test: Context, ...programs: readonly string[]): void {
   for (const program of programs) {
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status === 0) continue;
@@ -24,27 +27,39 @@ export function needs(test: Context, ...programs: readonly string[]): void {
   }
 }
 
-/** A process of a program of the system, in a process group of its own, so that its children end with it. */
+/** How a process ended: with a code, or by a signal. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A process of any program, in a process group of its own, so that its children end with it. */
 export class SystemProgram {
-  /** Resolves to the exit code when the process is gone and its output has been read; null after a signal. */
-  readonly exit: Promise<number | null>;
+  readonly pid: number;
+  /** Resolves when the process is gone and its output has been read. */
+  readonly exit: Promise<Exit>;
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines = new Inbox<string>();
+  readonly #errorLines = new Inbox<string>();
   #output = '';
   #errorOutput = '';
 
-  /** Starts it; it is killed when the test ends. */
+  /** Starts it in the folder of the package; it is killed when the test ends. */
   constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
-    const child = spawn(command, args, { detached: true, stdio: 'pipe', env: { ...process.env, ...environment } });
+    const env = { ...process.env, ...environment };
+    const child = spawn(command, args, { cwd: ROOT, detached: true, stdio: 'pipe', env });
     this.#process = child;
+    this.pid = child.pid as number;
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.#output += `${line}\n`;
       this.#lines.push(line);
     });
-    child.stderr.on('data', (bytes) => {
-      this.#errorOutput += bytes;
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (ABOUT_OPEN_FILES.test(line)) return;
+      this.#errorOutput += `${line}\n`;
+      this.#errorLines.push(line);
     });
-    // A process that is gone has no use for what it is sent; `exit` tells of its end.
+    // Writing to a process that has ended fails; `exit` reports its end.
     child.stdin.on('error', () => {});
     const killWithTests = (): void => this.#killGroup();
     process.once('exit', killWithTests);
@@ -52,31 +67,33 @@ export class SystemProgram {
       child.once('error', reject);
       child.once('close', (code, signal) => {
         process.off('exit', killWithTests);
-        this.#lines.end(new Error(`${command} ended (${code ?? signal}): ${this.#output}${this.#errorOutput}`));
-        resolve(code);
+        const end = new Error(`${command} ${args[0]} ended (${code ?? signal}): ${this.#output}${this.#errorOutput}`);
+        this.#lines.end(end);
+        this.#errorLines.end(end);
+        resolve({ code, signal });
       });
     });
     whenTestEnds(() => this.kill());
   }
 
-  /** Everything printed so far. */
   get output(): string {
     return this.#output;
   }
 
-  /** Everything complained about so far. */
   get errorOutput(): string {
     return this.#errorOutput;
   }
 
-  /** Sends a line to its standard input. */
   say(line: string): void {
     this.#process.stdin.write(`${line}\n`);
   }
 
-  /** The next printed line. */
   nextLine(): Promise<string> {
     return this.#lines.next();
+  }
+
+  nextErrorLine(): Promise<string> {
+    return this.#errorLines.next();
   }
 
   /** Sends a line and returns the next printed one. */
@@ -85,7 +102,11 @@ export class SystemProgram {
     return this.nextLine();
   }
 
-  /** Ends it and its children as hard as the system can and waits until they are gone. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Kills it and its children, and waits until they are gone. */
   async kill(): Promise<void> {
     this.#killGroup();
     await this.exit;
@@ -93,9 +114,9 @@ export class SystemProgram {
 
   #killGroup(): void {
     try {
-      process.kill(-(this.#process.pid as number), 'SIGKILL');
+      process.kill(-this.pid, 'SIGKILL');
     } catch {
-      // Nobody of the group is left.
+      // The whole group has ended.
     }
   }
 }

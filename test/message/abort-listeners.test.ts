@@ -17,7 +17,7 @@ describe('listeners for an abort', () => {
     stop();
   });
 
-  it('are called once, in order, but for those who stopped or were stopped by one before', () => {
+  it('are called once, in order, unless they were stopped before', () => {
     const abort = new AbortController();
     const called: string[] = [];
     const call = (name: string) => (): void => {
@@ -35,7 +35,7 @@ describe('listeners for an abort', () => {
     expect(getEventListeners(abort.signal, 'abort')).to.have.length(0);
   });
 
-  it('are never called for a signal that has aborted before, or for none', () => {
+  it('are never called for a signal that has already aborted, or without a signal', () => {
     for (const signal of [AbortSignal.abort(), undefined]) whenAborted(signal, () => expect.fail('it was called'))();
   });
 });

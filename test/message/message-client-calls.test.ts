@@ -6,7 +6,6 @@ import { whenTestEnds } from '../server/clean-up.ts';
 import type { RawClient } from '../server/raw-client.ts';
 import { errorOf } from '../support/error-of.ts';
 import { messageScope } from '../support/message-scope.ts';
-import type { RawServer } from '../support/raw-server.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -38,10 +37,8 @@ describe('MessageClient: calls to a message server', () => {
     const client = await scope.connectClient();
     expect(await client.rpc('add', { amount: 3 })).to.deep.equal({ status: 'ok', count: 3 });
     expect(await client.rpc('add')).to.deep.equal({ status: 'ok', count: 4 });
-    expect(await client.rpc('echo', { value: 'é😀\ud800\udcff' })).to.deep.equal({
-      status: 'ok',
-      value: 'é😀\ud800\udcff',
-    });
+    const value = 'é😀\ud800\udcff';
+    expect(await client.rpc('echo', { value })).to.deep.equal({ status: 'ok', value });
   });
 
   it('resolves to a result of any status', async () => {
@@ -59,7 +56,7 @@ describe('MessageClient: calls to a message server', () => {
     expect(failure.message).to.equal('the server failed to carry out the command');
   });
 
-  it('has many calls in flight, answered in any order', async () => {
+  it('has many calls in flight, with answers in any order', async () => {
     const client = await scope.connectClient();
     const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
     const calls = keys.map((key) => client.rpc('wait', { key }));
@@ -100,7 +97,7 @@ describe('MessageClient: options that it does not know', () => {
 
   const wrong = (options: object): object => options;
 
-  it('make no client, and the error names the option that may have been meant', () => {
+  it('make no client, and the error suggests a known option', () => {
     expect(() => new MessageClient(wrong({ requestTimeout: 5 })))
       .to.throw(MessageError, 'options has "requestTimeout", which is not known; did you mean requestTimeoutMs?')
       .with.property('code', 'invalid');
@@ -111,7 +108,7 @@ describe('MessageClient: options that it does not know', () => {
     );
   });
 
-  it('are refused by connect, which can be called again then', async () => {
+  it('are refused by connect, which can then be called again', async () => {
     const server = await scope.startRawServer();
     const client = new MessageClient();
     whenTestEnds(() => client.close());
@@ -125,11 +122,7 @@ describe('MessageClient: options that it does not know', () => {
   });
 
   it('are refused by rpc, which sends nothing', async () => {
-    const server = await scope.startRawServer();
-    const client = new MessageClient();
-    whenTestEnds(() => client.close());
-    await client.connect(server.dial);
-    const peer = await server.accept();
+    const { client, peer } = await scope.connectByHand(new MessageClient());
     const refused = await errorOf(client.rpc('a', {}, wrong({ timeout: 5 })));
     expect(refused).to.be.instanceOf(MessageError).with.property('code', 'invalid');
     expect(refused.message).to.equal('options has "timeout", which is not known; did you mean timeoutMs?');
@@ -140,19 +133,14 @@ describe('MessageClient: options that it does not know', () => {
 
 describe('MessageClient: calls that end early', () => {
   const scope = messageScope();
-  let server: RawServer;
   let client: CuriousClient;
   let peer: RawClient;
 
   beforeEach(async () => {
-    server = await scope.startRawServer();
-    client = new CuriousClient({ maxPendingRequests: 3 });
-    whenTestEnds(() => client.close());
-    await client.connect(server.dial);
-    peer = await server.accept();
+    ({ client, peer } = await scope.connectByHand(new CuriousClient({ maxPendingRequests: 3 })));
   });
 
-  /** Answers whatever is called next, so that everything sent before has been received. */
+  /** Returns once the peer has received everything before. */
   async function sync(): Promise<void> {
     const call = client.rpc('sync', {}, { timeoutMs: FOREVER });
     for (;;) {
@@ -175,7 +163,7 @@ describe('MessageClient: calls that end early', () => {
     expect((await Promise.all(calls)).map(({ status }) => status)).to.deep.equal(['first', 'second']);
   });
 
-  it('rejects with timeout when the result does not come in time, and passes it on when it comes late', async () => {
+  it('rejects with timeout when no result comes in time, and reports a late one', async () => {
     const error = await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     expect(error).to.include({ name: 'MessageError', code: 'timeout' });
     expect(error.message).to.equal('no result of slow within 1 ms');
@@ -186,7 +174,7 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt.slice(1)).to.deep.equal([{ late: 'slow', result: { status: 'ok', token: 1 } }]);
   });
 
-  it('tells of a late answer once, whether it is a result or an error', async () => {
+  it('reports a late answer once, whether it is a result or an error', async () => {
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     peer.send({ id: 1, result: { status: 'ok' } }, { id: 1, result: { status: 'ok' } });
@@ -198,7 +186,7 @@ describe('MessageClient: calls that end early', () => {
     ]);
   });
 
-  it('settles no later call by an answer that comes late, or twice', async () => {
+  it('settles no later call by a late or repeated answer', async () => {
     await errorOf(client.rpc('slow', {}, { timeoutMs: 1 }));
     const { id } = await peer.next();
     for (let count = 0; count < 100; count += 1) await sync();
@@ -217,7 +205,7 @@ describe('MessageClient: calls that end early', () => {
     ]);
   });
 
-  it('waits without end for a call without a limit', async () => {
+  it('waits for ever for a call without a limit', async () => {
     const slow = client.rpc('slow', {}, { timeoutMs: FOREVER });
     await errorOf(client.rpc('fast', {}, { timeoutMs: 5 }));
     await sync();
@@ -225,7 +213,7 @@ describe('MessageClient: calls that end early', () => {
     expect(await slow).to.deep.equal({ status: 'ok' });
   });
 
-  it('rejects a time that is none', async () => {
+  it('rejects a time that is no valid one', async () => {
     for (const timeoutMs of [-1, Number.NaN]) {
       expect(await errorOf(client.rpc('a', {}, { timeoutMs }))).to.be.instanceOf(RangeError);
     }
@@ -233,7 +221,7 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt).to.deep.equal([]);
   });
 
-  it('rejects with the reason of a signal that was aborted before, and sends nothing', async () => {
+  it('rejects with the reason of an aborted signal, and sends nothing', async () => {
     const reason = new Error('no longer wanted');
     expect(await errorOf(client.rpc('a', {}, { signal: AbortSignal.abort(reason) }))).to.equal(reason);
     const call = client.rpc('b');
@@ -243,7 +231,7 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt).to.deep.equal([]);
   });
 
-  it('rejects with the reason of a signal that is aborted meanwhile, and passes the late result on', async () => {
+  it('rejects with the reason when its signal aborts, and reports the late result', async () => {
     const reason = new Error('no longer wanted');
     const controller = new AbortController();
     const failed = errorOf(client.rpc('slow', {}, { signal: controller.signal, timeoutMs: FOREVER }));
@@ -275,19 +263,19 @@ describe('MessageClient: calls that end early', () => {
     const expectNone = (): void => {
       expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
     };
-    const answered = client.rpc('a', {}, { signal });
-    const refused = errorOf(client.rpc('b', {}, { signal }));
+    const calls = [client.rpc('a', {}, { signal }), errorOf(client.rpc('b', {}, { signal }))];
     expect(getEventListeners(signal, 'abort')).to.have.length(1);
     peer.send({ id: 1, result: { status: 'ok' } }, { id: 2, error: { status: 'invalid' } });
-    await answered;
-    await refused;
+    await Promise.all(calls);
     expectNone();
-    await errorOf(client.rpc('late', {}, { signal, timeoutMs: 1 }));
-    expectNone();
-    await errorOf(client.rpc('wrong', {}, { signal, timeoutMs: -1 }));
-    expectNone();
-    await errorOf(client.rpc('unsendable', { value: 1n }, { signal }));
-    expectNone();
+    for (const [parameters, options] of [
+      [{}, { timeoutMs: 1 }],
+      [{}, { timeoutMs: -1 }],
+      [{ value: 1n }, {}],
+    ] as const) {
+      await errorOf(client.rpc('c', parameters, { signal, ...options }));
+      expectNone();
+    }
     const lost = errorOf(client.rpc('lost', {}, { signal }));
     await sync();
     peer.reset();
@@ -297,7 +285,7 @@ describe('MessageClient: calls that end early', () => {
     expectNone();
   });
 
-  it('rejects calls above maxPendingRequests, those that gave up and are not answered included', async () => {
+  it('rejects calls above maxPendingRequests, and counts those that gave up without an answer', async () => {
     const slow = client.rpc('a', {}, { timeoutMs: FOREVER });
     await errorOf(client.rpc('b', {}, { timeoutMs: 1 }));
     await errorOf(client.rpc('c', {}, { timeoutMs: 1 }));

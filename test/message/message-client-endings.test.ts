@@ -1,21 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { expect } from 'chai';
-import { MessageClient } from '../../lib/message/message-client.ts';
+import { MessageClient, type MessageClientOptions } from '../../lib/message/message-client.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
-import { whenTestEnds } from '../server/clean-up.ts';
+import { SystemProgram } from '../foreign/system-program.ts';
 import type { RawClient } from '../server/raw-client.ts';
 import { errorOf } from '../support/error-of.ts';
 import { messageScope } from '../support/message-scope.ts';
-import type { RawServer } from '../support/raw-server.ts';
 
 const FOREVER = { timeoutMs: Number.POSITIVE_INFINITY };
 
 class TalkativeClient extends MessageClient {
   readonly told: string[] = [];
 
-  constructor(options: { maxMessageBytes?: number; maxUnsentBytes?: number } = {}) {
+  constructor(options: MessageClientOptions = {}) {
     super(options);
     this.on('close', (error) => this.told.push(error === undefined ? 'close' : 'close with an error'));
   }
@@ -23,23 +20,12 @@ class TalkativeClient extends MessageClient {
 
 describe('MessageClient: the end of the connection', () => {
   const scope = messageScope();
-  let server: RawServer;
   let client: TalkativeClient;
   let peer: RawClient;
 
   beforeEach(async () => {
-    server = await scope.startRawServer();
-    [client, peer] = await connect();
+    ({ client, peer } = await scope.connectByHand(new TalkativeClient()));
   });
-
-  async function connect(
-    options: { maxMessageBytes?: number; maxUnsentBytes?: number } = {},
-  ): Promise<[TalkativeClient, RawClient]> {
-    const made = new TalkativeClient(options);
-    whenTestEnds(() => made.close());
-    await made.connect(server.dial);
-    return [made, await server.accept()];
-  }
 
   async function expectLost(calls: Promise<Error & { readonly code?: string }>[]): Promise<void> {
     for (const error of await Promise.all(calls)) {
@@ -70,7 +56,7 @@ describe('MessageClient: the end of the connection', () => {
     expect((await peer.closed).hasEnded).to.equal(true);
   });
 
-  it('takes a last result without a newline before the server closed its side', async () => {
+  it('accepts a last result without a newline before the server closes its side', async () => {
     const call = client.rpc('a');
     await peer.next();
     peer.socket.end('{"id":1,"result":{"status":"ok"}}');
@@ -89,7 +75,7 @@ describe('MessageClient: the end of the connection', () => {
     expect(client.told).to.deep.equal(['close']);
   });
 
-  it('rejects open calls with closed when it is closed, and sends what was asked before', async () => {
+  it('rejects open calls with closed when it is closed, after it has sent them', async () => {
     const calls = [errorOf(client.rpc('a', {}, FOREVER)), errorOf(client.rpc('b'))];
     client.notify('c');
     await client.close();
@@ -123,7 +109,7 @@ describe('MessageClient: the end of the connection', () => {
     expect(await peer.rest()).to.deep.equal([]);
   });
 
-  it('tells of what it does not understand and goes on', async () => {
+  it('reports messages that it does not understand and goes on', async () => {
     const errors: Error[] = [];
     client.on('error', (error) => errors.push(error));
     const call = client.rpc('a');
@@ -152,7 +138,7 @@ describe('MessageClient: the end of the connection', () => {
   });
 
   it('is given up when a message of the server is too long', async () => {
-    const [careful, other] = await connect({ maxMessageBytes: 100 });
+    const { client: careful, peer: other } = await scope.connectByHand(new TalkativeClient({ maxMessageBytes: 100 }));
     const errors: Error[] = [];
     careful.on('error', (error) => errors.push(error));
     const call = errorOf(careful.rpc('a', {}, FOREVER));
@@ -167,7 +153,7 @@ describe('MessageClient: the end of the connection', () => {
   });
 
   it('is given up when the server does not read', async () => {
-    const [full, deaf] = await connect({ maxUnsentBytes: 1_000_000 });
+    const { client: full, peer: deaf } = await scope.connectByHand(new TalkativeClient({ maxUnsentBytes: 1_000_000 }));
     deaf.socket.pause();
     const calls = Array.from({ length: 100 }, () => errorOf(full.rpc('a', { text: 'x'.repeat(100_000) }, FOREVER)));
     await expectLost(calls.slice(0, 10));
@@ -179,14 +165,10 @@ describe('MessageClient: the end of the connection', () => {
 describe('MessageClient and MessageServer in processes of their own', () => {
   const scope = messageScope();
 
-  /** Runs a script that says something on its output when it is ready. */
-  async function run(script: string): Promise<[ChildProcess, string]> {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    whenTestEnds(() => child.kill('SIGKILL'));
-    const [output] = (await once(child.stdout, 'data')) as [Buffer];
-    return [child, output.toString().trim()];
+  /** Runs a script, and returns the line that it prints when it is ready. */
+  async function run(script: string): Promise<[SystemProgram, string]> {
+    const program = new SystemProgram(process.execPath, ['--input-type=module', '-e', script]);
+    return [program, await program.nextLine()];
   }
 
   const modules = new URL('../../lib/', import.meta.url).href;
@@ -200,7 +182,7 @@ describe('MessageClient and MessageServer in processes of their own', () => {
     const client = new MessageClient();
     await client.connect(dialTcp({ host: '127.0.0.1', port: Number(port) }));
     const call = errorOf(client.rpc('a', {}, FOREVER));
-    child.kill('SIGKILL');
+    child.signal('SIGKILL');
     expect(await call).to.have.property('code', 'connectionLost');
   });
 
@@ -216,12 +198,12 @@ describe('MessageClient and MessageServer in processes of their own', () => {
       console.log('ready');
     `);
     expect(server.waitCount).to.equal(1);
-    child.kill('SIGKILL');
+    child.signal('SIGKILL');
     await server.until(() => server.ended.length === 1);
     expect(server.waitCount).to.equal(0);
   });
 
-  it('a client that is closed keeps its process no longer', async () => {
+  it('a closed client does not keep its process alive', async () => {
     await scope.startServer();
     const [child] = await run(`
       import { MessageClient } from '${modules}message/message-client.js';
@@ -233,7 +215,6 @@ describe('MessageClient and MessageServer in processes of their own', () => {
       await client.close();
       console.log('closed');
     `);
-    const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
-    expect(code).to.equal(0);
+    expect((await child.exit).code).to.equal(0);
   });
 });

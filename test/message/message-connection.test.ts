@@ -20,7 +20,7 @@ const UNLIMITED: ReadingBudgets = {
 
 const streams: ManualStream[] = [];
 
-/** A connection over a stream by hand, and what it told of. */
+/** A connection over a manual stream, and the events that it reported. */
 function connectionThat(
   handle: Handler,
   budgets: Partial<ReadingBudgets> = UNLIMITED,
@@ -60,7 +60,7 @@ function connectionThat(
 
 const echo: Handler = (message, connection) => connection.send(message);
 
-/** A message of so many bytes on the wire. */
+/** A message with this many bytes on the wire. */
 function sized(bytes: number): string {
   return `{"a":"${'x'.repeat(bytes - 9)}"}\n`;
 }
@@ -78,7 +78,7 @@ describe('MessageConnection', () => {
     expect(stream.calls).to.deep.equal(['{"a":1}\n{"a":2}\n', '{"a":3}\n']);
   });
 
-  it('sends what answers no input in one write, too, before anything else happens', async () => {
+  it('sends messages outside of input in one write, too, in the same turn', async () => {
     const { stream, connection } = connectionThat(echo);
     stream.receive('{"a":1}\n');
     connection.send({ a: 2 });
@@ -88,7 +88,7 @@ describe('MessageConnection', () => {
     expect(stream.calls).to.deep.equal(['{"a":1}\n', '{"a":2}\n{"a":3}\n']);
   });
 
-  it('sends to several connections in the order in which the turn had something for them', () => {
+  it('writes to several connections in the order of their first messages', () => {
     const other = connectionThat(() => {});
     other.stream.receive('{"hello":true}\n');
     const { stream } = connectionThat((message, connection) => {
@@ -103,7 +103,7 @@ describe('MessageConnection', () => {
     expect(order).to.deep.equal(['other', 'own']);
   });
 
-  it('lets others have their turn when a peer has sent very many messages together', async () => {
+  it('lets others have a turn when a peer has sent many messages together', async () => {
     const batches = new TurnBudget(0);
     const { stream, told } = connectionThat(() => {}, { batches });
     stream.receive('{"a":1}\n'.repeat(60));
@@ -115,7 +115,7 @@ describe('MessageConnection', () => {
     expect(stream.isPaused).to.equal(false);
   });
 
-  it('leaves many messages to later turns, in order of the peers, once the turn is used up', async () => {
+  it('leaves many messages to later turns, in order of the peers, once the budget is used up', async () => {
     const batches = new TurnBudget(0);
     const order: string[] = [];
     const [first, second, third] = ['first', 'second', 'third'].map((name) =>
@@ -131,7 +131,7 @@ describe('MessageConnection', () => {
     for (const peer of [first, second]) expect(peer?.stream.isPaused).to.equal(false);
   });
 
-  it('leaves the ends of peers to later turns once the turn is used up, and none that is gone meanwhile', async () => {
+  it('leaves the ends of peers to later turns once the budget is used up, but not of those that closed', async () => {
     const ends = new TurnBudget(0);
     const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends }));
     for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
@@ -154,7 +154,7 @@ describe('MessageConnection', () => {
     expect(peers.map(({ told }) => told)).to.deep.equal([finished, gone, finished, finished]);
   });
 
-  it('does not let the end of a peer wait behind the many messages of others', async () => {
+  it('handles the end of a peer before the many messages of others', async () => {
     const [batches, ends] = [new TurnBudget(0), new TurnBudget()];
     const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches, ends }));
     for (const { stream } of busy) stream.receive('{"a":1}\n'.repeat(70));
@@ -166,7 +166,7 @@ describe('MessageConnection', () => {
     while (busy[2]?.told.length !== 70) await nextTurn();
   });
 
-  it('decodes no further while the unsent output has reached the soft limit, within a chunk either', async () => {
+  it('stops decoding at the soft limit of unsent output, even within a chunk', async () => {
     const { stream, told } = connectionThat(echo);
     stream.isStuck = true;
     stream.receive(sized(60).repeat(5));
@@ -178,7 +178,7 @@ describe('MessageConnection', () => {
     expect(stream.calls.join('')).to.equal(sized(60).repeat(2));
   });
 
-  it('goes on to decode below the soft limit by one byte, and not at it', () => {
+  it('decodes on at one byte below the soft limit, and not at it', () => {
     const below = connectionThat(echo);
     below.stream.isStuck = true;
     below.stream.receive(sized(99) + sized(20));
@@ -203,14 +203,14 @@ describe('MessageConnection', () => {
     expect(stream.calls.join('')).to.equal(sized(60).repeat(5));
   });
 
-  it('does not stop for output that the system takes at once', () => {
+  it('decodes on when the system takes the output at once', () => {
     const { stream, told } = connectionThat(echo);
     stream.receive(sized(60).repeat(5));
     expect(told).to.have.length(5);
     expect(stream.isPaused).to.equal(false);
   });
 
-  it('keeps the end of the peer for when the output has drained', () => {
+  it('handles the end of the peer only when the output has drained', () => {
     const { stream, told } = connectionThat(echo);
     stream.isStuck = true;
     stream.receive(sized(60).repeat(3));
@@ -220,7 +220,7 @@ describe('MessageConnection', () => {
     expect(told.slice(2)).to.deep.equal([sized(60).trim(), 'finished']);
   });
 
-  it('cuts the peer off above the hard limit and not at it', () => {
+  it('cuts the peer off above the hard limit, not at it', () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.isStuck = true;
     stream.receive('{"a":1}\n');
@@ -235,7 +235,7 @@ describe('MessageConnection', () => {
     expect(stream.calls).to.deep.equal(['destroy']);
   });
 
-  it('gives out no message after it was closed in between', () => {
+  it('passes on no message after it was closed', () => {
     for (const close of ['end', 'destroy'] as const) {
       const { stream, told } = connectionThat((_message, connection) => connection[close]());
       stream.receive('{"a":1}\n{"a":2}\n');
@@ -244,7 +244,7 @@ describe('MessageConnection', () => {
     }
   });
 
-  it('sends what it has before it closes its side, and nothing afterwards', async () => {
+  it('sends all its output before it closes its side, and nothing afterwards', async () => {
     const { stream, connection } = connectionThat(echo);
     stream.receive('{"a":1}\n');
     connection.end();
@@ -254,7 +254,7 @@ describe('MessageConnection', () => {
     expect(stream.calls).to.deep.equal(['{"a":1}\n', 'end']);
   });
 
-  it('goes on to read what it drops when it closes its side while it was paused', () => {
+  it('reads on, and drops the input, when it closes its side while paused', () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.isStuck = true;
     stream.receive(sized(100).repeat(2));
@@ -265,7 +265,7 @@ describe('MessageConnection', () => {
     expect(told).to.have.length(1);
   });
 
-  it('tells once that it is closed, whoever closed it, and sends nothing any more', async () => {
+  it('reports its end once, whoever closed it, and then sends nothing', async () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.receive('{"a":1}\n');
     connection.send({ a: 1 });
@@ -279,7 +279,7 @@ describe('MessageConnection', () => {
     expect(stream.calls.filter((call) => call !== 'destroy')).to.deep.equal(['{"a":1}\n']);
   });
 
-  it('answers the peer that has closed its side until this side is closed', async () => {
+  it('still answers a peer that has closed its side', async () => {
     const { stream, connection, told } = connectionThat(() => {});
     stream.receive('{"a":1}');
     expect(connection.isFinished).to.equal(false);
@@ -293,14 +293,14 @@ describe('MessageConnection', () => {
     expect(connection.isFinished).to.equal(false);
   });
 
-  it('closes after what is said to a peer that cannot be understood any more', () => {
+  it('closes after the answer to a peer that broke the protocol', () => {
     const { stream, told } = connectionThat(echo);
     stream.receive(`{"a":1}\nnonsense\n${'x'.repeat(MAX_MESSAGE_BYTES + 1)}\n{"a":2}\n`);
     expect(told).to.deep.equal(['{"a":1}', 'not JSON', 'broken']);
     expect(stream.calls).to.deep.equal(['{"a":1}\n{"last":"word"}\n', 'end']);
   });
 
-  it('closes at once when the first bytes belong to nothing that it knows', () => {
+  it('closes at once when the first bytes belong to no protocol', () => {
     const { stream, told } = connectionThat(echo);
     stream.receive('  ');
     stream.receive('GET / HTTP/1.1\r\n\r\n{"a":1}\n');
@@ -311,7 +311,7 @@ describe('MessageConnection', () => {
 });
 
 describe('MessageConnection on a stream that answers within a write', () => {
-  it('loses nothing of what that causes, here and elsewhere', async () => {
+  it('loses no message that a write causes, here or on another connection', async () => {
     const other = connectionThat(echo);
     other.stream.receive('{"first":1}\n');
     const { stream } = connectionThat(echo);
@@ -333,7 +333,7 @@ describe('MessageConnection on a stream that answers within a write', () => {
 });
 
 describe('MessageConnection without input', () => {
-  it('cuts nobody off for what was read meanwhile', async () => {
+  it('does not cut off a peer whose output has drained meanwhile', async () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.receive('{"a":1}\n');
     stream.isStuck = true;
@@ -348,7 +348,7 @@ describe('MessageConnection without input', () => {
     expect(told.at(-1)).to.equal('closed: more than 1000 bytes of unsent output');
   });
 
-  it('asks nothing of a stream that it has ended', () => {
+  it('never calls back about output after its end', () => {
     const { connection } = connectionThat(echo);
     connection.end();
     connection.whenDrained(() => expect.fail('called back'));

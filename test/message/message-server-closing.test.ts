@@ -1,13 +1,13 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { memory } from '../../lib/transports/memory.ts';
-import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
+import { LOOPBACK } from '../server/running-server.ts';
 import { CounterServer } from '../support/counter-server.ts';
+import { errorOf } from '../support/error-of.ts';
+import { freePort } from '../support/free-port.ts';
 import { messageScope } from '../support/message-scope.ts';
-import { parseAddress } from '../support/parse-address.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
 describe('MessageServer: the end of a connection', () => {
@@ -19,7 +19,7 @@ describe('MessageServer: the end of a connection', () => {
   });
 
   describe('by a client that closes its side', () => {
-    it('carries out what was received, answers it, then closes', async () => {
+    it('carries out and answers everything it received, then closes', async () => {
       const peer = await scope.connectPeer();
       peer.send({ command: 'add', id: 1 }, { command: 'add' }, { command: 'add', id: 2 });
       peer.socket.end();
@@ -53,7 +53,7 @@ describe('MessageServer: the end of a connection', () => {
       expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
     });
 
-    it('answers what takes longer before it closes', async () => {
+    it('answers slow requests before it closes', async () => {
       const peer = await scope.connectPeer();
       peer.send(
         { command: 'promise', parameters: { key: 'a' }, id: 1 },
@@ -72,7 +72,7 @@ describe('MessageServer: the end of a connection', () => {
       expect((await peer.closed).hasEnded).to.equal(true);
     });
 
-    it('closes also when what takes longer fails', async () => {
+    it('closes even if a slow request fails', async () => {
       const peer = await scope.connectPeer();
       peer.send({ command: 'promise', parameters: { key: 'bad' }, id: 1 });
       peer.socket.end();
@@ -82,7 +82,7 @@ describe('MessageServer: the end of a connection', () => {
       expect((await peer.closed).hasEnded).to.equal(true);
     });
 
-    it('closes when it had nothing to say', async () => {
+    it('closes even if it sent nothing', async () => {
       const peer = await scope.connectPeer();
       peer.socket.end();
       expect(await peer.closed).to.deep.equal({ hasEnded: true, error: undefined });
@@ -148,7 +148,7 @@ describe('MessageServer: the end of a connection', () => {
       expect(server.ended).to.deep.equal(server.began);
     });
 
-    it('when it never said a word', async () => {
+    it('when it never sent a byte', async () => {
       const peer = await scope.connectPeer();
       await server.until(() => server.began.length === 1);
       peer.reset();
@@ -158,7 +158,7 @@ describe('MessageServer: the end of a connection', () => {
     });
   });
 
-  it('ends the session at once when a message is too long, though the client does not close its side', async () => {
+  it('ends the session at once when a message is too long, even if the client does not close its side', async () => {
     const patient = await scope.startServer({ maxMessageBytes: 1_000, closeTimeoutMs: 600_000 });
     const peer = await scope.connectPeer({ allowHalfOpen: true });
     peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 });
@@ -191,14 +191,19 @@ describe('MessageServer.close', () => {
   });
 
   async function expectRefused(address: string): Promise<void> {
-    const error: unknown = await RawClient.connect(address).then(
-      () => undefined,
-      (cause: unknown) => cause,
-    );
-    expect(error).to.have.property('code', 'ECONNREFUSED');
+    expect(await errorOf(RawClient.connect(address))).to.have.property('code', 'ECONNREFUSED');
   }
 
-  it('closes the connections of clients, those that wait included', async () => {
+  /** Makes `close` wait until the returned function is called. */
+  function keepDraining(): () => void {
+    let finish = (): void => {};
+    server.drained = new Promise((resolve) => {
+      finish = resolve;
+    });
+    return finish;
+  }
+
+  it('closes the connections of all clients, even of those that wait', async () => {
     const peer = await scope.connectPeer();
     const silent = await scope.connectPeer();
     await server.until(() => server.began.length === 2);
@@ -234,14 +239,11 @@ describe('MessageServer.close', () => {
     expect(server.sessionCount).to.equal(0);
   });
 
-  it('turns away a connection that comes nevertheless, and counts it', async () => {
+  it('refuses a connection that still comes, and counts it', async () => {
     const inner = memory();
-    // Its port stays open: a connection may have been on its way.
+    // Its port stays open, as if a connection had been on its way.
     await server.listen({ open: (events) => inner.open(events), close: () => Promise.resolve() });
-    let finish = (): void => {};
-    server.drained = new Promise((resolve) => {
-      finish = resolve;
-    });
+    const finish = keepDraining();
     const closed = server.close({ drainMs: 60_000 });
     const client = await inner.dial(new AbortController().signal);
     const error = await new Promise((resolve) => {
@@ -249,24 +251,19 @@ describe('MessageServer.close', () => {
     });
     expect(error).to.have.property('code', 'ECONNRESET');
     expect(refusalsOf(server.counters)).to.deep.equal({ draining: 1 });
-    expect(scope.logger.at('warn').map(({ message }) => message)).to.deep.equal([
-      'refused a connection from memory: the server is about to stop',
-    ]);
+    expect(scope.logger.warnings).to.deep.equal(['refused a connection from memory: the server is about to stop']);
     finish();
     await closed;
   });
 
   it('serves its clients and takes no new ones until they have finished', async () => {
-    let finish = (): void => {};
-    server.drained = new Promise((resolve) => {
-      finish = resolve;
-    });
+    const finish = keepDraining();
     const peer = await scope.connectPeer();
     await peer.settle();
     const closed = server.close({ drainMs: Number.POSITIVE_INFINITY });
     expect(await peer.request('add', {}, 1)).to.deep.equal({ id: 1, result: { status: 'ok', count: 1 } });
     await expectRefused(scope.address);
-    // Longer than a server would take that waits for nobody.
+    // Takes longer than a server that does not wait.
     for (let count = 2; count <= 200; count += 1) {
       expect(await peer.request('add', {}, count)).to.have.nested.property('result.count', count);
     }
@@ -275,7 +272,7 @@ describe('MessageServer.close', () => {
     expect((await peer.closed).hasEnded).to.equal(true);
   });
 
-  it('closes when the time is over, whether its clients have finished or not', async () => {
+  it('closes when the time is over, even if its clients have not finished', async () => {
     server.drained = new Promise(() => {});
     const peer = await scope.connectPeer();
     await peer.settle();
@@ -284,7 +281,7 @@ describe('MessageServer.close', () => {
   });
 
   it('closes all listeners', async () => {
-    const second = await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }));
+    const second = await server.listen(tcp(LOOPBACK));
     const peer = await RawClient.connect(second);
     await peer.settle();
     await server.close();
@@ -294,19 +291,12 @@ describe('MessageServer.close', () => {
 
   it('leaves the server closed for good', async () => {
     await server.close();
-    const error: unknown = await server
-      .listen(tcp({ host: '127.0.0.1', port: 0, allowed: [] }))
-      .catch((cause: unknown) => cause);
-    expect(error).to.be.instanceOf(Error).with.property('message', 'the server is closed');
+    expect(await errorOf(server.listen(tcp(LOOPBACK)))).to.have.property('message', 'the server is closed');
   });
 
   it('closes a listener that was about to be opened', async () => {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const { port } = probe.address() as { port: number };
-    probe.close();
-    await once(probe, 'close');
-    const listener = tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] });
+    const port = await freePort();
+    const listener = tcp({ ...LOOPBACK, port });
     whenTestEnds(() => listener.close());
     const listening = server.listen(listener).catch(() => undefined);
     await server.close();
@@ -314,12 +304,10 @@ describe('MessageServer.close', () => {
     await expectRefused(`127.0.0.1:${port}`);
   });
 
-  it('lets a client close cleanly that is closed at the same time', async () => {
+  it('lets a client close cleanly at the same time', async () => {
     const client = await scope.connectClient();
     await Promise.all([server.close(), client.close()]);
     expect(client.state).to.equal('closed');
-    const { host, port } = parseAddress(scope.address);
-    const dialled = await dialTcp({ host, port })(new AbortController().signal).catch((cause: unknown) => cause);
-    expect(dialled).to.have.property('code', 'ECONNREFUSED');
+    await expectRefused(scope.address);
   });
 });

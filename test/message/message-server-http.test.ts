@@ -45,7 +45,7 @@ describe('MessageServer: HTTP requests and other protocols', () => {
     ['a number', '1\n', 'unknownProtocol'],
   ];
   for (const [what, bytes, reason] of first) {
-    it(`closes a connection that begins with ${what}, carrying nothing out`, async () => {
+    it(`closes a connection that begins with ${what}, and carries out nothing`, async () => {
       const peer = await scope.connectPeer();
       peer.write(`${bytes}${COMMANDS}`);
       await peer.closed;
@@ -54,7 +54,7 @@ describe('MessageServer: HTTP requests and other protocols', () => {
     });
   }
 
-  it('carries nothing out of a body that comes on its own', async () => {
+  it('carries out nothing of a body that comes later', async () => {
     const peer = await scope.connectPeer();
     peer.write('POST / HTTP/1.1\r\n');
     await server.until(() => server.ended.length === 1);

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import type { RawClient } from '../server/raw-client.ts';
 import { COUNTER_COMMANDS, CounterServer } from '../support/counter-server.ts';
 import { messageScope } from '../support/message-scope.ts';
-import { RecordingLogger } from '../support/recording-logger.ts';
 
 const NEUTRAL = { status: 'internal', message: 'the server failed to carry out the command' };
 
@@ -16,26 +15,24 @@ describe('MessageServer: results', () => {
     peer = await scope.connectPeer();
   });
 
-  it('cannot be made when a command has no method', () => {
-    const commands = { ...COUNTER_COMMANDS, subtract: { parameters: {} } };
-    expect(() => new CounterServer({ commands, limits: {}, logger: new RecordingLogger() })).to.throw(
-      'command subtract has no method commandSubtract',
-    );
-  });
-
-  it('cannot be made when what bears the name of the method is none', () => {
-    class Odd extends CounterServer {
-      get commandSubtract(): number {
-        return 1;
-      }
+  class Odd extends CounterServer {
+    get commandSubtract(): number {
+      return 1;
     }
-    const commands = { ...COUNTER_COMMANDS, subtract: { parameters: {} } };
-    expect(() => new Odd({ commands, limits: {}, logger: new RecordingLogger() })).to.throw(
-      'command subtract has no method commandSubtract',
-    );
-  });
+  }
+  for (const [what, Server] of [
+    ['has no method', CounterServer],
+    ['is a property but no method', Odd],
+  ] as const) {
+    it(`cannot be made when a command ${what}`, () => {
+      const commands = { ...COUNTER_COMMANDS, subtract: { parameters: {} } };
+      expect(() => new Server({ commands, limits: {}, logger: scope.logger })).to.throw(
+        'command subtract has no method commandSubtract',
+      );
+    });
+  }
 
-  it('answers neutrally when a handler throws, logs the cause and goes on', async () => {
+  it('answers with a neutral error when a handler throws, logs the cause and goes on', async () => {
     expect(await peer.request('fail', { detail: 'a secret' }, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
     const [entry, ...more] = scope.logger.at('error');
     expect(entry?.details).to.include({ command: 'fail' });
@@ -45,7 +42,7 @@ describe('MessageServer: results', () => {
     expect(await peer.request('add', {}, 2)).to.deep.equal({ id: 2, result: { status: 'ok', count: 1 } });
   });
 
-  it('logs the cause also when the request had no id', async () => {
+  it('logs the cause even if the request had no id', async () => {
     peer.send({ command: 'fail', parameters: { detail: 'a secret' } }, { command: 'reject', parameters: {} });
     await peer.settle();
     await peer.settle();
@@ -55,7 +52,7 @@ describe('MessageServer: results', () => {
     ]);
   });
 
-  it('answers with the RequestError that a handler throws and logs none', async () => {
+  it('answers with the RequestError that a handler throws, and does not log it', async () => {
     const error = { status: 'limit', message: 'there is enough of it' };
     expect(await peer.request('refuse', {}, 1)).to.deep.equal({ id: 1, error });
     expect(scope.logger.at('error')).to.deep.equal([]);
@@ -78,7 +75,7 @@ describe('MessageServer: results', () => {
     });
   }
 
-  it('answers in the turn that settled a pending result, before whoever settled it', async () => {
+  it('answers in the turn that settles a pending result, before the request that settles it', async () => {
     peer.send(
       { command: 'wait', parameters: { key: 'a' }, id: 1 },
       { command: 'release', parameters: { key: 'a' }, id: 2 },
@@ -92,7 +89,7 @@ describe('MessageServer: results', () => {
     expect((await peer.nextMany(3)).map(({ id }) => id)).to.deep.equal(['c', 'a', 'b']);
   });
 
-  it('answers neutrally when a promise is rejected, and with the RequestError if it is one', async () => {
+  it('answers a rejected promise with a neutral error, and a RequestError with its own', async () => {
     expect(await peer.request('reject', {}, 1)).to.deep.equal({ id: 1, error: NEUTRAL });
     expect(await peer.request('reject', { politely: true }, 2)).to.deep.equal({
       id: 2,
@@ -101,7 +98,7 @@ describe('MessageServer: results', () => {
     expect(scope.logger.at('error')).to.have.length(1);
   });
 
-  it('answers neutrally when a pending result cannot be sent, and serves the one who settled it', async () => {
+  it('answers with a neutral error when a pending result cannot be sent, and serves the client that settled it', async () => {
     peer.send({ command: 'odd', parameters: { kind: 'pending' }, id: 1 });
     const other = await scope.connectPeer();
     await peer.settle();
@@ -120,7 +117,7 @@ describe('MessageServer: results', () => {
     expect(server.count).to.equal(0);
   });
 
-  it('counts pending requests without an id too', async () => {
+  it('counts pending requests without an id, too', async () => {
     for (let count = 0; count < 3; count += 1) peer.send({ command: 'promise', parameters: { key: 'a' } });
     expect(await peer.request('add', {}, 1)).to.have.nested.property('result.limit', 'maxPendingRequests');
     peer.send({ command: 'add', parameters: {} });
@@ -130,7 +127,7 @@ describe('MessageServer: results', () => {
     expect(await peer.request('add', {}, 3)).to.have.nested.property('result.count', 1);
   });
 
-  it('serves it again once one of them was answered, and other clients all the time', async () => {
+  it('serves that client again after one answer, and other clients all the time', async () => {
     for (const key of ['a', 'b', 'c']) peer.send({ command: 'promise', parameters: { key }, id: key });
     expect(await peer.request('add', {}, 1)).to.have.nested.property('result.status', 'limit');
     const other = await scope.connectPeer();
@@ -149,7 +146,7 @@ describe('MessageServer: results', () => {
     expect(await peer.request('add', {}, 1)).to.have.nested.property('result.status', 'ok');
   });
 
-  it('sends events to clients that did not ask', async () => {
+  it('sends events that no client asked for', async () => {
     const other = await scope.connectPeer();
     await other.settle();
     await peer.request('broadcast', { count: 2 }, 1);

@@ -9,14 +9,14 @@ import { MessageSession } from '../../lib/message/message-session.ts';
 import { PendingResult } from '../../lib/message/pending-result.ts';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
+import { LOOPBACK } from '../server/running-server.ts';
 import { errorOf } from '../support/error-of.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
-const LOCAL = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
 const anything = { parameters: {} };
 
-/** Results that no JSON can have, given in each of the three ways; and hooks that throw. */
+/** Returns results that cannot be JSON in each of the three ways, and throws in its hooks. */
 class CarelessServer extends MessageServer {
   begins: 'well' | 'badly' = 'well';
 
@@ -58,7 +58,7 @@ describe('MessageServer: programs with mistakes', () => {
 
   beforeEach(async () => {
     server = new CarelessServer(new RecordingLogger());
-    address = await server.listen(tcp(LOCAL));
+    address = await server.listen(tcp(LOOPBACK));
   });
 
   afterEach(() => server.close());
@@ -69,7 +69,7 @@ describe('MessageServer: programs with mistakes', () => {
     return client;
   }
 
-  it('answers neutrally when a result cannot be written, whenever it comes', async () => {
+  it('answers with a neutral error when a result cannot be written, whenever it comes', async () => {
     await using client = await connectClient();
     for (const command of ['now', 'soon', 'later']) {
       expect(await errorOf(client.rpc(command)), command).to.have.property('code', 'internal');
@@ -88,10 +88,10 @@ describe('MessageServer: programs with mistakes', () => {
 });
 
 describe('MessageServer: closing in odd moments', () => {
-  it('does not wait for a peer that was told to go and stays', async () => {
+  it('does not wait for a peer that was refused and stays', async () => {
     const limits = { maxMessageBytes: 10, closeTimeoutMs: 2 ** 31 - 1 };
     const server = new LockServer({ limits, logger: new RecordingLogger() });
-    const socket = connect({ ...parseAddress(await server.listen(tcp(LOCAL))), allowHalfOpen: true });
+    const socket = connect({ ...parseAddress(await server.listen(tcp(LOOPBACK))), allowHalfOpen: true });
     socket.write(`{${' '.repeat(20)}`);
     const [reply] = await once(socket, 'data');
     expect(String(reply)).to.include('"status":"limit"');
@@ -101,7 +101,7 @@ describe('MessageServer: closing in odd moments', () => {
 
   it('leaves no port open when it was about to be opened', async () => {
     const server = new LockServer();
-    const opening = errorOf(server.listen(tcp({ ...LOCAL, host: 'localhost' })));
+    const opening = errorOf(server.listen(tcp({ ...LOOPBACK, host: 'localhost' })));
     await server.close();
     expect((await opening).message).to.equal('the listener was closed');
   });
@@ -110,7 +110,7 @@ describe('MessageServer: closing in odd moments', () => {
 describe('what does not fit into a message', () => {
   it('is refused to the caller and leaves nothing behind', async () => {
     const server = new LockServer();
-    const { port } = parseAddress(await server.listen(tcp(LOCAL)));
+    const { port } = parseAddress(await server.listen(tcp(LOOPBACK)));
     const client = await LockClient.connect({ port, maxPendingRequests: 2 });
     for (let attempt = 0; attempt < 5; attempt += 1) {
       expect(await errorOf(client.rpc('lock', { lockName: 10n }))).to.be.instanceOf(TypeError);
@@ -120,10 +120,10 @@ describe('what does not fit into a message', () => {
     await server.close();
   });
 
-  it('is cut short in what is said about it', async () => {
+  it('is shortened in error messages', async () => {
     const server = new LockServer();
     await using client = new MessageClient();
-    await client.connect(dialTcp(parseAddress(await server.listen(tcp(LOCAL)))));
+    await client.connect(dialTcp(parseAddress(await server.listen(tcp(LOOPBACK)))));
     const result = await client.rpc('ping', { ['k'.repeat(100_000)]: 1 });
     expect(result.status).to.equal('invalid');
     expect(JSON.stringify(result).length).to.be.lessThan(1_000);

@@ -14,7 +14,7 @@ function addTo(table: NumberedTable<Entry>): Entry {
 }
 
 describe('NumberedTable', () => {
-  it('has what a map would have, whatever is added and deleted', () => {
+  it('has the same entries as a map, whatever is added and deleted', () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 200 }), { maxLength: 400 }), (steps) => {
         const table = new NumberedTable<Entry>();
@@ -54,7 +54,7 @@ describe('NumberedTable', () => {
     expect(ids.size).to.equal(10_000);
   });
 
-  it('leaves what has the same place alone when a number is deleted that is there no more', () => {
+  it('ignores the deletion of an old number, even if another entry has its place', () => {
     const table = new NumberedTable<Entry>();
     const entries = Array.from({ length: 100 }, () => {
       const entry = addTo(table);
@@ -66,7 +66,7 @@ describe('NumberedTable', () => {
     expect([table.size, table.get(last.id)]).to.deep.equal([1, last]);
   });
 
-  it('keeps nothing of the room for many entries once all of them were deleted', () => {
+  it('frees the memory of many entries once all of them are deleted', () => {
     const tables = Array.from({ length: 20 }, () => new NumberedTable<Entry>());
     const bytesKept = bytesKeptBy(() => {
       for (const table of tables) {
@@ -78,7 +78,7 @@ describe('NumberedTable', () => {
     for (const table of tables) expect(addTo(table).id).to.be.greaterThan(30_000);
   });
 
-  it('goes on with further numbers when everything was taken', () => {
+  it('goes on counting after all entries were taken', () => {
     const table = new NumberedTable<Entry>();
     const entries = Array.from({ length: 40 }, () => addTo(table));
     expect(table.takeAll()).to.deep.equal(entries);
@@ -86,7 +86,7 @@ describe('NumberedTable', () => {
     expect(addTo(table).id).to.be.greaterThan(40);
   });
 
-  it('takes numbers that it never gave for none', () => {
+  it('finds nothing under numbers that it never gave', () => {
     const table = new NumberedTable<Entry>();
     addTo(table);
     for (const id of [0, -1, 1.5, 17, 2 ** 32 + 1, Number.NaN, Number.POSITIVE_INFINITY]) {

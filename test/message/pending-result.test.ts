@@ -11,7 +11,7 @@ describe('PendingResult', () => {
     expect(results).to.deep.equal([{ number: 1 }]);
   });
 
-  it('calls back at once when it was settled before', () => {
+  it('calls back at once if it is already settled', () => {
     const results: object[] = [];
     const pending = new PendingResult<{ number: number }>();
     pending.settle({ number: 1 });
@@ -29,7 +29,7 @@ describe('PendingResult', () => {
 describe('mapResult', () => {
   const convert = ({ number }: { number: number }): { text: string } => ({ text: String(number) });
 
-  it('converts a result that is there', () => {
+  it('converts a result at once', () => {
     expect(mapResult({ number: 1 }, convert)).to.deep.equal({ text: '1' });
   });
 

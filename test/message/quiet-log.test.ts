@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { QuietLog } from '../../lib/message/quiet-log.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
-/** Long enough for a test to be over before. */
+/** Longer than any test. */
 const LONG_MS = 600_000;
 
-/** Tells of each line. */
+/** Emits an event for each line. */
 class TellingLogger extends RecordingLogger {
   readonly lines = new EventEmitter();
 
@@ -37,7 +37,7 @@ describe('QuietLog', () => {
   }
 
   function messages(): string[] {
-    return logger.at('warn').map(({ message }) => message);
+    return logger.warnings;
   }
 
   it('warns, with the details to search for', () => {
@@ -66,7 +66,7 @@ describe('QuietLog', () => {
     log.flush();
   });
 
-  it('counts the others and tells them in one line', () => {
+  it('counts the others and reports them in one line', () => {
     start(LONG_MS);
     for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.1', '10.0.0.2', '10.0.0.1']) warn('origin', address);
     log.flush();
@@ -81,7 +81,7 @@ describe('QuietLog', () => {
     expect(messages()).to.have.lengthOf(3);
   });
 
-  it('tells of ten keys of a topic at most, however many there are', () => {
+  it('names at most ten keys of a topic', () => {
     start(LONG_MS);
     for (let index = 0; index < 1_000; index += 1) warn('origin', `10.0.${index >> 8}.${index & 255}`);
     expect(messages()).to.have.lengthOf(10);
@@ -89,7 +89,7 @@ describe('QuietLog', () => {
     expect(messages()[10]).to.equal('990 more, the last of 10.0.3.231');
   });
 
-  it('tells what it counted when the period is over, without being asked', async () => {
+  it('reports its counts by itself at the end of the period', async () => {
     start(5);
     warn('origin', '10.0.0.1');
     warn('origin', '10.0.0.1');

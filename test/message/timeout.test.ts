@@ -35,7 +35,7 @@ describe('startTimeout', () => {
     expect(calls.at(-1)).to.equal(5);
   });
 
-  it('calls back never when it was stopped', async () => {
+  it('never calls back after it was stopped', async () => {
     const stop = start(1);
     start(2);
     stop();
@@ -43,13 +43,13 @@ describe('startTimeout', () => {
     expect(calls).to.deep.equal([2]);
   });
 
-  it('does not take times of more than 24.8 days, or without end, for short ones', async () => {
+  it('waits for times above 24.8 days, too, and for ever if told to', async () => {
     for (const delayMs of [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 1e15, Number.POSITIVE_INFINITY]) start(delayMs);
     await timeIsOver(20);
     expect(calls).to.deep.equal([]);
   });
 
-  it('stops a time that never ends', () => {
+  it('stops a time without end', () => {
     expect(() => start(Number.POSITIVE_INFINITY)()).to.not.throw();
   });
 });

@@ -9,7 +9,7 @@ function workLong(): void {
 }
 
 describe('the budget of a turn', () => {
-  it('has the first work done at once', () => {
+  it('runs the first work at once', () => {
     const budget = new TurnBudget();
     let done = 0;
     budget.add(() => {
@@ -18,7 +18,7 @@ describe('the budget of a turn', () => {
     expect(done).to.equal(1);
   });
 
-  it('has one piece of work done in each turn, however small it is', async () => {
+  it('runs at least one piece of work in each turn, however small the budget is', async () => {
     const budget = new TurnBudget(0);
     const done: number[] = [];
     for (const number of [1, 2, 3]) budget.add(() => done.push(number));
@@ -29,7 +29,7 @@ describe('the budget of a turn', () => {
     expect(done).to.deep.equal([1, 2, 3]);
   });
 
-  it('leaves work to later turns once it is used up, and does it in order', async () => {
+  it('leaves work to later turns once it is used up, in order', async () => {
     const budget = new TurnBudget();
     const done: number[] = [];
     const add = (number: number): void =>
@@ -46,7 +46,7 @@ describe('the budget of a turn', () => {
     expect(done).to.deep.equal([1, 2, 3, 4, 5]);
   });
 
-  it('begins anew in each turn', async () => {
+  it('is full again in each turn', async () => {
     const budget = new TurnBudget();
     budget.add(workLong);
     await nextTurn();
@@ -57,7 +57,7 @@ describe('the budget of a turn', () => {
     expect(done).to.equal(1);
   });
 
-  it('goes on with unfinished work behind the rest of the queue', async () => {
+  it('puts unfinished work at the end of the queue', async () => {
     const budget = new TurnBudget(0);
     const done: string[] = [];
     const steps = (name: string, count: number): void => {

@@ -23,7 +23,7 @@ describe('Validator', () => {
     additionalProperties: false,
   };
 
-  it('finds nothing wrong with what the schema admits', () => {
+  it('finds no fault with a value that fits the schema', () => {
     const value = { amount: 9, name: '', time: false, places: [{ 'a/b~c': 1 }] };
     expect(problemsOf(schema, value)).to.deep.equal([]);
   });
@@ -39,7 +39,7 @@ describe('Validator', () => {
     ]);
   });
 
-  it('tells what was expected of a field with alternatives as a whole', () => {
+  it('describes a field with alternatives as a whole', () => {
     for (const time of ['soon', -1, true, null]) {
       expect(problemsOf(schema, { time })[0]).to.equal(
         `parameters.time is ${JSON.stringify(time)}; expected a number from 0, or false`,
@@ -47,12 +47,12 @@ describe('Validator', () => {
     }
   });
 
-  it('says in plain words what was expected of a field without a description', () => {
+  it('describes a field without a description in plain words', () => {
     const [message] = problemsOf(schema, { name: 7 });
     expect(message).to.match(/^parameters\.name is 7; (it must be|expected) (a )?string$/);
   });
 
-  it('never converts a value to the type that was expected', () => {
+  it('never converts a value to the expected type', () => {
     const value = { amount: '3' };
     expect(problemsOf(schema, value)).to.have.length(1);
     expect(problemsOf(schema, { name: 3 })).to.have.length(1);
@@ -66,7 +66,7 @@ describe('Validator', () => {
     ]);
   });
 
-  it('tells which field is missing and which is not known', () => {
+  it('names missing and unknown fields', () => {
     expect(problemsOf({ required: ['lockName'] }, {})).to.deep.equal(['parameters.lockName is missing']);
     expect(problemsOf(schema, { Amount: 1 })).to.deep.equal([
       'parameters.Amount is not known; expected amount, name, time, places',
@@ -76,13 +76,13 @@ describe('Validator', () => {
     ]);
   });
 
-  it('takes a field of the name __proto__ for an unknown one', () => {
+  it('treats a field named __proto__ as unknown', () => {
     expect(problemsOf(schema, JSON.parse('{"__proto__":{"amount":1}}'))).to.deep.equal([
       'parameters.__proto__ is not known; expected amount, name, time, places',
     ]);
   });
 
-  it('fills defaults in only when it is told to', () => {
+  it('fills in defaults only when told to', () => {
     const withDefault: JsonSchema = { type: 'object', properties: { port: { type: 'integer', default: 20_934 } } };
     const kept = {};
     compile(withDefault).isValid(kept);

@@ -13,19 +13,19 @@ const ENTRIES = Object.keys(exports)
 /** A Node that cannot require ES modules, as Jest cannot before Node 24.9. */
 const WITHOUT_REQUIRE = '--no-experimental-require-module';
 
-/** What a script prints, as JSON, in a Node with these options. */
+/** The JSON that a script prints in a Node with these options. */
 function printed(script: string, ...options: string[]): unknown {
   const args = ['--no-warnings', ...options, '--eval', script];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
 }
 
-/** The files that are taken for the entries when they are required. */
+/** The files of the entries when they are required. */
 function required(...options: string[]): string[] {
   const script = `console.log(JSON.stringify(${JSON.stringify(ENTRIES)}.map((entry) => require.resolve(entry))))`;
   return (printed(script, ...options) as string[]).map((path) => relative(process.cwd(), path));
 }
 
-/** The files that are taken for the entries when they are imported. */
+/** The files of the entries when they are imported. */
 function imported(...options: string[]): string[] {
   const script = `console.log(JSON.stringify(${JSON.stringify(ENTRIES)}.map((entry) => import.meta.resolve(entry))))`;
   const urls = printed(script, '--input-type=module', ...options) as string[];
@@ -38,7 +38,7 @@ function names(...options: string[]): unknown {
   return printed(`console.log(JSON.stringify(${list}))`, ...options);
 }
 
-/** The files of this package that esbuild takes for a script. */
+/** The files of this package that esbuild bundles for a script. */
 async function bundled(contents: string, platform: 'node' | 'browser', conditions?: string[]): Promise<string[]> {
   const { metafile } = await build({
     stdin: { contents, resolveDir: process.cwd() },

@@ -12,24 +12,16 @@ import { expect } from 'chai';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
+import { LOOPBACK } from '../server/running-server.ts';
 import { FreshProject } from './fresh-project.ts';
 
 const TOOLS = [
-  '@rollup/plugin-commonjs@29.0.3',
-  '@rollup/plugin-json@6.1.0',
-  '@rollup/plugin-node-resolve@16.0.3',
-  'esbuild@0.28.2',
-  'jest@30.5.2',
-  'jest-environment-jsdom@30.5.2',
-  'jest-fixed-jsdom@0.0.11',
-  'rollup@4.68.8',
-  'typescript@7.0.2',
-  'vite@8.3.8',
-  'webpack@5.112.2',
-  'webpack-cli@7.3.1',
+  ...['@rollup/plugin-commonjs@29.0.3', '@rollup/plugin-json@6.1.0', '@rollup/plugin-node-resolve@16.0.3'],
+  ...['esbuild@0.28.2', 'jest@30.5.2', 'jest-environment-jsdom@30.5.2', 'jest-fixed-jsdom@0.0.11', 'rollup@4.68.8'],
+  ...['typescript@7.0.2', 'vite@8.3.8', 'webpack@5.112.2', 'webpack-cli@7.3.1'],
 ];
 
-/** Takes a lock by the address that it is given, and tells its token. */
+/** Takes a lock at the given address, and prints its token. */
 const PROGRAM = `
 import { LockClient } from 'holdfast';
 const { HOLDFAST_PORT, HOLDFAST_URL } = process.env;
@@ -93,17 +85,8 @@ describe('the published package, in a fresh project', function () {
     }
     server = new LockServer();
     const ports = [
-      await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] })),
-      await server.listen(
-        webSocket({
-          host: '127.0.0.1',
-          port: 0,
-          allowed: ['127.0.0.1'],
-          origins: [],
-          hosts: [],
-          maxMessageBytes: 65_536,
-        }),
-      ),
+      await server.listen(tcp(LOOPBACK)),
+      await server.listen(webSocket({ ...LOOPBACK, origins: [], hosts: [], maxMessageBytes: 65_536 })),
     ].map((address) => address.split(':').at(-1));
     byTcp = { HOLDFAST_PORT: ports[0], HOLDFAST_URL: '' };
     byWebSocket = { HOLDFAST_URL: `ws://127.0.0.1:${ports[1]}` };
@@ -116,7 +99,7 @@ describe('the published package, in a fresh project', function () {
     await server?.close();
   });
 
-  /** What a bundler wrote works by TCP and by WebSocket, wherever it is put. */
+  /** Expects that a bundle works by TCP and by WebSocket in any folder. */
   async function expectBundleWorks(folder: string, file: string): Promise<void> {
     expect(await project.runElsewhere(folder, file, byTcp)).to.match(PRINTED);
     expect(await project.runElsewhere(folder, file, byWebSocket)).to.match(PRINTED);

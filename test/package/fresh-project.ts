@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A folder with the package installed; removed by `remove`. */
+/** A folder with the package installed. */
 export class FreshProject {
   readonly #folder: string;
   readonly #tarball: string;
@@ -33,7 +33,6 @@ export class FreshProject {
     this.#tarball = tarball;
   }
 
-  /** Where the project lies. */
   get path(): string {
     return join(this.#folder, 'project');
   }
@@ -70,7 +69,7 @@ export class FreshProject {
     }
   }
 
-  /** Moves what a bundler wrote to where no packages are in reach; resolves to what it prints there. */
+  /** Moves a bundle to a folder without packages; resolves to its output there. */
   async runElsewhere(folder: string, file: string, environment: NodeJS.ProcessEnv): Promise<string> {
     const elsewhere = mkdtempSync(join(tmpdir(), 'holdfast-elsewhere-'));
     try {

@@ -13,13 +13,13 @@ function packedFiles(): string[] {
   return files.map(({ path }) => path);
 }
 
-/** Places within the package that a document links to. */
+/** Files of the package that a document links to. */
 function linksOf(document: string): string[] {
   const links = readFileSync(document, 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g);
   return [...links].map(([, link]) => posix.join(posix.dirname(document), link as string));
 }
 
-/** Where links can lead to within a document: its headings, as they are shown on the web. */
+/** The anchors of a document's headings, as on the web. */
 function anchorsOf(document: string): string[] {
   const headings = readFileSync(document, 'utf8').matchAll(/^#+ (.*)$/gm);
   return [...headings].map(([, text]) =>
@@ -70,7 +70,7 @@ describe('the packed package', () => {
     });
 
     it(`makes a server that runs anywhere when it is bundled as ${format}`, async () => {
-      // What is CommonJS among the packages that the server needs calls `require`, which an ES module has to make.
+      // CommonJS packages of the server call `require`, which an ES module has to make.
       const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
       const options: BuildOptions = format === 'esm' ? { format, banner: { js: banner } } : { format };
       expect(await runBundled(SERVER_PROGRAM, options)).to.equal('done\n');
@@ -96,20 +96,14 @@ async function main() {
 main();
 `;
 
-/** Bundles a program, without a warning, and runs it where no packages are in reach; resolves to what it prints. */
+/** Bundles a program, without a warning, and runs it in a folder without packages; resolves to its output. */
 async function runBundled(program: string, options: BuildOptions): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bundle-'));
   const outfile = join(folder, options.format === 'esm' ? 'main.mjs' : 'main.cjs');
   const stdin = { contents: program, resolveDir: process.cwd() };
   try {
-    const { warnings } = await build({
-      ...options,
-      stdin,
-      bundle: true,
-      platform: 'node',
-      outfile,
-      logLevel: 'silent',
-    });
+    const fixed = { stdin, bundle: true, platform: 'node', outfile, logLevel: 'silent' } as const;
+    const { warnings } = await build({ ...options, ...fixed });
     expect(warnings).to.deep.equal([]);
     return execFileSync(process.execPath, [outfile], { cwd: folder, encoding: 'utf8' });
   } finally {

@@ -1,16 +1,15 @@
 import { expect } from 'chai';
-import type { Protocol } from '../../lib/foreign/full-lock-server.ts';
-import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
+import type { FullLockServer, Protocol } from '../../lib/foreign/full-lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server.ts';
 import { endTest } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
+import { listenOnTcp, makeServer, untilConnections } from '../server/running-server.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { connectTcp, type StreamPeer } from './peers.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
 import { fits, replay, type Transcript } from './replay.ts';
-import { makeServer, TRANSPORTS, untilConnections } from './transports.ts';
+import { TRANSPORTS } from './transports.ts';
 
-/** How each protocol begins, and the first line that is answered, in Latin-1. */
+/** The first bytes of each protocol and their answer, in Latin-1. */
 const BEGINNINGS: Readonly<Record<Protocol, { readonly bytes: string; readonly answer: string }>> = {
   ndjson: { bytes: '{"command":"ping","id":1}\n', answer: '{"id":1,"result":{"status":"ok"}}' },
   prefixed: {
@@ -23,7 +22,7 @@ const PROTOCOLS = ['ndjson', 'prefixed', 'line'] as const;
 
 const WHITE_SPACE: readonly Transcript[] = [
   {
-    shows: 'white space and blank lines before JSON are passed over',
+    shows: 'white space and blank lines before JSON are ignored',
     lines: `
       J>\x20\t\r
       J>\x20
@@ -31,7 +30,7 @@ const WHITE_SPACE: readonly Transcript[] = [
       J< {"id":1,"result":{"status":"ok"}}`,
   },
   {
-    shows: 'white space and blank lines before a line command are part of the lines, blank ones counted',
+    shows: 'white space and blank lines before a line command are lines, and blank ones are counted',
     lines: `
       A>\x20\t\v\f\r
       A>\x20
@@ -45,7 +44,7 @@ const WHITE_SPACE: readonly Transcript[] = [
       A< 0 Lock Release Failure: jobs`,
   },
   {
-    shows: 'what began as JSON stays JSON, and what began as lines stays lines',
+    shows: 'a connection keeps its first protocol',
     lines: `
       J> {"command":"ping","id":1}
       J< {"id":1,"result":{"status":"ok"}}
@@ -70,49 +69,42 @@ for (const transport of TRANSPORTS) {
 }
 
 describe('one port for three protocols', () => {
-  let server: LockServer;
+  let server: FullLockServer;
   let port: number;
   afterEach(endTest);
 
   async function listen(protocols?: readonly Protocol[], options: LockServerOptions = {}): Promise<void> {
     server = makeServer(options);
-    const listener = tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] });
-    port = portOf(await server.listen(listener, protocols === undefined ? {} : { protocols }));
+    port = await listenOnTcp(server, protocols === undefined ? {} : { protocols });
   }
 
-  /** What the server sends until it closes the connection. */
-  async function readAll(peer: StreamPeer): Promise<string> {
-    let all = '';
-    peer.socket.on('data', (text: string) => {
-      all += text;
-    });
-    await peer.closed;
-    return all;
+  /** Whether the protocol is served: `answered`, or the connection closed without a byte. */
+  async function treatmentOf(protocol: Protocol): Promise<'answered' | 'closed'> {
+    const peer = await connectTcp(port);
+    peer.socket.end(BEGINNINGS[protocol].bytes);
+    const answer = (await peer.rest()).trimEnd();
+    if (answer !== '') expect(answer).to.equal(BEGINNINGS[protocol].answer);
+    return answer === '' ? 'closed' : 'answered';
   }
 
-  it('serves each by its first byte, to connections side by side', async () => {
+  it('serves each by its first byte, on connections side by side', async () => {
     await listen();
-    for (const protocol of PROTOCOLS) {
-      const peer = await connectTcp(port);
-      peer.socket.end(BEGINNINGS[protocol].bytes);
-      expect((await readAll(peer)).trimEnd()).to.equal(BEGINNINGS[protocol].answer);
-    }
+    for (const protocol of PROTOCOLS) expect(await treatmentOf(protocol), protocol).to.equal('answered');
   });
 
   it('serves each when the bytes come one by one', async () => {
     await listen();
     for (const protocol of PROTOCOLS) {
       const peer = await connectTcp(port);
-      const answer = readAll(peer);
       for (const byte of BEGINNINGS[protocol].bytes) {
         await new Promise((resolve) => peer.socket.write(byte, 'latin1', resolve));
       }
       peer.socket.end();
-      expect((await answer).trimEnd()).to.equal(BEGINNINGS[protocol].answer);
+      expect((await peer.rest()).trimEnd()).to.equal(BEGINNINGS[protocol].answer);
     }
   });
 
-  it('closes at once what begins with any other byte', async () => {
+  it('closes a connection at once that begins with any other byte', async () => {
     await listen();
     const ours = (byte: number): boolean =>
       byte === 0 || (byte >= 9 && byte <= 13) || byte === 0x20 || byte === 0x7b || (byte >= 0x61 && byte <= 0x7a);
@@ -120,55 +112,43 @@ describe('one port for three protocols', () => {
       if (ours(byte)) continue;
       const peer = await connectTcp(port);
       peer.socket.write(Buffer.concat([Buffer.of(byte), Buffer.from(' jobs\ng jobs\n{"command":"ping","id":1}\n')]));
-      expect(await readAll(peer), `byte ${byte}`).to.equal('');
+      expect(await peer.rest(), `byte ${byte}`).to.equal('');
     }
     await untilConnections(server, 0);
     expect(server.commandStats()).to.include({ grants: 0 });
     expect(refusalsOf(server.counters)).to.deep.equal({ unknownProtocol: 256 - 1 - 5 - 1 - 1 - 26 });
   });
 
-  it('closes a connection with nothing but white space without end', async () => {
+  it('closes a connection that sends endless white space', async () => {
     await listen();
     const peer = await connectTcp(port);
     peer.socket.write(' '.repeat(65_537));
-    expect(await readAll(peer)).to.equal('');
+    expect(await peer.rest()).to.equal('');
     expect(server.commandStats()).to.include({ grants: 0 });
     expect(refusalsOf(server.counters)).to.deep.equal({ unknownProtocol: 1 });
   });
 
-  it('closes a connection that closes its side before it said anything', async () => {
+  it('closes a connection that closes its side before it sent anything', async () => {
     await listen();
     const peer = await connectTcp(port);
     peer.socket.end(' \n');
-    expect(await readAll(peer)).to.equal('');
+    expect(await peer.rest()).to.equal('');
   });
 
   for (const protocol of PROTOCOLS) {
     const others = PROTOCOLS.filter((other) => other !== protocol);
 
-    it(`can be for ${protocol} only`, async () => {
-      await listen([protocol]);
-      const peer = await connectTcp(port);
-      peer.socket.end(BEGINNINGS[protocol].bytes);
-      expect((await readAll(peer)).trimEnd()).to.equal(BEGINNINGS[protocol].answer);
-      for (const other of others) {
-        const refused = await connectTcp(port);
-        refused.socket.write(BEGINNINGS[other].bytes);
-        expect(await readAll(refused)).to.equal('');
-      }
-    });
-
-    it(`can be for all but ${protocol}`, async () => {
-      await listen(others);
-      const refused = await connectTcp(port);
-      refused.socket.write(BEGINNINGS[protocol].bytes);
-      expect(await readAll(refused)).to.equal('');
-      for (const other of others) {
-        const peer = await connectTcp(port);
-        peer.socket.end(BEGINNINGS[other].bytes);
-        expect((await readAll(peer)).trimEnd()).to.equal(BEGINNINGS[other].answer);
-      }
-    });
+    for (const [served, title] of [
+      [[protocol], `for ${protocol} only`],
+      [others, `for all but ${protocol}`],
+    ] as const) {
+      it(`can be ${title}`, async () => {
+        await listen(served);
+        for (const each of PROTOCOLS) {
+          expect(await treatmentOf(each), each).to.equal(served.includes(each) ? 'answered' : 'closed');
+        }
+      });
+    }
   }
 
   it('has the same locks for all three', async () => {

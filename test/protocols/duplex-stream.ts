@@ -1,9 +1,9 @@
-/** A byte stream of the project as a stream of Node, so that the peers of sockets can use it. */
+/** Turns a byte stream of the project into a stream of Node for `StreamPeer`. */
 
 import { Duplex } from 'node:stream';
 import type { ByteStream } from '../../lib/message/byte-stream.ts';
 
-/** Ends its own side when the other one does, as a socket. */
+/** Ends its own side when the other one does, like a socket. */
 export class DuplexStream extends Duplex {
   readonly #stream: ByteStream;
 

@@ -6,7 +6,7 @@ import { type RunningServer, startServer } from '../server/running-server.ts';
 
 const PAIRS = 1_000;
 
-describe('clients that mean no good', () => {
+describe('hostile clients', () => {
   let server: RunningServer;
   const sockets: Socket[] = [];
 
@@ -26,7 +26,7 @@ describe('clients that mean no good', () => {
     return socket;
   }
 
-  /** What came until the connection ended. */
+  /** Everything that comes until the connection ends. */
   async function rest(socket: Socket): Promise<string> {
     let text = '';
     for await (const bytes of socket) text += (bytes as Buffer).toString('latin1');
@@ -46,7 +46,7 @@ describe('clients that mean no good', () => {
     expect(counts).to.include({ locks: 0, permits: 0, holders: 0, waiting: 0, failedRequests: 0 });
   }
 
-  it('are answered with the limit when their line has no end', async () => {
+  it('get the limit as answer when their line has no end', async () => {
     const socket = await open();
     const answer = rest(socket);
     socket.write('g held\ng ');
@@ -57,7 +57,7 @@ describe('clients that mean no good', () => {
     await leavesNothing();
   });
 
-  it('are not read from any more when they do not read, and get all of it when they do', async () => {
+  it('are paused while they do not read, and get all answers when they do', async () => {
     const socket = await open();
     socket.pause();
     const commands = 200_000;

@@ -1,30 +1,23 @@
-import { once } from 'node:events';
 import { expect } from 'chai';
-import { WebSocket } from 'ws';
-import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServerLimits } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { LineClient } from '../foreign/line-client.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
-import { portOf } from '../server/running-server.ts';
+import { LOOPBACK, listenOnTcp, makeServer, portOf } from '../server/running-server.ts';
+import { connectFrames } from './peers.ts';
 
-const ALLOWED = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
 const LINES_ONLY = { protocols: ['line'] } as const;
 
-describe('the line protocol by frames', () => {
+describe('the line protocol in frames', () => {
   afterEach(endTest);
 
   async function connect(limits: Partial<LockServerLimits> = {}): Promise<{ ask(command: string): Promise<string> }> {
-    const server = new FullLockServer({ limits });
-    whenTestEnds(() => server.close());
-    const listener = webSocket({ ...ALLOWED, origins: [], hosts: [], maxMessageBytes: 65_536 });
-    const socket = new WebSocket(`ws://127.0.0.1:${portOf(await server.listen(listener, LINES_ONLY))}`);
-    whenTestEnds(() => socket.terminate());
+    const listener = webSocket({ ...LOOPBACK, origins: [], hosts: [], maxMessageBytes: 65_536 });
+    const port = portOf(await makeServer({ limits }).listen(listener, LINES_ONLY));
+    const { webSocket: socket } = await connectFrames(`ws://127.0.0.1:${port}`);
     const frames = new Inbox<string>();
     socket.on('message', (data) => frames.push(String(data)));
-    await once(socket, 'open');
     const ask = (command: string): Promise<string> => {
       socket.send(command);
       return frames.next();
@@ -39,7 +32,7 @@ describe('the line protocol by frames', () => {
     expect(await ask('q')).to.match(/^command_d: 1\n.*\n$/s);
   });
 
-  it('answers with one frame also where the reply is long and sent in pieces', async () => {
+  it('answers with one frame even if the reply is long and sent in pieces', async () => {
     const { ask } = await connect({ maxPageEntries: 1 });
     const names = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(50_000));
     for (const name of names) await ask(`g ${name}`);
@@ -49,7 +42,7 @@ describe('the line protocol by frames', () => {
     expect(await ask('i d')).to.equal('0 Lock Not Locked: d\n');
   });
 
-  it('answers a command whose reply is empty with an empty frame', async () => {
+  it('answers with an empty frame if the reply is empty', async () => {
     const { ask } = await connect();
     for (const command of ['d', 'sd', 'd nobody', 'who', 'who nobody', 'nonsense', 'G jobs', '', '  ']) {
       expect(await ask(command), command).to.equal('');
@@ -63,9 +56,7 @@ describe('a port where only lines are served', () => {
 
   for (const first of ['G jobs', '', '   ', '?', '123']) {
     it(`counts ${JSON.stringify(first)} as an invalid command when it is the first line`, async () => {
-      const server = new FullLockServer();
-      whenTestEnds(() => server.close());
-      const client = await LineClient.connect(portOf(await server.listen(tcp(ALLOWED), LINES_ONLY)));
+      const client = await LineClient.connect(await listenOnTcp(makeServer(), LINES_ONLY));
       client.send(first);
       const answer = await client.ask('i jobs');
       expect(answer).to.equal('0 Lock Not Locked: jobs');

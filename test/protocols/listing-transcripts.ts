@@ -1,35 +1,29 @@
-/** Conversations in the line protocol about who holds what, who is there. `replay.ts` tells how to read them. */
+/** Conversations in the line protocol about holders and names of clients. See `replay.ts`. */
 
-import type { Transcript } from './replay.ts';
-import { statistics } from './statistics-block.ts';
+import { statistics, type Transcript } from './replay.ts';
 
 const LONG = 'n'.repeat(50_000);
 
-/** Who holds what: `d sd dump`. */
+/** Holders: `d sd dump`. */
 const HOLDERS: readonly Transcript[] = [
   {
-    shows: 'd shows exclusive locks in the order in which they were got',
+    shows: 'd shows exclusive locks in the order of their grants',
     lines: `
       A> d
       A> d jobs
       A> g zebra
       A< 1 Lock Get Success: zebra
-      B> g ant
-      B< 1 Lock Get Success: ant
-      A> g monkey
-      A< 1 Lock Get Success: monkey
+      B> g ant => 1 Lock Get Success: ant
+      A> g monkey => 1 Lock Get Success: monkey
       B> d
       B< zebra: {A}
       B| ant: {B}
       B| monkey: {A}
-      B> d ant
-      B< ant: {B}
+      B> d ant => ant: {B}
       B> d nobody's
       B> d ANT
-      A> r zebra
-      A< 1 Lock Release Success: zebra
-      A> g zebra
-      A< 1 Lock Get Success: zebra
+      A> r zebra => 1 Lock Release Success: zebra
+      A> g zebra => 1 Lock Get Success: zebra
       B> d
       B< ant: {B}
       B| monkey: {A}
@@ -42,39 +36,26 @@ const HOLDERS: readonly Transcript[] = [
   {
     shows: 'd and sd show the registered name of a holder instead of its address',
     lines: `
-      A> iam cron on host7
-      A< 1 ok
-      A> g jobs
-      A< 1 Lock Get Success: jobs
-      A> sg pool
-      A< 1 Shared Lock Get Success: pool
-      B> sg pool
-      B< 2 Shared Lock Get Success: pool
-      B> d
-      B< jobs: cron on host7
+      A> iam cron on host7 => 1 ok
+      A> g jobs => 1 Lock Get Success: jobs
+      A> sg pool => 1 Shared Lock Get Success: pool
+      B> sg pool => 2 Shared Lock Get Success: pool
+      B> d => jobs: cron on host7
       B> sd
       B< pool: cron on host7
       B| pool: {B}
-      B> dump
-      B< map[jobs:{A}]
-      B> dump shared
-      B< map[pool:[{A} {B}]]
-      A> iam
-      A< 1 ok
-      B> d jobs
-      B< jobs: {A}`,
+      B> dump => map[jobs:{A}]
+      B> dump shared => map[pool:[{A} {B}]]
+      A> iam => 1 ok
+      B> d jobs => jobs: {A}`,
   },
   {
     shows: 'sd shows a line for each holder in the order of arrival',
     lines: `
-      B> sg pool
-      B< 1 Shared Lock Get Success: pool
-      A> sg pond
-      A< 1 Shared Lock Get Success: pond
-      A> sg pool
-      A< 2 Shared Lock Get Success: pool
-      C> sg pool
-      C< 3 Shared Lock Get Success: pool
+      B> sg pool => 1 Shared Lock Get Success: pool
+      A> sg pond => 1 Shared Lock Get Success: pond
+      A> sg pool => 2 Shared Lock Get Success: pool
+      C> sg pool => 3 Shared Lock Get Success: pool
       C> sd pool
       C< pool: {B}
       C| pool: {A}
@@ -84,8 +65,7 @@ const HOLDERS: readonly Transcript[] = [
       C| pond: {A}
       C| pool: {A}
       C| pool: {C}
-      B> sg pool
-      B< 3 Shared Lock Get Success: pool
+      B> sg pool => 3 Shared Lock Get Success: pool
       C> sd pool
       C< pool: {B}
       C| pool: {A}
@@ -95,15 +75,12 @@ const HOLDERS: readonly Transcript[] = [
       C> sd nothing`,
   },
   {
-    shows: 'sd, sd of one name and dump shared show all holders, more than a page of them too',
+    shows: 'sd, sd of one name and dump shared show all holders, even more than a page',
     server: { limits: { maxPageEntries: 2 } },
     lines: `
-      A> sg pool
-      A< 1 Shared Lock Get Success: pool
-      B> sg pool
-      B< 2 Shared Lock Get Success: pool
-      C> sg pool
-      C< 3 Shared Lock Get Success: pool
+      A> sg pool => 1 Shared Lock Get Success: pool
+      B> sg pool => 2 Shared Lock Get Success: pool
+      C> sg pool => 3 Shared Lock Get Success: pool
       A> sd
       A< pool: {A}
       A| pool: {B}
@@ -112,8 +89,7 @@ const HOLDERS: readonly Transcript[] = [
       A< pool: {A}
       A| pool: {B}
       A| pool: {C}
-      A> dump shared
-      A< map[pool:[{A} {B} {C}]]`,
+      A> dump shared => map[pool:[{A} {B} {C}]]`,
   },
   {
     shows: 'listings of more than a page are complete and in order',
@@ -153,17 +129,13 @@ const HOLDERS: readonly Transcript[] = [
   {
     shows: 'a listing is one reply, however long',
     lines: `
-      A> g ${LONG}1
-      A< 1 Lock Get Success: ${LONG}1
-      A> g ${LONG}2
-      A< 1 Lock Get Success: ${LONG}2
-      A> sg ${LONG}3
-      A< 1 Shared Lock Get Success: ${LONG}3
+      A> g ${LONG}1 => 1 Lock Get Success: ${LONG}1
+      A> g ${LONG}2 => 1 Lock Get Success: ${LONG}2
+      A> sg ${LONG}3 => 1 Shared Lock Get Success: ${LONG}3
       A> d
       A< ${LONG}1: {A}
       A| ${LONG}2: {A}
-      A> dump
-      A< map[${LONG}1:{A} ${LONG}2:{A}]
+      A> dump => map[${LONG}1:{A} ${LONG}2:{A}]
       A> q full
       ${statistics('A', { command_d: 1, command_dump: 1, command_g: 2, command_sg: 1, locks: 2, shared_locks: 1 })}
       A| ${LONG}1: {A}
@@ -171,82 +143,52 @@ const HOLDERS: readonly Transcript[] = [
       A| ${LONG}3: {A}`,
   },
   {
-    shows: 'dump is one line in the order of the bytes of the names, empty ones too',
+    shows: 'dump is one line in order of the bytes of the names, even if it is empty',
     lines: `
-      A> dump
-      A< map[]
-      A> dump shared
-      A< map[]
-      A> dump anything
-      A< map[]
-      B> g b
-      B< 1 Lock Get Success: b
-      A> g a c
-      A< 1 Lock Get Success: a c
-      A> g B
-      A< 1 Lock Get Success: B
-      A> g \u00e9
-      A< 1 Lock Get Success: \u00e9
-      B> g \uffff
-      B< 1 Lock Get Success: \uffff
-      A> g \ud83d\ude00
-      A< 1 Lock Get Success: \ud83d\ude00
-      A> dump
-      A< map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
-      A> dump b
-      A< map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
-      A> dump Shared
-      A< map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
-      A> dump shared
-      A< map[]
-      A> sg b
-      A< 1 Shared Lock Get Success: b
-      B> sg b
-      B< 2 Shared Lock Get Success: b
-      B> sg a
-      B< 1 Shared Lock Get Success: a
-      A> dump  shared\x20
-      A< map[a:[{B}] b:[{A} {B}]]`,
+      A> dump => map[]
+      A> dump shared => map[]
+      A> dump anything => map[]
+      B> g b => 1 Lock Get Success: b
+      A> g a c => 1 Lock Get Success: a c
+      A> g B => 1 Lock Get Success: B
+      A> g \u00e9 => 1 Lock Get Success: \u00e9
+      B> g \uffff => 1 Lock Get Success: \uffff
+      A> g \ud83d\ude00 => 1 Lock Get Success: \ud83d\ude00
+      A> dump => map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
+      A> dump b => map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
+      A> dump Shared => map[B:{A} a c:{A} b:{B} \u00e9:{A} \uffff:{B} \ud83d\ude00:{A}]
+      A> dump shared => map[]
+      A> sg b => 1 Shared Lock Get Success: b
+      B> sg b => 2 Shared Lock Get Success: b
+      B> sg a => 1 Shared Lock Get Success: a
+      A> dump  shared\x20 => map[a:[{B}] b:[{A} {B}]]`,
   },
 ];
 
-/** Who is there: `me iam who`. */
+/** Names of clients: `me iam who`. */
 const NAMES: readonly Transcript[] = [
   {
-    shows: 'me tells the address and the registered name',
+    shows: 'me shows the address and the registered name',
     lines: `
-      A> me
-      A< 1 {A} {A}
-      A> iam cron
-      A< 1 ok
-      A> me
-      A< 1 {A} cron
-      A> me too
-      A< 1 {A} cron
-      A> iam  two \t words\x20
-      A< 1 ok
-      A> me
-      A< 1 {A} two words
-      A> iam \udcff\u0000
-      A< 1 ok
-      A> me
-      A< 1 {A} \udcff\u0000
-      A> iam
-      A< 1 ok
-      A> me
-      A< 1 {A} {A}`,
+      A> me => 1 {A} {A}
+      A> iam cron => 1 ok
+      A> me => 1 {A} cron
+      A> me too => 1 {A} cron
+      A> iam  two \t words\x20 => 1 ok
+      A> me => 1 {A} two words
+      A> iam \udcff\u0000 => 1 ok
+      A> me => 1 {A} \udcff\u0000
+      A> iam => 1 ok
+      A> me => 1 {A} {A}`,
   },
   {
-    shows: 'who tells the clients with a name, in the order in which they were registered',
+    shows: 'who shows the clients with a name, in order of registration',
     lines: `
       A> who
       A> who cron
-      B> iam cron
-      B< 1 ok
-      A> iam web
-      A< 1 ok
-      C> iam cron
-      C< 1 ok
+      B> iam cron => 1 ok
+      A> iam web => 1 ok
+      C> iam cron => 1 ok
       D> who
       D< {B}: cron
       D| {A}: web
@@ -256,11 +198,9 @@ const NAMES: readonly Transcript[] = [
       D| {C}: cron
       D> who nobody
       D> who Cron
-      A> iam
-      A< 1 ok
+      A> iam => 1 ok
       C!
-      D> who
-      D< {B}: cron`,
+      D> who => {B}: cron`,
   },
 ];
 

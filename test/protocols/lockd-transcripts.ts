@@ -1,78 +1,51 @@
-/** Conversations in the line protocol as lockd's and elockd's clients have them. `replay.ts` tells how to read them. */
+/** Conversations in the dialect of lockd and elockd. See `replay.ts`. */
 
-import type { Transcript } from './replay.ts';
-import { statistics } from './statistics-block.ts';
+import { statistics, type Transcript } from './replay.ts';
 
 const listen = { dialect: 'lockd' } as const;
 
 /** All of them. */
 export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
   {
-    shows: 'an exclusive lock is got, seen, refused to others and released',
+    shows: 'an exclusive lock is granted, shown, refused to others and released',
     listen,
     lines: `
-      A> i jobs
-      A< 0 Not Locked
-      A> g jobs
-      A< 1 Got Lock
-      A> i jobs
-      A< 1 Locked
-      B> i jobs
-      B< 1 Locked
-      B> g jobs
-      B< 0 Cannot Get Lock
-      B> r jobs
-      B< 0 Cannot Release Lock
-      A> r jobs
-      A< 1 Released Lock
-      A> r jobs
-      A< 0 Cannot Release Lock
-      B> g jobs
-      B< 1 Got Lock`,
+      A> i jobs => 0 Not Locked
+      A> g jobs => 1 Got Lock
+      A> i jobs => 1 Locked
+      B> i jobs => 1 Locked
+      B> g jobs => 0 Cannot Get Lock
+      B> r jobs => 0 Cannot Release Lock
+      A> r jobs => 1 Released Lock
+      A> r jobs => 0 Cannot Release Lock
+      B> g jobs => 1 Got Lock`,
   },
   {
     shows: 'a holder that gets its lock again is refused and keeps it',
     listen,
     lines: `
-      A> g jobs
-      A< 1 Got Lock
-      A> g jobs
-      A< 0 Cannot Get Lock
-      B> g jobs
-      B< 0 Cannot Get Lock
-      A> i jobs
-      A< 1 Locked
-      A> r jobs
-      A< 1 Released Lock
-      B> g jobs
-      B< 1 Got Lock`,
+      A> g jobs => 1 Got Lock
+      A> g jobs => 0 Cannot Get Lock
+      B> g jobs => 0 Cannot Get Lock
+      A> i jobs => 1 Locked
+      A> r jobs => 1 Released Lock
+      B> g jobs => 1 Got Lock`,
   },
   {
     shows: 'a shared lock counts its holders, each once',
     listen,
     lines: `
-      A> si pool
-      A< 0 Not Locked
-      A> sg pool
-      A< 1 Got Lock
-      B> sg pool
-      B< 2 Got Lock
-      A> sg pool
-      A< 2 Got Lock
-      C> si pool
-      C< 2 Locked
-      C> sr pool
-      C< 0 Cannot Release Lock
-      C> g pool
-      C< 1 Got Lock
-      A> sr pool
-      A< 1 Released Lock
-      A> sr pool
-      A< 0 Cannot Release Lock
-      B> sr pool
-      B< 1 Released Lock
-      C> si pool
-      C< 0 Not Locked`,
+      A> si pool => 0 Not Locked
+      A> sg pool => 1 Got Lock
+      B> sg pool => 2 Got Lock
+      A> sg pool => 2 Got Lock
+      C> si pool => 2 Locked
+      C> sr pool => 0 Cannot Release Lock
+      C> g pool => 1 Got Lock
+      A> sr pool => 1 Released Lock
+      A> sr pool => 0 Cannot Release Lock
+      B> sr pool => 1 Released Lock
+      C> si pool => 0 Not Locked`,
   },
   {
     shows: 'lines end in carriage return and newline, and many come in one packet',
@@ -96,8 +69,7 @@ export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
     shows: 'the commands that came with glockd are unknown',
     listen,
     lines: `
-      A> g jobs
-      A< 1 Got Lock
+      A> g jobs => 1 Got Lock
       A> d
       A> d jobs
       A> sd
@@ -110,19 +82,14 @@ export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
       ${statistics('A', { command_g: 1, invalid_commands: 8, locks: 1 })}`,
   },
   {
-    shows: 'names are kept byte for byte, the one without text too',
+    shows: 'names are kept byte for byte, even the empty one',
     listen,
     lines: `
-      A> g \udcff\u0000  x
-      A< 1 Got Lock
-      B> g \udcff\u0000 x
-      B< 0 Cannot Get Lock
-      B> g \udcff\u0000
-      B< 1 Got Lock
-      A> g
-      A< 1 Got Lock
-      B> i
-      B< 1 Locked
+      A> g \udcff\u0000  x => 1 Got Lock
+      B> g \udcff\u0000 x => 0 Cannot Get Lock
+      B> g \udcff\u0000 => 1 Got Lock
+      A> g => 1 Got Lock
+      B> i => 1 Locked
       B> q full
       ${statistics('B', { command_g: 4, command_i: 1, connections: 2, locks: 3 })}
       B| \udcff\u0000 x: {A}
@@ -130,17 +97,14 @@ export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
       B| : {A}`,
   },
   {
-    shows: 'q tells the counts, and q full the tables behind them',
+    shows: 'q shows the counts, and q full adds the listings',
     listen,
     lines: `
       A> q
       ${statistics('A', {})}
-      A> g jobs
-      A< 1 Got Lock
-      B> sg pool
-      B< 1 Got Lock
-      A> sg pool
-      A< 2 Got Lock
+      A> g jobs => 1 Got Lock
+      B> sg pool => 1 Got Lock
+      A> sg pool => 2 Got Lock
       A> q full
       ${statistics('A', { command_g: 1, command_q: 2, command_sg: 2, connections: 2, locks: 1, shared_locks: 1 })}
       A| jobs: {A}
@@ -148,18 +112,14 @@ export const LOCKD_TRANSCRIPTS: readonly Transcript[] = [
       A| pool: {A}`,
   },
   {
-    shows: 'a name that is too long gets the failure of its command, a line that is too long is told and closes',
+    shows: 'a name that is too long fails, and a line that is too long closes the connection',
     server: { limits: { maxNameBytes: 4, maxMessageBytes: 16 } },
     listen,
     lines: `
-      A> g four
-      A< 1 Got Lock
-      A> g fiver
-      A< 0 Cannot Get Lock
-      A> sg fiver
-      A< 0 Cannot Get Lock
-      A> g 345678901234567
-      A< 0 Line Too Long
+      A> g four => 1 Got Lock
+      A> g fiver => 0 Cannot Get Lock
+      A> sg fiver => 0 Cannot Get Lock
+      A> g 345678901234567 => 0 Line Too Long
       A.`,
   },
 ];

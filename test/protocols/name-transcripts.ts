@@ -1,7 +1,6 @@
-/** Conversations about what a line of the line protocol is, and what a name is. `replay.ts` tells how to read them. */
+/** Conversations about lines and names of the line protocol. See `replay.ts`. */
 
-import type { Transcript } from './replay.ts';
-import { statistics } from './statistics-block.ts';
+import { statistics, type Transcript } from './replay.ts';
 
 const NAME_OF_60_000_BYTES = 'n'.repeat(60_000);
 
@@ -33,14 +32,10 @@ export const NAME_TRANSCRIPTS: readonly Transcript[] = [
   {
     shows: 'lines may end in carriage return and newline',
     lines: `
-      A> g jobs\r
-      A< 1 Lock Get Success: jobs
-      A> i\r
-      A< 0 Lock Not Locked:\x20
-      A> d\r
-      A< jobs: {A}
-      A> me\r
-      A< 1 {A} {A}
+      A> g jobs\r => 1 Lock Get Success: jobs
+      A> i\r => 0 Lock Not Locked:\x20
+      A> d\r => jobs: {A}
+      A> me\r => 1 {A} {A}
       A> q full extra\r
       ${statistics('A', { command_g: 1, command_i: 1, command_d: 1, command_me: 1, locks: 1 })}`,
   },
@@ -65,137 +60,88 @@ export const NAME_TRANSCRIPTS: readonly Transcript[] = [
       ${statistics('A', { invalid_commands: 14 })}`,
   },
   {
-    shows: 'white space around the command and the name is dropped, within the name it is one space',
+    shows: 'white space around the command and the name is dropped, and within the name becomes one space',
     lines: `
-      A>  g  first
-      A< 1 Lock Get Success: first
-      A> \t\v\f g \t second\u00a0\u2003\u3000\x20
-      A< 1 Lock Get Success: second
-      A> g a\t\tb \u2028 c\u0085d\u00a0\u1680e\u205f\u202ff\u2029\v\f\rg
-      A< 1 Lock Get Success: a b c d e f g
-      A> i  a   b  c  d  e  f  g
-      A< 1 Lock Is Locked: a b c d e f g
-      A> i abcdefg
-      A< 0 Lock Not Locked: abcdefg`,
+      A>  g  first => 1 Lock Get Success: first
+      A> \t\v\f g \t second\u00a0\u2003\u3000\x20 => 1 Lock Get Success: second
+      A> g a\t\tb \u2028 c\u0085d\u00a0\u1680e\u205f\u202ff\u2029\v\f\rg => 1 Lock Get Success: a b c d e f g
+      A> i  a   b  c  d  e  f  g => 1 Lock Is Locked: a b c d e f g
+      A> i abcdefg => 0 Lock Not Locked: abcdefg`,
   },
   {
-    shows: 'what Unicode does not call white space is kept in names',
+    shows: 'names keep characters that are no white space in Unicode',
     lines: `
-      A> g \u200bzero\u2060width\ufeff
-      A< 1 Lock Get Success: \u200bzero\u2060width\ufeff
-      A> i zerowidth
-      A< 0 Lock Not Locked: zerowidth
-      A> g \u180e\u001c\u001f
-      A< 1 Lock Get Success: \u180e\u001c\u001f`,
+      A> g \u200bzero\u2060width\ufeff => 1 Lock Get Success: \u200bzero\u2060width\ufeff
+      A> i zerowidth => 0 Lock Not Locked: zerowidth
+      A> g \u180e\u001c\u001f => 1 Lock Get Success: \u180e\u001c\u001f`,
   },
   {
     shows: 'names are kept byte for byte',
     lines: `
-      A> g null\u0000inside\u0000
-      A< 1 Lock Get Success: null\u0000inside\u0000
-      A> i nullinside
-      A< 0 Lock Not Locked: nullinside
-      A> g \udcff\udcfe\udc80
-      A< 1 Lock Get Success: \udcff\udcfe\udc80
-      B> g \udcff\udcfe\udc80
-      B< 0 Lock Get Failure: \udcff\udcfe\udc80
-      B> i \udcff\udcfe
-      B< 0 Lock Not Locked: \udcff\udcfe
-      A> sg \udcc3(\udc85\udca0
-      A< 1 Shared Lock Get Success: \udcc3(\udc85\udca0
-      A> g caf\u00e9
-      A< 1 Lock Get Success: caf\u00e9
-      B> g cafe\u0301
-      B< 1 Lock Get Success: cafe\u0301
-      A> g \u65e5\u672c\ud83d\ude00\u001b[31m
-      A< 1 Lock Get Success: \u65e5\u672c\ud83d\ude00\u001b[31m
+      A> g null\u0000inside\u0000 => 1 Lock Get Success: null\u0000inside\u0000
+      A> i nullinside => 0 Lock Not Locked: nullinside
+      A> g \udcff\udcfe\udc80 => 1 Lock Get Success: \udcff\udcfe\udc80
+      B> g \udcff\udcfe\udc80 => 0 Lock Get Failure: \udcff\udcfe\udc80
+      B> i \udcff\udcfe => 0 Lock Not Locked: \udcff\udcfe
+      A> sg \udcc3(\udc85\udca0 => 1 Shared Lock Get Success: \udcc3(\udc85\udca0
+      A> g caf\u00e9 => 1 Lock Get Success: caf\u00e9
+      B> g cafe\u0301 => 1 Lock Get Success: cafe\u0301
+      A> g \u65e5\u672c\ud83d\ude00\u001b[31m => 1 Lock Get Success: \u65e5\u672c\ud83d\ude00\u001b[31m
       B> d
       B< null\u0000inside\u0000: {A}
       B| \udcff\udcfe\udc80: {A}
       B| caf\u00e9: {A}
       B| cafe\u0301: {B}
       B| \u65e5\u672c\ud83d\ude00\u001b[31m: {A}
-      B> sd \udcc3(\udc85\udca0
-      B< \udcc3(\udc85\udca0: {A}
-      A> r \udcff\udcfe\udc80
-      A< 1 Lock Release Success: \udcff\udcfe\udc80
-      B> dump
-      B< map[cafe\u0301:{B} caf\u00e9:{A} null\u0000inside\u0000:{A} \u65e5\u672c\ud83d\ude00\u001b[31m:{A}]`,
+      B> sd \udcc3(\udc85\udca0 => \udcc3(\udc85\udca0: {A}
+      A> r \udcff\udcfe\udc80 => 1 Lock Release Success: \udcff\udcfe\udc80
+      B> dump => map[cafe\u0301:{B} caf\u00e9:{A} null\u0000inside\u0000:{A} \u65e5\u672c\ud83d\ude00\u001b[31m:{A}]`,
   },
   {
     shows: 'names are case sensitive and may look like commands or objects',
     lines: `
-      A> g Jobs
-      A< 1 Lock Get Success: Jobs
-      A> i jobs
-      A< 0 Lock Not Locked: jobs
-      A> g g g
-      A< 1 Lock Get Success: g g
-      A> g {"command":"lock"}
-      A< 1 Lock Get Success: {"command":"lock"}
-      A> g __proto__
-      A< 1 Lock Get Success: __proto__
-      A> i constructor
-      A< 0 Lock Not Locked: constructor
-      A> i __proto__
-      A< 1 Lock Is Locked: __proto__`,
+      A> g Jobs => 1 Lock Get Success: Jobs
+      A> i jobs => 0 Lock Not Locked: jobs
+      A> g g g => 1 Lock Get Success: g g
+      A> g {"command":"lock"} => 1 Lock Get Success: {"command":"lock"}
+      A> g __proto__ => 1 Lock Get Success: __proto__
+      A> i constructor => 0 Lock Not Locked: constructor
+      A> i __proto__ => 1 Lock Is Locked: __proto__`,
   },
   {
-    shows: 'the name without text is a lock like any other',
+    shows: 'the empty name is a lock like any other',
     lines: `
-      A> g
-      A< 1 Lock Get Success:\x20
-      B> g\x20
-      B< 0 Lock Get Failure:\x20
-      B> i   \t
-      B< 1 Lock Is Locked:\x20
-      B> d
-      B< : {A}
-      B> dump
-      B< map[:{A}]
-      A> sg
-      A< 1 Shared Lock Get Success:\x20
-      B> sg
-      B< 2 Shared Lock Get Success:\x20
-      B> si
-      B< 2 Shared Lock Is Locked:\x20
-      B> sr
-      B< 1 Shared Lock Release Success:\x20
-      B> dump shared
-      B< map[:[{A}]]
-      B> r
-      B< 0 Lock Release Failure:\x20
-      A> r
-      A< 1 Lock Release Success:\x20
-      B> i
-      B< 0 Lock Not Locked:\x20`,
+      A> g => 1 Lock Get Success:\x20
+      B> g\x20 => 0 Lock Get Failure:\x20
+      B> i   \t => 1 Lock Is Locked:\x20
+      B> d => : {A}
+      B> dump => map[:{A}]
+      A> sg => 1 Shared Lock Get Success:\x20
+      B> sg => 2 Shared Lock Get Success:\x20
+      B> si => 2 Shared Lock Is Locked:\x20
+      B> sr => 1 Shared Lock Release Success:\x20
+      B> dump shared => map[:[{A}]]
+      B> r => 0 Lock Release Failure:\x20
+      A> r => 1 Lock Release Success:\x20
+      B> i => 0 Lock Not Locked:\x20`,
   },
   {
-    shows: 'names of 60,000 bytes are served, longer ones get the failure of their command',
+    shows: 'names of 60,000 bytes are served, and longer ones fail',
     lines: `
-      A> g ${NAME_OF_60_000_BYTES}
-      A< 1 Lock Get Success: ${NAME_OF_60_000_BYTES}
-      A> i ${NAME_OF_60_000_BYTES}
-      A< 1 Lock Is Locked: ${NAME_OF_60_000_BYTES}
-      A> g ${NAME_OF_60_000_BYTES}n
-      A< 0 Lock Get Failure: ${NAME_OF_60_000_BYTES}n
-      A> sg ${NAME_OF_60_000_BYTES}n
-      A< 0 Shared Lock Get Failure: ${NAME_OF_60_000_BYTES}n
-      A> i ${NAME_OF_60_000_BYTES}n
-      A< 0 Lock Not Locked: ${NAME_OF_60_000_BYTES}n
-      A> r ${NAME_OF_60_000_BYTES}n
-      A< 0 Lock Release Failure: ${NAME_OF_60_000_BYTES}n`,
+      A> g ${NAME_OF_60_000_BYTES} => 1 Lock Get Success: ${NAME_OF_60_000_BYTES}
+      A> i ${NAME_OF_60_000_BYTES} => 1 Lock Is Locked: ${NAME_OF_60_000_BYTES}
+      A> g ${NAME_OF_60_000_BYTES}n => 0 Lock Get Failure: ${NAME_OF_60_000_BYTES}n
+      A> sg ${NAME_OF_60_000_BYTES}n => 0 Shared Lock Get Failure: ${NAME_OF_60_000_BYTES}n
+      A> i ${NAME_OF_60_000_BYTES}n => 0 Lock Not Locked: ${NAME_OF_60_000_BYTES}n
+      A> r ${NAME_OF_60_000_BYTES}n => 0 Lock Release Failure: ${NAME_OF_60_000_BYTES}n`,
   },
   {
-    shows: 'a line of the longest admitted length is served, a longer one is told and closes the connection',
+    shows: 'a line of the longest length is served, and a longer one closes the connection',
     server: { limits: { maxMessageBytes: 16 } },
     lines: `
-      A> g 34567890123456
-      A< 1 Lock Get Success: 34567890123456
-      B> i 345678901234567
-      B< 0 Line Too Long
+      A> g 34567890123456 => 1 Lock Get Success: 34567890123456
+      B> i 345678901234567 => 0 Line Too Long
       B.
-      A> i 34567890123456
-      A< 1 Lock Is Locked: 34567890123456`,
+      A> i 34567890123456 => 1 Lock Is Locked: 34567890123456`,
   },
 ];

@@ -1,4 +1,4 @@
-/** Connections of every transport, seen alike: commands go out, replies come in, as bytes. */
+/** Connections over each transport with one interface: commands go out, replies come in, as bytes. */
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -7,26 +7,24 @@ import { connect as connectTls } from 'node:tls';
 import { type RawData, WebSocket } from 'ws';
 import type { MemoryListener } from '../../lib/transports/memory.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
-import { Inbox } from '../server/inbox.ts';
+import { Inbox, LineInbox } from '../server/inbox.ts';
 import { DuplexStream } from './duplex-stream.ts';
 
 /** One connection to a server. Replies are in Latin-1: each character is a byte. */
 export interface Peer {
-  /** What the server calls this connection. */
+  /** The server's name for this connection. */
   readonly address: string;
-  /** Resolves when the connection is gone, whoever closed it. */
   readonly closed: Promise<void>;
-  /** Replies, or lines of them, that came and were not looked at. */
   readonly unreadCount: number;
   /** Sends commands in one packet, or as one frame each. */
   send(commands: readonly Uint8Array[]): void;
-  /** The next reply, which has that many lines, without the end of the last. */
-  receive(lineCount: number): Promise<string>;
-  /** Goes away, with a frame that says so where there are frames. */
+  /** The next reply, which has that many lines (one by default), without the end of the last. */
+  receive(lineCount?: number): Promise<string>;
+  /** Closes the connection; over WebSocket with a close frame. */
   close(): void;
 }
 
-/** How often a new Unix connection was made decides what it is called. */
+/** A Unix connection is named after its number. */
 export type Connect = (connectionNumber: number) => Promise<Peer>;
 
 /** A peer on a stream of bytes. */
@@ -34,27 +32,17 @@ export class StreamPeer<Stream extends Duplex = Socket> implements Peer {
   readonly address: string;
   readonly socket: Stream;
   readonly closed: Promise<void>;
-  readonly #lines = new Inbox<string>();
-  #incomplete = '';
+  readonly #lines: LineInbox;
 
   constructor(socket: Stream, address: string) {
     this.socket = socket;
     this.address = address;
-    whenTestEnds(() => socket.destroy());
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => this.#read(text));
-    // What became of the connection is told by `close`.
-    socket.on('error', () => {});
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#lines.end(new Error(`the connection is closed, behind ${JSON.stringify(this.#incomplete)}`));
-        resolve();
-      });
-    });
+    this.#lines = new LineInbox(socket, 'latin1');
+    this.closed = this.#lines.closed;
   }
 
   get unreadCount(): number {
-    return this.#lines.size + (this.#incomplete === '' ? 0 : 1);
+    return this.#lines.size + (this.#lines.incomplete === '' ? 0 : 1);
   }
 
   send(commands: readonly Uint8Array[]): void {
@@ -66,26 +54,34 @@ export class StreamPeer<Stream extends Duplex = Socket> implements Peer {
     this.socket.end(command);
   }
 
-  async receive(lineCount: number): Promise<string> {
+  async receive(lineCount = 1): Promise<string> {
     const lines: string[] = [];
     while (lines.length < lineCount) lines.push(await this.#lines.next());
     return lines.join('\n');
   }
 
+  /** Sends a command and returns its reply of one line. */
+  ask(command: string): Promise<string> {
+    this.send([Buffer.from(command)]);
+    return this.receive();
+  }
+
+  /** Everything that comes until the connection is closed. */
+  async rest(): Promise<string> {
+    await this.closed;
+    let text = '';
+    while (this.#lines.size > 0) text += `${await this.#lines.next()}\n`;
+    return text + this.#lines.incomplete;
+  }
+
   close(): void {
     this.socket.destroy();
   }
-
-  #read(text: string): void {
-    const lines = (this.#incomplete + text).split('\n');
-    this.#incomplete = lines.pop() as string;
-    for (const line of lines) this.#lines.push(line);
-  }
 }
 
-/** A peer whose commands and replies are frames. Those of the line protocol end in a line break, which is left out. */
+/** A peer whose commands and replies are frames. The line break at the end of a line reply is dropped. */
 export class FramePeer implements Peer {
-  /** How many frames were empty: the replies to commands that have none. */
+  /** How many frames were empty: the replies to commands without an answer. */
   emptyFrames = 0;
   readonly address: string;
   readonly webSocket: WebSocket;
@@ -114,8 +110,14 @@ export class FramePeer implements Peer {
     for (const command of commands) this.webSocket.send(command, { binary: true });
   }
 
-  receive(_lineCount: number): Promise<string> {
+  receive(_lineCount = 1): Promise<string> {
     return this.#frames.next();
+  }
+
+  /** Sends a text or binary frame and returns the next frame that comes. */
+  ask(command: string | Uint8Array): Promise<string> {
+    this.webSocket.send(command);
+    return this.receive();
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-/** A connection that speaks pkLockServer's framing: each message is JSON behind its length in four bytes. */
+/** A connection with pkLockServer's framing: four bytes with the length, then JSON. */
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -14,10 +14,9 @@ export function frame(text: string | Uint8Array): Buffer {
   return Buffer.concat([length, body]);
 }
 
-/** Messages are taken as text, in the order in which they came. */
+/** Messages are read as text, in order. */
 export class PrefixedClient {
   readonly socket: Socket;
-  /** Resolves when the connection is gone, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #inbox = new Inbox<string>();
   #incomplete: Buffer = Buffer.alloc(0);
@@ -33,7 +32,7 @@ export class PrefixedClient {
     this.socket = socket;
     whenTestEnds(() => socket.destroy());
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    // What became of the connection is told by `close`.
+    // `close` follows an error.
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
@@ -43,23 +42,21 @@ export class PrefixedClient {
     });
   }
 
-  /** Bytes behind the last whole message, and messages that nobody looked at. */
+  /** Messages that nobody has read, and bytes after the last whole one. */
   get unreadCount(): number {
     return this.#inbox.size + this.#incomplete.length;
   }
 
-  /** Sends messages in one packet; texts go out as they are, in a frame each. */
+  /** Sends messages in one packet; texts are not changed. */
   send(...messages: readonly (object | string)[]): void {
     const texts = messages.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)));
     this.socket.write(Buffer.concat(texts.map((text) => frame(text))));
   }
 
-  /** Sends a lock request. */
   lock(lockName: unknown, id: unknown): void {
     this.send({ command: 'lock', parameters: { lockName }, id });
   }
 
-  /** Sends an unlock. */
   unlock(lockName: unknown): void {
     this.send({ command: 'unlock', lockName });
   }
@@ -70,29 +67,35 @@ export class PrefixedClient {
     await this.expect(`{"id":${JSON.stringify(id)},"result":{"status":"ok"}}`);
   }
 
-  /** Asks for a lock that is held; the answer comes later. */
+  /** Asks for a held lock; the answer comes later. */
   async queue(lockName: unknown, id: unknown): Promise<void> {
     this.lock(lockName, id);
     await this.settle();
   }
 
-  /** Unlocks, which must have that result. */
+  /** Unlocks, and expects this result. */
   async release(lockName: unknown, result: 'ok' | 'notFound' = 'ok'): Promise<void> {
     this.unlock(lockName);
     await this.expect(`{"attempted":"unlock","result":"${result}","lockName":${JSON.stringify(lockName)}}`);
   }
 
-  /** The next message must be that text. */
+  /** Expects this text as the next message. */
   async expect(text: string): Promise<void> {
     expect(await this.#inbox.next()).to.equal(text);
   }
 
-  /** Everything sent before was handled, and nothing came that was not looked at. */
+  /** Returns once the server has handled everything before; fails if a message came that nobody has read. */
   async settle(): Promise<void> {
     this.#questions += 1;
     const lockName = `settle ${this.#questions}`;
     await this.release(lockName, 'notFound');
     expect(this.unreadCount).to.equal(0);
+  }
+
+  /** Closes this side and waits until the server has closed the other. */
+  async leave(): Promise<void> {
+    this.socket.end();
+    await this.closed;
   }
 
   #read(bytes: Buffer): void {

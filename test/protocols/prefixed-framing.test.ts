@@ -1,12 +1,10 @@
 import { expect } from 'chai';
-import type { LockServer } from '../../lib/server/lock-server.ts';
-import { tcp } from '../../lib/transports/tcp.ts';
+import type { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { endTest } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
+import { listenOnTcp, makeServer, untilConnections } from '../server/running-server.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
-import { makeServer, untilConnections } from './transports.ts';
 
-/** Values of every JSON type that can be an id, as they are written. */
+/** Ids of every JSON type, in JSON. */
 const IDS = [
   ...['0', '1', '-1', '12', '1.5', '1e-7', '9007199254740991', '"12"', '""', '"id"', '"\\u00e9\\u0000\\ud83d"'],
   ...['true', 'false', '[]', '[1,"2",null]', '{}', '{"a":{"b":[0]}}'],
@@ -39,7 +37,7 @@ const UNANSWERED: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe("pkLockServer's framing", () => {
-  let server: LockServer;
+  let server: FullLockServer;
   let port: number;
   let a: PrefixedClient;
   let b: PrefixedClient;
@@ -47,19 +45,19 @@ describe("pkLockServer's framing", () => {
 
   beforeEach(async () => {
     server = makeServer();
-    port = portOf(await server.listen(tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] })));
+    port = await listenOnTcp(server);
     a = await PrefixedClient.connect(port);
     b = await PrefixedClient.connect(port);
     c = await PrefixedClient.connect(port);
   });
   afterEach(endTest);
 
-  it('grants a free lock, without further keys', async () => {
+  it('grants a free lock, with no other key in the answer', async () => {
     await a.take('jobs', 1);
     await a.settle();
   });
 
-  it('answers for a held lock when it is granted, in the order of the requests', async () => {
+  it('answers for a held lock when it is granted, in order of the requests', async () => {
     await a.take('jobs', 1);
     await b.queue('jobs', 2);
     await c.queue('jobs', 3);
@@ -71,7 +69,7 @@ describe("pkLockServer's framing", () => {
     await c.expect('{"id":3,"result":{"status":"ok"}}');
   });
 
-  it('grants at once what this connection holds, and one unlock drops all of it', async () => {
+  it('grants at once a lock that this connection holds, and one unlock frees it', async () => {
     a.lock('jobs', 1);
     a.lock('jobs', 2);
     a.lock('jobs', 2);
@@ -84,7 +82,7 @@ describe("pkLockServer's framing", () => {
     await a.release('jobs', 'notFound');
   });
 
-  it('answers every request for a lock that this connection waits for, in their order', async () => {
+  it('answers every request of this connection for one lock, in order', async () => {
     await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('jobs', 1);
@@ -112,7 +110,7 @@ describe("pkLockServer's framing", () => {
     }
   });
 
-  it('echoes ids of every JSON type when the lock had to be waited for', async () => {
+  it('echoes ids of every JSON type after a wait', async () => {
     await a.take('jobs', 1);
     for (const id of IDS) b.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${id}}`);
     await b.settle();
@@ -120,7 +118,7 @@ describe("pkLockServer's framing", () => {
     for (const id of IDS) await b.expect(`{"id":${id},"result":{"status":"ok"}}`);
   });
 
-  it('unlocks what waits, and does not answer the wait', async () => {
+  it('ends a wait by unlock, without an answer to the wait', async () => {
     await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('jobs', 2);
@@ -131,7 +129,7 @@ describe("pkLockServer's framing", () => {
     await c.take('jobs', 1);
   });
 
-  it('answers notFound for what another connection holds or nobody does, and invalid without a name', async () => {
+  it('answers notFound for a lock that this connection does not hold, and invalid without a name', async () => {
     await a.take('jobs', 1);
     await b.release('jobs', 'notFound');
     await b.release('nobody', 'notFound');
@@ -142,22 +140,15 @@ describe("pkLockServer's framing", () => {
     await b.queue('jobs', 1);
   });
 
-  it('takes no notice of an id or parameters on unlock', async () => {
+  it('ignores an id or parameters on unlock', async () => {
     await a.take('jobs', 1);
     a.send({ command: 'unlock', lockName: 'jobs', parameters: { lockName: 'other', owner: 'x' }, id: 9 });
     await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
   });
 
-  it('takes no notice of parameters but lockName', async () => {
-    const parameters = {
-      lockName: 'jobs',
-      mode: 'permit',
-      timeLimit: 0,
-      owner: 'x',
-      lease: 0.001,
-      limit: -1,
-      other: 1,
-    };
+  it('ignores parameters other than lockName', async () => {
+    const ignored = { mode: 'permit', timeLimit: 0, owner: 'x', lease: 0.001, limit: -1, other: 1 };
+    const parameters = { lockName: 'jobs', ...ignored };
     a.send({ command: 'lock', parameters, id: 1, mode: 'shared' });
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     b.send({ command: 'lock', parameters, id: 1 });
@@ -166,7 +157,7 @@ describe("pkLockServer's framing", () => {
     await b.expect('{"id":1,"result":{"status":"ok"}}');
   });
 
-  it('matches the command without regard to case', async () => {
+  it('ignores the case of the command', async () => {
     a.send({ command: 'LOCK', parameters: { lockName: 'jobs' }, id: 1 });
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     a.send({ command: 'UnLock', lockName: 'jobs' });
@@ -176,7 +167,7 @@ describe("pkLockServer's framing", () => {
     await a.expect('{"attempted":"unlock","result":"ok","lockName":"jobs"}');
   });
 
-  it('takes the number 12 and the string "12" for one name, which comes back as it was sent', async () => {
+  it('treats 12 and "12" as one name, and returns each as it came', async () => {
     await a.take(12, 1);
     await b.queue('12', 1);
     await a.release('12');
@@ -196,7 +187,7 @@ describe("pkLockServer's framing", () => {
     });
   }
 
-  it('grants the next in line when the holder disconnects, and forgets who disconnects while waiting', async () => {
+  it('grants the lock to the next in line when the holder disconnects, and skips a waiter that did', async () => {
     await a.take('jobs', 1);
     await b.queue('jobs', 2);
     await c.queue('jobs', 3);
@@ -207,7 +198,7 @@ describe("pkLockServer's framing", () => {
     await c.expect('{"id":3,"result":{"status":"ok"}}');
   });
 
-  it('answers what came before a half-close, then closes, without an answer for what still waits', async () => {
+  it('answers everything before a half-close, then closes, without an answer to waits', async () => {
     await a.take('jobs', 1);
     b.lock('jobs', 1);
     b.lock('free', 2);
@@ -218,14 +209,14 @@ describe("pkLockServer's framing", () => {
     await c.take('free', 3);
   });
 
-  it('answers in order, many in one packet, whose first frame is empty', async () => {
+  it('answers many frames of one packet in order, of which the first is empty', async () => {
     a.send('', { command: 'lock', parameters: { lockName: 'x' }, id: 1 }, 'x', { command: 'unlock', lockName: 'x' });
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     await a.expect('{"attempted":"unlock","result":"ok","lockName":"x"}');
     await a.settle();
   });
 
-  it('takes frames byte by byte', async () => {
+  it('reads frames byte by byte', async () => {
     const messages = ['{"command":"lock","parameters":{"lockName":"\u00e9\\u0000"},"id":"\u00e9"}', '', '{}'];
     for (const message of messages) {
       for (const byte of frame(message)) {

@@ -1,44 +1,45 @@
 /**
- * Holds a written conversation with a real server, on whatever transport.
+ * Replays a written conversation with a real server, on any transport.
  *
- * A line is the letter of a client, what happens, and text:
- * `A> ` A sends this command; commands one below the other go out in one packet.
- * `A< ` A receives this line, the first of a reply; `A| ` a further line of the same reply.
- * `A$ ` A sends this without the end of the line and closes its side; `A.` waits until the server has closed its own.
+ * A line is a client's letter, then one of these:
+ * `A> ` A sends this command. Commands on lines that follow each other go out in one packet.
+ * `A< ` A receives this line, the first of a reply. `A| ` is a further line of the same reply.
+ * `A> command => reply` does both, if the reply is one line.
+ * `A$ ` A sends this without the end of the line and closes its side. `A.` waits until the server has closed its own.
  * `A! ` A closes the connection.
  *
- * `{A}` in what is received is what the server calls A's connection. How long somebody held or waited is written as 0. A
- * lone surrogate U+DC80 to U+DCFF is that byte. In the end every client that is still there sends one more command, whose
- * reply must be the next that comes.
+ * In a reply, `{A}` is the server's name for A's connection, and times held or waited are written as 0. A lone surrogate
+ * U+DC80 to U+DCFF is that byte. At the end every client that is still there sends one more command, and its reply must
+ * come next.
  */
 
 import { expect } from 'chai';
 import type { LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
 import type { LockServerOptions } from '../../lib/server/lock-server.ts';
+import { makeServer, untilConnections } from '../server/running-server.ts';
 import { naiveEncode } from '../wire/naive-text.ts';
 import type { Peer } from './peers.ts';
 import { StreamPeer } from './peers.ts';
-import { makeServer, type Transport, untilConnections } from './transports.ts';
+import type { Transport } from './transports.ts';
 
 /** One conversation, on a server of its own. */
 export interface Transcript {
-  /** What it shows. */
   readonly shows: string;
   readonly server?: LockServerOptions;
   readonly listen?: LockListenOptions;
   readonly lines: string;
 }
 
-/** Whether it can be held there: frames have no half-closing. */
+/** Whether this transport can replay it: frames cannot close one side only. */
 export function fits(transcript: Transcript, transport: Transport): boolean {
   return transport.canHalfClose || !/^\s*\w\$/m.test(transcript.lines);
 }
 
-/** Holds it; throws where something else comes than was expected. */
+/** Replays it; throws when the server answers anything else. */
 export async function replay(transcript: Transcript, transport: Transport): Promise<void> {
   const conversation = await Conversation.start(transcript, transport);
-  const steps = transcript.lines.split('\n').map((line) => line.trimStart());
-  for (const step of joinSteps(steps.filter((line) => line !== ''))) await conversation.take(step);
+  const lines = transcript.lines.split('\n').map((line) => line.trimStart());
+  for (const step of joinSteps(lines.filter((line) => line !== '').flatMap(splitPair))) await conversation.take(step);
   await conversation.expectNothingMore();
 }
 
@@ -47,6 +48,12 @@ interface Step {
   readonly client: string;
   readonly kind: string;
   readonly texts: string[];
+}
+
+/** Splits `A> command => reply` into its two lines. */
+function splitPair(line: string): string[] {
+  const [command = '', reply] = line.split(' => ');
+  return reply === undefined ? [line] : [command, `${line[0]}< ${reply}`];
 }
 
 function joinSteps(lines: readonly string[]): Step[] {
@@ -118,23 +125,40 @@ class Conversation {
     if (known !== undefined) return known;
     const peer = await this.#connect(this.#peers.size + 1);
     this.#peers.set(client, peer);
-    // It is counted before anybody else says anything.
+    // The server must count it before anybody else sends anything.
     await untilConnections(this.#server, this.#peers.size - this.#gone.size);
     return peer;
   }
 
-  /** In Latin-1, as replies come. */
+  /** In Latin-1, as peers return replies. */
   readonly #expected = (text: string): string => {
     const named = text.replace(/\{(\w)\}/g, (_, client: string) => this.#peers.get(client)?.address ?? 'nobody');
     return naiveEncode(named).toString('latin1');
   };
 }
 
-/** The duration itself is nobody's business here, as long as it is one. */
+/** Replaces durations, which tests must not assert. */
 function withoutTimes(received: string): string {
   return received.replace(/"(heldMs|waitedMs)":\d+(?=[,}])/g, '"$1":0');
 }
 
-/** What the last question is to a client that speaks in JSON. */
+/** The reply to the last command on a connection that speaks JSON. */
 const UNKNOWN_TO_MESSAGES =
   '{"error":{"status":"invalid","message":"not JSON: Unexpected token \'s\', \\"si nothing more\\" is not valid JSON"}}';
+
+const KEYS = [
+  ...['command_d', 'command_dump', 'command_g', 'command_i', 'command_iam', 'command_me', 'command_q', 'command_r'],
+  ...['command_sd', 'command_sg', 'command_si', 'command_sr', 'command_who'],
+  ...['connections', 'invalid_commands', 'locks', 'orphans', 'shared_locks', 'shared_orphans'],
+];
+const SHOWN_FROM_FIRST_USE = ['command_iam', 'command_me', 'command_who'];
+
+/**
+ * The whole reply to `q` with these counts, as lines of a conversation. Of those left out, `command_q` and `connections`
+ * are 1 and all others 0.
+ */
+export function statistics(client: string, counts: Readonly<Record<string, number>>): string {
+  const all: Readonly<Record<string, number>> = { command_q: 1, connections: 1, ...counts };
+  const shown = KEYS.filter((key) => key in all || !SHOWN_FROM_FIRST_USE.includes(key));
+  return shown.map((key, index) => `${client}${index === 0 ? '<' : '|'} ${key}: ${all[key] ?? 0}`).join('\n');
+}

@@ -1,16 +1,13 @@
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
-import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerOptions } from '../../lib/server/lock-server.ts';
+import type { FullLockServer, LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { memory } from '../../lib/transports/memory.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
-import { until } from '../server/raw-client.ts';
-import { portOf } from '../server/running-server.ts';
-import { RecordingLogger } from '../support/recording-logger.ts';
+import { makeFolder } from '../server/clean-up.ts';
+import { LOOPBACK, portOf } from '../server/running-server.ts';
 import { Authority } from '../transports/certificates.ts';
 import {
   type Connect,
@@ -27,18 +24,17 @@ export interface Transport {
   readonly name: string;
   /** Whether a client can close its side and go on reading. */
   readonly canHalfClose: boolean;
-  /** Has the server listen there too. */
+  /** Has the server listen there, too. */
   listen(server: FullLockServer, options?: LockListenOptions): Promise<Listening>;
 }
 
 /** How to reach a listener. */
 export interface Listening {
   readonly connect: Connect;
-  /** As bytes, without WebSocket's handshake. */
+  /** Connects without WebSocket's handshake. */
   readonly connectRaw: () => Promise<StreamPeer<Duplex>>;
 }
 
-const HERE = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
 const PAGES = { origins: [], hosts: [], maxMessageBytes: DEFAULT_LOCK_SERVER_LIMITS.maxMessageBytes };
 
 /** All of them. */
@@ -47,7 +43,7 @@ export const TRANSPORTS: readonly Transport[] = [
     name: 'TCP',
     canHalfClose: true,
     listen: async (server, options) => {
-      const port = portOf(await server.listen(tcp(HERE), options));
+      const port = portOf(await server.listen(tcp(LOOPBACK), options));
       return { connect: () => connectTcp(port), connectRaw: () => connectTcp(port) };
     },
   },
@@ -77,7 +73,7 @@ export const TRANSPORTS: readonly Transport[] = [
     name: 'WebSocket',
     canHalfClose: false,
     listen: async (server, options) => {
-      const port = portOf(await server.listen(webSocket({ ...HERE, ...PAGES }), options));
+      const port = portOf(await server.listen(webSocket({ ...LOOPBACK, ...PAGES }), options));
       return { connect: () => connectFrames(`ws://127.0.0.1:${port}`), connectRaw: () => connectTcp(port) };
     },
   },
@@ -86,7 +82,7 @@ export const TRANSPORTS: readonly Transport[] = [
     canHalfClose: true,
     listen: async (server, options) => {
       const authority = new Authority();
-      const port = portOf(await server.listen(tcp({ ...HERE, tls: authority.issue('server') }), options));
+      const port = portOf(await server.listen(tcp({ ...LOOPBACK, tls: authority.issue('server') }), options));
       const connect = (): Promise<StreamPeer> => connectSecurely(port, authority.cert);
       return { connect, connectRaw: connect };
     },
@@ -97,7 +93,7 @@ export const TRANSPORTS: readonly Transport[] = [
     listen: async (server, options) => {
       const authority = new Authority();
       const tls = authority.issue('server');
-      const port = portOf(await server.listen(webSocket({ ...HERE, ...PAGES, tls }), options));
+      const port = portOf(await server.listen(webSocket({ ...LOOPBACK, ...PAGES, tls }), options));
       return {
         connect: () => connectFrames(`wss://127.0.0.1:${port}`, { ca: authority.cert }),
         connectRaw: () => connectSecurely(port, authority.cert),
@@ -105,23 +101,3 @@ export const TRANSPORTS: readonly Transport[] = [
     },
   },
 ];
-
-/** A silent server without listeners, closed when the test ends; its tokens are 1, 2, 3 and so on. */
-export function makeServer(options: LockServerOptions = {}): FullLockServer {
-  let token = 0;
-  const manager = new LocalLockManager({
-    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits },
-    nextToken: () => {
-      token += 1;
-      return token;
-    },
-  });
-  const server = new FullLockServer({ logger: new RecordingLogger(), ...options, manager });
-  whenTestEnds(() => server.close());
-  return server;
-}
-
-/** Waits until the server has that many connections. */
-export async function untilConnections(server: FullLockServer, count: number): Promise<void> {
-  await until(() => (server.commandStats() as { openConnections: number }).openConnections === count);
-}

@@ -1,4 +1,4 @@
-/** Results of the message protocol, as tests expect them. */
+/** Results of the message protocol. */
 
 /** A lock was granted. */
 export function granted(token: number, count = 1): object {
@@ -20,7 +20,7 @@ export function invalid(message: string): object {
   return { status: 'invalid', message };
 }
 
-/** The lock was given back. */
+/** The lock was released. */
 export function released(count: number): object {
   return { status: 'ok', count };
 }

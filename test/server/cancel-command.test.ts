@@ -4,7 +4,7 @@ import { serverForEachTest } from './running-server.ts';
 describe('the cancel command', () => {
   const server = serverForEachTest();
 
-  it('ends a waiting request, which is answered first', async () => {
+  it('ends a waiting request, whose answer comes first', async () => {
     const [holder, waiter] = await server.connectWaiter('jobs');
     waiter.send({ command: 'cancel', parameters: { id: 1 }, id: 2 });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
@@ -30,7 +30,7 @@ describe('the cancel command', () => {
     expect(await client.ask('stats')).to.include({ holders: 2 });
   });
 
-  it('answers unknown for what was never asked, or is over', async () => {
+  it('answers unknown for an id that was never used, or whose request is over', async () => {
     const [holder, client] = await server.connectTwo();
     await holder.take('jobs');
     client.send({ command: 'lock', parameters: { lockName: 'jobs', timeLimit: 0 }, id: 1 });
@@ -43,7 +43,7 @@ describe('the cancel command', () => {
     }
   });
 
-  it('takes 7 and "7" for two ids', async () => {
+  it('distinguishes the ids 7 and "7"', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.take('jobs');
     await waiter.queue(7, 'jobs', { owner: 'number' });
@@ -54,7 +54,7 @@ describe('the cancel command', () => {
     expect(waiters).to.have.lengthOf(1).and.to.have.nested.property('[0].owner', 'number');
   });
 
-  it('knows the requests of its own session only', async () => {
+  it('finds only requests of its own session', async () => {
     const [holder] = await server.connectWaiter('jobs');
     expect(await holder.ask('cancel', { id: 1 })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
     expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });

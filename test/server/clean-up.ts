@@ -1,17 +1,17 @@
-/** What tests leave open is closed when they end, whether they passed or not, the last opened first. */
+/** Closes what a test left open when it ends, whether it passed or not, the last opened first. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 
 const actions: (() => unknown)[] = [];
 
-/** A promise that rejects with nobody to look is a fault, of whatever ran when it happened. */
+/** Rejections that nobody handled: they fail the test that ran then. */
 const unhandled = new Set<unknown>();
 process.on('unhandledRejection', (reason) => unhandled.add(reason));
 
-/** Something to do when the running test has ended. */
+/** Does something when the running test has ended. */
 export function whenTestEnds(action: () => unknown): void {
   actions.push(action);
 }
@@ -23,7 +23,7 @@ export function makeFolder(): string {
   return folder;
 }
 
-/** For `afterEach`: does all of it, and fails if any of it failed or a rejection was left to nobody. */
+/** For `afterEach`: does all of that, and fails if any of it failed or nobody handled a rejection. */
 export async function endTest(): Promise<void> {
   const errors: unknown[] = [];
   for (let action = actions.pop(); action !== undefined; action = actions.pop()) {
@@ -38,4 +38,30 @@ export async function endTest(): Promise<void> {
   errors.push(...unhandled);
   unhandled.clear();
   if (errors.length > 0) throw new AggregateError(errors, `after the test: ${errors.map(String).join('; ')}`);
+}
+
+/** A new folder for each test of a suite. */
+export class TestFolder {
+  path = '';
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Writes a file of settings and returns its path. */
+  writeSettings(settings: object): string {
+    const file = this.at('settings.json');
+    writeFileSync(file, JSON.stringify(settings));
+    return file;
+  }
+}
+
+/** Makes a folder before each test of a suite, and cleans up after it. */
+export function folderForEachTest(): TestFolder {
+  const folder = new TestFolder();
+  beforeEach(() => {
+    folder.path = makeFolder();
+  });
+  afterEach(endTest);
+  return folder;
 }

@@ -8,7 +8,7 @@ import { startServer } from './running-server.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Starts a program as a worker of this process; resolves to its exit code and what it said. */
+/** Starts a program as a worker of this process; resolves to its exit code and output. */
 function runWorker(exec: string, ...args: readonly string[]): Promise<{ code: number | null; text: string }> {
   cluster.setupPrimary({ exec, args: [...args], silent: true });
   const worker = cluster.fork();
@@ -26,7 +26,7 @@ describe('a worker of node:cluster, which shares its ports with others', () => {
   afterEach(endTest);
 
   for (const program of ['bin/server.js', 'bin/glockd.js']) {
-    it(`is refused by ${program}, with the reason`, async () => {
+    it(`cannot run ${program}, which says why`, async () => {
       const pidfile = join(makeFolder(), 'server.pid');
       const { code, text } = await runWorker(ROOT + program, '--port', String(await freePort()), '--pidfile', pidfile);
       expect(code).to.not.equal(0);
@@ -34,12 +34,12 @@ describe('a worker of node:cluster, which shares its ports with others', () => {
     });
   }
 
-  it('is refused by LockServer.listen', async () => {
+  it('cannot call LockServer.listen', async () => {
     const { text } = await runWorker(fileURLToPath(new URL('cluster-worker-program.js', import.meta.url)));
     expect(text).to.include('this process is a worker of node:cluster');
   });
 
-  it('does not keep the process that started it from listening', async () => {
+  it('does not keep its primary process from listening', async () => {
     expect((await startServer()).port).to.be.above(0);
   });
 });

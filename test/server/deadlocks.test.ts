@@ -7,7 +7,7 @@ const CLIENTS = 60;
 describe('a deadlock', () => {
   const server = serverForEachTest();
 
-  it('of very many is refused to the one that closes the circle, with all of them in their order', async () => {
+  it('of 60 clients is refused to the last one, with the whole circle in order', async () => {
     const clients = await server.connectMany(CLIENTS);
     for (const [index, client] of clients.entries()) await client.take(`${index}`, { owner: `o${index}` });
     for (const [index, client] of clients.slice(0, -1).entries()) {
@@ -23,7 +23,7 @@ describe('a deadlock', () => {
     expect(await last.ask('stats')).to.include({ deadlocks: 1, waiting: CLIENTS - 1, holders: CLIENTS });
   });
 
-  it('dissolves when one of the circle goes away', async () => {
+  it('ends when a client of the circle disconnects', async () => {
     const [first, second, third] = await server.connectThree();
     await first.take('a', { owner: 'x' });
     await second.take('b', { owner: 'y' });
@@ -58,7 +58,7 @@ describe('a deadlock', () => {
     expect((cycle as Message[]).map(({ owner }) => owner)).to.deep.equal(['y', 'x']);
   });
 
-  it('lets everybody finish who gives back all locks and starts again', async () => {
+  it('lets clients finish that release all their locks and start again', async () => {
     const clients = await server.connectMany(CLIENTS);
     let deadlocks = 0;
     const dine = async (client: RawClient, index: number): Promise<void> => {

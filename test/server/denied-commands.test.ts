@@ -4,7 +4,7 @@ import { startServer } from './running-server.ts';
 
 const LOCK = { lockName: 'jobs' };
 
-/** The setting that is off, and what it forbids. */
+/** A setting that is off, and a command that it forbids. */
 const DENIED = [
   ['dump', 'list', {}],
   ['dump', 'inspect', LOCK],
@@ -27,7 +27,7 @@ describe('a command that a setting forbids', () => {
     });
   }
 
-  it('is not hello, whose name is passed over without registry', async () => {
+  it('is not hello, which ignores the name without registry', async () => {
     const client = await (await startServer({}, undefined, { registry: false })).connect();
     expect(await client.ask('hello', { protocol: 1, name: 'Ann' })).to.include({ status: 'ok' });
     expect(await client.ask('whoami')).to.include({ name: '' });

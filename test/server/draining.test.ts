@@ -8,7 +8,7 @@ const LONG_MS = 3_600_000;
 describe('a server that is closed', () => {
   const server = serverForEachTest();
 
-  it('answers all waiting requests draining', async () => {
+  it('answers draining to all waiting requests', async () => {
     const [holder, first, second] = await server.connectThree();
     await holder.take('a');
     await holder.take('b', { mode: 'permit' });
@@ -22,7 +22,7 @@ describe('a server that is closed', () => {
     expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0 });
   });
 
-  it('answers a waiting lockAll draining once, and a new one too', async () => {
+  it('answers draining once to a waiting lockAll, and to a new one', async () => {
     const [holder, waiter, other] = await server.connectThree();
     await holder.take('a');
     await holder.take('b', { mode: 'permit' });
@@ -39,7 +39,7 @@ describe('a server that is closed', () => {
     expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0, locks: 1, permits: 1 });
   });
 
-  it('answers new lock requests draining, whether the lock is free or not', async () => {
+  it('answers draining to new lock requests, whether the lock is free or not', async () => {
     const [holder, other] = await server.connectTwo();
     await holder.take('held');
     await startToDrain(holder);
@@ -54,7 +54,7 @@ describe('a server that is closed', () => {
     expect(await other.ask('list')).to.have.nested.property('locks.length', 1);
   });
 
-  it('still renews the lease of a holder, and answers everything that takes no lock', async () => {
+  it('still renews leases, and answers every command that takes no lock', async () => {
     const holder = await server.connect();
     await holder.take('held', { lease: 1_000 });
     await startToDrain(holder);
@@ -78,7 +78,7 @@ describe('a server that is closed', () => {
     }
   });
 
-  it('serves unlock, and closes all connections when the last lock is given back', async () => {
+  it('serves unlock, and closes all connections when the last lock is released', async () => {
     const [first, second, idle] = await server.connectThree();
     await first.take('a');
     await second.take('b', { mode: 'permit' });
@@ -92,24 +92,25 @@ describe('a server that is closed', () => {
     expect(idle.unreadCount).to.equal(0);
   });
 
-  it('closes when the last holder goes away', async () => {
-    const [holder, idle] = await server.connectTwo();
-    await holder.take('a');
-    const { closed } = await startToDrain(holder);
-    holder.reset();
-    await closed;
-    await idle.closed;
-  });
+  for (const [event, parameters, end] of [
+    ['holder goes away', {}, async (holder: RawClient) => holder.reset()],
+    [
+      'lease is over',
+      { lease: 0.1 },
+      async (holder: RawClient) => expect(await holder.next()).to.include({ event: 'lost', reason: 'lease' }),
+    ],
+  ] as const) {
+    it(`closes when the last ${event}`, async () => {
+      const [holder, idle] = await server.connectTwo();
+      await holder.take('a', parameters);
+      const { closed } = await startToDrain(idle);
+      await end(holder);
+      await closed;
+      await Promise.all([holder.closed, idle.closed]);
+    });
+  }
 
-  it('closes when the last lease is over', async () => {
-    const holder = await server.connect();
-    await holder.take('a', { lease: 0.1 });
-    await server.server.close({ drainMs: LONG_MS });
-    expect(await holder.next()).to.include({ event: 'lost', reason: 'lease' });
-    await holder.closed;
-  });
-
-  it('closes at once when it is given no time, and tells those that wait', async () => {
+  it('closes at once without a drain time, and answers the waiters', async () => {
     const [holder, waiter] = await server.connectWaiter('a');
     await server.server.close();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });

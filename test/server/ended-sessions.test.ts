@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { released } from './answers.ts';
+import { granted, released } from './answers.ts';
 import { endTest } from './clean-up.ts';
 import { numbered } from './odd-names.ts';
 import type { Message, RawClient } from './raw-client.ts';
@@ -14,14 +14,21 @@ function openSockets(): number {
 describe('a client that goes away', () => {
   const server = serverForEachTest({ maxLocksPerSession: 100_000 });
 
-  it('hands its lock on when its connection is reset', async () => {
-    const [holder, waiter] = await server.connectWaiter('jobs');
-    holder.reset();
-    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
-    expect(await waiter.ask('stats')).to.include({ orphans: 1, sessions: 1 });
-  });
+  for (const [how, leave] of [
+    ['is reset', (client: RawClient) => client.reset()],
+    ['closes its side', (client: RawClient) => client.socket.end()],
+  ] as const) {
+    it(`hands on its lock when it ${how}`, async () => {
+      const [holder, waiter] = await server.connectWaiter('jobs');
+      leave(holder);
+      expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
+      await holder.closed;
+      expect(holder.unreadCount).to.equal(0);
+      expect(await waiter.ask('stats')).to.include({ orphans: 1, sessions: 1 });
+    });
+  }
 
-  it('hands on its lock, and is counted no more, with very many others that break at once', async () => {
+  it('hands on its lock and is no longer counted, when 300 connections are reset at once', async () => {
     const socketsBefore = openSockets();
     const [waiter, ...holders] = await server.connectMany(301);
     await Promise.all(holders.map((holder, index) => holder.take(`${index}`)));
@@ -34,15 +41,7 @@ describe('a client that goes away', () => {
     while (openSockets() > socketsBefore + 2) await nextTurn();
   });
 
-  it('hands its lock on when it closes its side', async () => {
-    const [holder, waiter] = await server.connectWaiter('jobs');
-    holder.socket.end();
-    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
-    await holder.closed;
-    expect(holder.unreadCount).to.equal(0);
-  });
-
-  it('hands on each lock and permit that it held, and is in no queue any more', async () => {
+  it('hands on each lock and permit, and leaves each queue', async () => {
     const [holder, first, second] = await server.connectThree();
     await holder.take('a');
     await holder.take('b', { mode: 'shared', owner: 'x' });
@@ -63,7 +62,7 @@ describe('a client that goes away', () => {
     expect(await second.ask('stats')).to.include({ orphans: 3, permitOrphans: 1, holders: 4, waiting: 0 });
   });
 
-  it('is answered what it asked before it closed its side, and its waiting requests are cancelled', async () => {
+  it('gets answers to everything it asked before it closed its side, and its waiting requests are cancelled', async () => {
     const [holder, client] = await server.connectTwo();
     await holder.take('held');
     client.send(
@@ -91,7 +90,7 @@ describe('a client that goes away', () => {
     expect(await second.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 2 } });
   });
 
-  it('is not granted what becomes free in the moment in which it goes', async () => {
+  it('is not granted the lock that it frees itself', async () => {
     const [client, other] = await server.connectTwo();
     await client.take('jobs', { owner: 'a' });
     await client.queue(1, 'jobs', { owner: 'b' });
@@ -113,29 +112,24 @@ describe('a client that goes away with 20,000 locks', () => {
     holder = await server.connect();
     await holder.takeMany(numbered(LOCKS));
     other = await server.connect();
-    // The last lock is the first to be worked off: its grant tells that the session has ended and the rest is to come.
-    await other.queue('ended', `lock ${LOCKS - 1}`);
+    await other.queue('last', `lock ${LOCKS - 1}`);
+    holder.reset();
   });
   afterEach(endTest);
 
-  it('leaves each of them to whoever asks, at once', async () => {
-    holder.reset();
-    expect(await other.next()).to.deep.include({ id: 'ended' });
-    for (const index of [0, 1, 9_999, 10_000, 15_000, LOCKS - 2]) {
-      expect(await other.ask('lock', { lockName: `lock ${index}`, timeLimit: 0 })).to.include(released(1));
-    }
-  });
+  /** They are released in the order of their grants, so the last one is granted to another when all are free. */
+  async function allAreFree(): Promise<void> {
+    expect(await other.next()).to.deep.include({ id: 'last' });
+  }
 
-  it('leaves all of them to one who asks for all', async () => {
-    holder.reset();
-    expect(await other.next()).to.deep.include({ id: 'ended' });
+  it('leaves all of them free for another', async () => {
+    await allAreFree();
     await other.takeMany(numbered(LOCKS), { timeLimit: 0 });
     expect(await other.ask('stats')).to.include({ orphans: LOCKS, holders: LOCKS, locks: LOCKS, sessions: 1 });
   });
 
-  it('is listed and inspected no more', async () => {
-    holder.reset();
-    expect(await other.next()).to.deep.include({ id: 'ended' });
+  it('is no longer listed or inspected', async () => {
+    await allAreFree();
     expect(await other.ask('inspect', { lockName: 'lock 0' })).to.include({ holderCount: 0 });
     const listed: unknown[] = [];
     let page: Message = { next: '' };
@@ -146,26 +140,19 @@ describe('a client that goes away with 20,000 locks', () => {
     expect(listed).to.deep.equal([`lock ${LOCKS - 1}`]);
   });
 
-  it('has each hold counted as an orphan, and none twice', async () => {
-    holder.reset();
-    expect(await other.next()).to.deep.include({ id: 'ended' });
-    expect(await other.ask('stats')).to.include({
-      orphans: LOCKS,
-      holders: 1,
-      locks: 1,
-      waiting: 0,
-      sessions: 1,
-      grants: LOCKS + 1,
-    });
+  it('leaves each hold counted as an orphan once', async () => {
+    await allAreFree();
+    const now = { holders: 1, locks: 1, waiting: 0, sessions: 1 };
+    expect(await other.ask('stats')).to.include({ ...now, orphans: LOCKS, grants: LOCKS + 1 });
   });
 
-  it('keeps nobody else from being served', async () => {
-    holder.reset();
-    expect(await other.next()).to.deep.include({ id: 'ended' });
+  it('does not keep others from being served', async () => {
+    const bystander = await server.connect();
     for (let pair = 0; pair < 100; pair += 1) {
-      expect(await other.ask('lock', { lockName: 'pair' })).to.include({ status: 'ok' });
-      expect(await other.ask('unlock', { lockName: 'pair' })).to.deep.equal({ status: 'ok', count: 0 });
+      await bystander.take('pair');
+      expect(await bystander.ask('unlock', { lockName: 'pair' })).to.deep.equal(released(0));
     }
+    await allAreFree();
   });
 });
 
@@ -174,14 +161,14 @@ describe('a client that goes away from 20,000 queues', () => {
 
   afterEach(endTest);
 
-  it('is in none of them from then on', async () => {
+  it('leaves all of them', async () => {
     const server = await startServer({ maxLocksPerSession: 100_000, maxPendingRequests: 100_000 });
     const [holder, leaver, third] = await server.connectThree();
     const names = numbered(QUEUES);
     await holder.takeMany(names);
     await third.queue('before', 'lock 2');
     leaver.send(...names.map((lockName, id) => ({ command: 'lock', parameters: { lockName }, id })));
-    // What was asked for last is worked off first: its grant to another tells that the session has ended.
+    // All waits are cancelled before the first hold is released, so this lock passes to another after the waits are gone.
     await leaver.take('last');
     await third.queue('ended', 'last');
     await third.queue('behind', 'lock 0');

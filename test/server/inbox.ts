@@ -1,17 +1,20 @@
-/** Things that come one after the other, to be awaited one after the other. */
+/** Things that come one by one, and are awaited one by one. */
+
+import type { Duplex } from 'node:stream';
+import { whenTestEnds } from './clean-up.ts';
 
 interface Reader<Item> {
   readonly resolve: (item: Item) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Keeps what came first until it is asked for. */
+/** Keeps things in their order until somebody asks for them. */
 export class Inbox<Item> {
   readonly #items: Item[] = [];
   readonly #readers: Reader<Item>[] = [];
   #end: Error | undefined;
 
-  /** How many have come and were not asked for. */
+  /** How many have come that nobody asked for. */
   get size(): number {
     return this.#items.length;
   }
@@ -22,18 +25,45 @@ export class Inbox<Item> {
     else reader.resolve(item);
   }
 
-  /** Nothing more comes: who waits, or asks for more than came, gets this error. */
+  /** Ends it: everybody who waits, or asks for more than came, gets this error. */
   end(error: Error): void {
     this.#end = error;
     for (const reader of this.#readers.splice(0)) reader.reject(error);
   }
 
-  /** The next one, as soon as it is there. */
   next(): Promise<Item> {
     if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as Item);
     if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((resolve, reject) => {
       this.#readers.push({ resolve, reject });
+    });
+  }
+}
+
+/** The lines that come on a stream, which is destroyed when the test ends. */
+export class LineInbox extends Inbox<string> {
+  /** Resolves when the stream is gone, whoever closed it. */
+  readonly closed: Promise<void>;
+  /** The text after the last line break. */
+  incomplete = '';
+
+  constructor(stream: Duplex, encoding: BufferEncoding) {
+    super();
+    whenTestEnds(() => stream.destroy());
+    stream.setEncoding(encoding);
+    stream.on('data', (text: string) => {
+      const lines = (this.incomplete + text).split('\n');
+      this.incomplete = lines.pop() as string;
+      for (const line of lines) this.push(line);
+    });
+    // `close` follows an error.
+    stream.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      stream.once('close', () => {
+        const rest = this.incomplete === '' ? '' : `, after ${JSON.stringify(this.incomplete)}`;
+        this.end(new Error(`the connection is closed${rest}`));
+        resolve();
+      });
     });
   }
 }

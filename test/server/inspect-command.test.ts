@@ -1,25 +1,18 @@
 import { expect } from 'chai';
-import { endTest } from './clean-up.ts';
-import type { Message, RawClient } from './raw-client.ts';
-import { startServer } from './running-server.ts';
+import { addressOf, type Message, type RawClient } from './raw-client.ts';
+import { serverForEachTest, startServer } from './running-server.ts';
 
 describe('the inspect command', () => {
-  afterEach(endTest);
+  const server = serverForEachTest();
 
-  it('tells of nobody when there is no such lock', async () => {
-    const client = await (await startServer()).connect();
-    expect(await client.ask('inspect', { lockName: 'jobs' })).to.deep.equal({
-      status: 'ok',
-      lockName: 'jobs',
-      holderCount: 0,
-      waiterCount: 0,
-      holders: [],
-      waiters: [],
-    });
+  it('shows nobody when there is no such lock', async () => {
+    const client = await server.connect();
+    const nobody = { holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
+    const found = await client.ask('inspect', { lockName: 'jobs' });
+    expect(found).to.deep.equal({ status: 'ok', lockName: 'jobs', ...nobody });
   });
 
-  it('tells holders in the order of their grants and waiters in the order of the queue', async () => {
-    const server = await startServer();
+  it('shows holders in order of their grants and waiters in order of the queue', async () => {
     const [first, second, third] = await server.connectThree();
     await first.ask('identify', { name: 'Ann' });
     await first.take('jobs', { mode: 'shared', owner: 'x' });
@@ -27,41 +20,23 @@ describe('the inspect command', () => {
     await third.queue(1, 'jobs');
     await first.queue(2, 'jobs', { mode: 'shared', owner: 'y' });
     const view = withoutTimes(await third.ask('inspect', { lockName: 'jobs' }));
-    const address = async (client: typeof first) => (await client.ask('whoami')).address;
     expect(view).to.deep.equal({
       status: 'ok',
       lockName: 'jobs',
       holderCount: 2,
       waiterCount: 2,
       holders: [
-        { owner: 'x', name: 'Ann', address: await address(first), mode: 'shared', token: 1 },
-        { owner: '', name: '', address: await address(second), mode: 'shared', token: 2 },
+        { owner: 'x', name: 'Ann', address: addressOf(first), mode: 'shared', token: 1 },
+        { owner: '', name: '', address: addressOf(second), mode: 'shared', token: 2 },
       ],
       waiters: [
-        { owner: '', name: '', address: await address(third), mode: 'exclusive', position: 1 },
-        { owner: 'y', name: 'Ann', address: await address(first), mode: 'shared', position: 2 },
+        { owner: '', name: '', address: addressOf(third), mode: 'exclusive', position: 1 },
+        { owner: 'y', name: 'Ann', address: addressOf(first), mode: 'shared', position: 2 },
       ],
     });
   });
 
-  it('tells the reader/writer lock of a name first, then its permit with limits', async () => {
-    const server = await startServer();
-    const [first, second] = await server.connectTwo();
-    await first.take('jobs', { mode: 'permit', limit: 1 });
-    await first.take('jobs');
-    await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
-    await second.queue(2, 'jobs');
-    const { holderCount, waiterCount, holders, waiters } = await first.ask('inspect', { lockName: 'jobs' });
-    expect([holderCount, waiterCount]).to.deep.equal([2, 2]);
-    expect((holders as Message[]).map(({ mode }) => mode)).to.deep.equal(['exclusive', 'permit']);
-    expect((waiters as Message[]).map(({ mode, limit }) => [mode, limit])).to.deep.equal([
-      ['exclusive', undefined],
-      ['permit', 1],
-    ]);
-  });
-
-  it('counts the positions of the reader/writer lock and of the permit each from 1', async () => {
-    const server = await startServer();
+  it('shows the reader/writer lock of a name before its permit, with positions of their own', async () => {
     const [first, second] = await server.connectTwo();
     await first.take('jobs', { mode: 'permit', limit: 1 });
     await first.take('jobs');
@@ -69,26 +44,28 @@ describe('the inspect command', () => {
     await second.queue(2, 'jobs');
     await second.queue(3, 'jobs', { owner: 'x' });
     await second.queue('shares the place of 3', 'jobs', { owner: 'x' });
-    const positions = async (): Promise<unknown[]> => {
+    const { holderCount, holders } = await first.ask('inspect', { lockName: 'jobs' });
+    expect(holderCount).to.equal(2);
+    expect((holders as Message[]).map(({ mode }) => mode)).to.deep.equal(['exclusive', 'permit']);
+    const waiters = async (): Promise<unknown[]> => {
       const { waiters } = await first.ask('inspect', { lockName: 'jobs' });
-      return (waiters as Message[]).map(({ mode, owner, position }) => [mode, owner, position]);
+      return (waiters as Message[]).map(({ mode, owner, position, limit }) => [mode, owner, position, limit]);
     };
-    expect(await positions()).to.deep.equal([
-      ['exclusive', '', 1],
-      ['exclusive', 'x', 2],
-      ['permit', '', 1],
+    expect(await waiters()).to.deep.equal([
+      ['exclusive', '', 1, undefined],
+      ['exclusive', 'x', 2, undefined],
+      ['permit', '', 1, 1],
     ]);
     await second.ask('cancel', { id: 'nothing' });
     second.send({ command: 'cancel', parameters: { id: 2 } });
     await second.next();
-    expect(await positions()).to.deep.equal([
-      ['exclusive', 'x', 1],
-      ['permit', '', 1],
+    expect(await waiters()).to.deep.equal([
+      ['exclusive', 'x', 1, undefined],
+      ['permit', '', 1, 1],
     ]);
   });
 
-  it('marks what may be stolen, and who waits by lockAll, as list does', async () => {
-    const server = await startServer();
+  it('marks holders whose lock can be stolen, and waiters of a lockAll', async () => {
     const [first, second] = await server.connectTwo();
     await first.take('jobs', { stealable: true });
     await first.take('other', { mode: 'permit', limit: 1, stealable: false });
@@ -97,20 +74,15 @@ describe('the inspect command', () => {
     await second.settle();
     const jobs = withoutTimes(await second.ask('inspect', { lockName: 'jobs' }));
     const other = withoutTimes(await second.ask('inspect', { lockName: 'other' }));
-    const address = async (client: typeof first) => (await client.ask('whoami')).address;
-    const holder = { owner: '', name: '', address: await address(first) };
-    const waiter = { owner: 'x', name: '', address: await address(second), position: 1, lockAll: true };
+    const holder = { owner: '', name: '', address: addressOf(first) };
+    const waiter = { owner: 'x', name: '', address: addressOf(second), position: 1, lockAll: true };
     expect(jobs.holders).to.deep.equal([{ ...holder, mode: 'exclusive', token: 1, stealable: true }]);
     expect(jobs.waiters).to.deep.equal([{ ...waiter, mode: 'exclusive' }]);
     expect(other.holders).to.deep.equal([{ ...holder, mode: 'permit', token: 2 }]);
     expect(other.waiters).to.deep.equal([{ ...waiter, mode: 'permit', limit: 1 }]);
-    const { locks: listed } = await second.ask('list');
-    const { status: _, ...described } = jobs;
-    expect(withoutTimes((listed as Message[])[0] as Message)).to.deep.equal(described);
   });
 
-  it('lists as many as it is asked for, and counts all', async () => {
-    const server = await startServer();
+  it('lists as many as the client asks for, and counts all', async () => {
     const clients = await server.connectMany(5);
     for (const [index, client] of clients.entries()) await client.take('jobs', { mode: 'shared', owner: `${index}` });
     for (const client of clients) await client.queue(1, 'jobs', { owner: 'writer' });
@@ -120,9 +92,8 @@ describe('the inspect command', () => {
     expect(view.waiters).to.have.lengthOf(3);
   });
 
-  it('lists 100 without being asked for a number, and never more than maxPageEntries', async () => {
-    const server = await startServer({ maxPageEntries: 120 });
-    const client = await server.connect();
+  it('lists 100 by default, and never more than maxPageEntries', async () => {
+    const client = await (await startServer({ maxPageEntries: 120 })).connect();
     for (let owner = 0; owner < 150; owner += 1) await client.take('jobs', { mode: 'shared', owner: `${owner}` });
     expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(100);
     const view = await client.ask('inspect', { lockName: 'jobs', max: 10_000 });
@@ -131,7 +102,7 @@ describe('the inspect command', () => {
   });
 });
 
-/** The times must be whole milliseconds from 0; what they are is nobody's business here. */
+/** Drops the times, which must be whole milliseconds. */
 function withoutTimes(view: Message): Message {
   const strip = (key: string) => (entry: Message) => {
     expect(entry[key]).to.satisfy((value: number) => Number.isInteger(value) && value >= 0);

@@ -2,17 +2,17 @@ import { expect } from 'chai';
 import { alreadyHeld } from './answers.ts';
 import { serverForEachTest } from './running-server.ts';
 
-/** Over as soon as anybody can wait for it. */
+/** Short enough to wait for. */
 const SHORT = 0.03;
-/** Long enough for what must come before its end. */
+/** Long enough for the steps of a test before its end. */
 const MEDIUM = 0.25;
-/** Over after every test. */
+/** Longer than any test. */
 const LONG = 3_600;
 
 describe('leases', () => {
   const server = serverForEachTest();
 
-  it('free the lock when they are over, and tell its holder', async () => {
+  it('free the lock at their end, and tell its holder', async () => {
     const client = await server.connect();
     await client.take('jobs', { lease: SHORT });
     expect(await client.next()).to.deep.equal(lost('jobs'));
@@ -20,7 +20,7 @@ describe('leases', () => {
     expect(await client.ask('stats')).to.include({ locks: 0, holders: 0, expiredLeases: 1, releases: 0, orphans: 0 });
   });
 
-  it('name the owner and the mode of what was lost', async () => {
+  it('name the owner and the mode of the lost lock', async () => {
     const client = await server.connect();
     await client.take('jobs', { lease: SHORT, owner: 'a', mode: 'permit', limit: 1 });
     expect(await client.next()).to.deep.equal({ ...lost('jobs'), mode: 'permit', owner: 'a' });
@@ -28,7 +28,7 @@ describe('leases', () => {
     expect(await client.next()).to.deep.equal({ ...lost('jobs'), mode: 'shared', token: 2 });
   });
 
-  it('let in the next in line when they are over', async () => {
+  it('let in the next in line at their end', async () => {
     const [holder, waiter] = await server.connectTwo();
     holder.send({ command: 'lock', parameters: { lockName: 'jobs', lease: SHORT }, id: 1 });
     await holder.next();
@@ -38,7 +38,7 @@ describe('leases', () => {
     await waiter.settle();
   });
 
-  it('start anew when the holder asks again with a lease', async () => {
+  it('start again when the holder asks again with a lease', async () => {
     const client = await server.connect();
     await client.take('jobs', { lease: MEDIUM });
     expect(await client.ask('lock', { lockName: 'jobs', lease: LONG })).to.deep.equal(alreadyHeld(1));
@@ -47,19 +47,14 @@ describe('leases', () => {
     expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('can be made shorter', async () => {
-    const client = await server.connect();
-    await client.take('jobs', { lease: LONG });
-    await client.take('jobs', { lease: SHORT });
-    expect(await client.next()).to.deep.equal(lost('jobs'));
-  });
-
-  it('can be added to a lock that was taken without', async () => {
-    const client = await server.connect();
-    await client.take('jobs');
-    await client.take('jobs', { lease: SHORT });
-    expect(await client.next()).to.deep.equal(lost('jobs'));
-  });
+  for (const first of [{ lease: LONG }, {}]) {
+    it(`can be made shorter by a second request, after ${JSON.stringify(first)}`, async () => {
+      const client = await server.connect();
+      await client.take('jobs', first);
+      await client.take('jobs', { lease: SHORT });
+      expect(await client.next()).to.deep.equal(lost('jobs'));
+    });
+  }
 
   it('go on when the holder asks again without a lease', async () => {
     const client = await server.connect();
@@ -72,7 +67,7 @@ describe('leases', () => {
     expect(await client.next()).to.deep.equal(lost('jobs'));
   });
 
-  it('start with the grant, not with the request', async () => {
+  it('start at the grant, not at the request', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.take('jobs');
     await waiter.queue(1, 'jobs', { lease: SHORT });
@@ -84,7 +79,7 @@ describe('leases', () => {
     expect(await waiter.next()).to.deep.equal({ ...lost('jobs'), token: 3 });
   });
 
-  it('end with an unlock: nobody is told afterwards', async () => {
+  it('end at an unlock, without an event', async () => {
     const client = await server.connect();
     await client.take('jobs', { lease: MEDIUM });
     await client.ask('unlock', { lockName: 'jobs' });
@@ -94,7 +89,7 @@ describe('leases', () => {
     expect(await client.ask('unlock', { lockName: 'jobs', token: 2 })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('end with their session', async () => {
+  it('end with their session, without an event', async () => {
     const [holder, other] = await server.connectTwo();
     await holder.take('jobs', { lease: MEDIUM });
     await holder.leave();

@@ -26,7 +26,7 @@ function numbers(count: number): string[] {
 const name = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 4 });
 
 describe('a listing', () => {
-  it('looks at no more items in a step than it is told to', () => {
+  it('looks at no more items in a step than its limit', () => {
     const seen: string[] = [];
     function* names(): Generator<string> {
       for (const each of ['c', 'b', 'a']) {
@@ -41,7 +41,7 @@ describe('a listing', () => {
     expect(listing.peek(10)).to.deep.equal(['a', 'b', 'c']);
   });
 
-  it('counts items that it does not list, too', () => {
+  it('counts the items that it skips, too', () => {
     const listing = new Listing<string>({
       compare: shorterFirst,
       items: () => ['c', 'b', 'a'][Symbol.iterator](),
@@ -64,7 +64,7 @@ describe('a listing', () => {
     expect(page).not.to.include('b');
   });
 
-  it('goes on behind the items that were skipped, not behind all that were shown', () => {
+  it('goes on after the items that were taken, not after all that were shown', () => {
     const listing = listingOf(numbers(9));
     while (!listing.step(STEP, 4));
     expect(listing.peek(4)).to.deep.equal(['0', '1', '2', '3']);
@@ -74,7 +74,7 @@ describe('a listing', () => {
     expect(nextPage(listing, 4)).to.deep.equal(['4', '5', '6', '7']);
   });
 
-  it('is a sorted array, whatever the steps and pages', () => {
+  it('gives the sorted items, whatever the sizes of steps and pages', () => {
     fc.assert(
       fc.property(
         fc.array(name, { maxLength: 40 }),

@@ -8,16 +8,7 @@ const LOCKS = 12;
 describe('the lockAll command', () => {
   const server = serverForEachTest();
 
-  it('needs an id', async () => {
-    const client = await server.connect();
-    client.send({ command: 'lockAll', parameters: { locks: [{ lockName: 'a' }] } });
-    expect(await client.next()).to.deep.equal({
-      error: { status: 'invalid', message: 'id is missing; lockAll needs one' },
-    });
-    expect(await client.ask('stats')).to.include({ holders: 0, waiting: 0 });
-  });
-
-  it('takes a thousand locks at once and hands them on at once when its client goes away', async () => {
+  it('takes a thousand locks at once, and hands them on when its client disconnects', async () => {
     const [first, second] = await server.connectTwo();
     const locks = Array.from({ length: 1_000 }, (_, index) => ({ lockName: `lock ${index}` }));
     const { tokens, counts } = await first.ask('lockAll', { locks });
@@ -31,23 +22,6 @@ describe('the lockAll command', () => {
     expect(await second.ask('stats')).to.include({ orphans: 1_000, grants: 2_000, holders: 1_000, waiting: 0 });
   });
 
-  it('leaves all queues when its client goes away, and each lets in who can be let in', async () => {
-    const [holder, leaver, other] = await server.connectThree();
-    await holder.take('held');
-    await holder.take('read', { mode: 'shared' });
-    const locks = [{ lockName: 'free' }, { lockName: 'read' }, { lockName: 'held' }];
-    leaver.send({ command: 'lockAll', parameters: { locks }, id: 1 });
-    await leaver.settle();
-    await other.queue('free', 'free');
-    await other.queue('read', 'read', { mode: 'shared' });
-    await other.queue('held', 'held');
-    leaver.reset();
-    const granted = [await other.next(), await other.next()];
-    expect(granted.map(({ id }) => id)).to.have.members(['free', 'read']);
-    expect(await other.ask('stats')).to.include({ waiting: 1, holders: 4, cancelled: 1, orphans: 0 });
-    expect(await other.ask('inspect', { lockName: 'held' })).to.include({ waiterCount: 1 });
-  });
-
   it('excludes the other owners of the same client', async () => {
     const client = await server.connect();
     const locks = [{ lockName: 'a' }, { lockName: 'b' }];
@@ -57,7 +31,7 @@ describe('the lockAll command', () => {
     expect(await client.ask('lockAll', { locks, owner: 'y', timeLimit: 0 })).to.include({ status: 'ok' });
   });
 
-  it('times out with up to ten of those who hold any of its locks', async () => {
+  it('times out with up to ten holders of its locks', async () => {
     const [holder, client] = await server.connectTwo();
     for (let index = 0; index < 15; index += 1) await holder.take('a', { mode: 'shared', owner: `${index}` });
     await holder.take('b');
@@ -76,7 +50,7 @@ describe('the lockAll command', () => {
     }
   });
 
-  it('is granted to all in the end when very many want some of the same locks', async () => {
+  it('is granted to all 200 clients in the end when their locks overlap', async () => {
     const clients = await server.connectMany(CLIENTS);
     const [watcher] = clients as [RawClient];
     await watcher.settle();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { granted, invalid } from './answers.ts';
+import { granted } from './answers.ts';
 import type { Message } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
@@ -12,7 +12,7 @@ describe('the lock command', () => {
     expect(await client.next()).to.deep.equal({ id: 7, result: { status: 'ok', token: 1, count: 1 } });
   });
 
-  it('gives every grant a greater token, whatever its lock and mode', async () => {
+  it('gives every grant a greater token, whatever the lock and mode', async () => {
     const client = await server.connect();
     const tokens = [
       await client.take('a'),
@@ -24,35 +24,17 @@ describe('the lock command', () => {
     expect(tokens).to.deep.equal([1, 2, 3, 4]);
   });
 
-  it('keeps a request waiting until the holder unlocks', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(5, 'jobs');
-    expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
-    expect(await waiter.next()).to.deep.equal({ id: 5, result: { status: 'ok', token: 2, count: 1 } });
-  });
+  for (const parameters of [{}, { timeLimit: false }]) {
+    it(`keeps a request with ${JSON.stringify(parameters)} waiting until the holder unlocks`, async () => {
+      const [holder, waiter] = await server.connectTwo();
+      await holder.take('jobs');
+      await waiter.queue(5, 'jobs', parameters);
+      expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
+      expect(await waiter.next()).to.deep.equal({ id: 5, result: granted(2) });
+    });
+  }
 
-  it('grants waiting requests in the order in which they came', async () => {
-    const holder = await server.connect();
-    await holder.take('jobs');
-    const waiters = await server.connectMany(4);
-    for (const [index, waiter] of waiters.entries()) await waiter.queue(index, 'jobs');
-    await holder.ask('unlock', { lockName: 'jobs' });
-    for (const [index, waiter] of waiters.entries()) {
-      expect(await waiter.next()).to.deep.equal({ id: index, result: { status: 'ok', token: index + 2, count: 1 } });
-      await waiter.ask('unlock', { lockName: 'jobs' });
-    }
-  });
-
-  it('waits without limit when timeLimit is false', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(1, 'jobs', { timeLimit: false });
-    await holder.ask('unlock', { lockName: 'jobs' });
-    expect((await waiter.next()).result).to.deep.equal({ status: 'ok', token: 2, count: 1 });
-  });
-
-  it('answers timeout when the time limit is over, and the request waits no longer', async () => {
+  it('answers timeout at the time limit, and leaves the queue', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.take('jobs');
     expect(await waiter.ask('lock', { lockName: 'jobs', timeLimit: 0.03 })).to.include({ status: 'timeout' });
@@ -62,7 +44,7 @@ describe('the lock command', () => {
     expect(waiter.unreadCount).to.equal(0);
   });
 
-  it('tells with a timeout who holds the lock at that moment, ten of them at most', async () => {
+  it('names with a timeout who holds the lock then, at most ten of them', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.ask('identify', { name: 'import' });
     await holder.take('jobs', { stealable: true });
@@ -77,7 +59,7 @@ describe('the lock command', () => {
     expect((many.holders as Message[]).map(({ owner }) => owner)).to.deep.equal([...'0123456789']);
   });
 
-  it('lets in those behind a request whose time limit is over', async () => {
+  it('lets in those behind a request that has timed out', async () => {
     const [holder, writer, reader] = await server.connectThree();
     await holder.take('jobs', { mode: 'shared' });
     await writer.queue(1, 'jobs', { timeLimit: 0.05 });
@@ -98,7 +80,7 @@ describe('the lock command', () => {
       expect(await client.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal(granted(1));
     });
 
-    it('answers unavailable behind a waiting writer, though only readers hold', async () => {
+    it('answers unavailable behind a waiting writer, even if only readers hold', async () => {
       const [reader, writer, other] = await server.connectThree();
       await reader.take('jobs', { mode: 'shared' });
       await writer.queue(1, 'jobs');
@@ -108,16 +90,11 @@ describe('the lock command', () => {
   });
 
   describe('with modes', () => {
-    it('grants shared requests together and counts the holders', async () => {
-      const [first, second] = await server.connectTwo();
-      expect(await first.ask('lock', { lockName: 'jobs', mode: 'shared' })).to.include({ status: 'ok', count: 1 });
-      expect(await second.ask('lock', { lockName: 'jobs', mode: 'shared' })).to.include({ status: 'ok', count: 2 });
-    });
-
-    it('keeps a writer waiting until the last reader unlocks', async () => {
+    it('counts readers, and keeps a writer waiting until the last one unlocks', async () => {
       const [first, second, writer] = await server.connectThree();
-      await first.take('jobs', { mode: 'shared' });
-      await second.take('jobs', { mode: 'shared' });
+      const shared = { lockName: 'jobs', mode: 'shared' };
+      expect(await first.ask('lock', shared)).to.deep.equal(granted(1, 1));
+      expect(await second.ask('lock', shared)).to.deep.equal(granted(2, 2));
       await writer.queue(1, 'jobs', { mode: 'exclusive' });
       expect(await first.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 1 });
       await writer.settle();
@@ -144,7 +121,7 @@ describe('the lock command', () => {
   });
 
   describe('with permits', () => {
-    it('grants as many as the limit says', async () => {
+    it('grants as many as the limit allows', async () => {
       const [first, second, third] = await server.connectThree();
       const permit = { lockName: 'jobs', mode: 'permit', limit: 2 };
       expect(await first.ask('lock', permit)).to.include({ status: 'ok', count: 1 });
@@ -155,20 +132,20 @@ describe('the lock command', () => {
       expect(await third.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 2 } });
     });
 
-    it('keeps them apart from the reader/writer lock of that name', async () => {
+    it('are independent of the reader/writer lock of that name', async () => {
       const [first, second] = await server.connectTwo();
       await first.take('jobs');
       expect(await second.ask('lock', { lockName: 'jobs', mode: 'permit', limit: 1 })).to.include({ count: 1 });
     });
 
-    it('lets a permit without a limit pass those that wait', async () => {
+    it('grants a permit without a limit ahead of waiters', async () => {
       const [first, second, third] = await server.connectThree();
       await first.take('jobs', { mode: 'permit', limit: 1 });
       await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
       expect(await third.ask('lock', { lockName: 'jobs', mode: 'permit' })).to.include({ status: 'ok', count: 2 });
     });
 
-    it('looks only at the first that waits, with its own limit', async () => {
+    it('grants a waiter only when it is first, by its own limit', async () => {
       const [holder, small, great] = await server.connectThree();
       await holder.take('jobs', { mode: 'permit' });
       await small.queue(1, 'jobs', { mode: 'permit', limit: 1 });
@@ -177,43 +154,20 @@ describe('the lock command', () => {
       expect(await small.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
       expect(await great.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 2 } });
     });
-
-    it('refuses a limit for another mode', async () => {
-      const client = await server.connect();
-      for (const mode of [undefined, 'exclusive', 'shared'] as const) {
-        expect(await client.ask('lock', { lockName: 'jobs', mode, limit: 3 })).to.deep.equal(
-          invalid(`parameters.limit is 3; expected none, since mode is "${mode ?? 'exclusive'}"`),
-        );
-      }
-      expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0 });
-    });
   });
 
-  describe('without an id', () => {
-    it('is refused and takes nothing', async () => {
+  for (const [command, parameters] of [
+    ['lock', { lockName: 'jobs' }],
+    ['lockAll', { locks: [{ lockName: 'jobs' }] }],
+  ] as const) {
+    it(`is refused without an id and takes nothing: ${command}`, async () => {
       const client = await server.connect();
       for (const id of [{}, { id: null }]) {
-        client.send({ command: 'lock', parameters: { lockName: 'jobs' }, ...id });
-        expect(await client.next()).to.deep.equal({
-          error: { status: 'invalid', message: 'id is missing; lock needs one' },
-        });
+        client.send({ command, parameters, ...id });
+        const message = `id is missing; ${command} needs one`;
+        expect(await client.next()).to.deep.equal({ error: { status: 'invalid', message } });
       }
-      expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0, waiterCount: 0 });
+      expect(await client.ask('stats')).to.include({ holders: 0, waiting: 0 });
     });
-  });
-
-  describe('with an id that is in flight', () => {
-    it('is answered without an id, and the first request is unaffected', async () => {
-      const [holder, waiter] = await server.connectTwo();
-      await holder.take('jobs');
-      await waiter.queue(7, 'jobs');
-      waiter.send({ command: 'ping', id: 7 }, { command: 'ping', id: '7' });
-      expect(await waiter.next()).to.deep.equal({ error: { status: 'invalid', message: 'id 7 is in flight' } });
-      expect(await waiter.next()).to.deep.equal({ id: '7', result: { status: 'ok' } });
-      await holder.ask('unlock', { lockName: 'jobs' });
-      expect(await waiter.next()).to.deep.equal({ id: 7, result: { status: 'ok', token: 2, count: 1 } });
-      waiter.send({ command: 'ping', id: 7 });
-      expect(await waiter.next()).to.deep.equal({ id: 7, result: { status: 'ok' } });
-    });
-  });
+  }
 });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { alreadyHeld, invalid } from './answers.ts';
+import { alreadyHeld, granted, invalid } from './answers.ts';
 import { serverForEachTest } from './running-server.ts';
 
 describe('the owners of locks', () => {
   const server = serverForEachTest();
 
-  it('get the same token when they ask again for what they hold', async () => {
+  it('get the same token when they ask again for a lock that they hold', async () => {
     const client = await server.connect();
     await client.take('jobs');
     for (const parameters of [{}, { owner: '' }, { mode: 'shared' }, { timeLimit: 0 }]) {
@@ -15,7 +15,7 @@ describe('the owners of locks', () => {
     expect(await client.ask('stats')).to.include({ grants: 2, holders: 2 });
   });
 
-  it('free with one unlock what they asked for several times', async () => {
+  it('release with one unlock a lock that they asked for twice', async () => {
     const [holder, other] = await server.connectTwo();
     await holder.take('jobs');
     await holder.take('jobs');
@@ -28,44 +28,34 @@ describe('the owners of locks', () => {
     const client = await server.connect();
     await client.take('jobs', { owner: 'a' });
     for (const owner of ['b', 'A', '', 'a ']) {
-      expect(await client.ask('lock', { lockName: 'jobs', owner, timeLimit: 0 })).to.deep.equal({
-        status: 'unavailable',
-      });
+      expect(await client.ask('lock', { lockName: 'jobs', owner, timeLimit: 0 })).to.include({ status: 'unavailable' });
     }
     await client.queue(1, 'jobs', { owner: 'b' });
     client.send({ command: 'unlock', parameters: { lockName: 'jobs', owner: 'a' } });
     expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
   });
 
-  it('are two for the same tag of two clients', async () => {
+  it('differ between two clients with the same tag', async () => {
     const [first, second] = await server.connectTwo();
     await first.take('jobs', { owner: 'a' });
-    expect(await second.ask('lock', { lockName: 'jobs', owner: 'a', timeLimit: 0 })).to.deep.equal({
-      status: 'unavailable',
-    });
+    const tried = await second.ask('lock', { lockName: 'jobs', owner: 'a', timeLimit: 0 });
+    expect(tried).to.deep.equal({ status: 'unavailable' });
   });
 
-  it('cannot ask for the lock exclusive while they hold it shared', async () => {
-    const client = await server.connect();
-    await client.take('jobs', { mode: 'shared' });
-    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(
-      invalid('the owner holds the lock shared and cannot ask for it exclusive'),
-    );
-    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(1);
-  });
-
-  it('cannot ask for the lock exclusive while they await it shared', async () => {
+  it('cannot ask for an exclusive lock while they wait for or hold a shared one', async () => {
     const [holder, client] = await server.connectTwo();
     await holder.take('jobs');
     await client.queue(1, 'jobs', { mode: 'shared' });
-    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(
-      invalid('the owner awaits the lock shared and cannot ask for it exclusive'),
-    );
+    const refusal = (verb: string): object =>
+      invalid(`the owner ${verb} the lock shared and cannot ask for it exclusive`);
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(refusal('awaits'));
     await holder.ask('unlock', { lockName: 'jobs' });
-    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
+    expect(await client.next()).to.deep.equal({ id: 1, result: granted(2) });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(refusal('holds'));
+    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(1);
   });
 
-  it('wait in one place however often they ask, and are answered together', async () => {
+  it('keep one place in the queue however often they ask, and all requests are answered together', async () => {
     const [holder, client, last] = await server.connectThree();
     await holder.take('jobs');
     await client.queue(1, 'jobs');
@@ -80,7 +70,7 @@ describe('the owners of locks', () => {
     expect(await last.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
   });
 
-  it('keep their place until the last of their requests has ended', async () => {
+  it('keep their place until their last request has ended', async () => {
     const [holder, client, last] = await server.connectThree();
     await holder.take('jobs');
     await client.queue(1, 'jobs');

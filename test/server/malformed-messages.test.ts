@@ -7,7 +7,7 @@ import { serverForEachTest } from './running-server.ts';
 describe('odd messages', () => {
   const server = serverForEachTest();
 
-  it('that are nested very deep are invalid, and the connection goes on', async () => {
+  it('are invalid when nested very deep, and the connection stays open', async () => {
     const client = await server.connect();
     const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
     for (const [message, status] of [
@@ -31,7 +31,7 @@ describe('odd messages', () => {
     expect(await client.ask('inspect', { lockName: 'a\udcff\udcc3(' })).to.include({ holderCount: 1 });
   });
 
-  it('are carried out in order, 10,000 in one packet, when the client leaves at once', async () => {
+  it('are carried out in order, 10,000 in one packet, even if the client leaves at once', async () => {
     const [client, bystander] = await server.connectTwo();
     const messages = numbered(10_000).map((lockName, id) => ({ command: 'lock', parameters: { lockName }, id }));
     client.send(...messages);

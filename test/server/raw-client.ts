@@ -1,63 +1,55 @@
-/** A connection that sends and shows messages as they are, so that tests can look at exact replies. */
+/** A connection that sends and receives messages unchanged, so that tests see exact replies. */
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseAddress } from '../support/parse-address.ts';
-import { whenTestEnds } from './clean-up.ts';
-import { Inbox } from './inbox.ts';
+import { LineInbox } from './inbox.ts';
 
 /** A message of the server. */
 export type Message = Readonly<Record<string, unknown>>;
 
-/** Messages are taken in the order in which they came; a connection of `connect` is cut when the test ends. */
+/** Messages are read in order; the connection is destroyed when the test ends. */
 export class RawClient {
   readonly socket: Socket;
-  /** How many bytes came so far. */
   bytesReceived = 0;
   /** Resolves when the socket is gone: whether the other end closed its side before that, and the error. */
   readonly closed: Promise<{ readonly hasEnded: boolean; readonly error: Error | undefined }>;
-  readonly #inbox = new Inbox<Message>();
+  readonly #lines: LineInbox;
   #lastId = 0;
-  #incomplete = '';
 
   /** Connects to a port of 127.0.0.1, or to where a server said that it listens. */
   static async connect(where: number | string, options: Partial<NetConnectOpts> = {}): Promise<RawClient> {
     const place = typeof where === 'number' ? { host: '127.0.0.1', port: where } : parseAddress(where);
     const socket = connect({ ...place, noDelay: true, ...options } as NetConnectOpts);
     const client = new RawClient(socket);
-    whenTestEnds(() => socket.destroy());
     await once(socket, 'connect');
     return client;
   }
 
-  /** Takes a socket that a server has accepted. */
+  /** Uses a socket that a server has accepted. */
   constructor(socket: Socket) {
     this.socket = socket;
     let hasEnded = false;
     let error: Error | undefined;
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.#read(text));
+    this.#lines = new LineInbox(socket, 'utf8');
+    socket.on('data', (text: string) => {
+      this.bytesReceived += Buffer.byteLength(text);
+    });
     socket.on('end', () => {
       hasEnded = true;
     });
     socket.on('error', (cause) => {
       error = cause;
     });
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        this.#inbox.end(new Error('the connection is closed'));
-        resolve({ hasEnded, error });
-      });
-    });
+    this.closed = this.#lines.closed.then(() => ({ hasEnded, error }));
   }
 
-  /** Messages that came and were not looked at. */
+  /** How many messages came that nobody has read. */
   get unreadCount(): number {
-    return this.#inbox.size;
+    return this.#lines.size;
   }
 
-  /** Sends messages in one write. */
   send(...messages: readonly unknown[]): void {
     this.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
   }
@@ -66,12 +58,10 @@ export class RawClient {
     this.socket.write(bytes);
   }
 
-  /** The next message, whatever it is. */
-  next(): Promise<Message> {
-    return this.#inbox.next();
+  async next(): Promise<Message> {
+    return JSON.parse(await this.#lines.next());
   }
 
-  /** The next so many messages. */
   async nextMany(count: number): Promise<Message[]> {
     const messages: Message[] = [];
     while (messages.length < count) messages.push(await this.next());
@@ -131,12 +121,11 @@ export class RawClient {
     if (message.id !== ping) throw new Error(`expected ${lockName} to be held, got ${JSON.stringify(message)}`);
   }
 
-  /** Returns once the server has handled everything sent before; fails when a message came that nobody looked at. */
+  /** Returns once the server has handled everything before; fails if a message came that nobody has read. */
   async settle(): Promise<void> {
     await this.ask('ping');
   }
 
-  /** Ends the connection by a reset. */
   reset(): void {
     this.socket.resetAndDestroy();
   }
@@ -146,16 +135,14 @@ export class RawClient {
     this.socket.end();
     await this.closed;
   }
-
-  #read(text: string): void {
-    this.bytesReceived += Buffer.byteLength(text);
-    const lines = (this.#incomplete + text).split('\n');
-    this.#incomplete = lines.pop() as string;
-    for (const line of lines) this.#inbox.push(JSON.parse(line) as Message);
-  }
 }
 
-/** Waits until a condition holds that somebody else's progress makes true; everybody has a turn before each look. */
+/** Waits until a condition holds that others make true; they get a turn before each check. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await nextTurn();
+}
+
+/** The server's name for the connection of a client of this machine. */
+export function addressOf({ socket }: { readonly socket: { readonly localPort?: number | undefined } }): string {
+  return `127.0.0.1:${socket.localPort}`;
 }

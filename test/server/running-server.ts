@@ -1,7 +1,7 @@
-/** A lock server of the test's own process, on a port that the system chose. */
+/** Lock servers in the process of the test. */
 
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
-import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { tcp } from '../../lib/transports/tcp.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';
-import { RawClient } from './raw-client.ts';
+import { RawClient, until } from './raw-client.ts';
 
 export { RecordingLogger as LogRecorder };
 
@@ -38,7 +38,7 @@ export class RunningServer {
     return [await this.connect(), await this.connect(), await this.connect()];
   }
 
-  /** A client that holds a lock, and one that waits for it by its request 1. */
+  /** A client that holds a lock, and one that waits for it with request 1. */
   async connectWaiter(lockName: string): Promise<[RawClient, RawClient]> {
     const [holder, waiter] = await this.connectTwo();
     await holder.take(lockName);
@@ -46,7 +46,6 @@ export class RunningServer {
     return [holder, waiter];
   }
 
-  /** As many as are wanted. */
   connectMany(count: number): Promise<RawClient[]> {
     return Promise.all(Array.from({ length: count }, () => this.connect()));
   }
@@ -58,28 +57,50 @@ export class RunningServer {
   }
 }
 
-/** Starts a server whose tokens are 1, 2, 3 and so on, with limits other than the default ones if some are given. */
+/** A listener on a port that the system chooses, for this machine only. */
+export const LOOPBACK: { readonly host: string; readonly port: number; readonly allowed: readonly string[] } = {
+  host: '127.0.0.1',
+  port: 0,
+  allowed: ['127.0.0.1'],
+};
+
+/** Makes a silent server without listeners whose tokens are 1, 2, 3 and so on. It is closed when the test ends. */
+export function makeServer({ logger = new RecordingLogger(), ...options }: LockServerOptions = {}): FullLockServer {
+  let token = 0;
+  const manager = new LocalLockManager({
+    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits },
+    nextToken: () => {
+      token += 1;
+      return token;
+    },
+  });
+  const server = new FullLockServer({ logger, manager, ...options });
+  whenTestEnds(() => server.close());
+  return server;
+}
+
+/** Has a server listen on TCP; resolves to the port. */
+export async function listenOnTcp(server: FullLockServer, options: LockListenOptions = {}): Promise<number> {
+  return portOf(await server.listen(tcp(LOOPBACK), options));
+}
+
+/** Waits until the server has that many connections. */
+export async function untilConnections(server: FullLockServer, count: number): Promise<void> {
+  await until(() => (server.commandStats() as { openConnections: number }).openConnections === count);
+}
+
+/** Starts a server of `makeServer`, with limits other than the default ones if some are given. */
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
   switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager'> = {},
   port = 0,
 ): Promise<RunningServer> {
-  let token = 0;
-  const manager = new LocalLockManager({
-    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits },
-    nextToken: () => {
-      token += 1;
-      return token;
-    },
-  });
-  const server = new FullLockServer({ limits, manager, ...switches, ...(logger === undefined ? {} : { logger }) });
-  whenTestEnds(() => server.close());
-  const address = await server.listen(tcp({ host: '127.0.0.1', port, allowed: ['127.0.0.1'] }));
-  return new RunningServer(server, portOf(address));
+  const server = makeServer({ limits, ...switches, ...(logger === undefined ? {} : { logger }) });
+  return new RunningServer(server, portOf(await server.listen(tcp({ ...LOOPBACK, port }))));
 }
 
-/** Starts one anew for each test of the suite; clean-up is done behind each test. */
+/** Starts a server before each test of a suite, and cleans up after it. */
 export function serverForEachTest(...options: Parameters<typeof startServer>): RunningServer {
   const running: RunningServer = Object.create(RunningServer.prototype);
   beforeEach(async () => {
@@ -89,7 +110,7 @@ export function serverForEachTest(...options: Parameters<typeof startServer>): R
   return running;
 }
 
-/** The port of an address as a listener tells it. */
+/** The port of a listener's address. */
 export function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1));
 }

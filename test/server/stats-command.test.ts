@@ -1,67 +1,45 @@
 import { expect } from 'chai';
 import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
 import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
-import { endTest } from './clean-up.ts';
 import type { Message, RawClient } from './raw-client.ts';
-import { startServer } from './running-server.ts';
+import { serverForEachTest } from './running-server.ts';
 
-/** Each reason is there from the start. */
+/** Every reason is counted from the start. */
 const NO_REFUSALS = Object.fromEntries(
   Object.keys({ ...CONNECTION_REFUSALS, ...COMMAND_REFUSALS }).map((reason) => [reason, 0]),
 );
 
+/** The keys with the value 0. */
+function zeros(...keys: readonly string[]): Record<string, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0]));
+}
+
 const NOTHING = {
+  ...zeros('locks', 'permits', 'holders', 'waiting', 'grants', 'releases', 'timeouts', 'cancelled', 'deadlocks'),
+  ...zeros('expiredLeases', 'forced', 'stolen', 'orphans', 'permitOrphans'),
+  ...zeros('unknownCommands', 'invalidRequests', 'failedRequests'),
   status: 'ok',
-  locks: 0,
-  permits: 0,
-  holders: 0,
-  waiting: 0,
   sessions: 1,
-  grants: 0,
-  releases: 0,
-  timeouts: 0,
-  cancelled: 0,
-  deadlocks: 0,
-  expiredLeases: 0,
-  forced: 0,
-  stolen: 0,
-  orphans: 0,
-  permitOrphans: 0,
   connections: 1,
-  refusals: NO_REFUSALS,
-  unknownCommands: 0,
-  invalidRequests: 0,
-  failedRequests: 0,
   openConnections: 1,
+  refusals: NO_REFUSALS,
 };
 
 const NO_REQUESTS = {
-  lock: 0,
-  lockAll: 0,
-  unlock: 0,
-  unlockAll: 0,
-  forceUnlock: 0,
-  cancel: 0,
-  inspect: 0,
-  list: 0,
-  stats: 0,
-  identify: 0,
-  whoami: 0,
-  who: 0,
-  ping: 0,
-  hello: 0,
+  ...zeros('lock', 'lockAll', 'unlock', 'unlockAll', 'forceUnlock', 'cancel', 'inspect', 'list', 'stats', 'identify'),
+  ...zeros('whoami', 'who', 'ping', 'hello'),
 };
 
 describe('the stats command', () => {
-  afterEach(endTest);
+  const server = serverForEachTest({}, undefined, { forceUnlock: true });
 
-  it('counts nothing at first but who asks', async () => {
-    const client = await (await startServer()).connect();
+  it('counts nothing at first but the client that asks', async () => {
+    const client = await server.connect();
     expect(await stats(client)).to.deep.equal({ ...NOTHING, requests: { ...NO_REQUESTS, stats: 1 } });
   });
 
-  it('counts what is held and awaited now', async () => {
-    const [holder, other] = await (await startServer()).connectTwo();
+  it('counts current holders and waiters', async () => {
+    const [holder, other] = await server.connectTwo();
     await holder.take('a');
     await holder.take('b', { mode: 'shared' });
     await other.take('b', { mode: 'shared' });
@@ -70,20 +48,14 @@ describe('the stats command', () => {
     await other.queue(2, 'a');
     expect(await stats(holder)).to.deep.equal({
       ...NOTHING,
-      sessions: 2,
-      connections: 2,
-      openConnections: 2,
-      locks: 2,
-      permits: 1,
-      holders: 4,
-      waiting: 2,
-      grants: 4,
+      ...{ sessions: 2, connections: 2, openConnections: 2 },
+      ...{ locks: 2, permits: 1, holders: 4, waiting: 2, grants: 4 },
       requests: { ...NO_REQUESTS, lock: 6, ping: 2, stats: 1 },
     });
   });
 
   it('counts how requests and holds ended', async () => {
-    const [first, second] = await (await startServer()).connectTwo();
+    const [first, second] = await server.connectTwo();
     await first.take('a');
     await first.take('a');
     await second.ask('lock', { lockName: 'a', timeLimit: 0 });
@@ -98,32 +70,14 @@ describe('the stats command', () => {
     await first.ask('unlockAll');
     await first.take('d', { lease: 0.01 });
     await first.next();
-    expect(await stats(first)).to.deep.include({
-      locks: 0,
-      permits: 0,
-      holders: 0,
-      waiting: 0,
-      grants: 4,
-      releases: 3,
-      timeouts: 1,
-      cancelled: 1,
-      expiredLeases: 1,
-      orphans: 0,
-      permitOrphans: 0,
+    expect(await stats(first)).to.include({
+      ...zeros('locks', 'permits', 'holders', 'waiting', 'orphans', 'permitOrphans'),
+      ...{ grants: 4, releases: 3, timeouts: 1, cancelled: 1, expiredLeases: 1 },
     });
   });
 
-  it('counts a grant and an end of a hold for each that waited', async () => {
-    const [holder, waiter] = await (await startServer()).connectTwo();
-    await holder.take('a');
-    await waiter.queue(1, 'a');
-    await holder.ask('unlock', { lockName: 'a' });
-    await waiter.next();
-    expect(await stats(waiter)).to.include({ grants: 2, releases: 1, holders: 1, waiting: 0 });
-  });
-
   it('counts each new grant of a lockAll, and the request once as waiting', async () => {
-    const [holder, other] = await (await startServer()).connectTwo();
+    const [holder, other] = await server.connectTwo();
     const locks = ['a', 'b', 'c'].map((lockName) => ({ lockName }));
     await other.take('a');
     expect(await other.ask('lockAll', { locks })).to.include({ status: 'ok' });
@@ -140,7 +94,7 @@ describe('the stats command', () => {
   });
 
   it('counts deadlocks, and holds that were stolen or freed by force', async () => {
-    const [first, second] = await (await startServer({}, undefined, { forceUnlock: true })).connectTwo();
+    const [first, second] = await server.connectTwo();
     await first.take('a', { owner: 'x' });
     await second.take('b', { owner: 'y' });
     await first.queue(1, 'b', { owner: 'x' });
@@ -164,8 +118,8 @@ describe('the stats command', () => {
     });
   });
 
-  it('counts the holds of clients that went away, those of permits apart', async () => {
-    const [leaver, stayer] = await (await startServer()).connectTwo();
+  it('counts the holds of clients that disconnected, permits apart', async () => {
+    const [leaver, stayer] = await server.connectTwo();
     await leaver.take('a');
     await leaver.take('b', { mode: 'shared' });
     await leaver.take('c', { mode: 'permit' });
@@ -174,19 +128,13 @@ describe('the stats command', () => {
     await leaver.leave();
     expect(await stats(stayer)).to.deep.equal({
       ...NOTHING,
-      connections: 2,
-      locks: 1,
-      holders: 1,
-      grants: 4,
-      cancelled: 1,
-      orphans: 2,
-      permitOrphans: 1,
+      ...{ connections: 2, locks: 1, holders: 1, grants: 4, cancelled: 1, orphans: 2, permitOrphans: 1 },
       requests: { ...NO_REQUESTS, lock: 5, ping: 1, stats: 1 },
     });
   });
 
-  it('counts each command, what is wrong and what is unknown', async () => {
-    const client = await (await startServer()).connect();
+  it('counts each command, and wrong and unknown requests', async () => {
+    const client = await server.connect();
     await client.ask('whoami');
     await client.ask('who');
     await client.ask('hello', { protocol: 2 });
@@ -201,7 +149,7 @@ describe('the stats command', () => {
   });
 });
 
-/** The counts; the time since the start is looked at here. */
+/** The counts without the time since the start, which must be whole milliseconds. */
 async function stats(client: RawClient): Promise<Message> {
   const { uptimeMs, ...counts } = await client.ask('stats');
   expect(uptimeMs).to.satisfy((value: number) => Number.isInteger(value) && value >= 0);

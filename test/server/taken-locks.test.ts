@@ -3,6 +3,7 @@ import { PrefixedClient } from '../protocols/prefixed-client.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { granted } from './answers.ts';
 import { endTest } from './clean-up.ts';
+import { addressOf } from './raw-client.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
 describe('a lock that is taken away', () => {
@@ -15,7 +16,7 @@ describe('a lock that is taken away', () => {
   });
   afterEach(endTest);
 
-  it('by forceUnlock is logged with who asked, which lock, and whose holds', async () => {
+  it('is logged after forceUnlock: who asked, which lock, and who held it', async () => {
     const [holder, admin] = await server.connectTwo();
     await holder.ask('identify', { name: 'import' });
     await admin.ask('identify', { name: 'Ann' });
@@ -24,37 +25,25 @@ describe('a lock that is taken away', () => {
     admin.send({ command: 'forceUnlock', parameters: { lockName: 'jobs' }, id: 1 });
     expect(await admin.next()).to.include({ event: 'lost', reason: 'forced' });
     expect(await admin.next()).to.deep.equal({ id: 1, result: { status: 'ok', released: 2 } });
-    expect(log.at('warn')).to.deep.equal([
-      {
-        level: 'warn',
-        message: 'a lock was taken away from its holders',
-        details: {
-          by: 'forceUnlock',
-          client: { name: 'Ann', address: addressOf(admin) },
-          lockName: 'jobs',
-          count: 2,
-          holders: [
-            { owner: 'x', name: 'import', address: addressOf(holder), mode: 'shared', token: 1 },
-            { owner: '', name: 'Ann', address: addressOf(admin), mode: 'shared', token: 2 },
-          ],
-        },
-      },
-    ]);
+    const client = { name: 'Ann', address: addressOf(admin) };
+    const holders = [
+      { owner: 'x', name: 'import', address: addressOf(holder), mode: 'shared', token: 1 },
+      { owner: '', name: 'Ann', address: addressOf(admin), mode: 'shared', token: 2 },
+    ];
+    const details = { by: 'forceUnlock', client, lockName: 'jobs', count: 2, holders };
+    const message = 'a lock was taken away from its holders';
+    expect(log.at('warn')).to.deep.equal([{ level: 'warn', message, details }]);
   });
 
-  it('by steal is logged in the same way, and the answer says nothing of it', async () => {
+  it('is logged after a steal in the same way, and the answer does not mention it', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('jobs', { stealable: true });
     expect(await thief.ask('lock', { lockName: 'jobs', steal: true })).to.deep.equal(granted(2));
     expect(log.at('warn')).to.deep.equal([]);
+    const client = { name: '', address: addressOf(thief) };
+    const holders = [{ owner: '', name: '', address: addressOf(holder), mode: 'exclusive', token: 1 }];
     expect(log.at('info').map(({ details }) => details)).to.deep.equal([
-      {
-        by: 'steal',
-        client: { name: '', address: addressOf(thief) },
-        lockName: 'jobs',
-        count: 1,
-        holders: [{ owner: '', name: '', address: addressOf(holder), mode: 'exclusive', token: 1 }],
-      },
+      { by: 'steal', client, lockName: 'jobs', count: 1, holders },
     ]);
   });
 
@@ -72,7 +61,7 @@ describe('a lock that is taken away', () => {
     expect(log.at('warn')).to.deep.equal([]);
   });
 
-  it('is logged with the first hundred of very many holders, and all of them are told', async () => {
+  it('is logged with its first hundred holders, and each of 250 holders gets the event', async () => {
     const [holder, admin] = await server.connectTwo();
     for (let index = 0; index < 250; index += 1) await holder.take('jobs', { mode: 'shared', owner: `${index}` });
     await admin.queue(1, 'jobs');
@@ -125,7 +114,7 @@ describe('a lock that is taken away', () => {
     expect(log.at('warn')).to.have.lengthOf(11);
   });
 
-  it('leaves the other locks of its old holder alone, and a fresh request waits its turn', async () => {
+  it('leaves the other locks of its old holder, which waits its turn when it asks again', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('a');
     await holder.take('b');
@@ -137,7 +126,7 @@ describe('a lock that is taken away', () => {
     expect(await holder.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 4, count: 1 } });
   });
 
-  it('is free when the thief goes away, and not given back to its old holder', async () => {
+  it('is free when the thief disconnects, and does not return to its old holder', async () => {
     const [holder, thief] = await server.connectTwo();
     await holder.take('jobs', { stealable: true });
     await thief.take('jobs', { steal: true });
@@ -147,7 +136,7 @@ describe('a lock that is taken away', () => {
     expect(await holder.ask('stats')).to.include({ stolen: 1, orphans: 1, holders: 0 });
   });
 
-  it('ends a waiting lockAll that counts on it', async () => {
+  it('ends a waiting lockAll of its holder that includes it', async () => {
     const [client, other] = await server.connectTwo();
     await other.take('b');
     for (const take of [
@@ -166,7 +155,7 @@ describe('a lock that is taken away', () => {
     expect(await client.ask('stats')).to.include({ waiting: 0, cancelled: 2, forced: 1, stolen: 1 });
   });
 
-  it("is not told to pkLockServer's clients, whose unlock then finds nothing", async () => {
+  it('sends pkLockServer clients no event, and their unlock finds nothing', async () => {
     const client = await PrefixedClient.connect(server.port);
     await client.take('jobs', 1);
     await client.take('other', 2);
@@ -181,7 +170,3 @@ describe('a lock that is taken away', () => {
     expect(await admin.ask('stats')).to.include({ forced: 1, stolen: 1, orphans: 0, releases: 1, holders: 0 });
   });
 });
-
-function addressOf({ socket }: { readonly socket: { readonly localPort?: number | undefined } }): string {
-  return `127.0.0.1:${socket.localPort}`;
-}

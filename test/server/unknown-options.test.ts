@@ -7,17 +7,13 @@ import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 
-/** As a caller without types passes it. */
+/** Passes a value as a caller without types would. */
 const given = <Options>(options: unknown): Options => options as Options;
 const where = { host: '127.0.0.1', port: 0, allowed: [] };
 const frames = { origins: [], hosts: [], maxMessageBytes: 100 };
 
 const CALLS: readonly [call: string, make: () => unknown, message: string][] = [
-  [
-    'LockServer',
-    () => new LockServer(given({ limit: {} })),
-    'options has "limit", which is not known; did you mean limits?',
-  ],
+  ['LockServer', () => new LockServer(given({ limit: {} })), unknown('limit', 'did you mean limits?')],
   [
     'LockServer with limits',
     () => new LockServer({ limits: given({ maxlocks: 1 }) }),
@@ -27,39 +23,31 @@ const CALLS: readonly [call: string, make: () => unknown, message: string][] = [
   [
     'LockServer.listen',
     () => new LockServer().listen(memory(), given({ protocol: ['line'] })),
-    'options has "protocol", which is not known; did you mean protocols?',
+    unknown('protocol', 'did you mean protocols?'),
   ],
-  [
-    'tcp',
-    () => tcp(given({ ...where, allow: ['::1'] })),
-    'options has "allow", which is not known; did you mean allowed?',
-  ],
+  ['tcp', () => tcp(given({ ...where, allow: ['::1'] })), unknown('allow', 'did you mean allowed?')],
   [
     'webSocket',
     () => webSocket(given({ ...where, ...frames, origin: [] })),
-    'options has "origin", which is not known; did you mean origins?',
+    unknown('origin', 'did you mean origins?'),
   ],
-  ['unix', () => unix(given({ path: '/x', x: 1 })), 'options has "x", which is not known; expected path, mode'],
-  [
-    'RedisDatastore',
-    () => new RedisDatastore(given({}), given({ ttl: 5 })),
-    'options has "ttl", which is not known; expected ttlSeconds',
-  ],
+  ['unix', () => unix(given({ path: '/x', x: 1 })), unknown('x', 'expected path, mode')],
+  ['RedisDatastore', () => new RedisDatastore(given({}), given({ ttl: 5 })), unknown('ttl', 'expected ttlSeconds')],
   [
     'MemcachedDatastore',
     () => new MemcachedDatastore(given({ options: {} }), given({ ttl: 5 })),
-    'options has "ttl", which is not known; expected ttlSeconds, answerTimeoutMs',
+    unknown('ttl', 'expected ttlSeconds, answerTimeoutMs'),
   ],
-  [
-    'startTestServer',
-    () => startTestServer(given({ sockets: true })),
-    'options has "sockets", which is not known; did you mean socket?',
-  ],
+  ['startTestServer', () => startTestServer(given({ sockets: true })), unknown('sockets', 'did you mean socket?')],
 ];
+
+function unknown(option: string, advice: string): string {
+  return `options has "${option}", which is not known; ${advice}`;
+}
 
 describe('an unknown option', () => {
   for (const [call, make, message] of CALLS) {
-    it(`is refused by ${call}, by its name`, async () => {
+    it(`is refused by ${call}, which names it`, async () => {
       const error: unknown = await Promise.resolve()
         .then(make)
         .catch((thrown: unknown) => thrown);

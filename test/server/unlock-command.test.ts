@@ -3,10 +3,12 @@ import { invalid, released } from './answers.ts';
 import type { RawClient } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
+const NO_NAME = invalid('parameters.lockName is missing; expected it or a token');
+
 describe('the unlock command', () => {
   const server = serverForEachTest();
 
-  it('gives back a lock by its name and tells how many holders are left', async () => {
+  it('releases a lock by its name and says how many holders are left', async () => {
     const [first, second] = await server.connectTwo();
     await first.take('jobs', { mode: 'shared' });
     await second.take('jobs', { mode: 'shared' });
@@ -15,7 +17,7 @@ describe('the unlock command', () => {
     expect(await second.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('answers notHeld for what the session does not hold', async () => {
+  it('answers notHeld for a lock that the session does not hold', async () => {
     const [holder, other] = await server.connectTwo();
     const token = await holder.take('jobs');
     for (const parameters of [{ lockName: 'jobs' }, { lockName: 'jobs', token }, { token }, { lockName: 'none' }]) {
@@ -24,7 +26,7 @@ describe('the unlock command', () => {
     await stillHolds(holder, 1);
   });
 
-  it('gives back the permit when the mode says so, and the reader/writer lock without a mode', async () => {
+  it('releases a permit if the mode says so, and the reader/writer lock without a mode', async () => {
     const client = await server.connect();
     await client.take('jobs', { mode: 'permit' });
     expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
@@ -35,7 +37,7 @@ describe('the unlock command', () => {
     expect(await client.ask('unlock', { lockName: 'jobs', mode: 'shared' })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('gives back what the named owner holds, and no other', async () => {
+  it('releases only the hold of the named owner', async () => {
     const client = await server.connect();
     await client.take('jobs', { mode: 'shared', owner: 'a' });
     await client.take('jobs', { mode: 'shared', owner: 'b' });
@@ -54,27 +56,16 @@ describe('the unlock command', () => {
     expect(await client.ask('unlock', { token: tagged })).to.deep.equal({ status: 'notHeld' });
   });
 
-  it('gives back nothing when one of several keys does not fit', async () => {
+  it('releases nothing when one of several keys does not fit', async () => {
     const client = await server.connect();
     const token = await client.take('jobs', { owner: 'a' });
     const other = await client.take('other', { owner: 'a' });
     const keys = { lockName: 'jobs', owner: 'a', mode: 'exclusive', token };
-    for (const wrong of [
-      { lockName: 'other' },
-      { owner: 'b' },
-      { mode: 'shared' },
-      { mode: 'permit' },
-      { token: other },
-      { token: token + 10 },
-      { token: 0 },
-    ]) {
-      const asked = { ...keys, ...wrong };
-      expect(await client.ask('unlock', asked), JSON.stringify(asked)).to.deep.equal({ status: 'notHeld' });
-    }
+    const wrongTokens = [other, token + 10, 0].map((wrong) => ({ token: wrong }));
+    const wrongKeys = [{ lockName: 'other' }, { owner: 'b' }, { mode: 'shared' }, { mode: 'permit' }];
     for (const asked of [
-      { token, owner: 'b' },
-      { token, lockName: 'other' },
-      { token, mode: 'shared' },
+      ...[...wrongKeys, ...wrongTokens].map((wrong) => ({ ...keys, ...wrong })),
+      ...wrongKeys.slice(0, 3).map((wrong) => ({ token, ...wrong })),
     ]) {
       expect(await client.ask('unlock', asked), JSON.stringify(asked)).to.deep.equal({ status: 'notHeld' });
     }
@@ -91,9 +82,7 @@ describe('the unlock command', () => {
   it('needs a name or a token', async () => {
     const client = await server.connect();
     for (const parameters of [{}, { mode: 'shared' }, { owner: '' }]) {
-      expect(await client.ask('unlock', parameters)).to.deep.equal(
-        invalid('parameters.lockName is missing; expected it or a token'),
-      );
+      expect(await client.ask('unlock', parameters)).to.deep.equal(NO_NAME);
     }
   });
 
@@ -108,7 +97,7 @@ describe('the unlock command', () => {
     expect(await holder.ask('stats')).to.include({ cancelled: 2, releases: 0, waiting: 0 });
   });
 
-  it('is carried out without an id, and not answered', async () => {
+  it('works without an id, and without an answer', async () => {
     const client = await server.connect();
     await client.take('jobs');
     client.send({ command: 'unlock', parameters: { lockName: 'jobs' } });
@@ -124,7 +113,7 @@ describe('the unlock command', () => {
 describe('the unlock command in the form of pkLockServer', () => {
   const server = serverForEachTest();
 
-  it('gives back a lock and says so', async () => {
+  it('releases a lock and says so', async () => {
     const [holder, waiter] = await server.connectWaiter('jobs');
     holder.write('{"command":"unlock","lockName":"jobs"}\n');
     expect(await holder.next()).to.deep.equal({ attempted: 'unlock', result: 'ok', lockName: 'jobs' });
@@ -132,7 +121,7 @@ describe('the unlock command in the form of pkLockServer', () => {
     expect((await holder.ask('stats')).requests).to.include({ unlock: 1 });
   });
 
-  it('answers notFound for what is not held', async () => {
+  it('answers notFound for a lock that the client does not hold', async () => {
     const [holder, other] = await server.connectTwo();
     await holder.take('jobs');
     other.send({ command: 'unlock', lockName: 'jobs', id: null });
@@ -148,14 +137,11 @@ describe('the unlock command in the form of pkLockServer', () => {
     }
   });
 
-  it('is the other form when there is an id', async () => {
+  it('is an ordinary unlock if it has an id', async () => {
     const client = await server.connect();
     await client.take('jobs');
     client.send({ command: 'unlock', lockName: 'jobs', id: 1 });
-    expect(await client.next()).to.deep.equal({
-      id: 1,
-      result: { status: 'invalid', message: 'parameters.lockName is missing; expected it or a token' },
-    });
+    expect(await client.next()).to.deep.equal({ id: 1, result: NO_NAME });
     expect(await client.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 1 });
   });
 });
@@ -163,7 +149,7 @@ describe('the unlock command in the form of pkLockServer', () => {
 describe('the unlockAll command', () => {
   const server = serverForEachTest();
 
-  it('gives back everything of the session and tells how many holds that were', async () => {
+  it('releases all holds of the session and says how many there were', async () => {
     const [client, other] = await server.connectTwo();
     await client.take('a');
     await client.take('b', { mode: 'shared', owner: 'x' });
@@ -174,7 +160,7 @@ describe('the unlockAll command', () => {
     expect(await client.ask('stats')).to.include({ holders: 1, locks: 1, permits: 0, releases: 3 });
   });
 
-  it('gives back what one owner holds', async () => {
+  it('releases the holds of one owner', async () => {
     const client = await server.connect();
     await client.take('a', { owner: 'x' });
     await client.take('b', { owner: 'x' });
@@ -198,7 +184,7 @@ describe('the unlockAll command', () => {
     expect(await holder.ask('stats')).to.include({ waiting: 0, holders: 1 });
   });
 
-  it('hands nothing on to another owner of the session that leaves as well', async () => {
+  it('hands nothing on to another owner of the same session', async () => {
     const client = await server.connect();
     await client.take('a', { owner: 'x' });
     await client.queue(1, 'a', { owner: 'y' });
@@ -208,7 +194,7 @@ describe('the unlockAll command', () => {
     expect((await client.ask('stats')).holders).to.equal(0);
   });
 
-  it('hands on to others', async () => {
+  it('hands its locks on to others', async () => {
     const [holder, waiter] = await server.connectWaiter('jobs');
     await holder.ask('unlockAll');
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });

@@ -31,7 +31,7 @@ export const COUNTER_COMMANDS: CommandTable = {
   broadcast: { serving: 'atOnce', parameters: { properties: { count: whole, bytes: whole } } },
 };
 
-/** A result that JSON has no form for. */
+/** A result that cannot be JSON. */
 const UNSENDABLE = { status: 'ok', value: 1n };
 
 export interface CounterServerOptions {
@@ -41,16 +41,15 @@ export interface CounterServerOptions {
 }
 
 export class CounterServer extends MessageServer {
-  /** Sessions in the order in which they began and ended; one that began or ended twice is there twice. */
+  /** Sessions in order of their beginnings and ends, twice if one began or ended twice. */
   readonly began: MessageSession[] = [];
   readonly ended: MessageSession[] = [];
-  /** The parameters of every `blob`, and how much output was unsent when it was carried out. */
+  /** The unsent output at each `blob`. */
   readonly unsentAtBlob: number[] = [];
   /** The keys of every `page` that was begun, and how much output was unsent when one without a key was. */
   readonly pages: string[] = [];
   readonly unsentAtPage: number[] = [];
   count = 0;
-  /** What `close` waits for. */
   drained: Promise<void> = Promise.resolve();
   readonly #waits = new Map<string, { session: MessageSession | undefined; settle(result: object): void }>();
   readonly #changes = new EventEmitter();
@@ -68,7 +67,7 @@ export class CounterServer extends MessageServer {
     return [...this.#waits.values()].filter(({ session }) => session !== undefined).length;
   }
 
-  /** Resolves as soon as the condition holds after something happened on this server. */
+  /** Resolves as soon as the condition holds. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await once(this.#changes, 'change');
   }
@@ -153,7 +152,6 @@ export class CounterServer extends MessageServer {
     return { status: wait === undefined ? 'notHeld' : 'ok' };
   }
 
-  /** Sends events to all others. */
   commandBroadcast(session: MessageSession, { count = 1, bytes = 0 }: { count?: number; bytes?: number }): object {
     for (let number = 1; number <= count; number += 1) {
       for (const other of this.sessions) {
@@ -172,7 +170,7 @@ export class CounterServer extends MessageServer {
     this.#changes.emit('change');
   }
 
-  /** Ends what its client waits for, except promises. */
+  /** Ends the waits of its client, except promises. */
   protected override sessionEnded(session: MessageSession): void {
     this.ended.push(session);
     for (const [waitKey, wait] of [...this.#waits]) {
@@ -187,7 +185,7 @@ export class CounterServer extends MessageServer {
     return this.drained;
   }
 
-  /** Another protocol's custom: what has neither id nor parameters is answered all the same. */
+  /** Answers a message without id and parameters, as in another protocol. */
   protected override answerBare(session: MessageSession, message: Request): boolean {
     if (message.amount === 'unlucky') throw new Error('bad luck');
     if (typeof message.amount === 'number') {

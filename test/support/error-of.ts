@@ -1,4 +1,4 @@
-/** What a promise was rejected with; throws when it was not. */
+/** The error of a rejected promise; throws if it was not rejected. */
 export async function errorOf(promise: Promise<unknown>): Promise<Error & { readonly code?: string }> {
   const value: unknown = await promise.then(
     () => undefined,

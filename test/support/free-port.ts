@@ -1,12 +1,12 @@
-/** A port that nobody uses, for programs that cannot choose one themselves, and to be refused at. */
+/** Unused ports, for programs that cannot choose one themselves, and for refused connections. */
 
 import { createServer } from 'node:net';
 
-/** Below those that systems give to whoever does not ask for one (from 32,768 on Linux), as other tests do meanwhile. */
+/** Below the ports that the system chooses for other tests (from 32,768 on Linux). */
 const FIRST_PORT = 20_000;
 const PORT_COUNT = 12_000;
 
-/** One at which nobody listens on any address. */
+/** A port without a listener on any address. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);

@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** The bytes of the heap that are still in use behind a function, and were not before it. */
+/** The bytes of the heap that a function leaves in use. */
 export function bytesKeptBy(run: () => void): number {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;

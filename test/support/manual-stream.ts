@@ -5,13 +5,12 @@ import type { ByteSink, ByteStream } from '../../lib/message/byte-stream.ts';
 export class ManualStream implements ByteStream {
   readonly peer = 'by hand';
   readonly isFramed = false;
-  /** What was written, write by write, and when this side was ended or destroyed. */
+  /** Each write, and `end` or `destroy`. */
   readonly calls: string[] = [];
   isPaused = false;
   unsentBytes = 0;
   /** Whether writes stay unsent until `drain`. */
   isStuck = false;
-  /** Called within each write. */
   onWrite: () => void = () => {};
   #sink: ByteSink | undefined;
   #drainCallbacks: (() => void)[] = [];
@@ -26,7 +25,7 @@ export class ManualStream implements ByteStream {
     this.onWrite();
   }
 
-  /** As sockets have it, a write like any other. */
+  /** Like a write of a socket. */
   whenDrained(callback: () => void): void {
     if (this.calls.includes('end')) throw new Error('asked behind the end');
     this.#drainCallbacks.push(callback);
@@ -53,12 +52,10 @@ export class ManualStream implements ByteStream {
     this.#requireSink().data(Buffer.from(text));
   }
 
-  /** The peer closes its side. */
   receiveEnd(): void {
     this.#requireSink().ended();
   }
 
-  /** The stream is gone. */
   close(error?: Error): void {
     this.#requireSink().closed(error);
   }

@@ -1,4 +1,4 @@
-/** A server without a protocol: a test takes its connections one by one and answers by hand. */
+/** A server without a protocol: a test accepts its connections one by one and answers by hand. */
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
@@ -34,12 +34,10 @@ export class RawServer {
     return address.port;
   }
 
-  /** Opens a connection to it. */
   get dial(): ReturnType<typeof dialTcp> {
     return dialTcp({ host: '127.0.0.1', port: this.port });
   }
 
-  /** The next connection. */
   accept(): Promise<RawClient> {
     return this.#accepted.next();
   }

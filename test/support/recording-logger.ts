@@ -1,4 +1,4 @@
-/** A logger that keeps what it was told. */
+/** A logger that keeps its lines. */
 
 import type { Logger } from '../../lib/message/logger.ts';
 
@@ -28,12 +28,15 @@ export class RecordingLogger implements Logger {
     this.#add('error', details, message);
   }
 
-  /** What was told at that level. */
   at(level: keyof Logger): LogEntry[] {
     return this.entries.filter((entry) => entry.level === level);
   }
 
-  /** The messages of the levels that a server shows without being told more. */
+  get warnings(): string[] {
+    return this.at('warn').map(({ message }) => message);
+  }
+
+  /** The messages that a server shows by default. */
   get shown(): string[] {
     return this.entries.filter(({ level }) => level !== 'debug').map(({ message }) => message);
   }

@@ -1,6 +1,6 @@
-/** What a server has refused, as its statistics tell. */
+/** Refusals in the statistics of a server. */
 
-/** The reasons that there were, with their counts. */
+/** The counts of all reasons that occurred. */
 export function refusalsOf(statistics: object): Readonly<Record<string, number>> {
   const { refusals } = statistics as { readonly refusals: Readonly<Record<string, number>> };
   return Object.fromEntries(Object.entries(refusals).filter(([, count]) => count > 0));

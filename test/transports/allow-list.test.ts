@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { canonicalAddress, formatAddress } from '../../lib/transports/address.ts';
 import { AllowList } from '../../lib/transports/allow-list.ts';
 
 /** List, addresses that it allows, addresses that it does not. */
@@ -28,20 +29,14 @@ const cases: [string[], string[], string[]][] = [
 
 describe('AllowList', () => {
   for (const [list, allowed, refused] of cases) {
-    it(`takes ${JSON.stringify(list)} at its word`, () => {
+    it(`allows exactly ${JSON.stringify(list)}`, () => {
       const allowList = new AllowList(list);
       for (const address of allowed) expect(allowList.allows(address), address).to.equal(true);
       for (const address of refused) expect(allowList.allows(address), address).to.equal(false);
     });
   }
 
-  it('lets nobody of one family in by a range of the other', () => {
-    expect(new AllowList(['::/0']).allows('127.0.0.1')).to.equal(false);
-    expect(new AllowList(['::/0']).allows('::ffff:127.0.0.1')).to.equal(false);
-    expect(new AllowList(['0.0.0.0/0']).allows('::1')).to.equal(false);
-  });
-
-  it('takes an IPv4 address that comes as an IPv6 one for IPv4', () => {
+  it('treats an IPv4 address in IPv6 form as IPv4', () => {
     const allowList = new AllowList(['127.0.0.1', '10.0.0.0/8']);
     for (const address of ['::ffff:127.0.0.1', '::FFFF:127.0.0.1', '::ffff:7f00:1', '::ffff:10.200.0.1']) {
       expect(allowList.allows(address), address).to.equal(true);
@@ -51,7 +46,7 @@ describe('AllowList', () => {
     }
   });
 
-  it('takes IPv4 addresses and ranges that are listed as IPv6 ones for IPv4', () => {
+  it('treats listed IPv4 addresses and ranges in IPv6 form as IPv4', () => {
     for (const entry of ['::ffff:10.0.0.1', '::FFFF:10.0.0.1', '::ffff:a00:1', '0:0:0:0:0:ffff:10.0.0.1']) {
       const allowList = new AllowList([entry]);
       expect(allowList.allows('10.0.0.1'), entry).to.equal(true);
@@ -74,19 +69,19 @@ describe('AllowList', () => {
     }
   });
 
-  it('allows nobody who has no address', () => {
+  it('allows nothing that is no address', () => {
     for (const address of ['', 'localhost', '127.0.0.1:80', '[::1]', '127.1', '0x7f.0.0.1']) {
       expect(new AllowList(['0.0.0.0/0', '::/0']).allows(address), address).to.equal(false);
     }
   });
 
-  it('tells ranges of IPv4 apart by their bits', () => {
+  it('compares ranges of IPv4 bit by bit', () => {
     const octet = fc.integer({ min: 0, max: 255 });
     const address = fc.tuple(octet, octet, octet, octet);
     fc.assert(
       fc.property(address, address, fc.integer({ min: 0, max: 32 }), (base, other, bits) => {
         const toBits = (octets: number[]): string => octets.map((each) => each.toString(2).padStart(8, '0')).join('');
-        // Half of the others differ from the base late only, or the short ranges would never be hit.
+        // Half of the others differ from the base only at the end, so that they hit small ranges.
         const near = [...base.slice(0, 3), other[3]];
         const allowList = new AllowList([`${base.join('.')}/${bits}`]);
         for (const octets of [near, other]) {
@@ -112,7 +107,7 @@ describe('AllowList', () => {
     '[::1]',
   ];
   const wrongRanges = ['10.0.0.0/', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/8.5', '10.0.0.0/8/8', '10.0.0.0/a', '/8'];
-  const wrongForms = [
+  const wrongIPv6 = [
     '::1/129',
     '::ffff:10.0.0.0/95',
     '::ffff:10.0.0.0/129',
@@ -120,12 +115,36 @@ describe('AllowList', () => {
     'fe80::1%eth0/64',
     '1::2::3',
   ];
-  for (const entry of [...wrong, ...wrongRanges, ...wrongForms, '10.0.0.0-10.0.0.9', '10.0.0.0/255.0.0.0']) {
-    it(`refuses the entry ${JSON.stringify(entry)} by its name`, () => {
-      expect(() => new AllowList(['127.0.0.1', entry, '::1'])).to.throw(
-        TypeError,
-        `${JSON.stringify(entry)} is no address`,
-      );
+  for (const entry of [...wrong, ...wrongRanges, ...wrongIPv6, '10.0.0.0-10.0.0.9', '10.0.0.0/255.0.0.0']) {
+    it(`refuses the entry ${JSON.stringify(entry)}, and names it`, () => {
+      const complaint = `${JSON.stringify(entry)} is no address`;
+      expect(() => new AllowList(['127.0.0.1', entry, '::1'])).to.throw(TypeError, complaint);
     });
   }
+});
+
+describe('canonicalAddress', () => {
+  it('turns an IPv4 address in IPv6 form into IPv4', () => {
+    expect(canonicalAddress('::ffff:10.0.0.1')).to.equal('10.0.0.1');
+    expect(canonicalAddress('::FFFF:10.0.0.1')).to.equal('10.0.0.1');
+  });
+
+  it('drops the zone', () => {
+    expect(canonicalAddress('fe80::1%eth0')).to.equal('fe80::1');
+    expect(canonicalAddress('::ffff:10.0.0.1%lo')).to.equal('10.0.0.1');
+  });
+
+  it('leaves other addresses as they are', () => {
+    for (const address of ['10.0.0.1', '::1', '::10.0.0.1', 'fd00::ffff:1', '']) {
+      expect(canonicalAddress(address)).to.equal(address);
+    }
+  });
+});
+
+describe('formatAddress', () => {
+  it('puts the port after the address, and brackets around an IPv6 one', () => {
+    expect(formatAddress('127.0.0.1', 20_934)).to.equal('127.0.0.1:20934');
+    expect(formatAddress('::1', 20_934)).to.equal('[::1]:20934');
+    expect(formatAddress('localhost', 20_934)).to.equal('localhost:20934');
+  });
 });

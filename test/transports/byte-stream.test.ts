@@ -1,22 +1,25 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { ByteSink, ByteStream, Dialer, Listener } from '../../lib/message/byte-stream.ts';
+import type { ByteSink, ByteStream, Dialer, Listener, ListenerEvents } from '../../lib/message/byte-stream.ts';
 import { memory } from '../../lib/transports/memory.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
 import { rejection } from '../client/rejection.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { LOOPBACK } from '../server/running-server.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { Authority } from './certificates.ts';
 
 /** More than the buffers of any system take. */
 const MUCH = 32 * 1_048_576;
 
+const NO_EVENTS: ListenerEvents = { accepted: () => {}, refused: () => {}, failed: () => {} };
+
 /** How to listen on each transport, and to connect to the address. */
 const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: (address: string) => Dialer }>> = {
   TCP: () => ({
-    listener: tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] }),
+    listener: tcp(LOOPBACK),
     dialerOf: (address) => dialTcp(parseAddress(address)),
   }),
   'a Unix socket': () => {
@@ -27,7 +30,7 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
     const authority = new Authority();
     const tls = authority.issue('server');
     return {
-      listener: tcp({ host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], tls }),
+      listener: tcp({ ...LOOPBACK, tls }),
       dialerOf: (address) => dialTcp({ ...parseAddress(address), tls: { ca: authority.cert } }),
     };
   },
@@ -37,7 +40,7 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
   },
 };
 
-/** One side of a connection, and what it was told. */
+/** One side of a connection, and its events. */
 class Side implements ByteSink {
   readonly stream: ByteStream;
   readonly told: string[] = [];
@@ -75,11 +78,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       listener = made.listener;
       whenTestEnds(() => listener.close());
       accepted = [];
-      const address = await listener.open({
-        accepted: (stream) => accepted.push(stream),
-        refused: () => {},
-        failed: () => {},
-      });
+      const address = await listener.open({ ...NO_EVENTS, accepted: (stream) => accepted.push(stream) });
       dial = made.dialerOf(address);
       near = new Side(await dial(new AbortController().signal));
       await until(() => accepted.length === 1);
@@ -87,7 +86,14 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
     });
     afterEach(endTest);
 
-    it('brings what was written to the other side, in order, and never in the same turn', async () => {
+    /** Both ends of a second connection, which nobody reads yet. */
+    async function openSecond(): Promise<[ByteStream, ByteStream]> {
+      const stream = await dial(new AbortController().signal);
+      await until(() => accepted.length === 2);
+      return [stream, accepted[1] as ByteStream];
+    }
+
+    it('brings bytes to the other side, in order, and never in the same turn', async () => {
       near.stream.write('é', 'utf8');
       near.stream.write('', 'utf8');
       near.stream.write('\xe9', 'latin1');
@@ -97,23 +103,20 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect([far.text, near.text]).to.deep.equal(['\xc3\xa9\xe9', 'back']);
     });
 
-    it('keeps what comes before anybody reads', async () => {
-      const early = await dial(new AbortController().signal);
-      await until(() => accepted.length === 2);
+    it('keeps input until somebody reads', async () => {
+      const [early, reader] = await openSecond();
       early.write('early', 'utf8');
       early.end();
       await new Promise<void>((resolve) => far.stream.whenDrained(resolve));
-      const late = new Side(accepted[1] as ByteStream);
+      const late = new Side(reader);
       await until(() => late.told.length === 1);
       expect(late.text).to.equal('early');
       new Side(early);
     });
 
-    it('keeps what comes before the one who connected reads', async () => {
-      const early = await dial(new AbortController().signal);
-      await until(() => accepted.length === 2);
-      const other = new Side(accepted[1] as ByteStream);
-      other.stream.write('early', 'utf8');
+    it('keeps input until the connecting side reads', async () => {
+      const [early, other] = await openSecond();
+      new Side(other).stream.write('early', 'utf8');
       // What is read into the same buffer meanwhile.
       far.stream.write('meanwhile', 'utf8');
       await until(() => near.text === 'meanwhile');
@@ -122,7 +125,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect([late.text, near.text]).to.deep.equal(['early', 'meanwhile']);
     });
 
-    it('goes on in one direction when the other has ended, and is gone when both have', async () => {
+    it('goes on in one direction when the other has ended, and closes when both have', async () => {
       near.stream.write('last', 'utf8');
       near.stream.end();
       await until(() => far.told.length === 1);
@@ -132,13 +135,10 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(near.told).to.deep.equal([]);
       far.stream.end();
       await until(() => near.told.length === 2 && far.told.length === 2);
-      expect([near.told, far.told]).to.deep.equal([
-        ['ended', 'closed'],
-        ['ended', 'closed'],
-      ]);
+      for (const { told } of [near, far]) expect(told).to.deep.equal(['ended', 'closed']);
     });
 
-    it('passes nothing on while it is paused, neither bytes nor the end', async () => {
+    it('passes on neither bytes nor the end while it is paused', async () => {
       far.stream.pause();
       near.stream.write('bytes', 'utf8');
       near.stream.end();
@@ -153,9 +153,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
 
     it('can be paused by its reader between two chunks', async () => {
       let chunks = 0;
-      const early = await dial(new AbortController().signal);
-      await until(() => accepted.length === 2);
-      const reader = accepted[1] as ByteStream;
+      const [early, reader] = await openSecond();
       reader.start({
         data: () => {
           chunks += 1;
@@ -175,7 +173,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(writer.stream.unsentBytes).to.be.greaterThan(0);
     });
 
-    it('counts what the other side has not taken, and calls back when it has taken everything', async () => {
+    it('counts what the other side has not taken, and calls back when it has', async () => {
       const called: string[] = [];
       far.stream.pause();
       near.stream.write('x'.repeat(MUCH), 'latin1');
@@ -190,7 +188,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       await until(() => far.text.length === MUCH);
     });
 
-    it('calls back when nothing was written, in a later turn', async () => {
+    it('calls back in a later turn even if nothing was written', async () => {
       let isDrained = false;
       const drained = new Promise<void>((resolve) =>
         near.stream.whenDrained(() => {
@@ -202,7 +200,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       await drained;
     });
 
-    it('is gone on both sides when it is destroyed, and never in the same turn', async () => {
+    it('closes on both sides when it is destroyed, and never in the same turn', async () => {
       near.stream.destroy();
       near.stream.destroy();
       expect(near.told).to.deep.equal([]);
@@ -214,7 +212,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(far.told.filter((what) => what === 'closed')).to.have.length(1);
     });
 
-    it('does not call back about what was written when it is destroyed before', async () => {
+    it('does not call back about a write when it is destroyed before', async () => {
       let isDrained = false;
       far.stream.pause();
       near.stream.write('x'.repeat(MUCH), 'latin1');
@@ -226,7 +224,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(isDrained).to.equal(false);
     });
 
-    it('stays when the listener is closed; no other is opened', async () => {
+    it('stays open when the listener is closed, which opens no other', async () => {
       await listener.close();
       expect(await rejection(dial(new AbortController().signal)))
         .to.have.property('code')
@@ -235,7 +233,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       await until(() => far.text === 'still there');
     });
 
-    it('is not opened when the signal aborts before', async () => {
+    it('does not open when the signal aborts before', async () => {
       const reason = new Error('changed my mind');
       expect(await rejection(dial(AbortSignal.abort(reason)))).to.equal(reason);
       const controller = new AbortController();
@@ -251,19 +249,18 @@ describe('memory', () => {
 
   it('cannot be opened twice', async () => {
     const listener = memory();
-    const events = { accepted: () => {}, refused: () => {}, failed: () => {} };
-    expect(await listener.open(events)).to.equal('memory');
-    expect(await rejection(listener.open(events))).to.include({ code: 'EADDRINUSE' });
+    expect(await listener.open(NO_EVENTS)).to.equal('memory');
+    expect(await rejection(listener.open(NO_EVENTS))).to.include({ code: 'EADDRINUSE' });
   });
 
   it('is refused before anybody listens', async () => {
     expect(await rejection(memory().dial(new AbortController().signal))).to.include({ code: 'ECONNREFUSED' });
   });
 
-  it('loses what the other side has not read when it is destroyed, and says that it was reset', async () => {
+  it('loses unread bytes when it is destroyed, and reports a reset', async () => {
     const listener = memory();
     const streams: ByteStream[] = [];
-    await listener.open({ accepted: (stream) => streams.push(stream), refused: () => {}, failed: () => {} });
+    await listener.open({ ...NO_EVENTS, accepted: (stream) => streams.push(stream) });
     const near = await listener.dial(new AbortController().signal);
     const far = streams[0] as ByteStream;
     near.write('lost', 'utf8');

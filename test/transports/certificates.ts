@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../server/clean-up.ts';
 
-/** A certificate and its key: the files, and what is in them. */
+/** A certificate and its key: the files and their content. */
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
@@ -23,7 +23,7 @@ export class Authority {
     this.#own = this.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE']);
   }
 
-  /** That of the authority itself. */
+  /** The authority's own certificate. */
   get own(): Certificate {
     return this.#own;
   }

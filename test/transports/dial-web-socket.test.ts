@@ -13,7 +13,7 @@ import { Inbox } from '../server/inbox.ts';
 import { freePort } from '../support/free-port.ts';
 import { type FrameConnection, FrameServer } from './frame-server.ts';
 
-/** What a browser has: no way to close at once. */
+/** Cannot close at once, as in browsers. */
 class StandardWebSocket extends WebSocket {
   override terminate = undefined as never;
 }
@@ -41,7 +41,7 @@ describe('connecting by WebSocket', () => {
         const server = await FrameServer.start(greeting);
         const stream = await dialWebSocket({ url: server.url, WebSocket: WebSocketClass })(noSignal);
         const peer = await server.accept();
-        // Whatever the server said before anybody reads has come by then.
+        // By then everything that the server sent before has arrived.
         await new Promise((resolve) => peer.webSocket.ping(resolve));
         await once(peer.webSocket, 'pong');
         const lines = new Inbox<string>();
@@ -65,7 +65,7 @@ describe('connecting by WebSocket', () => {
         expect(await peer.frames.next()).to.equal('text:{"b":1}');
       });
 
-      it('sends a frame that was begun once it is complete', async () => {
+      it('sends a frame in pieces once it is complete', async () => {
         const { stream, peer } = await connect();
         stream.write('one ', 'utf8', 'continued');
         stream.write('two ', 'utf8', 'continued');
@@ -81,7 +81,7 @@ describe('connecting by WebSocket', () => {
         expect(await peer.frames.next()).to.equal('binary:g \xff\xfe');
       });
 
-      it('gives out each frame as one line', async () => {
+      it('passes on each frame as one line', async () => {
         const { lines, peer } = await connect();
         peer.webSocket.send('{"a":"ä"}');
         peer.webSocket.send('{\r\n"b":1\n}');
@@ -91,13 +91,13 @@ describe('connecting by WebSocket', () => {
         expect(await lines.next()).to.equal('a\xff \n');
       });
 
-      it('keeps what comes before anybody reads', async () => {
+      it('keeps input until somebody reads', async () => {
         const { lines } = await connect('welcome');
         expect(lines.size).to.equal(1);
         expect(await lines.next()).to.equal('welcome\n');
       });
 
-      it('counts what the system has not taken, and says when it has', async () => {
+      it('counts what the system has not taken, and calls back when it has', async () => {
         const { stream, peer } = await connect();
         peer.webSocket.pause();
         const text = 'x'.repeat(64 * 1024 * 1024);
@@ -110,7 +110,7 @@ describe('connecting by WebSocket', () => {
         expect(await peer.frames.next()).to.have.length('text:'.length + text.length);
       });
 
-      it('ends with what was written, and says goodbye', async () => {
+      it('sends everything before it ends, and says goodbye', async () => {
         const { stream, peer, closed } = await connect();
         stream.write('last\n', 'utf8');
         stream.end();
@@ -119,14 +119,14 @@ describe('connecting by WebSocket', () => {
         expect(await closed).to.equal(undefined);
       });
 
-      it('is gone at once when it is destroyed, though the server does not say goodbye', async () => {
+      it('closes at once when it is destroyed, even if the server does not say goodbye', async () => {
         const { stream, peer, closed } = await connect();
         peer.webSocket.pause();
         stream.destroy();
         expect(await closed).to.equal(undefined);
       });
 
-      it('gives out nothing once it is closed', async () => {
+      it('passes on nothing once it is closed', async () => {
         const { stream, lines, peer, closed } = await connect();
         stream.destroy();
         await closed;
@@ -136,7 +136,7 @@ describe('connecting by WebSocket', () => {
         expect(lines.size).to.equal(0);
       });
 
-      it('is closed without an error when the server says goodbye', async () => {
+      it('closes without an error when the server says goodbye', async () => {
         for (const code of [1000, undefined]) {
           const { peer, closed } = await connect();
           peer.webSocket.close(code);
@@ -144,7 +144,7 @@ describe('connecting by WebSocket', () => {
         }
       });
 
-      it('is closed with an error that explains the code otherwise', async () => {
+      it('closes with an error that explains any other code', async () => {
         const expected = {
           1001: 'the WebSocket was closed with code 1001, the server is going away: because',
           1009: 'the WebSocket was closed with code 1009, a message was too long for the server: because',
@@ -157,7 +157,7 @@ describe('connecting by WebSocket', () => {
         }
       });
 
-      it('is closed with an error when the connection breaks', async () => {
+      it('closes with an error when the connection breaks', async () => {
         const { peer, closed } = await connect();
         peer.webSocket.terminate();
         expect((await closed)?.message).to.equal('the WebSocket was closed with code 1006, the connection broke');
@@ -194,7 +194,7 @@ describe('connecting by WebSocket', () => {
         expect(sockets).to.have.length(1);
       });
 
-      it('takes only URLs of WebSockets', () => {
+      it('accepts only URLs of WebSockets', () => {
         const wrong = ['', 'locks.example', '/locks', 'http://127.0.0.1', 'tcp://127.0.0.1:20934', 'ws://host/#part'];
         for (const url of wrong) {
           expect(() => dialWebSocket({ url, WebSocket: WebSocketClass }), url).to.throw(
@@ -207,7 +207,7 @@ describe('connecting by WebSocket', () => {
     });
   }
 
-  it('tells apart that a browser does not know why it could not', async () => {
+  it('names both possible causes where a browser hides them', async () => {
     /** Fails as browsers do. */
     class SilentWebSocket extends EventTarget {
       binaryType = '';
@@ -231,7 +231,7 @@ describe('connecting by WebSocket', () => {
       );
   });
 
-  it('needs a class where none is global', () => {
+  it('needs a class if none is global', () => {
     const scope = globalThis as { WebSocket?: unknown };
     const descriptor = Object.getOwnPropertyDescriptor(scope, 'WebSocket');
     delete scope.WebSocket;
@@ -246,7 +246,7 @@ describe('connecting by WebSocket', () => {
     dialWebSocket({ url: 'ws://127.0.0.1' });
   });
 
-  it('from Node tells what the server answered instead', async () => {
+  it('from Node reports the other answer of the server', async () => {
     const http = createHttpServer((_request, response) => response.writeHead(403).end());
     whenTestEnds(() => http.close());
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -255,7 +255,7 @@ describe('connecting by WebSocket', () => {
     expect(error).to.be.instanceOf(Error).and.include({ message: 'Unexpected server response: 403' });
   });
 
-  it('from Node takes certificates only for TLS', () => {
+  it('from Node accepts certificates only for TLS', () => {
     expect(() => dialFromNode({ url: 'ws://locks.example/', tls: {} })).to.throw(
       TypeError,
       'url is "ws://locks.example/"; expected one that begins with wss://, since tls is given',

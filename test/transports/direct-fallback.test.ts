@@ -10,20 +10,20 @@ import { RawClient } from '../server/raw-client.ts';
 const PROGRAM = fileURLToPath(new URL('direct-program.js', import.meta.url));
 const SERVER = fileURLToPath(new URL('../../../bin/server.js', import.meta.url));
 
-/** More than the buffer that sockets used directly share, and than the system takes at once. */
+/** More than the shared buffer of direct sockets, and than the system takes at once. */
 const LONG_TEXT = 'some bytes and '.repeat(200_000);
 
-/** A Node to which this was done before it loaded anything. */
+/** The options of a Node that runs this code first. */
 function nodeAfter(deed: string): string[] {
   return ['--import', `data:text/javascript,${encodeURIComponent(deed)}`];
 }
 
-/** Makes that of the binding which direct sockets use. */
+/** Changes these members of the binding that direct sockets use. */
 function changedBinding(members: string): string {
   return `const { binding } = process; process.binding = (name) => ({ ...binding.call(process, name), ${members} })`;
 }
 
-/** What a later Node may have done to what direct sockets use. */
+/** How a later Node may change the internals that direct sockets use. */
 const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
   'has no process.binding': nodeAfter('delete process.binding'),
   'throws when it is asked for a binding': nodeAfter('process.binding = () => { throw new Error("gone"); }'),
@@ -40,7 +40,7 @@ const WITHOUT_INTERNALS: Readonly<Record<string, string[]>> = {
   ],
 };
 
-/** How the program, run by such a Node, uses a connection. It must send back whatever it is sent. */
+/** How the program uses a connection when this Node runs it. It must echo its input. */
 async function usageBy(options: readonly string[], sockets?: string): Promise<string> {
   const program = new SystemProgram(process.execPath, [...options, PROGRAM], { HOLDFAST_SOCKETS: sockets });
   const socket = connect({ port: Number(await program.nextLine()), host: '127.0.0.1', allowHalfOpen: true });
@@ -54,16 +54,16 @@ async function usageBy(options: readonly string[], sockets?: string): Promise<st
 describe('the way accepted sockets are used', () => {
   afterEach(endTest);
 
-  it('is direct in a Node as it is', async () => {
+  it('is direct in an ordinary Node', async () => {
     expect(await usageBy([])).to.equal('directly');
   });
 
-  it('is that of streams where HOLDFAST_SOCKETS says so', async () => {
+  it('is by streams if HOLDFAST_SOCKETS says so', async () => {
     expect(await usageBy([], 'streams')).to.equal('as a stream');
   });
 
   for (const [node, options] of Object.entries(WITHOUT_INTERNALS)) {
-    it(`is that of streams in a Node that ${node}`, async () => {
+    it(`is by streams in a Node that ${node}`, async () => {
       expect(await usageBy(options)).to.equal('as a stream');
     });
   }

@@ -1,4 +1,4 @@
-/** A program that accepts connections, says of each how it is used, and sends back whatever comes. */
+/** Accepts connections, prints how each is used, and echoes its input. */
 
 import { type AddressInfo, createServer } from 'node:net';
 import { acceptedStream } from '../../lib/transports/direct-socket.ts';
@@ -10,7 +10,7 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
     ended: () => stream.end(),
     closed: () => {},
   });
-  // A stream gives its bytes to whoever listens for them.
+  // Only a stream has listeners for its data.
   console.log(socket.listenerCount('data') === 0 ? 'directly' : 'as a stream');
 });
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));

@@ -10,12 +10,12 @@ const isSwitchedOff = process.env.HOLDFAST_SOCKETS === 'streams';
 /** More than the buffers of any system take. */
 const MUCH = 32 * 1_048_576;
 
-/** A socket that was accepted and is used directly, its other end, and what was told of it. */
+/** An accepted socket that is used directly, its other end, and its events. */
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
   readonly direct: ByteStream;
-  /** The next thing that is told: a text, `end`, or `closed` with a code and the call that failed. */
+  /** The next event: a text, `end`, or `closed` with a code and the call that failed. */
   next(): Promise<string>;
 }
 
@@ -56,7 +56,7 @@ describe('a socket used directly', () => {
   let server: Server;
 
   before(async function () {
-    // What becomes of sockets then is shown by direct-fallback.test.ts, and by all other tests of connections.
+    // direct-fallback.test.ts and all tests of connections show how sockets work then.
     if (isSwitchedOff) this.skip();
     server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -100,7 +100,7 @@ describe('a socket used directly', () => {
     far.destroy();
   });
 
-  it('counts what the system has not taken, and keeps the order and all of it until the end', async () => {
+  it('counts what the system has not taken, and keeps all of it in order until the end', async () => {
     const { near, far, direct } = await openPair(server);
     direct.write('a little', 'latin1');
     expect(direct.unsentBytes, 'of a little').to.equal(0);
@@ -120,7 +120,7 @@ describe('a socket used directly', () => {
     far.destroy();
   });
 
-  it('joins what has to wait behind a write into one', async () => {
+  it('joins writes that have to wait into one', async () => {
     const { near, far, direct } = await openPair(server);
     far.pause();
     direct.write('x'.repeat(MUCH), 'latin1');
@@ -151,7 +151,7 @@ describe('a socket used directly', () => {
     direct.pause();
     far.resetAndDestroy();
     await once(far, 'close');
-    // The first write may be what meets the reset.
+    // The first write may meet the reset.
     while (!near.destroyed) {
       direct.write('to nobody', 'latin1');
       await new Promise(setImmediate);
@@ -171,7 +171,7 @@ describe('a socket used directly', () => {
     expect(direct.unsentBytes).to.equal(0);
   });
 
-  it('is closed without an error when it is destroyed before the system has taken everything', async () => {
+  it('closes without an error when it is destroyed before the system has taken everything', async () => {
     const { near, far, direct, next } = await openPair(server);
     far.pause();
     direct.write('x'.repeat(MUCH), 'latin1');
@@ -188,7 +188,7 @@ describe('a socket used directly', () => {
     socket.destroy();
   });
 
-  it('is told of as closed in later turns when very many break in one', async () => {
+  it('reports the ends of many sockets in later turns when they break in one', async () => {
     const count = 10;
     let turn = 0;
     let isOver = false;
@@ -205,7 +205,7 @@ describe('a socket used directly', () => {
     });
     const allClosed = new Promise<void>((resolve) => {
       const closed = (error: NodeJS.ErrnoException | undefined): void => {
-        // Longer than all of them have in one turn.
+        // Longer than the budget of one turn.
         const endMs = performance.now() + 2;
         while (performance.now() < endMs);
         turns.push(turn);

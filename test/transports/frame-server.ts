@@ -1,4 +1,4 @@
-/** A WebSocket server without a protocol: a test takes its connections one by one and answers by hand. */
+/** A WebSocket server without a protocol: a test accepts its connections one by one and answers by hand. */
 
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -10,7 +10,6 @@ export interface FrameConnection {
   readonly webSocket: WebSocket;
   /** `text:` or `binary:`, and what is in it, in Latin-1. */
   readonly frames: Inbox<string>;
-  /** The code with which the connection was closed. */
   readonly closed: Promise<number>;
 }
 
@@ -19,7 +18,7 @@ export class FrameServer {
   readonly #server: WebSocketServer;
   readonly #connections = new Inbox<FrameConnection>();
 
-  /** Starts one; `greeting` is said to each connection at once. */
+  /** Starts one, which sends the greeting to each connection at once. */
   static async start(greeting?: string): Promise<FrameServer> {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
     whenTestEnds(() => {

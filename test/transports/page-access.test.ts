@@ -9,7 +9,7 @@ interface Handshake {
 }
 
 describe('PageAccess', () => {
-  /** What becomes of a handshake: `allowed`, or the reason that it is refused for. */
+  /** The outcome of a handshake: `allowed`, or the status and reason of the refusal. */
   function outcome({ origin = [], host = '127.0.0.1:9998' }: Handshake, isSecure = false): string {
     const access = new PageAccess({ origins: [PAGE, 'http://[::1]:8080'], hosts: ['locks.example'], isSecure });
     const answer = access.answer({ origins: [origin].flat(), hosts: [host].flat() });
@@ -20,12 +20,12 @@ describe('PageAccess', () => {
     for (const value of values) expect(outcome(handshake(value)), value).to.equal(expected);
   }
 
-  it('allows a program without an origin, whatever it calls the server', () => {
+  it('allows a program without an origin, under any name of the server', () => {
     const names = ['127.0.0.1', '[::1]:9998', 'localhost', 'locks.example', 'other.example:9998', 'lock_server', 'a.'];
     everyOne(names, 'allowed', (host) => ({ host }));
   });
 
-  it('allows a listed origin, whatever it calls the server', () => {
+  it('allows a listed origin, under any name of the server', () => {
     const names = ['127.0.0.1', 'localhost:9998', 'locks.example', 'other.example:9998'];
     everyOne(names, 'allowed', (host) => ({ host, origin: PAGE }));
   });
@@ -35,7 +35,7 @@ describe('PageAccess', () => {
     everyOne(same, 'allowed', (origin) => ({ origin, host: 'x' }));
   });
 
-  it('refuses what is only like a listed origin', () => {
+  it('refuses origins that only resemble a listed one', () => {
     const others = ['http://intranet.example', `${PAGE}:8443`, `${PAGE}:80`, `${PAGE}.evil.example`];
     everyOne([...others, 'https://x.intranet.example', 'http://[::1]'], '403 origin', (origin) => ({ origin }));
   });
@@ -58,7 +58,7 @@ describe('PageAccess', () => {
     }
   });
 
-  it('compares host and port of both after all differences in writing are gone', () => {
+  it('compares host and port in their normal form', () => {
     for (const [origin, host] of [
       ['http://LOCALHOST:9998', 'localhost:9998'],
       ['http://[0:0::1]:9998', '[::1]:9998'],
@@ -70,7 +70,7 @@ describe('PageAccess', () => {
     }
   });
 
-  it('refuses another host or port than that of the server', () => {
+  it('refuses the origin of another host or port', () => {
     for (const [origin, host] of [
       ['http://localhost:9998', '127.0.0.1:9998'],
       ['http://127.0.0.1:9998', '127.0.0.2:9998'],
@@ -88,52 +88,32 @@ describe('PageAccess', () => {
     }
   });
 
-  it('refuses a page that had its own name point to this machine', () => {
+  it('refuses a page whose own name was pointed to this machine', () => {
     for (const name of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', 'x.locks.example', 'localhos']) {
       const hosts = [name, `${name}:9998`];
       everyOne(hosts, '403 host', (host) => ({ host, origin: `http://${host}` }));
     }
   });
 
-  it('takes a port that is left out for that of TLS where the listener has it', () => {
+  it('assumes the port of HTTPS on a listener with TLS', () => {
     expect(outcome({ origin: 'https://localhost', host: 'localhost' }, true)).to.equal('allowed');
     expect(outcome({ origin: 'http://localhost', host: 'localhost' }, true)).to.equal('403 origin');
     expect(outcome({ origin: 'http://localhost:443', host: 'localhost' }, true)).to.equal('allowed');
   });
 
   it('allows an origin with a path, which no browser sends', () => {
-    const origins = [
-      'http://localhost/',
-      'http://LOCALHOST/',
-      'https://evil.example/',
-      'ws://a:1/b/c?d',
-      'http://[::1]/',
-    ];
-    everyOne(origins, 'allowed', (origin) => ({ origin, host: 'other.example' }));
+    const hosts = ['http://localhost/', 'http://LOCALHOST/', 'https://evil.example/', 'http://[::1]/'];
+    everyOne([...hosts, 'ws://a:1/b/c?d'], 'allowed', (origin) => ({ origin, host: 'other.example' }));
   });
 
-  it('refuses what is no origin of one page, for whatever host', () => {
+  it('refuses malformed origins, for any host', () => {
     const wrong = ['null', 'NULL', '', ' ', '/', '*', 'localhost', '127.0.0.1:9998', '//localhost', 'http:', 'http://'];
     const files = ['file://', 'file:///', 'file:///index.html', 'http:///', 'about:blank', 'data:text/html,x'];
     const odd = [
-      'http://a b/',
-      'http://a, http://b/',
-      'http://a http://b/',
-      'http://user@localhost/',
-      'http://evil.example\\/',
-      'http://evil.example?/',
-      'http://evil.example#/',
-      'http://localhost:99999',
-      'http://localhost:',
-      'http://localhost:x',
-      'http://[::1',
-      'http://[::x]/',
-      'http://%zz/',
-      'chrome-extension://abc/',
-      'capacitor://localhost/',
-      'null/',
-      'null://x',
-      `http://${'a'.repeat(5_000)}`,
+      ...['http://a b/', 'http://a, http://b/', 'http://a http://b/', 'http://user@localhost/'],
+      ...['http://evil.example\\/', 'http://evil.example?/', 'http://evil.example#/', 'http://localhost:99999'],
+      ...['http://localhost:', 'http://localhost:x', 'http://[::1', 'http://[::x]/', 'http://%zz/'],
+      ...['chrome-extension://abc/', 'capacitor://localhost/', 'null/', 'null://x', `http://${'a'.repeat(5_000)}`],
     ];
     everyOne([...wrong, ...files, ...odd], '403 origin', (origin) => ({ origin }));
   });
@@ -144,22 +124,8 @@ describe('PageAccess', () => {
   });
 
   it('refuses a handshake without one host that is a name or an address', () => {
-    const wrong = [
-      '',
-      ' ',
-      ':9998',
-      'a b',
-      'a,b',
-      'user@a',
-      'a/b',
-      'a:x',
-      'a:99999',
-      '[::1',
-      '::1',
-      '[::x]',
-      'a:1:2',
-      '%',
-    ];
+    const names = ['', ' ', ':9998', 'a b', 'a,b', 'user@a', 'a/b', 'a:x', 'a:99999', 'a:1:2', '%'];
+    const wrong = [...names, '[::1', '::1', '[::x]'];
     for (const origin of [[], PAGE, 'http://localhost/']) {
       for (const host of [...wrong, [], ['localhost', 'localhost']]) {
         expect(outcome({ host, origin }), JSON.stringify(host)).to.equal('400 webSocketHandshake');
@@ -204,15 +170,8 @@ describe('PageAccess', () => {
   });
 
   it('lists no origin that a page cannot have', () => {
-    for (const wrong of [
-      'null',
-      '',
-      '*',
-      'intranet.example',
-      'https://intranet.example/app',
-      'https://',
-      'https://*.example',
-    ]) {
+    const paths = ['https://intranet.example/app', 'https://', 'https://*.example'];
+    for (const wrong of ['null', '', '*', 'intranet.example', ...paths]) {
       expect(() => parseListedOrigin(wrong), wrong).to.throw(TypeError, `${JSON.stringify(wrong)} is no origin`);
     }
   });

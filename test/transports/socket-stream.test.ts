@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { SocketStream } from '../../lib/transports/socket-stream.ts';
 
 describe('SocketStream', () => {
-  it('tells the error by which it was closed, once', async () => {
+  it('reports once the error that closed it', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };

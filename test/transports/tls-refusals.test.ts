@@ -6,10 +6,9 @@ import { expect } from 'chai';
 import type { LockServer } from '../../lib/server/lock-server.ts';
 import { type TcpListener, type TcpListenerOptions, tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { makeServer } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { portOf } from '../server/running-server.ts';
+import { LOOPBACK, makeServer, portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { Authority, type Certificate } from './certificates.ts';
@@ -40,8 +39,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       server = makeServer({ logger });
       const files = authority.issue('server');
       const tls = withClients ? { ...files, caFile: authority.certFile } : files;
-      const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
-      port = portOf(await server.listen(makeListener({ ...here, tls, handshakeTimeoutMs })));
+      port = portOf(await server.listen(makeListener({ ...LOOPBACK, tls, handshakeTimeoutMs })));
     }
 
     /** Resolves when the server has closed the connection. */
@@ -65,7 +63,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       await closed;
     }
 
-    /** Waits for the line of the log, which may come behind the end of the connection. */
+    /** Waits for the log line, which may come after the end of the connection. */
     async function expectRefused(reason: string, told: string): Promise<void> {
       await until(() => logger.at('warn').length !== 0);
       const message = `refused a connection from 127.0.0.1: ${told}`;
@@ -81,7 +79,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       ['an HTTP request', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
       ['an HTTP request of another method', 'OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ] as const) {
-      it(`tell of ${what} without TLS`, async () => {
+      it(`report ${what} without TLS`, async () => {
         await send(bytes);
         const told = 'it does not speak TLS, as this port does';
         const remedy = 'connect with TLS, or leave "tls" out of the settings';
@@ -90,7 +88,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
     }
 
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-      it(`tell of a client without a certificate where one is required, by ${maxVersion}`, async () => {
+      it(`report a client without a required certificate, by ${maxVersion}`, async () => {
         await connectSecurely({ maxVersion });
         const remedy = 'give it a certificate, or leave "tls.ca" out of the settings';
         await expectRefused('clientCertificateMissing', `it showed no certificate; to allow it, ${remedy}`);
@@ -102,7 +100,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
         ['that is expired', 'CERT_HAS_EXPIRED', () => authority.issueExpired('client')],
       ];
       for (const [what, code, make] of wrong) {
-        it(`tell of a certificate ${what}, by ${maxVersion}`, async () => {
+        it(`report a certificate ${what}, by ${maxVersion}`, async () => {
           const { cert, key } = make();
           await connectSecurely({ maxVersion, cert, key });
           await until(() => logger.at('warn').length !== 0);
@@ -114,24 +112,24 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       }
     }
 
-    it('tell of a version that is not served', async () => {
+    it('report an unsupported version', async () => {
       await connectSecurely({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
       await expectRefused('tlsHandshake', 'its TLS handshake failed (ERR_SSL_UNSUPPORTED_PROTOCOL)');
     });
 
-    it('tell of a handshake that breaks off', async () => {
+    it('report a handshake that breaks off', async () => {
       const raw = connect({ host: '127.0.0.1', port });
       whenTestEnds(() => raw.destroy());
       const socket = connectSecureSocket({ socket: raw, ca: authority.cert });
       socket.on('error', () => {});
-      // The server has answered, and waits for the client's part.
+      // The server has answered and waits for the client.
       await once(socket, 'keylog');
       raw.resetAndDestroy();
       await expectRefused('tlsHandshake', 'its TLS handshake failed (ECONNRESET)');
     });
 
-    it('tell of a client that does not accept the certificate and says so', async () => {
-      // Most do; Node's own does not.
+    it('report a client that rejects the certificate', async () => {
+      // Most clients report it, but not Node's.
       const trusted = ['-verify_return_error', '-CAfile', new Authority('stranger').certFile];
       const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...trusted], { stdio: 'ignore' });
       await once(client, 'exit');
@@ -142,13 +140,13 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       );
     });
 
-    it('tell of a handshake that does not end in time', async () => {
+    it('report a handshake that does not end in time', async () => {
       await listen({ handshakeTimeoutMs: 20 });
       await send(CLIENT_HELLO);
       await expectRefused('handshakeTimeout', 'its TLS handshake did not end in time');
     });
 
-    it('do not tell of a client that goes away before it said anything', async () => {
+    it('do not report a client that disconnects before it sent anything', async () => {
       for (let time = 0; time < 5; time += 1) await send('', 'reset');
       const { cert, key } = authority.issue('client');
       const socket = connectSecureSocket({ host: '127.0.0.1', port, ca: authority.cert, cert, key });

@@ -1,25 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import * as fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
-import { rejection } from '../client/rejection.ts';
 import { connectUnix } from '../protocols/peers.ts';
-import { makeServer } from '../protocols/transports.ts';
-import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { folderForEachTest, whenTestEnds } from '../server/clean-up.ts';
+import { makeServer } from '../server/running-server.ts';
+import { errorOf } from '../support/error-of.ts';
 
 /** Binds a Unix socket and dies without removing its file. */
 const LEAVE_A_SOCKET = `
@@ -37,26 +27,19 @@ const LISTEN = `
     .then((told) => parentPort.postMessage(told), (error) => parentPort.postMessage(error.message));`;
 
 describe('a Unix socket', () => {
-  let folder: string;
+  const folder = folderForEachTest();
   let path: string;
 
   beforeEach(() => {
-    folder = makeFolder();
-    path = join(folder, 'lock.sock');
+    path = folder.at('lock.sock');
   });
-  afterEach(endTest);
 
   /** The code of the error with which a server cannot listen there. */
   async function refusalCode(): Promise<string | undefined> {
-    try {
-      await makeServer().listen(unix({ path }));
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code;
-    }
-    return undefined;
+    return (await errorOf(makeServer().listen(unix({ path })))).code;
   }
 
-  /** What a worker thread is told that listens there: the address, or why not. */
+  /** Listens in a worker thread; resolves to the address, or to the error message. */
   async function listenInWorker(mode: number, andThen: 'serve' | 'close' = 'serve'): Promise<string> {
     const worker = new Worker(LISTEN, {
       eval: true,
@@ -67,10 +50,10 @@ describe('a Unix socket', () => {
     return told;
   }
 
-  /** The mode that the file has when it is there. */
+  /** The mode of the file as soon as it exists. */
   async function firstMode(): Promise<number> {
     for (;;) {
-      const stat = statSync(path, { throwIfNoEntry: false });
+      const stat = fs.statSync(path, { throwIfNoEntry: false });
       if (stat !== undefined) return stat.mode & 0o777;
       await setImmediate();
     }
@@ -82,20 +65,17 @@ describe('a Unix socket', () => {
     } catch {
       // It kills itself.
     }
-    expect(statSync(path).isSocket()).to.equal(true);
+    expect(fs.statSync(path).isSocket()).to.equal(true);
   }
 
   async function isServed(connectionNumber: number): Promise<void> {
     const peer = await connectUnix(path, connectionNumber);
-    peer.send([Buffer.from('me')]);
-    expect(await peer.receive(1)).to.equal(`1 ${peer.address} ${peer.address}`);
+    expect(await peer.ask('me')).to.equal(`1 ${peer.address} ${peer.address}`);
   }
 
-  it('is served, and each connection has a number', async () => {
+  it('is served, and numbers its connections', async () => {
     expect(await makeServer().listen(unix({ path }))).to.equal(path);
-    await isServed(1);
-    await isServed(2);
-    await isServed(3);
+    for (const number of [1, 2, 3]) await isServed(number);
   });
 
   it('serves the message client', async () => {
@@ -106,25 +86,13 @@ describe('a Unix socket', () => {
     expect(await client.rpc('whoami')).to.deep.equal({ status: 'ok', address: 'unix:1', name: '' });
   });
 
-  it('frees the locks of a connection that closes', async () => {
+  it('is for its own user only, unless the mode says otherwise', async () => {
     await makeServer().listen(unix({ path }));
-    const holder = await connectUnix(path, 1);
-    holder.send([Buffer.from('g jobs')]);
-    expect(await holder.receive(1)).to.equal('1 Lock Get Success: jobs');
-    holder.finish(Buffer.alloc(0));
-    await holder.closed;
-    const other = await connectUnix(path, 2);
-    other.send([Buffer.from('g jobs')]);
-    expect(await other.receive(1)).to.equal('1 Lock Get Success: jobs');
-  });
-
-  it('is for the own user only, unless another mode is given', async () => {
-    await makeServer().listen(unix({ path }));
-    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    expect(fs.statSync(path).mode & 0o777).to.equal(0o600);
     for (const mode of [0o660, 0o666, 0o700, 0o777, 0o400]) {
-      const other = join(folder, `mode ${mode}`);
+      const other = folder.at(`mode ${mode}`);
       await makeServer().listen(unix({ path: other, mode }));
-      expect(statSync(other).mode & 0o777).to.equal(mode);
+      expect(fs.statSync(other).mode & 0o777).to.equal(mode);
     }
   });
 
@@ -142,106 +110,99 @@ describe('a Unix socket', () => {
     expect(process.umask()).to.equal(before);
   });
 
-  it('has its file removed when the server closes, and can be opened again', async () => {
+  it('is removed when the server closes, and can be opened again', async () => {
     for (let time = 0; time < 2; time += 1) {
       const server = makeServer();
       await server.listen(unix({ path }));
       await isServed(1);
       await server.close();
-      expect(existsSync(path)).to.equal(false);
+      expect(fs.existsSync(path)).to.equal(false);
     }
   });
 
-  it('has its file removed as soon as the server drains', async () => {
+  it('is removed as soon as the server drains', async () => {
     const server = makeServer();
     await server.listen(unix({ path }));
     const holder = await connectUnix(path, 1);
-    holder.send([Buffer.from('g jobs')]);
-    await holder.receive(1);
+    await holder.ask('g jobs');
     const closed = server.close({ drainMs: 60_000 });
-    expect(existsSync(path)).to.equal(false);
-    holder.send([Buffer.from('r jobs')]);
-    expect(await holder.receive(1)).to.equal('1 Lock Release Success: jobs');
+    expect(fs.existsSync(path)).to.equal(false);
+    expect(await holder.ask('r jobs')).to.equal('1 Lock Release Success: jobs');
     await closed;
   });
 
-  it('replaces the file of a server that is gone', async () => {
+  it('replaces the file of a dead server', async () => {
     leaveASocket();
     await makeServer().listen(unix({ path }));
     await isServed(1);
-    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    expect(fs.statSync(path).mode & 0o777).to.equal(0o600);
   });
 
-  it('does not replace the file of a server that answers', async () => {
+  it('does not replace the file of a running server', async () => {
     await makeServer().listen(unix({ path }));
     expect(await refusalCode()).to.equal('EADDRINUSE');
-    // Whoever looked whether it answers was a connection, too.
+    // The check whether a server answers was a connection, too.
     await isServed(2);
     expect(await refusalCode()).to.equal('EADDRINUSE');
     await isServed(4);
   });
 
-  it('does not touch a file that is no socket', async () => {
-    writeFileSync(path, 'precious');
+  it('does not touch a file, a folder or a link', async () => {
+    fs.writeFileSync(path, 'precious');
     expect(await refusalCode()).to.equal('EADDRINUSE');
-    expect(readFileSync(path, 'utf8')).to.equal('precious');
-    expect(statSync(path).isFile()).to.equal(true);
+    expect(fs.readFileSync(path, 'utf8')).to.equal('precious');
+    fs.renameSync(path, folder.at('target'));
+    fs.symlinkSync(folder.at('target'), path);
+    expect(await refusalCode()).to.equal('EADDRINUSE');
+    expect(fs.readFileSync(path, 'utf8')).to.equal('precious');
+    fs.rmSync(path);
+    fs.mkdirSync(path);
+    expect(await refusalCode()).to.equal('EADDRINUSE');
   });
 
-  it('does not touch a folder or a link', async () => {
-    mkdirSync(path);
-    expect(await refusalCode()).to.equal('EADDRINUSE');
-    rmSync(path, { recursive: true });
-    const target = join(folder, 'target');
-    writeFileSync(target, 'precious');
-    symlinkSync(target, path);
-    expect(await refusalCode()).to.equal('EADDRINUSE');
-    expect(readFileSync(path, 'utf8')).to.equal('precious');
-  });
-
-  it('cannot be where there is no folder', async () => {
-    path = join(folder, 'nowhere', 'lock.sock');
-    const error = await rejection(makeServer().listen(unix({ path })));
-    const text = `the folder ${join(folder, 'nowhere')} of the Unix socket ${path} does not exist`;
+  it('needs its folder', async () => {
+    path = folder.at('nowhere/lock.sock');
+    const error = await errorOf(makeServer().listen(unix({ path })));
+    const text = `the folder ${folder.at('nowhere')} of the Unix socket ${path} does not exist`;
     expect(error).to.include({ code: 'ENOENT', message: text });
   });
 
-  it('cannot have a path that the system would cut off', async () => {
-    path = join(folder, 'x'.repeat(120));
+  it('cannot have a path that is too long for the system', async () => {
+    path = folder.at('x'.repeat(120));
     const text = `the path of a Unix socket has ${path.length} bytes, ${path}; expected at most `;
     for (const refused of [makeServer().listen(unix({ path })), new MessageClient().connect(dialUnix({ path }))]) {
-      expect(((await rejection(refused)) as Error).message).to.include(text);
+      expect((await errorOf(refused)).message).to.include(text);
     }
   });
 
   it('is served in a worker thread, which cannot set the umask', async () => {
     expect(await listenInWorker(0o600)).to.equal(path);
-    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    expect(fs.statSync(path).mode & 0o777).to.equal(0o600);
   });
 
-  it('is for the own user only there, from its first moment on, whatever the umask', async () => {
+  it('is for its own user only there from the start, whatever the umask', async () => {
     const umask = process.umask(0);
     whenTestEnds(() => process.umask(umask));
     const listening = listenInWorker(0o600);
     expect(await firstMode()).to.equal(0o600);
     expect(await listening).to.equal(path);
-    expect(readdirSync(folder)).to.deep.equal(['lock.sock']);
+    expect(fs.readdirSync(folder.path)).to.deep.equal(['lock.sock']);
     await isServed(1);
   });
 
-  it('has its file removed when a server in a worker thread closes', async () => {
+  it('is removed when a server in a worker thread closes', async () => {
     expect(await listenInWorker(0o600, 'close')).to.equal(path);
-    expect(readdirSync(folder)).to.deep.equal([]);
+    expect(fs.readdirSync(folder.path)).to.deep.equal([]);
   });
 
-  it('does not replace in a worker thread what was there', async () => {
-    writeFileSync(path, 'precious');
+  it('does not replace an existing file in a worker thread', async () => {
+    fs.writeFileSync(path, 'precious');
     expect(await listenInWorker(0o600)).to.equal(`listen EADDRINUSE: address already in use ${path}`);
-    expect(readFileSync(path, 'utf8')).to.equal('precious');
-    expect(readdirSync(folder)).to.deep.equal(['lock.sock']);
+    expect(fs.readFileSync(path, 'utf8')).to.equal('precious');
+    expect(fs.readdirSync(folder.path)).to.deep.equal(['lock.sock']);
   });
 
-  it('is served by one of several servers only that find the file of one that is gone', async () => {
+  it('is served by only one of several servers that find the file of a dead one', async () => {
     leaveASocket();
     const servers = [makeServer(), makeServer(), makeServer()];
     const started = await Promise.allSettled(servers.map((server) => server.listen(unix({ path }))));

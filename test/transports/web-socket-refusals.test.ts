@@ -4,8 +4,8 @@ import { connect as connectSecureSocket } from 'node:tls';
 import { expect } from 'chai';
 import type { LockServer } from '../../lib/server/lock-server.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { connectFrames } from '../protocols/peers.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { connectFrames, connectTcp } from '../protocols/peers.ts';
+import { endTest } from '../server/clean-up.ts';
 import type { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
@@ -14,27 +14,21 @@ describe('the refusals of WebSocket', () => {
   let server: LockServer;
   let port: number;
   let logger: RecordingLogger;
+  beforeEach(() => listen());
   afterEach(endTest);
 
   async function listen(...options: Parameters<typeof listenForWebSocket>): Promise<void> {
     ({ server, port, logger } = await listenForWebSocket(...options));
   }
 
-  /** All that comes back until the connection is closed. */
+  /** Everything that comes back until the connection is closed. */
   async function answerTo(bytes: string | Buffer): Promise<string> {
-    const socket = connect({ host: '127.0.0.1', port });
-    whenTestEnds(() => socket.destroy());
-    let answer = '';
-    socket.on('data', (text) => {
-      answer += text.toString();
-    });
-    socket.on('error', () => {});
-    socket.write(bytes);
-    await new Promise((resolve) => socket.once('close', resolve));
-    return answer;
+    const peer = await connectTcp(port);
+    peer.socket.write(bytes);
+    return await peer.rest();
   }
 
-  /** The one line that is logged, without its beginning; it must be what the client was told as well. */
+  /** Expects one log line, which the client got as well; returns it without its beginning. */
   function expectTold(answer: string, status: number, reason: string): string {
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head).to.match(new RegExp(`^HTTP/1\\.1 ${status} \\w`));
@@ -48,23 +42,21 @@ describe('the refusals of WebSocket', () => {
     return body.trimEnd();
   }
 
-  it('name the origin that is not listed, and the setting', async () => {
-    await listen();
+  it('name the unlisted origin and the setting', async () => {
     const answer = await answerTo(handshake({ Origin: 'https://evil.example' }));
     expect(expectTold(answer, 403, 'origin')).to.equal(
       'pages of "https://evil.example" are not allowed; to allow it, add "https://evil.example" to "origins" in the settings',
     );
   });
 
-  it('name the host that is not listed, and the setting', async () => {
-    await listen();
+  it('name the unlisted host and the setting', async () => {
     const answer = await answerTo(handshake({ Host: 'evil.example:9998', Origin: 'http://evil.example:9998' }));
     expect(expectTold(answer, 403, 'host')).to.equal(
       'a page calls the server "evil.example", which is not allowed; to allow it, add "evil.example" to "hosts" in the settings',
     );
   });
 
-  it('say which limit there is, before there is a WebSocket', async () => {
+  it('name the limit, before there is a WebSocket', async () => {
     await listen({}, { limits: { maxConnections: 1 } });
     await connectFrames(`ws://127.0.0.1:${port}`);
     const answer = await answerTo(handshake({}));
@@ -85,7 +77,6 @@ describe('the refusals of WebSocket', () => {
   ];
   for (const [what, headers] of wrongPages) {
     it(`tell of ${what}`, async () => {
-      await listen();
       expectTold(await answerTo(handshake(headers)), 403, 'origin');
     });
   }
@@ -114,40 +105,36 @@ describe('the refusals of WebSocket', () => {
   ];
   for (const [what, status, bytes] of wrongHandshakes) {
     it(`tell of ${what}`, async () => {
-      await listen();
       const told = expectTold(await answerTo(bytes), status, 'webSocketHandshake');
       expect(told).to.match(/^(it sent no valid handshake of WebSocket \([^)]+\)|the Host of its handshake is .*)$/);
     });
   }
 
-  it('tell which versions are served', async () => {
-    await listen();
+  it('name the supported versions', async () => {
     expect(await answerTo(handshake({ 'Sec-WebSocket-Version': '12' }))).to.include(
       '\r\nSec-WebSocket-Version: 13\r\n',
     );
   });
 
-  it('tell of a client that speaks TLS where it is not set', async () => {
-    await listen();
+  it('report a client that speaks TLS to a port without it', async () => {
     const socket = connectSecureSocket({ host: '127.0.0.1', port });
     await once(socket, 'error');
     expect(refusalsOf(server.counters)).to.deep.equal({ tlsUnexpected: 1 });
-    expect(logger.at('warn').map(({ message }) => message)).to.deep.equal([
+    expect(logger.warnings).to.deep.equal([
       'refused a connection from 127.0.0.1: it speaks TLS, which this port does not; to allow it, set "tls" in the settings or connect without it',
     ]);
   });
 
-  it('tell of a handshake that does not end in time', async () => {
+  it('report a handshake that does not end in time', async () => {
     await listen({ handshakeTimeoutMs: 20 });
     expect(await answerTo('GET / HTTP/1.1\r\nHost: localhost\r\n')).to.equal('');
     expect(refusalsOf(server.counters)).to.deep.equal({ handshakeTimeout: 1 });
-    expect(logger.at('warn').map(({ message }) => message)).to.deep.equal([
+    expect(logger.warnings).to.deep.equal([
       'refused a connection from 127.0.0.1: its WebSocket handshake did not end within 20 ms',
     ]);
   });
 
-  it('do not tell of clients that go away before they said anything, or that break off', async () => {
-    await listen();
+  it('do not report clients that disconnect before they sent anything', async () => {
     for (const leave of ['end', 'resetAndDestroy'] as const) {
       const socket = connect({ host: '127.0.0.1', port });
       await once(socket, 'connect');
@@ -159,16 +146,14 @@ describe('the refusals of WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('cut and quote what the client sent', async () => {
-    await listen();
+  it('shorten and quote what the client sent', async () => {
     const answer = await answerTo(handshake({ Origin: `http://${'a'.repeat(5_000)}.example` }));
     expect(expectTold(answer, 403, 'origin')).to.have.lengthOf.below(300);
     const quoted = await answerTo(handshake({ Origin: '<script>"' }));
     expect(quoted).to.include('the Origin of its handshake is "<script>\\""');
   });
 
-  it('do not tell of a name that is not listed, which is noted once for programs without an origin', async () => {
-    await listen();
+  it('do not report an unlisted name, but log it once for programs without an origin', async () => {
     const names = ['locks.example', 'localhost', 'other.example:9998', 'Other.example', 'third.example'];
     for (const host of names) await connectFrames(`ws://127.0.0.1:${port}`, { headers: { Host: host } });
     await connectFrames(`ws://127.0.0.1:${port}`, { headers: { Host: 'fourth.example' }, origin: PAGE });
@@ -181,8 +166,7 @@ describe('the refusals of WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('note a hundred names at most', async () => {
-    await listen();
+  it('log at most a hundred names', async () => {
     for (let index = 0; index < 120; index += 1) {
       const peer = await connectFrames(`ws://127.0.0.1:${port}`, { headers: { Host: `name-${index}.example` } });
       peer.close();
@@ -190,7 +174,7 @@ describe('the refusals of WebSocket', () => {
     expect(logger.at('info')).to.have.lengthOf(100);
   });
 
-  it('begin before it listens, with entries of the lists that could never be right', () => {
+  it('include wrong entries of the lists, before it listens', () => {
     const here = { host: '127.0.0.1', port: 0, allowed: [], maxMessageBytes: 1_000 };
     expect(() => webSocket({ ...here, origins: ['null'], hosts: [] })).to.throw(TypeError, '"null" is no origin');
     expect(() => webSocket({ ...here, origins: [], hosts: ['a:1'] })).to.throw(TypeError, '"a:1" is no host name');

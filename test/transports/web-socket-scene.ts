@@ -2,11 +2,10 @@
 
 import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
 import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
-import { makeServer } from '../protocols/transports.ts';
-import { portOf } from '../server/running-server.ts';
+import { LOOPBACK, makeServer, portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
-/** A page that may connect. */
+/** The origin of a page that may connect. */
 export const PAGE = 'https://intranet.example';
 
 export interface WebSocketScene {
@@ -15,16 +14,15 @@ export interface WebSocketScene {
   readonly logger: RecordingLogger;
 }
 
-/** Starts a server that lets `PAGE` in, and may be called `locks.example`. */
+/** Starts a server that allows the origin `PAGE` and the host `locks.example`. */
 export async function listenForWebSocket(
   given: Partial<WebSocketListenerOptions> = {},
   options: LockServerOptions = {},
 ): Promise<WebSocketScene> {
   const logger = new RecordingLogger();
   const server = makeServer({ logger, ...options });
-  const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'] };
   const pages = { origins: [PAGE], hosts: ['locks.example'], maxMessageBytes: 1_000 };
-  const port = portOf(await server.listen(webSocket({ ...here, ...pages, ...given })));
+  const port = portOf(await server.listen(webSocket({ ...LOOPBACK, ...pages, ...given })));
   return { server, port, logger };
 }
 
@@ -36,7 +34,7 @@ const HEADERS = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
-/** A handshake; a header that is undefined is left out, and one that is a list comes several times. */
+/** A handshake; undefined headers are left out, and lists are sent as several headers. */
 export function handshake(
   headers: Readonly<Record<string, string | readonly string[] | undefined>> = {},
   start = 'GET / HTTP/1.1',

@@ -6,15 +6,15 @@ import type { ByteStream } from '../../lib/message/byte-stream.ts';
 import type { LockServer } from '../../lib/server/lock-server.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectTcp, type FramePeer } from '../protocols/peers.ts';
-import { untilConnections } from '../protocols/transports.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { portOf } from '../server/running-server.ts';
+import { LOOPBACK, portOf, untilConnections } from '../server/running-server.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
 
 describe('WebSocket', () => {
   let server: LockServer;
   let port: number;
+  beforeEach(() => listen());
   afterEach(endTest);
 
   async function listen(...options: Parameters<typeof listenForWebSocket>): Promise<void> {
@@ -25,11 +25,10 @@ describe('WebSocket', () => {
     return connectFrames(`ws://127.0.0.1:${port}`, options);
   }
 
-  /** Connects and takes a lock. */
+  /** Connects and asks about a lock. */
   async function isServed(options: WebSocket.ClientOptions): Promise<void> {
     const peer = await connectHere(options);
-    peer.send([Buffer.from('i jobs')]);
-    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: jobs');
+    expect(await peer.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
   }
 
   /** The status with which the handshake is refused. */
@@ -42,13 +41,11 @@ describe('WebSocket', () => {
   }
 
   it('is for programs, which send no origin, and for pages of listed origins', async () => {
-    await listen();
     await isServed({});
     await isServed({ origin: PAGE });
   });
 
   it("is for pages of the server's own origin, if they call it by an address, localhost or a listed name", async () => {
-    await listen();
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, 'locks.example', 'locks.example:9998']) {
       await isServed({ headers: { Host: host }, origin: `http://${host}` });
     }
@@ -58,17 +55,11 @@ describe('WebSocket', () => {
   });
 
   it("serves what Go's client sends, whose origin has a path", async () => {
-    await listen();
     const peer = await connectTcp(port);
     // As golang.org/x/net/websocket writes it.
     const lines = [
-      'GET / HTTP/1.1',
-      'Host: lockhost.example:9998',
-      'Upgrade: websocket',
-      'Connection: Upgrade',
-      'Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==',
-      'Origin: http://localhost/',
-      'Sec-WebSocket-Version: 13',
+      ...['GET / HTTP/1.1', 'Host: lockhost.example:9998', 'Upgrade: websocket', 'Connection: Upgrade'],
+      ...['Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==', 'Origin: http://localhost/', 'Sec-WebSocket-Version: 13'],
     ];
     // One text frame, `i a`, whose mask is zero.
     const frame = Buffer.from([0x81, 0x83, 0, 0, 0, 0, 0x69, 0x20, 0x61]);
@@ -78,17 +69,15 @@ describe('WebSocket', () => {
     expect(answer).to.match(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
   });
 
-  it('may be asked for by any path', async () => {
-    await listen();
+  it('is served under any path', async () => {
     for (const path of ['/', '/anything', '/a/b?c=d', '*']) {
       const peer = await connectTcp(port);
       peer.socket.write(handshake({}, `GET ${path} HTTP/1.1`));
-      expect(await peer.receive(1), path).to.equal('HTTP/1.1 101 Switching Protocols\r');
+      expect(await peer.receive(), path).to.equal('HTTP/1.1 101 Switching Protocols\r');
     }
   });
 
-  it('closes the connection of a handshake that it refuses, also when the client does not', async () => {
-    await listen();
+  it('closes the connection of a refused handshake, even if the client does not', async () => {
     const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
     // Not `once`, which throws the error that comes first.
     const gone = new Promise((resolve) => socket.once('close', resolve));
@@ -96,7 +85,7 @@ describe('WebSocket', () => {
     socket.resume();
     socket.write(handshake({ Origin: 'https://evil.example' }));
     await once(socket, 'end');
-    // A server that has closed both sides answers what comes by a reset.
+    // A server that has closed both sides answers input by a reset.
     socket.on('error', () => {});
     const goOn = (): void => {
       if (!socket.destroyed) socket.write('more', () => setImmediate(goOn));
@@ -106,7 +95,6 @@ describe('WebSocket', () => {
   });
 
   it('survives handshakes that are refused and reset at once', async () => {
-    await listen();
     for (let time = 0; time < 50; time += 1) {
       const socket = connect({ host: '127.0.0.1', port });
       await once(socket, 'connect');
@@ -117,10 +105,9 @@ describe('WebSocket', () => {
     await isServed({});
   });
 
-  it('survives a broken frame behind the handshake of a connection that is destroyed at once', async () => {
+  it('survives a broken frame after the handshake of a connection that is destroyed at once', async () => {
     const destroyed = new Promise<void>((resolve) => {
-      const here = { host: '127.0.0.1', port: 0, allowed: ['127.0.0.1'], origins: [], hosts: [], maxMessageBytes: 9 };
-      const listener = webSocket(here);
+      const listener = webSocket({ ...LOOPBACK, origins: [], hosts: [], maxMessageBytes: 9 });
       whenTestEnds(() => listener.close());
       const accepted = (stream: ByteStream): void => {
         stream.destroy();
@@ -135,7 +122,6 @@ describe('WebSocket', () => {
       });
     });
     await destroyed;
-    await listen();
     await isServed({});
   });
 
@@ -150,71 +136,63 @@ describe('WebSocket', () => {
 
   it('closes a connection that never sends its handshake', async function () {
     this.timeout(60_000);
-    await listen();
     const peer = await connectTcp(port);
     await peer.closed;
   });
 
   it('closes connections without a handshake when the server closes', async () => {
-    await listen();
     const peer = await connectTcp(port);
     await isServed({});
     await server.close();
     await peer.closed;
   });
 
-  it('takes messages in frames, with line breaks within them', async () => {
-    await listen();
+  it('accepts messages in frames, with line breaks within them', async () => {
     const peer = await connectHere();
     const message = { command: 'lock', parameters: { lockName: 'two\nlines' }, id: 1 };
-    peer.webSocket.send(JSON.stringify(message, undefined, 2));
-    expect(await peer.receive(1)).to.equal('{"id":1,"result":{"status":"ok","token":1,"count":1}}');
-    peer.webSocket.send('\r\n{\r\n"command":"ping",\n\n"id":2}\r\n\r\n');
-    expect(await peer.receive(1)).to.equal('{"id":2,"result":{"status":"ok"}}');
-    peer.webSocket.send('{"command":"ping",');
-    expect(await peer.receive(1)).to.match(/^\{"error":\{"status":"invalid","message":"not JSON: /);
-    peer.webSocket.send('{"command":"ping","id":3}\n{"command":"ping","id":4}');
-    expect(await peer.receive(1)).to.match(/^\{"error":\{"status":"invalid","message":"not JSON: /);
-    peer.webSocket.send(Buffer.from('{"command":"ping","id":5}'));
-    expect(await peer.receive(1)).to.equal('{"id":5,"result":{"status":"ok"}}');
+    expect(await peer.ask(JSON.stringify(message, undefined, 2))).to.equal(
+      '{"id":1,"result":{"status":"ok","token":1,"count":1}}',
+    );
+    expect(await peer.ask('\r\n{\r\n"command":"ping",\n\n"id":2}\r\n\r\n')).to.equal(
+      '{"id":2,"result":{"status":"ok"}}',
+    );
+    expect(await peer.ask('{"command":"ping",')).to.match(/^\{"error":\{"status":"invalid","message":"not JSON: /);
+    expect(await peer.ask('{"command":"ping","id":3}\n{"command":"ping","id":4}')).to.match(
+      /^\{"error":\{"status":"invalid","message":"not JSON: /,
+    );
+    expect(await peer.ask(Buffer.from('{"command":"ping","id":5}'))).to.equal('{"id":5,"result":{"status":"ok"}}');
   });
 
-  it('takes a frame with line breaks as one line command', async () => {
-    await listen();
+  it('reads a frame with line breaks as one line command', async () => {
     const peer = await connectHere();
     for (const command of ['g one\nr one', 'i one r one', 'i one\r\n\r\n r one\n', 'r one\tr\r\none']) {
       peer.webSocket.send(command);
     }
-    expect(await peer.receive(1)).to.equal('1 Lock Get Success: one r one');
-    expect(await peer.receive(1)).to.equal('1 Lock Is Locked: one r one');
-    expect(await peer.receive(1)).to.equal('1 Lock Is Locked: one r one');
-    expect(await peer.receive(1)).to.equal('1 Lock Release Success: one r one');
+    expect(await peer.receive()).to.equal('1 Lock Get Success: one r one');
+    expect(await peer.receive()).to.equal('1 Lock Is Locked: one r one');
+    expect(await peer.receive()).to.equal('1 Lock Is Locked: one r one');
+    expect(await peer.receive()).to.equal('1 Lock Release Success: one r one');
     expect(peer.unreadCount).to.equal(0);
   });
 
-  it('answers in text frames, and in a binary one what is no UTF-8', async () => {
-    await listen();
+  it('answers in text frames, and in a binary one if the text is no UTF-8', async () => {
     const peer = await connectHere();
     const kinds: boolean[] = [];
     peer.webSocket.on('message', (_data, isBinary) => kinds.push(isBinary));
-    peer.webSocket.send('i \u00e9');
-    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: \u00c3\u00a9');
-    peer.webSocket.send(Buffer.of(0x69, 0x20, 0xe9));
-    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: \u00e9');
+    expect(await peer.ask('i \u00e9')).to.equal('0 Lock Not Locked: \u00c3\u00a9');
+    expect(await peer.ask(Buffer.of(0x69, 0x20, 0xe9))).to.equal('0 Lock Not Locked: \u00e9');
     expect(kinds).to.deep.equal([false, true]);
   });
 
-  it('puts together a command that comes in fragments', async () => {
-    await listen();
+  it('joins the fragments of a command', async () => {
     const peer = await connectHere();
     peer.webSocket.send('i jo', { fin: false });
     peer.webSocket.send('', { fin: false });
     peer.webSocket.send('bs', { fin: true });
-    expect(await peer.receive(1)).to.equal('0 Lock Not Locked: jobs');
+    expect(await peer.receive()).to.equal('0 Lock Not Locked: jobs');
   });
 
   it("does not serve pkLockServer's framing", async () => {
-    await listen();
     const peer = await connectHere();
     const message = '{"command":"unlock"}';
     peer.webSocket.send(Buffer.concat([Buffer.of(0, 0, 0, message.length), Buffer.from(message)]));
@@ -223,10 +201,8 @@ describe('WebSocket', () => {
   });
 
   it('closes a connection with a frame that is too large, and frees its locks', async () => {
-    await listen();
     const peer = await connectHere();
-    peer.webSocket.send(`g ${'n'.repeat(998)}`);
-    expect(await peer.receive(1)).to.equal(`1 Lock Get Success: ${'n'.repeat(998)}`);
+    expect(await peer.ask(`g ${'n'.repeat(998)}`)).to.equal(`1 Lock Get Success: ${'n'.repeat(998)}`);
     peer.webSocket.send(`i ${'n'.repeat(999)}`);
     const [code] = await once(peer.webSocket, 'close');
     expect(code).to.equal(1009);
@@ -237,7 +213,6 @@ describe('WebSocket', () => {
   });
 
   it('closes a connection with a text frame that is no UTF-8', async () => {
-    await listen();
     const peer = await connectHere();
     peer.webSocket.send(Buffer.of(0x67, 0x20, 0xff), { binary: false });
     const [code] = await once(peer.webSocket, 'close');
@@ -247,34 +222,28 @@ describe('WebSocket', () => {
   });
 
   it('frees the locks of a connection that closes, or is cut off', async () => {
-    await listen();
-    for (const leave of [
-      (peer: FramePeer) => peer.webSocket.close(),
-      (peer: FramePeer) => peer.webSocket.terminate(),
-    ]) {
+    for (const leave of ['close', 'terminate'] as const) {
       const peer = await connectHere();
       peer.webSocket.send('g jobs');
-      expect(await peer.receive(1)).to.equal('1 Lock Get Success: jobs');
-      leave(peer);
+      expect(await peer.receive()).to.equal('1 Lock Get Success: jobs');
+      peer.webSocket[leave]();
       await untilConnections(server, 0);
       expect(server.commandStats()).to.include({ holders: 0 });
     }
   });
 
-  it('executes what was sent before the closing frame', async () => {
-    await listen();
+  it('executes everything before the close frame', async () => {
     const peer = await connectHere();
     for (let time = 0; time < 100; time += 1) peer.webSocket.send(`g ${time}`);
     peer.webSocket.close();
     for (let time = 0; time < 100; time += 1) {
-      expect(await peer.receive(1)).to.equal(`1 Lock Get Success: ${time}`);
+      expect(await peer.receive()).to.equal(`1 Lock Get Success: ${time}`);
     }
     await untilConnections(server, 0);
     expect(server.commandStats()).to.include({ grants: 100, orphans: 100 });
   });
 
-  it('tells clients when the server closes', async () => {
-    await listen();
+  it('says goodbye to clients when the server closes', async () => {
     const peer = await connectHere();
     const closed = once(peer.webSocket, 'close');
     await server.close();

@@ -3,7 +3,7 @@ import { type CommandLine, LineCodec } from '../../../lib/foreign/line/line-code
 import { ProtocolError } from '../../../lib/wire/errors.ts';
 import { encoded, readAll } from '../../wire/decoding.ts';
 
-/** Lines in Latin-1, and what they say. */
+/** Lines in Latin-1, with their words and names. */
 const LINES: readonly [line: string, word: string, name: string | undefined][] = [
   ['', '', undefined],
   [' \t\v\f\r', '', undefined],
@@ -61,7 +61,7 @@ describe('the line codec', () => {
     expect(readAll(codec)).to.deep.equal([{ word: 'i', name: 'jobs', hasName: true }]);
   });
 
-  it('tells of a line that is too long, white space counted', () => {
+  it('reports a line that is too long, including white space', () => {
     const codec = new LineCodec(6);
     codec.push(Buffer.from('g jobs\n g jobs\ng\n'));
     const [first, error, ...more] = readAll(codec);
@@ -70,7 +70,7 @@ describe('the line codec', () => {
     expect(more).to.deep.equal([]);
   });
 
-  it('writes names as the bytes that they came as, each byte a character', () => {
+  it('writes names as the bytes of their input, each byte as a character', () => {
     const codec = new LineCodec(100);
     for (const [, , name] of LINES) {
       if (name === undefined) continue;

@@ -2,14 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { PrefixedCodec } from '../../../lib/foreign/prefixed/prefixed-codec.ts';
 import { ProtocolError, RequestError } from '../../../lib/wire/errors.ts';
+import { frame } from '../../protocols/prefixed-client.ts';
 import { encoded, readAll } from '../../wire/decoding.ts';
-
-function frame(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
-  const body = Buffer.from(text, encoding);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length);
-  return Buffer.concat([length, body]);
-}
 
 describe('the length-prefixed codec', () => {
   it('reads JSON of every kind', () => {
@@ -54,7 +48,7 @@ describe('the length-prefixed codec', () => {
 
   it('keeps the bytes of texts that are no UTF-8', () => {
     const codec = new PrefixedCodec(100);
-    codec.push(frame('"a\xff\xc3("', 'latin1'));
+    codec.push(frame(Buffer.from('"a\xff\xc3("', 'latin1')));
     expect(readAll(codec)).to.deep.equal(['a\udcff\udcc3(']);
   });
 
