@@ -24,6 +24,8 @@ const NO_LIMITS = {
   maxLocksPerSession: Number.POSITIVE_INFINITY,
   maxWaitersPerLock: Number.POSITIVE_INFINITY,
   maxLocksPerRequest: Number.POSITIVE_INFINITY,
+  maxTableBytes: Number.POSITIVE_INFINITY,
+  maxBytesPerSession: Number.POSITIVE_INFINITY,
 };
 
 setFlagsFromString('--expose-gc');

@@ -170,6 +170,8 @@ export interface LockStatistics {
   /** Requests that wait; one for several locks counts once. */
   readonly waiting: number;
   readonly sessions: number;
+  /** How much memory locks, holders and waiting requests count, in bytes. */
+  readonly tableBytes: number;
   readonly grants: number;
   readonly releases: number;
   readonly timeouts: number;

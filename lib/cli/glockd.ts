@@ -119,6 +119,7 @@ function limitsOf(flags: ReadonlyMap<string, string>): Partial<LockServerLimits>
   return {
     maxLocks,
     maxLocksPerSession: countOf(flags, 'max-locks-per-connection', maxLocks),
+    maxBytesPerSession: 2 ** 31 - 1,
     maxNameBytes: countOf(flags, 'max-name-bytes', 1_000_000),
     maxClientNameBytes: countOf(flags, 'max-client-name-bytes', 60_000),
     maxConnections: countOf(flags, 'max-connections', 20_000),

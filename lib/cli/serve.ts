@@ -4,6 +4,7 @@ import { lchownSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';
@@ -55,7 +56,7 @@ export async function serve(
   // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const { limits, notice } = fitToOpenFiles(settings.limits, planned.length);
+  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length);
   let server: FullLockServer | undefined;
   try {
     server = failWith(EXIT_CODES.failure, () => new FullLockServer({ limits, logger, dump, registry, forceUnlock }));
@@ -70,6 +71,12 @@ export async function serve(
     pidfile?.release();
     throw error;
   }
+}
+
+/** Those that the settings leave to the server have its defaults. */
+function limitsOf({ limits }: Settings): LockServerLimits {
+  const given = Object.entries(limits).filter(([, value]) => value !== 'auto');
+  return { ...DEFAULT_LOCK_SERVER_LIMITS, ...Object.fromEntries(given) };
 }
 
 /** A full disk, or nobody who reads the line, must not end a server that serves already. */

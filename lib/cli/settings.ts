@@ -64,8 +64,14 @@ export interface Settings {
   readonly verbose: boolean;
   /** How many seconds holders may take to release their locks when the server is told to stop. */
   readonly drainSeconds: number;
-  readonly limits: LockServerLimits;
+  readonly limits: LimitSettings;
 }
+
+/** Limits that may be `auto`: the server takes them from the heap of the process. */
+type AutoLimit = 'maxTableBytes' | 'totalOutputBytes';
+
+/** The limits of a lock server. */
+export type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLimit, number | 'auto'>>;
 
 /** The settings are wrong or cannot be read. The message is one line for people. */
 export class SettingsError extends Error {
@@ -132,18 +138,28 @@ const DEFAULT_LISTENERS: readonly ListenerSettings[] = [
   { enabled: false, transport: 'websocket', port: 9_998 },
 ];
 
-const limitSchemas = Object.fromEntries(
-  Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [
-    name,
-    {
-      type: 'integer',
-      minimum: 1,
-      maximum: 2 ** 31 - 1,
-      default: value,
-      description: 'a whole number from 1 to 2147483647',
-    },
-  ]),
-);
+const autoLimit: JsonSchema = {
+  anyOf: [{ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }, { const: 'auto' }],
+  default: 'auto',
+  description: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, or "auto"`,
+};
+
+const limitSchemas: Readonly<Record<string, JsonSchema>> = {
+  ...Object.fromEntries(
+    Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [
+      name,
+      {
+        type: 'integer',
+        minimum: 1,
+        maximum: 2 ** 31 - 1,
+        default: value,
+        description: 'a whole number from 1 to 2147483647',
+      },
+    ]),
+  ),
+  maxTableBytes: autoLimit,
+  totalOutputBytes: autoLimit,
+};
 
 const schema: JsonSchema = {
   type: 'object',

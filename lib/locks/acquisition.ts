@@ -5,7 +5,7 @@ import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
-import { awaitedInGroup, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
+import { awaitedInGroup, bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireResult, Claim, Lock, LockRequest, Session, TableLimits } from './types.ts';
@@ -94,6 +94,8 @@ export class Acquisition {
     if (request.waitMs <= 0) return { status: 'unavailable' };
     if (isWaiting(claim.owner.session, request.id)) return idInFlight(request.id);
     if (this.#hasMaxWaiters(claim.lock)) return limitReached(this.#limits, 'maxWaitersPerLock');
+    const refusal = bytesReached(this.#limits, claim.owner.session, this.#book.bytes);
+    if (refusal !== undefined) return refusal;
     this.#book.addWait(claim, request, nowMs);
     return QUEUED;
   }
@@ -144,7 +146,8 @@ export class Acquisition {
     if (session.claimCount >= limits.maxLocksPerSession) return limitReached(limits, 'maxLocksPerSession');
     // A lock that nobody uses was added for this request.
     if (this.#book.lockCount > limits.maxLocks && isUnused(lock)) return limitReached(limits, 'maxLocks');
-    return !isAdmitted && this.#hasMaxWaiters(lock) ? limitReached(limits, 'maxWaitersPerLock') : undefined;
+    if (!isAdmitted && this.#hasMaxWaiters(lock)) return limitReached(limits, 'maxWaitersPerLock');
+    return bytesReached(limits, session, this.#book.bytes);
   }
 
   #hasMaxWaiters({ requestCount = 0 }: Lock): boolean {

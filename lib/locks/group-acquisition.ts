@@ -6,7 +6,7 @@ import { makeGroup } from './group.ts';
 import { admitsNewcomer, findClaim, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
-import { idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
+import { bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
 import type { Settlement } from './settlement.ts';
 import type { AcquireAllResult, Claim, Lock, LockAllRequest, LockWanted, Session, TableLimits } from './types.ts';
@@ -107,7 +107,8 @@ export class GroupAcquisition {
     const newLocks = missing.filter(({ lock }) => lock === undefined).length;
     if (newLocks > 0 && this.#book.lockCount + newLocks > limits.maxLocks) return limitReached(limits, 'maxLocks');
     const isFull = ({ lock }: Part) => (lock?.requestCount ?? 0) >= limits.maxWaitersPerLock;
-    return !isAdmitted && missing.some(isFull) ? limitReached(limits, 'maxWaitersPerLock') : undefined;
+    if (!isAdmitted && missing.some(isFull)) return limitReached(limits, 'maxWaitersPerLock');
+    return bytesReached(limits, session, this.#book.bytes);
   }
 }
 

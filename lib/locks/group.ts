@@ -1,6 +1,7 @@
 /** Requests that wait for several locks at once. */
 
 import { admitsWaiter } from './lock.ts';
+import { bytesOfGroup } from './table-bytes.ts';
 import type { Claim, Group, LockAllRequest } from './types.ts';
 
 /** A group of one owner's claims. Those that are not held are going to wait. */
@@ -10,6 +11,7 @@ export function makeGroup(request: LockAllRequest, claims: readonly [Claim, ...C
     kind: 'group',
     owner: claims[0].owner,
     request,
+    bytes: bytesOfGroup(claims, request),
     claims,
     waiting,
     held: new Set(claims.filter(({ state }) => state === 'held')),

@@ -10,6 +10,7 @@ import { addHolder, enqueue, isUnused, removeClaim } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
 import { addToIndex, addWait, attach, detach, removeFromIndex, removeWait } from './session.ts';
+import { bytesOfClaim, bytesOfId, bytesOfWait, LEASE_BYTES } from './table-bytes.ts';
 import type {
   Claim,
   Group,
@@ -19,6 +20,7 @@ import type {
   LockKind,
   LockRequest,
   Owner,
+  Session,
   TableCounts,
   TableEvent,
   Wait,
@@ -41,6 +43,8 @@ export class LockBook {
   /** Locks where a waiter may be granted now. The settlement empties this list. */
   readonly unsettled: Lock[] = [];
   sessionCount = 0;
+  /** How much memory all claims and waiting requests count. */
+  bytes = 0;
   readonly #nextToken: () => number;
   #events: TableEvent[] = [];
   /** How many locks of each kind are held. */
@@ -59,6 +63,7 @@ export class LockBook {
       holders: this.#holders,
       waiting: this.#waiting,
       sessions: this.sessionCount,
+      tableBytes: this.bytes,
     };
   }
 
@@ -81,16 +86,19 @@ export class LockBook {
       mode,
       token: 0,
       sinceMs: Math.floor(nowMs),
+      bytes: bytesOfClaim(lock, owner),
       requestId: undefined,
       ownerPrevious: undefined,
       ownerNext: undefined,
     };
     attach(claim);
+    this.#count(owner.session, claim.bytes);
     return claim;
   }
 
   /** Drops a claim that was neither granted nor queued. */
   dropClaim(claim: Claim): void {
+    this.#count(claim.owner.session, -claim.bytes);
     detach(claim);
     this.forgetIfUnused(claim.lock);
   }
@@ -101,6 +109,7 @@ export class LockBook {
       kind: 'wait',
       claim,
       request,
+      bytes: bytesOfWait(claim.lock, request),
       previous: undefined,
       next: undefined,
       deadlineMs: 0,
@@ -111,6 +120,7 @@ export class LockBook {
     claim.place ??= makePlace();
     joinPlace(claim.place, wait);
     addWait(claim.owner.session, wait);
+    this.#count(claim.owner.session, wait.bytes);
     countRequests(claim.lock, 1);
     this.#waiting += 1;
     this.deadlines.add(wait, nowMs + request.waitMs);
@@ -127,6 +137,7 @@ export class LockBook {
     owner.groups ??= new Set();
     owner.groups.add(group);
     addWait(owner.session, group);
+    this.#count(owner.session, group.bytes);
     this.#waiting += 1;
     this.deadlines.add(group, nowMs + request.waitMs);
   }
@@ -151,6 +162,7 @@ export class LockBook {
     claim.token = this.#nextToken();
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
+    if (typeof id === 'string') this.#countMore(claim, bytesOfId(id));
     if (isStealable === true) claim.isStealable = true;
     if (leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
     if (owner.session.holdIndex !== undefined) addToIndex(owner.session.holdIndex, claim);
@@ -195,9 +207,12 @@ export class LockBook {
 
   /** Starts or renews a lease. */
   startLease(claim: Claim, leaseMs: number, nowMs: number): void {
-    if (claim.lease === undefined)
+    if (claim.lease === undefined) {
       claim.lease = { kind: 'lease', claim, deadlineMs: 0, heapIndex: -1, heapSequence: 0 };
-    else this.deadlines.remove(claim.lease);
+      this.#countMore(claim, LEASE_BYTES);
+    } else {
+      this.deadlines.remove(claim.lease);
+    }
     this.deadlines.add(claim.lease, nowMs + leaseMs);
   }
 
@@ -252,6 +267,16 @@ export class LockBook {
     return events;
   }
 
+  #count(session: Session, bytes: number): void {
+    session.bytes += bytes;
+    this.bytes += bytes;
+  }
+
+  #countMore(claim: Claim, bytes: number): void {
+    claim.bytes += bytes;
+    this.#count(claim.owner.session, bytes);
+  }
+
   #enqueue(claim: Claim): void {
     enqueue(claim);
     claim.owner.waitingCount += 1;
@@ -269,6 +294,7 @@ export class LockBook {
     } else {
       this.#waitLess(owner);
     }
+    this.#count(owner.session, -claim.bytes);
     removeClaim(claim);
     detach(claim);
     if (!wasHeld || owner.groups === undefined) return;
@@ -286,6 +312,7 @@ export class LockBook {
 
   #forgetWait(wait: Wait): void {
     removeWait(wait.claim.owner.session, wait);
+    this.#count(wait.claim.owner.session, -wait.bytes);
     countRequests(wait.claim.lock, -1);
     this.#waiting -= 1;
     this.deadlines.remove(wait);
@@ -298,6 +325,7 @@ export class LockBook {
     }
     group.owner.groups?.delete(group);
     removeWait(group.owner.session, group);
+    this.#count(group.owner.session, -group.bytes);
     this.#waiting -= 1;
     this.deadlines.remove(group);
   }

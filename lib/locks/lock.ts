@@ -2,6 +2,7 @@
 
 import type { LockMode } from '../protocol.ts';
 import { LinkedList, linkedFrom } from './linked-list.ts';
+import { bytesOfText } from './table-bytes.ts';
 import type { Claim, Lock, LockKind, Owner } from './types.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
@@ -15,6 +16,7 @@ export function makeLock(name: string, kind: LockKind): Lock {
   return {
     name,
     kind,
+    nameBytes: bytesOfText(name),
     isInUse: false,
     firstHolder: undefined,
     lastHolder: undefined,

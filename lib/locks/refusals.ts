@@ -1,11 +1,17 @@
 /** Why requests for locks are refused. */
 
 import type { Invalid, LimitReached, LockMode, RequestId } from '../protocol.ts';
-import type { Claim, TableLimits } from './types.ts';
+import type { Claim, Session, TableLimits } from './types.ts';
 
 /** A limit of the table forbids the request. */
 export function limitReached(limits: TableLimits, limit: keyof TableLimits): LimitReached {
   return { status: 'limit', limit, value: limits[limit] };
+}
+
+/** A session, or all together, have used up their memory; undefined if they have not. */
+export function bytesReached(limits: TableLimits, session: Session, tableBytes: number): LimitReached | undefined {
+  if (session.bytes >= limits.maxBytesPerSession) return limitReached(limits, 'maxBytesPerSession');
+  return tableBytes >= limits.maxTableBytes ? limitReached(limits, 'maxTableBytes') : undefined;
 }
 
 /** The request makes no sense where it is made. */

@@ -10,6 +10,7 @@ export function makeSession(client: SessionClient): Session {
     untagged: undefined,
     tagged: undefined,
     claimCount: 0,
+    bytes: 0,
     waits: undefined,
     holdIndex: undefined,
   };

@@ -11,8 +11,9 @@ import type { LockBook } from './lock-book.ts';
 import type { Claim, Lock, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
-/** A time-out names at most this many holders. */
+/** A time-out names at most this many holders, and none but the first whose names together are longer. */
 const MAX_HOLDERS_TOLD = 10;
+const MAX_NAME_BYTES_TOLD = 16_384;
 
 export class Settlement {
   readonly #book: LockBook;
@@ -102,9 +103,12 @@ function resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim[], now
 
 function viewSomeHolders(claims: readonly Claim[], nowMs: number): readonly NamedLockHolder[] {
   const holders: NamedLockHolder[] = [];
+  let nameBytes = 0;
   for (const { lock } of claims) {
     for (const claim of holdersOf(lock)) {
-      if (holders.length === MAX_HOLDERS_TOLD) return holders;
+      nameBytes += lock.nameBytes;
+      const isEnough = holders.length === MAX_HOLDERS_TOLD || nameBytes > MAX_NAME_BYTES_TOLD;
+      if (isEnough && holders.length > 0) return holders;
       holders.push(viewNamedHolder(claim, nowMs));
     }
   }

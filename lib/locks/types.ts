@@ -15,6 +15,8 @@ export type LockKind = 'readerWriter' | 'permit';
 export interface Lock {
   readonly name: string;
   readonly kind: LockKind;
+  /** How much memory the name takes. */
+  readonly nameBytes: number;
   /** False while the map keeps it for its next use only. */
   isInUse: boolean;
   /** The holders, linked in the order of their grants. */
@@ -40,6 +42,8 @@ export interface Claim {
   token: number;
   /** When it was granted, or came as long as it waits: whole milliseconds. */
   sinceMs: number;
+  /** How much memory it counts, with its lease. */
+  bytes: number;
   /** The request that the grant answered. */
   requestId: RequestId | undefined;
   /** All claims of the owner are linked. */
@@ -80,6 +84,8 @@ export interface Session {
   tagged: Map<string, Owner> | undefined;
   /** Of all owners. */
   claimCount: number;
+  /** How much memory its claims and waiting requests count. */
+  bytes: number;
   /** Waiting requests that have an id. */
   waits: Map<RequestId, WaitingRequest> | undefined;
   /** Finds holds by their tokens and requests; made when it is first asked for. */
@@ -124,6 +130,8 @@ export interface Wait extends Deadline {
   readonly kind: 'wait';
   readonly claim: Claim;
   readonly request: LockRequest;
+  /** How much memory it counts beside the claim. */
+  readonly bytes: number;
   previous: Wait | undefined;
   next: Wait | undefined;
 }
@@ -133,6 +141,8 @@ export interface Group extends Deadline {
   readonly kind: 'group';
   readonly owner: Owner;
   readonly request: LockAllRequest;
+  /** How much memory it counts beside the claims. */
+  readonly bytes: number;
   /** One for each lock, in the order in which they were asked for. */
   readonly claims: readonly Claim[];
   /** Those of the claims that wait. */
@@ -229,7 +239,7 @@ export interface Outcome<Result> {
 }
 
 /** Counts as they are now. */
-export type TableCounts = Pick<LockStatistics, 'locks' | 'permits' | 'holders' | 'waiting' | 'sessions'>;
+export type TableCounts = Pick<LockStatistics, 'locks' | 'permits' | 'holders' | 'waiting' | 'sessions' | 'tableBytes'>;
 
 // What the table needs.
 
@@ -243,6 +253,10 @@ export interface TableLimits {
   readonly maxWaitersPerLock: number;
   /** Locks that one request asks for. */
   readonly maxLocksPerRequest: number;
+  /** Bytes of memory that all claims and waiting requests count; when they count this much, no more come in. */
+  readonly maxTableBytes: number;
+  /** The same, of one session. */
+  readonly maxBytesPerSession: number;
 }
 
 /** What the table needs from outside. */

@@ -10,6 +10,8 @@ export const COMMAND_REFUSALS = {
   maxClientNameBytes: 'The name of a client was longer than `maxClientNameBytes`.',
   maxLocks: 'There were `maxLocks` already.',
   maxLocksPerSession: 'The connection had `maxLocksPerSession` already.',
+  maxTableBytes: 'All locks and waiting requests counted `maxTableBytes` already.',
+  maxBytesPerSession: 'Those of the connection counted `maxBytesPerSession` already.',
   maxWaitersPerLock: 'There were `maxWaitersPerLock` waiting for the lock already.',
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
 } as const;

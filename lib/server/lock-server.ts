@@ -14,6 +14,7 @@ import type { ListenOptions } from '../message/protocol.ts';
 import type { LockStatistics, ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
+import { defaultBytes } from './default-memory.ts';
 import { KeptListings } from './kept-listings.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
 import type {
@@ -50,10 +51,13 @@ export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits
 /** The limits by default. */
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   ...DEFAULT_MESSAGE_LIMITS,
+  totalOutputBytes: defaultBytes('output'),
   maxLocks: 2_000_000,
   maxLocksPerSession: 10_000,
   maxWaitersPerLock: 10_000,
   maxLocksPerRequest: 1_000,
+  maxTableBytes: defaultBytes('table'),
+  maxBytesPerSession: 16_777_216,
   maxNameBytes: 60_000,
   maxOwnerBytes: 256,
   maxClientNameBytes: 256,
@@ -262,7 +266,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       this.#registry.register(session, name);
     }
     const { maxMessageBytes, maxPendingRequests, maxNameBytes, maxOwnerBytes, maxClientNameBytes } = this.#limits;
-    const { maxLocksPerSession, maxWaitersPerLock, maxLocksPerRequest, maxPageEntries } = this.#limits;
+    const { maxLocksPerSession, maxBytesPerSession, maxWaitersPerLock, maxLocksPerRequest } = this.#limits;
     return {
       status: 'ok',
       server: 'holdfast',
@@ -277,9 +281,10 @@ export class LockServer extends MessageServer<LockServerSession> {
         maxOwnerBytes,
         maxClientNameBytes,
         maxLocksPerSession,
+        maxBytesPerSession,
         maxWaitersPerLock,
         maxLocksPerRequest,
-        maxPageEntries,
+        maxPageEntries: this.#limits.maxPageEntries,
       },
     };
   }

@@ -17,6 +17,8 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
   ['limits', [null, 1, 'x', true, []], 'an object'],
 ];
 
+/** They follow from the heap of the process. */
+const AUTO_LIMITS = { maxTableBytes: 'auto', totalOutputBytes: 'auto' } as const;
 const WRONG_LIMITS = [null, '1', true, 0, -1, 1.5, 2 ** 31, [], {}];
 
 describe('the settings', () => {
@@ -34,7 +36,7 @@ describe('the settings', () => {
   });
 
   it('have the default limits of a server', () => {
-    expect(load({}).limits).to.deep.equal(DEFAULT_LOCK_SERVER_LIMITS);
+    expect(load({}).limits).to.deep.equal({ ...DEFAULT_LOCK_SERVER_LIMITS, ...AUTO_LIMITS });
   });
 
   it('come from the file, and otherwise from the defaults', () => {
@@ -42,7 +44,7 @@ describe('the settings', () => {
     expect(load({ ...said, limits: { maxLocks: 7 } })).to.deep.equal({
       ...load({}),
       ...said,
-      limits: { ...DEFAULT_LOCK_SERVER_LIMITS, maxLocks: 7 },
+      limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...AUTO_LIMITS, maxLocks: 7 },
     });
   });
 
@@ -75,8 +77,10 @@ describe('the settings', () => {
   for (const limit of Object.keys(DEFAULT_LOCK_SERVER_LIMITS)) {
     it(`are refused when limits.${limit} is wrong`, () => {
       for (const value of WRONG_LIMITS) {
+        if (limit in AUTO_LIMITS && value === 2 ** 31) continue;
         const said = `settings.limits.${limit} is ${JSON.stringify(value)}`;
-        refuses({ limits: { [limit]: value } }, `${file}: ${said}; expected a whole number from 1 to 2147483647`);
+        const range = limit in AUTO_LIMITS ? '9007199254740991, or "auto"' : '2147483647';
+        refuses({ limits: { [limit]: value } }, `${file}: ${said}; expected a whole number from 1 to ${range}`);
       }
     });
   }

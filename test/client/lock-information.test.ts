@@ -46,7 +46,7 @@ describe('information about locks', () => {
 
   it('from stats is a set of counts', async () => {
     await client.lock('a');
-    const { requests, refusals, uptimeMs, ...counts } = await client.stats();
+    const { requests, refusals, uptimeMs, tableBytes, ...counts } = await client.stats();
     const expected = { locks: 1, holders: 1, grants: 1, sessions: 2, connections: 2, openConnections: 2 };
     const counted = Object.entries(counts).filter(([, count]) => count !== 0);
     expect(Object.fromEntries(counted)).to.deep.equal({ status: 'ok', ...expected });
@@ -57,6 +57,7 @@ describe('information about locks', () => {
     expect(requests).to.include({ lock: 1, hello: 2, stats: 1, unlock: 0 });
     expect(refusals).to.include({ allowList: 0, origin: 0, maxLocks: 0 });
     expect(uptimeMs).to.be.a('number');
+    expect(tableBytes).to.be.a('number').above(0);
   });
 
   it('is an error of the code invalid when the question is wrong', async () => {

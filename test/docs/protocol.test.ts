@@ -54,6 +54,10 @@ describe('docs/protocol.md', () => {
       limit,
       Number(value?.replaceAll(',', '')),
     ]);
-    expect(Object.fromEntries(rows)).to.deep.equal(DEFAULT_LOCK_SERVER_LIMITS);
+    const { maxTableBytes, totalOutputBytes, ...limits } = DEFAULT_LOCK_SERVER_LIMITS;
+    expect(Object.fromEntries(rows)).to.deep.equal(limits);
+    expect(section).to.contain('\n| `maxTableBytes` | half the heap |');
+    expect(section).to.contain('\n| `totalOutputBytes` | an eighth of the heap |');
+    expect(maxTableBytes / totalOutputBytes).to.be.within(2, 4.1);
   });
 });

@@ -71,6 +71,7 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   heldMs: Number.isSafeInteger,
   waitedMs: Number.isSafeInteger,
   uptimeMs: Number.isSafeInteger,
+  tableBytes: Number.isSafeInteger,
   address: (value) => ADDRESS.test(String(value)),
   epoch: (value) => EPOCH.test(String(value)),
 };

@@ -15,12 +15,13 @@ import {
   slicedPassingSteps,
   slicedSteps,
   steps,
+  TIGHT_BYTES,
   TIGHT_LIMITS,
 } from './table-steps.ts';
 
 /** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
 const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 4_000);
-const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, NO_LIMITS, TIGHT_LIMITS);
+const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, NO_LIMITS, TIGHT_LIMITS, TIGHT_BYTES);
 const ALL = Number.POSITIVE_INFINITY;
 
 describe('lock table beside the naive lock table', function () {
@@ -158,19 +159,24 @@ function ownersIn(
 function expectCountsToAgree(pair: TablePair, views: readonly LockInformation[]): void {
   const isHeld = (view: LockInformation, isPermit: boolean) =>
     view.holders.some((holder) => (holder.mode === 'permit') === isPermit);
-  const counts: TableCounts = {
+  const counts: Omit<TableCounts, 'tableBytes'> = {
     locks: views.filter((view) => isHeld(view, false)).length,
     permits: views.filter((view) => isHeld(view, true)).length,
     holders: views.reduce((sum, view) => sum + view.holderCount, 0),
     waiting: pair.waiting.size,
     sessions: pair.liveSessions.length,
   };
-  expectSame(pair.real.counts, counts);
-  expectSame(pair.naive.counts, counts);
+  const { tableBytes, ...real } = pair.real.counts;
+  const { tableBytes: naiveTableBytes, ...naive } = pair.naive.counts;
+  expectSame(real, counts);
+  expectSame(naive, counts);
+  const { real: sessions, naive: naiveSessions } = pair.sessionBytes();
+  expectSame([tableBytes, ...sessions.result], [naiveTableBytes, ...naiveSessions.result]);
 }
 
 function expectNothingLeft(pair: TablePair): void {
-  expect(pair.real.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 0 });
+  const counts: TableCounts = { locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 0, tableBytes: 0 };
+  expect(pair.real.counts).to.deep.equal(counts);
   expect(pair.list().real.result).to.deep.equal([]);
   expect(pair.real.nextDeadlineMs).to.equal(ALL);
   expect([...pair.waiting]).to.deep.equal([]);

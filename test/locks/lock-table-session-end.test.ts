@@ -86,7 +86,7 @@ describe('lock table', () => {
       expect(table.counts.holders).to.equal(2);
       expect(end.holds).to.have.lengthOf(2);
       continueEnd(end, 2);
-      expect(table.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 3 });
+      expect(table.counts).to.deep.equal({ locks: 0, permits: 0, holders: 0, waiting: 0, sessions: 3, tableBytes: 0 });
       expect(end.holds).to.deep.equal([]);
     });
 

@@ -107,7 +107,7 @@ describe('lock table', () => {
     it('counts held names in each name space, holders, waiting requests and sessions', () => {
       acquireEach([anna, SHARED], [ben, SHARED], [cara], [cara], [anna, { name: 'mail', ...PERMIT }]);
       endSession(dora);
-      expect(table.counts).to.deep.equal({ locks: 1, permits: 1, holders: 3, waiting: 2, sessions: 3 });
+      expect(table.counts).to.include({ locks: 1, permits: 1, holders: 3, waiting: 2, sessions: 3 });
     });
   });
 });

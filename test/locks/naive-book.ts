@@ -160,6 +160,10 @@ export class NaiveBook implements NaiveState {
     this.#deadlines.push({ atMs: nowMs + leaseMs, of: hold });
   }
 
+  hasLease(hold: Hold): boolean {
+    return this.#deadlines.some((deadline) => deadline.of === hold);
+  }
+
   #forgetDeadline(of: Hold | Request | Group): void {
     this.#deadlines = this.#deadlines.filter((deadline) => deadline.of !== of);
   }

@@ -21,6 +21,7 @@ import type {
   RequestId,
 } from '../../lib/protocol.ts';
 import { CANCELLED, NaiveBook } from './naive-book.ts';
+import { bytesOfState } from './naive-bytes.ts';
 import type { NaiveOwner } from './naive-deadlock.ts';
 import {
   type AllRequest,
@@ -149,6 +150,7 @@ export class NaiveLockTable extends NaiveBook {
       holders: this.holds.length,
       waiting: this.places.flatMap((place) => place.requests).length + this.groups.length,
       sessions: this.#sessions.length,
+      tableBytes: bytesOfState(this),
     };
   }
 
@@ -188,6 +190,8 @@ export class NaiveLockTable extends NaiveBook {
     if (request.waitMs === 0) return { status: 'unavailable' };
     if (this.#isIdWaiting(owner.session, request.id)) return INVALID;
     if (this.#hasFullQueue(place)) return this.#limit('maxWaitersPerLock');
+    const refusal = this.#bytesReached(owner.session);
+    if (refusal !== undefined) return refusal;
     this.wait(place, request, nowMs);
     return { status: 'queued' };
   }
@@ -291,7 +295,13 @@ export class NaiveLockTable extends NaiveBook {
     const added = keys.filter((key) => !isKnown(key)).length;
     if (added > 0 && readerWriterLocks + permits + added > maxLocks) return this.#limit('maxLocks');
     if (!isAdmitted && keys.some((key) => this.#hasFullQueue(key))) return this.#limit('maxWaitersPerLock');
-    return undefined;
+    return this.#bytesReached(session);
+  }
+
+  #bytesReached(session: number): LimitReached | undefined {
+    const { maxTableBytes, maxBytesPerSession } = this.#limits;
+    if (bytesOfState(this, session) >= maxBytesPerSession) return this.#limit('maxBytesPerSession');
+    return bytesOfState(this) >= maxTableBytes ? this.#limit('maxTableBytes') : undefined;
   }
 
   #hasFullQueue(key: LockKey): boolean {

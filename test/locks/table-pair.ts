@@ -13,6 +13,7 @@ import type {
   WaitResult,
 } from '../../lib/locks/types.ts';
 import type { DeadlockStep, LockInformation, LockMode, RequestId } from '../../lib/protocol.ts';
+import { bytesOfState } from './naive-bytes.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
 import { NaiveLockTable } from './naive-lock-table.ts';
 import { type AllRequest, type Hold, isSameOwner, modeOf, type Place, type Request } from './naive-state.ts';
@@ -118,6 +119,16 @@ export class TablePair {
     return {
       real: { result: withContexts(real, this.#realTokens), events: [] },
       naive: { result: withContexts(naive, this.#naiveTokens), events: [] },
+    };
+  }
+
+  /** How much memory each session counts, live ones first. */
+  sessionBytes(): Both<readonly number[]> {
+    const sessions = [...this.#sessions, ...this.#ends.map(({ session }) => session)];
+    const naive = sessions.map((session) => bytesOfState(this.naive, numberOf(session)));
+    return {
+      real: { result: sessions.map(({ bytes }) => bytes), events: [] },
+      naive: { result: naive, events: [] },
     };
   }
 

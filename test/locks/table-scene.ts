@@ -26,6 +26,14 @@ import type {
 } from '../../lib/protocol.ts';
 
 const ALL = Number.POSITIVE_INFINITY;
+const LIMITS: TableLimits = {
+  maxLocks: 100,
+  maxLocksPerSession: 100,
+  maxWaitersPerLock: 100,
+  maxLocksPerRequest: 100,
+  maxTableBytes: ALL,
+  maxBytesPerSession: ALL,
+};
 
 export let table: LockTable;
 export let anna: Session;
@@ -45,7 +53,7 @@ export function tableScene(): void {
 export function startTable(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []): void {
   let granted = 0;
   table = new LockTable({
-    limits: { maxLocks: 100, maxLocksPerSession: 100, maxWaitersPerLock: 100, maxLocksPerRequest: 100, ...limits },
+    limits: { ...LIMITS, ...limits },
     nextToken: () => {
       granted += 1;
       return tokens[granted - 1] ?? granted;

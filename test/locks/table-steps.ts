@@ -47,6 +47,8 @@ export const NO_LIMITS: TableLimits = {
   maxLocksPerSession: 1000,
   maxWaitersPerLock: 1000,
   maxLocksPerRequest: 1000,
+  maxTableBytes: 1_000_000,
+  maxBytesPerSession: 1_000_000,
 };
 
 /** Low enough to be reached. */
@@ -55,7 +57,12 @@ export const TIGHT_LIMITS: TableLimits = {
   maxLocksPerSession: 5,
   maxWaitersPerLock: 3,
   maxLocksPerRequest: 2,
+  maxTableBytes: 1_000_000,
+  maxBytesPerSession: 1_000_000,
 };
+
+/** Few enough of them in bytes: each session has room for about three requests, and all together for seven. */
+export const TIGHT_BYTES: TableLimits = { ...NO_LIMITS, maxTableBytes: 4_000, maxBytesPerSession: 2_000 };
 
 /** Every name that a step can ask for. */
 export const NAMES: readonly string[] = ['a', 'ab', 'b', 'c', 'd', 'e', 'f', 'g'];

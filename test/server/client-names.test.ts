@@ -109,7 +109,7 @@ describe('the hello command', () => {
     const limits: Record<string, number> = { ...DEFAULT_LOCK_SERVER_LIMITS, maxNameBytes: 77 };
     const told = [
       ...['maxMessageBytes', 'maxPendingRequests', 'maxNameBytes', 'maxOwnerBytes', 'maxClientNameBytes'],
-      ...['maxLocksPerSession', 'maxWaitersPerLock', 'maxLocksPerRequest', 'maxPageEntries'],
+      ...['maxLocksPerSession', 'maxBytesPerSession', 'maxWaitersPerLock', 'maxLocksPerRequest', 'maxPageEntries'],
     ];
     expect(rest).to.deep.equal({
       status: 'ok',

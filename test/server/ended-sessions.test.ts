@@ -11,8 +11,10 @@ function openSockets(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length;
 }
 
+const MANY_LOCKS = { maxLocksPerSession: 100_000, maxBytesPerSession: 100_000_000 };
+
 describe('a client that goes away', () => {
-  const server = serverForEachTest({ maxLocksPerSession: 100_000 });
+  const server = serverForEachTest(MANY_LOCKS);
 
   for (const [how, leave] of [
     ['is reset', (client: RawClient) => client.reset()],
@@ -108,7 +110,7 @@ describe('a client that goes away with 20,000 locks', () => {
   let other: RawClient;
 
   beforeEach(async () => {
-    server = await startServer({ maxLocksPerSession: 100_000 });
+    server = await startServer(MANY_LOCKS);
     holder = await server.connect();
     await holder.takeMany(numbered(LOCKS));
     other = await server.connect();
@@ -162,7 +164,7 @@ describe('a client that goes away from 20,000 queues', () => {
   afterEach(endTest);
 
   it('leaves all of them', async () => {
-    const server = await startServer({ maxLocksPerSession: 100_000, maxPendingRequests: 100_000 });
+    const server = await startServer({ ...MANY_LOCKS, maxPendingRequests: 100_000 });
     const [holder, leaver, third] = await server.connectThree();
     const names = numbered(QUEUES);
     await holder.takeMany(names);

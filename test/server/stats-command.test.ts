@@ -15,7 +15,18 @@ function zeros(...keys: readonly string[]): Record<string, number> {
 }
 
 const NOTHING = {
-  ...zeros('locks', 'permits', 'holders', 'waiting', 'grants', 'releases', 'timeouts', 'cancelled', 'deadlocks'),
+  ...zeros(
+    'locks',
+    'permits',
+    'holders',
+    'waiting',
+    'grants',
+    'releases',
+    'timeouts',
+    'cancelled',
+    'deadlocks',
+    'tableBytes',
+  ),
   ...zeros('expiredLeases', 'forced', 'stolen', 'orphans', 'permitOrphans'),
   ...zeros('unknownCommands', 'invalidRequests', 'failedRequests'),
   status: 'ok',
@@ -46,8 +57,11 @@ describe('the stats command', () => {
     await holder.take('b', { mode: 'permit' });
     await other.queue(1, 'a');
     await other.queue(2, 'a');
-    expect(await stats(holder)).to.deep.equal({
+    const counts = await stats(holder);
+    expect(counts.tableBytes).to.be.a('number').above(0);
+    expect(counts).to.deep.equal({
       ...NOTHING,
+      tableBytes: counts.tableBytes,
       ...{ sessions: 2, connections: 2, openConnections: 2 },
       ...{ locks: 2, permits: 1, holders: 4, waiting: 2, grants: 4 },
       requests: { ...NO_REQUESTS, lock: 6, ping: 2, stats: 1 },
@@ -126,8 +140,11 @@ describe('the stats command', () => {
     await stayer.take('d');
     await leaver.queue(1, 'd');
     await leaver.leave();
-    expect(await stats(stayer)).to.deep.equal({
+    const counts = await stats(stayer);
+    expect(counts.tableBytes).to.be.a('number').above(0);
+    expect(counts).to.deep.equal({
       ...NOTHING,
+      tableBytes: counts.tableBytes,
       ...{ connections: 2, locks: 1, holders: 1, grants: 4, cancelled: 1, orphans: 2, permitOrphans: 1 },
       requests: { ...NO_REQUESTS, lock: 5, ping: 1, stats: 1 },
     });

@@ -1,0 +1,53 @@
+/**
+ * How many bytes of memory claims and requests count. Each constant is what was measured with 50,000 objects on Node 20, in
+ * the state in which they take most, and some room beside it, because a `Map` takes twice as much when it has just grown.
+ */
+
+import type { RequestId } from '../protocol.ts';
+import type { Claim, Lock, LockAllRequest, LockRequest, Owner } from './types.ts';
+
+/**
+ * A claim with its lock, as though nobody else had a claim there. A new hold takes 250 bytes beside its name; 380 when others
+ * have waited for the lock; 90 to 130 more when the session has an index of its holds.
+ */
+export const CLAIM_BYTES: number = 500;
+/** An owner with a tag, as though it had no other claim: 108 to 140. */
+export const OWNER_BYTES: number = 140;
+/** 128. */
+export const LEASE_BYTES: number = 130;
+/** A request that waits, and its answer that the server keeps ready: 500 to 540. */
+export const WAIT_BYTES: number = 550;
+/** A request that waits for several locks, in the same way: 1,000 without the locks. */
+export const GROUP_BYTES: number = 1_000;
+/** One of its locks, beside the claim: 100 to 145. */
+export const MEMBER_BYTES: number = 145;
+
+const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
+/** In shorter texts it costs more than it tells to look for the characters that take two bytes. */
+const MAX_SHORT = 64;
+
+/** A text: all its characters take two bytes when one of them is beyond Latin-1. Of a short one that is taken for granted. */
+export function bytesOfText(text: string): number {
+  const { length } = text;
+  return length > MAX_SHORT && !BEYOND_LATIN_1.test(text) ? length : 2 * length;
+}
+
+/** A claim of either state, without what is known of a hold only. */
+export function bytesOfClaim({ nameBytes }: Lock, { tag }: Owner): number {
+  return CLAIM_BYTES + nameBytes + (tag === '' ? 0 : OWNER_BYTES + bytesOfText(tag));
+}
+
+/** Its request has a copy of the name. */
+export function bytesOfWait({ nameBytes }: Lock, { tag, id }: LockRequest): number {
+  return WAIT_BYTES + nameBytes + bytesOfText(tag) + bytesOfId(id);
+}
+
+export function bytesOfGroup(claims: readonly Claim[], { tag, id }: LockAllRequest): number {
+  let bytes = GROUP_BYTES + bytesOfText(tag) + bytesOfId(id);
+  for (const { lock } of claims) bytes += MEMBER_BYTES + lock.nameBytes;
+  return bytes;
+}
+
+export function bytesOfId(id: RequestId | undefined): number {
+  return typeof id === 'string' ? bytesOfText(id) : 0;
+}
