@@ -19,6 +19,7 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['mass-disconnect'],
   ['connection-churn', '--times=20000'],
   ['lock-table'],
+  ['deadlock'],
   ['client-comparison'],
   ['release-to-grant'],
   ['request-path'],

@@ -1,7 +1,7 @@
 /** The rules for a request for one lock: it is granted, queued or refused, or it steals the lock. */
 
 import type { Granted, LimitReached } from '../protocol.ts';
-import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
+import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
@@ -16,11 +16,13 @@ const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
 export class Acquisition {
   readonly #book: LockBook;
   readonly #settlement: Settlement;
+  readonly #deadlocks: DeadlockDetector;
   readonly #limits: TableLimits;
 
-  constructor(book: LockBook, settlement: Settlement, limits: TableLimits) {
+  constructor(book: LockBook, settlement: Settlement, deadlocks: DeadlockDetector, limits: TableLimits) {
     this.#book = book;
     this.#settlement = settlement;
+    this.#deadlocks = deadlocks;
     this.#limits = limits;
   }
 
@@ -62,7 +64,7 @@ export class Acquisition {
     if (!isAdmitted && isWaiting(session, request.id)) return idInFlight(request.id);
     const claim = this.#book.addClaim(lock, ownerOf(session, request.tag), request.mode, nowMs);
     if (!isAdmitted) return this.#wait(claim, request, nowMs);
-    const deadlock = passesWhileWaiting(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
+    const deadlock = passesWhileWaiting(claim) ? this.#deadlocks.find(claim.owner, { passing: [claim] }) : undefined;
     if (deadlock === undefined) return this.#book.grant(claim, request, nowMs);
     this.#book.dropClaim(claim);
     return deadlock;
@@ -70,7 +72,7 @@ export class Acquisition {
 
   #wait(claim: Claim, request: LockRequest, nowMs: number): AcquireResult {
     this.#book.addWait(claim, request, nowMs);
-    const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
+    const deadlock = isWaitedFor(claim.owner) ? this.#deadlocks.find(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock === undefined) return QUEUED;
     this.#book.takeBackClaim(claim);
     return deadlock;
@@ -82,7 +84,7 @@ export class Acquisition {
     if (refusal !== undefined) return refusal;
     if (claim.place !== undefined) {
       if (!admitsWaiter(claim, limitOf(request))) return this.#joinPlace(claim, request, nowMs);
-      const deadlock = passesWhileWaiting(claim) ? findDeadlock(claim.owner, { passing: [claim] }) : undefined;
+      const deadlock = passesWhileWaiting(claim) ? this.#deadlocks.find(claim.owner, { passing: [claim] }) : undefined;
       if (deadlock !== undefined) return deadlock;
       this.#book.grantPlace(claim, nowMs);
       this.#settlement.settle(claim.lock, nowMs);

@@ -1,24 +1,41 @@
 /**
  * Finds deadlocks. An owner with a tag is in one when no order of releases by owners that do not wait could grant what it waits
  * for. An owner without a tag may do other things while it waits, so it is never in one. Only a request by an owner that
- * others wait for can close a deadlock, so no other request is searched.
+ * others wait for can close a deadlock, so no other request is searched. A search that would take long goes on in slices,
+ * while the request waits.
  */
 
-import type { Deadlock, DeadlockStep } from '../protocol.ts';
+import type { Deadlock } from '../protocol.ts';
+import { checkCircle } from './circle-check.ts';
+import { DeadlockSearch, type StuckWait } from './deadlock-search.ts';
+import { entangledIn } from './entanglement.ts';
 import { isAwaited } from './lock.ts';
-import { claimsOf } from './session.ts';
+import { Steps } from './steps.ts';
 import type { Claim, Owner } from './types.ts';
-import { viewStep } from './views.ts';
-import { type ClaimNode, type LockNode, type OwnerNode, WaitGraph, type WaitUnit } from './wait-graph.ts';
+import { CycleSearch } from './wait-cycle.ts';
+import { WaitGraph } from './wait-graph.ts';
+import type { OwnerNode, WaitUnit } from './wait-nodes.ts';
+import { WaitPlay } from './wait-play.ts';
 
 /** The claims in question: they wait now, or they would be granted ahead of waiters. */
 export type DeadlockQuestion = { readonly waiting: readonly Claim[] } | { readonly passing: readonly Claim[] };
 
-/** Whether a waiting owner could be in a deadlock: it has a tag, and somebody waits behind one of its claims. */
+const NONE: readonly never[] = [];
+/** How many owners may be remembered before those that wait no longer are forgotten. */
+const MIN_SWEPT = 1_000;
+/** A search of so many steps costs less than the rest of the request and is always done at once. */
+const SMALL_SEARCH_STEPS = 50;
+/** Larger ones may take so many steps in all before one in slices is over. */
+const MAX_STEPS_BETWEEN_SLICES = 5_000;
+/** Of an owner with more claims it is not asked at first whether somebody waits for them. */
+const MAX_ASKED_CLAIMS = 100;
+
+/** Whether a waiting owner could be in a deadlock: it has a tag, and somebody who has something else waits behind a claim of it. */
 export function isWaitedFor(owner: Owner): boolean {
   if (owner.tag === '') return false;
-  for (const { state, lock, next } of claimsOf(owner)) {
-    if (state === 'held' ? isAwaited(lock) : next !== undefined) return true;
+  if (owner.claimCount > MAX_ASKED_CLAIMS) return true;
+  for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
+    if (entangledIn(claim) > 0 && (claim.state === 'held' || claim.next !== undefined)) return true;
   }
   return false;
 }
@@ -30,101 +47,74 @@ export function passesWhileWaiting({ lock, owner, state, previous }: Claim): boo
   return owner.waitingCount > 1 && previous !== undefined;
 }
 
-/** The cycle that would keep an owner waiting for ever, if there is one. Searches only the owners that it waits for. */
-export function findDeadlock(owner: Owner, question: DeadlockQuestion): Deadlock | undefined {
-  const graph = new WaitGraph(owner, 'passing' in question ? question.passing : []);
-  if (graph.letEverybodyIn()) return undefined;
-  const cycle = new CycleSearch(graph, question).run();
-  return cycle === undefined ? undefined : { status: 'deadlock', cycle };
+/** Looks for deadlocks at once where that takes a few steps, and otherwise in slices. */
+export class DeadlockDetector {
+  readonly #stepsAtOnce: number;
+  #stepsLeft = MAX_STEPS_BETWEEN_SLICES;
+  /** Owners whose waits may have closed a circle that nobody has looked for yet. */
+  #unsearched = new Set<Owner>();
+  #sweepAt = MIN_SWEPT;
+  #search: DeadlockSearch | undefined;
+
+  constructor(stepsAtOnce: number) {
+    this.#stepsAtOnce = stepsAtOnce;
+  }
+
+  /** The deadlock that would keep an owner waiting for ever, if one is found at once; if that takes longer, `goOn` looks for it. */
+  find(owner: Owner, question: DeadlockQuestion): Deadlock | undefined {
+    const steps = new Steps(Math.min(this.#stepsAtOnce, Math.max(this.#stepsLeft, SMALL_SEARCH_STEPS)));
+    const found = findAtOnce(owner, question, steps);
+    if (steps.taken > SMALL_SEARCH_STEPS) this.#stepsLeft -= steps.taken;
+    if (found !== 'unknown') return found;
+    this.#remember(owner);
+    return undefined;
+  }
+
+  /** Whether there are owners to look into. */
+  get isSearching(): boolean {
+    return this.#search !== undefined || this.#unsearched.size > 0;
+  }
+
+  /** Goes on looking for about so many steps. The requests of the wait that it returns have to be refused at once. */
+  goOn(maxSteps: number, nowMs: number): StuckWait | undefined {
+    if (!this.isSearching) return undefined;
+    if (this.#search === undefined) {
+      this.#search = new DeadlockSearch(this.#unsearched, nowMs);
+      this.#unsearched = new Set();
+      this.#sweepAt = MIN_SWEPT;
+    }
+    const found = this.#search.advance(new Steps(maxSteps));
+    if (!this.#search.isOver) return found;
+    this.#search = undefined;
+    this.#stepsLeft = MAX_STEPS_BETWEEN_SLICES;
+    return found;
+  }
+
+  /** At the end, where those are that asked last. */
+  #remember(owner: Owner): void {
+    this.#unsearched.delete(owner);
+    this.#unsearched.add(owner);
+    if (this.#unsearched.size < this.#sweepAt) return;
+    for (const each of this.#unsearched) if (each.waitingCount === 0) this.#unsearched.delete(each);
+    this.#sweepAt = Math.max(MIN_SWEPT, 2 * this.#unsearched.size);
+  }
 }
 
-/** A step of the search: a unit that waits, and how the next unit keeps it waiting. */
-interface Edge {
-  readonly from: WaitUnit;
-  readonly waiting: ClaimNode;
-  readonly blockedBy: DeadlockStep['blockedBy'];
+/** The deadlock of an owner, unless the steps are used up before that is known. */
+function findAtOnce(owner: Owner, question: DeadlockQuestion, steps: Steps): Deadlock | 'unknown' | undefined {
+  const passing = 'passing' in question ? question.passing : NONE;
+  const check = checkCircle(owner, passing, steps);
+  if (check.result !== 'possible') return check.result === 'unknown' ? 'unknown' : undefined;
+  const graph = new WaitGraph({ passing, candidates: check.candidates });
+  const root = graph.add(owner, steps) as OwnerNode;
+  if (!graph.copy(steps) || !new WaitPlay(graph).run(steps)) return 'unknown';
+  if (root.waitsLeft === 0) return undefined;
+  const isWaiting = 'waiting' in question;
+  const cycles = new CycleSearch(graph, root, isWaiting ? unitsOf(question.waiting, graph) : root.units, isWaiting);
+  if (!cycles.findFirst(steps)) return 'unknown';
+  return cycles.cycle === undefined ? undefined : { status: 'deadlock', cycle: cycles.cycle.steps };
 }
 
-/** Finds the shortest cycle from an owner's waits back to the owner, through units that can never be granted. */
-class CycleSearch {
-  readonly #graph: WaitGraph;
-  /** Where the search begins. */
-  readonly #starts: readonly WaitUnit[];
-  /**
-   * Whether waiting behind the owner in a queue closes the cycle, as waiting for one of its holds does. An earlier wait of the
-   * owner counts, too: it may be for several locks, and its permits without limit cannot pass while the owner waits elsewhere.
-   */
-  readonly #endsBehindOwner: boolean;
-  readonly #cameBy = new Map<WaitUnit, Edge | undefined>();
-  readonly #next: WaitUnit[] = [];
-  /** How far each queue was searched, and the locks whose holders were. */
-  readonly #queueSeen = new Map<LockNode, number>();
-  readonly #holdersSeen = new Set<LockNode>();
-  #last: Edge | undefined;
-
-  constructor(graph: WaitGraph, question: DeadlockQuestion) {
-    this.#graph = graph;
-    this.#endsBehindOwner = 'waiting' in question;
-    const units =
-      'waiting' in question ? question.waiting.flatMap((claim) => graph.unitOf(claim) ?? []) : graph.root.units;
-    this.#starts = units.filter((unit) => unit.state === 'waiting');
-  }
-
-  /** The steps of the cycle, the owner's first; undefined when the owner is in no cycle. */
-  run(): readonly DeadlockStep[] | undefined {
-    for (const unit of this.#starts) this.#go(unit, undefined);
-    for (let index = 0; index < this.#next.length && this.#last === undefined; index += 1) {
-      this.#search(this.#next[index] as WaitUnit);
-    }
-    if (this.#last === undefined) return undefined;
-    const steps: DeadlockStep[] = [];
-    for (let edge: Edge | undefined = this.#last; edge !== undefined; ) {
-      steps.push(viewStep(edge.waiting.claim, edge.blockedBy));
-      edge = this.#cameBy.get(edge.from);
-    }
-    return steps.reverse();
-  }
-
-  #search(unit: WaitUnit): void {
-    for (const waiting of unit.claims) {
-      if (waiting.state !== 'waiting') continue;
-      this.#searchHolders(unit, waiting);
-      this.#searchQueue(unit, waiting);
-    }
-  }
-
-  #searchHolders(unit: WaitUnit, waiting: ClaimNode): void {
-    const { lock, claim } = waiting;
-    if (lock.hasRoomFor(claim) || this.#holdersSeen.has(lock)) return;
-    this.#holdersSeen.add(lock);
-    for (const holder of lock.holders) {
-      const isHolder = holder.claim.state === 'held' || this.#graph.isPassing(holder.claim);
-      this.#goToOwner(holder.owner, { from: unit, waiting, blockedBy: isHolder ? 'holder' : 'waiter' });
-    }
-  }
-
-  #searchQueue(unit: WaitUnit, waiting: ClaimNode): void {
-    const { lock } = waiting;
-    const seen = this.#queueSeen.get(lock) ?? 0;
-    if (seen >= waiting.index) return;
-    this.#queueSeen.set(lock, waiting.index);
-    for (let index = seen; index < waiting.index; index += 1) {
-      const ahead = lock.queue[index] as ClaimNode;
-      if (ahead.unit?.state !== 'waiting') continue;
-      const edge: Edge = { from: unit, waiting, blockedBy: 'waiter' };
-      if (this.#endsBehindOwner && ahead.unit.owner === this.#graph.root) this.#last ??= edge;
-      this.#go(ahead.unit, edge);
-    }
-  }
-
-  #goToOwner(owner: OwnerNode, edge: Edge): void {
-    if (owner === this.#graph.root) this.#last ??= edge;
-    for (const unit of owner.units) if (unit.state === 'waiting') this.#go(unit, edge);
-  }
-
-  #go(unit: WaitUnit, edge: Edge | undefined): void {
-    if (this.#cameBy.has(unit)) return;
-    this.#cameBy.set(unit, edge);
-    this.#next.push(unit);
-  }
+function unitsOf(claims: readonly Claim[], graph: WaitGraph): readonly WaitUnit[] {
+  return claims.flatMap((claim) => graph.nodeOf(claim)?.unit ?? []);
 }

@@ -1,7 +1,7 @@
 /** The rules for a request for several locks: all are granted in one step, or none. */
 
 import type { Invalid, LimitReached } from '../protocol.ts';
-import { findDeadlock, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
+import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { makeGroup } from './group.ts';
 import { admitsNewcomer, findClaim, kindOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -25,11 +25,13 @@ interface Part {
 export class GroupAcquisition {
   readonly #book: LockBook;
   readonly #settlement: Settlement;
+  readonly #deadlocks: DeadlockDetector;
   readonly #limits: TableLimits;
 
-  constructor(book: LockBook, settlement: Settlement, limits: TableLimits) {
+  constructor(book: LockBook, settlement: Settlement, deadlocks: DeadlockDetector, limits: TableLimits) {
     this.#book = book;
     this.#settlement = settlement;
+    this.#deadlocks = deadlocks;
     this.#limits = limits;
   }
 
@@ -81,7 +83,7 @@ export class GroupAcquisition {
   #grant(request: LockAllRequest, claims: readonly Claim[], nowMs: number): AcquireAllResult {
     const owner = (claims[0] as Claim).owner;
     const passing = claims.filter(passesWhileWaiting);
-    const deadlock = passing.length === 0 ? undefined : findDeadlock(owner, { passing });
+    const deadlock = passing.length === 0 ? undefined : this.#deadlocks.find(owner, { passing });
     if (deadlock === undefined) return this.#book.grantAll(claims, request, nowMs);
     for (const claim of claims) if (claim.state === 'new') this.#book.dropClaim(claim);
     return deadlock;
@@ -91,7 +93,7 @@ export class GroupAcquisition {
     const group = makeGroup(request, claims as readonly [Claim, ...Claim[]]);
     const { owner, waiting } = group;
     this.#book.addGroup(group, nowMs);
-    const deadlock = isWaitedFor(owner) ? findDeadlock(owner, { waiting }) : undefined;
+    const deadlock = isWaitedFor(owner) ? this.#deadlocks.find(owner, { waiting }) : undefined;
     if (deadlock === undefined) return { status: 'queued' };
     this.#book.takeBackGroup(group);
     this.#settlement.settleRest(nowMs);

@@ -5,6 +5,7 @@
 
 import type { CancelResult, LockInformation, ReleaseAllResult, ReleaseResult, RequestId } from '../protocol.ts';
 import { Acquisition } from './acquisition.ts';
+import { DeadlockDetector } from './deadlock.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
 import { findClaim, kindOf } from './lock.ts';
 import { LockBook } from './lock-book.ts';
@@ -29,6 +30,8 @@ import type {
 } from './types.ts';
 import { allHolds, allNames, inspect } from './views.ts';
 
+/** A search for a deadlock takes about so many steps within a request, a fraction of a millisecond; more in slices. */
+const SEARCH_STEPS_AT_ONCE = 1_000;
 const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 
 /**
@@ -37,17 +40,19 @@ const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
  */
 export class LockTable {
   readonly #book: LockBook;
+  readonly #deadlocks: DeadlockDetector;
   readonly #settlement: Settlement;
   readonly #acquisition: Acquisition;
   readonly #groupAcquisition: GroupAcquisition;
   readonly #compareNames: (a: string, b: string) => number;
   #state: 'serving' | 'draining' = 'serving';
 
-  constructor({ limits, nextToken, compareNames }: TableOptions) {
+  constructor({ limits, nextToken, compareNames, searchStepsAtOnce = SEARCH_STEPS_AT_ONCE }: TableOptions) {
     this.#book = new LockBook(nextToken);
-    this.#settlement = new Settlement(this.#book);
-    this.#acquisition = new Acquisition(this.#book, this.#settlement, limits);
-    this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, limits);
+    this.#deadlocks = new DeadlockDetector(searchStepsAtOnce);
+    this.#settlement = new Settlement(this.#book, this.#deadlocks);
+    this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
+    this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#compareNames = compareNames;
   }
 
@@ -145,6 +150,21 @@ export class LockTable {
       this.#settlement.endHold(hold, 'sessionEnded', nowMs);
       ended += 1;
     }
+    return this.#book.takeEvents();
+  }
+
+  /** Whether `continueSearch` has something to do. */
+  get isSearching(): boolean {
+    return this.#deadlocks.isSearching;
+  }
+
+  /**
+   * Goes on looking for deadlocks that were not found at once, for about so many steps. A request that is found to be in one is
+   * answered, if it waits still.
+   */
+  continueSearch(maxSteps: number, nowMs: number): readonly TableEvent[] {
+    const stuck = this.#deadlocks.goOn(maxSteps, nowMs);
+    if (stuck !== undefined) this.#settlement.refuse(stuck.claim, stuck.deadlock, nowMs);
     return this.#book.takeEvents();
   }
 

@@ -1,6 +1,7 @@
 /** One lock: who holds it, who waits, and whether one more can hold it now. */
 
 import type { LockMode } from '../protocol.ts';
+import { addIfEntangled, removeIfEntangled } from './entanglement.ts';
 import { LinkedList, linkedFrom } from './linked-list.ts';
 import { bytesOfText } from './table-bytes.ts';
 import type { Claim, Lock, LockKind, Owner } from './types.ts';
@@ -73,13 +74,14 @@ export function enqueue(claim: Claim): void {
   claim.state = 'waiting';
   lock.queue ??= new LinkedList<Claim>();
   lock.queue.push(claim);
+  addIfEntangled(claim);
   lock.claimsByOwner?.set(claim.owner, claim);
 }
 
 /** Turns a new or waiting claim into a hold. */
 export function addHolder(claim: Claim): void {
   const { lock } = claim;
-  if (claim.state === 'waiting') lock.queue?.remove(claim);
+  if (claim.state === 'waiting') removeFromQueue(claim);
   claim.state = 'held';
   const last = lock.lastHolder;
   if (last === undefined) {
@@ -97,9 +99,14 @@ export function addHolder(claim: Claim): void {
 export function removeClaim(claim: Claim): void {
   const { lock } = claim;
   if (claim.state === 'held') removeHolder(claim);
-  else if (claim.state === 'waiting') lock.queue?.remove(claim);
+  else if (claim.state === 'waiting') removeFromQueue(claim);
   claim.state = 'gone';
   lock.claimsByOwner?.delete(claim.owner);
+}
+
+function removeFromQueue(claim: Claim): void {
+  removeIfEntangled(claim);
+  claim.lock.queue?.remove(claim);
 }
 
 function removeHolder(claim: Claim): void {

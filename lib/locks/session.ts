@@ -1,6 +1,7 @@
 /** Sessions and their owners: what each holds and waits for. */
 
 import type { RequestId } from '../protocol.ts';
+import { addIfEntangled, removeIfEntangled } from './entanglement.ts';
 import type { Claim, HoldIndex, Owner, Session, SessionClient, WaitingRequest } from './types.ts';
 
 export function makeSession(client: SessionClient): Session {
@@ -46,6 +47,7 @@ export function attach(claim: Claim): void {
   if (first !== undefined) first.ownerPrevious = claim;
   owner.firstClaim = claim;
   owner.claimCount += 1;
+  if (first !== undefined && owner.claimCount === 2) addIfEntangled(first);
   owner.session.claimCount += 1;
 }
 
@@ -57,6 +59,7 @@ export function detach(claim: Claim): void {
   if (ownerNext !== undefined) ownerNext.ownerPrevious = ownerPrevious;
   claim.ownerPrevious = undefined;
   claim.ownerNext = undefined;
+  if (owner.firstClaim !== undefined && owner.claimCount === 2) removeIfEntangled(owner.firstClaim);
   owner.claimCount -= 1;
   owner.session.claimCount -= 1;
   if (owner.claimCount === 0) owner.session.tagged?.delete(owner.tag);

@@ -3,8 +3,8 @@
  * lock could be granted.
  */
 
-import type { LossReason, NamedLockHolder } from '../protocol.ts';
-import { findDeadlock, isWaitedFor } from './deadlock.ts';
+import type { Deadlock, LossReason, NamedLockHolder } from '../protocol.ts';
+import { type DeadlockDetector, isWaitedFor } from './deadlock.ts';
 import { canGrant } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -17,9 +17,11 @@ const MAX_NAME_BYTES_TOLD = 16_384;
 
 export class Settlement {
   readonly #book: LockBook;
+  readonly #deadlocks: DeadlockDetector;
 
-  constructor(book: LockBook) {
+  constructor(book: LockBook, deadlocks: DeadlockDetector) {
     this.#book = book;
+    this.#deadlocks = deadlocks;
   }
 
   /** Lets waiters of a lock in, then waiters of other locks that this makes room for. */
@@ -56,6 +58,12 @@ export class Settlement {
     this.settle(claim.lock, nowMs);
   }
 
+  /** Refuses all requests of a waiting claim that can never be granted. */
+  refuse(claim: Claim, deadlock: Deadlock, nowMs: number): void {
+    this.#book.removeClaim(claim, deadlock);
+    this.settle(claim.lock, nowMs);
+  }
+
   /** Ends all holds of a lock and returns how many there were. The caller lets waiters in. */
   takeFromHolders(lock: Lock, reason: LossReason): number {
     const count = lock.holderCount;
@@ -78,7 +86,7 @@ export class Settlement {
 
   /** A place whose limit became smaller may be in a deadlock now. */
   #endDeadlock(claim: Claim): void {
-    const deadlock = isWaitedFor(claim.owner) ? findDeadlock(claim.owner, { waiting: [claim] }) : undefined;
+    const deadlock = isWaitedFor(claim.owner) ? this.#deadlocks.find(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
   }
 

@@ -27,6 +27,8 @@ export interface Lock {
   queue: LinkedList<Claim> | undefined;
   /** How many requests wait. Requests of one owner share a claim. */
   requestCount?: number;
+  /** How many of the claims that wait belong to owners with a tag and another claim. */
+  entangledCount?: number;
   /** Made when there are many claims, to find an owner's. */
   claimsByOwner?: Map<Owner, Claim>;
 }
@@ -266,4 +268,6 @@ export interface TableOptions {
   readonly nextToken: () => number;
   /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
+  /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */
+  readonly searchStepsAtOnce?: number;
 }

@@ -53,6 +53,8 @@ const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 64;
 const NAMES_A_STEP = 32;
+/** How many steps to search for deadlocks before looking at the clock again. */
+const SEARCH_STEPS = 200;
 /** Roughly how many characters of JSON a holder, waiter or step takes, without its texts. */
 const ENTRY_CHARACTERS = 150;
 /** How many holders that lost a lock are listed. */
@@ -78,6 +80,7 @@ export class LocalLockManager implements LockManager {
   readonly #longWork: TurnBudget;
   /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
   readonly #listings: TurnBudget;
+  #isSearching = false;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
   #whenUnheld: (() => void) | undefined;
@@ -156,7 +159,8 @@ export class LocalLockManager implements LockManager {
   /** Sends the answers and events of an operation, then returns its own result. */
   publish<Result>(outcome: Outcome<Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
-    if (this.table.nextDeadlineMs < this.#armedForMs || this.#whenUnheld !== undefined) this.#afterwards();
+    const { nextDeadlineMs, isSearching } = this.table;
+    if (nextDeadlineMs < this.#armedForMs || isSearching || this.#whenUnheld !== undefined) this.#afterwards();
     return outcome.result;
   }
 
@@ -182,13 +186,26 @@ export class LocalLockManager implements LockManager {
     }
   }
 
-  /** After each change: sets the timer for the next deadline, and ends the drain once nothing is held. */
+  /** After each change: begins a search for deadlocks, sets the timer for the next deadline, and ends the drain once nothing is held. */
   #afterwards(): void {
+    if (this.table.isSearching && !this.#isSearching) this.#search();
     if (this.table.nextDeadlineMs < this.#armedForMs) this.#armTimer();
     if (this.#whenUnheld !== undefined && this.table.counts.holders === 0) {
       this.#whenUnheld();
       this.#whenUnheld = undefined;
     }
+  }
+
+  /** Looks in slices for the deadlocks that were not found at once. */
+  #search(): void {
+    this.#isSearching = true;
+    this.#longWork.add(() => {
+      this.#handle(this.table.continueSearch(SEARCH_STEPS, this.clock.nowMs()));
+      if (this.table.isSearching) return 'again';
+      this.#isSearching = false;
+      this.#afterwards();
+      return 'done';
+    });
   }
 
   /**
@@ -319,8 +336,9 @@ class LocalSession implements ManagedSession {
   acquire(request: LockRequest): LockResult | PendingResult<LockResult> {
     const { table, clock } = this.#manager;
     const outcome = table.acquire(this.#session, request, clock.nowMs());
-    const result = this.#manager.publish(outcome);
-    if (result.status === 'queued') return pendFor<LockResult>(request);
+    const { result } = outcome;
+    if (result.status === 'queued') return this.#pend<LockResult>(outcome, request);
+    this.#manager.publish(outcome);
     const answer = this.#manager.answer(result) as LockResult;
     if (request.steal === undefined || answer.status !== 'ok') return answer;
     return { ...answer, taken: takenBy(outcome.events) };
@@ -328,8 +346,10 @@ class LocalSession implements ManagedSession {
 
   acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult> {
     const { table, clock } = this.#manager;
-    const result = this.#manager.publish(table.acquireAll(this.#session, request, clock.nowMs()));
-    if (result.status === 'queued') return pendFor<LockAllResult>(request);
+    const outcome = table.acquireAll(this.#session, request, clock.nowMs());
+    const { result } = outcome;
+    if (result.status === 'queued') return this.#pend<LockAllResult>(outcome, request);
+    this.#manager.publish(outcome);
     return this.#manager.answer(result) as LockAllResult;
   }
 
@@ -355,11 +375,18 @@ class LocalSession implements ManagedSession {
   end(): void {
     this.#manager.endSession(this.#session);
   }
-}
 
-/** The answer comes later, as an event that carries this request's context. */
-function pendFor<Answer extends object>(request: LockRequest | LockAllRequest): PendingResult<Answer> {
-  const pending = new PendingResult<Answer>();
-  request.context = pending;
-  return pending;
+  /**
+   * The answer comes later, as an event that carries this request's context. It may come as early as the outcome is published,
+   * if the search for a deadlock is over by then.
+   */
+  #pend<Answer extends object>(
+    outcome: Outcome<unknown>,
+    request: LockRequest | LockAllRequest,
+  ): PendingResult<Answer> {
+    const pending = new PendingResult<Answer>();
+    request.context = pending;
+    this.#manager.publish(outcome);
+    return pending;
+  }
 }

@@ -17,6 +17,7 @@ import {
   inspect,
   release,
   releaseAll,
+  search,
   startTable,
   table,
   tableScene,
@@ -240,21 +241,27 @@ describe('lock table', () => {
       expect(acquire(anna, x('c'))).to.deep.equal({ status: 'queued' });
     });
 
-    it('are looked for only when somebody waits for the owner', () => {
-      startTable({ maxWaitersPerLock: 20_000 });
+    it('are looked for only when somebody who has something else waits for the owner', () => {
+      startTable({ maxWaitersPerLock: 20_000, maxLocksPerSession: 20_000 });
       acquireEach([anna, x('a')], [ben, x('busy')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });
       expect(acquire(anna, x('busy'))).to.deep.equal({ status: 'queued' });
       expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(false);
-      acquire(dora, x('a'));
+      acquireEach([dora, x('a')], [dora, 'd']);
+      expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(false);
+      acquire(dora, x('d2'));
       expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(true);
+      release(dora, { tag: 'x', name: 'd2' });
+      expect(isWaitedFor(ownerOf(anna, 'x'))).to.equal(false);
     });
 
-    it('are found at the end of a long queue', () => {
-      startTable({ maxWaitersPerLock: 20_000 });
+    it('are found at the end of a long queue, but later', () => {
+      startTable({ maxWaitersPerLock: 20_000, maxLocksPerSession: 20_000 });
       acquireEach([anna, x('a')], [ben, x('busy')], [ben, x('a')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });
-      expect(viewCycle(acquire(anna, x('busy')))).to.have.lengthOf(2);
+      expect(acquire(anna, x('busy'))).to.deep.equal({ status: 'queued' });
+      search();
+      expectNews('anna: deadlock');
     });
   });
 });

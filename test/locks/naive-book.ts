@@ -1,7 +1,7 @@
 /** The state of the naive lock table: holds, places, groups and deadlines as arrays, and the events of a step. */
 
 import type { LockRequest, WaitResult } from '../../lib/locks/types.ts';
-import type { AllGranted, Granted, LossReason } from '../../lib/protocol.ts';
+import type { AllGranted, Deadlock, Granted, LossReason } from '../../lib/protocol.ts';
 import { canBeGranted, type NaiveOwner } from './naive-deadlock.ts';
 import {
   type AllRequest,
@@ -21,6 +21,7 @@ import type { NaiveEvent } from './naive-types.ts';
 import { viewHold } from './naive-views.ts';
 
 export const CANCELLED: WaitResult = { status: 'cancelled' };
+export const DEADLOCK: WaitResult & Deadlock = { status: 'deadlock', cycle: [] };
 const MAX_HOLDERS_TOLD = 10;
 
 /** The state and its transitions. The naive lock table decides which requests are allowed. */
@@ -37,10 +38,26 @@ export class NaiveBook implements NaiveState {
   #events: NaiveEvent[] = [];
   /** A step that grants several locks may begin with any of them. Requests with these contexts come first. */
   grantOrder: readonly number[] = [];
+  /** The requests that may be refused for a deadlock in this step, by their contexts; none means any. */
+  refusable: ReadonlySet<number> | undefined;
   #lastToken = 0;
 
   get nextDeadlineMs(): number {
     return Math.min(...this.#deadlines.map((deadline) => deadline.atMs));
+  }
+
+  /** Whether these requests of an owner are to be refused now. */
+  isRefused(owner: NaiveOwner, requests: readonly (Request | AllRequest)[]): boolean {
+    return this.#areRefusable(requests) && this.isStuck(owner);
+  }
+
+  /** The same for requests that would be granted more than the owner holds. */
+  isRefusedWith(owner: NaiveOwner, requests: readonly (Request | AllRequest)[], more: readonly Hold[]): boolean {
+    return this.#areRefusable(requests) && this.isStuckWith(owner, more);
+  }
+
+  #areRefusable(requests: readonly (Request | AllRequest)[]): boolean {
+    return this.refusable === undefined || requests.some(({ context }) => this.refusable?.has(context));
   }
 
   /** Whether an owner with a tag waits for a lock that it can never be granted. */
@@ -97,12 +114,12 @@ export class NaiveBook implements NaiveState {
   }
 
   #contextOf([place]: readonly Place[]): number | undefined {
-    return place === undefined ? undefined : (this.#groupOf(place)?.request.context ?? place.requests[0]?.context);
+    return place === undefined ? undefined : (this.groupOf(place)?.request.context ?? place.requests[0]?.context);
   }
 
   grantUnit([place]: readonly Place[], nowMs: number): void {
     if (place === undefined) return;
-    const group = this.#groupOf(place);
+    const group = this.groupOf(place);
     if (group === undefined) {
       this.#grantPlace(place, nowMs);
       return;
@@ -184,7 +201,7 @@ export class NaiveBook implements NaiveState {
     const place = this.placeOf(request);
     this.#answer(place, request, result);
     // The limits of the others may be too small for a grant, ever.
-    if (place.requests.length > 0 && this.isStuck(place)) this.endPlace(place, { status: 'deadlock', cycle: [] });
+    if (this.isRefused(place, place.requests) && place.requests.length > 0) this.endPlace(place, DEADLOCK);
     this.letIn(nowMs);
   }
 
@@ -192,12 +209,12 @@ export class NaiveBook implements NaiveState {
     return this.places.find((place) => place.requests.includes(request)) as Place;
   }
 
-  #groupOf(place: Place): Group | undefined {
+  groupOf(place: Place): Group | undefined {
     return this.groups.find((group) => group.places.includes(place));
   }
 
   endPlace(place: Place, result: WaitResult): void {
-    const group = this.#groupOf(place);
+    const group = this.groupOf(place);
     if (group !== undefined) this.endGroup(group, result);
     for (const request of [...place.requests]) this.#answer(place, request, result);
   }

@@ -20,7 +20,7 @@ import type {
   ReleaseResult,
   RequestId,
 } from '../../lib/protocol.ts';
-import { CANCELLED, NaiveBook } from './naive-book.ts';
+import { CANCELLED, DEADLOCK, NaiveBook } from './naive-book.ts';
 import { bytesOfState } from './naive-bytes.ts';
 import type { NaiveOwner } from './naive-deadlock.ts';
 import {
@@ -135,6 +135,16 @@ export class NaiveLockTable extends NaiveBook {
     return this.takeEvents();
   }
 
+  /** Refuses whatever waits, is to be refused in this step, and is in a deadlock. */
+  refuseStuck(nowMs: number): readonly NaiveEvent[] {
+    for (const place of [...this.places]) {
+      const requests = this.groupOf(place)?.request ?? place.requests;
+      if (this.places.includes(place) && this.isRefused(place, [requests].flat())) this.endPlace(place, DEADLOCK);
+    }
+    this.letIn(nowMs);
+    return this.takeEvents();
+  }
+
   drain(): readonly NaiveEvent[] {
     this.#isDraining = true;
     const inOrder = (a: Place, b: Place) =>
@@ -181,7 +191,7 @@ export class NaiveLockTable extends NaiveBook {
   #joinPlace(owner: NaiveOwner, place: Place, request: Request, nowMs: number): AcquireResult {
     const hasRoom = hasRoomFor(this, place, modeOf(place), limitAsked(request));
     if (isUnlimited(request) || (isHead(this, place) && hasRoom)) {
-      if (this.isStuckWith(owner, [holdOf(owner, request)])) return DEADLOCK;
+      if (this.isRefusedWith(owner, [request], [holdOf(owner, request)])) return DEADLOCK;
       this.grantUnit([place], nowMs);
       const granted = this.holdersOf(place).find((hold) => isSameOwner(hold, owner)) as Hold;
       this.letIn(nowMs);
@@ -202,13 +212,13 @@ export class NaiveLockTable extends NaiveBook {
     const refusal = this.#limitReached(owner.session, [key], isAdmitted);
     if (refusal !== undefined) return refusal;
     if (isAdmitted) {
-      if (this.isStuckWith(owner, [holdOf(owner, request)])) return DEADLOCK;
+      if (this.isRefusedWith(owner, [request], [holdOf(owner, request)])) return DEADLOCK;
       return this.grantAnew(owner, key, request, nowMs);
     }
     if (this.#isIdWaiting(owner.session, request.id)) return INVALID;
     const place: Place = { ...key, ...owner, sinceMs: nowMs, requests: [request], wanted: undefined };
     this.places.push(place);
-    if (this.isStuck(owner)) {
+    if (this.isRefused(owner, [request])) {
       this.places.pop();
       return DEADLOCK;
     }
@@ -249,7 +259,7 @@ export class NaiveLockTable extends NaiveBook {
     if (refusal !== undefined) return refusal;
     if (isAdmitted) {
       const granted = missing.map((lock) => holdOf(owner, lock));
-      return this.isStuckWith(owner, granted) ? DEADLOCK : this.grantAll(owner, request, nowMs);
+      return this.isRefusedWith(owner, [request], granted) ? DEADLOCK : this.grantAll(owner, request, nowMs);
     }
     if (this.#isIdWaiting(session, request.id)) return INVALID;
     const places = missing.map(
@@ -258,7 +268,7 @@ export class NaiveLockTable extends NaiveBook {
     const isCountedOn = (hold: Hold) => request.locks.some((lock) => isSameLock(hold, keyOf(lock)));
     const group: Group = { request, places, held: held.filter(isCountedOn) };
     this.waitForAll(group, nowMs + request.waitMs);
-    if (!this.isStuck(owner)) return { status: 'queued' };
+    if (!this.isRefused(owner, [request])) return { status: 'queued' };
     this.removeGroup(group);
     return DEADLOCK;
   }
@@ -326,7 +336,6 @@ export class NaiveLockTable extends NaiveBook {
 }
 
 const INVALID = { status: 'invalid', message: '' } as const;
-const DEADLOCK = { status: 'deadlock', cycle: [] } as const;
 
 function isOf(group: Group, session: number): boolean {
   return group.places[0]?.session === session;

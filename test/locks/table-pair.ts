@@ -55,16 +55,24 @@ export class TablePair {
   #ends: SessionEnd[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
+  /** Whether deadlocks may be found later than they come about. */
+  readonly #isSearchSliced: boolean;
   #contextCount = 0;
   #sessionCount = 0;
 
-  constructor(limits: TableLimits) {
+  constructor(limits: TableLimits, searchStepsAtOnce?: number) {
     let lastToken = 1000;
     const nextToken = () => {
       lastToken += 10;
       return lastToken;
     };
-    this.real = new LockTable({ limits, nextToken, compareNames: lastNameFirst });
+    this.#isSearchSliced = searchStepsAtOnce !== undefined;
+    this.real = new LockTable({
+      limits,
+      nextToken,
+      compareNames: lastNameFirst,
+      ...(searchStepsAtOnce !== undefined && { searchStepsAtOnce }),
+    });
     this.naive = new NaiveLockTable(limits, lastNameFirst);
     for (let opened = 0; opened < 3; opened += 1) this.#openSession();
   }
@@ -110,6 +118,8 @@ export class TablePair {
         return this.#eventsOf(this.real.drain(), () => this.naive.drain());
       case 'continueEnd':
         return this.#continueEnd(step.pick, step.max);
+      case 'search':
+        return this.#eventsOf(this.real.continueSearch(step.max, this.nowMs), () => this.naive.refuseStuck(this.nowMs));
     }
   }
 
@@ -184,7 +194,8 @@ export class TablePair {
     askNaive: () => { result: AcquireResult | AcquireAllResult; events: readonly NaiveEvent[] },
   ): Both {
     if (real.result.status === 'queued') this.waiting.set(context, { session: numberOf(session), id });
-    const naive = this.#askNaive(real.events, askNaive);
+    const isRefused = real.result.status === 'deadlock';
+    const naive = this.#askNaive(real.events, askNaive, isRefused ? [context] : []);
     const both = this.#events(real.events, naive.events);
     const realResult = answerWithContext(real.result, this.#realTokens, context);
     const naiveResult = answerWithContext(naive.result, this.#naiveTokens, context);
@@ -280,11 +291,13 @@ export class TablePair {
     return this.#events(real, this.#askNaive(real, askNaive));
   }
 
-  /** The naive table grants in the order that the lock table chose, as far as the rules allow. */
-  #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome): Outcome {
-    this.naive.grantOrder = real.flatMap((event) => {
-      return event.kind === 'answered' && event.result.status === 'ok' ? [event.context as number] : [];
-    });
+  /**
+   * The naive table grants in the order that the lock table chose, as far as the rules allow. Where the lock table may find deadlocks
+   * later, the naive one refuses the same requests at the same time, if they are in one.
+   */
+  #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome, refused: readonly number[] = []): Outcome {
+    this.naive.grantOrder = contextsOf(real, 'ok');
+    if (this.#isSearchSliced) this.naive.refusable = new Set([...refused, ...contextsOf(real, 'deadlock')]);
     this.naive.stuckStates = [];
     return ask();
   }
@@ -319,6 +332,13 @@ export class TablePair {
       return eventWithContext({ ...event, session: numberOf(event.session) } as NaiveEvent, this.#realTokens);
     });
   }
+}
+
+/** The contexts of the requests that were answered with this status. */
+function contextsOf(events: readonly TableEvent[], status: WaitResult['status']): readonly number[] {
+  return events.flatMap((event) => {
+    return event.kind === 'answered' && event.result.status === status ? [event.context as number] : [];
+  });
 }
 
 /** Names the client of a session by the session's number. */

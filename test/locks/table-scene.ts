@@ -15,6 +15,7 @@ import type {
   SessionEnd,
   TableEvent,
   TableLimits,
+  TableOptions,
 } from '../../lib/locks/types.ts';
 import type {
   CancelResult,
@@ -50,7 +51,11 @@ export function tableScene(): void {
 }
 
 /** Starts an empty table. Tokens are 1, 2, 3... unless they are given. */
-export function startTable(limits: Partial<TableLimits> = {}, tokens: readonly number[] = []): void {
+export function startTable(
+  limits: Partial<TableLimits> = {},
+  tokens: readonly number[] = [],
+  options: Pick<TableOptions, 'searchStepsAtOnce'> = {},
+): void {
   let granted = 0;
   table = new LockTable({
     limits: { ...LIMITS, ...limits },
@@ -59,6 +64,7 @@ export function startTable(limits: Partial<TableLimits> = {}, tokens: readonly n
       return tokens[granted - 1] ?? granted;
     },
     compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
+    ...options,
   });
   const open = (name: string): Session => table.openSession({ clientName: name, address: `${name}:1` });
   [anna, ben, cara, dora] = [open('anna'), open('ben'), open('cara'), open('dora')];
@@ -121,6 +127,11 @@ export function endSession(session: Session, max: number = ALL): SessionEnd {
 
 export function continueEnd(end: SessionEnd, max: number): void {
   tell(table.continueEnd(end, max, nowMs));
+}
+
+/** Goes on looking for deadlocks in the shortest slices: so many of them, or until the search is over. */
+export function search(slices: number = ALL): void {
+  for (let count = 0; count < slices && table.isSearching; count += 1) tell(table.continueSearch(1, nowMs));
 }
 
 export function drain(): void {

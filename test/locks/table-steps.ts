@@ -19,7 +19,8 @@ export type Step =
   | { readonly step: 'openSession' }
   | { readonly step: 'inspect'; readonly name: string; readonly max: number }
   | { readonly step: 'drain' }
-  | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number };
+  | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number }
+  | { readonly step: 'search'; readonly max: number };
 
 interface RequestStep<Kind extends string> {
   readonly step: Kind;
@@ -147,6 +148,7 @@ const KINDS = {
   openSession: fc.constant({ step: 'openSession' }),
   inspect: fc.record({ step: fc.constant('inspect'), name, max: fc.constantFrom(1, 2, 100) }),
   drain: fc.constant({ step: 'drain' }),
+  search: fc.record({ step: fc.constant('search'), max: fc.constantFrom(1, 1, 1, 3, 10, 50) }),
 } satisfies Record<string, fc.Arbitrary<Step>>;
 type Kind = keyof typeof KINDS;
 
@@ -216,17 +218,27 @@ export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
   },
 );
 
+const ENTANGLING = {
+  acquire: 60,
+  acquireAll: 12,
+  releaseClaim: 10,
+  cancelWaiting: 8,
+  move: 4,
+  endSession: 1,
+  openSession: 2,
+};
+const ENTANGLED = {
+  acquire: fc
+    .tuple(acquire, fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('', 'x', 'x', 'x', 'x', 'y'))
+    .map(([step, name, tag]) => ({ ...step, name, tag, leaseMs: undefined })),
+  acquireAll: fc
+    .tuple(acquireAll, fc.constantFrom('x', 'x', 'x', 'y'))
+    .map(([step, tag]) => ({ ...step, tag, waitMs: Number.POSITIVE_INFINITY })),
+  move: moveAtMost(1, 100),
+};
+
 /** Owners hold and wait in many places, so that they come to wait for each other. */
-export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(
-  40,
-  { acquire: 60, acquireAll: 12, releaseClaim: 10, cancelWaiting: 8, move: 4, endSession: 1, openSession: 2 },
-  {
-    acquire: fc
-      .tuple(acquire, fc.constantFrom('a', 'b', 'c', 'd'), fc.constantFrom('', 'x', 'x', 'x', 'x', 'y'))
-      .map(([step, name, tag]) => ({ ...step, name, tag, leaseMs: undefined })),
-    acquireAll: fc
-      .tuple(acquireAll, fc.constantFrom('x', 'x', 'x', 'y'))
-      .map(([step, tag]) => ({ ...step, tag, waitMs: Number.POSITIVE_INFINITY })),
-    move: moveAtMost(1, 100),
-  },
-);
+export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(40, ENTANGLING, ENTANGLED);
+
+/** The same while deadlocks are searched for in slices. */
+export const searchingSteps: fc.Arbitrary<Step[]> = sequence(60, { ...ENTANGLING, search: 60 }, ENTANGLED);

@@ -3,6 +3,8 @@ import type { Message, RawClient } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
 const CLIENTS = 60;
+/** More than are looked at while a request is being answered. */
+const OWNERS = 2_000;
 
 describe('a deadlock', () => {
   const server = serverForEachTest();
@@ -21,6 +23,25 @@ describe('a deadlock', () => {
       ...clients.slice(0, -1).map((_, index) => [`o${index}`, `${index + 1}`]),
     ]);
     expect(await last.ask('stats')).to.include({ deadlocks: 1, waiting: CLIENTS - 1, holders: CLIENTS });
+  });
+
+  it('of thousands is refused while the request waits, and the next request for it too', async () => {
+    const client = await server.connect();
+    const numbers = Array.from({ length: OWNERS }, (_, index) => index);
+    const lock = (index: number, lockName: string) => {
+      return { command: 'lock', parameters: { lockName, owner: `o${index}` }, id: lockName };
+    };
+    client.send(...numbers.map((index) => lock(index, `${index}`)));
+    for (const { result } of await client.nextMany(OWNERS)) expect(result).to.include({ status: 'ok' });
+    client.send(...numbers.slice(0, -1).map((index) => lock(index, `${index + 1}`)));
+    for (let round = 0; round < 2; round += 1) {
+      expect(await client.ask('lock', { lockName: '0', owner: `o${OWNERS - 1}` })).to.deep.equal({
+        status: 'deadlock',
+      });
+    }
+    expect(await client.ask('stats')).to.include({ deadlocks: 2, waiting: OWNERS - 1, holders: OWNERS });
+    client.send({ command: 'unlockAll', parameters: { owner: `o${OWNERS - 1}` } });
+    expect(await client.next()).to.deep.include({ id: `${OWNERS - 1}` });
   });
 
   it('ends when a client of the circle disconnects', async () => {
