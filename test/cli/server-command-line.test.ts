@@ -66,6 +66,14 @@ describe('the command line of the server program', () => {
     expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(limitReached('maxNameBytes', 3));
   });
 
+  it('takes the memory of the lock table of --config', async () => {
+    writeFileSync(file, JSON.stringify({ port: 'auto', limits: { maxTableBytes: 1 } }));
+    const { port } = await startServerProgram('--config', file);
+    const client = await RawClient.connect(port);
+    await client.take('jobs');
+    expect(await client.ask('lock', { lockName: 'more' })).to.deep.equal(limitReached('maxTableBytes', 1));
+  });
+
   it('can allow nobody', async () => {
     const file = folder.writeSettings({ allowed: [] });
     const { port, startLine } = await startServerProgram('--config', file);

@@ -85,6 +85,10 @@ describe('the settings', () => {
     });
   }
 
+  it('let the memory of the lock table be more than other limits', () => {
+    expect(load({ limits: { maxTableBytes: 2 ** 33 } }).limits.maxTableBytes).to.equal(2 ** 33);
+  });
+
   it('are refused when one is unknown', () => {
     const known =
       'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, limits';

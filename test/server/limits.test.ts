@@ -107,6 +107,25 @@ describe('the limits of the server', () => {
     await leftNothing(other, 2);
   });
 
+  it('maxTableBytes and maxBytesPerSession count the memory of locks and waiting requests', async () => {
+    const name = 'n'.repeat(10_000);
+    for (const [limit, isOtherRefused] of [
+      ['maxTableBytes', true],
+      ['maxBytesPerSession', false],
+    ] as const) {
+      const [client, other] = await (await startServer({ [limit]: 10_000 })).connectTwo();
+      await client.take(name, { lease: 100 });
+      const refusal = limitReached(limit, 10_000);
+      expect(await client.ask('lock', { lockName: 'a' }), limit).to.deep.equal(refusal);
+      expect(await client.ask('lockAll', { locks: [{ lockName: 'a' }] }), limit).to.deep.equal(refusal);
+      const answer = await other.ask('lock', { lockName: 'a' });
+      expect(answer.status, limit).to.equal(isOtherRefused ? 'limit' : 'ok');
+      expect(await client.ask('lock', { lockName: name, lease: 100 })).to.include({ status: 'ok', alreadyHeld: true });
+      await client.ask('unlock', { lockName: name });
+      await client.take('b');
+    }
+  });
+
   it('maxWaitersPerLock counts the requests that wait for one lock', async () => {
     const [holder, first, second] = await (await startServer({ maxWaitersPerLock: 3 })).connectThree();
     await holder.take('a');

@@ -38,6 +38,10 @@ describe('commands that are refused in protocols that cannot say why', () => {
     ['maxLocksPerSession', 1, 'sg one', 'sg two', '0 Shared Lock Get Failure: two', 'glockd'],
     ['maxLocks', 1, 'g one', 'g two', '0 Lock Get Failure: two', 'glockd'],
     ['maxLocks', 1, 'sg one', 'sg two', '0 Shared Lock Get Failure: two', 'glockd'],
+    ['maxTableBytes', 1, 'g one', 'g two', '0 Lock Get Failure: two', 'glockd'],
+    ['maxTableBytes', 1, 'sg one', 'sg two', '0 Shared Lock Get Failure: two', 'glockd'],
+    ['maxBytesPerSession', 1, 'g one', 'g two', '0 Lock Get Failure: two', 'glockd'],
+    ['maxBytesPerSession', 1, 'sg one', 'sg two', '0 Shared Lock Get Failure: two', 'glockd'],
     ['maxLocks', 1, 'g one', 'g two', '0 Cannot Get Lock', 'lockd'],
   ] as const) {
     it(`are counted, and logged once, above ${limit}: ${refused} in the dialect of ${dialect}`, async () => {
