@@ -116,13 +116,15 @@ function portOf(flags: ReadonlyMap<string, string>, name: string, byDefault: num
 /** As high as the server can bear, since glockd has no limits. */
 function limitsOf(flags: ReadonlyMap<string, string>): Partial<LockServerLimits> {
   const maxLocks = countOf(flags, 'max-locks', 2_000_000);
+  const maxConnections = countOf(flags, 'max-connections', 20_000);
   return {
     maxLocks,
     maxLocksPerSession: countOf(flags, 'max-locks-per-connection', maxLocks),
     maxBytesPerSession: 2 ** 31 - 1,
     maxNameBytes: countOf(flags, 'max-name-bytes', 1_000_000),
     maxClientNameBytes: countOf(flags, 'max-client-name-bytes', 60_000),
-    maxConnections: countOf(flags, 'max-connections', 20_000),
+    maxConnections,
+    maxConnectionsPerAddress: maxConnections,
   };
 }
 

@@ -56,10 +56,10 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   const allowedField = listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`;
   checkEach(allowed, allowedField, (entry) => new AllowList([entry]));
   const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
-  const where = { host, port: number, allowed, tls: tlsFiles(tls, tlsField) };
+  const { origins, hosts, limits, handshakeTimeoutMs } = settings;
+  const where = { host, port: number, allowed, tls: tlsFiles(tls, tlsField), handshakeTimeoutMs };
   const place = `${host}, port ${listener.port}`;
   try {
-    const { origins, hosts, limits } = settings;
     const frames = { origins, hosts, maxMessageBytes: limits.maxMessageBytes };
     const listens = transport === 'tcp' ? tcp(where) : webSocket({ ...where, ...frames });
     return {

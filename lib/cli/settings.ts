@@ -6,6 +6,7 @@ import type { Dialect } from '../foreign/line/line-dialects.ts';
 import { show } from '../message/show.ts';
 import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../transports/tls.ts';
 
 /** A TCP port: 0 for none, `auto` to let the system choose. */
 export type Port = number | 'auto';
@@ -64,6 +65,8 @@ export interface Settings {
   readonly verbose: boolean;
   /** How many seconds holders may take to release their locks when the server is told to stop. */
   readonly drainSeconds: number;
+  /** How many milliseconds a handshake of TLS or of WebSocket may take. */
+  readonly handshakeTimeoutMs: number;
   readonly limits: LimitSettings;
 }
 
@@ -144,19 +147,16 @@ const autoLimit: JsonSchema = {
   description: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, or "auto"`,
 };
 
-const limitSchemas: Readonly<Record<string, JsonSchema>> = {
-  ...Object.fromEntries(
-    Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [
-      name,
-      {
-        type: 'integer',
-        minimum: 1,
-        maximum: 2 ** 31 - 1,
-        default: value,
-        description: 'a whole number from 1 to 2147483647',
-      },
-    ]),
-  ),
+const limit = (value: number): JsonSchema => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: 2 ** 31 - 1,
+  default: value,
+  description: 'a whole number from 1 to 2147483647',
+});
+
+const limits: Readonly<Record<string, JsonSchema>> = {
+  ...Object.fromEntries(Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [name, limit(value)])),
   maxTableBytes: autoLimit,
   totalOutputBytes: autoLimit,
 };
@@ -187,10 +187,11 @@ const schema: JsonSchema = {
       default: 0,
       description: `a number of seconds from 0 to ${MAX_DRAIN_SECONDS}`,
     },
+    handshakeTimeoutMs: limit(DEFAULT_HANDSHAKE_TIMEOUT_MS),
     limits: {
       type: 'object',
       additionalProperties: false,
-      properties: limitSchemas,
+      properties: limits,
       default: {},
       description: 'an object',
     },

@@ -1,6 +1,7 @@
 /** What messages travel on: the interfaces that the transports implement, so that nothing here depends on one. */
 
 import type { StreamEncoding } from '../wire/codec.ts';
+import type { Occupant, Place } from './connection-places.ts';
 import type { ConnectionRefusalReason, Refusal, RefusalCause } from './refusals.ts';
 
 export type { StreamEncoding };
@@ -14,6 +15,8 @@ export interface ByteStream {
   readonly peer: string;
   /** Bytes that were written and that the system has not taken yet. */
   readonly unsentBytes: number;
+  /** On a framed stream: whether a frame has begun and its end has not come. */
+  readonly isMidFrame?: boolean;
   /** Begins to read; called once. */
   start(sink: ByteSink): void;
   /** Whether each write arrives as one frame; otherwise writes run together. */
@@ -39,6 +42,8 @@ export interface ByteStream {
 export interface ByteSink {
   /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
+  /** `isMidFrame` of the stream has changed. */
+  frameChanged?(): void;
   /** The other side will send no more. */
   ended(): void;
   /** The stream is gone, by an error if one is given. Called once, last. */
@@ -55,11 +60,15 @@ export interface Listener {
 
 /** Receives the connections of a listener. */
 export interface ListenerEvents {
-  accepted(stream: ByteStream): void;
+  /** A connection can be served. Takes a place for it unless one is given. */
+  accepted(stream: ByteStream, place?: Place): void;
   /** The listener rejected a connection, before accepting it or because of its first bytes. */
   refused(refusal: Refusal<ConnectionRefusalReason>): void;
-  /** Why no further connection can be taken. For listeners that ask before a handshake; `accepted` checks by itself. */
-  obstacle?(): RefusalCause<ConnectionRefusalReason> | undefined;
+  /**
+   * A connection has come whose handshake comes first. Takes a place for it, or returns why there is none. The listener
+   * frees the place when the socket closes.
+   */
+  arrived?(address: string, socket: Occupant): Place | RefusalCause<ConnectionRefusalReason>;
   /** The operator may want to know this of a connection that was taken. */
   noticed?(details: object, message: string): void;
   /** A connection could not be accepted, for want of file descriptors, say; others may be. */

@@ -2,6 +2,7 @@
 
 import type { Codec } from '../wire/codec.ts';
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
+import type { BegunMessages, Receiver } from './begun-messages.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
 import { type Flushable, flushAfterInput, handleInput } from './scheduler.ts';
@@ -35,8 +36,10 @@ export type FindCodec = (bytes: Uint8Array) => Codec | undefined;
 /** Calls back when a wait is over. */
 export type Wait = (goOn: () => void) => void;
 
-/** Decides when a connection stops giving out messages for a while. Without one it never stops. */
+/** Decides when a connection stops giving out messages for a while, or for good. Without one it never stops. */
 export interface ReadingPolicy {
+  /** Bounds the time that a message may take. */
+  readonly begunMessages: BegunMessages;
   /**
    * The wait before the next message, if there is one: `count` messages of an input of `byteCount` bytes were given out,
    * the last with the result `pending`.
@@ -92,7 +95,7 @@ const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
 const MAX_UNCOUNTED_BYTES = 4_096;
 
 /** Decodes input, and joins the output that one input causes into one write. */
-export class MessageConnection implements ByteSink, Flushable {
+export class MessageConnection implements ByteSink, Flushable, Receiver {
   readonly #stream: ByteStream;
   readonly #limits: ConnectionLimits;
   readonly #events: ConnectionEvents;
@@ -107,6 +110,8 @@ export class MessageConnection implements ByteSink, Flushable {
   #unreadBytes = 0;
   #awaitsDrain = false;
   #awaitsFlush = false;
+  /** Whether the policy knows that a message has begun. */
+  #isBegunKnown = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
@@ -142,6 +147,11 @@ export class MessageConnection implements ByteSink, Flushable {
 
   get isClosed(): boolean {
     return this.#state === 'ending' || this.#state === 'closed';
+  }
+
+  /** Whether everything that came was given out, and more may come. */
+  get isIdle(): boolean {
+    return this.#state === 'idle';
   }
 
   /** The peer closed its side, everything it sent was given out, and this side is still open. */
@@ -251,12 +261,22 @@ export class MessageConnection implements ByteSink, Flushable {
     this.closed(error);
   }
 
+  /** Closes the connection as if the peer had sent this error's cause. */
+  breakOff(error: ProtocolError): void {
+    this.#events.broken(error);
+    this.end();
+  }
+
   data(bytes: Uint8Array, end: number = bytes.length): void {
     if (this.isClosed) return;
     if (this.#codec === undefined) this.#codec = this.#findCodec?.(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
     if (this.#step('input')) handleInput(this.#giveOut, end);
     this.#codec?.keep?.();
+  }
+
+  frameChanged(): void {
+    if (this.isIdle) this.#noteBeginning();
   }
 
   ended(): void {
@@ -275,6 +295,7 @@ export class MessageConnection implements ByteSink, Flushable {
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
+    this.#noteEnd();
     this.#events.closed(error);
   }
 
@@ -290,9 +311,11 @@ export class MessageConnection implements ByteSink, Flushable {
   readonly #giveOut = (byteCount: number): void => {
     this.#unsentBefore = this.#stream.unsentBytes;
     let pending: PendingResult | undefined;
-    for (let count = 0; !this.isClosed; count += 1) {
+    let count = 0;
+    for (; !this.isClosed; count += 1) {
       const wait = this.#policy?.beforeMessage(this, byteCount, count, pending);
       if (wait !== undefined) {
+        if (count > 0) this.#noteEnd();
         this.#hold(wait);
         return;
       }
@@ -300,16 +323,33 @@ export class MessageConnection implements ByteSink, Flushable {
       if (message === undefined) break;
       pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
-    if (this.#step('done') && this.#state === 'finished') this.#events.finished();
+    if (count > 0) this.#noteEnd();
+    if (!this.#step('done')) return;
+    if (this.isIdle) this.#noteBeginning();
+    else this.#events.finished();
   };
 
+  /** What is left over when all messages were given out is the beginning of one. */
+  #noteBeginning(): void {
+    const codec = this.#codec;
+    const isBegun = codec === undefined || codec.isMidMessage === true || this.#stream.isMidFrame === true;
+    if (isBegun !== this.#isBegunKnown) this.#tellBegun(isBegun);
+  }
+
+  /** The message that had begun is whole, or will never be. */
+  #noteEnd(): void {
+    if (this.#isBegunKnown) this.#tellBegun(false);
+  }
+
+  #tellBegun(isBegun: boolean): void {
+    this.#isBegunKnown = isBegun;
+    if (isBegun) this.#policy?.begunMessages.add(this);
+    else this.#policy?.begunMessages.delete(this);
+  }
+
   #tellFault(error: Error): undefined {
-    if (error instanceof RequestError) {
-      this.#events.malformed(error);
-    } else {
-      this.#events.broken(error as ProtocolError);
-      this.end();
-    }
+    if (error instanceof RequestError) this.#events.malformed(error);
+    else this.breakOff(error as ProtocolError);
   }
 
   #hold(wait: Wait): void {

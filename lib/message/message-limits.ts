@@ -1,17 +1,11 @@
 /** The limits of a message server. */
 
+import type { ConnectionBounds } from './connection-places.ts';
 import type { ConnectionLimits } from './message-connection.ts';
+import type { ReadingLimits } from './server-reading.ts';
 
 /** The limits of a server. Lengths are bytes of UTF-8; unsent output counts a character as one byte. */
-export interface MessageLimits extends ConnectionLimits {
-  readonly maxConnections: number;
-  /** The server stops reading a client's messages while more than this much output is unsent. */
-  readonly softOutputBytes: number;
-  /**
-   * Above this much unsent output of all connections no listing is made, and a connection that has more than
-   * `softOutputBytes` of it is cut off when it gets more.
-   */
-  readonly totalOutputBytes: number;
+export interface MessageLimits extends ConnectionBounds, ConnectionLimits, ReadingLimits {
   readonly maxMessageBytes: number;
   /**
    * How many requests of one session may be waiting for their results. Beyond that, commands that may wait are refused.
@@ -24,7 +18,9 @@ export interface MessageLimits extends ConnectionLimits {
 /** The limits by default. */
 export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxConnections: 20_000,
+  maxConnectionsPerAddress: 10_000,
   maxMessageBytes: 1_048_576,
+  messageTimeoutMs: 30_000,
   maxPendingRequests: 10_000,
   maxPendingListings: 128,
   softOutputBytes: 262_144,

@@ -5,9 +5,12 @@
 
 import type { Codec } from '../wire/codec.ts';
 import { detectProtocol } from '../wire/detect.ts';
+import type { ProtocolError } from '../wire/errors.ts';
+import { LateMessageError } from './begun-messages.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
+import { ConnectionPlaces, type Occupant, Place } from './connection-places.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { type ConnectionEvents, MessageConnection, UnreadOutputError } from './message-connection.ts';
 import { type MessageCounters, newMessageCounters } from './message-counters.ts';
@@ -23,7 +26,7 @@ import {
   onlyWhiteSpace,
   protocolNotServed,
   tooLong,
-  tooManyConnections,
+  tooSlow,
   unreadOutput,
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
@@ -67,6 +70,7 @@ export abstract class MessageServer<
   readonly #listeners: Listener[] = [];
   readonly #sessions = new Set<Session>();
   readonly #refusals: Refusals;
+  readonly #places: ConnectionPlaces;
   readonly #reading: ServerReading;
   #whenEmpty: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -82,6 +86,7 @@ export abstract class MessageServer<
       ...Object.keys(CONNECTION_REFUSALS),
       ...(options.refusalReasons ?? []),
     ]);
+    this.#places = new ConnectionPlaces(this.limits, (refusal) => this.#refusals.add(refusal));
     this.counters = newMessageCounters(this.#refusals.counts);
     this.#commands = bindCommands(options.commands, this);
     const router = new MessageRouter<Session>({
@@ -103,9 +108,9 @@ export abstract class MessageServer<
     if (this.#closing !== undefined) throw new Error('the server is closed');
     this.#listeners.push(listener);
     const events: ListenerEvents = {
-      accepted: (stream) => this.#accept(stream, options),
+      arrived: (address, socket) => this.#takePlace(address, socket),
+      accepted: (stream, place) => this.#accept(stream, options, place),
       refused: (refusal) => this.#refusals.add(refusal),
-      obstacle: () => this.#findObstacle(),
       noticed: (details, message) => this.logger.info(details, message),
       failed: (error) => this.logger.error({ err: error }, 'a connection could not be accepted'),
     };
@@ -192,16 +197,22 @@ export abstract class MessageServer<
     this.quietLog.flush();
   }
 
-  #accept(stream: ByteStream, options: Options): void {
-    const obstacle = this.#findObstacle();
-    if (obstacle !== undefined) {
-      this.refused(stream.peer, obstacle);
+  /** Returns why there is no place if there is none. */
+  #takePlace(address: string, occupant: Occupant): Place | RefusalCause<ConnectionRefusalReason> {
+    return this.#closing === undefined ? this.#places.take(address, occupant) : DRAINING;
+  }
+
+  #accept(stream: ByteStream, options: Options, given?: Place): void {
+    const isGiven = given !== undefined && this.#closing === undefined;
+    const place = isGiven ? given : this.#takePlace(hostOf(stream.peer), stream);
+    if (!(place instanceof Place)) {
+      this.refused(stream.peer, place);
       stream.destroy();
       return;
     }
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
-    let service: ProtocolService<Session>;
+    let service: ProtocolService<Session> | undefined;
     const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | undefined => {
       const chosen = this.#chooseProtocol(connection, bytes, whiteSpaceBytes, options);
       if (chosen === undefined) return undefined;
@@ -211,19 +222,20 @@ export abstract class MessageServer<
     };
     const events: ConnectionEvents = {
       message: (message) => {
+        place.keep();
         // An error in one message must not stop the others.
         try {
-          return service.serve(session, message);
+          return service?.serve(session, message);
         } catch (error) {
           this.counters.failedRequests += 1;
           this.logger.error({ err: error, peer: session.address }, 'a message could not be served');
           return undefined;
         }
       },
-      malformed: (error) => service.refuse(session, error),
+      malformed: (error) => service?.refuse(session, error),
       broken: (error) => {
-        service.refuse(session, error);
-        if (error.status === 'limit') this.refused(stream.peer, tooLong(this.limits.maxMessageBytes));
+        service?.refuse(session, error);
+        if (error.status === 'limit') this.refused(stream.peer, this.#causeOf(error));
         this.#endSession(session);
       },
       // The peer said all it had to say and each request has been carried out: answers to come are still sent.
@@ -231,11 +243,15 @@ export abstract class MessageServer<
         this.#endSession(session);
         session.endIfAnswered();
       },
-      closed: (error) => this.#forget(session, error),
+      closed: (error) => {
+        place.free();
+        this.#forget(session, error);
+      },
     };
     const connection = new MessageConnection(stream, findCodecBy(chooseCodec), this.limits, events, this.#reading);
     const begun = this.#beginSession(connection, options);
     if (begun === undefined) {
+      place.free();
       stream.destroy();
       return;
     }
@@ -274,17 +290,15 @@ export abstract class MessageServer<
     return this.#turnAway(connection, protocolNotServed(detected.name, isPossible));
   }
 
-  /** Why no further connection can be taken, whoever comes. */
-  #findObstacle(): RefusalCause<ConnectionRefusalReason> | undefined {
-    const { maxConnections } = this.limits;
-    if (this.#closing !== undefined) return DRAINING;
-    return this.#sessions.size >= maxConnections ? tooManyConnections(maxConnections) : undefined;
-  }
-
   #turnAway(connection: MessageConnection, cause: RefusalCause): undefined {
     this.refused(connection.peer, cause);
     connection.destroy();
     return undefined;
+  }
+
+  #causeOf(error: ProtocolError): RefusalCause {
+    const { maxMessageBytes, messageTimeoutMs } = this.limits;
+    return error instanceof LateMessageError ? tooSlow(messageTimeoutMs) : tooLong(maxMessageBytes);
   }
 
   #forget(session: Session, error: Error | undefined): void {

@@ -48,9 +48,25 @@ export function tooManyConnections(maxConnections: number): Cause {
   return { ...cause, remedy: `${cause.remedy}, and the limit of open files where that is lower` };
 }
 
+/** Its address has as many connections as it may have. */
+export function tooManyOfAddress(maxConnectionsPerAddress: number): Cause {
+  const why = 'its address has as many connections already as';
+  return atLimit('maxConnectionsPerAddress', maxConnectionsPerAddress, why);
+}
+
+/** A connection that sent no message had to go, since there was this cause to refuse a new one. */
+export function gaveWay({ why, remedy }: Cause): Cause {
+  return { reason: 'silent', why: `it had sent no message, and a new one came: ${why}`, remedy };
+}
+
 /** A message, a line or a frame was too long. */
 export function tooLong(maxMessageBytes: number): Cause {
   return atLimit('maxMessageBytes', maxMessageBytes, 'it sent a message that is longer than');
+}
+
+/** The peer began a message and did not send its end. */
+export function tooSlow(messageTimeoutMs: number): Cause {
+  return atLimit('messageTimeoutMs', messageTimeoutMs, 'it began a message that did not end within');
 }
 
 /** The peer does not read. */
@@ -59,8 +75,14 @@ export function unreadOutput(limit: 'hardOutputBytes' | 'totalOutputBytes', valu
   return atLimit(limit, value, 'it does not read, and all connections have left more output unread than');
 }
 
-type ConnectionLimit = 'maxConnections' | 'maxMessageBytes' | 'hardOutputBytes' | 'totalOutputBytes';
+type Limit =
+  | 'maxConnections'
+  | 'maxConnectionsPerAddress'
+  | 'maxMessageBytes'
+  | 'messageTimeoutMs'
+  | 'hardOutputBytes'
+  | 'totalOutputBytes';
 
-function atLimit(limit: ConnectionLimit, value: number, what: string): Cause {
+function atLimit(limit: Limit, value: number, what: string): Cause {
   return { reason: limit, why: `${what} ${limit}, ${value}`, remedy: `raise "limits.${limit}" in the settings` };
 }

@@ -6,6 +6,8 @@ import type { QuietLog } from './quiet-log.ts';
 export const CONNECTION_REFUSALS = {
   allowList: 'The address is not in `allowed`.',
   maxConnections: 'There were `maxConnections` already.',
+  maxConnectionsPerAddress: 'The address had `maxConnectionsPerAddress` already.',
+  silent: 'The connection had sent no message, and gave way to a new one when one of these two limits was reached.',
   draining: 'The server was about to stop.',
   tlsExpected: 'The client spoke without TLS where `tls` is set.',
   tlsUnexpected: 'The client spoke TLS where `tls` is not set.',
@@ -21,6 +23,7 @@ export const CONNECTION_REFUSALS = {
   unknownProtocol: 'The first byte belongs to no protocol.',
   protocolNotServed: 'The protocol is not in `protocols` of the listener.',
   maxMessageBytes: 'A message, a line or a frame was longer than `maxMessageBytes`.',
+  messageTimeoutMs: 'A message, a line or a frame had begun and did not end within `messageTimeoutMs`.',
   hardOutputBytes: 'The client left more than `hardOutputBytes` of output unread.',
   totalOutputBytes: 'The client did not read, and all clients had left more than `totalOutputBytes` unread.',
 } as const;

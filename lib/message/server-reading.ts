@@ -1,7 +1,7 @@
 /** When a server stops reading from a peer: for results that are pending, for peers that do not read, and for the others. */
 
+import { BegunMessages } from './begun-messages.ts';
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
-import type { MessageLimits } from './message-limits.ts';
 import type { PendingResult } from './pending-result.ts';
 import { TurnBudget } from './scheduler.ts';
 
@@ -24,10 +24,22 @@ export interface ReadingBudgets {
   readonly ends: TurnBudget;
 }
 
-type OutputLimits = Pick<MessageLimits, 'softOutputBytes' | 'totalOutputBytes'>;
+/** What a peer may do before the server stops reading from it. */
+export interface ReadingLimits {
+  /** Above this much unsent output no more messages of the peer are decoded. */
+  readonly softOutputBytes: number;
+  /**
+   * Above this much unsent output of all connections no listing is made, and a connection that has more than
+   * `softOutputBytes` of it is cut off when it gets more.
+   */
+  readonly totalOutputBytes: number;
+  /** How many milliseconds may pass between the beginning of a message and its end. */
+  readonly messageTimeoutMs: number;
+}
 
 /** One for all connections of a server. */
 export class ServerReading implements ReadingPolicy {
+  readonly begunMessages: BegunMessages;
   readonly #softOutputBytes: number;
   readonly #totalOutputBytes: number;
   /** What the peers of all connections have not read, without what is on its way as usual. */
@@ -35,10 +47,10 @@ export class ServerReading implements ReadingPolicy {
   readonly #batches: TurnBudget;
   readonly #ends: TurnBudget;
 
-  /** Above `softOutputBytes` of unsent output no more messages of the peer are decoded. */
-  constructor(limits: OutputLimits, budgets: Partial<ReadingBudgets> = {}) {
+  constructor(limits: ReadingLimits, budgets: Partial<ReadingBudgets> = {}) {
     this.#softOutputBytes = limits.softOutputBytes;
     this.#totalOutputBytes = limits.totalOutputBytes;
+    this.begunMessages = new BegunMessages(limits.messageTimeoutMs);
     this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
     this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
   }

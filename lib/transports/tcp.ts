@@ -9,8 +9,9 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts';
+import { Place } from '../message/connection-places.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
-import type { ConnectionRefusalReason, Refusal } from '../message/refusals.ts';
+import type { ConnectionRefusalReason, Refusal, RefusalCause } from '../message/refusals.ts';
 import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
@@ -66,8 +67,27 @@ export function tcp(options: TcpListenerOptions): TcpListener {
   return new AllowedTcpListener(requireKnownOptions(options, TCP_LISTENER_OPTIONS));
 }
 
-/** Handles a connection that the allow-list has let in. */
-export type Admit = (socket: Socket, address: string, events: ListenerEvents) => void;
+/** A connection that the allow-list has let in. */
+export interface Arrival {
+  readonly address: string;
+  readonly events: ListenerEvents;
+  /** Undefined where `accepted` takes one. */
+  readonly place?: Place | undefined;
+  /** Why there is no place for it. */
+  readonly obstacle?: RefusalCause<ConnectionRefusalReason> | undefined;
+}
+
+/** Handles the connections of a listener, once TLS is spoken where it is set. */
+export interface Admission {
+  /** Whether a handshake follows, which can tell a client why there is no place for it. */
+  readonly hasHandshake: boolean;
+  admit(socket: Socket, arrival: Arrival): void;
+  /** No more connections will come. */
+  close(): void;
+}
+
+/** How many connections without a place may have their handshake at a time, in order to be told. */
+const MAX_UNPLACED = 16;
 
 /** A TCP server that checks the allow-list before it reads a byte or starts a handshake. */
 export class AllowedTcpListener implements TcpListener {
@@ -75,15 +95,15 @@ export class AllowedTcpListener implements TcpListener {
   readonly #allowList: AllowList;
   readonly #server: Server;
   readonly #tls: TlsServer | undefined;
-  readonly #admit: Admit;
-  readonly #closed: () => void;
+  readonly #admission: Admission;
+  /** Connections whose TLS handshake comes first, by their socket below TLS. */
+  readonly #arrivals = new WeakMap<Socket, Arrival>();
+  #unplacedCount = 0;
   #state: 'usable' | 'closed' = 'usable';
 
-  /** Calls `closed` once it lets in no more connections. */
-  constructor(options: TcpListenerOptions, admit: Admit = acceptBytes, closed: () => void = () => {}) {
+  constructor(options: TcpListenerOptions, admission: Admission = BYTES) {
     this.#options = options;
-    this.#admit = admit;
-    this.#closed = closed;
+    this.#admission = admission;
     this.#allowList = new AllowList(options.allowed);
     this.#server = createServer({
       allowHalfOpen: true,
@@ -98,10 +118,15 @@ export class AllowedTcpListener implements TcpListener {
   async open(events: ListenerEvents): Promise<string> {
     const { host, port } = this.#options;
     this.#server.on('connection', (socket) => this.#ask(socket, events));
-    this.#tls?.on('secureConnection', (socket) => this.#admit(socket, addressOf(socket), events));
+    this.#tls?.on('secureConnection', (socket) => {
+      const arrival = this.#arrivals.get(rawSocketOf(socket));
+      if (arrival === undefined) socket.destroy();
+      else this.#admission.admit(socket, arrival);
+    });
     this.#tls?.on('tlsClientError', (error, socket) => {
+      const arrival = this.#arrivals.get(rawSocketOf(socket));
       const cause = causeOfFailure(error, socket);
-      if (cause !== undefined) events.refused({ ...cause, address: addressOf(rawSocketOf(socket)) });
+      if (arrival !== undefined && cause !== undefined) events.refused({ ...cause, address: arrival.address });
       socket.destroy();
     });
     await bind(this.#server, { host, port, backlog: BACKLOG }, events);
@@ -117,7 +142,7 @@ export class AllowedTcpListener implements TcpListener {
     this.#state = 'closed';
     // The port is free when the call returns, so do not wait for the callback, which waits for the connections too.
     if (this.#server.listening) this.#server.close();
-    this.#closed();
+    this.#admission.close();
     return Promise.resolve();
   }
 
@@ -129,20 +154,59 @@ export class AllowedTcpListener implements TcpListener {
     // A peer that is already gone has no address.
     const address = addressOf(socket);
     if (!this.#allowList.allows(address)) {
-      socket.on('error', () => {});
-      socket.destroy();
+      turnAway(socket);
       if (address !== '') events.refused(notAllowed(address));
-    } else if (this.#tls === undefined) {
-      this.#admit(socket, address, events);
+    } else if (this.#tls === undefined && !this.#admission.hasHandshake) {
+      this.#admission.admit(socket, { address, events });
     } else {
-      this.#tls.emit('connection', socket);
+      this.#beginHandshake(socket, address, events);
     }
+  }
+
+  #beginHandshake(socket: Socket, address: string, events: ListenerEvents): void {
+    const giveWay = (): void => {
+      // Otherwise TLS would report the end of the socket as well.
+      this.#arrivals.delete(socket);
+      socket.destroy();
+    };
+    const answer = events.arrived?.(address, { destroy: giveWay });
+    const place = answer instanceof Place ? answer : undefined;
+    const obstacle = answer instanceof Place ? undefined : answer;
+    if (obstacle !== undefined && !this.#canTell) {
+      turnAway(socket);
+      events.refused({ ...obstacle, address });
+      return;
+    }
+    if (obstacle !== undefined) this.#unplacedCount += 1;
+    socket.on('close', () => {
+      if (obstacle !== undefined) this.#unplacedCount -= 1;
+      place?.free();
+    });
+    const arrival = { address, events, place, obstacle };
+    this.#arrivals.set(socket, arrival);
+    if (this.#tls === undefined) this.#admission.admit(socket, arrival);
+    else this.#tls.emit('connection', socket);
+  }
+
+  get #canTell(): boolean {
+    return this.#admission.hasHandshake && this.#unplacedCount < MAX_UNPLACED;
   }
 }
 
-function acceptBytes(socket: Socket, address: string, events: ListenerEvents): void {
-  const peer = formatAddress(address, socket.remotePort ?? 0);
-  events.accepted(socket instanceof TLSSocket ? new SocketStream(socket, peer) : acceptedStream(socket, peer));
+/** Bytes need no handshake but that of TLS. */
+const BYTES: Admission = {
+  hasHandshake: false,
+  admit: (socket, { address, events, place }) => {
+    const peer = formatAddress(address, socket.remotePort ?? 0);
+    const stream = socket instanceof TLSSocket ? new SocketStream(socket, peer) : acceptedStream(socket, peer);
+    events.accepted(stream, place);
+  },
+  close: () => {},
+};
+
+function turnAway(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
 }
 
 function addressOf(socket: Socket): string {

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { show } from '../message/show.ts';
 
-const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
+/** How many milliseconds a handshake may take by default. */
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000;
 /** The longest time that the system's timers can wait. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 

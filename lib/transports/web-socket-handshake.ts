@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'n
 import type { Socket } from 'node:net';
 // Imports the whole module: under Jest's jsdom environment the package has none of these names, and would not link.
 import * as ws from 'ws';
-import type { ListenerEvents } from '../message/byte-stream.ts';
 import { foreignProtocol } from '../message/refusal-causes.ts';
 import { type ConnectionRefusalReason, explain, type RefusalCause } from '../message/refusals.ts';
 import { show } from '../message/show.ts';
 import { startTimeout } from '../message/timeout.ts';
 import type { PageAccess, PageHeaders } from './page-access.ts';
+import type { Arrival } from './tcp.ts';
 
 /** The options of `Handshakes`. */
 export interface HandshakesOptions {
@@ -19,9 +19,7 @@ export interface HandshakesOptions {
 }
 
 /** A connection whose handshake is not over, and the callbacks that learn how it ends. */
-interface Guest {
-  readonly address: string;
-  readonly events: ListenerEvents;
+interface Guest extends Arrival {
   readonly upgraded: (connection: ws.WebSocket) => void;
   state: 'waiting' | 'refused';
 }
@@ -74,11 +72,10 @@ export class Handshakes {
     const guest = this.#guests.get(socket);
     if (guest === undefined) return;
     const answer = this.#options.access.answer(pageHeadersOf(request));
-    const obstacle = guest.events.obstacle?.();
     if (answer.kind === 'refused') {
       this.#refuse(socket, answer.status, answer.cause);
-    } else if (obstacle !== undefined) {
-      this.#refuse(socket, 503, obstacle);
+    } else if (guest.obstacle !== undefined) {
+      this.#refuse(socket, 503, guest.obstacle);
     } else {
       this.#upgrades.handleUpgrade(request, socket, head, (connection) => {
         this.#guests.delete(socket);

@@ -10,6 +10,7 @@ import { formatAddress } from './address.ts';
 import { PageAccess } from './page-access.ts';
 import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpListenerOptions } from './tcp.ts';
 import { handshakeTimeoutOf } from './tls.ts';
+import { FrameFollower } from './web-socket-frames.ts';
 import { Handshakes } from './web-socket-handshake.ts';
 
 /** Where to listen, and who may connect. */
@@ -36,17 +37,20 @@ export function webSocket(options: WebSocketListenerOptions): TcpListener {
   const { origins, hosts, tls, maxMessageBytes } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
   const access = new PageAccess({ origins, hosts, isSecure: tls !== undefined });
   const handshakes = new Handshakes({ access, timeoutMs: handshakeTimeoutOf(options), maxMessageBytes });
-  return new AllowedTcpListener(
-    options,
-    (socket, address, events) => {
+  return new AllowedTcpListener(options, {
+    hasHandshake: true,
+    admit: (socket, arrival) => {
+      const { address, events, place } = arrival;
       const peer = formatAddress(address, socket.remotePort ?? 0);
       const refuseLength = (): void => events.refused({ ...tooLong(maxMessageBytes), address });
-      const upgraded = (connection: WebSocket): void =>
-        events.accepted(new WebSocketStream({ connection, socket, peer, refuseLength }));
-      handshakes.admit(socket, { address, events, upgraded });
+      const upgraded = (connection: WebSocket): void => {
+        const stream = new WebSocketStream({ connection, socket, peer, refuseLength });
+        events.accepted(stream, place);
+      };
+      handshakes.admit(socket, { ...arrival, upgraded });
     },
-    () => handshakes.close(),
-  );
+    close: () => handshakes.close(),
+  });
 }
 
 const NEWLINE = 0x0a;
@@ -73,6 +77,7 @@ class WebSocketStream implements ByteStream {
   #isContinuing = false;
   readonly #connection: WebSocket;
   readonly #socket: Socket;
+  readonly #frames = new FrameFollower();
   #failure: Error | undefined;
 
   constructor({ connection, socket, peer, refuseLength }: WebSocketStreamOptions) {
@@ -90,7 +95,13 @@ class WebSocketStream implements ByteStream {
     return this.#connection.bufferedAmount;
   }
 
+  get isMidFrame(): boolean {
+    return this.#frames.isMidMessage;
+  }
+
   start(sink: ByteSink): void {
+    // Sees the bytes before `ws` does, so that it is up to date when a message is whole.
+    this.#socket.prependListener('data', (bytes: Buffer) => this.#follow(bytes, sink));
     this.#connection.on('close', () => sink.closed(this.#failure));
     this.#connection.on('message', (frame: Buffer) => sink.data(asLine(frame)));
   }
@@ -108,6 +119,12 @@ class WebSocketStream implements ByteStream {
       this.#connection.send(frame.toString('utf8'), { binary: false, fin: isComplete });
     }
     this.#isContinuing = !isComplete;
+  }
+
+  #follow(bytes: Buffer, sink: ByteSink): void {
+    const wasMidFrame = this.isMidFrame;
+    this.#frames.read(bytes);
+    if (this.isMidFrame !== wasMidFrame) sink.frameChanged?.();
   }
 
   whenDrained(callback: () => void): void {

@@ -26,6 +26,11 @@ export class LineSplitter {
     this.#maxLineBytes = maxLineBytes;
   }
 
+  /** Whether a line has begun whose end has not come, once all whole lines were read. */
+  get isMidMessage(): boolean {
+    return this.#partial !== undefined;
+  }
+
   /** Takes the next bytes, those before `end`. They may be overwritten after `keep`. */
   push(bytes: Uint8Array, end: number = bytes.length): void {
     if (this.#state !== 'reading' || end === 0) return;

@@ -45,6 +45,14 @@ describe('the options of the server program for its listeners', () => {
     }
   });
 
+  it('leave handshakes the time that the settings give them', async () => {
+    folder.writeSettings({ port: 'auto', handshakeTimeoutMs: 50, listeners: [webSocketOn('auto')] });
+    const { ports } = await start();
+    await (await RawClient.connect(ports[1] as number)).closed;
+    const client = await RawClient.connect(ports[0] as number);
+    expect(await client.ask('stats')).to.have.nested.property('refusals.handshakeTimeout', 1);
+  });
+
   it('replace one listener of the settings and keep the others', async () => {
     const [first, second] = [folder.at('first.sock'), folder.at('second.sock')];
     folder.writeSettings({

@@ -67,7 +67,7 @@ describe('the command line of the server program', () => {
   });
 
   it('takes the memory of the lock table of --config', async () => {
-    writeFileSync(file, JSON.stringify({ port: 'auto', limits: { maxTableBytes: 1 } }));
+    const file = folder.writeSettings({ port: 'auto', limits: { maxTableBytes: 1 } });
     const { port } = await startServerProgram('--config', file);
     const client = await RawClient.connect(port);
     await client.take('jobs');
@@ -113,7 +113,7 @@ describe('the command line of the server program', () => {
         [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1 to 2147483647'],
         [
           { prot: 1 },
-          'settings.prot is not known; expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, limits',
+          'settings.prot is not known; expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, limits',
         ],
         [[], 'expected an object of settings'],
       ] as const) {

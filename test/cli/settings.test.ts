@@ -14,6 +14,7 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
   ['forceUnlock', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['verbose', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['drainSeconds', [null, '1', true, -1, -0.1, 86_401, [], {}], 'a number of seconds from 0 to 86400'],
+  ['handshakeTimeoutMs', [null, '1', true, 0, 0.5, 2 ** 31, [], {}], 'a whole number from 1 to 2147483647'],
   ['limits', [null, 1, 'x', true, []], 'an object'],
 ];
 
@@ -91,7 +92,7 @@ describe('the settings', () => {
 
   it('are refused when one is unknown', () => {
     const known =
-      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, limits';
+      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, limits';
     refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
     refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
     refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);

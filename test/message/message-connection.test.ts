@@ -49,7 +49,7 @@ function connectionThat(
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
     new ServerReading(
-      { softOutputBytes: SOFT_OUTPUT_BYTES, totalOutputBytes: Number.POSITIVE_INFINITY },
+      { softOutputBytes: SOFT_OUTPUT_BYTES, totalOutputBytes: Number.POSITIVE_INFINITY, messageTimeoutMs: 60_000 },
       { ...UNLIMITED, ...budgets },
     ),
   );

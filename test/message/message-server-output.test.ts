@@ -83,6 +83,24 @@ describe('MessageServer: clients that do not read', () => {
     await bystander.settle();
   });
 
+  it('does not count the time in which it does not read towards messageTimeoutMs', async () => {
+    const server = await scope.startServer({ softOutputBytes: SOFT_BYTES, messageTimeoutMs: 200 });
+    const deaf = await scope.connectPeer();
+    const bystander = await scope.connectPeer();
+    await deaf.settle();
+    deaf.socket.pause();
+    deaf.write('{"command":"ping"');
+    await bystander.request('broadcast', { bytes: BLOB_BYTES, count: 400 }, 1);
+    deaf.write(',"id":"whole"}\n');
+    const late = await scope.connectPeer();
+    late.write('{');
+    await late.closed;
+    deaf.socket.resume();
+    const messages = await deaf.nextMany(401);
+    expect(messages.at(-1)).to.deep.equal({ id: 'whole', result: { status: 'ok' } });
+    expect(refusalsOf(server.counters)).to.deep.equal({ messageTimeoutMs: 1 });
+  });
+
   it('closes connections above maxConnections, says so once, and takes new ones when there is room', async () => {
     const server = await scope.startServer({ maxConnections: 2 });
     const [first, second] = [await scope.connectPeer(), await scope.connectPeer()];

@@ -58,7 +58,9 @@ describe('the refusals of WebSocket', () => {
 
   it('name the limit, before there is a WebSocket', async () => {
     await listen({}, { limits: { maxConnections: 1 } });
-    await connectFrames(`ws://127.0.0.1:${port}`);
+    const first = await connectFrames(`ws://127.0.0.1:${port}`);
+    first.send([Buffer.from('{"command":"ping","id":1}')]);
+    await first.receive(1);
     const answer = await answerTo(handshake({}));
     expect(answer)
       .to.match(/^HTTP\/1\.1 503 /)

@@ -26,6 +26,10 @@ export class PrefixedCodec implements Codec {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
+  get isMidMessage(): boolean {
+    return this.#bodyBytes !== undefined || this.#partial.length > 0;
+  }
+
   push(bytes: Uint8Array, end?: number): void {
     const piece = end === undefined ? bytes : bytes.subarray(0, end);
     if (this.#state === 'reading' && piece.length > 0) this.#chunks.push(piece);

@@ -1,0 +1,59 @@
+/** Follows the frames of a WebSocket by their headers (RFC 6455, section 5.2), since `ws` only tells of whole messages. */
+
+const FINAL = 0x80;
+const OPCODE = 0x0f;
+/** Opcodes from here on are of control frames, which may come between the frames of a message. */
+const FIRST_CONTROL_OPCODE = 0x8;
+const MASKED = 0x80;
+const LENGTH = 0x7f;
+const TWO_BYTE_LENGTH = 126;
+const EIGHT_BYTE_LENGTH = 127;
+const MASK_BYTES = 4;
+
+/** Knows after each piece of the bytes whether it ended within a message or a frame. */
+export class FrameFollower {
+  /** Bytes of the current header. */
+  readonly #header: number[] = [];
+  /** How many bytes of the current frame's payload have not come. */
+  #payloadBytes = 0;
+  #message: 'none' | 'continued' = 'none';
+
+  get isMidMessage(): boolean {
+    return this.#payloadBytes > 0 || this.#header.length > 0 || this.#message === 'continued';
+  }
+
+  /** Takes the next bytes. */
+  read(bytes: Uint8Array): void {
+    let offset = 0;
+    while (offset < bytes.length) {
+      if (this.#payloadBytes > 0) {
+        const skipped = Math.min(this.#payloadBytes, bytes.length - offset);
+        this.#payloadBytes -= skipped;
+        offset += skipped;
+      } else {
+        this.#header.push(bytes[offset] as number);
+        offset += 1;
+        if (this.#header.length >= 2 && this.#header.length === headerBytes(this.#header)) this.#endHeader();
+      }
+    }
+  }
+
+  #endHeader(): void {
+    const [first = 0, second = 0, ...rest] = this.#header;
+    const length = second & LENGTH;
+    const lengthBytes = rest.slice(0, extendedLengthBytes(length));
+    this.#payloadBytes = length < TWO_BYTE_LENGTH ? length : lengthBytes.reduce((sum, byte) => sum * 256 + byte, 0);
+    if ((first & OPCODE) < FIRST_CONTROL_OPCODE) this.#message = (first & FINAL) === 0 ? 'continued' : 'none';
+    this.#header.length = 0;
+  }
+}
+
+/** The length of a header whose first two bytes are there. */
+function headerBytes([, second = 0]: readonly number[]): number {
+  return 2 + extendedLengthBytes(second & LENGTH) + ((second & MASKED) === 0 ? 0 : MASK_BYTES);
+}
+
+function extendedLengthBytes(length: number): number {
+  if (length === EIGHT_BYTE_LENGTH) return 8;
+  return length === TWO_BYTE_LENGTH ? 2 : 0;
+}

@@ -1,0 +1,179 @@
+import type { Duplex } from 'node:stream';
+import { expect } from 'chai';
+import type { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { makeServer, untilConnections } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+import { refusalsOf } from '../support/refusals.ts';
+import { handshake } from '../transports/web-socket-scene.ts';
+import type { StreamPeer } from './peers.ts';
+import { type Listening, TRANSPORTS } from './transports.ts';
+
+const TIMEOUT_MS = 60;
+/** For clients that must be in time. */
+const LONG_TIMEOUT_MS = 500;
+const DRIP_MS = 2;
+const TOLD = `a message did not end within messageTimeoutMs, ${TIMEOUT_MS}`;
+const PING = '{"command":"ping","id":1}\n';
+const PONG = '{"id":1,"result":{"status":"ok"}}';
+const BINARY_FRAME = 0x82;
+const MASKED = 0x80;
+
+/** Beginnings of a message, and what the client is told when the rest does not come. */
+const BEGINNINGS: readonly [string, string, string][] = [
+  ['half a message', '{"command":"pi', `{"error":{"status":"limit","message":"${TOLD}"}}\n`],
+  ['half a line', 'g fo', `0 ${TOLD}\n`],
+  ['half a length prefix', '\0\0', TOLD],
+  ['a length prefix without its frame', '\0\0\x01\0', TOLD],
+  ['half a frame of pkLockServer', '\0\0\x01\0{"command"', TOLD],
+  ['white space', ' \t', ''],
+];
+
+/** A message as a frame of WebSocket, masked with zeros. */
+function frameOf(message: string, firstByte = BINARY_FRAME): Buffer {
+  return Buffer.from([firstByte, MASKED | message.length, 0, 0, 0, 0, ...Buffer.from(message)]);
+}
+
+const [TCP, , , WEB_SOCKET, TLS, SECURE_WEB_SOCKET] = TRANSPORTS as [...typeof TRANSPORTS];
+
+describe('the time that a message may take', () => {
+  let logger: RecordingLogger;
+  let server: FullLockServer;
+
+  function serve(messageTimeoutMs: number): void {
+    logger = new RecordingLogger();
+    server = makeServer({ logger, limits: { messageTimeoutMs, closeTimeoutMs: 20 } });
+  }
+
+  beforeEach(() => serve(TIMEOUT_MS));
+  afterEach(endTest);
+
+  async function open(transport = TCP): Promise<Listening> {
+    if (transport === undefined) throw new Error('no such transport');
+    return await transport.listen(server);
+  }
+
+  /** All that the peer gets until the connection is closed. */
+  async function answerTo(peer: StreamPeer<Duplex>, bytes: string | Uint8Array): Promise<string> {
+    let answer = '';
+    peer.socket.on('data', (text: string) => {
+      answer += text;
+    });
+    peer.socket.write(bytes);
+    await peer.closed;
+    return answer;
+  }
+
+  function expectRefused(count = 1, timeoutMs = TIMEOUT_MS): void {
+    expect(refusalsOf(server.counters)).to.deep.equal({ messageTimeoutMs: count });
+    expect(logger.at('warn').map(({ message }) => message.replace(/from [\w.]+:/, 'from here:'))).to.deep.equal([
+      `refused a connection from here: it began a message that did not end within messageTimeoutMs, ${timeoutMs}; to allow it, raise "limits.messageTimeoutMs" in the settings`,
+    ]);
+  }
+
+  for (const transport of TRANSPORTS.filter(({ canHalfClose }) => canHalfClose)) {
+    for (const [what, bytes, told] of BEGINNINGS) {
+      it(`ends a connection on ${transport.name} that sends ${what}`, async () => {
+        const { connectRaw } = await open(transport);
+        expect(await answerTo(await connectRaw(), Buffer.from(bytes, 'latin1'))).to.include(told);
+        expectRefused();
+      });
+    }
+  }
+
+  for (const transport of [WEB_SOCKET, SECURE_WEB_SOCKET]) {
+    const begun: readonly [string, Buffer][] = [
+      ['a byte of a header', frameOf(PING).subarray(0, 1)],
+      ['half a frame', frameOf(PING).subarray(0, 10)],
+      ['the first part of a message in parts', frameOf(PING, 0x02)],
+      ['a whole frame and half of one', Buffer.concat([frameOf(PING), frameOf(PING).subarray(0, 10)])],
+      ['half a ping', frameOf('ping', 0x89).subarray(0, 8)],
+    ];
+    for (const [what, bytes] of begun) {
+      it(`ends a connection on ${transport?.name} that sends ${what}`, async () => {
+        const { connectRaw } = await open(transport);
+        const peer = await connectRaw();
+        await answerTo(peer, Buffer.concat([Buffer.from(handshake()), bytes]));
+        expectRefused();
+      });
+    }
+  }
+
+  for (const transport of [TCP, TLS]) {
+    for (const byte of [' ', 'a']) {
+      it(`ends a connection on ${transport?.name} that goes on byte by byte, with ${JSON.stringify(byte)}`, async () => {
+        const { connectRaw } = await open(transport);
+        const peer = await connectRaw();
+        const drip = setInterval(() => peer.socket.write(byte), DRIP_MS);
+        whenTestEnds(() => clearInterval(drip));
+        await peer.closed;
+        expectRefused();
+      });
+    }
+  }
+
+  it('frees the locks of the client', async () => {
+    const { connectRaw } = await open();
+    const answer = await answerTo(await connectRaw(), 'g held\ng nex');
+    expect(answer).to.equal(`1 Lock Get Success: held\n0 ${TOLD}\n`);
+    expect(server.commandStats()).to.include({ locks: 0, orphans: 1 });
+  });
+
+  it('leaves clients alone that have sent nothing, whole messages, or blank lines behind them', async () => {
+    const { connectRaw } = await open();
+    const silent = await connectRaw();
+    const whole = await connectRaw();
+    whole.socket.write(PING);
+    expect(await whole.receive(1)).to.equal(PONG);
+    whole.socket.write('\n');
+    const framed = await (await open(WEB_SOCKET)).connect(1);
+    framed.send([Buffer.from(PING)]);
+    expect(await framed.receive(1)).to.equal(PONG);
+    await answerTo(await connectRaw(), ' ');
+    for (const peer of [silent, whole, framed]) {
+      peer.send([Buffer.from(PING)]);
+      expect(await peer.receive(1)).to.equal(PONG);
+    }
+  });
+
+  it('begins anew with each message', async () => {
+    serve(LONG_TIMEOUT_MS);
+    const { connectRaw } = await open();
+    const busy = await connectRaw();
+    const late = await connectRaw();
+    let goesOn = true;
+    void late.closed.then(() => {
+      goesOn = false;
+    });
+    busy.socket.write(PING.slice(0, 5));
+    late.socket.write(PING.slice(0, 5));
+    while (goesOn) {
+      busy.socket.write(PING.slice(5) + PING.slice(0, 5));
+      expect(await busy.receive(1)).to.equal(PONG);
+    }
+    busy.socket.write(PING.slice(5));
+    expect(await busy.receive(1)).to.equal(PONG);
+    expectRefused(1, LONG_TIMEOUT_MS);
+  });
+
+  it('does not count while the server itself is stopped, since the end may have come meanwhile', async () => {
+    serve(LONG_TIMEOUT_MS);
+    const { connectRaw } = await open();
+    const [peer, bystander] = [await connectRaw(), await connectRaw()];
+    peer.socket.write(PING.slice(0, 5));
+    bystander.socket.write(PING);
+    await bystander.receive(1);
+    peer.socket.write(PING.slice(5));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LONG_TIMEOUT_MS + LONG_TIMEOUT_MS / 2);
+    expect(await peer.receive(1)).to.equal(PONG);
+  });
+
+  it('is over for many connections at once', async () => {
+    const { connectRaw } = await open();
+    const peers = await Promise.all(Array.from({ length: 300 }, () => connectRaw()));
+    for (const peer of peers) peer.socket.write('{');
+    await Promise.all(peers.map(({ closed }) => closed));
+    expectRefused(300);
+    await untilConnections(server, 0);
+  });
+});

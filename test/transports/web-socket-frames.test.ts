@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { FrameFollower } from '../../lib/transports/web-socket-frames.ts';
+
+const TEXT = 0x01;
+const CONTINUATION = 0x00;
+const PING = 0x09;
+const FINAL = 0x80;
+const MASKED = 0x80;
+
+/** A frame whose payload would itself look like the beginning of a message. */
+function frame(firstByte: number, length: number, isMasked = true): Buffer {
+  const mask = isMasked ? MASKED : 0;
+  const header = [firstByte];
+  if (length < 126) header.push(mask | length);
+  else if (length < 65_536) header.push(mask | 126, length >> 8, length & 0xff);
+  else header.push(mask | 127, 0, 0, 0, 0, 0, length >> 16, (length >> 8) & 0xff, length & 0xff);
+  if (isMasked) header.push(1, 2, 3, 4);
+  return Buffer.concat([Buffer.from(header), Buffer.alloc(length, TEXT)]);
+}
+
+/** Before which bytes a message is not whole, in pieces of that size. */
+function middlesOf(bytes: Buffer, pieceBytes: number): boolean[] {
+  const follower = new FrameFollower();
+  const middles: boolean[] = [];
+  for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
+    follower.read(bytes.subarray(offset, offset + pieceBytes));
+    middles.push(follower.isMidMessage);
+  }
+  return middles;
+}
+
+describe('FrameFollower', () => {
+  it('is in no message before the first byte', () => {
+    expect(new FrameFollower().isMidMessage).to.equal(false);
+  });
+
+  for (const length of [0, 1, 125, 126, 65_535, 65_536]) {
+    for (const isMasked of [true, false]) {
+      it(`is in a message until its last byte, with ${length} bytes ${isMasked ? 'masked' : 'not masked'}`, () => {
+        const bytes = frame(FINAL | TEXT, length, isMasked);
+        const twice = Buffer.concat([bytes, bytes]);
+        const expected = [...Array<boolean>(bytes.length - 1).fill(true), false];
+        expect(middlesOf(twice, 1)).to.deep.equal([...expected, ...expected]);
+        expect(middlesOf(twice, bytes.length)).to.deep.equal([false, false]);
+        expect(middlesOf(twice.subarray(0, -1), twice.length)).to.deep.equal([true]);
+      });
+    }
+  }
+
+  it('is in a message of several frames until the last of them, also between two and behind a ping among them', () => {
+    const frames = [frame(TEXT, 3), frame(FINAL | PING, 2), frame(CONTINUATION, 200), frame(FINAL | CONTINUATION, 0)];
+    const follower = new FrameFollower();
+    const middles = frames.map((each) => {
+      follower.read(each);
+      return follower.isMidMessage;
+    });
+    expect(middles).to.deep.equal([true, true, true, false]);
+  });
+});
