@@ -2,7 +2,7 @@
 
 import type { Granted, LimitReached } from '../protocol.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
-import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, kindOf } from './lock.ts';
+import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { awaitedInGroup, bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
@@ -28,7 +28,7 @@ export class Acquisition {
 
   /** Grants, queues or refuses a request. While the server drains, only current holders are answered. */
   acquire(session: Session, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
-    const lock = this.#book.locks[kindOf(request.mode)].getOrAdd(request.name);
+    const lock = this.#book.locks[KIND_OF[request.mode]].getOrAdd(request.name);
     const result =
       isUnused(lock) && request.steal === undefined && !isDraining
         ? this.#acquireFree(session, lock, request, nowMs)
@@ -146,8 +146,9 @@ export class Acquisition {
   #limitReached(session: Session, lock: Lock, isAdmitted: boolean): LimitReached | undefined {
     const limits = this.#limits;
     if (session.claimCount >= limits.maxLocksPerSession) return limitReached(limits, 'maxLocksPerSession');
+    const { readerWriter, permit } = this.#book.locks;
     // A lock that nobody uses was added for this request.
-    if (this.#book.lockCount > limits.maxLocks && isUnused(lock)) return limitReached(limits, 'maxLocks');
+    if (readerWriter.size + permit.size > limits.maxLocks && isUnused(lock)) return limitReached(limits, 'maxLocks');
     if (!isAdmitted && this.#hasMaxWaiters(lock)) return limitReached(limits, 'maxWaitersPerLock');
     return bytesReached(limits, session, this.#book.bytes);
   }

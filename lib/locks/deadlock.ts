@@ -49,6 +49,8 @@ export function passesWhileWaiting({ lock, owner, state, previous }: Claim): boo
 
 /** Looks for deadlocks at once where that takes a few steps, and otherwise in slices. */
 export class DeadlockDetector {
+  /** Whether there are owners to look into. */
+  isSearching = false;
   readonly #stepsAtOnce: number;
   #stepsLeft = MAX_STEPS_BETWEEN_SLICES;
   /** Owners whose waits may have closed a circle that nobody has looked for yet. */
@@ -70,11 +72,6 @@ export class DeadlockDetector {
     return undefined;
   }
 
-  /** Whether there are owners to look into. */
-  get isSearching(): boolean {
-    return this.#search !== undefined || this.#unsearched.size > 0;
-  }
-
   /** Goes on looking for about so many steps. The requests of the wait that it returns have to be refused at once. */
   goOn(maxSteps: number, nowMs: number): StuckWait | undefined {
     if (!this.isSearching) return undefined;
@@ -86,12 +83,14 @@ export class DeadlockDetector {
     const found = this.#search.advance(new Steps(maxSteps));
     if (!this.#search.isOver) return found;
     this.#search = undefined;
+    this.isSearching = this.#unsearched.size > 0;
     this.#stepsLeft = MAX_STEPS_BETWEEN_SLICES;
     return found;
   }
 
   /** At the end, where those are that asked last. */
   #remember(owner: Owner): void {
+    this.isSearching = true;
     this.#unsearched.delete(owner);
     this.#unsearched.add(owner);
     if (this.#unsearched.size < this.#sweepAt) return;

@@ -3,7 +3,7 @@
 import type { Invalid, LimitReached } from '../protocol.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { makeGroup } from './group.ts';
-import { admitsNewcomer, findClaim, kindOf } from './lock.ts';
+import { admitsNewcomer, findClaim, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
@@ -60,7 +60,7 @@ export class GroupAcquisition {
     if (locks.length > this.#limits.maxLocksPerRequest) return limitReached(this.#limits, 'maxLocksPerRequest');
     const names = { readerWriter: new Set<string>(), permit: new Set<string>() };
     for (const { name, mode } of locks) {
-      const known = names[kindOf(mode)];
+      const known = names[KIND_OF[mode]];
       if (known.has(name)) return invalid(`locks names ${shown(name)} twice; expected each lock once`);
       known.add(name);
     }
@@ -68,13 +68,13 @@ export class GroupAcquisition {
   }
 
   #find(session: Session, tag: string, wanted: LockWanted): Part {
-    const lock = this.#book.locks[kindOf(wanted.mode)].get(wanted.name);
+    const lock = this.#book.locks[KIND_OF[wanted.mode]].get(wanted.name);
     return { wanted, lock, claim: findClaim(lock, findOwner(session, tag)) };
   }
 
   #addClaim(session: Session, tag: string, { wanted, lock }: Part, nowMs: number): Claim {
     const { name, mode } = wanted;
-    const used = lock ?? this.#book.locks[kindOf(mode)].getOrAdd(name);
+    const used = lock ?? this.#book.locks[KIND_OF[mode]].getOrAdd(name);
     const claim = this.#book.addClaim(used, ownerOf(session, tag), mode, nowMs);
     claim.groupLimit = limitOf(wanted);
     return claim;
@@ -107,7 +107,9 @@ export class GroupAcquisition {
       return limitReached(limits, 'maxLocksPerSession');
     }
     const newLocks = missing.filter(({ lock }) => lock === undefined).length;
-    if (newLocks > 0 && this.#book.lockCount + newLocks > limits.maxLocks) return limitReached(limits, 'maxLocks');
+    const { readerWriter, permit } = this.#book.locks;
+    if (newLocks > 0 && readerWriter.size + permit.size + newLocks > limits.maxLocks)
+      return limitReached(limits, 'maxLocks');
     const isFull = ({ lock }: Part) => (lock?.requestCount ?? 0) >= limits.maxWaitersPerLock;
     if (!isAdmitted && missing.some(isFull)) return limitReached(limits, 'maxWaitersPerLock');
     return bytesReached(limits, session, this.#book.bytes);

@@ -28,7 +28,6 @@ import type {
   WaitResult,
 } from './types.ts';
 
-const NOTHING: readonly never[] = Object.freeze([]);
 /** How a hold begins. */
 type GrantTerms = Pick<LockRequest, 'id' | 'leaseMs' | 'isStealable'>;
 
@@ -46,7 +45,8 @@ export class LockBook {
   /** How much memory all claims and waiting requests count. */
   bytes = 0;
   readonly #nextToken: () => number;
-  #events: TableEvent[] = [];
+  /** The events of the current operation. */
+  events: TableEvent[] = [];
   /** How many locks of each kind are held. */
   readonly #heldLocks: Record<LockKind, number> = { readerWriter: 0, permit: 0 };
   #holders = 0;
@@ -65,11 +65,6 @@ export class LockBook {
       sessions: this.sessionCount,
       tableBytes: this.bytes,
     };
-  }
-
-  /** Locks that are held or waited for. */
-  get lockCount(): number {
-    return this.locks.readerWriter.size + this.locks.permit.size;
   }
 
   /** Forgets a lock that nobody holds and nobody waits for. */
@@ -255,15 +250,14 @@ export class LockBook {
   takeAway(claim: Claim, reason: LossReason): void {
     const { owner, lock, mode, token } = claim;
     const hold: LostHold = { lockName: lock.name, mode, owner: owner.tag, token, reason };
-    this.#events.push({ kind: 'lost', session: owner.session, hold });
+    this.events.push({ kind: 'lost', session: owner.session, hold });
     this.#remove(claim);
   }
 
   /** The events since the last call. */
   takeEvents(): readonly TableEvent[] {
-    if (this.#events.length === 0) return NOTHING;
-    const events = this.#events;
-    this.#events = [];
+    const { events } = this;
+    this.events = [];
     return events;
   }
 
@@ -340,7 +334,7 @@ export class LockBook {
   }
 
   #answer({ request }: WaitingRequest, { session }: Owner, result: WaitResult): void {
-    this.#events.push({ kind: 'answered', session, context: request.context, result });
+    this.events.push({ kind: 'answered', session, context: request.context, result });
   }
 }
 

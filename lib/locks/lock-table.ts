@@ -7,7 +7,7 @@ import type { CancelResult, LockInformation, ReleaseAllResult, ReleaseResult, Re
 import { Acquisition } from './acquisition.ts';
 import { DeadlockDetector } from './deadlock.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
-import { findClaim, kindOf } from './lock.ts';
+import { findClaim, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { claimsOfSession, findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
@@ -32,6 +32,7 @@ import { allHolds, allNames, inspect } from './views.ts';
 
 /** A search for a deadlock takes about so many steps within a request, a fraction of a millisecond; more in slices. */
 const SEARCH_STEPS_AT_ONCE = 1_000;
+const NOTHING: readonly never[] = Object.freeze([]);
 const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 
 /**
@@ -221,14 +222,14 @@ export class LockTable {
     if (token !== undefined && (name === undefined || tag === undefined)) return findHoldByToken(session, token);
     const owner = findOwner(session, tag ?? '');
     if (owner === undefined || name === undefined) return undefined;
-    const claim = findClaim(this.#book.locks[kindOf(mode ?? 'exclusive')].get(name), owner);
+    const claim = findClaim(this.#book.locks[KIND_OF[mode ?? 'exclusive']].get(name), owner);
     if (token === undefined || mode !== undefined || claim?.token === token) return claim;
     // A token names its hold in either name space.
     return findClaim(this.#book.locks.permit.get(name), owner);
   }
 
   #outcome<Result>(result: Result): Outcome<Result> {
-    return { result, events: this.#book.takeEvents() };
+    return { result, events: this.#book.events.length === 0 ? NOTHING : this.#book.takeEvents() };
   }
 }
 

@@ -9,9 +9,12 @@ import type { Claim, Lock, LockKind, Owner } from './types.ts';
 /** Up to this many claims are searched one by one; more get an index. */
 const MAX_UNINDEXED_CLAIMS = 8;
 
-export function kindOf(mode: LockMode): LockKind {
-  return mode === 'permit' ? 'permit' : 'readerWriter';
-}
+/** Which kind of lock a mode is of. */
+export const KIND_OF: Readonly<Record<LockMode, LockKind>> = {
+  exclusive: 'readerWriter',
+  shared: 'readerWriter',
+  permit: 'permit',
+};
 
 export function makeLock(name: string, kind: LockKind): Lock {
   return {
@@ -36,7 +39,7 @@ export function isAwaited(lock: Lock): boolean {
 }
 
 export function isUnused(lock: Lock): boolean {
-  return lock.holderCount === 0 && !isAwaited(lock);
+  return lock.holderCount === 0 && (lock.queue === undefined || lock.queue.size === 0);
 }
 
 /**

@@ -28,7 +28,7 @@ export class Place {
   readonly occupant: Occupant;
   readonly #places: ConnectionPlaces;
   /** `silent`: no message has come, so the connection gives way at a bound. */
-  #state: 'silent' | 'kept' | 'free' = 'silent';
+  state: 'silent' | 'kept' | 'free' = 'silent';
 
   constructor(address: string, network: string | undefined, occupant: Occupant, places: ConnectionPlaces) {
     this.address = address;
@@ -37,17 +37,16 @@ export class Place {
     this.#places = places;
   }
 
-  /** A message has come. */
+  /** The first message has come. */
   keep(): void {
-    if (this.#state !== 'silent') return;
-    this.#state = 'kept';
+    this.state = 'kept';
     this.#places.keep(this);
   }
 
   /** The connection is gone. */
   free(): void {
-    if (this.#state === 'free') return;
-    this.#state = 'free';
+    if (this.state === 'free') return;
+    this.state = 'free';
     this.#places.free(this);
   }
 }

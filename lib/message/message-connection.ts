@@ -295,7 +295,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
-    this.#noteEnd();
+    if (this.#isBegunKnown) this.#tellBegun(false);
     this.#events.closed(error);
   }
 
@@ -311,22 +311,20 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   readonly #giveOut = (byteCount: number): void => {
     this.#unsentBefore = this.#stream.unsentBytes;
     let pending: PendingResult | undefined;
-    let count = 0;
-    for (; !this.isClosed; count += 1) {
+    for (let count = 0; !this.isClosed; count += 1) {
       const wait = this.#policy?.beforeMessage(this, byteCount, count, pending);
       if (wait !== undefined) {
-        if (count > 0) this.#noteEnd();
         this.#hold(wait);
         return;
       }
       const message = this.#codec?.next();
       if (message === undefined) break;
+      if (this.#isBegunKnown) this.#tellBegun(false);
       pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
-    if (count > 0) this.#noteEnd();
     if (!this.#step('done')) return;
-    if (this.isIdle) this.#noteBeginning();
-    else this.#events.finished();
+    if (this.#state === 'finished') this.#events.finished();
+    else this.#noteBeginning();
   };
 
   /** What is left over when all messages were given out is the beginning of one. */
@@ -334,11 +332,6 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     const codec = this.#codec;
     const isBegun = codec === undefined || codec.isMidMessage === true || this.#stream.isMidFrame === true;
     if (isBegun !== this.#isBegunKnown) this.#tellBegun(isBegun);
-  }
-
-  /** The message that had begun is whole, or will never be. */
-  #noteEnd(): void {
-    if (this.#isBegunKnown) this.#tellBegun(false);
   }
 
   #tellBegun(isBegun: boolean): void {

@@ -222,7 +222,7 @@ export abstract class MessageServer<
     };
     const events: ConnectionEvents = {
       message: (message) => {
-        place.keep();
+        if (place.state === 'silent') place.keep();
         // An error in one message must not stop the others.
         try {
           return service?.serve(session, message);

@@ -1,6 +1,6 @@
 /** Turns the lock requests of clients into requests to the lock manager, or refuses them. */
 
-import { kindOf } from '../locks/lock.ts';
+import { KIND_OF } from '../locks/lock.ts';
 import type { LockAllRequest, LockRequest, LockWanted } from '../locks/types.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { show } from '../message/show.ts';
@@ -43,7 +43,8 @@ export class LockRequests {
   ofLock(parameters: LockParameters, id: MessageId): LockRequest | Refusal {
     const { lockName, mode = 'exclusive', limit, timeLimit = false, owner = '' } = parameters;
     const { lease, steal = false, stealable } = parameters;
-    const refusal = this.#refuseTexts(lockName, owner);
+    const refusal =
+      refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
     if (refusal !== undefined) return refusal;
     if (limit !== undefined && mode !== 'permit') return limitWithoutPermit('parameters', mode, limit);
     if (steal && mode !== 'exclusive') {
@@ -65,14 +66,15 @@ export class LockRequests {
   /** Converts a request for several locks. */
   ofLockAll(parameters: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
     const { locks, timeLimit = false, owner = '', lease } = parameters;
+    const ownerRefusal = refuseLength(this.#limits, 'maxOwnerBytes', owner);
     const requested: LockWanted[] = [];
     const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
     for (const [index, { lockName, mode = 'exclusive', limit }] of locks.entries()) {
       const at = `parameters.locks[${index}]`;
-      const refusal = this.#refuseTexts(lockName, owner);
+      const refusal = refuseLength(this.#limits, 'maxNameBytes', lockName) ?? ownerRefusal;
       if (refusal !== undefined) return refusal;
       if (limit !== undefined && mode !== 'permit') return limitWithoutPermit(at, mode, limit);
-      const ofKind = seen[kindOf(mode)];
+      const ofKind = seen[KIND_OF[mode]];
       const first = ofKind.get(lockName);
       if (first !== undefined) {
         const isTwice = `${at}.lockName is ${show(lockName)}, as parameters.locks[${first}].lockName is`;
@@ -88,10 +90,6 @@ export class LockRequests {
       leaseMs: lease === undefined ? undefined : lease * MS_A_SECOND,
       id,
     };
-  }
-
-  #refuseTexts(lockName: string, owner: string): Refusal | undefined {
-    return refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
   }
 }
 
