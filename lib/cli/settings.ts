@@ -71,7 +71,7 @@ export interface Settings {
 }
 
 /** Limits that may be `auto`: the server takes them from the heap of the process. */
-type AutoLimit = 'maxTableBytes' | 'totalOutputBytes';
+type AutoLimit = 'maxTableBytes' | 'totalOutputBytes' | 'totalInputBytes';
 
 /** The limits of a lock server. */
 export type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLimit, number | 'auto'>>;
@@ -159,6 +159,7 @@ const limits: Readonly<Record<string, JsonSchema>> = {
   ...Object.fromEntries(Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [name, limit(value)])),
   maxTableBytes: autoLimit,
   totalOutputBytes: autoLimit,
+  totalInputBytes: autoLimit,
 };
 
 const schema: JsonSchema = {

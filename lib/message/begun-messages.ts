@@ -1,11 +1,37 @@
-/** Bounds the time between the beginning of a message and its end, without a timer for each message. */
+/** Bounds the messages that have begun and are not whole: their time, without a timer for each, and their bytes in all. */
 
 import { ProtocolError } from '../wire/errors.ts';
 import { TurnBudget } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
 
-/** A peer began a message and did not send its end in time. */
-export class LateMessageError extends ProtocolError {}
+/** A peer began a message and did not send its end in time, or there was no room for the rest. */
+export class BegunMessageError extends ProtocolError {
+  /** The limit that was passed. */
+  readonly limit: 'messageTimeoutMs' | 'totalInputBytes';
+
+  constructor(limit: 'messageTimeoutMs' | 'totalInputBytes', message: string) {
+    super('limit', message);
+    this.limit = limit;
+  }
+}
+
+/** The limits of messages that have begun. */
+export interface BegunLimits {
+  /** How many milliseconds may pass between the beginning of a message and its end. */
+  readonly messageTimeoutMs: number;
+  /** How many bytes may have come of all messages that are not whole. Above it the longest is broken off. */
+  readonly totalInputBytes: number;
+}
+
+/** One message that has begun. */
+interface Begun {
+  byteCount: number;
+  /**
+   * How many sweeps it has seen. Counting sweeps rather than milliseconds is fair to all after the server itself was
+   * stopped for a while: it makes up for none of the sweeps that it missed.
+   */
+  sweepCount: number;
+}
 
 /** Receives messages from a peer. */
 export interface Receiver {
@@ -20,32 +46,42 @@ const SWEEPS_A_TIMEOUT = 12;
 
 /** The connections of a server on which a message has begun that is not whole. */
 export class BegunMessages {
-  readonly #error: LateMessageError;
+  readonly #limits: BegunLimits;
   readonly #periodMs: number;
-  /**
-   * How many sweeps each has seen. Counting sweeps rather than milliseconds is fair to all after the server itself was
-   * stopped for a while: it makes up for none of the sweeps that it missed.
-   */
-  readonly #sweepCounts = new Map<Receiver, number>();
+  readonly #begun = new Map<Receiver, Begun>();
+  #byteCount = 0;
   /** Thousands may be late at once, and ending them must not keep the others waiting. */
   readonly #ends = new TurnBudget();
   #state: 'resting' | 'sweeping' = 'resting';
 
-  /** `timeoutMs` is how many milliseconds a message may take. */
-  constructor(timeoutMs: number) {
-    this.#error = new LateMessageError('limit', `a message did not end within messageTimeoutMs, ${timeoutMs}`);
-    this.#periodMs = timeoutMs / SWEEPS_A_TIMEOUT;
+  constructor(limits: BegunLimits) {
+    this.#limits = limits;
+    this.#periodMs = limits.messageTimeoutMs / SWEEPS_A_TIMEOUT;
   }
 
-  /** A message has begun. */
-  add(receiver: Receiver): void {
-    this.#sweepCounts.set(receiver, 0);
+  /** So many bytes more have come of a message that is not whole. */
+  add(receiver: Receiver, byteCount: number): void {
+    const begun = this.#begun.get(receiver);
+    if (begun === undefined) this.#begun.set(receiver, { byteCount, sweepCount: 0 });
+    else begun.byteCount += byteCount;
+    this.#byteCount += byteCount;
+    if (this.#byteCount > this.#limits.totalInputBytes) this.#breakOffLongest();
     if (this.#state === 'resting') this.#sweepLater();
   }
 
   /** The message is whole, or will never be. */
   delete(receiver: Receiver): void {
-    this.#sweepCounts.delete(receiver);
+    this.#byteCount -= this.#begun.get(receiver)?.byteCount ?? 0;
+    this.#begun.delete(receiver);
+  }
+
+  /** So a client with a short message is safe from those with long ones. */
+  #breakOffLongest(): void {
+    let longest: [Receiver, Begun] | undefined;
+    for (const entry of this.#begun) if (entry[1].byteCount > (longest?.[1].byteCount ?? 0)) longest = entry;
+    const { totalInputBytes } = this.#limits;
+    const text = `messages that have begun take more than totalInputBytes, ${totalInputBytes}, in all`;
+    longest?.[0].breakOff(new BegunMessageError('totalInputBytes', text));
   }
 
   #sweepLater(): void {
@@ -55,22 +91,24 @@ export class BegunMessages {
 
   #sweep(): void {
     const late: Receiver[] = [];
-    for (const [receiver, sweepCount] of this.#sweepCounts) {
+    for (const [receiver, begun] of this.#begun) {
       // While the server does not read, the peer cannot send the end.
       if (!receiver.isIdle) continue;
-      if (sweepCount < SWEEPS_A_TIMEOUT) this.#sweepCounts.set(receiver, sweepCount + 1);
+      if (begun.sweepCount < SWEEPS_A_TIMEOUT) begun.sweepCount += 1;
       else late.push(receiver);
     }
     // The end may lie in the socket already, so read first.
     setImmediate(() => {
       for (const receiver of late) this.#ends.add(() => this.#endIfLate(receiver));
     });
-    if (this.#sweepCounts.size > 0) this.#sweepLater();
+    if (this.#begun.size > 0) this.#sweepLater();
     else this.#state = 'resting';
   }
 
   #endIfLate(receiver: Receiver): void {
-    const sweepCount = this.#sweepCounts.get(receiver) ?? 0;
-    if (sweepCount >= SWEEPS_A_TIMEOUT && receiver.isIdle) receiver.breakOff(this.#error);
+    const sweepCount = this.#begun.get(receiver)?.sweepCount ?? 0;
+    if (sweepCount < SWEEPS_A_TIMEOUT || !receiver.isIdle) return;
+    const text = `a message did not end within messageTimeoutMs, ${this.#limits.messageTimeoutMs}`;
+    receiver.breakOff(new BegunMessageError('messageTimeoutMs', text));
   }
 }

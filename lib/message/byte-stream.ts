@@ -42,8 +42,8 @@ export interface ByteStream {
 export interface ByteSink {
   /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
-  /** `isMidFrame` of the stream has changed. */
-  frameChanged?(): void;
+  /** So many bytes of a frame have come; `isMidFrame` of the stream tells whether it is whole. */
+  framePart?(byteCount: number): void;
   /** The other side will send no more. */
   ended(): void;
   /** The stream is gone, by an error if one is given. Called once, last. */

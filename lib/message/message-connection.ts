@@ -111,7 +111,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   #awaitsDrain = false;
   #awaitsFlush = false;
   /** Whether the policy knows that a message has begun. */
-  #isBegunKnown = false;
+  #isBegun = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   #stopCloseTimeout: (() => void) | undefined;
 
@@ -275,8 +275,8 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#codec?.keep?.();
   }
 
-  frameChanged(): void {
-    if (this.isIdle) this.#noteBeginning();
+  framePart(byteCount: number): void {
+    if (this.isIdle) this.#noteBeginning(byteCount);
   }
 
   ended(): void {
@@ -295,7 +295,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
-    if (this.#isBegunKnown) this.#tellBegun(false);
+    if (this.#isBegun) this.#noteEnd();
     this.#events.closed(error);
   }
 
@@ -319,25 +319,29 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
       }
       const message = this.#codec?.next();
       if (message === undefined) break;
-      if (this.#isBegunKnown) this.#tellBegun(false);
+      if (this.#isBegun) this.#noteEnd();
       pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
     if (!this.#step('done')) return;
     if (this.#state === 'finished') this.#events.finished();
-    else this.#noteBeginning();
+    else this.#noteBeginning(byteCount);
   };
 
   /** What is left over when all messages were given out is the beginning of one. */
-  #noteBeginning(): void {
+  #noteBeginning(byteCount: number): void {
     const codec = this.#codec;
-    const isBegun = codec === undefined || codec.isMidMessage === true || this.#stream.isMidFrame === true;
-    if (isBegun !== this.#isBegunKnown) this.#tellBegun(isBegun);
+    if (codec === undefined || codec.isMidMessage === true || this.#stream.isMidFrame === true) {
+      this.#isBegun = true;
+      this.#policy?.begunMessages.add(this, byteCount);
+    } else if (this.#isBegun) {
+      this.#noteEnd();
+    }
   }
 
-  #tellBegun(isBegun: boolean): void {
-    this.#isBegunKnown = isBegun;
-    if (isBegun) this.#policy?.begunMessages.add(this);
-    else this.#policy?.begunMessages.delete(this);
+  /** The message that had begun is whole, or will never be. */
+  #noteEnd(): void {
+    this.#isBegun = false;
+    this.#policy?.begunMessages.delete(this);
   }
 
   #tellFault(error: Error): undefined {

@@ -21,6 +21,7 @@ export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxConnectionsPerAddress: 10_000,
   maxMessageBytes: 1_048_576,
   messageTimeoutMs: 30_000,
+  totalInputBytes: 268_435_456,
   maxPendingRequests: 10_000,
   maxPendingListings: 128,
   softOutputBytes: 262_144,

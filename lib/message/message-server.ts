@@ -6,7 +6,7 @@
 import type { Codec } from '../wire/codec.ts';
 import { detectProtocol } from '../wire/detect.ts';
 import type { ProtocolError } from '../wire/errors.ts';
-import { LateMessageError } from './begun-messages.ts';
+import { BegunMessageError } from './begun-messages.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
@@ -23,6 +23,7 @@ import { QuietLog } from './quiet-log.ts';
 import {
   DRAINING,
   foreignProtocol,
+  noRoomForMessage,
   onlyWhiteSpace,
   protocolNotServed,
   tooLong,
@@ -297,8 +298,10 @@ export abstract class MessageServer<
   }
 
   #causeOf(error: ProtocolError): RefusalCause {
-    const { maxMessageBytes, messageTimeoutMs } = this.limits;
-    return error instanceof LateMessageError ? tooSlow(messageTimeoutMs) : tooLong(maxMessageBytes);
+    if (!(error instanceof BegunMessageError)) return tooLong(this.limits.maxMessageBytes);
+    return error.limit === 'messageTimeoutMs'
+      ? tooSlow(this.limits.messageTimeoutMs)
+      : noRoomForMessage(this.limits.totalInputBytes);
   }
 
   #forget(session: Session, error: Error | undefined): void {

@@ -69,6 +69,11 @@ export function tooSlow(messageTimeoutMs: number): Cause {
   return atLimit('messageTimeoutMs', messageTimeoutMs, 'it began a message that did not end within');
 }
 
+/** The peer's message is the longest of those that have begun and that take too much room. */
+export function noRoomForMessage(totalInputBytes: number): Cause {
+  return atLimit('totalInputBytes', totalInputBytes, 'it began the longest of messages that together are longer than');
+}
+
 /** The peer does not read. */
 export function unreadOutput(limit: 'hardOutputBytes' | 'totalOutputBytes', value: number): Cause {
   if (limit === 'hardOutputBytes') return atLimit(limit, value, 'it left more output unread than');
@@ -81,6 +86,7 @@ type Limit =
   | 'maxMessageBytes'
   | 'messageTimeoutMs'
   | 'hardOutputBytes'
+  | 'totalInputBytes'
   | 'totalOutputBytes';
 
 function atLimit(limit: Limit, value: number, what: string): Cause {

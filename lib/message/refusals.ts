@@ -24,6 +24,7 @@ export const CONNECTION_REFUSALS = {
   protocolNotServed: 'The protocol is not in `protocols` of the listener.',
   maxMessageBytes: 'A message, a line or a frame was longer than `maxMessageBytes`.',
   messageTimeoutMs: 'A message, a line or a frame had begun and did not end within `messageTimeoutMs`.',
+  totalInputBytes: 'The message was the longest of those that had begun, which together passed `totalInputBytes`.',
   hardOutputBytes: 'The client left more than `hardOutputBytes` of output unread.',
   totalOutputBytes: 'The client did not read, and all clients had left more than `totalOutputBytes` unread.',
 } as const;

@@ -1,6 +1,6 @@
 /** When a server stops reading from a peer: for results that are pending, for peers that do not read, and for the others. */
 
-import { BegunMessages } from './begun-messages.ts';
+import { type BegunLimits, BegunMessages } from './begun-messages.ts';
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
 import type { PendingResult } from './pending-result.ts';
 import { TurnBudget } from './scheduler.ts';
@@ -25,7 +25,7 @@ export interface ReadingBudgets {
 }
 
 /** What a peer may do before the server stops reading from it. */
-export interface ReadingLimits {
+export interface ReadingLimits extends BegunLimits {
   /** Above this much unsent output no more messages of the peer are decoded. */
   readonly softOutputBytes: number;
   /**
@@ -33,8 +33,6 @@ export interface ReadingLimits {
    * `softOutputBytes` of it is cut off when it gets more.
    */
   readonly totalOutputBytes: number;
-  /** How many milliseconds may pass between the beginning of a message and its end. */
-  readonly messageTimeoutMs: number;
 }
 
 /** One for all connections of a server. */
@@ -50,7 +48,7 @@ export class ServerReading implements ReadingPolicy {
   constructor(limits: ReadingLimits, budgets: Partial<ReadingBudgets> = {}) {
     this.#softOutputBytes = limits.softOutputBytes;
     this.#totalOutputBytes = limits.totalOutputBytes;
-    this.begunMessages = new BegunMessages(limits.messageTimeoutMs);
+    this.begunMessages = new BegunMessages(limits);
     this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
     this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
   }

@@ -1,16 +1,16 @@
-/** How much memory the lock table and unread answers may take unless settings say it. */
+/** How much memory the lock table, unread answers and unfinished messages may take unless settings say it. */
 
 import { getHeapStatistics } from 'node:v8';
 
 /** What the limit of the heap has room for beside objects that stay, with the engine's defaults. */
 const ROOM_FOR_NEW_OBJECTS = 3 * 16_777_216;
 /** The rest is for connections and listings, for locks that are kept for their next use, and for garbage. */
-const PARTS_OF_HEAP = { table: 1 / 2, output: 1 / 8 };
+const PARTS_OF_HEAP = { table: 1 / 2, output: 1 / 8, input: 1 / 8 };
 /** A container's memory is less than the heap may grow to when it is small, and the program itself takes some of it. */
-const PARTS_OF_CONTAINER = { table: 1 / 6, output: 1 / 12 };
+const PARTS_OF_CONTAINER = { table: 1 / 6, output: 1 / 12, input: 1 / 12 };
 
 /** Bytes. Follows from the heap that this process may have, and from the memory of its container. */
-export function defaultBytes(use: 'table' | 'output'): number {
+export function defaultBytes(use: 'table' | 'output' | 'input'): number {
   const heapBytes = getHeapStatistics().heap_size_limit - ROOM_FOR_NEW_OBJECTS;
   // Nothing is told where there is no such limit, depending on the version of Node.
   const containerBytes = process.constrainedMemory() || Number.POSITIVE_INFINITY;

@@ -52,6 +52,7 @@ export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits
 export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   ...DEFAULT_MESSAGE_LIMITS,
   totalOutputBytes: defaultBytes('output'),
+  totalInputBytes: defaultBytes('input'),
   maxLocks: 2_000_000,
   maxLocksPerSession: 10_000,
   maxWaitersPerLock: 10_000,

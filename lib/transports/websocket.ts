@@ -124,7 +124,7 @@ class WebSocketStream implements ByteStream {
   #follow(bytes: Buffer, sink: ByteSink): void {
     const wasMidFrame = this.isMidFrame;
     this.#frames.read(bytes);
-    if (this.isMidFrame !== wasMidFrame) sink.frameChanged?.();
+    if (this.isMidFrame || wasMidFrame) sink.framePart?.(bytes.length);
   }
 
   whenDrained(callback: () => void): void {

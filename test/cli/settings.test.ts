@@ -19,7 +19,7 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
 ];
 
 /** They follow from the heap of the process. */
-const AUTO_LIMITS = { maxTableBytes: 'auto', totalOutputBytes: 'auto' } as const;
+const AUTO_LIMITS = { maxTableBytes: 'auto', totalOutputBytes: 'auto', totalInputBytes: 'auto' } as const;
 const WRONG_LIMITS = [null, '1', true, 0, -1, 1.5, 2 ** 31, [], {}];
 
 describe('the settings', () => {

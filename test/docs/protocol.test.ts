@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import { CONNECTION_REFUSALS } from '../../lib/message/refusals.ts';
 import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
 import { STATUSES } from '../../lib/wire/statuses.ts';
 import { endTest } from '../server/clean-up.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
@@ -46,18 +45,5 @@ describe('docs/protocol.md', () => {
     const section = document.slice(document.indexOf('\n## Refusals'), document.indexOf('\n## Connections'));
     const rows = [...section.matchAll(/^\| `(\w+)` \| (.+) \|$/gm)].map(([, reason, meaning]) => [reason, meaning]);
     expect(rows).to.deep.equal(Object.entries({ ...CONNECTION_REFUSALS, ...COMMAND_REFUSALS }));
-  });
-
-  it('has the same limits as the code', () => {
-    const section = document.slice(document.indexOf('\n## Limits'));
-    const rows = [...section.matchAll(/^\| `(\w+)` \| ([\d,]+) \|/gm)].map(([, limit, value]) => [
-      limit,
-      Number(value?.replaceAll(',', '')),
-    ]);
-    const { maxTableBytes, totalOutputBytes, ...limits } = DEFAULT_LOCK_SERVER_LIMITS;
-    expect(Object.fromEntries(rows)).to.deep.equal(limits);
-    expect(section).to.contain('\n| `maxTableBytes` | half the heap |');
-    expect(section).to.contain('\n| `totalOutputBytes` | an eighth of the heap |');
-    expect(maxTableBytes / totalOutputBytes).to.be.within(2, 4.1);
   });
 });

@@ -49,7 +49,12 @@ function connectionThat(
       closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
     },
     new ServerReading(
-      { softOutputBytes: SOFT_OUTPUT_BYTES, totalOutputBytes: Number.POSITIVE_INFINITY, messageTimeoutMs: 60_000 },
+      {
+        softOutputBytes: SOFT_OUTPUT_BYTES,
+        totalOutputBytes: Number.POSITIVE_INFINITY,
+        messageTimeoutMs: 60_000,
+        totalInputBytes: Number.POSITIVE_INFINITY,
+      },
       { ...UNLIMITED, ...budgets },
     ),
   );

@@ -26,13 +26,13 @@ describe('startTimeout', () => {
   });
 
   it('calls back once, shorter times first', async () => {
-    start(5);
+    start(100);
     start(1);
     start(0.5);
+    await timeIsOver(100);
     await timeIsOver(20);
-    await timeIsOver(20);
-    expect(calls).to.have.members([0.5, 1, 5]);
-    expect(calls.at(-1)).to.equal(5);
+    expect(calls).to.have.members([0.5, 1, 100]);
+    expect(calls.at(-1)).to.equal(100);
   });
 
   it('never calls back after it was stopped', async () => {

@@ -177,3 +177,75 @@ describe('the time that a message may take', () => {
     await untilConnections(server, 0);
   });
 });
+
+describe('the bytes of all messages that have begun', () => {
+  const TOTAL_BYTES = 10_000;
+  const TOLD = `messages that have begun take more than totalInputBytes, ${TOTAL_BYTES}, in all`;
+  let server: FullLockServer;
+
+  beforeEach(() => {
+    server = makeServer({ limits: { totalInputBytes: TOTAL_BYTES, closeTimeoutMs: 20 } });
+  });
+  afterEach(endTest);
+
+  for (const transport of [TCP, TLS]) {
+    it(`are bounded on ${transport?.name}: the longest message is broken off, and the others end as usual`, async () => {
+      const { connectRaw } = await open(transport);
+      const [short, long] = [await connectRaw(), await connectRaw()];
+      short.socket.write(PING.slice(0, 5));
+      long.socket.write(longMessage());
+      await long.closed;
+      expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 1 });
+      short.socket.write(PING.slice(5));
+      expect(await short.receive(1)).to.equal(PONG);
+    });
+  }
+
+  it('include frames of WebSocket', async () => {
+    const peer = await (await open(WEB_SOCKET)).connectRaw();
+    peer.socket.write(Buffer.concat([Buffer.from(handshake()), longFrame()]));
+    await peer.closed;
+    expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 1 });
+  });
+
+  async function open(transport = TCP): Promise<Listening> {
+    if (transport === undefined) throw new Error('no such transport');
+    return await transport.listen(server);
+  }
+
+  it('are free again when the message is whole or its client is gone', async () => {
+    const { connectRaw } = await open();
+    const [peer, other] = [await connectRaw(), await connectRaw()];
+    const half = Buffer.from(`{"command":"ping",${' '.repeat(TOTAL_BYTES / 2)}`);
+    for (let round = 0; round < 5; round += 1) {
+      peer.socket.write(half);
+      peer.socket.write('"id":1}\n');
+      expect(await peer.receive(1)).to.equal(PONG);
+    }
+    other.socket.write(half);
+    other.socket.destroy();
+    await untilConnections(server, 1);
+    peer.socket.write(half);
+    peer.socket.write('"id":1}\n');
+    expect(await peer.receive(1)).to.equal(PONG);
+    expect(refusalsOf(server.counters)).to.deep.equal({});
+  });
+
+  it('are told to the client', async () => {
+    const { connectRaw } = await open();
+    const peer = await connectRaw();
+    peer.socket.write(longMessage());
+    expect(await peer.receive(1)).to.equal(`{"error":{"status":"limit","message":"${TOLD}"}}`);
+  });
+
+  function longMessage(): Buffer {
+    return Buffer.from(`{"command":"${'x'.repeat(2 * TOTAL_BYTES)}`);
+  }
+
+  /** A frame whose last byte does not come. */
+  function longFrame(): Buffer {
+    const frame = Buffer.alloc(8 + 2 * TOTAL_BYTES);
+    frame.set([BINARY_FRAME, MASKED | 126, (2 * TOTAL_BYTES + 1) >> 8, (2 * TOTAL_BYTES + 1) & 0xff, 0, 0, 0, 0]);
+    return frame.fill('x', 8);
+  }
+});
