@@ -19,7 +19,7 @@ export class BegunMessageError extends ProtocolError {
 export interface BegunLimits {
   /** How many milliseconds may pass between the beginning of a message and its end. */
   readonly messageTimeoutMs: number;
-  /** How many bytes may have come of all messages that are not whole. Above it the longest is broken off. */
+  /** How many bytes of unfinished messages the server keeps in all. Above that it breaks off the longest. */
   readonly totalInputBytes: number;
 }
 
@@ -27,8 +27,8 @@ export interface BegunLimits {
 interface Begun {
   byteCount: number;
   /**
-   * How many sweeps it has seen. Counting sweeps rather than milliseconds is fair to all after the server itself was
-   * stopped for a while: it makes up for none of the sweeps that it missed.
+   * Sweeps are counted, not milliseconds: a server that was stopped for a while does not catch up on sweeps, so no client
+   * loses that time.
    */
   sweepCount: number;
 }
@@ -59,12 +59,12 @@ export class BegunMessages {
     this.#periodMs = limits.messageTimeoutMs / SWEEPS_A_TIMEOUT;
   }
 
-  /** So many bytes more have come of a message that is not whole. */
-  add(receiver: Receiver, byteCount: number): void {
+  /** So far `byteCount` bytes have come of a message that is not whole. */
+  set(receiver: Receiver, byteCount: number): void {
     const begun = this.#begun.get(receiver);
+    this.#byteCount += byteCount - (begun?.byteCount ?? 0);
     if (begun === undefined) this.#begun.set(receiver, { byteCount, sweepCount: 0 });
-    else begun.byteCount += byteCount;
-    this.#byteCount += byteCount;
+    else begun.byteCount = byteCount;
     if (this.#byteCount > this.#limits.totalInputBytes) this.#breakOffLongest();
     if (this.#state === 'resting') this.#sweepLater();
   }
@@ -75,7 +75,7 @@ export class BegunMessages {
     this.#begun.delete(receiver);
   }
 
-  /** So a client with a short message is safe from those with long ones. */
+  /** Breaks off the longest message, so that clients with short ones are left alone. */
   #breakOffLongest(): void {
     let longest: [Receiver, Begun] | undefined;
     for (const entry of this.#begun) if (entry[1].byteCount > (longest?.[1].byteCount ?? 0)) longest = entry;

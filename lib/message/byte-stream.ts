@@ -15,8 +15,8 @@ export interface ByteStream {
   readonly peer: string;
   /** Bytes that were written and that the system has not taken yet. */
   readonly unsentBytes: number;
-  /** On a framed stream: whether a frame has begun and its end has not come. */
-  readonly isMidFrame?: boolean;
+  /** On a framed stream: how many bytes have come of a frame that is not whole. */
+  readonly begunBytes?: number;
   /** Begins to read; called once. */
   start(sink: ByteSink): void;
   /** Whether each write arrives as one frame; otherwise writes run together. */
@@ -42,8 +42,8 @@ export interface ByteStream {
 export interface ByteSink {
   /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
-  /** So many bytes of a frame have come; `isMidFrame` of the stream tells whether it is whole. */
-  framePart?(byteCount: number): void;
+  /** `begunBytes` of the stream has changed. */
+  begunBytesChanged?(): void;
   /** The other side will send no more. */
   ended(): void;
   /** The stream is gone, by an error if one is given. Called once, last. */

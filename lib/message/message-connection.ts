@@ -30,8 +30,13 @@ export interface ConnectionEvents {
   closed(error: Error | undefined): void;
 }
 
-/** Takes the first bytes until they show the protocol. Then returns its codec, which has received them all. */
-export type FindCodec = (bytes: Uint8Array) => Codec | undefined;
+/** Finds the protocol of a connection. */
+export interface CodecFinder {
+  /** How many bytes it keeps, since they did not show the protocol. */
+  readonly begunBytes: number;
+  /** Takes the next bytes until they show the protocol. Then returns its codec, which has received them all. */
+  find(bytes: Uint8Array): Codec | undefined;
+}
 
 /** Calls back when a wait is over. */
 export type Wait = (goOn: () => void) => void;
@@ -52,9 +57,9 @@ export interface ReadingPolicy {
   ): Wait | undefined;
   /** The wait before the end of a peer that is not waited for otherwise. */
   beforeEnd(): Wait | undefined;
-  /** The connection has so many bytes more, or fewer, that it sent and the peer has not read. */
+  /** The unread output of the connection changed by `bytes`, which may be negative. */
   unreadChanged(bytes: number): void;
-  /** Whether a connection that has so many and gets more must go, so that the process has room for the others. */
+  /** Whether to cut off a connection that had `unreadBytes` unread and now has more. */
   isTooMuch(unreadBytes: number): boolean;
 }
 
@@ -100,11 +105,11 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   readonly #limits: ConnectionLimits;
   readonly #events: ConnectionEvents;
   readonly #policy: ReadingPolicy | undefined;
-  readonly #findCodec: FindCodec | undefined;
+  readonly #finder: CodecFinder | undefined;
   /** Undefined until the protocol is known; nothing can be sent before. */
   #codec: Codec | undefined;
   #state: State = 'idle';
-  /** The bytes that the stream had not sent when last asked: after each write, when all was sent, and first in each input. */
+  /** The unsent bytes of the stream at the last look: at the start of an input, after each write, and when all was sent. */
   #unsentBefore = 0;
   /** How many of them were told to the policy. */
   #unreadBytes = 0;
@@ -117,13 +122,13 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   constructor(
     stream: ByteStream,
-    codec: Codec | FindCodec,
+    codec: Codec | CodecFinder,
     limits: ConnectionLimits,
     events: ConnectionEvents,
     policy?: ReadingPolicy,
   ) {
     this.#stream = stream;
-    if (typeof codec === 'function') this.#findCodec = codec;
+    if ('find' in codec) this.#finder = codec;
     else this.#codec = codec;
     this.#limits = limits;
     this.#events = events;
@@ -244,6 +249,9 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     if (!this.isClosed) {
       this.flush();
       this.#step('end');
+      // Gives up what has come of a message that is not whole.
+      if (this.#isBegun) this.#noteEnd();
+      this.#codec = undefined;
       this.#stream.resume();
       this.#stream.end();
     }
@@ -263,20 +271,21 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   /** Closes the connection as if the peer had sent this error's cause. */
   breakOff(error: ProtocolError): void {
+    if (this.isClosed) return;
     this.#events.broken(error);
     this.end();
   }
 
   data(bytes: Uint8Array, end: number = bytes.length): void {
     if (this.isClosed) return;
-    if (this.#codec === undefined) this.#codec = this.#findCodec?.(bytes.subarray(0, end));
+    if (this.#codec === undefined) this.#codec = this.#finder?.find(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
     if (this.#step('input')) handleInput(this.#giveOut, end);
     this.#codec?.keep?.();
   }
 
-  framePart(byteCount: number): void {
-    if (this.isIdle) this.#noteBeginning(byteCount);
+  begunBytesChanged(): void {
+    if (this.isIdle) this.#noteBegun();
   }
 
   ended(): void {
@@ -323,16 +332,21 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
       pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
     if (!this.#step('done')) return;
-    if (this.#state === 'finished') this.#events.finished();
-    else this.#noteBeginning(byteCount);
+    if (this.#state === 'finished') this.#finish();
+    else this.#noteBegun();
   };
 
-  /** What is left over when all messages were given out is the beginning of one. */
-  #noteBeginning(byteCount: number): void {
-    const codec = this.#codec;
-    if (codec === undefined || codec.isMidMessage === true || this.#stream.isMidFrame === true) {
+  #finish(): void {
+    if (this.#isBegun) this.#noteEnd();
+    this.#events.finished();
+  }
+
+  /** Bytes behind the last whole message begin the next one. */
+  #noteBegun(): void {
+    const bytes = ((this.#codec ?? this.#finder)?.begunBytes ?? 0) + (this.#stream.begunBytes ?? 0);
+    if (bytes > 0) {
       this.#isBegun = true;
-      this.#policy?.begunMessages.add(this, byteCount);
+      this.#policy?.begunMessages.set(this, bytes);
     } else if (this.#isBegun) {
       this.#noteEnd();
     }

@@ -18,7 +18,7 @@ import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts'
 import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
 import { PagedWork } from './paged-work.ts';
-import { findCodecBy, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
+import { DetectingCodecFinder, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
   DRAINING,
@@ -249,7 +249,13 @@ export abstract class MessageServer<
         this.#forget(session, error);
       },
     };
-    const connection = new MessageConnection(stream, findCodecBy(chooseCodec), this.limits, events, this.#reading);
+    const connection = new MessageConnection(
+      stream,
+      new DetectingCodecFinder(chooseCodec),
+      this.limits,
+      events,
+      this.#reading,
+    );
     const begun = this.#beginSession(connection, options);
     if (begun === undefined) {
       place.free();

@@ -4,7 +4,7 @@ import { ByteBuffer } from '../wire/byte-buffer.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Beginning } from '../wire/detect.ts';
 import type { ProtocolError, RequestError } from '../wire/errors.ts';
-import type { FindCodec } from './message-connection.ts';
+import type { CodecFinder } from './message-connection.ts';
 import type { MessageSession } from './message-session.ts';
 import type { PendingResult } from './pending-result.ts';
 
@@ -34,14 +34,25 @@ export interface ProtocolService<Session extends MessageSession> {
   refuse(session: Session, error: RequestError | ProtocolError): void;
 }
 
-/** Chooses the codec by the bytes that have just come, undefined while they do not tell. So much white space came before them. */
+/** Chooses the codec by the bytes that came after `whiteSpaceBytes` of white space; undefined while these are white space, too. */
 export type ChooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number) => Codec | undefined;
 
 /** Finds the codec of one connection: keeps its bytes until the choice is made. */
-export function findCodecBy(choose: ChooseCodec): FindCodec {
-  const undecided = new ByteBuffer();
-  return (bytes) => {
-    const codec = choose(bytes, undecided.length);
+export class DetectingCodecFinder implements CodecFinder {
+  readonly #choose: ChooseCodec;
+  readonly #undecided: ByteBuffer = new ByteBuffer();
+
+  constructor(choose: ChooseCodec) {
+    this.#choose = choose;
+  }
+
+  get begunBytes(): number {
+    return this.#undecided.length;
+  }
+
+  find(bytes: Uint8Array): Codec | undefined {
+    const undecided = this.#undecided;
+    const codec = this.#choose(bytes, undecided.length);
     if (codec !== undefined && undecided.length === 0) {
       codec.push(bytes);
     } else {
@@ -49,5 +60,5 @@ export function findCodecBy(choose: ChooseCodec): FindCodec {
       codec?.push(undecided.take());
     }
     return codec;
-  };
+  }
 }

@@ -10,17 +10,15 @@ const TWO_BYTE_LENGTH = 126;
 const EIGHT_BYTE_LENGTH = 127;
 const MASK_BYTES = 4;
 
-/** Knows after each piece of the bytes whether it ended within a message or a frame. */
+/** Knows after each piece of the bytes how much has come of a message or a frame that is not whole. */
 export class FrameFollower {
   /** Bytes of the current header. */
   readonly #header: number[] = [];
   /** How many bytes of the current frame's payload have not come. */
   #payloadBytes = 0;
   #message: 'none' | 'continued' = 'none';
-
-  get isMidMessage(): boolean {
-    return this.#payloadBytes > 0 || this.#header.length > 0 || this.#message === 'continued';
-  }
+  /** How many bytes have come since all was whole. */
+  begunBytes = 0;
 
   /** Takes the next bytes. */
   read(bytes: Uint8Array): void {
@@ -29,12 +27,16 @@ export class FrameFollower {
       if (this.#payloadBytes > 0) {
         const skipped = Math.min(this.#payloadBytes, bytes.length - offset);
         this.#payloadBytes -= skipped;
+        this.begunBytes += skipped;
         offset += skipped;
       } else {
         this.#header.push(bytes[offset] as number);
+        this.begunBytes += 1;
         offset += 1;
         if (this.#header.length >= 2 && this.#header.length === headerBytes(this.#header)) this.#endHeader();
       }
+      const isWhole = this.#payloadBytes === 0 && this.#header.length === 0 && this.#message === 'none';
+      if (isWhole) this.begunBytes = 0;
     }
   }
 

@@ -95,8 +95,8 @@ class WebSocketStream implements ByteStream {
     return this.#connection.bufferedAmount;
   }
 
-  get isMidFrame(): boolean {
-    return this.#frames.isMidMessage;
+  get begunBytes(): number {
+    return this.#frames.begunBytes;
   }
 
   start(sink: ByteSink): void {
@@ -122,9 +122,9 @@ class WebSocketStream implements ByteStream {
   }
 
   #follow(bytes: Buffer, sink: ByteSink): void {
-    const wasMidFrame = this.isMidFrame;
+    const before = this.begunBytes;
     this.#frames.read(bytes);
-    if (this.isMidFrame || wasMidFrame) sink.framePart?.(bytes.length);
+    if (this.begunBytes !== before) sink.begunBytesChanged?.();
   }
 
   whenDrained(callback: () => void): void {

@@ -62,8 +62,8 @@ export interface Codec {
   /** Text to be sent in `encoding`. */
   readonly output: Output;
   readonly encoding: StreamEncoding;
-  /** For servers: whether a message has begun and its end has not come, once `next` has returned undefined. */
-  readonly isMidMessage?: boolean;
+  /** For servers: how many bytes have come of a message that is not whole; 0 for none. Right once `next` has returned undefined. */
+  readonly begunBytes?: number;
   /** Whether a frame, which is a message by itself, ends in a line break all the same. */
   readonly endsFrames?: true;
 }

@@ -26,9 +26,9 @@ export class LineSplitter {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** Whether a line has begun whose end has not come, once all whole lines were read. */
-  get isMidMessage(): boolean {
-    return this.#partial !== undefined;
+  /** How many bytes have come of a line that is not whole, once all whole lines were read. */
+  get begunBytes(): number {
+    return this.#partial?.length ?? 0;
   }
 
   /** Takes the next bytes, those before `end`. They may be overwritten after `keep`. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
-import { findCodecBy } from '../../lib/message/protocol.ts';
+import { DetectingCodecFinder } from '../../lib/message/protocol.ts';
 import { TurnBudget } from '../../lib/message/scheduler.ts';
 import { type ReadingBudgets, ServerReading } from '../../lib/message/server-reading.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
@@ -24,12 +24,13 @@ const streams: ManualStream[] = [];
 function connectionThat(
   handle: Handler,
   budgets: Partial<ReadingBudgets> = UNLIMITED,
+  totalInputBytes: number = Number.POSITIVE_INFINITY,
 ): { stream: ManualStream; connection: MessageConnection; told: string[] } {
   const stream = new ManualStream();
   const told: string[] = [];
   const connection: MessageConnection = new MessageConnection(
     stream,
-    findCodecBy((bytes) => {
+    new DetectingCodecFinder((bytes) => {
       if (bytes[0] === 0x7b) return new ServerCodec(MAX_MESSAGE_BYTES);
       if (bytes[0] !== 0x20) connection.destroy();
       return undefined;
@@ -53,7 +54,7 @@ function connectionThat(
         softOutputBytes: SOFT_OUTPUT_BYTES,
         totalOutputBytes: Number.POSITIVE_INFINITY,
         messageTimeoutMs: 60_000,
-        totalInputBytes: Number.POSITIVE_INFINITY,
+        totalInputBytes,
       },
       { ...UNLIMITED, ...budgets },
     ),
@@ -118,6 +119,26 @@ describe('MessageConnection', () => {
     await nextTurn();
     expect(told.slice(32)).to.deep.equal([...Array.from({ length: 28 }, () => '{"a":1}'), 'finished']);
     expect(stream.isPaused).to.equal(false);
+  });
+
+  it('counts the bytes of a message that has begun, not those of the messages before it', async () => {
+    const batches = new TurnBudget(0);
+    const { stream, told } = connectionThat(() => {}, { batches }, 300);
+    stream.receive(`${'{"a":1}\n'.repeat(60)}{"a":"${'x'.repeat(200)}`);
+    while (told.length < 60) await nextTurn();
+    stream.receive('x'.repeat(90));
+    expect(told).to.have.length(60);
+    stream.receive('x'.repeat(90));
+    expect(told.slice(60)).to.deep.equal(['broken']);
+  });
+
+  it('counts the bytes of a message that has begun in input that had to wait', async () => {
+    const batches = new TurnBudget(0);
+    const { stream, told } = connectionThat(() => {}, { batches }, 300);
+    stream.receive(`${'{"a":1}\n'.repeat(60)}{"a":"${'x'.repeat(400)}`);
+    expect(told).to.not.include('broken');
+    while (told.length < 61) await nextTurn();
+    expect(told.slice(60)).to.deep.equal(['broken']);
   });
 
   it('leaves many messages to later turns, in order of the peers, once the budget is used up', async () => {

@@ -1,8 +1,10 @@
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect } from 'chai';
 import type { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
-import { makeServer, untilConnections } from '../server/running-server.ts';
+import { RawClient, until } from '../server/raw-client.ts';
+import { listenOnTcp, makeServer, untilConnections } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { handshake } from '../transports/web-socket-scene.ts';
@@ -229,6 +231,38 @@ describe('the bytes of all messages that have begun', () => {
     peer.socket.write('"id":1}\n');
     expect(await peer.receive(1)).to.equal(PONG);
     expect(refusalsOf(server.counters)).to.deep.equal({});
+  });
+
+  it('are free again when a message was broken off, whatever its client does then', async () => {
+    server = makeServer({ limits: { totalInputBytes: TOTAL_BYTES } });
+    const port = await listenOnTcp(server);
+    // They neither read nor close their side, so the server waits for them for ten seconds.
+    const sockets = [1, 2, 3].map(() => connect({ port, host: '127.0.0.1', allowHalfOpen: true }).pause());
+    whenTestEnds(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    for (const [index, socket] of sockets.entries()) {
+      socket.write(longMessage());
+      await until(() => refusalsOf(server.counters).totalInputBytes === index + 1);
+    }
+    const peer = await RawClient.connect(port);
+    peer.write(`{"command":"ping",${' '.repeat(TOTAL_BYTES / 2)}`);
+    await (await RawClient.connect(port)).settle();
+    peer.write('"id":1}\n');
+    expect(await peer.next()).to.have.property('id', 1);
+    expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 3 });
+  });
+
+  it('do not include a client that has closed its side and waits for answers', async () => {
+    const { connectRaw } = await open();
+    const [waiting, long] = [await connectRaw(), await connectRaw()];
+    waiting.socket.write('{"command":"lock","parameters":{"lockName":"a"},"id":1}\n');
+    expect(await waiting.receive(1)).to.include('"ok"');
+    waiting.socket.end(`{"command":"lock","parameters":{"lockName":"a","owner":"x","timeLimit":0.2},"id":2}\n   `);
+    long.socket.write(longMessage());
+    await long.closed;
+    expect(await waiting.receive(1)).to.include('"id":2');
+    expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 1 });
   });
 
   it('are told to the client', async () => {

@@ -18,20 +18,20 @@ function frame(firstByte: number, length: number, isMasked = true): Buffer {
   return Buffer.concat([Buffer.from(header), Buffer.alloc(length, TEXT)]);
 }
 
-/** Before which bytes a message is not whole, in pieces of that size. */
-function middlesOf(bytes: Buffer, pieceBytes: number): boolean[] {
+/** How many bytes of an unfinished message have come, after each piece of that size. */
+function begunBytesOf(bytes: Buffer, pieceBytes: number): number[] {
   const follower = new FrameFollower();
-  const middles: boolean[] = [];
+  const begun: number[] = [];
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
     follower.read(bytes.subarray(offset, offset + pieceBytes));
-    middles.push(follower.isMidMessage);
+    begun.push(follower.begunBytes);
   }
-  return middles;
+  return begun;
 }
 
 describe('FrameFollower', () => {
   it('is in no message before the first byte', () => {
-    expect(new FrameFollower().isMidMessage).to.equal(false);
+    expect(new FrameFollower().begunBytes).to.equal(0);
   });
 
   for (const length of [0, 1, 125, 126, 65_535, 65_536]) {
@@ -39,10 +39,10 @@ describe('FrameFollower', () => {
       it(`is in a message until its last byte, with ${length} bytes ${isMasked ? 'masked' : 'not masked'}`, () => {
         const bytes = frame(FINAL | TEXT, length, isMasked);
         const twice = Buffer.concat([bytes, bytes]);
-        const expected = [...Array<boolean>(bytes.length - 1).fill(true), false];
-        expect(middlesOf(twice, 1)).to.deep.equal([...expected, ...expected]);
-        expect(middlesOf(twice, bytes.length)).to.deep.equal([false, false]);
-        expect(middlesOf(twice.subarray(0, -1), twice.length)).to.deep.equal([true]);
+        const expected = [...Array.from({ length: bytes.length - 1 }, (_, index) => index + 1), 0];
+        expect(begunBytesOf(twice, 1)).to.deep.equal([...expected, ...expected]);
+        expect(begunBytesOf(twice, bytes.length)).to.deep.equal([0, 0]);
+        expect(begunBytesOf(twice.subarray(0, -1), twice.length)).to.deep.equal([bytes.length - 1]);
       });
     }
   }
@@ -50,10 +50,11 @@ describe('FrameFollower', () => {
   it('is in a message of several frames until the last of them, also between two and behind a ping among them', () => {
     const frames = [frame(TEXT, 3), frame(FINAL | PING, 2), frame(CONTINUATION, 200), frame(FINAL | CONTINUATION, 0)];
     const follower = new FrameFollower();
-    const middles = frames.map((each) => {
+    const begun = frames.map((each) => {
       follower.read(each);
-      return follower.isMidMessage;
+      return follower.begunBytes;
     });
-    expect(middles).to.deep.equal([true, true, true, false]);
+    const [first, ping, second] = frames.map(({ length }) => length) as [number, number, number, number];
+    expect(begun).to.deep.equal([first, first + ping, first + ping + second, 0]);
   });
 });

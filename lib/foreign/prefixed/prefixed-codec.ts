@@ -26,8 +26,8 @@ export class PrefixedCodec implements Codec {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  get isMidMessage(): boolean {
-    return this.#bodyBytes !== undefined || this.#partial.length > 0;
+  get begunBytes(): number {
+    return (this.#bodyBytes === undefined ? 0 : PREFIX_BYTES) + this.#partial.length;
   }
 
   push(bytes: Uint8Array, end?: number): void {
