@@ -96,7 +96,7 @@ class Peer {
     this.socket = socket;
     socket.on('data', (bytes: Buffer) => {
       for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) this.#replies += 1;
-      this.#tail = bytes.subarray(-1_000).toString('latin1');
+      this.#tail = bytes.subarray(-10_000).toString('latin1');
       this.#wake();
     });
     socket.on('close', () => this.#wake());

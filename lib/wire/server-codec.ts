@@ -7,6 +7,8 @@ import { readRequest } from './fast/request-reader.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { decodeText, encodeUtf8 } from './text.ts';
 
+const CARRIAGE_RETURN = 0x0d;
+
 /**
  * Splits bytes into lines and lines into values. A line that is not JSON is a `RequestError`; one of more than
  * `maxMessageBytes` is a `ProtocolError`, found before more than that was kept. Blank lines are passed over. There are
@@ -30,6 +32,8 @@ export class ServerCodec extends LineSplitter implements Codec {
       if (line === 'tooLong') {
         return new ProtocolError('limit', `a message is longer than maxMessageBytes, ${this.#maxMessageBytes}`);
       }
+      // An empty line, perhaps with its carriage return, need not be decoded.
+      if (line.length === 0 || (line.length === 1 && line[0] === CARRIAGE_RETURN)) continue;
       const value = parse(decodeText(line));
       if (value !== undefined) return value;
     }

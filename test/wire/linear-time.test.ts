@@ -27,6 +27,8 @@ const HARD_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
   'backslashes in a string': (bytes) => `{"command":"${'\\'.repeat(bytes)}"`,
   'quotes and backslashes': (bytes) => `{"command":"${'\\"'.repeat(bytes / 2)}"`,
   'digits of an id': (bytes) => `{"command":"lock","parameters":{"lockName":"a"},"id":${'1'.repeat(bytes)}}`,
+  'blank lines': (bytes) => '\n'.repeat(bytes),
+  'lines of spaces': (bytes) => '  \n'.repeat(bytes / 3),
   'many members': (bytes) => `{${'"a":1,'.repeat(bytes / 6)}"b":2}`,
 };
 
