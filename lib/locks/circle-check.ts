@@ -1,9 +1,9 @@
 /**
  * A quick look whether an owner's waits can have closed a circle at all. The owners that it waits for and the owners that wait
  * for it, at any distance, are followed by turns, one claim each. All members of a circle are in both sets, so as soon as the
- * smaller one is complete and does not lead around, there is no circle. Whoever is ahead counts as being in the way, which may
- * be too much: then a circle is possible, and the owners of the complete set are all that can take part in it, beside owners
- * with one claim only. These are not followed: whoever waits behind one waits behind the same others ahead of it.
+ * smaller one is complete and does not lead around, there is no circle. Every claim ahead counts as in the way, even if it is
+ * not, so a found circle is only possible. Only owners of the complete set can be in it, and owners with a single claim. These
+ * are not followed: an owner that waits behind one also waits for the claims ahead of it.
  */
 
 import { entangledIn, isEntangled } from './entanglement.ts';

@@ -29,7 +29,7 @@ export class DeadlockSearch {
   readonly #graph: WaitGraph;
   /** Owners that are not copied yet. */
   readonly #owners: Iterator<Owner>;
-  /** Whose deadlocks are looked for, those who asked last at the end: a circle is closed by its last request. */
+  /** The owners to search for, the latest at the end: a circle is closed by its last request. */
   readonly #roots: OwnerNode[] = [];
   #phase: Phase = { name: 'copying' };
 

@@ -27,10 +27,13 @@ const MIN_SWEPT = 1_000;
 const SMALL_SEARCH_STEPS = 50;
 /** Larger ones may take so many steps in all before one in slices is over. */
 const MAX_STEPS_BETWEEN_SLICES = 5_000;
-/** Of an owner with more claims it is not asked at first whether somebody waits for them. */
+/** An owner with more claims is searched without a first look for owners that wait for it. */
 const MAX_ASKED_CLAIMS = 100;
 
-/** Whether a waiting owner could be in a deadlock: it has a tag, and somebody who has something else waits behind a claim of it. */
+/**
+ * Whether a waiting owner could be in a deadlock: it has a tag, and behind one of its claims may wait an owner that has other
+ * claims, too.
+ */
 export function isWaitedFor(owner: Owner): boolean {
   if (owner.tag === '') return false;
   if (owner.claimCount > MAX_ASKED_CLAIMS) return true;
@@ -88,7 +91,7 @@ export class DeadlockDetector {
     return found;
   }
 
-  /** At the end, where those are that asked last. */
+  /** Moves the owner to the end of the set: the search begins with the latest. */
   #remember(owner: Owner): void {
     this.isSearching = true;
     this.#unsearched.delete(owner);

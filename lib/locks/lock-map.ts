@@ -6,7 +6,10 @@ import type { Lock, LockKind } from './types.ts';
 const SHARDS = 256;
 /** Of longer names the end counts, where most differ. */
 const MAX_HASHED_CHARACTERS = 64;
-/** A lock that was deleted is kept unless its name is longer than this, or this many and most of its part are deleted. */
+/**
+ * A deleted lock stays for its next use unless its name is longer than this. When more than `MAX_KEPT_LOCKS` locks and more
+ * than half of a part are deleted, the part drops them.
+ */
 const MAX_KEPT_CHARACTERS = 64;
 const MAX_KEPT_LOCKS = 8;
 

@@ -11,7 +11,10 @@ import type { LockBook } from './lock-book.ts';
 import type { Claim, Lock, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
-/** A time-out names at most this many holders, and none but the first whose names together are longer. */
+/**
+ * A time-out names at most this many holders, and stops earlier when the names of their locks get longer than this in all. It
+ * always names the first.
+ */
 const MAX_HOLDERS_TOLD = 10;
 const MAX_NAME_BYTES_TOLD = 16_384;
 

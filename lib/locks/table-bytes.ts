@@ -13,7 +13,7 @@ import type { Claim, Lock, LockAllRequest, LockRequest, Owner } from './types.ts
 export const CLAIM_BYTES: number = 500;
 /** An owner with a tag, as though it had no other claim: 108 to 140. */
 export const OWNER_BYTES: number = 140;
-/** 128. */
+/** A lease; measured: 128. */
 export const LEASE_BYTES: number = 130;
 /** A request that waits, and its answer that the server keeps ready: 500 to 540. */
 export const WAIT_BYTES: number = 550;
@@ -32,7 +32,7 @@ export function bytesOfText(text: string): number {
   return length > MAX_SHORT && !BEYOND_LATIN_1.test(text) ? length : 2 * length;
 }
 
-/** A claim of either state, without what is known of a hold only. */
+/** A claim that waits or holds. The id of a hold is added when it is granted, and its lease when it starts. */
 export function bytesOfClaim({ nameBytes }: Lock, { tag }: Owner): number {
   return CLAIM_BYTES + nameBytes + (tag === '' ? 0 : OWNER_BYTES + bytesOfText(tag));
 }

@@ -44,7 +44,7 @@ export interface Claim {
   token: number;
   /** When it was granted, or came as long as it waits: whole milliseconds. */
   sinceMs: number;
-  /** How much memory it counts, with its lease. */
+  /** Bytes that the claim adds to the memory of its session and the table, its lease included. */
   bytes: number;
   /** The request that the grant answered. */
   requestId: RequestId | undefined;
@@ -86,7 +86,7 @@ export interface Session {
   tagged: Map<string, Owner> | undefined;
   /** Of all owners. */
   claimCount: number;
-  /** How much memory its claims and waiting requests count. */
+  /** Bytes that its claims and waiting requests add to the memory of the table. */
   bytes: number;
   /** Waiting requests that have an id. */
   waits: Map<RequestId, WaitingRequest> | undefined;

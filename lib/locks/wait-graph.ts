@@ -28,7 +28,7 @@ export class WaitGraph {
   readonly #nodes = new Map<Claim, ClaimNode>();
   readonly #groups = new Map<Group, WaitUnit>();
   readonly #unreached: ClaimNode[] = [];
-  /** Owners with a claim that waited when they were copied and does no longer. */
+  /** Owners with a claim that was waiting when it was copied, and has been granted or removed since. */
   readonly outdated: Set<OwnerNode> = new Set<OwnerNode>();
 
   constructor({ passing = [], candidates, untilMs = Number.POSITIVE_INFINITY }: WaitGraphOptions = {}) {

@@ -1,13 +1,14 @@
 /**
- * Stacks that lead to the caller. What is noticed when an answer comes, or a timer ends, has the reader of the connection in
- * its stack. The engine knows who awaits an async function: it tells when an error is made within one.
+ * Stacks that lead to the caller. An error made when an answer comes or a timer ends has the reader of the connection in its
+ * stack, not the caller. The engine knows the callers of an async function, and puts them into the stack of an error that is
+ * made within it.
  */
 
 /** The stacks as they were before, of errors that lead to a caller by now. */
 const ownStacks = new WeakMap<Error, string>();
 
 /**
- * To be thrown by an async method that catches an error: the error with those who await the method in its stack. An error
+ * An async method that catches an error throws this instead: the error with the callers of the method in its stack. An error
  * that several calls reject with is copied, so that each leads to its own caller. The reason of the caller's own signal is
  * left as it is.
  */

@@ -10,8 +10,8 @@ export interface CommandDefinition {
   /** Refuses requests without an id. For commands whose result the client must learn. */
   readonly needsId?: boolean;
   /**
-   * `atOnce`: the result never comes later, so the command is served however many requests are pending. `inPages`: it costs
-   * more the more it tells, so it is served behind the client's other listings, and in slices. Otherwise it may wait.
+   * `atOnce`: the command is served however many requests are pending; a local lock manager answers it at once. `inPages`: it
+   * costs more the more it tells, so it is served behind the client's other listings, and in slices. Otherwise it may wait.
    */
   readonly serving?: Serving;
 }

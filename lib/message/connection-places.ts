@@ -53,7 +53,7 @@ export class Place {
 
 /** Places that have one bound. */
 class Section {
-  /** Of connections that have sent no message, the oldest first. */
+  /** Connections without a message so far, the oldest first. */
   readonly silent = new Set<Place>();
   count = 0;
   readonly #limit: number;

@@ -21,7 +21,7 @@ export interface QuietLine {
 
 /** Of one topic, from its first line on. */
 interface Period {
-  /** Those that were told of. */
+  /** Keys that have a line already. */
   readonly keys: Set<string>;
   readonly stopTimer: () => void;
   untold: number;

@@ -7,7 +7,8 @@ export const CONNECTION_REFUSALS = {
   allowList: 'The address is not in `allowed`.',
   maxConnections: 'There were `maxConnections` already.',
   maxConnectionsPerAddress: 'The address had `maxConnectionsPerAddress` already.',
-  silent: 'The connection had sent no message, and gave way to a new one when one of these two limits was reached.',
+  silent:
+    'The connection had sent no message, and gave way to a new one at `maxConnections` or `maxConnectionsPerAddress`.',
   draining: 'The server was about to stop.',
   tlsExpected: 'The client spoke without TLS where `tls` is set.',
   tlsUnexpected: 'The client spoke TLS where `tls` is not set.',

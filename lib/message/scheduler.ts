@@ -1,6 +1,6 @@
 /**
- * When work is done. The work of one input: its output goes out at its end, one write for each connection. And a budget of
- * each turn of the event loop, for work that thousands of connections may bring in one turn.
+ * Schedules work. All output of one input goes out at its end, one write for each connection. Long work has a budget in each
+ * turn of the event loop.
  */
 
 /** Has output to send. */
@@ -10,7 +10,7 @@ export interface Flushable {
 
 /** In the order in which the input first had something for each. */
 const unsent: Flushable[] = [];
-/** `none`: output of now belongs to no input; a microtask sends it. */
+/** `none`: no input is being handled, so a microtask sends the output. `scheduled`: the microtask will run. */
 let state: 'none' | 'working' | 'scheduled' = 'none';
 const resolved = Promise.resolve();
 let timeMs: number | undefined;
@@ -87,7 +87,7 @@ export class TurnBudget {
   /** How many of the queue were taken up. */
   #takenCount = 0;
   #endMs = 0;
-  /** `begun`: in this turn; the next one is waited for. */
+  /** `begun`: the budget runs; the next turn resets it. */
   #state: 'unused' | 'begun' = 'unused';
 
   /** How many milliseconds of a turn may be used, beyond the piece of work under way. */
@@ -103,7 +103,7 @@ export class TurnBudget {
     else if (this.#queue.length === 1) this.#goOn();
   }
 
-  /** Whether work that is added now has to wait for a later turn. Asking begins the budget, for work that is done beside it. */
+  /** Whether new work must wait for a later turn. Asking starts the budget, so work outside the queue counts, too. */
   get isUsedUp(): boolean {
     if (this.#state === 'unused') this.#begin();
     return this.#queue.length > 0 || this.#clock.measureMs() >= this.#endMs;

@@ -1,4 +1,7 @@
-/** When a server stops reading from a peer: for results that are pending, for peers that do not read, and for the others. */
+/**
+ * Decides when the server stops reading from a peer (a result is pending, the peer does not read, or others wait), and which
+ * slow reader it cuts off.
+ */
 
 import { type BegunLimits, BegunMessages } from './begun-messages.ts';
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
@@ -8,7 +11,7 @@ import { TurnBudget } from './scheduler.ts';
 /** How many messages are given out between two looks whether others should have their turn. */
 const MESSAGES_A_LOOK = 32;
 
-/** More bytes than that may be very many messages: none of them is given out once the turn is over. */
+/** A larger input may hold very many messages, so it waits when the budget of the turn is used up. */
 const MAX_SMALL_BYTES = 512;
 
 /** How much of a turn is spent on many messages that came together, of all peers. */

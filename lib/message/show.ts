@@ -2,7 +2,10 @@
 
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** A value as it can be shown in a message, cut short when it is long. What a number was that has been rounded is not known. */
+/**
+ * A value as it can be shown in a message, cut short when it is long. JSON has rounded a number beyond 2^53, so its digits are
+ * not shown.
+ */
 export function show(value: unknown): string {
   const isRounded = typeof value === 'number' && Math.abs(value) > Number.MAX_SAFE_INTEGER;
   const text = isRounded ? 'a number beyond 2^53' : stringify(value);
@@ -16,7 +19,7 @@ export function describe(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-/** What is nested deeper than the stack reaches can be read, but not written. */
+/** JSON that is nested too deeply for the stack can be read, but not written. */
 function stringify(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);

@@ -11,7 +11,7 @@ export const COMMAND_REFUSALS = {
   maxLocks: 'There were `maxLocks` already.',
   maxLocksPerSession: 'The connection had `maxLocksPerSession` already.',
   maxTableBytes: 'All locks and waiting requests counted `maxTableBytes` already.',
-  maxBytesPerSession: 'Those of the connection counted `maxBytesPerSession` already.',
+  maxBytesPerSession: 'The locks and waiting requests of the connection counted `maxBytesPerSession` already.',
   maxWaitersPerLock: 'There were `maxWaitersPerLock` waiting for the lock already.',
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
 } as const;

@@ -1,4 +1,4 @@
-/** How much memory the lock table, unread answers and unfinished messages may take unless settings say it. */
+/** Default limits for the memory of the lock table, unread answers and unfinished messages. */
 
 import { getHeapStatistics } from 'node:v8';
 

@@ -3,7 +3,7 @@
 import type { LockPage } from '../protocol.ts';
 import type { Pages } from './lock-manager.ts';
 
-/** A listing is dropped when its client asks for no page for this long, in milliseconds. */
+/** An older listing is not continued. Milliseconds. */
 const KEPT_MS = 10_000;
 
 /** A listing, and the `prefix` and `after` that the request for its next page must have. */

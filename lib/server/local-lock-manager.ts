@@ -76,7 +76,7 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
-  /** Shared by ends of sessions and many deadlines at once. */
+  /** Shared by ends of sessions, deadlines and searches for deadlocks. */
   readonly #longWork: TurnBudget;
   /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
   readonly #listings: TurnBudget;

@@ -15,7 +15,10 @@ export class ClientCodec implements Codec {
   /** The text that was decoded, and from where on it has not been given out. Emptied when all of it was. */
   #text = '';
   #offset = 0;
-  /** Further text without a line end. Joined many pieces at a time, because a text costs more than a character. */
+  /**
+   * Further text without a line end. Many pieces are joined at a time, because each string costs memory of its own, however
+   * short.
+   */
   readonly #pieces: string[] = [];
   /** How many lines are whole. Only then is the text searched, because each search of a growing text joins its parts. */
   #wholeLines = 0;

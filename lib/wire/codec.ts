@@ -2,7 +2,7 @@
 
 import { type ProtocolError, RequestError } from './errors.ts';
 
-/** How the text of a codec becomes bytes: `latin1` when it has done so itself and each character is a byte. */
+/** How the text of a codec becomes bytes: `latin1`: the codec has encoded the text already, one character for each byte. */
 export type StreamEncoding = 'utf8' | 'latin1';
 
 /** The text that a connection is to send. */

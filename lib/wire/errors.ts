@@ -1,4 +1,4 @@
-/** What can be wrong with what a peer sends: something to answer and go on, or something to answer and close. */
+/** Errors in the input of a peer: the server answers and goes on, or answers and closes. */
 
 import type { ErrorStatus } from './statuses.ts';
 

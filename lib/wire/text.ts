@@ -164,7 +164,7 @@ function firstDifference(a: string, b: string): number {
   return index;
 }
 
-/** Compares from a unit on before which both are equal, and which is the first of a pair if it is of one. */
+/** Compares the encoded bytes from unit `from` on. The texts are equal before it, and it never splits a surrogate pair. */
 function compareBytes(a: string, b: string, from: number): number {
   const bytesA = encodedBytes(a, from);
   const bytesB = encodedBytes(b, from);

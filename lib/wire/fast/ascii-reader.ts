@@ -4,7 +4,7 @@ import { decodeText } from '../text.ts';
 
 const DIGIT_ZERO = 0x30;
 const DIGIT_NINE = 0x39;
-/** What has more is no whole number below 2^53. */
+/** A whole number below 2^53 has no more digits. */
 const MAX_DIGITS = 16;
 
 /** Which bytes a text may consist of. */
@@ -31,13 +31,13 @@ export function phrase(text: string): Phrase {
   return { bytes, eights };
 }
 
-/** A power of two: as many texts are remembered at most. */
+/** At most this many texts are remembered; a power of two. */
 const SLOTS = 16_384;
 const MAX_CHARACTERS = 64;
 const texts: string[] = new Array<string>(SLOTS).fill('');
 
 /**
- * The text of some bytes, all of them ASCII, with a hash of theirs. Short texts come again and again, such as the names
+ * The text of ASCII bytes, found by their hash. Short texts come again and again, such as the names
  * of locks: each is made once and then found by its bytes.
  */
 export function cachedText(bytes: Uint8Array, start: number, end: number, hash: number): string {
