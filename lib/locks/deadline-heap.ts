@@ -1,14 +1,6 @@
 /** A binary heap of deadlines: the ends of waits and of leases, the earliest on top. */
 
-/** A member knows its place, so it can leave before its time. */
-export interface Deadline {
-  /** Milliseconds of the table's clock. */
-  deadlineMs: number;
-  /** Its place in the heap; -1 while it is in none. */
-  heapIndex: number;
-  /** Orders members of the same millisecond: the one that was added first ends first. */
-  heapSequence: number;
-}
+import type { Deadline } from './types.ts';
 
 function isEarlier(a: Deadline, b: Deadline): boolean {
   return a.deadlineMs < b.deadlineMs || (a.deadlineMs === b.deadlineMs && a.heapSequence < b.heapSequence);
@@ -20,10 +12,6 @@ export class DeadlineHeap<T extends Deadline> {
   earliestMs: number = Number.POSITIVE_INFINITY;
   readonly #members: T[] = [];
   #added = 0;
-
-  get size(): number {
-    return this.#members.length;
-  }
 
   /** Adds a member that is in no heap. A deadline of `Infinity` is not kept. */
   add(member: T, deadlineMs: number): void {

@@ -6,10 +6,10 @@
 import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
-import { addHolder, enqueue, isUnused, removeClaim } from './lock.ts';
+import { addHolder, enqueue, isUnused, removeFromLock } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
-import { addToIndex, addWait, attach, detach, removeFromIndex, removeWait } from './session.ts';
+import { addToIndex, addToWaits, attach, detach, removeFromIndex, removeFromWaits } from './session.ts';
 import { bytesOfClaim, bytesOfId, bytesOfWait, LEASE_BYTES } from './table-bytes.ts';
 import type {
   Claim,
@@ -91,7 +91,7 @@ export class LockBook {
     return claim;
   }
 
-  /** Drops a claim that was neither granted nor queued. */
+  /** Drops a new claim, which was neither granted nor queued. It has no waiting request to answer. */
   dropClaim(claim: Claim): void {
     this.#count(claim.owner.session, -claim.bytes);
     detach(claim);
@@ -114,7 +114,7 @@ export class LockBook {
     if (claim.state === 'new') this.#enqueue(claim);
     claim.place ??= makePlace();
     joinPlace(claim.place, wait);
-    addWait(claim.owner.session, wait);
+    addToWaits(claim.owner.session, wait);
     this.#count(claim.owner.session, wait.bytes);
     countRequests(claim.lock, 1);
     this.#waiting += 1;
@@ -131,7 +131,7 @@ export class LockBook {
     }
     owner.groups ??= new Set();
     owner.groups.add(group);
-    addWait(owner.session, group);
+    addToWaits(owner.session, group);
     this.#count(owner.session, group.bytes);
     this.#waiting += 1;
     this.deadlines.add(group, nowMs + request.waitMs);
@@ -212,7 +212,8 @@ export class LockBook {
   }
 
   /**
-   * Removes a claim, and its whole group if it has one. The caller must settle the lock.
+   * Removes a claim that waits or is held, and its whole group if it has one. Requests that wait for it are answered. The
+   * caller must settle the lock.
    */
   removeClaim(claim: Claim, answer: WaitResult = CANCELLED): void {
     if (claim.group !== undefined) {
@@ -231,7 +232,7 @@ export class LockBook {
     this.#answer(group, group.owner, answer);
   }
 
-  /** Removes a claim that was just queued, without an answer: the caller has one. */
+  /** Removes a claim that was just queued. Its request is not answered here, because the caller refuses it. */
   takeBackClaim(claim: Claim): void {
     this.#forgetPlace(claim);
     this.#remove(claim);
@@ -276,7 +277,7 @@ export class LockBook {
     claim.owner.waitingCount += 1;
   }
 
-  /** Removes a claim without waiting requests from its lock and its owner. */
+  /** Removes a claim from its lock and its owner. Its requests must have been forgotten before. */
   #remove(claim: Claim): void {
     const { owner, lock } = claim;
     const wasHeld = claim.state === 'held';
@@ -289,7 +290,7 @@ export class LockBook {
       this.#waitLess(owner);
     }
     this.#count(owner.session, -claim.bytes);
-    removeClaim(claim);
+    removeFromLock(claim);
     detach(claim);
     if (!wasHeld || owner.groups === undefined) return;
     // A group that names this hold among its locks cannot be granted any more.
@@ -305,7 +306,7 @@ export class LockBook {
   }
 
   #forgetWait(wait: Wait): void {
-    removeWait(wait.claim.owner.session, wait);
+    removeFromWaits(wait.claim.owner.session, wait);
     this.#count(wait.claim.owner.session, -wait.bytes);
     countRequests(wait.claim.lock, -1);
     this.#waiting -= 1;
@@ -318,7 +319,7 @@ export class LockBook {
       countRequests(claim.lock, -1);
     }
     group.owner.groups?.delete(group);
-    removeWait(group.owner.session, group);
+    removeFromWaits(group.owner.session, group);
     this.#count(group.owner.session, -group.bytes);
     this.#waiting -= 1;
     this.deadlines.remove(group);

@@ -36,7 +36,7 @@ export class LockMap {
 
   get(name: string): Lock | undefined {
     const lock = (this.#shards[shardIndex(name)] as Shard).locks.get(name);
-    return lock?.isInUse === true ? lock : undefined;
+    return lock?.isInMap === true ? lock : undefined;
   }
 
   /** The lock with that name, added if it is not there. */
@@ -47,8 +47,8 @@ export class LockMap {
       lock = makeLock(name, this.#kind);
       shard.locks.set(name, lock);
     }
-    if (lock.isInUse) return lock;
-    lock.isInUse = true;
+    if (lock.isInMap) return lock;
+    lock.isInMap = true;
     shard.lockCount += 1;
     this.size += 1;
     return lock;
@@ -56,22 +56,22 @@ export class LockMap {
 
   /** Deletes a lock that nobody holds or waits for, if it is still there. */
   delete(lock: Lock): void {
-    if (!lock.isInUse) return;
-    lock.isInUse = false;
+    if (!lock.isInMap) return;
+    lock.isInMap = false;
     const shard = this.#shards[shardIndex(lock.name)] as Shard;
     shard.lockCount -= 1;
     this.size -= 1;
     if (lock.name.length > MAX_KEPT_CHARACTERS) shard.locks.delete(lock.name);
     const keptCount = shard.locks.size - shard.lockCount;
     if (keptCount > MAX_KEPT_LOCKS && keptCount > shard.lockCount) {
-      shard.locks = new Map([...shard.locks].filter(([, { isInUse }]) => isInUse));
+      shard.locks = new Map([...shard.locks].filter(([, { isInMap }]) => isInMap));
     }
   }
 
   *[Symbol.iterator](): Generator<Lock, void, undefined> {
     for (const { locks } of this.#shards) {
       // A copy, because locks that come and go meanwhile may be at the end again and again.
-      for (const lock of [...locks.values()]) if (lock.isInUse) yield lock;
+      for (const lock of [...locks.values()]) if (lock.isInMap) yield lock;
     }
   }
 }

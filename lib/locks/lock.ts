@@ -21,7 +21,7 @@ export function makeLock(name: string, kind: LockKind): Lock {
     name,
     kind,
     nameBytes: bytesOfText(name),
-    isInUse: false,
+    isInMap: false,
     firstHolder: undefined,
     lastHolder: undefined,
     holderCount: 0,
@@ -99,7 +99,7 @@ export function addHolder(claim: Claim): void {
 }
 
 /** Removes a claim from its lock. */
-export function removeClaim(claim: Claim): void {
+export function removeFromLock(claim: Claim): void {
   const { lock } = claim;
   if (claim.state === 'held') removeHolder(claim);
   else if (claim.state === 'waiting') removeFromQueue(claim);

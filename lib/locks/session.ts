@@ -66,7 +66,7 @@ export function detach(claim: Claim): void {
 }
 
 /** All claims of an owner. The caller may remove the claim that it was just given. */
-export function* claimsOf(owner: Owner | undefined): Generator<Claim, void, undefined> {
+function* claimsOf(owner: Owner | undefined): Generator<Claim, void, undefined> {
   for (let claim = owner?.firstClaim; claim !== undefined; ) {
     const { ownerNext }: Claim = claim;
     yield claim;
@@ -89,14 +89,14 @@ export function isWaiting(session: Session, id: RequestId | undefined): boolean 
   return id !== undefined && session.waits?.has(id) === true;
 }
 
-export function addWait(session: Session, wait: WaitingRequest): void {
+export function addToWaits(session: Session, wait: WaitingRequest): void {
   const { id } = wait.request;
   if (id === undefined) return;
   session.waits ??= new Map();
   session.waits.set(id, wait);
 }
 
-export function removeWait(session: Session, wait: WaitingRequest): void {
+export function removeFromWaits(session: Session, wait: WaitingRequest): void {
   if (wait.request.id !== undefined) session.waits?.delete(wait.request.id);
 }
 

@@ -17,8 +17,8 @@ export interface Lock {
   readonly kind: LockKind;
   /** How much memory the name takes. */
   readonly nameBytes: number;
-  /** False while the map keeps it for its next use only. */
-  isInUse: boolean;
+  /** Whether `LockMap` has it. One that was deleted may be kept for its next use. */
+  isInMap: boolean;
   /** The holders, linked in the order of their grants. */
   firstHolder: Claim | undefined;
   lastHolder: Claim | undefined;
@@ -118,7 +118,7 @@ export interface Place {
   exclusiveCount: number;
 }
 
-/** A member of the heap of deadlines. */
+/** A member of the heap of deadlines. It knows its place, so it can leave before its time. */
 export interface Deadline {
   deadlineMs: number;
   /** Its place in the heap; -1 while it is not there. */

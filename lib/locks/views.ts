@@ -51,7 +51,7 @@ export function* allHolds(book: LockBook, kind: LockKind, name?: string): Genera
   }
 }
 
-export function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
+function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
   const { clientName, address } = owner.session.client;
   const heldMs = Math.round(nowMs - sinceMs);
   return { owner: owner.tag, name: clientName, address, mode, token, heldMs, ...(isStealable && { stealable: true }) };

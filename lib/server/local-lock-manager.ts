@@ -45,7 +45,7 @@ import type {
   Pages,
   Taken,
 } from './lock-manager.ts';
-import { StatisticsRecorder } from './stats.ts';
+import { StatisticsRecorder } from './statistics-recorder.ts';
 import { tokensFrom } from './tokens.ts';
 
 /** Milliseconds of each turn that long work may take. The last step may run over. */

@@ -48,7 +48,7 @@ export class LockRequests {
     if (refusal !== undefined) return refusal;
     if (limit !== undefined && mode !== 'permit') return limitWithoutPermit('parameters', mode, limit);
     if (steal && mode !== 'exclusive') {
-      return invalid(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
+      return invalidParameters(`parameters.steal is true; expected none, since mode is ${show(mode)}`);
     }
     return {
       name: lockName,
@@ -78,7 +78,7 @@ export class LockRequests {
       const first = ofKind.get(lockName);
       if (first !== undefined) {
         const isTwice = `${at}.lockName is ${show(lockName)}, as parameters.locks[${first}].lockName is`;
-        return invalid(`${isTwice}; expected each lock once`);
+        return invalidParameters(`${isTwice}; expected each lock once`);
       }
       ofKind.set(lockName, index);
       requested.push({ name: lockName, mode, limit });
@@ -101,10 +101,10 @@ export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: 
 }
 
 /** Refuses parameters that contradict each other. The message names the field, its value and the expected value. */
-export function invalid(message: string): Refusal {
+export function invalidParameters(message: string): Refusal {
   return { status: 'invalid', message };
 }
 
 function limitWithoutPermit(at: string, mode: LockMode, limit: number): Refusal {
-  return invalid(`${at}.limit is ${limit}; expected none, since mode is ${show(mode)}`);
+  return invalidParameters(`${at}.limit is ${limit}; expected none, since mode is ${show(mode)}`);
 }

@@ -33,7 +33,7 @@ import type {
 import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockAllResult, LockManager, LockResult, PageLimits, Taken } from './lock-manager.ts';
 import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-protocol.ts';
-import { invalid, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
+import { invalidParameters, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
 import { LockServerSession } from './session.ts';
 import { checkClock, tokensFrom } from './tokens.ts';
@@ -186,7 +186,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   commandUnlock(session: LockServerSession, parameters: UnlockParameters): object {
     const { lockName, mode, owner, token } = parameters;
     if (lockName === undefined && token === undefined) {
-      return invalid('parameters.lockName is missing; expected it or a token');
+      return invalidParameters('parameters.lockName is missing; expected it or a token');
     }
     return session.locks.release({ name: lockName, mode, tag: owner, token });
   }
