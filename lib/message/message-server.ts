@@ -124,7 +124,8 @@ export abstract class MessageServer<
 
   /**
    * Stops listening, gives clients up to `drainMs` milliseconds (none by default) to finish, then closes all
-   * connections. Resolves when they are gone; a second call waits for the first.
+   * connections. Resolves when they are gone, or rejects then with the first error of a listener; a second call waits for
+   * the first.
    */
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(options.drainMs ?? 0);
@@ -179,7 +180,7 @@ export abstract class MessageServer<
   }
 
   async #close(drainMs: number): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    const closings = await Promise.allSettled(this.#listeners.map(async (listener) => await listener.close()));
     const drained = this.drain();
     let stopTimeout = (): void => {};
     const timeIsOver = new Promise<void>((resolve) => {
@@ -196,6 +197,8 @@ export abstract class MessageServer<
     }
     if (this.#sessions.size > 0) await gone;
     this.quietLog.flush();
+    const failed = closings.find((closing) => closing.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** Returns why there is no place if there is none. */

@@ -147,8 +147,11 @@ export class LockServer extends MessageServer<LockServerSession> {
    * (none by default) to release, then closes all connections. Resolves when they are gone.
    */
   override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    await super.close(options);
-    this.#manager.close();
+    try {
+      await super.close(options);
+    } finally {
+      this.#manager.close();
+    }
   }
 
   /** Acquires a lock. If the request has to wait, its result comes later. */

@@ -289,6 +289,21 @@ describe('MessageServer.close', () => {
     await expectRefused(second);
   });
 
+  it('ends all sessions even if a listener cannot be closed, then rejects with its error', async () => {
+    const failing = new CounterServer({ limits: {}, logger: scope.logger });
+    for (const message of ['first', 'second']) {
+      await failing.listen({ open: () => Promise.resolve('nowhere'), close: () => Promise.reject(new Error(message)) });
+    }
+    const address = await failing.listen(tcp(LOOPBACK));
+    const peer = await RawClient.connect(address);
+    peer.send({ command: 'wait', parameters: { key: 'a' }, id: 1 });
+    await failing.until(() => failing.waitCount === 1);
+    expect(await errorOf(failing.close())).to.have.property('message', 'first');
+    expect(await peer.rest()).to.deep.equal([{ id: 1, result: { status: 'cancelled' } }]);
+    expect(failing.sessionCount).to.equal(0);
+    await expectRefused(address);
+  });
+
   it('leaves the server closed for good', async () => {
     await server.close();
     expect(await errorOf(server.listen(tcp(LOOPBACK)))).to.have.property('message', 'the server is closed');

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
-import type { RawClient } from './raw-client.ts';
-import { serverForEachTest } from './running-server.ts';
+import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import { type Clock, systemClock } from '../../lib/server/clock.ts';
+import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { errorOf } from '../support/error-of.ts';
+import { RawClient } from './raw-client.ts';
+import { LOOPBACK, serverForEachTest } from './running-server.ts';
 
 /** Longer than any test. */
 const LONG_MS = 3_600_000;
@@ -129,6 +135,30 @@ describe('a server that is closed', () => {
     expect(second).to.equal('waiting');
     await holder.ask('unlock', { lockName: 'a' });
     await Promise.all([closed, again]);
+  });
+
+  it('stops the timer of its locks even if a listener cannot be closed', async () => {
+    const timers = new Set<() => void>();
+    const clock: Clock = {
+      ...systemClock,
+      startTimeout(delayMs, callback) {
+        const stop = systemClock.startTimeout(delayMs, callback);
+        timers.add(stop);
+        return () => {
+          timers.delete(stop);
+          stop();
+        };
+      },
+    };
+    const failing = new FullLockServer({
+      manager: new LocalLockManager({ limits: DEFAULT_LOCK_SERVER_LIMITS, clock }),
+    });
+    await failing.listen({ open: () => Promise.resolve(''), close: () => Promise.reject(new Error('still open')) });
+    const holder = await RawClient.connect(await failing.listen(tcp(LOOPBACK)));
+    await holder.take('a', { lease: LONG_MS });
+    expect(timers).to.have.length(1);
+    expect(await errorOf(failing.close())).to.have.property('message', 'still open');
+    expect(timers).to.have.length(0);
   });
 
   /** Returns once the server drains; `closed` resolves when it has closed. */
