@@ -214,6 +214,11 @@ export abstract class MessageServer<
       stream.destroy();
       return;
     }
+    this.#begin(stream, options, place);
+  }
+
+  /** Serves a connection that has its place. */
+  #begin(stream: ByteStream, options: Options, place: Place): void {
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
     let service: ProtocolService<Session> | undefined;

@@ -76,7 +76,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** The encoded form, each byte as one character below U+0100: for streams that are written in Latin-1. */
 export function encodeText(text: string): string {
-  return LONE_SURROGATE.test(text) ? encodeWithEscapes(text) : encodeUtf8(text);
+  if (isAscii(text)) return text;
+  return LONE_SURROGATE.test(text) ? encodeWithEscapes(text) : Buffer.from(text).toString('latin1');
 }
 
 /** UTF-8, each byte as one character below U+0100: for text without lone surrogates. */
