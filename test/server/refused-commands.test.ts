@@ -140,7 +140,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
 
   it('are logged for a client that does not read, and its connection is closed', async () => {
     const name = 'n'.repeat(10_000);
-    await listen({ softOutputBytes: 1_000_000_000, hardOutputBytes: 1_000_000 });
+    await listen({ softOutputBytes: 1_000_000_000, hardOutputBytes: 1_000_000, maxPendingListings: 10_000 });
     const peer = await RawClient.connect(port);
     peer.socket.pause();
     peer.write(`${JSON.stringify({ command: 'inspect', parameters: { lockName: name }, id: 1 })}\n`.repeat(3_000));
