@@ -129,8 +129,10 @@ export class LockBook {
       this.#enqueue(claim);
       countRequests(claim.lock, 1);
     }
-    owner.groups ??= new Set();
-    owner.groups.add(group);
+    if (group.hasUnlimited || group.held.size > 0) {
+      owner.groups ??= new Set();
+      owner.groups.add(group);
+    }
     addToWaits(owner.session, group);
     this.#count(owner.session, group.bytes);
     this.#waiting += 1;

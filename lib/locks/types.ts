@@ -74,7 +74,7 @@ export interface Owner {
   claimCount: number;
   /** How many of the claims wait. */
   waitingCount: number;
-  /** Its requests for several locks that wait. */
+  /** Those of its waiting requests for several locks that depend on what else it holds or waits for. */
   groups: Set<Group> | undefined;
 }
 

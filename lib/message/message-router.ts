@@ -15,6 +15,8 @@ import type { ProtocolService } from './protocol.ts';
 import { show } from './show.ts';
 
 const MAX_ID_BYTES = 128;
+/** How many characters the listings of one session that wait may have in their parameters. */
+const MAX_WAITING_CHARACTERS = 131_072;
 const ID_EXPECTED = `a whole number between -2^53 and 2^53, or a string of up to ${MAX_ID_BYTES} bytes`;
 
 /** A request whose outer form is right. `null` counts as no id. */
@@ -126,23 +128,29 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   #executeInPages(session: Session, id: MessageId | undefined, command: Command, parameters: unknown): void {
     const { maxPendingListings } = this.#limits;
     const { name, handler, server } = command;
-    if (this.#pagedWork.countOf(session) >= maxPendingListings) {
+    const waiting = this.#pagedWork.countOf(session);
+    const characters = charactersOf(parameters);
+    if (waiting.pieces >= maxPendingListings || waiting.characters + characters > MAX_WAITING_CHARACTERS) {
       this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingListings', value: maxPendingListings });
       return;
     }
     session.addPending(id);
-    this.#pagedWork.add(session, (done) => {
-      try {
-        const result = this.#isOutputFull()
-          ? { status: 'limit', limit: 'totalOutputBytes', value: this.#limits.totalOutputBytes }
-          : handler.call(server, session, parameters, id);
-        this.#answerWhenSettled(session, id, name, result, done);
-      } catch (error) {
-        this.#fail(session, id, name, error);
-        session.removePending(id);
-        done();
-      }
-    });
+    this.#pagedWork.add(
+      session,
+      (done) => {
+        try {
+          const result = this.#isOutputFull()
+            ? { status: 'limit', limit: 'totalOutputBytes', value: this.#limits.totalOutputBytes }
+            : handler.call(server, session, parameters, id);
+          this.#answerWhenSettled(session, id, name, result, done);
+        } catch (error) {
+          this.#fail(session, id, name, error);
+          session.removePending(id);
+          done();
+        }
+      },
+      characters,
+    );
   }
 
   /** Sends a result, now or when it comes. One that cannot be written as JSON is a failure of the handler's. */
@@ -230,6 +238,13 @@ function findFault(message: unknown): Fault | undefined {
   if (typeof command === 'string') return undefined;
   const found = command === undefined ? 'command is missing' : `command is ${show(command)}; expected a string`;
   return { id: (id as MessageId | null) ?? undefined, message: found };
+}
+
+/** The characters of the texts among the parameters, which are kept while the request waits. */
+function charactersOf(parameters: unknown): number {
+  let characters = 0;
+  for (const value of Object.values(parameters as object)) if (typeof value === 'string') characters += value.length;
+  return characters;
 }
 
 function isShortText(value: unknown): boolean {

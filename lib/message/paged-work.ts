@@ -6,6 +6,12 @@ import { TurnBudget } from './scheduler.ts';
 /** A piece of work, short or in slices of its own. Calls `done` when it is over, at once or later. It must not throw. */
 export type Piece = (done: () => void) => void;
 
+/** The pieces of one client, each with the characters of its request, and all these characters. */
+interface Queue {
+  readonly pieces: { readonly piece: Piece; readonly characters: number }[];
+  characters: number;
+}
+
 /**
  * Does the pieces of one client one after the other, and those of different clients by turns, so that a client that asks
  * for much waits behind those that ask for little. A client that does not read what it was sent waits until it does.
@@ -13,7 +19,7 @@ export type Piece = (done: () => void) => void;
 export class PagedWork {
   readonly #softOutputBytes: number;
   readonly #budget: TurnBudget;
-  readonly #queues = new Map<MessageSession, Piece[]>();
+  readonly #queues = new Map<MessageSession, Queue>();
 
   /** Nothing more is done for a client while more than `softOutputBytes` of its output is unsent. */
   constructor(softOutputBytes: number, budget: TurnBudget = new TurnBudget()) {
@@ -21,19 +27,24 @@ export class PagedWork {
     this.#budget = budget;
   }
 
-  /** How many pieces of the client wait, the one under way included. */
-  countOf(session: MessageSession): number {
-    return this.#queues.get(session)?.length ?? 0;
+  /** How many pieces of the client wait, the one under way included, and how many characters their requests have. */
+  countOf(session: MessageSession): { readonly pieces: number; readonly characters: number } {
+    const { pieces = [], characters = 0 } = this.#queues.get(session) ?? {};
+    return { pieces: pieces.length, characters };
   }
 
-  /** Does the piece now if the client has no other and this turn has time left, otherwise in a later turn. */
-  add(session: MessageSession, piece: Piece): void {
+  /**
+   * Does the piece now if the client has no other and this turn has time left, otherwise in a later turn. Its request
+   * keeps so many characters meanwhile.
+   */
+  add(session: MessageSession, piece: Piece, characters = 0): void {
     const queue = this.#queues.get(session);
     if (queue !== undefined) {
-      queue.push(piece);
+      queue.pieces.push({ piece, characters });
+      queue.characters += characters;
       return;
     }
-    this.#queues.set(session, [piece]);
+    this.#queues.set(session, { pieces: [{ piece, characters }], characters });
     this.#goOn(session);
   }
 
@@ -57,13 +68,15 @@ export class PagedWork {
     }
     let isDone = false;
     let isLater = false;
-    (queue[0] as Piece)(() => {
+    const { piece, characters } = queue.pieces[0] as Queue['pieces'][number];
+    piece(() => {
       isDone = true;
-      queue.shift();
-      if (queue.length === 0) this.#queues.delete(session);
+      queue.pieces.shift();
+      queue.characters -= characters;
+      if (queue.pieces.length === 0) this.#queues.delete(session);
       else if (isLater) this.#goOn(session);
     });
     isLater = !isDone;
-    return isDone && queue.length > 0 ? 'again' : undefined;
+    return isDone && queue.pieces.length > 0 ? 'again' : undefined;
   }
 }

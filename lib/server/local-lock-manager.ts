@@ -51,7 +51,7 @@ import { tokensFrom } from './tokens.ts';
 /** Milliseconds of each turn that long work may take. The last step may run over. */
 const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
-const CLAIMS_A_STEP = 64;
+const CLAIMS_A_STEP = 8;
 const NAMES_A_STEP = 32;
 /** How many steps to search for deadlocks before looking at the clock again. */
 const SEARCH_STEPS = 200;

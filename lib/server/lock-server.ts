@@ -41,6 +41,8 @@ import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
+/** The log shows the beginning of a name. */
+const MAX_LOGGED_CHARACTERS = 256;
 
 /** The limits of a lock server; lengths are bytes of UTF-8. */
 export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {
@@ -217,6 +219,8 @@ export class LockServer extends MessageServer<LockServerSession> {
   /** Tells who holds a lock and who waits for it. */
   commandInspect(_session: LockServerSession, { lockName, max = DEFAULT_LISTED }: InspectParameters): object {
     if (!this.#isDumpOn) return DENIED;
+    const refusal = refuseLength(this.#limits, 'maxNameBytes', lockName);
+    if (refusal !== undefined) return refusal;
     return withStatus(this.#manager.inspect(lockName, Math.min(max, this.#limits.maxPageEntries)));
   }
 
@@ -224,6 +228,9 @@ export class LockServer extends MessageServer<LockServerSession> {
   commandList(session: LockServerSession, parameters: ListParameters): object {
     if (!this.#isDumpOn) return DENIED;
     const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
+    const refusal =
+      refuseLength(this.#limits, 'maxNameBytes', prefix) ?? refuseLength(this.#limits, 'maxNameBytes', after ?? '');
+    if (refusal !== undefined) return refusal;
     const pages = this.#keptListings.take(session, prefix, after) ?? this.#manager.list({ prefix, after });
     const page = pages.nextPage(Math.min(max, this.#limits.maxPageEntries));
     return mapResult(page, ({ locks, next }) => {
@@ -255,6 +262,8 @@ export class LockServer extends MessageServer<LockServerSession> {
   /** Lists the clients that have a name, page by page, in the order of registration. */
   commandWho(_session: LockServerSession, { name, after = 0, max = DEFAULT_LISTED }: WhoParameters): object {
     if (!this.#isDumpOn || !this.#isRegistryOn) return DENIED;
+    const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name ?? '');
+    if (refusal !== undefined) return refusal;
     return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
   }
 
@@ -335,15 +344,16 @@ export class LockServer extends MessageServer<LockServerSession> {
    */
   #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
     if (taken === undefined || taken.count === 0) return;
+    const shownName = lockName.slice(0, MAX_LOGGED_CHARACTERS);
     const client = { name: session.clientName, address: session.address };
     this.quietLog.tell({
       level: by === 'steal' ? 'info' : 'warn',
       topic: by,
       key: lockName,
-      details: { by, client, lockName, ...taken },
+      details: { by, client, lockName: shownName, ...taken },
       message: 'a lock was taken away from its holders',
       leftOut: (times) => ({
-        details: { by, times, client, lockName },
+        details: { by, times, client, lockName: shownName },
         message: `${times} more times within a minute a lock was taken away (${by}), the last time by ${client.address}`,
       }),
     });

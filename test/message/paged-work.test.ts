@@ -85,4 +85,20 @@ describe('MessageServer: commands that are served in pages', () => {
     expect(await peer.next()).to.have.nested.property('error.status', 'internal');
     expect(await peer.next()).to.deep.equal({ id: 2, result: { status: 'ok', page: '' } });
   });
+
+  it('bounds the texts in the parameters of the pages that wait', async () => {
+    const server = await scope.startServer();
+    const peer = await scope.connectPeer();
+    const refusal = { status: 'limit', limit: 'maxPendingListings', value: 128 };
+    const long = 'k'.repeat(50_000);
+    expect(await peer.request('page', { key: 'x'.repeat(200_000) }, 0)).to.deep.equal({ id: 0, result: refusal });
+    for (let round = 0; round < 3; round += 1) {
+      for (const id of [1, 2]) peer.send({ command: 'page', parameters: { key: `${long}${id}` }, id });
+      expect(await peer.request('page', { key: `${long}3` }, 3)).to.deep.equal({ id: 3, result: refusal });
+      for (const key of [`${long}1`, `${long}2`]) peer.send({ command: 'release', parameters: { key } });
+      await peer.nextMany(2);
+      await peer.settle();
+    }
+    expect(server.pages).to.have.length(6);
+  });
 });

@@ -209,6 +209,14 @@ describe('the limits of the server', () => {
     expect(await second.ask('lock', { lockName: long, owner: '1' })).to.deep.equal({ status: 'deadlock' });
   });
 
+  it('refuse long texts in listings', async () => {
+    const client = await (await startServer({ maxNameBytes: 5, maxClientNameBytes: 4 })).connect();
+    expect(await client.ask('inspect', { lockName: 'sixsix' })).to.deep.equal(limitReached('maxNameBytes', 5));
+    expect(await client.ask('list', { prefix: 'sixsix' })).to.deep.equal(limitReached('maxNameBytes', 5));
+    expect(await client.ask('list', { after: 'sixsix' })).to.deep.equal(limitReached('maxNameBytes', 5));
+    expect(await client.ask('who', { name: 'fives' })).to.deep.equal(limitReached('maxClientNameBytes', 4));
+  });
+
   describe('maxPendingRequests', () => {
     it('refuses commands that may have to wait and serves the others', async () => {
       const [holder, client] = await (await startServer({ maxPendingRequests: 2 })).connectTwo();
