@@ -299,8 +299,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   closed(error: Error | undefined): void {
     if (!this.#step('close')) return;
-    // Nothing is sent any more: the output gives up its buffer.
-    this.#codec?.output.take();
+    this.#codec = undefined;
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
