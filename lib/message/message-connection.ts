@@ -115,6 +115,8 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   #unreadBytes = 0;
   #awaitsDrain = false;
   #awaitsFlush = false;
+  /** Whether the stream is stopped: more came while messages waited. */
+  #isPaused = false;
   /** Whether the policy knows that a message has begun. */
   #isBegun = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
@@ -252,7 +254,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
       // Gives up what has come of a message that is not whole.
       if (this.#isBegun) this.#noteEnd();
       this.#codec = undefined;
-      this.#stream.resume();
+      this.#setPaused(false);
       this.#stream.end();
     }
     // A server that stops may call this again; the earlier time limit counts.
@@ -281,6 +283,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     if (this.#codec === undefined) this.#codec = this.#finder?.find(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
     if (this.#step('input')) handleInput(this.#giveOut, end);
+    else if (this.#state === 'held') this.#setPaused(true);
     this.#codec?.keep?.();
   }
 
@@ -364,13 +367,20 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   #hold(wait: Wait): void {
     this.#step('hold');
-    this.#stream.pause();
     wait(this.#goOn);
+  }
+
+  /** Each change costs two calls of the system, so a short wait during which nothing comes does without. */
+  #setPaused(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#stream.pause();
+    else this.#stream.resume();
   }
 
   readonly #goOn = (): void => {
     if (!this.#step('goOn')) return;
-    this.#stream.resume();
+    this.#setPaused(false);
     handleInput(this.#giveOut, 0);
   };
 }
