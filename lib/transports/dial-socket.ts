@@ -3,8 +3,7 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
 import { withText } from './dial-error.ts';
-import { SharedReading } from './shared-reading.ts';
-import { SocketStream } from './socket-stream.ts';
+import { SharedReading, SocketStream } from './socket-stream.ts';
 
 /** Opens a TCP or Unix socket without TLS. Resolves and rejects as `dialSocket` does. */
 export function dialPlainSocket(options: NetConnectOpts, peer: string, signal: AbortSignal): Promise<ByteStream> {

@@ -1,8 +1,34 @@
 /** A TCP or Unix socket as a byte stream. */
 
-import type { Socket } from 'node:net';
+import { Buffer } from 'node:buffer';
+import type { OnReadOpts, Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
-import type { SharedReading } from './shared-reading.ts';
+
+const SHARED_BYTES = 65_536;
+
+let sharedBuffer: Buffer | undefined;
+
+/**
+ * Reads a socket that this side opens without Node's streams, by Node's option `onread`, into one buffer that all of them
+ * share. A request and its answer then cost a fifth less.
+ */
+export class SharedReading {
+  /** Receives the bytes, which are valid only during the call: the next read overwrites them. Keep the socket paused until it is set. */
+  sink: ByteSink | undefined;
+  /** Open the socket with this option. */
+  readonly onread: OnReadOpts;
+
+  constructor() {
+    sharedBuffer ??= Buffer.alloc(SHARED_BYTES);
+    this.onread = {
+      buffer: sharedBuffer,
+      callback: (length, bytes) => {
+        this.sink?.data(bytes, length);
+        return true;
+      },
+    };
+  }
+}
 
 /** Wraps a connected socket that was opened with `allowHalfOpen`. */
 export class SocketStream implements ByteStream {
@@ -37,12 +63,11 @@ export class SocketStream implements ByteStream {
 
   protected startReading(): void {
     const { socket } = this;
-    const receive = (bytes: Uint8Array, end?: number): void => this.sink?.data(bytes, end);
     socket.on('end', () => this.ended());
     if (this.#sharedReading === undefined) {
-      socket.on('data', receive);
+      socket.on('data', (bytes) => this.sink?.data(bytes));
     } else {
-      this.#sharedReading.receive = receive;
+      this.#sharedReading.sink = this.sink;
       socket.resume();
     }
   }
