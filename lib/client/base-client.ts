@@ -4,13 +4,13 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
-import { NumberedTable } from '../message/numbered-table.ts';
 import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
+import { Acquirer } from './acquirer.ts';
 import { ClientLife, type ClientState, type LockClientEvents, type Surroundings } from './client-life.ts';
 import { EventStream } from './event-stream.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
-import { LockHandle, runGuarded } from './lock-handle.ts';
+import { type LockHandle, runGuarded } from './lock-handle.ts';
 import { LockSet } from './lock-set.ts';
 import {
   ANYTHING,
@@ -20,7 +20,6 @@ import {
   type LockAllOptions,
   type LockItem,
   type LockOptions,
-  type LockRequest,
   type OptionRules,
   requireFunction,
   requireOptions,
@@ -30,7 +29,6 @@ import {
   toRequest,
   toRequestForAll,
 } from './options.ts';
-import { Owner, type Owners } from './owner.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
@@ -46,7 +44,7 @@ const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYT
 export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {
   readonly #maxBufferedEvents: number;
   readonly #life: ClientLife;
-  readonly #owners: Owners = { fresh: new NumberedTable<Owner>(), named: new Map() };
+  readonly #acquirer: Acquirer;
   #locks: WebLockManager | undefined;
 
   protected constructor(dial: Dialer, options: ClientOptions, surroundings: Surroundings) {
@@ -54,6 +52,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
     this.#maxBufferedEvents = maxBufferedEvents;
     this.#life = new ClientLife(dial, options, surroundings, this);
+    this.#acquirer = new Acquirer(this.#life);
   }
 
   get state(): ClientState {
@@ -82,15 +81,15 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
     const request = toRequest(name, options, LOCK_OPTIONS);
-    const [handle] = (await this.#take(request, options.owner)) ?? [];
+    const [handle] = (await this.#acquirer.acquire(request, options.owner)) ?? [];
     if (handle !== undefined) return handle;
-    throw this.#life.notFree(request);
+    throw this.#acquirer.notFree(request);
   }
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
     const request = { ...toRequest(name, options, TRY_LOCK_OPTIONS), waitMs: 0 };
-    return (await this.#take(request, options.owner))?.[0] ?? null;
+    return (await this.#acquirer.acquire(request, options.owner))?.[0] ?? null;
   }
 
   /**
@@ -139,14 +138,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
     const request = toRequestForAll(locks, options);
-    const handles = await this.#take(request);
+    const handles = await this.#acquirer.acquire(request);
     if (handles !== null) return new LockSet(handles);
-    throw this.#life.notFree(request);
+    throw this.#acquirer.notFree(request);
   }
 
   /** Takes several locks if that needs no waiting; resolves to null if it does. */
   async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
-    const handles = await this.#take(toRequestForAll(locks, { waitMs: 0 }));
+    const handles = await this.#acquirer.acquire(toRequestForAll(locks, { waitMs: 0 }));
     return handles && new LockSet(handles);
   }
 
@@ -165,7 +164,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   get locks(): WebLockManager {
     this.#locks ??= new WebLockManager({
       isClosed: () => this.state === 'closing' || this.state === 'closed',
-      take: async (request) => (await this.#take(request))?.[0] ?? null,
+      take: async (request) => (await this.#acquirer.acquire(request))?.[0] ?? null,
       listAll: () => this.listAll({ max: LISTED_A_PAGE }),
     });
     return this.#locks;
@@ -259,31 +258,10 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     return this.close();
   }
 
-  /** As the owner with this tag, or a fresh one. Resolves to null when a try-lock would have to wait. */
-  async #take(request: LockRequest, tag?: string): Promise<readonly LockHandle[] | null> {
-    const owner = tag === undefined ? new Owner(this.#life, this.#owners) : this.#namedOwner(tag);
-    try {
-      const holds = await owner.take(request);
-      if (holds === null) return null;
-      const handles: LockHandle[] = [];
-      for (const hold of holds) handles.push(new LockHandle(hold, owner));
-      return handles;
-    } catch (error) {
-      throw ledToCaller(error, request.signal);
-    }
-  }
-
   async #command(command: string, parameters: object): Promise<RpcResult> {
     const result = await this.rpc(command, parameters);
     if (result.status !== 'ok') throw refusal(result, `${command} was refused`);
     return result;
-  }
-
-  /** The tag may be that of a fresh owner, which has its number in the tag. */
-  #namedOwner(tag: string): Owner {
-    const { fresh, named } = this.#owners;
-    const known = named.get(tag) ?? fresh.get(Number(tag.slice(1)));
-    return known?.tag === tag ? known : new Owner(this.#life, this.#owners, tag);
   }
 }
 

@@ -10,9 +10,9 @@ import { pause } from '../message/timeout.ts';
 import { failedToConnect, type IsRefusal, isPermanent, noConnection } from './connection-failure.ts';
 import { ConnectionKeeper, type ConnectionPatience } from './connection-keeper.ts';
 import type { HoldParameters } from './given-up-calls.ts';
-import type { Hold, Outside } from './hold.ts';
 import { LockConnection } from './lock-connection.ts';
 import { LockClosedError, LockDrainingError, LockTimeoutError, LockUnreachableError, tellOwn } from './lock-error.ts';
+import type { Hold, Outside } from './lock-handle.ts';
 import {
   type ClientOptions,
   FROM_ZERO,
@@ -186,7 +186,7 @@ export class ClientLife {
       command === 'lock'
         ? [`the lock ${show(items[0]?.name)} was`, 'it is not free']
         : ['the locks were', 'not all of them are free'];
-    const own = this.#keeper.current?.ownGrant(request);
+    const own = this.#keeper.current?.ownHold(request);
     return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
   }
 

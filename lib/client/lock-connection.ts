@@ -13,9 +13,9 @@ import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
-import { type Grant, Hold, type HoldKeeper, type Outside } from './hold.ts';
 import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
+import { Hold, type HoldKeeper, type Outside } from './lock-handle.ts';
 import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
 const PROTOCOL = 1;
@@ -179,8 +179,7 @@ export class LockConnection implements HoldKeeper {
   }
 
   async unlock(hold: Hold): Promise<LockLostError | undefined> {
-    const { name, owner, token } = hold.grant;
-    const { leaseLeftMs } = hold;
+    const { name, owner, token, leaseLeftMs } = hold;
     const timeoutMs = Math.min(this.#requestTimeoutMs, leaseLeftMs);
     let code: LockLostCode | undefined;
     try {
@@ -203,7 +202,7 @@ export class LockConnection implements HoldKeeper {
   }
 
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
-    const { name, mode, owner, token } = hold.grant;
+    const { name, mode, owner, token } = hold;
     const parameters = { lockName: name, owner, mode, lease: leaseMs / MS_A_SECOND, timeLimit: 0 };
     this.#givenUp.add(parameters);
     try {
@@ -230,14 +229,10 @@ export class LockConnection implements HoldKeeper {
     if (this.#holds.size > 0) await pause(timeoutMs, this.#unheld.signal);
   }
 
-  /** The first of these locks that this client holds itself. */
-  ownGrant({ items }: LockRequest): Grant | undefined {
+  /** The first hold of this client on one of these locks. */
+  ownHold({ items }: LockRequest): Hold | undefined {
     const keys = items.map(lockKey);
-    const grants = this.#holds
-      .inOrder()
-      .filter(({ isHeld }) => isHeld)
-      .map(({ grant }) => grant);
-    return grants.find((grant) => keys.includes(lockKey(grant)));
+    return this.#holds.inOrder().find((hold) => hold.isHeld && keys.includes(lockKey(hold)));
   }
 
   #addHolds(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] {
@@ -245,11 +240,10 @@ export class LockConnection implements HoldKeeper {
     const tokens = isOne ? [result.token] : (result.tokens as readonly unknown[]);
     const counts = isOne ? [result.count] : (result.counts as readonly unknown[]);
     const holds: Hold[] = [];
-    for (const [index, { name, mode }] of request.items.entries()) {
-      const grant = { name, mode, owner, token: Number(tokens[index]), count: Number(counts[index]) };
-      const hold = new Hold(grant, this);
+    for (const [index, item] of request.items.entries()) {
+      const hold = new Hold(item, owner, Number(tokens[index]), Number(counts[index]), this);
       this.#holds.add(hold);
-      this.#holdsByToken?.set(grant.token, hold);
+      this.#holdsByToken?.set(hold.token, hold);
       holds.push(hold);
     }
     return holds;
@@ -261,11 +255,15 @@ export class LockConnection implements HoldKeeper {
     if (result.status === 'denied' && steal) return refusal({ ...result, message: STEAL_DENIED }, what);
     const holders = Array.isArray(result.holders) ? (result.holders as readonly { readonly token: number }[]) : [];
     const tokens = holders.map(({ token }) => token);
-    return refusal(result, what, this.#holds.inOrder().find(({ grant }) => tokens.includes(grant.token))?.grant);
+    return refusal(
+      result,
+      what,
+      this.#holds.inOrder().find(({ token }) => tokens.includes(token)),
+    );
   }
 
   #lost({ token, reason }: ServerEvent): void {
-    this.#holdsByToken ??= new Map(this.#holds.inOrder().map((hold) => [hold.grant.token, hold]));
+    this.#holdsByToken ??= new Map(this.#holds.inOrder().map((hold) => [hold.token, hold]));
     const hold = this.#holdsByToken.get(token);
     if (hold?.lose(LOSSES[reason as string] ?? 'forced')) this.#forget(hold);
   }
@@ -279,7 +277,7 @@ export class LockConnection implements HoldKeeper {
 
   #forget(hold: Hold): void {
     this.#holds.delete(hold.id);
-    this.#holdsByToken?.delete(hold.grant.token);
+    this.#holdsByToken?.delete(hold.token);
     if (this.#holds.size === 0) this.#unheld?.abort();
   }
 
@@ -291,7 +289,7 @@ export class LockConnection implements HoldKeeper {
     stopListening();
     if (hold.isHeld) return;
     // A late renewal may have got the lock once more. Asking again before that is unlocked would bring the same hold.
-    const { name, owner, mode } = hold.grant;
+    const { name, owner, mode } = hold;
     const answered = new AbortController();
     this.whenAnswered({ lockName: name, owner, mode }, () => answered.abort());
     await pause(this.#requestTimeoutMs, answered.signal, signal);

@@ -1,11 +1,10 @@
-/** A handle: a lock that the caller holds. */
+/** A hold on the server, and the handles to it that callers get. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
-import { ledToCaller } from '../message/caller-stack.ts';
 import { show } from '../message/show.ts';
 import type { LockMode } from '../protocol.ts';
-import type { Hold } from './hold.ts';
-import { LockInvalidError, LockLostError } from './lock-error.ts';
+import { Lease, type Moment } from './lease.ts';
+import { LockInvalidError, type LockLostCode, LockLostError, type LockTimeoutError } from './lock-error.ts';
 import {
   type LockRequest,
   lockKey,
@@ -18,7 +17,131 @@ import {
   toRequest,
   wrong,
 } from './options.ts';
-import type { Owner } from './owner.ts';
+
+/** Runs a function in no request's asynchronous context, where there is such a thing. */
+export type Outside = (run: () => void) => void;
+
+/** The connection that a hold was granted on. */
+export interface HoldKeeper {
+  /** Unlocks; resolves to undefined when the lock was held, else to why it was not, within its time limit. Never rejects. */
+  unlock(hold: Hold): Promise<LockLostError | undefined>;
+  /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
+  renew(hold: Hold, leaseMs: number): Promise<boolean>;
+  /** Runs code that calls listeners, in no request's context. */
+  readonly outside: Outside;
+}
+
+type State = { readonly kind: 'held' | 'released' } | { readonly kind: 'lost'; readonly loss: LockLostError };
+
+/** One hold on the server, as this client knows it: lasts until the last of its handles is released, or until it is lost. */
+export class Hold {
+  /** Its number in the connection's table. */
+  id = 0;
+  readonly name: string;
+  readonly mode: LockMode;
+  /** The owner tag. */
+  readonly owner: string;
+  readonly token: number;
+  /** Holders of the lock at the grant, this one included. */
+  readonly count: number;
+  /** Why the server has freed it, or may have; perhaps while its unlock was on the way. */
+  freed: LockLostCode | undefined;
+  /** One for each handle that shares the hold; aborts when the hold is lost. */
+  readonly handles: Set<AbortController> = new Set();
+  readonly #keeper: HoldKeeper;
+  #state: State = { kind: 'held' };
+  #lease: Lease | undefined;
+  #whenEnded: (() => void) | undefined;
+
+  constructor({ name, mode }: RequestedLock, owner: string, token: number, count: number, keeper: HoldKeeper) {
+    this.name = name;
+    this.mode = mode;
+    this.owner = owner;
+    this.token = token;
+    this.count = count;
+    this.#keeper = keeper;
+  }
+
+  /** Why the hold was lost; undefined as long as it was not. */
+  get loss(): LockLostError | undefined {
+    // The process may have been paused for so long that no timer could end the lease yet.
+    if (this.#state.kind === 'held' && this.#lease?.isOver === true) this.#expire();
+    return this.#state.kind === 'lost' ? this.#state.loss : undefined;
+  }
+
+  /** Milliseconds until its lease is over, 0 when it is; `Infinity` without one. */
+  get leaseLeftMs(): number {
+    return this.#lease?.leftMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get isHeld(): boolean {
+    return this.loss === undefined && this.#state.kind === 'held';
+  }
+
+  /** Renews the lease until the hold ends. Resolves once it is known to run. */
+  startLease(leaseMs: number, sent: Moment): Promise<void> {
+    // The loss may have come right behind the grant.
+    if (this.#state.kind !== 'held') return Promise.resolve();
+    this.#lease = new Lease(leaseMs, sent, {
+      renew: () => this.#keeper.renew(this, leaseMs),
+      over: () => this.#expire(),
+    });
+    return this.#lease.confirmed;
+  }
+
+  /** Releases one handle; the last one unlocks. Resolves to why the lock was not held any more, if it was not. */
+  release(handle: AbortController): Promise<LockLostError | undefined> {
+    this.handles.delete(handle);
+    const { loss } = this;
+    return loss === undefined && this.handles.size === 0 ? this.unlock() : Promise.resolve(loss);
+  }
+
+  /** Unlocks, whether or not handles share the hold. */
+  unlock(): Promise<LockLostError | undefined> {
+    if (this.#state.kind === 'lost') return Promise.resolve(this.#state.loss);
+    if (this.#state.kind === 'released') return Promise.resolve(undefined);
+    this.#state = { kind: 'released' };
+    this.#lease?.stop();
+    // The unlock goes out before the owner's next request for the lock.
+    const unlocked = this.#keeper.unlock(this);
+    this.#whenEnded?.();
+    return unlocked;
+  }
+
+  /** The server freed the lock, or may have. Returns whether it was held. */
+  lose(code: LockLostCode): boolean {
+    this.freed = code;
+    if (this.#state.kind !== 'held') return false;
+    const loss = new LockLostError(code, this.name);
+    this.#state = { kind: 'lost', loss };
+    this.#lease?.stop();
+    this.#keeper.outside(() => {
+      for (const handle of [...this.handles]) handle.abort(loss);
+    });
+    this.#whenEnded?.();
+    return true;
+  }
+
+  /** Calls back when the hold has been unlocked or lost, at once if it has ended already. Takes one listener. */
+  whenEnded(listener: () => void): void {
+    if (this.#state.kind === 'held') this.#whenEnded = listener;
+    else listener();
+  }
+
+  /** Unlocks as well: the server may not know yet that the lease is over. */
+  #expire(): void {
+    this.lose('leaseOver');
+    void this.#keeper.unlock(this);
+  }
+}
+
+/** The client that a handle belongs to. */
+export interface LockSource {
+  /** Asks for locks as the owner with this tag. Resolves to null when a try-lock would have to wait. */
+  acquire(request: LockRequest, owner: string): Promise<readonly LockHandle[] | null>;
+  /** The error of a call that did not wait, for a lock that is not free. */
+  notFree(request: LockRequest): LockTimeoutError;
+}
 
 /** A lock that was granted. Release it with `release()`, or let `await using` do it. */
 export class LockHandle implements AsyncDisposable {
@@ -29,25 +152,24 @@ export class LockHandle implements AsyncDisposable {
   /** How many held the lock when it was granted, this handle included. */
   readonly count: number;
   readonly #hold: Hold;
-  readonly #owner: Owner;
+  readonly #source: LockSource;
   readonly #lost = new AbortController();
   #ended: Promise<LockLostError | undefined> | undefined;
 
   /** Only the client makes handles. */
-  constructor(hold: Hold, owner: Owner) {
-    const { name, mode, token, count } = hold.grant;
-    this.name = name;
-    this.mode = mode;
-    this.token = token;
-    this.count = count;
+  constructor(hold: Hold, source: LockSource) {
+    this.name = hold.name;
+    this.mode = hold.mode;
+    this.token = hold.token;
+    this.count = hold.count;
     this.#hold = hold;
-    this.#owner = owner;
+    this.#source = source;
     hold.handles.add(this.#lost);
   }
 
   /** The owner tag under which the server knows this hold. */
   get owner(): string {
-    return this.#owner.tag;
+    return this.#hold.owner;
   }
 
   /** Whether the lock is still held, as far as the client knows. */
@@ -109,7 +231,7 @@ export class LockHandle implements AsyncDisposable {
     const request = toRequest(name, options, NESTED_LOCK_OPTIONS);
     const handle = await this.#take(request);
     if (handle !== null) return handle;
-    throw this.#owner.notFree(request);
+    throw this.#source.notFree(request);
   }
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
@@ -136,27 +258,22 @@ export class LockHandle implements AsyncDisposable {
     }
     const [item] = request.items as readonly [RequestedLock];
     if (lockKey(item) === lockKey(this)) return this.#reenter(item.mode, request);
-    try {
-      const holds = await this.#takeUnlessLost(request);
-      return holds && new LockHandle(holds[0] as Hold, this.#owner);
-    } catch (error) {
-      // The loss of this lock is the reason of its signal.
-      throw error === this.#lost.signal.reason ? error : ledToCaller(error, request.signal);
-    }
+    return (await this.#takeUnlessLost(request))?.[0] ?? null;
   }
 
   /**
    * Ends the wait also when this lock is lost: the caller would otherwise go on without a lock that it relies on. Not by
    * `AbortSignal.any`: Node keeps its result as long as the signal lives.
    */
-  async #takeUnlessLost(request: LockRequest): Promise<readonly Hold[] | null> {
+  async #takeUnlessLost(request: LockRequest): Promise<readonly LockHandle[] | null> {
     const lost = this.signal;
     const { signal } = request;
-    if (signal === undefined) return await this.#owner.take({ ...request, signal: lost });
+    const { owner } = this.#hold;
+    if (signal === undefined) return await this.#source.acquire({ ...request, signal: lost }, owner);
     const either = new AbortController();
     const stops = [signal, lost].map((one) => whenAborted(one, () => either.abort(one.reason)));
     try {
-      return await this.#owner.take({ ...request, signal: either.signal });
+      return await this.#source.acquire({ ...request, signal: either.signal }, owner);
     } finally {
       for (const stop of stops) stop();
     }
@@ -169,7 +286,7 @@ export class LockHandle implements AsyncDisposable {
     if (leaseMs !== undefined)
       throw wrong('leaseMs', leaseMs, 'none, since a lock that is entered again keeps its own');
     if (steal) throw wrong('steal', steal, 'none, since the handle holds the lock');
-    return new LockHandle(this.#hold, this.#owner);
+    return new LockHandle(this.#hold, this.#source);
   }
 }
 
