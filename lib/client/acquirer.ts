@@ -4,11 +4,19 @@
  */
 
 import { ledToCaller } from '../message/caller-stack.ts';
+import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
-import type { ClientLife } from './client-life.ts';
-import { LockTimeoutError } from './lock-error.ts';
+import type { ConnectionKeeper } from './connection-keeper.ts';
+import {
+  isReasonOf,
+  LockClosedError,
+  LockDrainingError,
+  LockTimeoutError,
+  noConnection,
+  tellOwn,
+} from './lock-error.ts';
 import { type Hold, LockHandle, type LockSource } from './lock-handle.ts';
 import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
@@ -24,15 +32,18 @@ interface Owner {
   readonly turns: Map<string, Queue | undefined>;
 }
 
+/** A server that is about to stop is asked again after a delay of up to this, on the next connection if there is one. */
+const MAX_DRAINING_PAUSE_MS = 1_000;
+
 /** Lets one branch of an owner at a time ask for a lock or hold it. */
 export class Acquirer implements LockSource {
-  readonly #life: ClientLife;
+  readonly #keeper: ConnectionKeeper;
   /** The owners that ask for locks or hold some: fresh ones, and those with the tag of a caller. */
   readonly #fresh = new NumberedTable<Owner>();
   readonly #named = new Map<string, Owner>();
 
-  constructor(life: ClientLife) {
-    this.#life = life;
+  constructor(keeper: ConnectionKeeper) {
+    this.#keeper = keeper;
   }
 
   /**
@@ -49,7 +60,7 @@ export class Acquirer implements LockSource {
     }
     let holds: readonly Hold[] | null = null;
     try {
-      holds = await this.#life.ask(owner.tag, request);
+      holds = await this.#ask(owner.tag, request);
     } catch (error) {
       throw ledToCaller(error, request.signal);
     } finally {
@@ -68,7 +79,70 @@ export class Acquirer implements LockSource {
 
   /** The error of a call that did not wait, for a lock that is not free. */
   notFree(request: LockRequest): LockTimeoutError {
-    return this.#life.notFree(request);
+    const { items, command } = request;
+    const [what, why] =
+      command === 'lock'
+        ? [`the lock ${show(items[0]?.name)} was`, 'it is not free']
+        : ['the locks were', 'not all of them are free'];
+    const own = this.#keeper.connection?.ownHold(request);
+    return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
+  }
+
+  /** Asks on one connection after the other, until there is an answer: a wait outlives its connection. */
+  async #ask(owner: string, request: LockRequest): Promise<readonly Hold[] | null> {
+    const keeper = this.#keeper;
+    keeper.callCount += 1;
+    // After a loss the calls are made again in their order.
+    const order = keeper.callCount;
+    for (let whenFailed = keeper.whileDisconnected; ; whenFailed = 'wait') {
+      const { state } = keeper;
+      try {
+        const holds = await (state.kind === 'connected'
+          ? state.connection.acquire(owner, request)
+          : (await this.#askNext(owner, request, whenFailed, order)).asked);
+        const isWanted = !keeper.closing.aborted && request.signal?.aborted !== true;
+        if (holds === null || (isWanted && holds.every(isToBeHandedOut))) return holds;
+        for (const hold of holds) void hold.unlock();
+        request.signal?.throwIfAborted();
+        // A lock that was lost before its handle was there is asked for again, with a lease as long as the wait lasts.
+        throwIfLeaseOver(holds, request);
+      } catch (error) {
+        await this.#recover(error, request);
+      }
+    }
+  }
+
+  /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
+  async #askNext(
+    owner: string,
+    request: LockRequest,
+    whenFailed: 'wait' | 'fail',
+    order: number,
+  ): Promise<{ readonly asked: Promise<readonly Hold[] | null> }> {
+    const { signal, waitMs } = request;
+    if (this.#keeper.closing.aborted) throw new LockClosedError();
+    const timeoutMs = waitMs === 0 ? this.#keeper.requestTimeoutMs : remainingMs(request);
+    const patience = { signal, whenFailed, order, timeoutMs };
+    return await this.#keeper.ask(patience, (connection) => connection.acquire(owner, request));
+  }
+
+  /** Returns when the call is to be made again, on the next connection; throws when that makes no sense. */
+  async #recover(error: unknown, request: LockRequest): Promise<void> {
+    const { signal } = request;
+    const { reconnects, closing, connectionEnd } = this.#keeper;
+    if (isReasonOf(signal, error)) throw error;
+    // A server that stops is followed by another, as after a crash.
+    if (error instanceof LockDrainingError && reconnects && remainingMs(request) > 0) {
+      // All calls that pause are made on the next connection, in their order.
+      const delayMs = Math.min(remainingMs(request), Math.random() * MAX_DRAINING_PAUSE_MS);
+      await pause(delayMs, signal, connectionEnd);
+      return;
+    }
+    if (!(error instanceof MessageError)) throw error;
+    if (error.code === 'closed' && closing.aborted) throw new LockClosedError({ cause: error.cause ?? error });
+    const isLost = error.code === 'closed' || error.code === 'connectionLost';
+    if (isLost && reconnects) return;
+    throw error.code === 'timeout' ? noConnection(error) : error;
   }
 
   #freshOwner(): Owner {
@@ -103,7 +177,7 @@ export class Acquirer implements LockSource {
     if (waitMs === 0) return false;
     const queue = turns.get(key) ?? new Set();
     turns.set(key, queue);
-    const { closing } = this.#life;
+    const { closing } = this.#keeper;
     const turn = new AbortController();
     queue.add(turn);
     await pause(remainingMs(request), turn.signal, signal, closing);
@@ -121,7 +195,10 @@ export class Acquirer implements LockSource {
    */
   #endTurn(owner: Owner, lock: RequestedLock | Hold): void {
     const parameters = { lockName: lock.name, owner: owner.tag, mode: lock.mode };
-    this.#life.whenAnswered(parameters, () => this.#startNext(owner, lockKey(lock)));
+    const startNext = (): void => this.#startNext(owner, lockKey(lock));
+    const { connection } = this.#keeper;
+    if (connection === undefined) startNext();
+    else connection.whenAnswered(parameters, startNext);
   }
 
   #startNext(owner: Owner, key: string): void {
@@ -134,4 +211,17 @@ export class Acquirer implements LockSource {
     owner.turns.delete(key);
     if (owner.turns.size === 0) this.#forget(owner);
   }
+}
+
+/** A lease that is shorter than a round trip is over each time: asking again ends with the wait. */
+function throwIfLeaseOver(holds: readonly Hold[], request: LockRequest): void {
+  if (remainingMs(request) > 0 || !holds.some(({ freed }) => freed === 'leaseOver')) return;
+  throw new LockTimeoutError(
+    `the lock was not granted within ${request.waitMs} ms: its lease was over each time before the answer came`,
+  );
+}
+
+/** The handle tells the caller that another took the lock away; asking again might take it back from the other. */
+function isToBeHandedOut({ freed }: Hold): boolean {
+  return freed === undefined || freed === 'stolen' || freed === 'forced';
 }

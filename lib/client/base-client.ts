@@ -6,7 +6,7 @@ import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
 import { Acquirer } from './acquirer.ts';
-import { ClientLife, type ClientState, type LockClientEvents, type Surroundings } from './client-life.ts';
+import { type ClientState, ConnectionKeeper, type LockClientEvents, type Surroundings } from './connection-keeper.ts';
 import { EventStream } from './event-stream.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
@@ -43,7 +43,7 @@ const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYT
  */
 export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {
   readonly #maxBufferedEvents: number;
-  readonly #life: ClientLife;
+  readonly #keeper: ConnectionKeeper;
   readonly #acquirer: Acquirer;
   #locks: WebLockManager | undefined;
 
@@ -51,12 +51,12 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     super();
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
     this.#maxBufferedEvents = maxBufferedEvents;
-    this.#life = new ClientLife(dial, options, surroundings, this);
-    this.#acquirer = new Acquirer(this.#life);
+    this.#keeper = new ConnectionKeeper(dial, options, surroundings, this);
+    this.#acquirer = new Acquirer(this.#keeper);
   }
 
   get state(): ClientState {
-    return this.#life.state;
+    return this.#keeper.state.kind;
   }
 
   /**
@@ -67,7 +67,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    */
   async connect(): Promise<void> {
     try {
-      await this.#life.connect();
+      await this.#keeper.connect();
     } catch (error) {
       throw ledToCaller(error);
     }
@@ -128,7 +128,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * Rejects as `lock` does otherwise.
    */
   terms(name: string, options: TermOptions = {}): AsyncGenerator<LockHandle, void, undefined> {
-    const isPassing = (error: unknown): boolean => this.#life.isPassing(error);
+    const isPassing = (error: unknown): boolean => this.#keeper.isPassing(error);
     return leaderTerms(this, isPassing, name, requireOptions(options, TERM_OPTIONS));
   }
 
@@ -200,7 +200,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     const isAtOnce = this.state === 'connected' || this.state === 'closing' || this.state === 'closed';
     // On a closed client this call rejects like any other.
     if (isAtOnce) await this.#command('identify', { name });
-    this.#life.name = name;
+    this.#keeper.name = name;
   }
 
   /**
@@ -216,7 +216,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /** Sends any command and waits for its result, as `MessageClient.rpc` does; waits for a connection if there is none. */
   async rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
     try {
-      return await this.#life.rpc(command, parameters, options);
+      return await this.#keeper.rpc(command, parameters, options);
     } catch (error) {
       throw ledToCaller(error, options?.signal);
     }
@@ -236,13 +236,13 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   /** Lets the process end although the client is open. Everything it holds is free then. */
   unref(): this {
-    this.#life.setReferenced(false);
+    this.#keeper.setReferenced(false);
     return this;
   }
 
   /** Keeps the process alive while the client is open, as it is from the beginning. */
   ref(): this {
-    this.#life.setReferenced(true);
+    this.#keeper.setReferenced(true);
     return this;
   }
 
@@ -251,7 +251,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * then closes the connection, with which the others are lost. Resolves when the connection is gone.
    */
   close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    return this.#life.close(options);
+    return this.#keeper.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,55 +1,30 @@
-/** Keeps one connection to the server: opens it when it is first needed, and again after it was lost. */
+/** Keeps one connection to the server: opens it when it is first needed, and again after it was lost, until the client is closed. */
 
-import { whenAborted } from '../message/abort-listeners.ts';
+import type { Dialer } from '../message/byte-stream.ts';
+import { makeGate } from '../message/gate.ts';
+import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
+import { tell } from '../message/tell.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { LockConnection } from './lock-connection.ts';
+import {
+  failedToConnect,
+  type IsRefusal,
+  isPermanent,
+  isReasonOf,
+  LockClosedError,
+  LockUnreachableError,
+  noConnection,
+} from './lock-error.ts';
+import type { Outside } from './lock-handle.ts';
+import { type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
+import { type ConnectionPatience, WaitingCalls } from './waiting-calls.ts';
 
-/** How long to wait before the connection is opened again: at least 10 ms, whatever these say. */
-export interface ReconnectOptions {
-  /** The longest first delay, in milliseconds; each further one may be twice as long. 100 by default. */
-  readonly minDelayMs?: number | undefined;
-  /** The longest delay of all, in milliseconds. 10,000 by default. */
-  readonly maxDelayMs?: number | undefined;
-}
+const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
+const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM_ZERO };
 
-/**
- * `idle`: not connected, and not asked for. `connecting`: the first attempt. `reconnecting`: there was a connection, or
- * an attempt failed, and another follows. `closed`: for good.
- */
-export type KeeperState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
-
-/** How the keeper works. */
-export interface KeeperOptions<Connection> {
-  readonly open: () => Promise<Connection>;
-  readonly reconnect: ReconnectOptions | false;
-  /** Whether no further attempt can succeed after this failure. */
-  isPermanent(error: Error): boolean;
-  /** An attempt has failed, and another one follows or no call reported the error. */
-  readonly failed: (error: Error) => void;
-  readonly connected: (connection: Connection) => void;
-  /** The keeper was closed just when this one was opened. */
-  readonly discard: (connection: Connection) => void;
-}
-
-/** How a call waits for a connection. */
-export interface ConnectionPatience {
-  /** Milliseconds to wait at most. */
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  /** Whether to wait for further attempts when one fails. */
-  readonly whenFailed: 'wait' | 'fail';
-  /** Calls with smaller numbers get the connection first; 0 if there is none. */
-  readonly order?: number | undefined;
-}
-
-/** One call that waits for a connection. */
-interface Waiting<Connection> {
-  readonly whenFailed: 'wait' | 'fail';
-  readonly order: number;
-  readonly resolve: (connection: Connection) => void;
-  readonly reject: (error: unknown) => void;
-}
-
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_MIN_DELAY_MS = 100;
 const DEFAULT_MAX_DELAY_MS = 10_000;
 /** A server that is down must not be asked a thousand times a second. */
@@ -57,151 +32,297 @@ const LEAST_DELAY_MS = 10;
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
+/** Where a client runs. */
+export interface Surroundings {
+  /** Runs code that calls listeners, in no request's asynchronous context where there is such a thing. */
+  readonly outside: Outside;
+  /** The name of a client that was given none. */
+  readonly defaultName: string | undefined;
+  readonly isRefusal: IsRefusal;
+}
+
+/** The events of a client. */
+export interface LockClientEvents {
+  /** There is a connection; the first, or a further one. */
+  connect: () => void;
+  /** The connection was lost, and with it everything that was held; the error says why. */
+  disconnect: (error: Error | undefined) => void;
+  /** An attempt to connect failed, or the server sent something that could not be understood. */
+  error: (error: Error) => void;
+  /** The server sent an event, such as `lost`. */
+  event: (event: ServerEvent) => void;
+  /** The client is closed for good. */
+  close: () => void;
+}
+
+/** Emits the events to listeners. */
+interface Emitter {
+  emit(name: keyof LockClientEvents, ...details: readonly unknown[]): boolean;
+}
+
+interface Closing {
+  readonly kind: 'closing';
+  /** Stays until what it holds is released. */
+  connection: LockConnection | undefined;
+  readonly gone: Promise<void>;
+}
+
+type State =
+  | { readonly kind: 'idle' | 'connecting' | 'reconnecting' | 'closed' }
+  | { readonly kind: 'connected'; readonly connection: LockConnection; readonly sinceMs: number }
+  | Closing;
+
+/**
+ * `idle`: not connected, and no call waits for it. `connecting`: the first connection is being opened. `connected`.
+ * `reconnecting`: it was lost, or could not be opened, and is being opened again. `closing`: no new calls for locks. `closed`:
+ * for good.
+ */
+export type ClientState = State['kind'];
+
 /** Delays its attempts with full jitter: by any time up to a bound that doubles, so that many clients do not come at once. */
-export class ConnectionKeeper<Connection> {
-  readonly #options: KeeperOptions<Connection>;
-  readonly #waiting = new Set<Waiting<Connection>>();
-  /** The connection, if there is one. Only the keeper sets it. */
-  current: Connection | undefined;
-  #state: KeeperState = 'idle';
-  #connectedMs = 0;
+export class ConnectionKeeper {
+  readonly #dial: Dialer;
+  readonly #options: ClientOptions;
+  readonly #surroundings: Surroundings;
+  readonly #emitter: Emitter;
+  /** Milliseconds that a call waits for its answer. */
+  readonly requestTimeoutMs: number;
+  /** Whether new calls wait for the next connection. */
+  readonly whileDisconnected: 'wait' | 'fail';
+  readonly #connectTimeoutMs: number;
+  /** Only the keeper sets it. */
+  state: State = { kind: 'idle' };
+  /** The name by which others see the client, from the next connection on. */
+  name: string | undefined;
+  /** Calls so far. After a loss they are made again in the order of their numbers. */
+  callCount = 0;
+  readonly #waiting = new WaitingCalls();
+  readonly #closing = new AbortController();
+  /** Aborts when the client is closed, with the error of the calls that still wait. */
+  readonly closing: AbortSignal = this.#closing.signal;
+  /** Aborts when the calls that wait for a server to stop are to be made again. */
+  #pauses = new AbortController();
+  /** The connection that is being opened. */
+  #opening: LockConnection | undefined;
+  /** The pause before the next attempt, and when it ends. */
+  #delay: { readonly endMs: number; readonly stop: () => void } | undefined;
   /** Attempts that failed since the last good connection. */
   #failures = 0;
   #wasConnected = false;
   #lastError: Error | undefined;
-  /** The pause before the next attempt, and when it ends. */
-  #delay: { readonly endMs: number; readonly stop: () => void } | undefined;
   #isReferenced = true;
 
-  constructor(options: KeeperOptions<Connection>) {
+  /** @throws LockInvalidError when a number or a choice among the options makes no sense. */
+  constructor(dial: Dialer, options: ClientOptions, surroundings: Surroundings, emitter: Emitter) {
+    requireOptions(options.reconnect || {}, RECONNECT_OPTIONS, 'reconnect');
+    this.#dial = dial;
     this.#options = options;
+    this.#surroundings = surroundings;
+    this.#emitter = emitter;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.whileDisconnected = options.whileDisconnected ?? 'wait';
+    this.name = options.name;
   }
 
-  get state(): KeeperState {
-    return this.#state;
+  /** Whether a lost connection is opened again. */
+  get reconnects(): boolean {
+    return this.#options.reconnect !== false;
   }
 
-  /** Whether waiting for the next attempt keeps the process alive. */
+  get connection(): LockConnection | undefined {
+    return 'connection' in this.state ? this.state.connection : undefined;
+  }
+
+  /** Aborts when the connection is lost, or the client is closed. */
+  get connectionEnd(): AbortSignal {
+    return this.#pauses.signal;
+  }
+
+  /** Makes a first attempt to connect; rejects with its error, or `unreachable` when its time was over. */
+  async connect(): Promise<void> {
+    // An attempt has a limit of its own; the delay before it has none.
+    const timeoutMs = this.state.kind === 'reconnecting' ? this.#connectTimeoutMs : Number.POSITIVE_INFINITY;
+    try {
+      await this.#obtain({ timeoutMs, whenFailed: 'fail' }, () => {});
+    } catch (error) {
+      throw failedToConnect(error);
+    }
+  }
+
+  /** Sends a command, once there is a connection. */
+  async rpc(command: string, parameters: object, options: RpcOptions = {}): Promise<RpcResult> {
+    const { timeoutMs = this.requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
+    this.callCount += 1;
+    const patience = { timeoutMs, signal, whenFailed: this.whileDisconnected, order: this.callCount };
+    const { asked } = await this.ask(patience, (connection) => connection.rpc(command, parameters, timeoutMs, signal));
+    return await asked;
+  }
+
+  /**
+   * Asks as soon as there is a connection. Wraps the promise, so that the caller can wait for the sending alone. Rejects with
+   * a `MessageError`, `closed`; with the signal's reason; or with a `LockError`, `unreachable` or that of an attempt after which
+   * no other can succeed. With `whenFailed: 'fail'` it rejects after the first attempt that failed.
+   */
+  async ask<Result>(
+    patience: ConnectionPatience,
+    ask: (connection: LockConnection) => Promise<Result>,
+  ): Promise<{ readonly asked: Promise<Result> }> {
+    try {
+      if (this.state.kind === 'reconnecting' && patience.whenFailed === 'fail') {
+        const cause = this.#lastError;
+        throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
+      }
+      return await this.#obtain(patience, (connection) => ({ asked: ask(connection) }));
+    } catch (error) {
+      const isClosed = error instanceof MessageError && error.code === 'closed';
+      throw isClosed || isReasonOf(patience.signal, error) ? error : noConnection(error);
+    }
+  }
+
+  /** Whether a call that rejected with this error may succeed when it is made again: only the connection was missing. */
+  isPassing(error: unknown): boolean {
+    return error instanceof LockUnreachableError && !isPermanent(error.cause, this.#surroundings.isRefusal);
+  }
+
+  /** Whether the connection, or waiting for the next attempt, keeps the process alive. */
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
+    this.connection?.setReferenced(isReferenced);
     if (this.#delay === undefined) return;
     this.#delay.stop();
     this.#attemptAt(this.#delay.endMs);
   }
 
-  /**
-   * The connection, by one attempt at most: the one under way, or the next if that ends within `timeoutMs`. Rejects with its
-   * error.
-   */
-  async connect(timeoutMs: number): Promise<Connection> {
-    // An attempt has a limit of its own; the delay before it has none.
-    const limitMs = this.#state === 'reconnecting' ? timeoutMs : Number.POSITIVE_INFINITY;
-    return await this.#obtain({ timeoutMs: limitMs, whenFailed: 'fail' }, (connection) => connection);
-  }
-
-  /**
-   * Uses the connection as soon as there is one, before anything else happens, so that calls go out in their order. Rejects
-   * with a `MessageError`: `closed`; `timeout` when there was no connection within `timeoutMs`; or with the signal's reason;
-   * or with the error of an attempt after which no other can succeed. With `whenFailed: 'fail'` it rejects with the error of
-   * the first attempt, or `connectionLost` when one has failed before.
-   */
-  async get<Used>(patience: ConnectionPatience, use: (connection: Connection) => Used): Promise<Used> {
-    if (this.#state === 'reconnecting' && patience.whenFailed === 'fail') {
-      const cause = this.#lastError;
-      throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
+  /** Ends all waits, waits up to `drainMs` milliseconds until all locks are released, then closes the connection. */
+  async close(options: { readonly drainMs?: number }): Promise<void> {
+    const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
+    if (!this.closing.aborted) {
+      const { promise, resolve } = makeGate();
+      const closing: Closing = { kind: 'closing', connection: this.connection, gone: promise };
+      // Set first: listeners might call `close` again.
+      this.state = closing;
+      void this.#close(closing, drainMs).then(resolve);
     }
-    return await this.#obtain(patience, use);
+    if (this.state.kind === 'closing') await this.state.gone;
   }
 
-  /** The connection is gone. */
-  lost(connection: Connection, error: Error | undefined): void {
-    if (this.current !== connection) return;
-    this.current = undefined;
-    if (performance.now() - this.#connectedMs >= STABLE_MS) this.#failures = 0;
-    this.#lastError = error ?? new Error('the server closed the connection');
-    if (this.#options.reconnect === false) this.close(this.#lastError);
-    else this.#scheduleNext();
+  async #close(closing: Closing, drainMs: number): Promise<void> {
+    const reason = new LockClosedError();
+    const { connection } = closing;
+    this.#stop(reason);
+    if (drainMs > 0) await connection?.drain(drainMs, reason);
+    closing.connection = undefined;
+    await Promise.all([connection?.close(), this.#opening?.abandon()]);
+    this.state = { kind: 'closed' };
+    this.#emit('close');
   }
 
-  /** Opens no further connection; calls that wait for one reject with `closed`. */
-  close(error?: Error): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.current = undefined;
-    this.#lastError = error;
+  /** Opens no further connection; calls that wait for one reject. */
+  #stop(reason: LockClosedError, cause?: Error): void {
+    this.#lastError = cause;
+    this.#closing.abort(reason);
+    this.#endPauses();
     this.#delay?.stop();
     this.#delay = undefined;
-    for (const { reject } of [...this.#waiting]) reject(closedError(error));
+    this.#waiting.reject('all', closedError(cause));
   }
 
-  #obtain<Used>(
-    { timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience,
-    use: (connection: Connection) => Used,
-  ): Promise<Used> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.current !== undefined) return resolve(use(this.current));
-      if (this.#state === 'closed') throw closedError(this.#lastError);
-      const stop = (): void => {
-        this.#waiting.delete(waiting);
-        stopTimeout();
-        stopListening();
-      };
-      const waiting: Waiting<Connection> = {
-        whenFailed,
-        order,
-        resolve: (connection) => {
-          stop();
-          resolve(use(connection));
-        },
-        reject: (error) => {
-          stop();
-          reject(error);
-        },
-      };
-      const stopTimeout = startTimeout(timeoutMs, () => {
-        const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
-        waiting.reject(new MessageError('timeout', text, { cause: this.#lastError }));
-      });
-      const stopListening = whenAborted(signal, () => waiting.reject(signal?.reason));
-      this.#waiting.add(waiting);
-      if (this.#state === 'idle') this.#attempt();
+  #endPauses(): void {
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
+  }
+
+  /** Uses the connection at once, or as soon as there is one. */
+  async #obtain<Used>(patience: ConnectionPatience, use: (connection: LockConnection) => Used): Promise<Used> {
+    const { timeoutMs, signal } = patience;
+    signal?.throwIfAborted();
+    if (this.connection !== undefined) return use(this.connection);
+    if (this.closing.aborted) throw closedError(this.#lastError);
+    const used = this.#waiting.add(patience, use, () => {
+      const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
+      return new MessageError('timeout', text, { cause: this.#lastError });
     });
+    if (this.state.kind === 'idle') this.#attempt();
+    return await used;
   }
 
   #attempt(): void {
     this.#delay = undefined;
-    if (this.#state === 'idle') this.#state = 'connecting';
-    this.#options.open().then(
-      (connection) => this.#succeed(connection),
-      (error: Error) => this.#fail(error),
+    if (this.state.kind === 'idle') this.state = { kind: 'connecting' };
+    this.#open().then(
+      (connection) => this.#succeeded(connection),
+      (error: Error) => this.#failed(error),
     );
   }
 
-  #succeed(connection: Connection): void {
-    if (this.#state === 'closed') {
-      this.#options.discard(connection);
-      return;
+  async #open(): Promise<LockConnection> {
+    const { requestTimeoutMs, name } = this;
+    const { outside, defaultName } = this.#surroundings;
+    const connection: LockConnection = new LockConnection(
+      { ...this.#options, requestTimeoutMs, outside },
+      {
+        event: (event) => this.#emit('event', event),
+        failed: (error) => this.#emit('error', error),
+        closed: (error) => this.#ended(connection, error),
+      },
+    );
+    this.#opening = connection;
+    try {
+      await connection.open(this.#dial, { name, defaultName, timeoutMs: this.#connectTimeoutMs });
+      if (!connection.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
+      // `identify` may have given the client another name meanwhile.
+      if (this.name !== name) connection.rename(this.name);
+      return connection;
+    } finally {
+      this.#opening = undefined;
     }
-    this.#state = 'connected';
-    this.#wasConnected = true;
-    this.current = connection;
-    this.#connectedMs = performance.now();
-    // Calls that waited go out first, before those that listeners make when they hear of the connection.
-    const inOrder = [...this.#waiting].sort((a, b) => a.order - b.order);
-    for (const { resolve } of inOrder) resolve(connection);
-    this.#options.connected(connection);
   }
 
-  #fail(error: Error): void {
-    if (this.#state === 'closed') return;
+  #succeeded(connection: LockConnection): void {
+    if (this.closing.aborted) {
+      void connection.abandon();
+      return;
+    }
+    this.state = { kind: 'connected', connection, sinceMs: performance.now() };
+    this.#wasConnected = true;
+    // Calls that waited go out first, before those that listeners make when they hear of the connection.
+    this.#waiting.resolveAll(connection);
+    connection.setReferenced(this.#isReferenced);
+    this.#emit('connect');
+  }
+
+  #failed(error: Error): void {
+    if (this.closing.aborted) return;
     this.#lastError = error;
-    const isLast = this.#options.reconnect === false || this.#options.isPermanent(error);
-    const told = [...this.#waiting].filter(({ whenFailed }) => isLast || whenFailed === 'fail');
-    for (const { reject } of told) reject(error);
+    const isLast = !this.reconnects || isPermanent(error, this.#surroundings.isRefusal);
+    const toldCount = this.#waiting.reject(isLast ? 'all' : 'fail', error);
     // If no call rejects with it, an event reports it.
-    if (told.length === 0 || this.#goesOn) this.#options.failed(error);
+    if (toldCount === 0 || this.#goesOn) this.#emit('error', error);
     this.#scheduleNext();
+  }
+
+  /** The connection is gone, and so are its holds. */
+  #ended(connection: LockConnection, error: Error | undefined): void {
+    connection.loseHolds('connectionLost');
+    if (this.connection !== connection) return;
+    if (this.state.kind === 'closing') this.state.connection = undefined;
+    else this.#replace(error ?? new Error('the server closed the connection'));
+    this.#emit('disconnect', error);
+    if (this.state.kind === 'closed') this.#emit('close');
+  }
+
+  /** Opens another connection in its place, unless this was the last one. */
+  #replace(error: Error): void {
+    if (this.state.kind === 'connected' && performance.now() - this.state.sinceMs >= STABLE_MS) this.#failures = 0;
+    if (this.reconnects) {
+      this.#lastError = error;
+      this.#scheduleNext();
+      this.#endPauses();
+    } else {
+      this.state = { kind: 'closed' };
+      this.#stop(new LockClosedError(), error);
+    }
   }
 
   /** A client that was never connected stops trying when no call waits any more. */
@@ -211,10 +332,10 @@ export class ConnectionKeeper<Connection> {
 
   #scheduleNext(): void {
     if (!this.#goesOn) {
-      this.#state = 'idle';
+      this.state = { kind: 'idle' };
       return;
     }
-    this.#state = 'reconnecting';
+    this.state = { kind: 'reconnecting' };
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
     const bound = Math.min(maxDelayMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
     this.#failures += 1;
@@ -225,6 +346,10 @@ export class ConnectionKeeper<Connection> {
     const importance = this.#isReferenced ? 'foreground' : 'background';
     const stop = startTimeout(Math.max(0, endMs - performance.now()), () => this.#attempt(), importance);
     this.#delay = { endMs, stop };
+  }
+
+  #emit<Name extends keyof LockClientEvents>(name: Name, ...details: Parameters<LockClientEvents[Name]>): void {
+    this.#surroundings.outside(() => tell(() => this.#emitter.emit(name, ...details)));
   }
 }
 

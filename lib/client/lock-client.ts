@@ -7,7 +7,7 @@ import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
 import { connected, LockClientBase } from './base-client.ts';
-import { noConnection } from './connection-failure.ts';
+import { noConnection } from './lock-error.ts';
 import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, type OptionRules, requireOptions, wrong } from './options.ts';
 
 const DEFAULT_HOST = '127.0.0.1';

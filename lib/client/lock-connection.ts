@@ -83,10 +83,7 @@ export class LockConnection implements HoldKeeper {
       events.failed(error);
       if (!this.#isGreeted && !(error instanceof MessageError)) this.#client.drop(anotherProtocol(error));
     });
-    this.#client.on('close', (error) => {
-      this.#loseAll('connectionLost');
-      events.closed(error);
-    });
+    this.#client.on('close', events.closed);
   }
 
   get isOpen(): boolean {
@@ -124,7 +121,7 @@ export class LockConnection implements HoldKeeper {
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
   async close(): Promise<void> {
     const closed = this.#client.close();
-    this.#loseAll('closed');
+    this.loseHolds('closed');
     await closed;
   }
 
@@ -268,7 +265,8 @@ export class LockConnection implements HoldKeeper {
     if (hold?.lose(LOSSES[reason as string] ?? 'forced')) this.#forget(hold);
   }
 
-  #loseAll(code: LockLostCode): void {
+  /** The server frees them, or has done so. */
+  loseHolds(code: LockLostCode): void {
     this.#holdsByToken = undefined;
     for (const hold of this.#holds.takeAll()) hold.lose(code);
     this.#givenUp.clear();

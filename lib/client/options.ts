@@ -4,8 +4,15 @@ import { unknownOption } from '../message/known-options.ts';
 import type { MessageClientOptions } from '../message/message-client.ts';
 import { describe } from '../message/show.ts';
 import type { LockMode } from '../protocol.ts';
-import type { ReconnectOptions } from './connection-keeper.ts';
 import { LockInvalidError } from './lock-error.ts';
+
+/** How long to wait before the connection is opened again: at least 10 ms, whatever these say. */
+export interface ReconnectOptions {
+  /** The longest first delay, in milliseconds; each further one may be twice as long. 100 by default. */
+  readonly minDelayMs?: number | undefined;
+  /** The longest delay of all, in milliseconds. 10,000 by default. */
+  readonly maxDelayMs?: number | undefined;
+}
 
 /** How a client is made, wherever its server is. */
 export interface ClientOptions extends MessageClientOptions {

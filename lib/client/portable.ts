@@ -22,8 +22,7 @@ export type {
   ServerStatistics,
 } from '../protocol.ts';
 export type { LockClientBase } from './base-client.ts';
-export type { ClientState, LockClientEvents } from './client-life.ts';
-export type { ReconnectOptions } from './connection-keeper.ts';
+export type { ClientState, LockClientEvents } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';
 export type { TermOptions } from './leader-terms.ts';
 export {
@@ -53,6 +52,7 @@ export type {
   LockOptions,
   NestedLockOptions,
   NestedTryLockOptions,
+  ReconnectOptions,
   TryLockOptions,
   WaitOptions,
 } from './options.ts';

@@ -1,7 +1,7 @@
 /** The server of the running test, a proxy that can fail, and clients. Tests import the parts that they use. */
 
 import { expect } from 'chai';
-import type { LockClientEvents } from '../../lib/client/client-life.ts';
+import type { LockClientEvents } from '../../lib/client/connection-keeper.ts';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import type { LockLostError } from '../../lib/client/lock-error.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
