@@ -18,7 +18,7 @@ import {
   tellOwn,
 } from './lock-error.ts';
 import { type Hold, LockHandle, type LockSource } from './lock-handle.ts';
-import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
+import { type LockCall, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
 /** The branches that wait for their turn, in the order of their calls: each aborts when its turn has come. */
 type Queue = Set<AbortController>;
@@ -50,46 +50,45 @@ export class Acquirer implements LockSource {
    * Asks for locks as the owner with this tag, or as a fresh one, once no other branch of the owner asks for them or holds
    * them. Resolves to null when a try-lock would have to wait.
    */
-  async acquire(request: LockRequest, tag?: string): Promise<readonly LockHandle[] | null> {
+  async acquire(call: LockCall, tag?: string): Promise<readonly LockHandle[] | null> {
     const owner = tag === undefined ? this.#freshOwner() : this.#namedOwner(tag);
-    for (const lock of request.items) {
+    for (const lock of call.items) {
       const key = lockKey(lock);
       // Only a fresh owner asks for several locks, so nothing holds those; the server refuses one named twice.
-      if (request.command === 'lockAll' || !owner.turns.has(key)) owner.turns.set(key, undefined);
-      else if (!(await this.#awaitTurn(owner, key, request))) return null;
+      if (call.command === 'lockAll' || !owner.turns.has(key)) owner.turns.set(key, undefined);
+      else if (!(await this.#awaitTurn(owner, key, call))) return null;
     }
-    let holds: readonly Hold[] | null = null;
+    let holds: readonly Hold[] | null;
     try {
-      holds = await this.#ask(owner.tag, request);
+      holds = await this.#ask(owner.tag, call);
     } catch (error) {
-      throw ledToCaller(error, request.signal);
-    } finally {
-      if (holds === null) for (const lock of request.items) this.#endTurn(owner, lock);
-      // A list of no locks has no turn to end.
-      if (owner.turns.size === 0) this.#forget(owner);
+      this.#endTurns(owner, call);
+      throw ledToCaller(error, call.signal);
     }
-    if (holds === null) return null;
+    if (holds === null) this.#endTurns(owner, call);
     const handles: LockHandle[] = [];
-    for (const hold of holds) {
-      hold.whenEnded(() => this.#endTurn(owner, hold));
+    for (const hold of holds ?? []) {
+      hold.whenEnded = () => this.#endTurn(owner, hold);
+      // It was taken away right behind its grant.
+      if (hold.freed !== undefined) hold.whenEnded();
       handles.push(new LockHandle(hold, this));
     }
-    return handles;
+    return holds && handles;
   }
 
   /** The error of a call that did not wait, for a lock that is not free. */
-  notFree(request: LockRequest): LockTimeoutError {
-    const { items, command } = request;
+  notFree(call: LockCall): LockTimeoutError {
+    const { items, command } = call;
     const [what, why] =
       command === 'lock'
         ? [`the lock ${show(items[0]?.name)} was`, 'it is not free']
         : ['the locks were', 'not all of them are free'];
-    const own = this.#keeper.connection?.ownHold(request);
+    const own = this.#keeper.connection?.ownHold(call);
     return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
   }
 
   /** Asks on one connection after the other, until there is an answer: a wait outlives its connection. */
-  async #ask(owner: string, request: LockRequest): Promise<readonly Hold[] | null> {
+  async #ask(owner: string, call: LockCall): Promise<readonly Hold[] | null> {
     const keeper = this.#keeper;
     keeper.callCount += 1;
     // After a loss the calls are made again in their order.
@@ -98,16 +97,16 @@ export class Acquirer implements LockSource {
       const { state } = keeper;
       try {
         const holds = await (state.kind === 'connected'
-          ? state.connection.acquire(owner, request)
-          : (await this.#askNext(owner, request, whenFailed, order)).asked);
-        const isWanted = !keeper.closing.aborted && request.signal?.aborted !== true;
+          ? state.connection.acquire(owner, call)
+          : (await this.#askNext(owner, call, whenFailed, order)).asked);
+        const isWanted = !keeper.closing.aborted && call.signal?.aborted !== true;
         if (holds === null || (isWanted && holds.every(isToBeHandedOut))) return holds;
         for (const hold of holds) void hold.unlock();
-        request.signal?.throwIfAborted();
+        call.signal?.throwIfAborted();
         // A lock that was lost before its handle was there is asked for again, with a lease as long as the wait lasts.
-        throwIfLeaseOver(holds, request);
+        throwIfLeaseOver(holds, call);
       } catch (error) {
-        await this.#recover(error, request);
+        await this.#recover(error, call);
       }
     }
   }
@@ -115,26 +114,26 @@ export class Acquirer implements LockSource {
   /** A try-lock waits for the connection as any request does, the others as long as they wait for their lock. */
   async #askNext(
     owner: string,
-    request: LockRequest,
+    call: LockCall,
     whenFailed: 'wait' | 'fail',
     order: number,
   ): Promise<{ readonly asked: Promise<readonly Hold[] | null> }> {
-    const { signal, waitMs } = request;
+    const { signal, waitMs } = call;
     if (this.#keeper.closing.aborted) throw new LockClosedError();
-    const timeoutMs = waitMs === 0 ? this.#keeper.requestTimeoutMs : remainingMs(request);
+    const timeoutMs = waitMs === 0 ? this.#keeper.requestTimeoutMs : remainingMs(call);
     const patience = { signal, whenFailed, order, timeoutMs };
-    return await this.#keeper.ask(patience, (connection) => connection.acquire(owner, request));
+    return await this.#keeper.ask(patience, (connection) => connection.acquire(owner, call));
   }
 
   /** Returns when the call is to be made again, on the next connection; throws when that makes no sense. */
-  async #recover(error: unknown, request: LockRequest): Promise<void> {
-    const { signal } = request;
+  async #recover(error: unknown, call: LockCall): Promise<void> {
+    const { signal } = call;
     const { reconnects, closing, connectionEnd } = this.#keeper;
     if (isReasonOf(signal, error)) throw error;
     // A server that stops is followed by another, as after a crash.
-    if (error instanceof LockDrainingError && reconnects && remainingMs(request) > 0) {
+    if (error instanceof LockDrainingError && reconnects && remainingMs(call) > 0) {
       // All calls that pause are made on the next connection, in their order.
-      const delayMs = Math.min(remainingMs(request), Math.random() * MAX_DRAINING_PAUSE_MS);
+      const delayMs = Math.min(remainingMs(call), Math.random() * MAX_DRAINING_PAUSE_MS);
       await pause(delayMs, signal, connectionEnd);
       return;
     }
@@ -172,21 +171,26 @@ export class Acquirer implements LockSource {
   }
 
   /** Resolves to whether the turn came; a try-lock does not wait for it. */
-  async #awaitTurn({ tag, turns }: Owner, key: string, request: LockRequest): Promise<boolean> {
-    const { signal, waitMs, items } = request;
+  async #awaitTurn({ tag, turns }: Owner, key: string, call: LockCall): Promise<boolean> {
+    const { signal, waitMs, items } = call;
     if (waitMs === 0) return false;
     const queue = turns.get(key) ?? new Set();
     turns.set(key, queue);
     const { closing } = this.#keeper;
     const turn = new AbortController();
     queue.add(turn);
-    await pause(remainingMs(request), turn.signal, signal, closing);
+    await pause(remainingMs(call), turn.signal, signal, closing);
     if (turn.signal.aborted) return true;
     queue.delete(turn);
     signal?.throwIfAborted();
     if (closing.aborted) throw ledToCaller(closing.reason);
     const text = `the lock ${show(items[0]?.name)} was not granted within ${waitMs} ms`;
     throw new LockTimeoutError(`${text}: another branch of the same owner, ${tag}, has it`);
+  }
+
+  #endTurns(owner: Owner, { items }: LockCall): void {
+    for (const lock of items) this.#endTurn(owner, lock);
+    if (items.length === 0) this.#forget(owner);
   }
 
   /**
@@ -214,10 +218,10 @@ export class Acquirer implements LockSource {
 }
 
 /** A lease that is shorter than a round trip is over each time: asking again ends with the wait. */
-function throwIfLeaseOver(holds: readonly Hold[], request: LockRequest): void {
-  if (remainingMs(request) > 0 || !holds.some(({ freed }) => freed === 'leaseOver')) return;
+function throwIfLeaseOver(holds: readonly Hold[], call: LockCall): void {
+  if (remainingMs(call) > 0 || !holds.some(({ freed }) => freed === 'leaseOver')) return;
   throw new LockTimeoutError(
-    `the lock was not granted within ${request.waitMs} ms: its lease was over each time before the answer came`,
+    `the lock was not granted within ${call.waitMs} ms: its lease was over each time before the answer came`,
   );
 }
 

@@ -26,8 +26,8 @@ import {
   TERM_OPTIONS,
   TRY_LOCK_OPTIONS,
   type TryLockOptions,
-  toRequest,
-  toRequestForAll,
+  toCall,
+  toCallForAll,
 } from './options.ts';
 import { WebLockManager } from './web-locks/web-locks.ts';
 
@@ -80,16 +80,16 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * signal's reason. Here as in all other methods, unknown options and values of the wrong kind are `invalid`.
    */
   async lock(name: string, options: LockOptions = {}): Promise<LockHandle> {
-    const request = toRequest(name, options, LOCK_OPTIONS);
-    const [handle] = (await this.#acquirer.acquire(request, options.owner)) ?? [];
+    const call = toCall(name, options, LOCK_OPTIONS);
+    const [handle] = (await this.#acquirer.acquire(call, options.owner)) ?? [];
     if (handle !== undefined) return handle;
-    throw this.#acquirer.notFree(request);
+    throw this.#acquirer.notFree(call);
   }
 
   /** Takes a lock if that needs no waiting; resolves to null if it does. Rejects as `lock` does. */
   async tryLock(name: string, options: TryLockOptions = {}): Promise<LockHandle | null> {
-    const request = { ...toRequest(name, options, TRY_LOCK_OPTIONS), waitMs: 0 };
-    return (await this.#acquirer.acquire(request, options.owner))?.[0] ?? null;
+    const call = { ...toCall(name, options, TRY_LOCK_OPTIONS), waitMs: 0 };
+    return (await this.#acquirer.acquire(call, options.owner))?.[0] ?? null;
   }
 
   /**
@@ -137,15 +137,15 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
    * only use this never wait for each other in a circle, whatever the order of the names.
    */
   async lockAll(locks: readonly (string | LockItem)[], options: LockAllOptions = {}): Promise<LockSet> {
-    const request = toRequestForAll(locks, options);
-    const handles = await this.#acquirer.acquire(request);
+    const call = toCallForAll(locks, options);
+    const handles = await this.#acquirer.acquire(call);
     if (handles !== null) return new LockSet(handles);
-    throw this.#acquirer.notFree(request);
+    throw this.#acquirer.notFree(call);
   }
 
   /** Takes several locks if that needs no waiting; resolves to null if it does. */
   async tryLockAll(locks: readonly (string | LockItem)[]): Promise<LockSet | null> {
-    const handles = await this.#acquirer.acquire(toRequestForAll(locks, { waitMs: 0 }));
+    const handles = await this.#acquirer.acquire(toCallForAll(locks, { waitMs: 0 }));
     return handles && new LockSet(handles);
   }
 
@@ -164,7 +164,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   get locks(): WebLockManager {
     this.#locks ??= new WebLockManager({
       isClosed: () => this.state === 'closing' || this.state === 'closed',
-      take: async (request) => (await this.#acquirer.acquire(request))?.[0] ?? null,
+      take: async (call) => (await this.#acquirer.acquire(call))?.[0] ?? null,
       listAll: () => this.listAll({ max: LISTED_A_PAGE }),
     });
     return this.#locks;

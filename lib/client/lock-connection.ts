@@ -15,8 +15,8 @@ import { pause } from '../message/timeout.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
-import { Hold, type HoldKeeper, type Outside } from './lock-handle.ts';
-import { type LockRequest, lockKey, type RequestedLock, remainingMs } from './options.ts';
+import { Hold, type HoldConnection, type Outside } from './lock-handle.ts';
+import { type LockCall, lockKey, type RequestedLock, remainingMs } from './options.ts';
 
 const PROTOCOL = 1;
 const MS_A_SECOND = 1_000;
@@ -55,7 +55,7 @@ export interface OpenOptions {
 }
 
 /** Asks for locks and keeps the holds. */
-export class LockConnection implements HoldKeeper {
+export class LockConnection implements HoldConnection {
   readonly outside: Outside;
   readonly #client: MessageClient;
   readonly #requestTimeoutMs: number;
@@ -155,17 +155,17 @@ export class LockConnection implements HoldKeeper {
    * Asks for one lock or for several; resolves to the holds in the order of the request, or to null when a try-lock would
    * have had to wait. Rejects as `LockClient.lock` does.
    */
-  acquire(owner: string, request: LockRequest): Promise<readonly Hold[] | null> {
-    const { command, leaseMs, signal } = request;
-    const timeLimitMs = remainingMs(request);
-    const parameters = toParameters(owner, request, timeLimitMs);
+  acquire(owner: string, call: LockCall): Promise<readonly Hold[] | null> {
+    const { command, leaseMs, signal } = call;
+    const timeLimitMs = remainingMs(call);
+    const parameters = toParameters(owner, call, timeLimitMs);
     const timeoutMs = timeLimitMs + this.#requestTimeoutMs;
     const sent = leaseMs === undefined ? undefined : thisMoment();
     const convert = (result: RpcResult): readonly Hold[] | null => {
       if (this.#givenUp.leftGrants.size > 0) this.#givenUp.answeredInTime(parameters, result);
       if (result.status === 'unavailable') return null;
-      if (result.status !== 'ok') throw this.#refusal(request, result);
-      return this.#addHolds(owner, request, result);
+      if (result.status !== 'ok') throw this.#refusal(call, result);
+      return this.#addHolds(owner, call, result);
     };
     const granted = this.#client.call({ command, parameters, timeoutMs, signal, convert, watcher: this.#givenUp });
     if (leaseMs === undefined || sent === undefined) return granted;
@@ -227,17 +227,17 @@ export class LockConnection implements HoldKeeper {
   }
 
   /** The first hold of this client on one of these locks. */
-  ownHold({ items }: LockRequest): Hold | undefined {
+  ownHold({ items }: LockCall): Hold | undefined {
     const keys = items.map(lockKey);
     return this.#holds.inOrder().find((hold) => hold.isHeld && keys.includes(lockKey(hold)));
   }
 
-  #addHolds(owner: string, request: LockRequest, result: RpcResult): readonly Hold[] {
-    const isOne = request.command === 'lock';
+  #addHolds(owner: string, call: LockCall, result: RpcResult): readonly Hold[] {
+    const isOne = call.command === 'lock';
     const tokens = isOne ? [result.token] : (result.tokens as readonly unknown[]);
     const counts = isOne ? [result.count] : (result.counts as readonly unknown[]);
     const holds: Hold[] = [];
-    for (const [index, item] of request.items.entries()) {
+    for (const [index, item] of call.items.entries()) {
       const hold = new Hold(item, owner, Number(tokens[index]), Number(counts[index]), this);
       this.#holds.add(hold);
       this.#holdsByToken?.set(hold.token, hold);
@@ -246,7 +246,7 @@ export class LockConnection implements HoldKeeper {
     return holds;
   }
 
-  #refusal({ command, items, steal }: LockRequest, result: RpcResult): LockError {
+  #refusal({ command, items, steal }: LockCall, result: RpcResult): LockError {
     const names = items.map(({ name }) => show(name)).join(', ');
     const what = command === 'lock' ? `the lock ${names} was not granted` : `the locks ${names} were not granted`;
     if (result.status === 'denied' && steal) return refusal({ ...result, message: STEAL_DENIED }, what);
@@ -305,8 +305,8 @@ function anotherProtocol(cause: Error): LockError {
 }
 
 /** The parameters on the wire. JSON leaves out those that are undefined. */
-function toParameters(owner: string, request: LockRequest, timeLimitMs: number): object {
-  const { command, items, leaseMs, steal, stealable } = request;
+function toParameters(owner: string, call: LockCall, timeLimitMs: number): object {
+  const { command, items, leaseMs, steal, stealable } = call;
   const lease = leaseMs && leaseMs / MS_A_SECOND;
   const seconds = timeLimitMs / MS_A_SECOND;
   const timeLimit = seconds > MAX_SECONDS ? false : seconds;

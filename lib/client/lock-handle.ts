@@ -6,7 +6,7 @@ import type { LockMode } from '../protocol.ts';
 import { Lease, type Moment } from './lease.ts';
 import { LockInvalidError, type LockLostCode, LockLostError, type LockTimeoutError } from './lock-error.ts';
 import {
-  type LockRequest,
+  type LockCall,
   lockKey,
   NESTED_LOCK_OPTIONS,
   NESTED_TRY_LOCK_OPTIONS,
@@ -14,7 +14,7 @@ import {
   type NestedTryLockOptions,
   type RequestedLock,
   requireFunction,
-  toRequest,
+  toCall,
   wrong,
 } from './options.ts';
 
@@ -22,7 +22,7 @@ import {
 export type Outside = (run: () => void) => void;
 
 /** The connection that a hold was granted on. */
-export interface HoldKeeper {
+export interface HoldConnection {
   /** Unlocks; resolves to undefined when the lock was held, else to why it was not, within its time limit. Never rejects. */
   unlock(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
@@ -46,20 +46,21 @@ export class Hold {
   readonly count: number;
   /** Why the server has freed it, or may have; perhaps while its unlock was on the way. */
   freed: LockLostCode | undefined;
+  /** Called when the hold has been unlocked or lost. */
+  whenEnded: (() => void) | undefined;
   /** One for each handle that shares the hold; aborts when the hold is lost. */
   readonly handles: Set<AbortController> = new Set();
-  readonly #keeper: HoldKeeper;
+  readonly #connection: HoldConnection;
   #state: State = { kind: 'held' };
   #lease: Lease | undefined;
-  #whenEnded: (() => void) | undefined;
 
-  constructor({ name, mode }: RequestedLock, owner: string, token: number, count: number, keeper: HoldKeeper) {
+  constructor({ name, mode }: RequestedLock, owner: string, token: number, count: number, connection: HoldConnection) {
     this.name = name;
     this.mode = mode;
     this.owner = owner;
     this.token = token;
     this.count = count;
-    this.#keeper = keeper;
+    this.#connection = connection;
   }
 
   /** Why the hold was lost; undefined as long as it was not. */
@@ -83,7 +84,7 @@ export class Hold {
     // The loss may have come right behind the grant.
     if (this.#state.kind !== 'held') return Promise.resolve();
     this.#lease = new Lease(leaseMs, sent, {
-      renew: () => this.#keeper.renew(this, leaseMs),
+      renew: () => this.#connection.renew(this, leaseMs),
       over: () => this.#expire(),
     });
     return this.#lease.confirmed;
@@ -103,8 +104,8 @@ export class Hold {
     this.#state = { kind: 'released' };
     this.#lease?.stop();
     // The unlock goes out before the owner's next request for the lock.
-    const unlocked = this.#keeper.unlock(this);
-    this.#whenEnded?.();
+    const unlocked = this.#connection.unlock(this);
+    this.whenEnded?.();
     return unlocked;
   }
 
@@ -115,32 +116,26 @@ export class Hold {
     const loss = new LockLostError(code, this.name);
     this.#state = { kind: 'lost', loss };
     this.#lease?.stop();
-    this.#keeper.outside(() => {
+    this.#connection.outside(() => {
       for (const handle of [...this.handles]) handle.abort(loss);
     });
-    this.#whenEnded?.();
+    this.whenEnded?.();
     return true;
-  }
-
-  /** Calls back when the hold has been unlocked or lost, at once if it has ended already. Takes one listener. */
-  whenEnded(listener: () => void): void {
-    if (this.#state.kind === 'held') this.#whenEnded = listener;
-    else listener();
   }
 
   /** Unlocks as well: the server may not know yet that the lease is over. */
   #expire(): void {
     this.lose('leaseOver');
-    void this.#keeper.unlock(this);
+    void this.#connection.unlock(this);
   }
 }
 
 /** The client that a handle belongs to. */
 export interface LockSource {
   /** Asks for locks as the owner with this tag. Resolves to null when a try-lock would have to wait. */
-  acquire(request: LockRequest, owner: string): Promise<readonly LockHandle[] | null>;
+  acquire(call: LockCall, owner: string): Promise<readonly LockHandle[] | null>;
   /** The error of a call that did not wait, for a lock that is not free. */
-  notFree(request: LockRequest): LockTimeoutError;
+  notFree(call: LockCall): LockTimeoutError;
 }
 
 /** A lock that was granted. Release it with `release()`, or let `await using` do it. */
@@ -228,15 +223,15 @@ export class LockHandle implements AsyncDisposable {
    * was released, and with its `LockLostError` when it was lost, or is while the call waits.
    */
   async lock(name: string, options: NestedLockOptions = {}): Promise<LockHandle> {
-    const request = toRequest(name, options, NESTED_LOCK_OPTIONS);
-    const handle = await this.#take(request);
+    const call = toCall(name, options, NESTED_LOCK_OPTIONS);
+    const handle = await this.#take(call);
     if (handle !== null) return handle;
-    throw this.#source.notFree(request);
+    throw this.#source.notFree(call);
   }
 
   /** Takes a further lock as the same owner if that needs no waiting; resolves to null if it does. */
   async tryLock(name: string, options: NestedTryLockOptions = {}): Promise<LockHandle | null> {
-    return await this.#take({ ...toRequest(name, options, NESTED_TRY_LOCK_OPTIONS), waitMs: 0 });
+    return await this.#take({ ...toCall(name, options, NESTED_TRY_LOCK_OPTIONS), waitMs: 0 });
   }
 
   /** Runs a function while it holds a further lock as the same owner. Resolves and rejects as `LockClient.locked` does. */
@@ -250,36 +245,36 @@ export class LockHandle implements AsyncDisposable {
     return await runGuarded(handle, () => run(handle));
   }
 
-  async #take(request: LockRequest): Promise<LockHandle | null> {
+  async #take(call: LockCall): Promise<LockHandle | null> {
     this.throwIfLost();
-    request.signal?.throwIfAborted();
+    call.signal?.throwIfAborted();
     if (this.#ended !== undefined) {
       throw new LockInvalidError(`the handle of ${show(this.name)} was released; it takes no further lock`);
     }
-    const [item] = request.items as readonly [RequestedLock];
-    if (lockKey(item) === lockKey(this)) return this.#reenter(item.mode, request);
-    return (await this.#takeUnlessLost(request))?.[0] ?? null;
+    const [item] = call.items as readonly [RequestedLock];
+    if (lockKey(item) === lockKey(this)) return this.#reenter(item.mode, call);
+    return (await this.#takeUnlessLost(call))?.[0] ?? null;
   }
 
   /**
    * Ends the wait also when this lock is lost: the caller would otherwise go on without a lock that it relies on. Not by
    * `AbortSignal.any`: Node keeps its result as long as the signal lives.
    */
-  async #takeUnlessLost(request: LockRequest): Promise<readonly LockHandle[] | null> {
+  async #takeUnlessLost(call: LockCall): Promise<readonly LockHandle[] | null> {
     const lost = this.signal;
-    const { signal } = request;
+    const { signal } = call;
     const { owner } = this.#hold;
-    if (signal === undefined) return await this.#source.acquire({ ...request, signal: lost }, owner);
+    if (signal === undefined) return await this.#source.acquire({ ...call, signal: lost }, owner);
     const either = new AbortController();
     const stops = [signal, lost].map((one) => whenAborted(one, () => either.abort(one.reason)));
     try {
-      return await this.#source.acquire({ ...request, signal: either.signal }, owner);
+      return await this.#source.acquire({ ...call, signal: either.signal }, owner);
     } finally {
       for (const stop of stops) stop();
     }
   }
 
-  #reenter(mode: LockMode, { leaseMs, steal }: LockRequest): LockHandle {
+  #reenter(mode: LockMode, { leaseMs, steal }: LockCall): LockHandle {
     if (this.mode === 'shared' && mode === 'exclusive') {
       throw wrong('mode', mode, '"shared", since the handle holds the lock shared');
     }

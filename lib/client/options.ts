@@ -113,15 +113,6 @@ export interface ListOptions {
   readonly max?: number;
 }
 
-/** How long a call may wait, and the signal that ends it early. */
-export interface Patience {
-  /** Milliseconds to wait for the lock at most: 0 is a try-lock. */
-  readonly waitMs: number;
-  /** When that is over, by the clock of `performance.now()`. */
-  readonly endMs: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** One lock of a request. */
 export interface RequestedLock {
   readonly name: string;
@@ -129,10 +120,15 @@ export interface RequestedLock {
   readonly limit: number | undefined;
 }
 
-/** A request for one lock, or for all of several. */
-export interface LockRequest extends Patience {
+/** A call for one lock, or for all of several. */
+export interface LockCall {
   readonly command: 'lock' | 'lockAll';
   readonly items: readonly RequestedLock[];
+  /** Milliseconds to wait at most: 0 is a try-lock. */
+  readonly waitMs: number;
+  /** When that is over, by the clock of `performance.now()`. */
+  readonly endMs: number;
+  readonly signal: AbortSignal | undefined;
   readonly leaseMs: number | undefined;
   readonly steal?: boolean | undefined;
   readonly stealable?: boolean | undefined;
@@ -191,7 +187,7 @@ const LOCK_ITEM_OPTIONS: OptionRules = { name: TEXT, mode: MODE, limit: LIMIT };
 export const TERM_OPTIONS: OptionRules = { leaseMs: LEASE_MS, signal: SIGNAL };
 
 /** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
-export function toRequest(name: string, options: LockOptions, rules: OptionRules): LockRequest {
+export function toCall(name: string, options: LockOptions, rules: OptionRules): LockCall {
   requireOptions(options, rules);
   if (typeof name !== 'string') throw wrong('name', name, 'a string');
   const { mode = 'exclusive', limit, leaseMs, steal, stealable, waitMs = DEFAULT_WAIT_MS, signal } = options;
@@ -200,7 +196,7 @@ export function toRequest(name: string, options: LockOptions, rules: OptionRules
 }
 
 /** @throws LockInvalidError when the locks are no list of names and items that make sense, or an option makes none. */
-export function toRequestForAll(locks: readonly (string | LockItem)[], options: LockAllOptions): LockRequest {
+export function toCallForAll(locks: readonly (string | LockItem)[], options: LockAllOptions): LockCall {
   const { leaseMs, waitMs = DEFAULT_WAIT_MS, signal } = requireOptions(options, LOCK_ALL_OPTIONS);
   if (!Array.isArray(locks)) throw wrong('locks', locks, 'a list of locks');
   return { command: 'lockAll', items: locks.map(toItem), leaseMs, waitMs, endMs: performance.now() + waitMs, signal };
@@ -214,7 +210,7 @@ function toItem(lock: string | LockItem, index: number): RequestedLock {
 }
 
 /** Milliseconds that are left to wait, rounded up. */
-export function remainingMs({ waitMs, endMs }: Patience): number {
+export function remainingMs({ waitMs, endMs }: LockCall): number {
   return Math.min(waitMs, Math.max(0, Math.ceil(endMs - performance.now())));
 }
 

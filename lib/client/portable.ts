@@ -57,5 +57,4 @@ export type {
   WaitOptions,
 } from './options.ts';
 export type { WebLock, WebLockMode, WebLockOptions } from './web-locks/web-lock.ts';
-export type { WebLockInfo, WebLockSnapshot } from './web-locks/web-lock-snapshot.ts';
-export type { WebLockCallback, WebLockManager } from './web-locks/web-locks.ts';
+export type { WebLockCallback, WebLockInfo, WebLockManager, WebLockSnapshot } from './web-locks/web-locks.ts';

@@ -1,28 +1,42 @@
 /** The Web Locks API on top of the lock server: code written for `navigator.locks` runs across machines. */
 
-import type { LockInformation } from '../../protocol.ts';
+import type { LockHolder, LockInformation, LockWaiter } from '../../protocol.ts';
 import { LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
 import type { LockHandle } from '../lock-handle.ts';
-import { LOCK_OPTIONS, type LockRequest, toRequest } from '../options.ts';
+import { LOCK_OPTIONS, type LockCall, toCall } from '../options.ts';
 import {
   checkWebLockRequest,
   makeWebLock,
   namedException,
   toWebLockRequest,
   type WebLock,
+  type WebLockMode,
   type WebLockOptions,
   type WebLockRequest,
 } from './web-lock.ts';
-import { takeSnapshot, type WebLockSnapshot } from './web-lock-snapshot.ts';
 
 /** The parts of the client that the API uses. */
 export interface WebLockSource {
   /** Whether it takes no new calls. */
   isClosed(): boolean;
   /** Takes a lock as an owner of its own; resolves to null when a try-lock would have had to wait. */
-  take(request: LockRequest): Promise<LockHandle | null>;
+  take(call: LockCall): Promise<LockHandle | null>;
   /** All that is held or waited for. */
   listAll(): AsyncIterable<LockInformation>;
+}
+
+/** A lock that is held or requested, and by which client. */
+export interface WebLockInfo {
+  name: string;
+  mode: WebLockMode;
+  /** Tells clients apart: the client's address as the server sees it, after its name if it has one. */
+  clientId: string;
+}
+
+/** The locks that are held, in the order of the grants, and the requests that wait, in their order. */
+export interface WebLockSnapshot {
+  held: WebLockInfo[];
+  pending: WebLockInfo[];
 }
 
 /** Runs while the lock is held; is called with null when the lock is not free and `ifAvailable` was asked for. */
@@ -89,7 +103,7 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
   const wait = { waitMs: ifAvailable ? 0 : Number.POSITIVE_INFINITY, signal, stealable: true };
   try {
     return await source.take(
-      toRequest(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }, LOCK_OPTIONS),
+      toCall(name, mode === 'exclusive' ? { ...wait, mode, steal } : { ...wait, mode }, LOCK_OPTIONS),
     );
   } catch (error) {
     if (!(error instanceof LockClosedError || error instanceof LockCancelledError)) throw error;
@@ -117,4 +131,50 @@ async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unk
 
 function lost(loss: LockLostError): Error {
   return namedException('AbortError', loss.message, loss);
+}
+
+interface Held {
+  readonly token: number;
+  readonly info: WebLockInfo;
+}
+
+interface Pending {
+  /** When it was requested, by this side's clock. */
+  readonly sinceMs: number;
+  readonly info: WebLockInfo;
+}
+
+/** Reads all pages. Permits are left out, since the standard has none. */
+async function takeSnapshot(locks: AsyncIterable<LockInformation>): Promise<WebLockSnapshot> {
+  const held: Held[] = [];
+  const pending: Pending[] = [];
+  for await (const { lockName, holders, waiters } of locks) {
+    for (const holder of holders) {
+      const info = toInfo(lockName, holder);
+      if (info !== undefined) held.push({ token: holder.token, info });
+    }
+    pending.push(...toPending(lockName, waiters));
+  }
+  held.sort((a, b) => a.token - b.token);
+  pending.sort((a, b) => a.sinceMs - b.sinceMs);
+  return { held: held.map(({ info }) => info), pending: pending.map(({ info }) => info) };
+}
+
+/** No waiter gets an earlier time than the one ahead in its queue, so that sorting keeps each queue in its order. */
+function toPending(lockName: string, waiters: readonly LockWaiter[]): Pending[] {
+  const nowMs = performance.now();
+  let earliestMs = Number.NEGATIVE_INFINITY;
+  const pending: Pending[] = [];
+  for (const waiter of waiters) {
+    const info = toInfo(lockName, waiter);
+    if (info === undefined) continue;
+    earliestMs = Math.max(earliestMs, nowMs - waiter.waitedMs);
+    pending.push({ sinceMs: earliestMs, info });
+  }
+  return pending;
+}
+
+function toInfo(lockName: string, { mode, name, address }: LockHolder | LockWaiter): WebLockInfo | undefined {
+  if (mode === 'permit') return undefined;
+  return { name: lockName, mode, clientId: name === '' ? address : `${name} at ${address}` };
 }
