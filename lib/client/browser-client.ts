@@ -2,7 +2,7 @@
 
 import type { Dialer } from '../message/byte-stream.ts';
 import { type DialWebSocketOptions, dialWebSocket } from '../transports/dial-web-socket.ts';
-import { connected, LockClientBase } from './base-client.ts';
+import { connected, LockClientBase } from './lock-client-base.ts';
 import { noConnection } from './lock-error.ts';
 import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, requireOptions } from './options.ts';
 

@@ -1,4 +1,4 @@
-/** The options of the client's methods: their types, the check that they make sense, and the request for locks they become. */
+/** The options of the client's methods: their types, the check that they make sense, and the call for locks that they become. */
 
 import { unknownOption } from '../message/known-options.ts';
 import type { MessageClientOptions } from '../message/message-client.ts';

@@ -21,10 +21,10 @@ export type {
   NamedLockHolder,
   ServerStatistics,
 } from '../protocol.ts';
-export type { LockClientBase } from './base-client.ts';
 export type { ClientState, LockClientEvents } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';
 export type { TermOptions } from './leader-terms.ts';
+export type { LockClientBase } from './lock-client-base.ts';
 export {
   LockCancelledError,
   LockClosedError,
@@ -57,4 +57,4 @@ export type {
   WaitOptions,
 } from './options.ts';
 export type { WebLock, WebLockMode, WebLockOptions } from './web-locks/web-lock.ts';
-export type { WebLockCallback, WebLockInfo, WebLockManager, WebLockSnapshot } from './web-locks/web-locks.ts';
+export type { WebLockCallback, WebLockInfo, WebLockManager, WebLockSnapshot } from './web-locks/web-lock-manager.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockDeniedError } from '../../lib/client/lock-error.ts';
-import type { WebLockInfo } from '../../lib/client/web-locks/web-locks.ts';
+import type { WebLockInfo } from '../../lib/client/web-locks/web-lock-manager.ts';
 import { until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
 import { client, lazyClient, other, server } from './client-scene.ts';

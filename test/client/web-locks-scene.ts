@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { LockLostError } from '../../lib/client/lock-error.ts';
 import type { WebLock, WebLockOptions } from '../../lib/client/web-locks/web-lock.ts';
-import type { WebLockManager } from '../../lib/client/web-locks/web-locks.ts';
+import type { WebLockManager } from '../../lib/client/web-locks/web-lock-manager.ts';
 import { client, clientScene, type SceneOptions } from './client-scene.ts';
 
 /** Of the client behind the proxy. */

@@ -1,7 +1,7 @@
 /** The Web Locks API on top of the lock server: code written for `navigator.locks` runs across machines. */
 
 import type { LockHolder, LockInformation, LockWaiter } from '../../protocol.ts';
-import { LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
+import { isReasonOf, LockCancelledError, LockClosedError, LockLostError } from '../lock-error.ts';
 import type { LockHandle } from '../lock-handle.ts';
 import { LOCK_OPTIONS, type LockCall, toCall } from '../options.ts';
 import {
@@ -107,8 +107,7 @@ async function take(source: WebLockSource, request: WebLockRequest): Promise<Loc
     );
   } catch (error) {
     if (!(error instanceof LockClosedError || error instanceof LockCancelledError)) throw error;
-    // The signal's reason may be any error, and is passed on as it is.
-    if (signal?.aborted === true && error === signal.reason) throw error;
+    if (isReasonOf(signal, error)) throw error;
     throw namedException('AbortError', `the request was ended: ${error.message}`, error);
   }
 }
@@ -122,7 +121,7 @@ async function runUntilLost(handle: LockHandle, run: () => unknown): Promise<unk
     value = await handle.whileHeld(ran());
   } catch (error) {
     await handle.end();
-    throw signal.aborted && error === signal.reason ? lost(signal.reason) : error;
+    throw isReasonOf(signal, error) ? lost(signal.reason) : error;
   }
   const loss = await handle.end();
   if (loss !== undefined) throw lost(new LockLostError(loss.code, loss.lockName, { result: value }));

@@ -29,7 +29,7 @@ import {
   toCall,
   toCallForAll,
 } from './options.ts';
-import { WebLockManager } from './web-locks/web-locks.ts';
+import { WebLockManager } from './web-locks/web-lock-manager.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
 /** The longest page, because the server looks at all names for each. */
