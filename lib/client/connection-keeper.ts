@@ -191,7 +191,7 @@ export class ConnectionKeeper {
     this.connection?.setReferenced(isReferenced);
     if (this.#delay === undefined) return;
     this.#delay.stop();
-    this.#attemptAt(this.#delay.endMs);
+    this.#attemptAfter(Math.max(0, this.#delay.endMs - performance.now()));
   }
 
   /** Ends all waits, waits up to `drainMs` milliseconds until all locks are released, then closes the connection. */
@@ -339,13 +339,13 @@ export class ConnectionKeeper {
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
     const bound = Math.min(maxDelayMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
     this.#failures += 1;
-    this.#attemptAt(performance.now() + Math.max(LEAST_DELAY_MS, Math.random() * bound));
+    this.#attemptAfter(Math.max(LEAST_DELAY_MS, Math.random() * bound));
   }
 
-  #attemptAt(endMs: number): void {
+  #attemptAfter(delayMs: number): void {
     const importance = this.#isReferenced ? 'foreground' : 'background';
-    const stop = startTimeout(Math.max(0, endMs - performance.now()), () => this.#attempt(), importance);
-    this.#delay = { endMs, stop };
+    const stop = startTimeout(delayMs, () => this.#attempt(), importance);
+    this.#delay = { endMs: performance.now() + delayMs, stop };
   }
 
   #emit<Name extends keyof LockClientEvents>(name: Name, ...details: Parameters<LockClientEvents[Name]>): void {
