@@ -1,29 +1,60 @@
 import { expect } from 'chai';
+import type { LockClient } from '../../lib/client/lock-client.ts';
+import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import type { RawClient } from '../server/raw-client.ts';
 import { RawServer } from '../support/raw-server.ts';
-import { lazyClient } from './client-scene.ts';
+import { emitted, lazyClient } from './client-scene.ts';
 
-describe('a client of a server that sends no tokens', () => {
-  afterEach(endTest);
+describe('a client of a server of another make', () => {
+  let client: LockClient;
+  let peer: RawClient;
 
-  it('sends an unlock that is valid JSON, and ends the release with the answer', async () => {
+  beforeEach(async () => {
     const server = await RawServer.listen();
     whenTestEnds(() => server.close());
-    const locked = lazyClient({ port: server.port }).lock('jobs');
-    const peer = await server.accept();
-    const hello = await peer.next();
-    peer.send({ id: hello.id, result: { status: 'ok', protocol: 1 } });
-    const lock = await peer.next();
-    peer.send({ id: lock.id, result: { status: 'ok' } });
-    const handle = await locked;
+    client = lazyClient({ port: server.port });
+    const connected = client.connect();
+    peer = await server.accept();
+    await answer('hello', { protocol: 1 });
+    await connected;
+  });
+  afterEach(endTest);
+
+  /** Answers the next request. Returns it without its id. */
+  async function answer(command: string, result: object = {}): Promise<object> {
+    const { id, ...request } = await peer.next();
+    expect(request).to.include({ command });
+    peer.send({ id, result: { status: 'ok', ...result } });
+    return request;
+  }
+
+  async function take(result: object): Promise<LockHandle> {
+    const locked = client.lock('jobs');
+    await answer('lock', result);
+    return await locked;
+  }
+
+  it('sends an unlock that is valid JSON when the server sent no token, and ends the release with the answer', async () => {
+    const handle = await take({});
     const released = handle.release();
-    const unlock = await peer.next();
-    expect(unlock).to.deep.equal({
+    expect(await answer('unlock')).to.deep.equal({
       command: 'unlock',
       parameters: { lockName: 'jobs', owner: handle.owner, token: null },
-      id: unlock.id,
     });
-    peer.send({ id: unlock.id, result: { status: 'ok' } });
     expect(await released).to.equal(true);
+  });
+
+  it('reports a line that is not JSON, and keeps the connection and its locks', async () => {
+    const handle = await take({ token: 1, count: 1 });
+    const reported = emitted(client, 'error');
+    peer.write('not JSON\n');
+    expect(await reported)
+      .to.have.property('message')
+      .that.matches(/^not JSON: /);
+    const ping = client.rpc('ping');
+    await answer('ping');
+    expect(await ping).to.include({ status: 'ok' });
+    expect(handle.isHeld).to.equal(true);
   });
 });
