@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
+import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
+import { SystemProgram } from '../foreign/system-program.ts';
 import { connectUnix } from '../protocols/peers.ts';
 import { folderForEachTest, whenTestEnds } from '../server/clean-up.ts';
 import { makeServer } from '../server/running-server.ts';
@@ -14,6 +16,10 @@ import { errorOf } from '../support/error-of.ts';
 /** Binds a Unix socket and dies without removing its file. */
 const LEAVE_A_SOCKET = `
   require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
+
+/** Listens on a Unix socket with room for few connections that it has not accepted, and tells when. */
+const LISTEN_WITH_LITTLE_ROOM = `
+  require('node:net').createServer().listen({ path: process.argv[1], backlog: 1 }, () => console.log('listens'));`;
 
 const LISTEN = `
   const { parentPort, workerData: { lib, path, mode, andThen } } = require('node:worker_threads');
@@ -66,6 +72,19 @@ describe('a Unix socket', () => {
       // It kills itself.
     }
     expect(fs.statSync(path).isSocket()).to.equal(true);
+  }
+
+  /** Connects until that fails; returns the code of the error. */
+  async function fillBacklog(): Promise<string | undefined> {
+    for (;;) {
+      const socket = connect(path);
+      whenTestEnds(() => socket.destroy());
+      try {
+        await once(socket, 'connect');
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      }
+    }
   }
 
   async function isServed(connectionNumber: number): Promise<void> {
@@ -145,6 +164,15 @@ describe('a Unix socket', () => {
     await isServed(2);
     expect(await refusalCode()).to.equal('EADDRINUSE');
     await isServed(4);
+  });
+
+  it('does not replace the file of a stopped server that has no room for another connection', async () => {
+    const stopped = new SystemProgram(process.execPath, ['-e', LISTEN_WITH_LITTLE_ROOM, path]);
+    expect(await stopped.nextLine()).to.equal('listens');
+    stopped.signal('SIGSTOP');
+    expect(await fillBacklog()).to.equal('EAGAIN');
+    expect(await refusalCode()).to.equal('EADDRINUSE');
+    expect(fs.statSync(path).isSocket()).to.equal(true);
   });
 
   it('does not touch a file, a folder or a link', async () => {
