@@ -199,6 +199,8 @@ const schema: JsonSchema = {
   },
 };
 
+const validator = new SchemaCompiler('fillDefaults').compile(schema, 'settings');
+
 /**
  * Reads the settings of a file, unchecked.
  * @throws SettingsError when the file cannot be read or is not a JSON object.
@@ -225,7 +227,6 @@ export function readSettingsFile(file: string): Readonly<Record<string, unknown>
  */
 export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
   const settings = structuredClone(given);
-  const validator = new SchemaCompiler('fillDefaults').compile(schema, 'settings');
   const problem = validator.isValid(settings)
     ? findContradiction(settings as unknown as Settings)
     : validator.problems()[0];

@@ -36,6 +36,9 @@ export interface Command {
   requestCount: number;
 }
 
+/** Compiling schemas takes longer than all else that makes a server, so servers with the same commands share the result. */
+const validators = new WeakMap<JsonSchema, Validator>();
+
 /**
  * Finds the handler of each command on the server. Only names in the table ever lead to a method.
  * @throws Error when a method is missing.
@@ -52,10 +55,19 @@ export function bindCommands(table: CommandTable, server: object): ReadonlyMap<s
       needsId: definition.needsId ?? false,
       serving: definition.serving ?? 'mayWait',
       requestCount: 0,
-      validator: compiler.compile({ type: 'object', description: 'an object', ...definition.parameters }, 'parameters'),
+      validator: validatorFor(definition.parameters, compiler),
       handler: method as CommandHandler,
       server,
     });
   }
   return commands;
+}
+
+function validatorFor(parameters: JsonSchema, compiler: SchemaCompiler): Validator {
+  let validator = validators.get(parameters);
+  if (validator === undefined) {
+    validator = compiler.compile({ type: 'object', description: 'an object', ...parameters }, 'parameters');
+    validators.set(parameters, validator);
+  }
+  return validator;
 }

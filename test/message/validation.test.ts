@@ -82,6 +82,19 @@ describe('Validator', () => {
     ]);
   });
 
+  it('refuses a schema with an unknown keyword, type or kind of value', () => {
+    const mistakes = [
+      { minimun: 1 },
+      { type: 'text' },
+      { type: 'integer', minimum: '1' },
+      { type: 'string', pattern: '(' },
+      { type: 'object', required: 'a' },
+    ];
+    for (const mistake of mistakes) {
+      expect(() => compile({ properties: { a: mistake } }), JSON.stringify(mistake)).to.throw(Error);
+    }
+  });
+
   it('fills in defaults only when told to', () => {
     const withDefault: JsonSchema = { type: 'object', properties: { port: { type: 'integer', default: 20_934 } } };
     const kept = {};
