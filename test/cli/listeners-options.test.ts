@@ -2,6 +2,8 @@ import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, statSync,
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { planListeners } from '../../lib/cli/listeners.ts';
+import { completeSettings, SettingsError } from '../../lib/cli/settings.ts';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
@@ -205,26 +207,29 @@ describe('the options of the server program for its listeners', () => {
       expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });
 
-    it('end the program when a file is missing or a key has no certificate', async () => {
+    it('end the program when a file is missing', async () => {
       const missing = folder.at('missing.pem');
-      const complaint =
-        /^holdfast: settings\S*: tls\.(cert|key|ca) is \S+missing\.pem; expected a file that can be read: ENOENT/;
+      const complaint = /^holdfast: settings: tls\.cert is \S+missing\.pem; expected a file that can be read: ENOENT/;
       await ends(EXIT_CODES.usage, complaint, '--tls-cert', missing, '--tls-key', missing);
-      await ends(EXIT_CODES.usage, /a certificate needs its key, and a key its certificate/, '--tls-cert', missing);
     });
 
-    it('end the program when a certificate or key is wrong, or they do not belong together', async () => {
+    it('are refused when a certificate or key is missing or wrong, or they do not belong together', () => {
       const [{ server }, other] = [makeCertificates(), makeCertificates()];
       const nonsense = folder.at('nonsense.pem');
       writeFileSync(nonsense, 'nonsense');
       const [cert, key] = [server.certFile, server.keyFile];
-      for (const [complaint, certFile, keyFile, ...more] of [
-        [/tls\.cert is \S+nonsense\.pem; expected a certificate in PEM/, nonsense, key],
-        [/tls\.key is \S+nonsense\.pem; expected a private key in PEM/, cert, nonsense],
-        [/tls\.key is \S+; expected the key of the certificate in tls\.cert, \S+/, cert, other.server.keyFile],
-        [/tls\.ca is \S+nonsense\.pem; expected certificates in PEM/, cert, key, '--tls-ca', nonsense],
+      for (const [complaint, tls] of [
+        [/^settings\.tls: a certificate needs its key, and a key its certificate/, { cert }],
+        [/^settings: tls\.cert is \S+nonsense\.pem; expected a certificate in PEM/, { cert: nonsense, key }],
+        [/^settings: tls\.key is \S+nonsense\.pem; expected a private key in PEM/, { cert, key: nonsense }],
+        [
+          /^settings: tls\.key is \S+; expected the key of the cert\S+ in tls\.cert, /,
+          { cert, key: other.server.keyFile },
+        ],
+        [/^settings: tls\.ca is \S+nonsense\.pem; expected certificates in PEM/, { cert, key, ca: nonsense }],
       ] as const) {
-        await ends(EXIT_CODES.usage, complaint, '--tls-cert', certFile, '--tls-key', keyFile, ...more);
+        const plan = () => planListeners(completeSettings({ port: 'auto', tls }, 'the settings'));
+        expect(plan).to.throw(SettingsError, complaint);
       }
     });
   });

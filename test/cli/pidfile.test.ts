@@ -21,173 +21,183 @@ import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { folderForEachTest, makeFolder } from '../server/clean-up.ts';
 import { expectStartFails, type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
 
-const PROGRAMS = [
-  { script: 'bin/server.js', takenCode: EXIT_CODES.pidfile, unusableCode: EXIT_CODES.pidfile },
-  { script: 'bin/glockd.js', takenCode: 4, unusableCode: 3 },
-] as const;
+describe('the pidfile of a server', () => {
+  const folder = folderForEachTest();
+  let pidfile: string;
 
-for (const { script, takenCode, unusableCode } of PROGRAMS) {
-  describe(`the pidfile of ${script}`, () => {
-    const folder = folderForEachTest();
-    let pidfile: string;
+  beforeEach(() => {
+    pidfile = folder.at('server.pid');
+  });
 
-    beforeEach(() => {
-      pidfile = folder.at('server.pid');
-    });
+  it('holds the pid while the server runs, and is removed at its end', async () => {
+    const { program } = await start();
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect(existsSync(pidfile)).to.equal(false);
+  });
 
-    it('holds the pid while the server runs, and is removed at its end', async () => {
+  it('keeps a second server out, which does not change it', async () => {
+    const first = await start();
+    await isKeptOut(pidfile);
+    await isKeptOut(pidfile);
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+    await serves(first);
+  });
+
+  it('keeps a second server out under another name of its folder', async () => {
+    await start();
+    const other = join(makeFolder(), 'link');
+    symlinkSync(folder.path, other);
+    await isKeptOut(join(other, 'server.pid'));
+  });
+
+  it('is no link: the server does not start, and leaves the link and its file as they are', async () => {
+    const file = folder.at('precious');
+    writeFileSync(file, 'precious');
+    symlinkSync('precious', pidfile);
+    await isRefused('it is a symbolic link');
+    expect(readlinkSync(pidfile)).to.equal('precious');
+    expect(readFileSync(file, 'utf8')).to.equal('precious');
+  });
+
+  it('is no link to nothing: the server does not start, and does not make the file', async () => {
+    symlinkSync('nothing', pidfile);
+    await isRefused('it is a symbolic link');
+    expect(readdirSync(folder.path)).to.deep.equal(['server.pid']);
+  });
+
+  it('is no second name of a file', async () => {
+    const file = folder.at('precious');
+    writeFileSync(file, 'precious');
+    linkSync(file, pidfile);
+    await isRefused('it has a second name, a hard link');
+    expect(readFileSync(file, 'utf8')).to.equal('precious');
+  });
+
+  it('is no pipe', async function () {
+    needs(this, 'mkfifo');
+    expect(await new SystemProgram('mkfifo', [pidfile]).exit).to.deep.equal({ code: 0, signal: null });
+    await isRefused('it is no regular file');
+    expect(lstatSync(pidfile).isFIFO()).to.equal(true);
+  });
+
+  it('is no file of another user', async function () {
+    needsRoot(this);
+    writeFileSync(pidfile, 'precious');
+    chownSync(pidfile, 65_534, 65_534);
+    await isRefused('it belongs to the user 65534');
+    expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
+  });
+
+  it('stays at the end when another file has its place by then', async () => {
+    const { program } = await start();
+    rmSync(pidfile);
+    writeFileSync(pidfile, 'precious');
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
+  });
+
+  it('may be written by its owner only, whatever the umask', async () => {
+    const umask = process.umask(0);
+    try {
+      await start();
+    } finally {
+      process.umask(umask);
+    }
+    expect(lstatSync(pidfile).mode & 0o777).to.equal(0o644);
+  });
+
+  it('keeps a second server out when it was removed meanwhile', async () => {
+    const first = await start();
+    rmSync(pidfile);
+    await isKeptOut(pidfile);
+    await serves(first);
+  });
+
+  it('does not keep out a server with another pidfile', async () => {
+    const first = await start();
+    const second = await startListening('bin/server.js', ...args(folder.at('other.pid')));
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+    await serves(second);
+  });
+
+  it('does not keep out a server whose pidfile differs only at the end of a long name', async () => {
+    const name = 'n'.repeat(200);
+    await startListening('bin/server.js', ...args(folder.at(`${name}1.pid`)));
+    await serves(await startListening('bin/server.js', ...args(folder.at(`${name}2.pid`))));
+    await isKeptOut(folder.at(`${name}1.pid`));
+  });
+
+  it('passes from a killed server to the next', async () => {
+    const first = await start();
+    await first.program.kill();
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
+    const second = await start();
+    expect(readFileSync(pidfile, 'utf8')).to.equal(`${second.program.pid}`);
+    await serves(second);
+    await isKeptOut(pidfile);
+  });
+
+  for (const text of [`${process.pid}`, 'a text longer than any pid\n']) {
+    it(`holds its own pid after a start that found ${text === `${process.pid}` ? 'a running pid' : 'a text'} in it`, async () => {
+      writeFileSync(pidfile, text);
       const { program } = await start();
       expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-      program.signal('SIGTERM');
-      expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
-      expect(existsSync(pidfile)).to.equal(false);
     });
+  }
 
-    it('keeps a second server out, which does not change it', async () => {
-      const first = await start();
-      await isKeptOut(pidfile);
-      await isKeptOut(pidfile);
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
-      await serves(first);
-    });
-
-    it('keeps a second server out under another name of its folder', async () => {
-      await start();
-      const other = join(makeFolder(), 'link');
-      symlinkSync(folder.path, other);
-      await isKeptOut(join(other, 'server.pid'));
-    });
-
-    it('is no link: the server does not start, and leaves the link and its file as they are', async () => {
-      const file = folder.at('precious');
-      writeFileSync(file, 'precious');
-      symlinkSync('precious', pidfile);
-      await isRefused('it is a symbolic link');
-      expect(readlinkSync(pidfile)).to.equal('precious');
-      expect(readFileSync(file, 'utf8')).to.equal('precious');
-    });
-
-    it('is no link to nothing: the server does not start, and does not make the file', async () => {
-      symlinkSync('nothing', pidfile);
-      await isRefused('it is a symbolic link');
-      expect(readdirSync(folder.path)).to.deep.equal(['server.pid']);
-    });
-
-    it('is no second name of a file', async () => {
-      const file = folder.at('precious');
-      writeFileSync(file, 'precious');
-      linkSync(file, pidfile);
-      await isRefused('it has a second name, a hard link');
-      expect(readFileSync(file, 'utf8')).to.equal('precious');
-    });
-
-    it('is no pipe', async function () {
-      needs(this, 'mkfifo');
-      expect(await new SystemProgram('mkfifo', [pidfile]).exit).to.deep.equal({ code: 0, signal: null });
-      await isRefused('it is no regular file');
-      expect(lstatSync(pidfile).isFIFO()).to.equal(true);
-    });
-
-    it('is no file of another user', async function () {
-      needsRoot(this);
-      writeFileSync(pidfile, 'precious');
-      chownSync(pidfile, 65_534, 65_534);
-      await isRefused('it belongs to the user 65534');
-      expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
-    });
-
-    it('stays at the end when another file has its place by then', async () => {
-      const { program } = await start();
-      rmSync(pidfile);
-      writeFileSync(pidfile, 'precious');
-      program.signal('SIGTERM');
-      expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
-      expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
-    });
-
-    it('may be written by its owner only, whatever the umask', async () => {
-      const umask = process.umask(0);
-      try {
-        await start();
-      } finally {
-        process.umask(umask);
-      }
-      expect(lstatSync(pidfile).mode & 0o777).to.equal(0o644);
-    });
-
-    it('keeps a second server out when it was removed meanwhile', async () => {
-      const first = await start();
-      rmSync(pidfile);
-      await isKeptOut(pidfile);
-      await serves(first);
-    });
-
-    it('does not keep out a server with another pidfile', async () => {
-      const first = await start();
-      const second = await startListening(script, ...args(folder.at('other.pid')));
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
-      await serves(second);
-    });
-
-    it('does not keep out a server whose pidfile differs only at the end of a long name', async () => {
-      const name = 'n'.repeat(200);
-      await startListening(script, ...args(folder.at(`${name}1.pid`)));
-      await serves(await startListening(script, ...args(folder.at(`${name}2.pid`))));
-      await isKeptOut(folder.at(`${name}1.pid`));
-    });
-
-    it('passes from a killed server to the next', async () => {
-      const first = await start();
-      await first.program.kill();
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
-      const second = await start();
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${second.program.pid}`);
-      await serves(second);
-      await isKeptOut(pidfile);
-    });
-
-    for (const text of [`${process.pid}`, 'a text longer than any pid\n']) {
-      it(`holds its own pid after a start that found ${text === `${process.pid}` ? 'a running pid' : 'a text'} in it`, async () => {
-        writeFileSync(pidfile, text);
-        const { program } = await start();
-        expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-      });
-    }
-
-    it('is removed after a start that failed', async () => {
-      const { ports } = await start();
-      const other = folder.at('other.pid');
-      const failed = startProgram(script, ...args(other), ...['--port', `${ports[0]}`]);
-      expect((await failed.exit).code).to.be.greaterThan(0);
-      expect(failed.errorOutput).to.include('EADDRINUSE');
-      expect(existsSync(other)).to.equal(false);
-    });
-
-    function args(file: string): string[] {
-      const ws = script === 'bin/glockd.js' ? ['--ws', '0'] : [];
-      return ['--port', 'auto', ...ws, '--pidfile', file];
-    }
-
-    function start(): Promise<ListeningProgram> {
-      return startListening(script, ...args(pidfile));
-    }
-
-    async function isKeptOut(file: string): Promise<void> {
-      const complaint = /^holdfast: \S+\.pid: (process \d+, \S+,|another server that is running) has this pidfile\n$/;
-      await expectStartFails(script, takenCode, complaint, ...args(file));
-    }
-
-    async function isRefused(why: string): Promise<void> {
-      const complaint = new RegExp(`^holdfast: pidfile: \\S+server\\.pid: ${why}; expected .*\n$`);
-      await expectStartFails(script, unusableCode, complaint, ...args(pidfile));
-    }
-
-    async function serves({ ports }: ListeningProgram): Promise<void> {
-      const client = await LineClient.connect(ports[0] as number);
-      expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
-    }
+  it('is removed after a start that failed', async () => {
+    const { ports } = await start();
+    const other = folder.at('other.pid');
+    const failed = startProgram('bin/server.js', ...args(other), ...['--port', `${ports[0]}`]);
+    expect((await failed.exit).code).to.be.greaterThan(0);
+    expect(failed.errorOutput).to.include('EADDRINUSE');
+    expect(existsSync(other)).to.equal(false);
   });
-}
+
+  function args(file: string): string[] {
+    return ['--port', 'auto', '--pidfile', file];
+  }
+
+  function start(): Promise<ListeningProgram> {
+    return startListening('bin/server.js', ...args(pidfile));
+  }
+
+  async function isKeptOut(file: string): Promise<void> {
+    const complaint = /^holdfast: \S+\.pid: (process \d+, \S+,|another server that is running) has this pidfile\n$/;
+    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, ...args(file));
+  }
+
+  async function isRefused(why: string): Promise<void> {
+    const complaint = new RegExp(`^holdfast: pidfile: \\S+server\\.pid: ${why}; expected .*\n$`);
+    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, ...args(pidfile));
+  }
+
+  async function serves({ ports }: ListeningProgram): Promise<void> {
+    const client = await LineClient.connect(ports[0] as number);
+    expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
+  }
+});
+
+describe('the pidfile of a server under the command line of glockd', () => {
+  const folder = folderForEachTest();
+  let args: string[];
+
+  beforeEach(() => {
+    args = ['-port', 'auto', '-ws', '0', '-pidfile', folder.at('glockd.pid')];
+  });
+
+  it('holds the pid while the server runs, keeps a second server out, and is removed at its end', async () => {
+    const { program } = await startListening('bin/glockd.js', ...args);
+    await expectStartFails('bin/glockd.js', 4, / has this pidfile\n$/, ...args);
+    expect(readFileSync(folder.at('glockd.pid'), 'utf8')).to.equal(`${program.pid}`);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect(existsSync(folder.at('glockd.pid'))).to.equal(false);
+  });
+});
 
 describe('the pidfile of a server with settings', () => {
   const folder = folderForEachTest();

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { planListeners } from '../../lib/cli/listeners.ts';
+import { completeSettings, SettingsError } from '../../lib/cli/settings.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
-
-const ONE_LINE = /^holdfast: [^\n]+\n$/;
 
 describe('the listeners of a settings file', () => {
   const folder = folderForEachTest();
@@ -76,12 +76,20 @@ describe('the listeners of a settings file', () => {
     ['an allow-list on a Unix socket', { ...unix, path: '/dev/null/x', allowed: [] }, '.allowed'],
   ];
   for (const [mistake, listener, complaint] of mistakes) {
-    it(`with ${mistake} stop the start, with the place and the expected value`, async () => {
-      const config = write([listener]);
-      const program = await expectStartFails('bin/server.js', EXIT_CODES.usage, ONE_LINE, '--config', config);
-      expect(program.errorOutput).to.include(`settings.listeners[0]${complaint}`);
+    it(`are refused with ${mistake}, with the place and the expected value`, () => {
+      const plan = () => planListeners(completeSettings({ port: 'auto', listeners: [listener] }, 'the settings'));
+      expect(plan).to.throw(SettingsError, `settings.listeners[0]${complaint}`);
     });
   }
+
+  it('stop the start when one of them is refused', async () => {
+    const config = write([{ transport: 'udp' }]);
+    const complaint = /^holdfast: [^\n]+settings\.json: settings\.listeners\[0\]\.transport is "udp"; [^\n]+\n$/;
+    await expectStartFails('bin/server.js', EXIT_CODES.usage, complaint, '--config', config);
+    const other = write([{ transport: 'tcp', port: 'auto', allowed: ['a'] }]);
+    const complaintOfPlan = /^holdfast: settings\.listeners\[0\]\.allowed\[0\]: "a" is no address; [^\n]+\n$/;
+    await expectStartFails('bin/server.js', EXIT_CODES.usage, complaintOfPlan, '--config', other);
+  });
 
   function write(listeners: unknown): string {
     return folder.writeSettings({ port: 'auto', listeners });
