@@ -6,8 +6,7 @@
  */
 
 import { readdirSync } from 'node:fs';
-import { Crowd } from './crowd.ts';
-import { LineClient } from './line-client.ts';
+import { Crowd, LineClient } from './crowd.ts';
 import { allowedOpenFiles, CORES, pinToCore, residentBytes } from './processes.ts';
 import { isShort, numberGiven, shown } from './program.ts';
 import { type ServerProcess, startServer } from './servers.ts';

@@ -1,24 +1,28 @@
 /**
- * Measures one lock with its unlock through `LockClient`, beside a lock in Redis through `redis` and an advisory lock of
- * Postgres through `pg`: one after the other, and 100 flows at once, each with a lock of its own. Every client and every
- * server has a process of its own. The clients take turns; the program prints the medians of the rounds.
+ * Measures `LockClient` beside other ways to lock: Redis through `redis`, advisory locks of Postgres through `pg`, and etcd. First
+ * one lock with its unlock, one after the other, and 100 flows at once, each with a lock of its own and a process of its own for
+ * every client. Then the time from the call that releases a lock until the only waiter, on another connection, has it; a waiter at
+ * Redis polls. All take turns. Ends with code 1 when a lock was granted before it was released, or a server failed.
  *
  *     npm run build && node dist/bench/client-comparison.js [--short]
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type ComparedClient,
+  connectEtcd,
   connectHoldfast,
   connectPostgres,
   connectPostgresPool,
   connectRedis,
+  type WaitingClient,
 } from './compared-clients.ts';
-import { startPostgres, startRedis } from './foreign-servers.ts';
+import { startEtcd, startPostgres, startRedis } from './foreign-servers.ts';
 import { askChild } from './processes.ts';
-import { isShort, median, printTable, quantile, shown } from './program.ts';
+import { describeLatencies, isShort, median, printTable, quantile, shown } from './program.ts';
 import { startServer } from './servers.ts';
 
 const ROUNDS = isShort ? 1 : 5;
@@ -41,6 +45,9 @@ interface Figures {
   readonly p50Us: number;
   readonly p99Us: number;
 }
+
+/** By the beginning of their clients' names; undefined for one that is not installed. */
+type Servers = ReadonlyMap<string, { readonly port: number; stop(): Promise<void> } | undefined>;
 
 interface Contestant {
   readonly name: string;
@@ -139,12 +146,7 @@ function columnsOf(rounds: readonly Figures[]): number[] {
   return (['pairsPerSecond', 'cpuUs', 'p50Us', 'p99Us'] as const).map((key) => median(rounds.map((each) => each[key])));
 }
 
-async function measure(): Promise<void> {
-  const servers = new Map([
-    ['holdfast', await startServer()],
-    ['redis', await startRedis()],
-    ['pg', await startPostgres()],
-  ]);
+async function comparePairs(servers: Servers): Promise<void> {
   const contestants = new Map<string, Contestant>();
   try {
     for (const name of Object.keys(CLIENTS)) {
@@ -159,6 +161,134 @@ async function measure(): Promise<void> {
     await Promise.all([...contestants.values()].map(stopContestant));
   } finally {
     for (const { process: child } of contestants.values()) child.kill();
+  }
+}
+
+const HANDOVER_TURNS = isShort ? 1 : 4;
+const WARM_UP_HANDOVER_TURNS = isShort ? 1 : 4;
+
+/** One way to wait for a lock. */
+interface Way {
+  readonly name: string;
+  readonly server: 'holdfast' | 'redis' | 'pg' | 'etcd';
+  /** Handovers measured in each turn by each lane. */
+  readonly handovers: number;
+  /** Pairs of clients, each with a lock of its own, measured at once; more than one only where they mostly sleep. */
+  readonly lanes: number;
+  readonly connect: (port: number) => Promise<WaitingClient>;
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'holdfast', server: 'holdfast', handovers: isShort ? 50 : 500, lanes: 1, connect: connectHoldfast },
+  {
+    name: 'redis, asked again after 100 to 300 ms',
+    server: 'redis',
+    handovers: isShort ? 1 : 3,
+    lanes: 40,
+    connect: (port) => connectRedis(port),
+  },
+  {
+    name: 'redis, asked again after 10 ms',
+    server: 'redis',
+    handovers: isShort ? 10 : 50,
+    lanes: 4,
+    connect: (port) => connectRedis(port, { delayMs: 10, jitterMs: 0 }),
+  },
+  {
+    name: 'postgres, advisory locks',
+    server: 'pg',
+    handovers: isShort ? 50 : 500,
+    lanes: 1,
+    connect: connectPostgres,
+  },
+  { name: 'etcd, /v3/lock/lock', server: 'etcd', handovers: isShort ? 5 : 15, lanes: 3, connect: connectEtcd },
+];
+
+/** Two clients with connections of their own, who want the same lock. */
+interface Lane {
+  readonly lock: number;
+  readonly both: readonly [WaitingClient, WaitingClient];
+}
+
+/** A way with all its connections, and the latencies so far. */
+interface WaitingContestant {
+  readonly way: Way;
+  readonly lanes: readonly Lane[];
+  readonly latenciesMs: number[];
+}
+
+async function handOver({ lock, both }: Lane, times: number): Promise<number[]> {
+  let [holder, waiter] = both;
+  const latenciesMs: number[] = [];
+  await holder.lock(lock);
+  for (let time = 0; time < times; time += 1) {
+    const granted = waiter.lock(lock).then(() => performance.now());
+    // A grant that came together with the answer of `whenWaiting` is seen one turn later.
+    const waiting = waiter.whenWaiting(lock).then(() => nextTurn('waiting' as const));
+    if ((await Promise.race([granted, waiting])) !== 'waiting') {
+      throw new Error('a lock was granted before it was released');
+    }
+    const startMs = performance.now();
+    const released = holder.unlock(lock);
+    latenciesMs.push((await granted) - startMs);
+    await released;
+    [holder, waiter] = [waiter, holder];
+  }
+  await holder.unlock(lock);
+  return latenciesMs;
+}
+
+async function connectLanes(way: Way, port: number): Promise<WaitingContestant> {
+  const lanes = Array.from({ length: way.lanes }, async (_, lock): Promise<Lane> => {
+    return { lock, both: [await way.connect(port), await way.connect(port)] };
+  });
+  return { way, lanes: await Promise.all(lanes), latenciesMs: [] };
+}
+
+async function handOverInTurn({ way, lanes, latenciesMs }: WaitingContestant, counts: boolean): Promise<void> {
+  const measured = await Promise.all(lanes.map((lane) => handOver(lane, way.handovers)));
+  if (counts) latenciesMs.push(...measured.flat());
+}
+
+function printHandovers(contestants: readonly WaitingContestant[]): void {
+  for (const { way, latenciesMs } of contestants) {
+    console.log(`${describeLatencies(way.name, latenciesMs)}  (${latenciesMs.length} times)`);
+  }
+  const [own, ...others] = contestants;
+  for (const { way, latenciesMs } of others) {
+    console.log(
+      `${way.name} : holdfast, medians: ${(median(latenciesMs) / median(own?.latenciesMs ?? [])).toFixed(1)}`,
+    );
+  }
+}
+
+async function compareHandovers(servers: Servers): Promise<void> {
+  const contestants: WaitingContestant[] = [];
+  for (const way of WAYS) {
+    const server = servers.get(way.server);
+    if (server !== undefined) contestants.push(await connectLanes(way, server.port));
+  }
+  // The first turns warm up: until then the engine has not compiled what a release goes through.
+  for (let turn = 0; turn < WARM_UP_HANDOVER_TURNS + HANDOVER_TURNS; turn += 1) {
+    for (const contestant of contestants) await handOverInTurn(contestant, turn >= WARM_UP_HANDOVER_TURNS);
+  }
+  console.log('\nfrom the call that releases a lock until the only waiter has it');
+  printHandovers(contestants);
+  const clients = contestants.flatMap(({ lanes }) => lanes.flatMap(({ both }) => both));
+  await Promise.all(clients.map((client) => client.close()));
+}
+
+async function measure(): Promise<void> {
+  const servers: Servers = new Map([
+    ['holdfast', await startServer()],
+    ['redis', await startRedis()],
+    ['pg', await startPostgres()],
+    ['etcd', await startEtcd()],
+  ]);
+  try {
+    await comparePairs(servers);
+    await compareHandovers(servers);
+  } finally {
     for (const [name, server] of servers) {
       if (server === undefined) console.log(`${name}: left out, its server is not installed`);
       await server?.stop();

@@ -12,12 +12,85 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Bystander } from './fuzz-bystander.ts';
-import { makeCase, type Transport } from './fuzz-case.ts';
-import { type Places, runCase } from './fuzz-peer.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LockClient, type LockHandle } from 'holdfast';
+import { makeCase, type Places, runCase, type Transport } from './fuzz-peer.ts';
+import { HELD_NAME } from './fuzz-traffic.ts';
+import type { MeasuredProcessOrder } from './measured-process.ts';
 import { isShort, numberGiven } from './program.ts';
-import { findRemains } from './remains.ts';
-import { canMakeCertificates, type LockServerProcess, makeCertificate, startServer } from './servers.ts';
+import { canMakeCertificates, findRemains, type LockServerProcess, makeCertificate, startServer } from './servers.ts';
+
+const BYSTANDER_NAME = 'bystander';
+const MAX_WAIT_MS = 10_000;
+
+/** An honest client beside the peers: it holds one lock all the time, takes another over and over, and collects what went wrong. */
+class Bystander {
+  readonly violations: string[] = [];
+  readonly #client: LockClient;
+  readonly #held: LockHandle;
+  readonly #turns: Promise<void>;
+  #turnCount = 0;
+  #state: 'running' | 'stopping' = 'running';
+
+  /** Connects to a server on 127.0.0.1 and begins. */
+  static async start(port: number): Promise<Bystander> {
+    const client = await LockClient.connect({ port, reconnect: false });
+    return new Bystander(client, await client.lock(HELD_NAME));
+  }
+
+  private constructor(client: LockClient, held: LockHandle) {
+    this.#client = client;
+    this.#held = held;
+    held.signal.addEventListener('abort', () => this.violations.push(`the held lock was lost: ${held.signal.reason}`));
+    this.#turns = this.#takeTurns().catch((error: Error) => {
+      this.violations.push(`the bystander failed: ${error.stack ?? error}`);
+    });
+  }
+
+  /** How often it took its other lock. */
+  get turnCount(): number {
+    return this.#turnCount;
+  }
+
+  /** Resolves once no other client is connected; false if there still is one after a while. */
+  async untilAlone(waitMs: number): Promise<boolean> {
+    const endMs = performance.now() + waitMs;
+    while (performance.now() < endMs) {
+      if ((await this.#client.stats()).openConnections === 1) return true;
+      await pause(20);
+    }
+    return false;
+  }
+
+  /** Looks whether it still has its lock, and whether the server failed at anything; then leaves. */
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    await this.#turns;
+    try {
+      const { holders } = await this.#client.inspect(HELD_NAME);
+      const tokens = holders.map(({ token }) => token).join();
+      if (tokens !== String(this.#held.token)) this.violations.push(`the held lock is held by ${tokens || 'nobody'}`);
+      const { failedRequests } = await this.#client.stats();
+      if (failedRequests > 0) this.violations.push(`${failedRequests} handlers threw`);
+      await this.#held.release();
+      await this.#client.close();
+    } catch (error) {
+      this.violations.push(`the bystander could not leave: ${error}`);
+    }
+  }
+
+  async #takeTurns(): Promise<void> {
+    let lastToken = this.#held.token;
+    while (this.#state === 'running') {
+      const handle = await this.#client.lock(BYSTANDER_NAME, { waitMs: MAX_WAIT_MS });
+      if (handle.token <= lastToken) this.violations.push(`token ${handle.token} came after ${lastToken}`);
+      lastToken = handle.token;
+      if (!(await handle.release())) this.violations.push('a lock was lost before its release');
+      this.#turnCount += 1;
+      await pause(1);
+    }
+  }
+}
 
 const SEED = numberGiven('seed') ?? randomInt(2 ** 31);
 const FIRST = numberGiven('first') ?? 0;
@@ -65,7 +138,7 @@ async function start(): Promise<{ readonly server: LockServerProcess; readonly p
         ];
   const server = await startServer({
     settings: { limits: LIMITS, listeners: [{ transport: 'unix', path }, WEB_SOCKET, ...secure] },
-    preload: new URL('server-memory.js', import.meta.url).href,
+    preload: new URL('measured-process.js', import.meta.url).href,
   });
   const names: readonly Transport[] = ['tcp', 'unix', 'webSocket', 'tls', 'secureWebSocket'];
   const places = server.addresses.map((address, index) => [names[index], placeOf(address)]);
@@ -98,7 +171,7 @@ async function memoryOf({ process: child }: LockServerProcess, bystander: Bystan
   if (!(await bystander.untilAlone(SETTLE_MS))) violations.push('connections are left behind');
   return await new Promise((resolve) => {
     child.once('message', (bytes: number) => resolve(bytes));
-    child.send('memory');
+    child.send({ tell: 'memory' } satisfies MeasuredProcessOrder);
   });
 }
 

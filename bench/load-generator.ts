@@ -81,7 +81,7 @@ export class LoadFailure extends Error {
   }
 }
 
-const PROGRAM = fileURLToPath(new URL('load-generator-process.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('load-loops.js', import.meta.url));
 
 /** Does one job at a time. */
 export class LoadGenerator {

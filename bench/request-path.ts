@@ -13,13 +13,13 @@ import { fileURLToPath } from 'node:url';
 import { LockClient, type LockHandle } from 'holdfast';
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
-import type { CalledFunction, CoverageOrder } from './coverage.ts';
-import { LineClient } from './line-client.ts';
+import { LineClient } from './crowd.ts';
+import type { CalledFunction, MeasuredProcessOrder } from './measured-process.ts';
 import { askChild } from './processes.ts';
 import { median, numberGiven, printTable } from './program.ts';
 import { startServer } from './servers.ts';
 
-const COVERAGE = new URL('coverage.js', import.meta.url);
+const MEASURED_PROCESS = new URL('measured-process.js', import.meta.url).href;
 const WARM_UP_ROUNDS = 20;
 const ROUNDS = 9;
 /** Long enough for all that follows from a request. */
@@ -62,7 +62,7 @@ interface FunctionLength {
 const nothing = async (): Promise<void> => {};
 
 function takeCalled(child: ChildProcess): Promise<CalledFunction[]> {
-  return askChild(child, { coverage: 'take' } satisfies CoverageOrder);
+  return askChild(child, { tell: 'functions' } satisfies MeasuredProcessOrder);
 }
 
 async function calledOnce(path: Path): Promise<CalledFunction[]> {
@@ -147,7 +147,9 @@ async function pathsOf(server: ChildProcess, port: number, client: ChildProcess)
 }
 
 async function startClient(port: number): Promise<ChildProcess> {
-  const client = fork(fileURLToPath(import.meta.url), [`--client=${port}`], { execArgv: ['--import', COVERAGE.href] });
+  const client = fork(fileURLToPath(import.meta.url), [`--client=${port}`], {
+    execArgv: ['--import', MEASURED_PROCESS],
+  });
   await once(client, 'message');
   return client;
 }
@@ -221,7 +223,7 @@ function report(path: Path, called: readonly CalledFunction[]): string[] {
 }
 
 async function measureAll(): Promise<void> {
-  const server = await startServer({ preload: COVERAGE.href });
+  const server = await startServer({ preload: MEASURED_PROCESS });
   const client = await startClient(server.port);
   const rows: string[][] = [];
   for (const path of await pathsOf(server.process, server.port, client)) rows.push(report(path, await measure(path)));

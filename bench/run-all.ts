@@ -13,15 +13,11 @@ import { isShort, textGiven } from './program.ts';
 /** The programs, with arguments that make them take less time than they do by themselves. */
 const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['throughput', '--rounds=4', '--seconds=0.5'],
-  ['handoff'],
   ['latency', '--rounds=2', '--seconds=0.8'],
   ['curves', '--passes=1'],
-  ['mass-disconnect'],
-  ['connection-churn', '--times=20000'],
+  ['connections', '--times=20000'],
   ['lock-table'],
-  ['deadlock'],
   ['client-comparison'],
-  ['release-to-grant'],
   ['request-path'],
 ];
 /** Only in the short run: in full they take minutes. */

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { LockClient } from 'holdfast';
 import { findProgram, startPoolCounter, startRedis } from './foreign-servers.ts';
 import type { LoadProtocol, LoadTarget, Place } from './load-generator.ts';
 import { CORES, pinToCore, withOpenFiles } from './processes.ts';
@@ -190,4 +192,30 @@ export async function startMeasuredPoolCounter(name: string): Promise<MeasuredSe
 function pinned(name: string, target: LoadTarget, stop: () => Promise<void>): MeasuredServer {
   pinToCore(target.pid, CORES.server);
   return { name, target, stop };
+}
+
+const SETTLE_MS = 10_000;
+
+/** Once all clients are gone, these counts must be zero, or one for the connection that asks. */
+export async function findRemains(port: number): Promise<string[]> {
+  const client = await LockClient.connect({ port });
+  const endMs = performance.now() + SETTLE_MS;
+  for (;;) {
+    const { locks, permits, holders, waiting, sessions, openConnections } = await client.stats();
+    const remains = Object.entries({
+      locks,
+      permits,
+      holders,
+      waiting,
+      sessions: sessions - 1,
+      openConnections: openConnections - 1,
+    })
+      .filter(([, count]) => count !== 0)
+      .map(([name, count]) => `left on the server: ${name}: ${count}`);
+    if (remains.length === 0 || performance.now() > endMs) {
+      await client.close();
+      return remains;
+    }
+    await pause(20);
+  }
 }

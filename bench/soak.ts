@@ -14,8 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isShort } from './program.ts';
-import { findRemains } from './remains.ts';
-import { startServer } from './servers.ts';
+import { findRemains, startServer } from './servers.ts';
 import type { SoakReport } from './soak-process.ts';
 
 const PROCESSES = 8;

@@ -1,7 +1,8 @@
 /**
  * Measures the server's processor time for one request, and requests a second, with 1 and with 16 requests in flight on each of
- * 50 connections, beside a bare Node server, and Redis and PoolCounter where they are installed. The servers take turns. Ends
- * with code 1 when a reply was wrong.
+ * 50 connections, beside a bare Node server, and Redis and PoolCounter where they are installed; then the same for handoffs, when
+ * all connections queue for one lock, and how evenly they are shared. The servers take turns. Ends with code 1 when a reply was
+ * wrong. For the time of a single handoff, see bench/client-comparison.ts.
  *
  *     npm run build && node dist/bench/throughput.js [--short] [--rounds=5] [--seconds=0.8]
  */
@@ -23,6 +24,13 @@ const FIRST_SECONDS = isShort ? 0.1 : 2;
 const WARM_UP_SECONDS = isShort ? 0.05 : 0.25;
 const CONNECTIONS = 50;
 const DEPTHS = [1, 16];
+const HANDOFF_ROUNDS = isShort ? 1 : 3;
+const HANDOFF_SECONDS = isShort ? 0.1 : 1;
+const HANDOFF_WARM_UP_SECONDS = isShort ? 0.1 : 0.5;
+/** An unlock, and the new lock request of the former holder. */
+const REQUESTS_A_HANDOFF = 2;
+/** Redis has no queues, and the bare server no locks. */
+const QUEUEING_PROTOCOLS: readonly LoadProtocol[] = ['ndjson', 'pool'];
 const ODD_PROTOCOLS: readonly LoadProtocol[] = ['reordered', 'spaced', 'escaped'];
 
 /** One row of the table, filled in round by round. */
@@ -97,6 +105,24 @@ function report(title: string, all: readonly Measured[], comparedTo: readonly Lo
   printTable([...headings, ...bases.map((base) => `: ${base?.name.split(',')[0] ?? '-'}`)], rows);
 }
 
+/** Many connections queue for one lock, each again as soon as its unlock was answered. */
+async function measureQueue(generator: LoadGenerator, { name, target }: MeasuredServer): Promise<string[]> {
+  const results: ClosedLoopResult[] = [];
+  for (let round = 0; round < HANDOFF_ROUNDS; round += 1) {
+    const times = { warmUpSeconds: HANDOFF_WARM_UP_SECONDS, seconds: HANDOFF_SECONDS };
+    results.push(await generator.closedLoop({ target, connections: CONNECTIONS, depth: 1, names: 'one', ...times }));
+  }
+  const grants = results.map(({ fewestGrants, mostGrants }) => `${fewestGrants}-${mostGrants}`);
+  return [
+    name,
+    shown(median(results.map(({ requests, seconds }) => requests / REQUESTS_A_HANDOFF / seconds))),
+    shown(median(results.map(({ serverMicroseconds }) => serverMicroseconds * REQUESTS_A_HANDOFF)), 1),
+    shown(Math.min(...results.map(({ serverMicroseconds }) => serverMicroseconds * REQUESTS_A_HANDOFF)), 1),
+    grants.join(' '),
+    shown(Math.max(...results.map(({ longestGap }) => longestGap))),
+  ];
+}
+
 const generator = LoadGenerator.start();
 const servers = await startAll();
 const [one = [], many = []] = DEPTHS.map((depth) => plan(servers, depth));
@@ -105,8 +131,11 @@ const forms = (['ndjson', ...ODD_PROTOCOLS] as const).map((protocol): Measured =
   const server = { ...odd, target: { ...odd.target, protocol } };
   return { name: protocol === 'ndjson' ? 'as JSON.stringify writes it' : protocol, server, depth: 16, rounds: [] };
 });
+const queues: string[][] = [];
 try {
   await measureAll(generator, [...one, ...many, ...forms]);
+  const queueing = servers.filter(({ target }) => QUEUEING_PROTOCOLS.includes(target.protocol));
+  for (const server of queueing) queues.push(await measureQueue(generator, server));
 } finally {
   generator.stop();
   for (const server of [...servers, odd]) await server.stop();
@@ -120,3 +149,5 @@ if (!generator.isPinned) console.log('Server and generator share their cores: th
 report('One request in flight on each connection', one, ['floor', 'resp']);
 report('Sixteen requests in flight on each connection', many, ['floor', 'resp']);
 report('Messages in other forms, sixteen in flight', forms, ['ndjson']);
+console.log(`\nHandoffs of one lock for which all connections queue, ${HANDOFF_ROUNDS} rounds of ${HANDOFF_SECONDS} s`);
+printTable(['', 'handoffs/s', 'server us each', 'least', 'grants of each', 'most of others in between'], queues);
