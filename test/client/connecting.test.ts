@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
-import { LockClosedError, LockError, LockLimitError } from '../../lib/client/lock-error.ts';
+import { LockClosedError, LockError } from '../../lib/client/lock-error.ts';
 import type { MessageConnection } from '../../lib/message/message-connection.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { MessageServer } from '../../lib/message/message-server.ts';
@@ -81,11 +81,6 @@ describe('connecting to a lock server', () => {
     const greeting = '{"id":1,"result":{"status":"ok","protocol":2}}\n';
     const port = await listen((socket) => socket.on('data', () => socket.write(greeting)));
     await rejects(LockClient.connect({ port }), LockError, { code: 'protocol' });
-  });
-
-  it('fails with a LockError of the code limit when the name is too long', async () => {
-    const server = await startServer();
-    await rejects(server.client({ name: 'x'.repeat(257) }), LockLimitError);
   });
 
   it('fails when the server closes the connection, whatever it sends', async () => {

@@ -3,10 +3,9 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { expect } from 'chai';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLimitError, LockUnreachableError } from '../../lib/client/lock-error.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest } from '../server/clean-up.ts';
 import { startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
-import { RawServer } from '../support/raw-server.ts';
 import { Authority } from '../transports/certificates.ts';
 import { AT_ONCE, emitted, lazyClient } from './client-scene.ts';
 import { listen, portOf } from './plain-listener.ts';
@@ -69,16 +68,6 @@ describe('a connection that cannot succeed by retrying', function () {
     expect(await given).to.include({ code: 'closed' });
   });
 
-  it('fails at once with the code protocol when the server answers the greeting with an error', async () => {
-    const server = await RawServer.listen();
-    whenTestEnds(() => server.close());
-    const given = rejection(callBy({ port: server.port }));
-    const peer = await server.accept();
-    const { id } = await peer.next();
-    peer.send({ id, error: { status: 'invalid', message: 'unknown command' } });
-    expect(await given).to.include({ code: 'protocol' });
-  });
-
   it('fails at once when the port is invalid, in connect() as in any call', async () => {
     for (const port of [-1, 1.5, 65_536]) {
       const message = `port is ${port}; expected a whole number from 0 to 65535`;
@@ -89,11 +78,6 @@ describe('a connection that cannot succeed by retrying', function () {
 
   it('fails at once when the path of a Unix socket is too long', async () => {
     await rejects(callBy({ path: `/tmp/${'x'.repeat(200)}` }), LockInvalidError, /has 205 bytes.*expected at most/);
-  });
-
-  it('fails at once when the server is of another kind', async () => {
-    const port = await listen((socket) => socket.end('-ERR unknown command\r\n'));
-    expect(await rejection(callBy({ port }))).to.include({ code: 'protocol' });
   });
 
   it('fails at once when the server refuses the name, and a later call tries again', async () => {

@@ -42,30 +42,4 @@ describe('the cancel command', () => {
       expect(await client.ask('cancel', { id })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
     }
   });
-
-  it('distinguishes the ids 7 and "7"', async () => {
-    const [holder, waiter] = await server.connectTwo();
-    await holder.take('jobs');
-    await waiter.queue(7, 'jobs', { owner: 'number' });
-    await waiter.queue('7', 'jobs', { owner: 'string' });
-    waiter.send({ command: 'cancel', parameters: { id: '7' } });
-    expect(await waiter.next()).to.deep.equal({ id: '7', result: { status: 'cancelled' } });
-    const { waiters } = await waiter.ask('inspect', { lockName: 'jobs' });
-    expect(waiters).to.have.lengthOf(1).and.to.have.nested.property('[0].owner', 'number');
-  });
-
-  it('finds only requests of its own session', async () => {
-    const [holder] = await server.connectWaiter('jobs');
-    expect(await holder.ask('cancel', { id: 1 })).to.deep.equal({ status: 'ok', outcome: 'unknown' });
-    expect(await holder.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 1 });
-  });
-
-  it('lets in the readers behind a writer that is cancelled', async () => {
-    const [reader, writer, second] = await server.connectThree();
-    await reader.take('jobs', { mode: 'shared' });
-    await writer.queue(1, 'jobs');
-    await second.queue(2, 'jobs', { mode: 'shared' });
-    writer.send({ command: 'cancel', parameters: { id: 1 } });
-    expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 2 } });
-  });
 });

@@ -82,25 +82,6 @@ describe('a client that goes away', () => {
     expect(client.unreadCount).to.equal(0);
     expect(await holder.ask('stats')).to.include({ holders: 1, waiting: 0, orphans: 1, cancelled: 1, sessions: 1 });
   });
-
-  it('lets in readers behind its waiting writer', async () => {
-    const [reader, writer, second] = await server.connectThree();
-    await reader.take('jobs', { mode: 'shared' });
-    await writer.queue(1, 'jobs');
-    await second.queue(1, 'jobs', { mode: 'shared' });
-    writer.reset();
-    expect(await second.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 2 } });
-  });
-
-  it('is not granted the lock that it frees itself', async () => {
-    const [client, other] = await server.connectTwo();
-    await client.take('jobs', { owner: 'a' });
-    await client.queue(1, 'jobs', { owner: 'b' });
-    await other.queue(1, 'jobs');
-    client.reset();
-    expect(await other.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 2, count: 1 } });
-    expect(await other.ask('stats')).to.include({ grants: 2, orphans: 1, cancelled: 1 });
-  });
 });
 
 describe('a client that goes away with 20,000 locks', () => {

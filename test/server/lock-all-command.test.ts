@@ -22,15 +22,6 @@ describe('the lockAll command', () => {
     expect(await second.ask('stats')).to.include({ orphans: 1_000, grants: 2_000, holders: 1_000, waiting: 0 });
   });
 
-  it('excludes the other owners of the same client', async () => {
-    const client = await server.connect();
-    const locks = [{ lockName: 'a' }, { lockName: 'b' }];
-    expect(await client.ask('lockAll', { locks, owner: 'x' })).to.include({ status: 'ok' });
-    expect(await client.ask('lockAll', { locks, owner: 'y', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
-    expect(await client.ask('unlockAll', { owner: 'x' })).to.deep.equal({ status: 'ok', released: 2 });
-    expect(await client.ask('lockAll', { locks, owner: 'y', timeLimit: 0 })).to.include({ status: 'ok' });
-  });
-
   it('times out with up to ten holders of its locks', async () => {
     const [holder, client] = await server.connectTwo();
     for (let index = 0; index < 15; index += 1) await holder.take('a', { mode: 'shared', owner: `${index}` });

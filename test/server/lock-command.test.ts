@@ -12,18 +12,6 @@ describe('the lock command', () => {
     expect(await client.next()).to.deep.equal({ id: 7, result: { status: 'ok', token: 1, count: 1 } });
   });
 
-  it('gives every grant a greater token, whatever the lock and mode', async () => {
-    const client = await server.connect();
-    const tokens = [
-      await client.take('a'),
-      await client.take('b', { mode: 'shared' }),
-      await client.take('a', { mode: 'permit' }),
-    ];
-    await client.ask('unlockAll');
-    tokens.push(await client.take('a'));
-    expect(tokens).to.deep.equal([1, 2, 3, 4]);
-  });
-
   for (const parameters of [{}, { timeLimit: false }]) {
     it(`keeps a request with ${JSON.stringify(parameters)} waiting until the holder unlocks`, async () => {
       const [holder, waiter] = await server.connectTwo();
@@ -59,14 +47,6 @@ describe('the lock command', () => {
     expect((many.holders as Message[]).map(({ owner }) => owner)).to.deep.equal([...'0123456789']);
   });
 
-  it('lets in those behind a request that has timed out', async () => {
-    const [holder, writer, reader] = await server.connectThree();
-    await holder.take('jobs', { mode: 'shared' });
-    await writer.queue(1, 'jobs', { timeLimit: 0.05 });
-    reader.send({ command: 'lock', parameters: { lockName: 'jobs', mode: 'shared' }, id: 2 });
-    expect(await reader.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 2 } });
-  });
-
   describe('as a try-lock', () => {
     it('answers unavailable when the lock is held', async () => {
       const [holder, other] = await server.connectTwo();
@@ -78,14 +58,6 @@ describe('the lock command', () => {
     it('takes a free lock', async () => {
       const client = await server.connect();
       expect(await client.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal(granted(1));
-    });
-
-    it('answers unavailable behind a waiting writer, even if only readers hold', async () => {
-      const [reader, writer, other] = await server.connectThree();
-      await reader.take('jobs', { mode: 'shared' });
-      await writer.queue(1, 'jobs');
-      const result = await other.ask('lock', { lockName: 'jobs', mode: 'shared', timeLimit: 0 });
-      expect(result).to.deep.equal({ status: 'unavailable' });
     });
   });
 
@@ -101,23 +73,6 @@ describe('the lock command', () => {
       await second.ask('unlock', { lockName: 'jobs' });
       expect(await writer.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
     });
-
-    it('keeps a reader waiting behind a waiting writer, and grants neighbouring readers together', async () => {
-      const [reader, writer, second] = await server.connectThree();
-      const [third, last] = await server.connectTwo();
-      await reader.take('jobs', { mode: 'shared' });
-      await writer.queue('writer', 'jobs');
-      await second.queue('second', 'jobs', { mode: 'shared' });
-      await third.queue('third', 'jobs', { mode: 'shared' });
-      await last.queue('last', 'jobs');
-      await reader.ask('unlock', { lockName: 'jobs' });
-      expect(await writer.next()).to.deep.equal({ id: 'writer', result: { status: 'ok', token: 2, count: 1 } });
-      await second.settle();
-      await writer.ask('unlock', { lockName: 'jobs' });
-      expect(await second.next()).to.deep.equal({ id: 'second', result: { status: 'ok', token: 3, count: 1 } });
-      expect(await third.next()).to.deep.equal({ id: 'third', result: { status: 'ok', token: 4, count: 2 } });
-      await last.settle();
-    });
   });
 
   describe('with permits', () => {
@@ -130,29 +85,6 @@ describe('the lock command', () => {
       await third.queue(1, 'jobs', permit);
       await first.ask('unlock', { lockName: 'jobs', mode: 'permit' });
       expect(await third.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 2 } });
-    });
-
-    it('are independent of the reader/writer lock of that name', async () => {
-      const [first, second] = await server.connectTwo();
-      await first.take('jobs');
-      expect(await second.ask('lock', { lockName: 'jobs', mode: 'permit', limit: 1 })).to.include({ count: 1 });
-    });
-
-    it('grants a permit without a limit ahead of waiters', async () => {
-      const [first, second, third] = await server.connectThree();
-      await first.take('jobs', { mode: 'permit', limit: 1 });
-      await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
-      expect(await third.ask('lock', { lockName: 'jobs', mode: 'permit' })).to.include({ status: 'ok', count: 2 });
-    });
-
-    it('grants a waiter only when it is first, by its own limit', async () => {
-      const [holder, small, great] = await server.connectThree();
-      await holder.take('jobs', { mode: 'permit' });
-      await small.queue(1, 'jobs', { mode: 'permit', limit: 1 });
-      await great.queue(2, 'jobs', { mode: 'permit', limit: 9 });
-      small.send({ command: 'cancel', parameters: { id: 1 } });
-      expect(await small.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
-      expect(await great.next()).to.deep.equal({ id: 2, result: { status: 'ok', token: 2, count: 2 } });
     });
   });
 
