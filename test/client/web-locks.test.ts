@@ -137,39 +137,6 @@ describe('the Web Locks API', () => {
       });
     });
 
-    it('an exclusive request between shared ones after the first and before the others', async () => {
-      const shared = { mode: 'shared' } as const;
-      const first = [1, 2, 3].map(() => new HeldRequest(locks, 'jobs', shared));
-      const exclusive = new HeldRequest(locks, 'jobs');
-      const last = [1, 2].map(() => new HeldRequest(locks, 'jobs', shared));
-      await Promise.all(first.map(({ granted }) => granted));
-      await waits(3);
-      for (const { release } of first) release();
-      expect(await exclusive.granted).to.include({ mode: 'exclusive' });
-      await Promise.all(first.map(({ settled }) => settled));
-      expect(last.map(({ isCalled }) => isCalled)).to.deep.equal([false, false]);
-      exclusive.release();
-      await Promise.all(last.map(({ granted }) => granted));
-      expect(await other.inspect('jobs')).to.include({ holderCount: 2, waiterCount: 0 });
-    });
-
-    it('requests of several clients in the order in which they came to the server', async () => {
-      const granted: string[] = [];
-      const held = await hold(locks, 'jobs');
-      const requests: Promise<unknown>[] = [];
-      for (const [id, from] of [
-        ['other', other],
-        ['own', client],
-        ['other again', other],
-      ] as const) {
-        requests.push(from.locks.request('jobs', () => granted.push(id)));
-        await from.rpc('ping');
-      }
-      held.release();
-      await Promise.all(requests);
-      expect(granted).to.deep.equal(['other', 'own', 'other again']);
-    });
-
     it('nothing twice: a request for a lock that the client holds waits', async () => {
       const inner: HeldRequest[] = [];
       await locks.request('jobs', async () => {
@@ -231,32 +198,6 @@ describe('the Web Locks API', () => {
         for (const callback of [throwing, () => Promise.reject(thrown)]) {
           expect(await rejection(locks.request('jobs', { ifAvailable }, callback))).to.equal(thrown);
         }
-      });
-    });
-
-    it('respects the mode in which the lock is held', async () => {
-      const isGranted = (mode: 'exclusive' | 'shared'): Promise<boolean> =>
-        locks.request('jobs', { mode, ifAvailable }, (lock) => lock !== null);
-      await locks.request('jobs', { mode: 'shared' }, async () => {
-        expect([await isGranted('shared'), await isGranted('exclusive')]).to.deep.equal([true, false]);
-      });
-      await locks.request('jobs', async () => {
-        expect([await isGranted('shared'), await isGranted('exclusive')]).to.deep.equal([false, false]);
-      });
-    });
-
-    it('does not pass waiting requests', async () => {
-      const reader = new HeldRequest(locks, 'jobs', { mode: 'shared' });
-      const writer = new HeldRequest(locks, 'jobs');
-      expect(await locks.request('jobs', { mode: 'shared', ifAvailable }, (lock) => lock)).to.equal(null);
-      reader.release();
-      await writer.granted;
-    });
-
-    it('finds a lock free that was just released', async () => {
-      await locks.request('jobs', async () => {
-        await locks.request('other', () => {});
-        expect(await locks.request('other', { ifAvailable }, (lock) => lock?.name)).to.equal('other');
       });
     });
   });

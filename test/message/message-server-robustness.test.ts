@@ -98,13 +98,6 @@ describe('MessageServer: closing in odd moments', () => {
     await server.close();
     socket.destroy();
   });
-
-  it('leaves no port open when it was about to be opened', async () => {
-    const server = new LockServer();
-    const opening = errorOf(server.listen(tcp({ ...LOOPBACK, host: 'localhost' })));
-    await server.close();
-    expect((await opening).message).to.equal('the listener was closed');
-  });
 });
 
 describe('what does not fit into a message', () => {
