@@ -135,12 +135,6 @@ describe('the options of the server program for its listeners', () => {
       expect(existsSync(path)).to.equal(false);
     });
 
-    it('does not replace the socket of a running server', async () => {
-      await start('--unix', path);
-      await ends(EXIT_CODES.cannotListen, /cannot listen on \S+lock\.sock: .*EADDRINUSE/, '--unix', path);
-      expect(await (await LineClient.connect({ path })).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
-    });
-
     it('refuses a path that is too long for a socket, and makes no file', async () => {
       const long = folder.at('x'.repeat(120));
       await ends(EXIT_CODES.cannotListen, /^holdfast: cannot listen on /, '--unix', long);

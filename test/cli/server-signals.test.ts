@@ -31,24 +31,22 @@ describe('the server program, when it is told to stop', () => {
       expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     });
 
-    it(`by ${signal}, waits for nobody by default, and ends with 0`, async () => {
-      const { server, holder, waiter } = await startWithHolder();
-      server.program.signal(signal);
-      expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
-      await Promise.all([holder.closed, waiter.closed]);
-      expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
-    });
-
     it(`by a second signal, ${signal}, ends at once with ${128 + number}`, async () => {
-      for (const [first] of SIGNALS) {
-        const { server, waiter } = await startWithHolder('--config', patient);
-        server.program.signal(first);
-        await waiter.next();
-        await repeat(server, signal);
-        expect(await server.program.exit).to.deep.equal({ code: 128 + number, signal: null });
-      }
+      const { server, waiter } = await startWithHolder('--config', patient);
+      server.program.signal(signal === 'SIGTERM' ? 'SIGINT' : 'SIGTERM');
+      await waiter.next();
+      await repeat(server, signal);
+      expect(await server.program.exit).to.deep.equal({ code: 128 + number, signal: null });
     });
   }
+
+  it('waits for nobody by default, and ends with 0', async () => {
+    const { server, holder, waiter } = await startWithHolder();
+    server.program.signal('SIGTERM');
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
+    await Promise.all([holder.closed, waiter.closed]);
+    expect(await server.program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+  });
 
   it('treats signals within half a second as one', async () => {
     const { server, holder, waiter } = await startWithHolder('--config', patient);
