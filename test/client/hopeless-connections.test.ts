@@ -3,9 +3,10 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { expect } from 'chai';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { LockInvalidError, LockLimitError, LockUnreachableError } from '../../lib/client/lock-error.ts';
-import { endTest } from '../server/clean-up.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
+import { RawServer } from '../support/raw-server.ts';
 import { Authority } from '../transports/certificates.ts';
 import { AT_ONCE, emitted, lazyClient } from './client-scene.ts';
 import { listen, portOf } from './plain-listener.ts';
@@ -66,6 +67,16 @@ describe('a connection that cannot succeed by retrying', function () {
     for (let attempt = 0; attempt < 2; attempt += 1) await emitted(client, 'error');
     await client.close();
     expect(await given).to.include({ code: 'closed' });
+  });
+
+  it('fails at once with the code protocol when the server answers the greeting with an error', async () => {
+    const server = await RawServer.listen();
+    whenTestEnds(() => server.close());
+    const given = rejection(callBy({ port: server.port }));
+    const peer = await server.accept();
+    const { id } = await peer.next();
+    peer.send({ id, error: { status: 'invalid', message: 'unknown command' } });
+    expect(await given).to.include({ code: 'protocol' });
   });
 
   it('fails at once when the port is invalid, in connect() as in any call', async () => {
