@@ -16,6 +16,9 @@ import { startServer } from '../server/running-server.ts';
 import { client as ann, other as bob, clientScene, LONG_MS, server } from './client-scene.ts';
 import { rejection, rejects } from './rejection.ts';
 
+/** Long enough to be asked for before it is over: the server is asked without waiting when nothing is left. */
+const SHORT_WAIT = { waitMs: 300 } as const;
+
 describe('the error of a lock that was not granted', () => {
   clientScene({
     limits: { maxNameBytes: 20, maxLocksPerRequest: 3 },
@@ -58,7 +61,7 @@ describe('the error of a lock that was not granted', () => {
   it('names the holders of the lock after a time-out', async () => {
     const { owner, token } = await ann.lock('jobs', { mode: 'shared' });
     await bob.lock('jobs', { mode: 'shared' });
-    for (const call of [bob.lock('jobs', { waitMs: 5 }), bob.lockAll(['free', 'jobs'], { waitMs: 5 })]) {
+    for (const call of [bob.lock('jobs', SHORT_WAIT), bob.lockAll(['free', 'jobs'], SHORT_WAIT)]) {
       const error = await rejects(call, LockTimeoutError);
       expect(error.holders.map(({ name }) => name)).to.deep.equal(['Ann', 'Bob']);
       expect(error.holders[0]).to.include({ lockName: 'jobs', name: 'Ann', mode: 'shared', owner, token });
@@ -106,7 +109,7 @@ describe('the error of a lock that was not granted', () => {
     const [first, second] = [await silent.client(), await silent.client()];
     const [a, b] = [await first.lock('a'), await second.lock('b')];
     const message = 'the lock "a" was not granted: timeout';
-    const timeout = await rejects(second.lock('a', { waitMs: 5 }), LockTimeoutError, message);
+    const timeout = await rejects(second.lock('a', SHORT_WAIT), LockTimeoutError, message);
     expect(timeout.holders).to.deep.equal([]);
     const waiting = a.lock('b');
     await first.rpc('ping');

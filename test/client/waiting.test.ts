@@ -4,6 +4,8 @@ import { MessageError } from '../../lib/message/message-error.ts';
 import { client, clientScene, lazyClient, other, proxy, waits } from './client-scene.ts';
 import { abortable, rejection, rejects } from './rejection.ts';
 
+/** Long enough to be asked for before it is over: the server is asked without waiting when nothing is left. */
+const SHORT_MS = 300;
 const FOREVER = { waitMs: Number.POSITIVE_INFINITY } as const;
 
 describe('a wait for a lock', () => {
@@ -12,7 +14,7 @@ describe('a wait for a lock', () => {
   it('ends with a time-out when waitMs are over, at once when they are 0', async () => {
     await other.lock('jobs');
     const expected = { code: 'timeout', name: 'LockTimeoutError' };
-    const error = await rejects(client.lock('jobs', { waitMs: 20 }), LockTimeoutError, expected);
+    const error = await rejects(client.lock('jobs', { waitMs: SHORT_MS }), LockTimeoutError, expected);
     expect(error.message).to.match(/^the lock "jobs" was not granted: timeout/);
     await rejects(client.lock('jobs', { waitMs: 0 }), LockTimeoutError);
     await waits(0);
