@@ -2,7 +2,7 @@
 
 import type { Granted, LimitReached } from '../protocol.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
-import { admitsNewcomer, admitsWaiter, findClaim, holdersOf, isUnused, KIND_OF } from './lock.ts';
+import { admitsNewcomer, admitsWaiter, areAllStealable, findClaim, isUnused, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { awaitedInGroup, bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
@@ -132,9 +132,7 @@ export class Acquisition {
     const waitsElsewhere = (findOwner(session, request.tag)?.waitingCount ?? 0) > (claim === undefined ? 0 : 1);
     // It would keep the stolen lock until that wait ends, and it may be waiting for the very owners that it passes.
     if (waitsElsewhere) return invalid('the owner waits for another lock and cannot steal');
-    if (request.steal === 'stealable') {
-      for (const holder of holdersOf(lock)) if (holder.isStealable !== true) return { status: 'denied' };
-    }
+    if (request.steal === 'stealable' && !areAllStealable(lock)) return { status: 'denied' };
     return claim === undefined ? this.#limitReached(session, lock, true) : undefined;
   }
 

@@ -14,7 +14,7 @@ export function makeGroup(request: LockAllRequest, claims: readonly [Claim, ...C
     bytes: bytesOfGroup(claims, request),
     claims,
     waiting,
-    held: new Set(claims.filter(({ state }) => state === 'held')),
+    held: claims.filter(({ state }) => state === 'held'),
     hasUnlimited: waiting.some(isUnlimited),
     blockedAt: 0,
     deadlineMs: 0,

@@ -6,7 +6,7 @@
 import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
-import { addHolder, enqueue, isUnused, removeFromLock } from './lock.ts';
+import { addHolder, enqueue, isUnused, markStealable, removeFromLock } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
 import { addToIndex, addToWaits, attach, detach, removeFromIndex, removeFromWaits } from './session.ts';
@@ -129,7 +129,11 @@ export class LockBook {
       this.#enqueue(claim);
       countRequests(claim.lock, 1);
     }
-    if (group.hasUnlimited || group.held.size > 0) {
+    for (const claim of group.held) {
+      claim.dependents ??= new Set();
+      claim.dependents.add(group);
+    }
+    if (group.hasUnlimited) {
       owner.groups ??= new Set();
       owner.groups.add(group);
     }
@@ -160,7 +164,7 @@ export class LockBook {
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
     if (typeof id === 'string') this.#countMore(claim, bytesOfId(id));
-    if (isStealable === true) claim.isStealable = true;
+    if (isStealable === true) markStealable(claim);
     if (leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
     if (owner.session.holdIndex !== undefined) addToIndex(owner.session.holdIndex, claim);
     this.#holders += 1;
@@ -294,9 +298,8 @@ export class LockBook {
     this.#count(owner.session, -claim.bytes);
     removeFromLock(claim);
     detach(claim);
-    if (!wasHeld || owner.groups === undefined) return;
     // A group that names this hold among its locks cannot be granted any more.
-    for (const group of owner.groups) if (group.held.has(claim)) this.removeGroup(group, CANCELLED);
+    for (const group of claim.dependents ?? []) this.removeGroup(group, CANCELLED);
   }
 
   /** Forgets the requests of a claim. */
@@ -320,6 +323,10 @@ export class LockBook {
       claim.group = undefined;
       countRequests(claim.lock, -1);
     }
+    for (const claim of group.held) {
+      claim.dependents?.delete(group);
+      if (claim.dependents?.size === 0) claim.dependents = undefined;
+    }
     group.owner.groups?.delete(group);
     removeFromWaits(group.owner.session, group);
     this.#count(group.owner.session, -group.bytes);
@@ -327,12 +334,12 @@ export class LockBook {
     this.deadlines.remove(group);
   }
 
-  /** With one wait less, the permits without limit of the owner's groups may pass waiters now. */
+  /** With one wait less, the permits without limit of a group may pass waiters now, if it is the owner's only wait. */
   #waitLess(owner: Owner): void {
     owner.waitingCount -= 1;
-    if (owner.groups === undefined) return;
+    if (owner.groups?.size !== 1 || owner.tag === '') return;
     for (const group of owner.groups) {
-      if (group.hasUnlimited && mayPass(group)) for (const { lock } of group.waiting) this.unsettled.push(lock);
+      if (mayPass(group)) for (const { lock } of group.waiting) this.unsettled.push(lock);
     }
   }
 

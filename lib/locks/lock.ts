@@ -98,6 +98,16 @@ export function addHolder(claim: Claim): void {
   lock.claimsByOwner?.set(claim.owner, claim);
 }
 
+/** Lets others steal a hold. */
+export function markStealable(claim: Claim): void {
+  claim.isStealable = true;
+  claim.lock.stealableCount = stealableIn(claim.lock) + 1;
+}
+
+export function areAllStealable(lock: Lock): boolean {
+  return stealableIn(lock) === lock.holderCount;
+}
+
 /** Removes a claim from its lock. */
 export function removeFromLock(claim: Claim): void {
   const { lock } = claim;
@@ -121,6 +131,11 @@ function removeHolder(claim: Claim): void {
   if (previous !== undefined) claim.previous = undefined;
   if (next !== undefined) claim.next = undefined;
   lock.holderCount -= 1;
+  if (claim.isStealable === true) lock.stealableCount = stealableIn(lock) - 1;
+}
+
+function stealableIn({ stealableCount = 0 }: Lock): number {
+  return stealableCount;
 }
 
 function hasRoomFor(lock: Lock, mode: LockMode, limit: number): boolean {

@@ -29,6 +29,8 @@ export interface Lock {
   requestCount?: number;
   /** How many of the claims that wait belong to owners with a tag and another claim. */
   entangledCount?: number;
+  /** How many of the holders may be stolen from; none means none. */
+  stealableCount?: number;
   /** Made when there are many claims, to find an owner's. */
   claimsByOwner?: Map<Owner, Claim>;
 }
@@ -61,6 +63,8 @@ export interface Claim {
   /** The limit that the group asks for here; `Infinity` for none. */
   groupLimit?: number;
   isStealable?: boolean;
+  /** While it is held: the waiting requests of its owner that name its lock among others. They end with it. */
+  dependents?: Set<Group> | undefined;
   lease?: Lease | undefined;
 }
 
@@ -74,7 +78,7 @@ export interface Owner {
   claimCount: number;
   /** How many of the claims wait. */
   waitingCount: number;
-  /** Those of its waiting requests for several locks that depend on what else it holds or waits for. */
+  /** Those of its waiting requests for several locks that have a permit without limit among them. */
   groups: Set<Group> | undefined;
 }
 
@@ -150,7 +154,7 @@ export interface Group extends Deadline {
   /** Those of the claims that wait. */
   readonly waiting: readonly Claim[];
   /** Those that were held before: when one of them ends, so does the group. */
-  readonly held: ReadonlySet<Claim>;
+  readonly held: readonly Claim[];
   /** Whether one of those that wait is a permit without limit. */
   readonly hasUnlimited: boolean;
   /** The index of the waiting claim that could not be granted last time: the next check begins there. */
