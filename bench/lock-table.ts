@@ -86,7 +86,7 @@ function pairNs(table: LockTable): number {
     }
     least = Math.min(least, ((performance.now() - startMs) * 1e6) / OPERATIONS);
   }
-  table.continueEnd(table.endSession(session, performance.now()).result, Number.POSITIVE_INFINITY, performance.now());
+  table.goOn(table.endSession(session), Number.POSITIVE_INFINITY, performance.now());
   return least;
 }
 
@@ -152,10 +152,10 @@ function reportLongest(count: number): void {
   const sessions = hold(table, count, (durationMs) => takenMs.push(durationMs));
   const freedMs: number[] = [];
   for (const session of sessions) {
-    const end = table.endSession(session, performance.now()).result;
-    while (end.holds.length > 0) {
+    const end = table.endSession(session);
+    while (!end.isOver) {
       const startMs = performance.now();
-      table.continueEnd(end, 64, startMs);
+      table.goOn(end, 64, startMs);
       freedMs.push(performance.now() - startMs);
     }
   }

@@ -33,7 +33,7 @@ export class Acquisition {
       isUnused(lock) && request.steal === undefined && !isDraining
         ? this.#acquireFree(session, lock, request, nowMs)
         : this.#acquireUsed(session, lock, request, isDraining, nowMs);
-    if (result.status !== 'ok') this.#book.forgetIfUnused(lock);
+    if (result.status !== 'ok' && result.status !== 'stolen') this.#book.forgetIfUnused(lock);
     return result;
   }
 
@@ -109,15 +109,18 @@ export class Acquisition {
     }
     const refusal = this.#stealRefused(session, claim, lock, request);
     if (refusal !== undefined) return refusal;
-    this.#settlement.takeFromHolders(lock, 'stolen');
+    const eviction = lock.holderCount === 0 ? undefined : this.#settlement.evict(lock, 'stolen');
+    const granted = this.#grantStolen(session, claim, eviction?.successor ?? lock, request, nowMs);
+    this.#settlement.settleRest(nowMs);
+    return eviction === undefined ? granted : { status: 'stolen', granted, count: eviction.count, rest: eviction };
+  }
+
+  #grantStolen(session: Session, claim: Claim | undefined, lock: Lock, request: LockRequest, nowMs: number): Granted {
     if (claim === undefined) {
       const newClaim = this.#book.addClaim(lock, ownerOf(session, request.tag), request.mode, nowMs);
-      const granted = this.#book.grant(newClaim, request, nowMs);
-      this.#settlement.settleRest(nowMs);
-      return granted;
+      return this.#book.grant(newClaim, request, nowMs);
     }
     this.#book.grantPlace(claim, nowMs);
-    this.#settlement.settleRest(nowMs);
     return this.#answerHolder(claim, request, nowMs);
   }
 

@@ -6,7 +6,7 @@
 
 import type { Deadlock } from '../protocol.ts';
 import type { Steps } from './steps.ts';
-import type { Claim, Owner } from './types.ts';
+import type { Claim, Lock, Owner } from './types.ts';
 import { type Cycle, CycleSearch } from './wait-cycle.ts';
 import { WaitGraph } from './wait-graph.ts';
 import type { OwnerNode } from './wait-nodes.ts';
@@ -50,6 +50,11 @@ export class DeadlockSearch {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** Another lock has taken the place of one, with its queue and without its holders. */
+  lockReplaced(lock: Lock, successor: Lock): void {
+    this.#graph.lockReplaced(lock, successor);
   }
 
   #advancePhase(steps: Steps): StuckWait | undefined {

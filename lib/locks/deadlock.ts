@@ -11,7 +11,7 @@ import { DeadlockSearch, type StuckWait } from './deadlock-search.ts';
 import { entangledIn } from './entanglement.ts';
 import { isAwaited } from './lock.ts';
 import { Steps } from './steps.ts';
-import type { Claim, Owner } from './types.ts';
+import type { Claim, Lock, Owner } from './types.ts';
 import { CycleSearch } from './wait-cycle.ts';
 import { WaitGraph } from './wait-graph.ts';
 import type { OwnerNode, WaitUnit } from './wait-nodes.ts';
@@ -89,6 +89,11 @@ export class DeadlockDetector {
     this.isSearching = this.#unsearched.size > 0;
     this.#stepsLeft = MAX_STEPS_BETWEEN_SLICES;
     return found;
+  }
+
+  /** Another lock has taken the place of one, with its queue and without its holders. */
+  lockReplaced(lock: Lock, successor: Lock): void {
+    this.#search?.lockReplaced(lock, successor);
   }
 
   /** Moves the owner to the end of the set: the search begins with the latest. */

@@ -36,6 +36,11 @@ export function mayPass({ owner, waiting }: Group): boolean {
   return owner.tag === '' || owner.waitingCount === waiting.length;
 }
 
+/** Whether a group has not been answered. */
+export function isWaitingStill(group: Group): boolean {
+  return group.waiting[0]?.group === group;
+}
+
 /** Whether a group can be granted. Begins with the claim that was not ready last time, because it most likely still is not. */
 export function canGrant(group: Group): boolean {
   const count = group.waiting.length;
@@ -43,7 +48,11 @@ export function canGrant(group: Group): boolean {
     if (!isReady(group, group.waiting[group.blockedAt] as Claim)) return false;
     group.blockedAt = (group.blockedAt + 1) % count;
   }
-  return true;
+  return group.held.every(isHeldStill);
+}
+
+function isHeldStill({ state, lock }: Claim): boolean {
+  return state === 'held' && lock.isInMap;
 }
 
 function isReady(group: Group, claim: Claim): boolean {

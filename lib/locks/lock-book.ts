@@ -6,7 +6,7 @@
 import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
-import { addHolder, enqueue, isUnused, markStealable, removeFromLock } from './lock.ts';
+import { addHolder, enqueue, isAwaited, isUnused, markStealable, moveQueue, removeFromLock } from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
 import { addToIndex, addToWaits, attach, detach, removeFromIndex, removeFromWaits } from './session.ts';
@@ -39,8 +39,8 @@ export class LockBook {
     permit: new LockMap('permit'),
   };
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
-  /** Locks where a waiter may be granted now. The settlement empties this list. */
-  readonly unsettled: Lock[] = [];
+  /** Locks where a waiter may be granted now, and groups to be cancelled. The settlement empties this list. */
+  readonly unsettled: (Lock | Group)[] = [];
   sessionCount = 0;
   /** How much memory all claims and waiting requests count. */
   bytes = 0;
@@ -70,6 +70,15 @@ export class LockBook {
   /** Forgets a lock that nobody holds and nobody waits for. */
   forgetIfUnused(lock: Lock): void {
     if (isUnused(lock)) this.locks[lock.kind].delete(lock);
+  }
+
+  /** Puts a new lock with the same queue in the place of one, whose holders hold it no more, though they are not told yet. */
+  replaceLock(lock: Lock): Lock {
+    const successor = this.locks[lock.kind].replace(lock);
+    moveQueue(lock, successor);
+    this.#holders -= lock.holderCount;
+    this.#heldLocks[lock.kind] -= 1;
+    return successor;
   }
 
   /** A new claim of an owner, which is neither granted nor waits yet. */
@@ -233,7 +242,7 @@ export class LockBook {
   }
 
   /** Removes a group from all its queues, which are left unsettled. */
-  removeGroup(group: Group, answer: WaitResult): void {
+  removeGroup(group: Group, answer: WaitResult = CANCELLED): void {
     this.takeBackGroup(group);
     this.#answer(group, group.owner, answer);
   }
@@ -249,7 +258,8 @@ export class LockBook {
     this.#forgetGroup(group);
     for (const claim of group.waiting) {
       this.#remove(claim);
-      this.unsettled.push(claim.lock);
+      if (isAwaited(claim.lock)) this.unsettled.push(claim.lock);
+      else this.forgetIfUnused(claim.lock);
     }
   }
 
@@ -266,6 +276,12 @@ export class LockBook {
     const { events } = this;
     this.events = [];
     return events;
+  }
+
+  /** Before a hold of the lock ends. */
+  #countLess(lock: Lock): void {
+    this.#holders -= 1;
+    if (lock.holderCount === 1) this.#heldLocks[lock.kind] -= 1;
   }
 
   #count(session: Session, bytes: number): void {
@@ -290,8 +306,7 @@ export class LockBook {
     if (wasHeld) {
       if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
       if (owner.session.holdIndex !== undefined) removeFromIndex(owner.session.holdIndex, claim);
-      this.#holders -= 1;
-      if (lock.holderCount === 1) this.#heldLocks[lock.kind] -= 1;
+      if (lock.isInMap) this.#countLess(lock);
     } else {
       this.#waitLess(owner);
     }
@@ -299,7 +314,7 @@ export class LockBook {
     removeFromLock(claim);
     detach(claim);
     // A group that names this hold among its locks cannot be granted any more.
-    for (const group of claim.dependents ?? []) this.removeGroup(group, CANCELLED);
+    for (const group of claim.dependents ?? []) this.unsettled.push(group);
   }
 
   /** Forgets the requests of a claim. */

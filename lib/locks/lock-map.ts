@@ -54,6 +54,15 @@ export class LockMap {
     return lock;
   }
 
+  /** Puts a new lock in the place of one, which is in the map no more. */
+  replace(lock: Lock): Lock {
+    const successor = makeLock(lock.name, this.#kind);
+    successor.isInMap = true;
+    lock.isInMap = false;
+    (this.#shards[shardIndex(lock.name)] as Shard).locks.set(lock.name, successor);
+    return successor;
+  }
+
   /** Deletes a lock that nobody holds or waits for, if it is still there. */
   delete(lock: Lock): void {
     if (!lock.isInMap) return;

@@ -3,19 +3,20 @@
  * deterministic, keeps no clock and calls nobody: each operation is given the time and returns what happened.
  */
 
-import type { CancelResult, LockInformation, ReleaseAllResult, ReleaseResult, RequestId } from '../protocol.ts';
+import type { CancelResult, LockInformation, ReleaseResult, RequestId } from '../protocol.ts';
 import { Acquisition } from './acquisition.ts';
 import { DeadlockDetector } from './deadlock.ts';
+import { Departure } from './departure.ts';
+import type { Eviction } from './eviction.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
 import { findClaim, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
-import { claimsOfSession, findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
+import { findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
   Claim,
-  Lock,
   LockAllRequest,
   LockKind,
   LockRequest,
@@ -23,15 +24,17 @@ import type {
   ReleaseRequest,
   Session,
   SessionClient,
-  SessionEnd,
   TableCounts,
   TableEvent,
   TableOptions,
+  Work,
 } from './types.ts';
 import { allHolds, allNames, inspect } from './views.ts';
 
 /** A search for a deadlock takes about so many steps within a request, a fraction of a millisecond; more in slices. */
 const SEARCH_STEPS_AT_ONCE = 1_000;
+/** As many waiters are let in within the request that makes room for them, in a fraction of a millisecond; more in slices. */
+const ANSWERS_AT_ONCE = 200;
 const NOTHING: readonly never[] = Object.freeze([]);
 const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 
@@ -45,13 +48,17 @@ export class LockTable {
   readonly #settlement: Settlement;
   readonly #acquisition: Acquisition;
   readonly #groupAcquisition: GroupAcquisition;
+  readonly #answersAtOnce: number;
   readonly #compareNames: (a: string, b: string) => number;
   #state: 'serving' | 'draining' = 'serving';
 
-  constructor({ limits, nextToken, compareNames, searchStepsAtOnce = SEARCH_STEPS_AT_ONCE }: TableOptions) {
+  constructor(options: TableOptions) {
+    const { limits, nextToken, compareNames } = options;
+    const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
     this.#book = new LockBook(nextToken);
+    this.#answersAtOnce = answersAtOnce;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce);
-    this.#settlement = new Settlement(this.#book, this.#deadlocks);
+    this.#settlement = new Settlement(this.#book, this.#deadlocks, answersAtOnce);
     this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#compareNames = compareNames;
@@ -92,13 +99,15 @@ export class LockTable {
     return this.#outcome(wasHeld ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
-  /** Releases all holds of a session, or of one of its owners, and leaves all queues. */
-  releaseAll(session: Session, tag: string | undefined, nowMs: number): Outcome<ReleaseAllResult> {
+  /**
+   * Releases all holds of a session, or of one of its owners, and leaves all queues. What is not possible at once is for `goOn`;
+   * the session should ask for nothing until then.
+   */
+  releaseAll(session: Session, tag: string | undefined, nowMs: number): Outcome<Departure> {
     requireLive(session);
-    const claims = [...claimsOfSession(session, tag)];
-    const released = claims.filter(({ state }) => state === 'held').length;
-    this.#removeAll(claims, nowMs);
-    return this.#outcome({ status: 'ok', released });
+    const departure = new Departure(this.#book, this.#settlement, { session, tag, reason: 'released' });
+    departure.advance(this.#answersAtOnce, nowMs);
+    return this.#outcome(departure);
   }
 
   /** Ends one waiting request by its id; a grant that came first is left alone. */
@@ -128,29 +137,34 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** Ends a session: its waits are cancelled, and what it holds is released by `continueEnd`. */
-  endSession(session: Session, nowMs: number): Outcome<SessionEnd> {
+  /** Ends a session. Its waits are cancelled and its holds released by `goOn`. */
+  endSession(session: Session): Departure {
     requireLive(session);
     session.state = 'ended';
     this.#book.sessionCount -= 1;
-    const waits = [...claimsOfSession(session)].filter(({ state }) => state === 'waiting');
-    this.#removeAll(waits, nowMs);
-    const holds = [...claimsOfSession(session)].sort((a, b) => b.token - a.token);
-    return this.#outcome({ session, holds });
+    return new Departure(this.#book, this.#settlement, { session, reason: 'sessionEnded' });
   }
 
-  /**
-   * Releases up to `max` holds of a session that has ended, one after the other in the order of their grants. Until its turn
-   * a lock is held as before. The end is over when none is left.
-   */
-  continueEnd({ holds }: SessionEnd, max: number, nowMs: number): readonly TableEvent[] {
-    for (let ended = 0; ended < max; ) {
-      const hold = holds.pop();
-      if (hold === undefined) break;
-      if (hold.state !== 'held') continue;
-      this.#settlement.endHold(hold, 'sessionEnded', nowMs);
-      ended += 1;
-    }
+  /** Goes on with what an operation could not do at once: takes about so many steps, each a request or a hold that ends. */
+  goOn(work: Work, maxSteps: number, nowMs: number): readonly TableEvent[] {
+    work.advance(maxSteps, nowMs);
+    this.#settlement.settleRest(nowMs);
+    return this.#book.takeEvents();
+  }
+
+  /** Whether something is left for `continueSettling` or `continueSearch`. */
+  get isBehind(): boolean {
+    return this.isSettling || this.isSearching;
+  }
+
+  /** Whether `continueSettling` has something to do. */
+  get isSettling(): boolean {
+    return this.#settlement.isBehind;
+  }
+
+  /** Goes on letting in those for whom an operation made room: takes about so many steps, each a request. */
+  continueSettling(maxSteps: number, nowMs: number): readonly TableEvent[] {
+    this.#settlement.goOn(maxSteps, nowMs);
     return this.#book.takeEvents();
   }
 
@@ -176,13 +190,13 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** Takes a lock away from all its holders and lets waiters in. The result is how many held it. */
-  forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<number> {
+  /** Takes a lock away from all its holders and lets waiters in. Holders that could not be told at once are told by `goOn`. */
+  forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Eviction | undefined> {
     const lock = this.#book.locks[kind].get(name);
-    if (lock === undefined) return this.#outcome(0);
-    const released = this.#settlement.takeFromHolders(lock, 'forced');
-    this.#settlement.settle(lock, nowMs);
-    return this.#outcome(released);
+    if (lock === undefined || lock.holderCount === 0) return this.#outcome(undefined);
+    const eviction = this.#settlement.evict(lock, 'forced');
+    this.#settlement.settle(eviction.successor, nowMs);
+    return this.#outcome(eviction);
   }
 
   get counts(): TableCounts {
@@ -207,17 +221,6 @@ export class LockTable {
     return allHolds(this.#book, kind, name);
   }
 
-  /** Removes all claims before waiters are let in, so that no other owner of the session is granted one of these locks. */
-  #removeAll(claims: readonly Claim[], nowMs: number): void {
-    const locks = new Set<Lock>();
-    for (const claim of claims) {
-      locks.add(claim.lock);
-      // Claims of one request for several locks all left with the first one.
-      if (claim.state !== 'gone') this.#book.removeClaim(claim);
-    }
-    for (const lock of locks) this.#settlement.settle(lock, nowMs);
-  }
-
   #findClaim(session: Session, { name, mode, tag, token }: ReleaseRequest): Claim | undefined {
     if (token !== undefined && (name === undefined || tag === undefined)) return findHoldByToken(session, token);
     const owner = findOwner(session, tag ?? '');
@@ -239,7 +242,7 @@ function requireLive(session: Session): void {
 
 /** Whether all keys of the request fit the claim. */
 function fits({ lock, mode, owner, state, token }: Claim, request: ReleaseRequest): boolean {
-  if (lock.name !== (request.name ?? lock.name)) return false;
+  if (!lock.isInMap || lock.name !== (request.name ?? lock.name)) return false;
   if (mode !== (request.mode ?? mode) || owner.tag !== (request.tag ?? owner.tag)) return false;
   return request.token === undefined || (state === 'held' && token === request.token);
 }

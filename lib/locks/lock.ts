@@ -81,6 +81,19 @@ export function enqueue(claim: Claim): void {
   lock.claimsByOwner?.set(claim.owner, claim);
 }
 
+/** Moves everybody who waits for a lock to another one. */
+export function moveQueue(from: Lock, to: Lock): void {
+  const { queue, requestCount = 0, entangledCount = 0 } = from;
+  if (queue === undefined) return;
+  for (const claim of queue) claim.lock = to;
+  to.queue = queue;
+  to.requestCount = requestCount;
+  to.entangledCount = entangledCount;
+  from.queue = undefined;
+  from.entangledCount = 0;
+  if (from.claimsByOwner !== undefined) delete from.claimsByOwner;
+}
+
 /** Turns a new or waiting claim into a hold. */
 export function addHolder(claim: Claim): void {
   const { lock } = claim;

@@ -1,14 +1,16 @@
 /**
- * Lets waiters in, in strict order, when a hold or a wait has ended. After each operation of the table no waiter of a changed
- * lock could be granted.
+ * Lets waiters in, in strict order, when a hold or a wait has ended. Where that are very many, the rest follows in slices: until
+ * its turn a request waits as before. Once nothing is left, no waiter of any lock could be granted.
  */
 
 import type { Deadlock, LossReason, NamedLockHolder } from '../protocol.ts';
+import { Backlog } from './backlog.ts';
 import { type DeadlockDetector, isWaitedFor } from './deadlock.ts';
-import { canGrant } from './group.ts';
+import { Eviction } from './eviction.ts';
+import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
-import type { Claim, Lock, WaitingRequest, WaitResult } from './types.ts';
+import type { Claim, Group, Lock, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
 /**
@@ -21,24 +23,73 @@ const MAX_NAME_BYTES_TOLD = 16_384;
 export class Settlement {
   readonly #book: LockBook;
   readonly #deadlocks: DeadlockDetector;
+  readonly #answersAtOnce: number;
+  /** Locks and groups that need more than an operation may take. */
+  readonly #backlog = new Backlog<Lock | Group>();
+  /** How many steps were taken ever. */
+  takenSteps = 0;
+  /** How many more requests may be answered now, and how many one group or place may have beyond that. */
+  #left = 0;
+  #overdraft = 0;
 
-  constructor(book: LockBook, deadlocks: DeadlockDetector) {
+  constructor(book: LockBook, deadlocks: DeadlockDetector, answersAtOnce: number) {
     this.#book = book;
     this.#deadlocks = deadlocks;
+    this.#answersAtOnce = answersAtOnce;
   }
 
   /** Lets waiters of a lock in, then waiters of other locks that this makes room for. */
   settle(lock: Lock, nowMs: number): void {
-    this.#letIn(lock, nowMs);
-    if (this.#book.unsettled.length > 0) this.settleRest(nowMs);
+    const { unsettled } = this.#book;
+    if (unsettled.length === 0 && !isAwaited(lock)) {
+      this.#book.forgetIfUnused(lock);
+      return;
+    }
+    unsettled.push(lock);
+    this.settleRest(nowMs);
   }
 
-  /** Lets waiters in at all locks that the book lists as unsettled. */
+  /** Works off what the book lists as unsettled, as far as that is possible at once. */
   settleRest(nowMs: number): void {
     const { unsettled } = this.#book;
+    this.#left = this.#answersAtOnce;
+    this.#overdraft = 0;
     // Each grant may add to the list.
-    for (let index = 0; index < unsettled.length; index += 1) this.#letIn(unsettled[index] as Lock, nowMs);
-    unsettled.length = 0;
+    for (let index = 0; index < unsettled.length; index += 1) this.#workOff(unsettled[index] as Lock | Group, nowMs);
+    while (unsettled.length > 0) unsettled.pop();
+  }
+
+  /** Whether `goOn` has something to do. */
+  get isBehind(): boolean {
+    return !this.#backlog.isEmpty;
+  }
+
+  /** Goes on with what was not possible at once: about so many steps, each a request or a lock to look at. */
+  goOn(maxSteps: number, nowMs: number): void {
+    const { unsettled } = this.#book;
+    this.#left = maxSteps;
+    this.#overdraft = Number.POSITIVE_INFINITY;
+    while (this.#left > 0) {
+      const next = this.#backlog.take();
+      if (next === undefined) return;
+      this.#workOff(next, nowMs);
+      this.#left -= 1;
+      for (const each of unsettled) this.#backlog.push(each);
+      while (unsettled.length > 0) unsettled.pop();
+    }
+  }
+
+  #workOff(each: Lock | Group, nowMs: number): void {
+    const isDone = each.kind === 'group' ? this.#cancel(each) : this.#letIn(each, nowMs);
+    if (!isDone) this.#backlog.push(each);
+  }
+
+  /** Takes steps if there are enough of them. If not, none are left. */
+  #take(count: number): boolean {
+    const isEnough = this.#left > 0 && count <= this.#left + this.#overdraft;
+    this.#left = isEnough ? this.#left - count : 0;
+    if (isEnough) this.takenSteps += count;
+    return isEnough;
   }
 
   /** Answers a waiting request without a grant. */
@@ -67,11 +118,15 @@ export class Settlement {
     this.settle(claim.lock, nowMs);
   }
 
-  /** Ends all holds of a lock and returns how many there were. The caller lets waiters in. */
-  takeFromHolders(lock: Lock, reason: LossReason): number {
-    const count = lock.holderCount;
-    for (const claim of holdersOf(lock)) this.#book.takeAway(claim, reason);
-    return count;
+  /**
+   * Takes a lock away from all its holders, and tells as many of them at once as an operation may. The caller grants the lock and
+   * lets waiters in.
+   */
+  evict(lock: Lock, reason: 'stolen' | 'forced'): Eviction {
+    const eviction = new Eviction(this.#book, lock, reason);
+    this.#deadlocks.lockReplaced(lock, eviction.successor);
+    eviction.advance(this.#answersAtOnce);
+    return eviction;
   }
 
   /**
@@ -85,6 +140,7 @@ export class Settlement {
       for (const claim of queue ?? []) this.#book.removeClaim(claim, { status: 'draining' });
     for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
+    this.#backlog.clear();
   }
 
   /** A place whose limit became smaller may be in a deadlock now. */
@@ -93,19 +149,41 @@ export class Settlement {
     if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
   }
 
-  #letIn(lock: Lock, nowMs: number): void {
-    for (let claim = lock.queue?.first; claim !== undefined; claim = lock.queue?.first) {
-      const { place, group } = claim;
-      if (place !== undefined) {
-        if (!admitsWaiter(claim, place.limit)) break;
-        this.#book.grantPlace(claim, nowMs);
-      } else {
-        if (group === undefined || !canGrant(group)) break;
-        this.#book.grantGroup(group, nowMs);
-      }
+  /** Cancels a group of which a hold has ended; false if that has to wait. */
+  #cancel(group: Group): boolean {
+    if (!isWaitingStill(group)) return true;
+    if (!this.#take(group.waiting.length)) return false;
+    this.#book.removeGroup(group);
+    return true;
+  }
+
+  /** Lets in everybody for whom there is room; false if some have to wait. */
+  #letIn(lock: Lock, nowMs: number): boolean {
+    let claim = lock.queue?.first;
+    while (claim !== undefined) {
+      // Once no steps are left, it is not even asked whether there is room.
+      if (this.#left <= 0) return false;
+      if (!canBeLetIn(claim)) break;
+      if (!this.#take(answersFor(claim))) return false;
+      if (claim.group !== undefined) this.#book.grantGroup(claim.group, nowMs);
+      else this.#book.grantPlace(claim, nowMs);
+      claim = lock.queue?.first;
     }
     this.#book.forgetIfUnused(lock);
+    return true;
   }
+}
+
+/** Whether the first of a queue can be granted its lock, or all of its group. */
+function canBeLetIn(claim: Claim): boolean {
+  const { group, place } = claim;
+  if (group !== undefined) return canGrant(group);
+  return place !== undefined && admitsWaiter(claim, place.limit);
+}
+
+/** How many requests or locks of one request are answered when a claim is granted. */
+function answersFor({ group, place }: Claim): number {
+  return group?.claims.length ?? place?.waits.size ?? 0;
 }
 
 function resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim[], nowMs: number): WaitResult {

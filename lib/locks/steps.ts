@@ -1,4 +1,13 @@
-/** Counts down what a search may look at, since the lock table has no clock. */
+/** Counts down what may be done at once, since the lock table has no clock. */
+
+import type { Claim } from './types.ts';
+
+const BYTES_A_STEP = 1_024;
+
+/** How many steps the end of a hold takes: its holder may be told a long name. */
+export function stepsFor({ bytes }: Claim): number {
+  return Math.ceil(bytes / BYTES_A_STEP);
+}
 
 /** One step looks at one claim. A few steps more than allowed may be taken, for what is done in one go. */
 export class Steps {

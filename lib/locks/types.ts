@@ -37,7 +37,8 @@ export interface Lock {
 
 /** What one owner has in one lock: it waits in the queue or holds the lock. */
 export interface Claim {
-  readonly lock: Lock;
+  /** Another one while it waits when all holders lose the lock. */
+  lock: Lock;
   readonly owner: Owner;
   state: 'new' | 'waiting' | 'held' | 'gone';
   /** While it waits, the strongest mode among its requests. */
@@ -169,13 +170,6 @@ export interface Lease extends Deadline {
   readonly claim: Claim;
 }
 
-/** What a session still held when it ended. */
-export interface SessionEnd {
-  readonly session: Session;
-  /** The next to be released is the last. */
-  readonly holds: Claim[];
-}
-
 // What the table is asked for.
 
 /** A request for one lock. */
@@ -225,7 +219,16 @@ export interface ReleaseRequest {
 // What the table answers.
 
 /** What became of a request for one lock at once. `queued`: the answer comes as an event. */
-export type AcquireResult = WaitResult<Granted> | { readonly status: 'queued' };
+export type AcquireResult = WaitResult<Granted> | { readonly status: 'queued' } | Stolen;
+
+/** The lock is granted. Its owner should learn that once all former holders were told of their loss, perhaps in slices. */
+export interface Stolen {
+  readonly status: 'stolen';
+  readonly granted: Granted;
+  /** How many held it. */
+  readonly count: number;
+  readonly rest: Work;
+}
 
 /** The same for several locks. */
 export type AcquireAllResult = WaitResult<AllGranted> | { readonly status: 'queued' };
@@ -242,6 +245,13 @@ export type TableEvent =
 export interface Outcome<Result> {
   readonly result: Result;
   readonly events: readonly TableEvent[];
+}
+
+/** What an operation could not do at once: `LockTable.goOn` goes on with it. */
+export interface Work {
+  readonly isOver: boolean;
+  /** Takes about so many steps, each a request or a hold that ends. */
+  advance(maxSteps: number, nowMs: number): void;
 }
 
 /** Counts as they are now. */
@@ -274,4 +284,6 @@ export interface TableOptions {
   readonly compareNames: (a: string, b: string) => number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */
   readonly searchStepsAtOnce?: number;
+  /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueSettling`. */
+  readonly answersAtOnce?: number;
 }

@@ -37,10 +37,11 @@ export class WaitGraph {
     this.#untilMs = untilMs;
   }
 
-  /** The node of an owner with a tag that waits; undefined for any other, which will release everything. */
+  /** The node of an owner with a tag that waits; undefined for any other, and when its session has ended: it will release everything. */
   add(owner: Owner, steps: Steps): OwnerNode | undefined {
     const known = this.#owners.get(owner);
     if (known !== undefined || owner.tag === '' || owner.waitingCount === 0) return known;
+    if (owner.session.state === 'ended') return undefined;
     if (isEntangled(owner) && this.#candidates?.has(owner) === false) return undefined;
     const node = new OwnerNode(owner);
     steps.take(owner.claimCount);
@@ -60,6 +61,14 @@ export class WaitGraph {
       if (node.index === -1 && !this.#reach(node, steps)) this.#unreached.push(node);
     }
     return this.#unreached.length === 0;
+  }
+
+  /** Another lock has taken the place of one, with its queue and without its holders. */
+  lockReplaced(lock: Lock, successor: Lock): void {
+    const node = this.#locks.get(lock);
+    if (node === undefined) return;
+    node.lock = successor;
+    this.#locks.set(successor, node);
   }
 
   get locks(): Iterable<LockNode> {
@@ -117,7 +126,8 @@ export class WaitGraph {
     if (lastHolder === undefined) {
       for (const claim of this.#passing) if (claim.lock === lock) this.#copyHolder(claim, node, steps);
     }
-    let claim = lastHolder?.state === 'held' ? lastHolder.next : lock.firstHolder;
+    const isHeldStill = lastHolder?.state === 'held' && lastHolder.lock === lock;
+    let claim = isHeldStill ? lastHolder.next : lock.firstHolder;
     for (; claim !== undefined; claim = claim.next) {
       if (steps.areUsedUp) return false;
       node.lastHolder = claim;

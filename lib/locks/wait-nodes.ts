@@ -20,12 +20,18 @@ export class OwnerNode {
 
   /** Whether the table still says the same of its waits and holds as the copy. */
   get isUpToDate(): boolean {
-    for (const { state, claim } of this.holds) if (state === 'held' && claim.state === 'gone') return false;
+    if (this.owner.session.state === 'ended') return false;
+    for (const node of this.holds) if (node.state === 'held' && !isHeldStill(node)) return false;
     for (const { state, claims } of this.units) {
       if (state === 'waiting') for (const node of claims) if (!isStillBlocked(node)) return false;
     }
     return true;
   }
+}
+
+/** Whether a claim that is held in the copy was not released or taken away since. Until it is copied as held it may wait. */
+export function isHeldStill({ claim, lock }: ClaimNode): boolean {
+  return claim.state !== 'gone' && claim.lock === lock.lock;
 }
 
 /** Whether a claim that waits in the copy does so in the table; its mode or limit may have changed. */
@@ -83,7 +89,7 @@ export interface ClaimNode {
 
 /** A lock with the claims of these owners only; all others have left. */
 export class LockNode {
-  readonly lock: Lock;
+  lock: Lock;
   /** The queue, up to the last claim that the graph reaches. */
   readonly queue: ClaimNode[] = [];
   /** The last claim of the real queue and the last real holder that were looked at. */

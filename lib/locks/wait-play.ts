@@ -7,7 +7,7 @@
 import { isUnlimited } from './group.ts';
 import type { Steps } from './steps.ts';
 import type { WaitGraph } from './wait-graph.ts';
-import type { ClaimNode, LockNode, OwnerNode, WaitUnit } from './wait-nodes.ts';
+import { type ClaimNode, isHeldStill, type LockNode, type OwnerNode, type WaitUnit } from './wait-nodes.ts';
 
 export class WaitPlay {
   /** Locks that were not looked at yet. */
@@ -31,10 +31,11 @@ export class WaitPlay {
 
   /** Does in the copy whatever happened to the claims of an owner in the table. */
   catchUp(owner: OwnerNode): void {
+    const hasEnded = owner.owner.session.state === 'ended';
     for (const unit of owner.units) {
-      if (unit.state === 'waiting') this.#updateUnit(unit);
+      if (unit.state === 'waiting') this.#updateUnit(unit, hasEnded);
     }
-    for (const node of owner.holds) if (node.state === 'held' && node.claim.state === 'gone') this.#release(node);
+    for (const node of owner.holds) if (node.state === 'held' && !isHeldStill(node)) this.#release(node);
   }
 
   #nextLock(): LockNode | undefined {
@@ -83,14 +84,14 @@ export class WaitPlay {
     this.#unsettle(node.lock);
   }
 
-  #updateUnit(unit: WaitUnit): void {
-    if (unit.claims.every(({ claim }) => claim.state === 'waiting')) {
+  #updateUnit(unit: WaitUnit, hasEnded: boolean): void {
+    if (!hasEnded && unit.claims.every(({ claim }) => claim.state === 'waiting')) {
       // A mode or a limit may have changed.
       for (const { lock } of unit.claims) this.#unsettle(lock);
       return;
     }
     for (const node of unit.claims) {
-      if (node.claim.state === 'held') node.lock.hold(node);
+      if (!hasEnded && node.claim.state === 'held' && isHeldStill(node)) node.lock.hold(node);
       else node.state = 'released';
     }
     this.#end(unit);

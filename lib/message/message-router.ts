@@ -10,7 +10,7 @@ import type { MessageCounters } from './message-counters.ts';
 import type { MessageLimits } from './message-limits.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
 import type { PagedWork } from './paged-work.ts';
-import { PendingResult } from './pending-result.ts';
+import { OrderedResult, PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol.ts';
 import { show } from './show.ts';
 
@@ -68,20 +68,20 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     this.#answerError(session, undefined, error);
   }
 
-  serve(session: Session, message: unknown): undefined {
+  serve(session: Session, message: unknown): PendingResult | undefined {
     const fault = findFault(message);
     if (fault !== undefined) {
       this.#refuse(session, fault.id, fault.message);
-      return;
+      return undefined;
     }
     const request = message as Request;
     const id = request.id ?? undefined;
-    if (id === undefined && request.parameters === undefined && this.#answerBare(session, request)) return;
+    if (id === undefined && request.parameters === undefined && this.#answerBare(session, request)) return undefined;
     if (id !== undefined && session.pendingCount > 0 && session.isPending(id)) {
       this.#refuse(session, undefined, `id ${JSON.stringify(id)} is in flight`);
-      return;
+      return undefined;
     }
-    this.#execute(session, id, request.command, request.parameters ?? {});
+    return this.#execute(session, id, request.command, request.parameters ?? {});
   }
 
   #answerBare(session: Session, request: Request): boolean {
@@ -91,37 +91,38 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     return true;
   }
 
-  #execute(session: Session, id: MessageId | undefined, name: string, parameters: unknown): void {
+  #execute(session: Session, id: MessageId | undefined, name: string, parameters: unknown): PendingResult | undefined {
     const command = this.#commands.get(name);
     if (command === undefined) {
       this.#counters.unknownCommands += 1;
       this.#answer(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
-      return;
+      return undefined;
     }
     command.requestCount += 1;
     if (command.needsId && id === undefined) {
       this.#refuse(session, id, `id is missing; ${name} needs one`);
-      return;
+      return undefined;
     }
     if (!command.validator.isValid(parameters)) {
       const errors = command.validator.problems();
       this.#counters.invalidRequests += 1;
       this.#answer(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
-      return;
+      return undefined;
     }
     if (command.serving === 'inPages') {
       this.#executeInPages(session, id, command, parameters);
-      return;
+      return undefined;
     }
     const { maxPendingRequests } = this.#limits;
     if (session.pendingCount >= maxPendingRequests && command.serving === 'mayWait') {
       this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
-      return;
+      return undefined;
     }
     try {
-      this.#answer(session, id, name, command.handler.call(command.server, session, parameters, id));
+      return this.#answer(session, id, name, command.handler.call(command.server, session, parameters, id));
     } catch (error) {
       this.#fail(session, id, name, error);
+      return undefined;
     }
   }
 
@@ -153,19 +154,24 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     );
   }
 
-  /** Sends a result, now or when it comes. One that cannot be written as JSON is a failure of the handler's. */
-  #answer(session: Session, id: MessageId | undefined, name: string, result: object): void {
+  /**
+   * Sends a result, now or when it comes; returns what the connection has to wait for. A result that cannot be written as JSON is
+   * a failure of the handler's.
+   */
+  #answer(session: Session, id: MessageId | undefined, name: string, result: object): PendingResult | undefined {
     if (result instanceof PendingResult || result instanceof Promise) {
       session.addPending(id);
-      this.#answerWhenSettled(session, id, name, result);
-      return;
+      const sent = result instanceof OrderedResult ? new PendingResult() : undefined;
+      this.#answerWhenSettled(session, id, name, result, () => sent?.settle({}));
+      return sent;
     }
-    if (id === undefined) return;
+    if (id === undefined) return undefined;
     try {
       session.connection.send({ id, result });
     } catch (error) {
       this.#fail(session, id, name, error);
     }
+    return undefined;
   }
 
   /** Answers a request that is pending, then calls `done`. */

@@ -23,13 +23,16 @@ export class PendingResult<Result extends object = object> {
   }
 }
 
+/** A pending result behind which the further requests of its connection wait. */
+export class OrderedResult<Result extends object = object> extends PendingResult<Result> {}
+
 /** Converts a result, at once if it is there, otherwise when it comes. */
 export function mapResult<From extends object, To extends object>(
   result: From | PendingResult<From>,
   convert: (result: From) => To,
 ): To | PendingResult<To> {
   if (!(result instanceof PendingResult)) return convert(result);
-  const converted = new PendingResult<To>();
+  const converted = result instanceof OrderedResult ? new OrderedResult<To>() : new PendingResult<To>();
   result.whenSettled((from) => converted.settle(convert(from)));
   return converted;
 }

@@ -12,14 +12,15 @@ import type {
   Session,
   TableEvent,
   TableLimits,
+  Work,
 } from '../locks/types.ts';
 import { viewNamedHolder } from '../locks/views.ts';
-import { PendingResult } from '../message/pending-result.ts';
+import { OrderedResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type {
   CancelResult,
   DeadlockStep,
-  ForceReleaseResult,
+  Granted,
   LockHolder,
   LockInformation,
   LockPage,
@@ -34,6 +35,7 @@ import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Listing } from './listing.ts';
 import type {
+  ForceRelease,
   HoldersPage,
   LockAllResult,
   LockClientInfo,
@@ -53,7 +55,8 @@ const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 8;
 const NAMES_A_STEP = 32;
-/** How many steps to search for deadlocks before looking at the clock again. */
+/** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
+const ANSWERS_A_STEP = 32;
 const SEARCH_STEPS = 200;
 /** Roughly how many characters of JSON a holder, waiter or step takes, without its texts. */
 const ENTRY_CHARACTERS = 150;
@@ -76,11 +79,11 @@ export class LocalLockManager implements LockManager {
   readonly clock: Clock;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
-  /** Shared by ends of sessions, deadlines and searches for deadlocks. */
+  /** Shared by ends of sessions, deadlines, waiters let in by others and searches for deadlocks. */
   readonly #longWork: TurnBudget;
   /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
   readonly #listings: TurnBudget;
-  #isSearching = false;
+  #isCatchingUp = false;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
   #whenUnheld: (() => void) | undefined;
@@ -123,9 +126,12 @@ export class LocalLockManager implements LockManager {
     return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
   }
 
-  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult & { readonly taken: Taken } {
+  forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease> {
     const outcome = this.table.forceRelease(lockName, kind, this.clock.nowMs());
-    return { status: 'ok', released: this.publish(outcome), taken: takenBy(outcome.events) };
+    const eviction = this.publish(outcome);
+    const taken = takenBy(outcome.events, eviction?.count ?? 0);
+    const answer: ForceRelease = { status: 'ok', released: taken.count, taken };
+    return eviction === undefined ? answer : this.finish(eviction, () => answer);
   }
 
   statistics(): LockStatistics {
@@ -144,14 +150,25 @@ export class LocalLockManager implements LockManager {
     this.#stopTimer?.();
   }
 
-  /** Frees the locks of a session in slices, because thousands of sessions may end in one turn. */
+  /** Cancels the waits and frees the locks of a session in slices, because thousands of sessions may end in one turn. */
   endSession(session: Session): void {
-    const end = this.publish(this.table.endSession(session, this.clock.nowMs()));
-    if (end.holds.length === 0) return;
+    const departure = this.table.endSession(session);
+    if (session.claimCount > 0) this.#doInSlices(departure);
+  }
+
+  /** The result of an operation, once all of it is done. */
+  finish<Result extends object>(rest: Work, makeResult: () => Result): Result | OrderedResult<Result> {
+    if (rest.isOver) return makeResult();
+    const result = new OrderedResult<Result>();
+    this.#doInSlices(rest, () => result.settle(makeResult()));
+    return result;
+  }
+
+  #doInSlices(work: Work, whenOver?: () => void): void {
     this.#longWork.add(() => {
-      this.#handle(this.table.continueEnd(end, CLAIMS_A_STEP, this.clock.nowMs()));
-      if (end.holds.length > 0) return 'again';
-      this.#afterwards();
+      this.publish({ result: undefined, events: this.table.goOn(work, CLAIMS_A_STEP, this.clock.nowMs()) });
+      if (!work.isOver) return 'again';
+      whenOver?.();
       return 'done';
     });
   }
@@ -159,8 +176,8 @@ export class LocalLockManager implements LockManager {
   /** Sends the answers and events of an operation, then returns its own result. */
   publish<Result>(outcome: Outcome<Result>): Result {
     if (outcome.events.length > 0) this.#handle(outcome.events);
-    const { nextDeadlineMs, isSearching } = this.table;
-    if (nextDeadlineMs < this.#armedForMs || isSearching || this.#whenUnheld !== undefined) this.#afterwards();
+    const { nextDeadlineMs, isBehind } = this.table;
+    if (nextDeadlineMs < this.#armedForMs || isBehind || this.#whenUnheld !== undefined) this.#afterwards();
     return outcome.result;
   }
 
@@ -186,9 +203,9 @@ export class LocalLockManager implements LockManager {
     }
   }
 
-  /** After each change: begins a search for deadlocks, sets the timer for the next deadline, and ends the drain once nothing is held. */
+  /** After each change: goes on with what was not possible at once, sets the timer for the next deadline, and ends the drain once nothing is held. */
   #afterwards(): void {
-    if (this.table.isSearching && !this.#isSearching) this.#search();
+    if (this.table.isBehind && !this.#isCatchingUp) this.#catchUp();
     if (this.table.nextDeadlineMs < this.#armedForMs) this.#armTimer();
     if (this.#whenUnheld !== undefined && this.table.counts.holders === 0) {
       this.#whenUnheld();
@@ -196,13 +213,19 @@ export class LocalLockManager implements LockManager {
     }
   }
 
-  /** Looks in slices for the deadlocks that were not found at once. */
-  #search(): void {
-    this.#isSearching = true;
+  /** In slices lets waiters in, and looks for the deadlocks that were not found at once. */
+  #catchUp(): void {
+    this.#isCatchingUp = true;
     this.#longWork.add(() => {
-      this.#handle(this.table.continueSearch(SEARCH_STEPS, this.clock.nowMs()));
-      if (this.table.isSearching) return 'again';
-      this.#isSearching = false;
+      const { table, clock } = this;
+      const isSettling = table.isSettling;
+      this.#handle(
+        isSettling
+          ? table.continueSettling(ANSWERS_A_STEP, clock.nowMs())
+          : table.continueSearch(SEARCH_STEPS, clock.nowMs()),
+      );
+      if (table.isBehind) return 'again';
+      this.#isCatchingUp = false;
       this.#afterwards();
       return 'done';
     });
@@ -308,14 +331,12 @@ function charactersOf({ owner, name, address }: LockWaiter | DeadlockStep | Lock
   return owner.length + name.length + address.length + ENTRY_CHARACTERS;
 }
 
-/** The holds that the events show as forced or stolen. */
-function takenBy(events: readonly TableEvent[]): Taken {
+/** So many holds that were forced or stolen, with the first of them that the events show. */
+function takenBy(events: readonly TableEvent[], count: number): Taken {
   const holders: Taken['holders'][number][] = [];
-  let count = 0;
   for (const event of events) {
     if (event.kind !== 'lost' || (event.hold.reason !== 'forced' && event.hold.reason !== 'stolen')) continue;
-    count += 1;
-    if (holders.length === MAX_TAKEN_TOLD) continue;
+    if (holders.length === MAX_TAKEN_TOLD) break;
     const { owner, mode, token } = event.hold;
     const { clientName, address } = event.session.client;
     holders.push({ owner, name: clientName, address, mode, token });
@@ -339,9 +360,10 @@ class LocalSession implements ManagedSession {
     const { result } = outcome;
     if (result.status === 'queued') return this.#pend<LockResult>(outcome, request);
     this.#manager.publish(outcome);
-    const answer = this.#manager.answer(result) as LockResult;
-    if (request.steal === undefined || answer.status !== 'ok') return answer;
-    return { ...answer, taken: takenBy(outcome.events) };
+    if (result.status !== 'stolen') return this.#manager.answer(result) as LockResult;
+    const answer = this.#manager.answer(result.granted) as Granted;
+    const taken = takenBy(outcome.events, result.count);
+    return this.#manager.finish<LockResult>(result.rest, () => ({ ...answer, taken }));
   }
 
   acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult> {
@@ -360,11 +382,13 @@ class LocalSession implements ManagedSession {
     return result;
   }
 
-  releaseAll(tag: string | undefined): ReleaseAllResult {
+  releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult> {
     const { table, clock } = this.#manager;
-    const result = this.#manager.publish(table.releaseAll(this.#session, tag, clock.nowMs()));
-    this.#manager.recordReleases(result.released);
-    return result;
+    const departure = this.#manager.publish(table.releaseAll(this.#session, tag, clock.nowMs()));
+    return this.#manager.finish(departure, () => {
+      this.#manager.recordReleases(departure.releasedCount);
+      return { status: 'ok', released: departure.releasedCount };
+    });
   }
 
   cancel(id: RequestId): CancelResult {

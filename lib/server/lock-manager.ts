@@ -31,6 +31,9 @@ export interface Taken {
   readonly holders: readonly Omit<LockHolder, 'heldMs' | 'stealable'>[];
 }
 
+/** The answer to a release by force. */
+export type ForceRelease = ForceReleaseResult & { readonly taken: Taken };
+
 /** The client of a session, as its locks see it. */
 export interface LockClientInfo {
   readonly address: string;
@@ -97,7 +100,7 @@ export interface LockManager {
   /** Lists the holders of one kind of lock, or of one lock. */
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage>;
   /** Frees a lock, whoever holds it. */
-  forceRelease(lockName: string, kind: LockKind): ForceReleaseResult & { readonly taken: Taken };
+  forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
   /** From now on grants nothing and answers all waiters `draining`. Resolves when nothing is held. */
   drain(): Promise<void>;

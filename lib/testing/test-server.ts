@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
+import { mapResult } from '../message/pending-result.ts';
 import type { LockPage } from '../protocol.ts';
 import { systemClock } from '../server/clock.ts';
 import { LocalLockManager } from '../server/local-lock-manager.ts';
@@ -112,8 +113,14 @@ export class TestServer implements AsyncDisposable {
    */
   async loseLock(name: string): Promise<number> {
     await this.settled();
-    const lost = [this.#manager.forceRelease(name, 'readerWriter'), this.#manager.forceRelease(name, 'permit')];
-    const released = lost.reduce((sum, result) => sum + result.released, 0);
+    let released = 0;
+    for (const kind of ['readerWriter', 'permit'] as const) {
+      mapResult(this.#manager.forceRelease(name, kind), (result) => {
+        released += result.released;
+        return result;
+      });
+    }
+    await this.settled();
     if (released === 0) throw new Error(`nobody holds the lock ${JSON.stringify(name)}`);
     await this.settled();
     return released;

@@ -173,7 +173,7 @@ describe('lock table', () => {
       acquireAll(ben, ['a', 'b', 'c']);
       acquire(cara, 'b');
       acquireAll(dora, ['c', 'd'], { context: 'c and d' });
-      endSession(ben, 0);
+      endSession(ben, 1);
       expect(takeNews()).to.have.members(['ben: cancelled', 'cara: ok', 'c and d: ok']);
     });
 

@@ -31,6 +31,7 @@ export class NaiveBook implements NaiveState {
   /** In order of arrival. */
   places: Place[] = [];
   groups: Group[] = [];
+  ended: number[] = [];
   /** The state at each deadlock that the last step found. */
   stuckStates: { readonly owner: NaiveOwner; readonly state: NaiveState }[] = [];
   /** In the order in which they were set. */
@@ -38,6 +39,10 @@ export class NaiveBook implements NaiveState {
   #events: NaiveEvent[] = [];
   /** A step that grants several locks may begin with any of them. Requests with these contexts come first. */
   grantOrder: readonly number[] = [];
+  /** The requests that are answered in this step, in order, where others than those may be answered later; none means never. */
+  answered: readonly number[] | undefined;
+  /** Holds that were taken away, but whose holders were not told yet. */
+  evicted: Hold[] = [];
   /** The requests that may be refused for a deadlock in this step, by their contexts; none means any. */
   refusable: ReadonlySet<number> | undefined;
   #lastToken = 0;
@@ -62,14 +67,20 @@ export class NaiveBook implements NaiveState {
 
   /** Whether an owner with a tag waits for a lock that it can never be granted. */
   isStuck(owner: NaiveOwner): boolean {
-    return this.#isStuckIn({ holds: [...this.holds], places: [...this.places], groups: [...this.groups] }, owner);
+    return this.#isStuckIn(
+      { holds: [...this.holds], places: [...this.places], groups: [...this.groups], ended: [...this.ended] },
+      owner,
+    );
   }
 
   /** The same, if it held these locks too. */
   isStuckWith(owner: NaiveOwner, more: readonly Hold[]): boolean {
     const isGranted = (place: Place) => isSameOwner(place, owner) && more.some((hold) => isSameLock(hold, place));
     const places = this.places.filter((place) => !isGranted(place));
-    return this.#isStuckIn({ holds: [...this.holds, ...more], places, groups: [...this.groups] }, owner);
+    return this.#isStuckIn(
+      { holds: [...this.holds, ...more], places, groups: [...this.groups], ended: [...this.ended] },
+      owner,
+    );
   }
 
   #isStuckIn(state: NaiveState, owner: NaiveOwner): boolean {
@@ -104,13 +115,40 @@ export class NaiveBook implements NaiveState {
 
   /** Grants locks as long as any can be granted. */
   letIn(nowMs: number): void {
+    if (this.answered !== undefined) {
+      for (const context of this.answered) this.#answerNow(context, nowMs);
+      return;
+    }
     for (;;) {
-      const units = findGrantable(this);
+      const units = this.grantable;
       const first = this.grantOrder.map((context) => units.find((unit) => this.#contextOf(unit) === context));
       const unit = first.find((unit) => unit !== undefined) ?? units[0];
       if (unit === undefined) return;
       this.grantUnit(unit, nowMs);
     }
+  }
+
+  /** Groups that count on a hold which has ended. */
+  get doomed(): readonly Group[] {
+    return this.groups.filter((group) => !group.held.every((hold) => this.holds.includes(hold)));
+  }
+
+  /** Those of them that should be cancelled by now. */
+  get overdue(): readonly Group[] {
+    const known = [...this.holds, ...this.evicted];
+    return this.groups.filter((group) => !group.held.every((hold) => known.includes(hold)));
+  }
+
+  get grantable(): readonly (readonly Place[])[] {
+    return findGrantable(this).filter(([place]) => !this.doomed.includes(this.groupOf(place as Place) as Group));
+  }
+
+  /** Grants or cancels a request if it is its turn. */
+  #answerNow(context: number, nowMs: number): void {
+    const unit = this.grantable.find((unit) => this.#contextOf(unit) === context);
+    const group = this.doomed.find((group) => group.request.context === context);
+    if (unit !== undefined) this.grantUnit(unit, nowMs);
+    else if (group !== undefined) this.endGroup(group, CANCELLED);
   }
 
   #contextOf([place]: readonly Place[]): number | undefined {
@@ -188,13 +226,20 @@ export class NaiveBook implements NaiveState {
   removeHold(hold: Hold): void {
     this.holds = this.holds.filter((other) => other !== hold);
     this.#forgetDeadline(hold);
+    this.evicted = this.evicted.filter((other) => other !== hold);
+    if (this.answered !== undefined) return;
     for (const group of this.groups.filter((group) => group.held.includes(hold))) this.endGroup(group, CANCELLED);
   }
 
   loseHold(hold: Hold, reason: LossReason): void {
-    const { session, name, mode, tag, token } = hold;
-    this.#events.push({ kind: 'lost', session, hold: { lockName: name, mode, owner: tag, token, reason } });
-    this.removeHold(hold);
+    this.loseHolds([hold], reason);
+  }
+
+  loseHolds(holds: readonly Hold[], reason: LossReason): void {
+    for (const { session, name, mode, tag, token } of holds) {
+      this.#events.push({ kind: 'lost', session, hold: { lockName: name, mode, owner: tag, token, reason } });
+    }
+    for (const hold of holds) this.removeHold(hold);
   }
 
   endRequest(request: Request, result: WaitResult, nowMs: number): void {

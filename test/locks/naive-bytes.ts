@@ -17,7 +17,7 @@ export function bytesOfState(state: NaiveBook, session?: number): number {
   const isMeant = (claim: Hold | Place) => session === undefined || claim.session === session;
   const groups = state.groups.filter(({ places: [place] }) => isMeant(place as Place));
   return (
-    sum(state.holds.filter(isMeant), (hold) => bytesOfHold(hold, state.hasLease(hold))) +
+    sum([...state.holds, ...state.evicted].filter(isMeant), (hold) => bytesOfHold(hold, state.hasLease(hold))) +
     sum(state.places.filter(isMeant), bytesOfPlace) +
     sum(groups, bytesOfGroup)
   );

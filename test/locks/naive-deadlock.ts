@@ -58,11 +58,12 @@ function letIn(before: NaiveState): NaiveState {
   return state;
 }
 
-/** Owners without a tag, and owners that wait for nothing. */
+/** Owners without a tag, owners that wait for nothing, and those of sessions that have ended. */
 function ownersThatMayLeave(state: NaiveState): readonly NaiveOwner[] {
   const claims: readonly NaiveOwner[] = [...state.holds, ...state.places];
   const owners = claims.filter((claim, index) => claims.findIndex((other) => isSameOwner(other, claim)) === index);
-  return owners.filter((owner) => owner.tag === '' || !state.places.some((place) => isSameOwner(place, owner)));
+  const isLeaving = ({ session, tag }: NaiveOwner) => tag === '' || state.ended.includes(session);
+  return owners.filter((owner) => isLeaving(owner) || !state.places.some((place) => isSameOwner(place, owner)));
 }
 
 function without(state: NaiveState, owner: NaiveOwner): NaiveState {

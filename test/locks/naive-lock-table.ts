@@ -16,7 +16,6 @@ import type {
   LimitReached,
   LockInformation,
   LockMode,
-  ReleaseAllResult,
   ReleaseResult,
   RequestId,
 } from '../../lib/protocol.ts';
@@ -41,7 +40,23 @@ import {
 import type { NaiveEvent, NaiveOutcome } from './naive-types.ts';
 import { inspectState, listState } from './naive-views.ts';
 
+/** The end of a session, or of all that one of its owners has. */
+export interface NaiveDeparture {
+  readonly session: number;
+  readonly tag: string | undefined;
+  readonly isEnd: boolean;
+}
+
+/** Holds of one lock that were taken away. */
+export interface NaiveEviction {
+  readonly holds: readonly Hold[];
+  readonly reason: 'stolen' | 'forced';
+}
+
 export class NaiveLockTable extends NaiveBook {
+  /** How many are told in this step that a lock was taken from them. */
+  toldCount = 0;
+  lastEviction: NaiveEviction = { holds: [], reason: 'stolen' };
   #sessions: number[] = [];
   #isDraining = false;
   readonly #limits: TableLimits;
@@ -79,20 +94,28 @@ export class NaiveLockTable extends NaiveBook {
     return this.#outcome(hold !== undefined ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
-  releaseAll(session: number, tag: string | undefined, nowMs: number): NaiveOutcome<ReleaseAllResult> {
-    const isMeant = (claim: Hold | Place) => claim.session === session && (tag === undefined || claim.tag === tag);
-    const holds = this.holds.filter(isMeant);
-    for (const place of this.places.filter(isMeant)) this.endPlace(place, CANCELLED);
-    for (const hold of holds) this.removeHold(hold);
-    this.letIn(nowMs);
-    return this.#outcome({ status: 'ok', released: holds.length });
-  }
-
   forceRelease(name: string, isPermit: boolean, nowMs: number): NaiveOutcome<number> {
-    const holds = this.holdersOf({ name, isPermit });
-    for (const hold of holds) this.loseHold(hold, 'forced');
+    const holds = this.#evict({ name, isPermit }, 'forced');
     this.letIn(nowMs);
     return this.#outcome(holds.length);
+  }
+
+  /** Tells holders that a lock was taken from them, as many as are told in this step. */
+  tell({ holds, reason }: NaiveEviction, nowMs: number): readonly NaiveEvent[] {
+    const untold = holds.filter((hold) => this.evicted.includes(hold));
+    this.loseHolds(untold.slice(0, this.toldCount), reason);
+    this.letIn(nowMs);
+    return this.takeEvents();
+  }
+
+  /** Takes a lock from its holders, who are told now or later. */
+  #evict(key: LockKey, reason: NaiveEviction['reason']): readonly Hold[] {
+    const holds = this.holdersOf(key);
+    this.holds = this.holds.filter((hold) => !holds.includes(hold));
+    this.evicted.push(...holds);
+    this.loseHolds(holds.slice(0, this.toldCount), reason);
+    this.lastEviction = { holds, reason };
+    return holds;
   }
 
   cancel(session: number, id: RequestId, nowMs: number): NaiveOutcome<CancelResult> {
@@ -103,7 +126,9 @@ export class NaiveLockTable extends NaiveBook {
     if (group !== undefined) this.endGroup(group, CANCELLED);
     this.letIn(nowMs);
     if (waiting !== undefined || group !== undefined) return this.#outcome({ status: 'ok', outcome: 'cancelled' });
-    const isGranted = this.holds.some((hold) => hold.session === session && hold.requestId === id);
+    const isGranted = [...this.holds, ...this.evicted].some(
+      (hold) => hold.session === session && hold.requestId === id,
+    );
     return this.#outcome({ status: 'ok', outcome: isGranted ? 'granted' : 'unknown' });
   }
 
@@ -119,19 +144,42 @@ export class NaiveLockTable extends NaiveBook {
     return this.takeEvents();
   }
 
-  endSession(session: number, nowMs: number): readonly NaiveEvent[] {
+  endSession(session: number): void {
     this.#sessions = this.#sessions.filter((other) => other !== session);
-    for (const place of this.places.filter((place) => place.session === session)) this.endPlace(place, CANCELLED);
+    this.ended.push(session);
+  }
+
+  /** Cancels these waits of a session or of one of its owners; when it has no others, releases so many of its holds. */
+  depart(
+    departure: NaiveDeparture,
+    cancelled: readonly number[],
+    releasedCount: number,
+    nowMs: number,
+  ): readonly NaiveEvent[] {
+    const isMeant = (claim: Hold | Place) => isPartOf(claim, departure);
+    for (const place of this.places.filter(isMeant)) {
+      const requests = this.groupOf(place)?.request ?? place.requests;
+      if ([requests].flat().some(({ context }) => cancelled.includes(context))) this.endPlace(place, CANCELLED);
+    }
     this.letIn(nowMs);
+    if (releasedCount > 0 && this.places.some(isMeant))
+      throw new Error('a hold was released before a wait was cancelled');
+    for (const hold of this.holds.filter(isMeant).slice(0, releasedCount)) {
+      if (departure.isEnd) this.loseHold(hold, 'sessionEnded');
+      else this.removeHold(hold);
+      this.letIn(nowMs);
+    }
     return this.takeEvents();
   }
 
-  continueEnd(session: number, max: number, nowMs: number): readonly NaiveEvent[] {
-    const holds = this.holds.filter((hold) => hold.session === session);
-    for (const hold of holds.slice(0, max)) {
-      this.loseHold(hold, 'sessionEnded');
-      this.letIn(nowMs);
-    }
+  /** Whether a departure has left anything. */
+  hasLeft(departure: NaiveDeparture): boolean {
+    return [...this.holds, ...this.places].some((claim) => isPartOf(claim, departure));
+  }
+
+  /** Grants and cancels what was left to be answered, as far as it is to be answered in this step. */
+  letInMore(nowMs: number): readonly NaiveEvent[] {
+    this.letIn(nowMs);
     return this.takeEvents();
   }
 
@@ -233,7 +281,7 @@ export class NaiveLockTable extends NaiveBook {
     if (request.steal === 'stealable' && !holds.every((hold) => hold.isStealable)) return { status: 'denied' };
     const refusal = place === undefined ? this.#limitReached(owner.session, [key], true) : undefined;
     if (refusal !== undefined) return refusal;
-    for (const hold of holds) this.loseHold(hold, 'stolen');
+    this.#evict(key, 'stolen');
     let result: AcquireResult;
     if (place === undefined) {
       result = this.grantAnew(owner, key, request, nowMs);
@@ -296,7 +344,10 @@ export class NaiveLockTable extends NaiveBook {
   #limitReached(session: number, keys: readonly LockKey[], isAdmitted: boolean): LimitReached | undefined {
     const claims = [...this.holds, ...this.places];
     const { maxLocks, maxLocksPerSession } = this.#limits;
-    if (claims.filter((claim) => claim.session === session).length + keys.length > maxLocksPerSession) {
+    if (
+      [...claims, ...this.evicted].filter((claim) => claim.session === session).length + keys.length >
+      maxLocksPerSession
+    ) {
       return this.#limit('maxLocksPerSession');
     }
     const isKnown = (key: LockKey) => claims.some((claim) => isSameLock(claim, key));
@@ -339,6 +390,10 @@ const INVALID = { status: 'invalid', message: '' } as const;
 
 function isOf(group: Group, session: number): boolean {
   return group.places[0]?.session === session;
+}
+
+function isPartOf(claim: Hold | Place, { session, tag }: NaiveDeparture): boolean {
+  return claim.session === session && (tag === undefined || claim.tag === tag);
 }
 
 function namesOf(claims: readonly LockKey[]): string[] {

@@ -46,6 +46,8 @@ export interface NaiveState {
   /** In order of arrival. */
   readonly places: readonly Place[];
   readonly groups: readonly Group[];
+  /** Sessions that have ended, perhaps with something left. */
+  readonly ended: readonly number[];
 }
 
 export function isSameLock(a: LockKey, b: LockKey): boolean {

@@ -1,5 +1,6 @@
 /** The lock table and the naive one, which take the same steps and give comparable reports. */
 
+import { Departure } from '../../lib/locks/departure.ts';
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type {
   AcquireAllResult,
@@ -7,15 +8,16 @@ import type {
   Outcome,
   ReleaseRequest,
   Session,
-  SessionEnd,
   TableEvent,
   TableLimits,
+  TableOptions,
   WaitResult,
+  Work,
 } from '../../lib/locks/types.ts';
 import type { DeadlockStep, LockInformation, LockMode, RequestId } from '../../lib/protocol.ts';
 import { bytesOfState } from './naive-bytes.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
-import { NaiveLockTable } from './naive-lock-table.ts';
+import { type NaiveDeparture, type NaiveEviction, NaiveLockTable } from './naive-lock-table.ts';
 import { type AllRequest, type Hold, isSameOwner, modeOf, type Place, type Request } from './naive-state.ts';
 import type { NaiveEvent } from './naive-types.ts';
 import { type AcquireAllStep, type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
@@ -43,6 +45,11 @@ export interface Waiting {
   readonly id: RequestId | undefined;
 }
 
+/** What an operation has not finished, in the lock table and the naive one. */
+type Rest =
+  | { readonly work: Departure; readonly departure: NaiveDeparture; readonly session: Session }
+  | { readonly work: Work; readonly eviction: NaiveEviction };
+
 const NOTHING: Report = { result: undefined, events: [] };
 
 export class TablePair {
@@ -51,27 +58,30 @@ export class TablePair {
   readonly waiting: Map<number, Waiting> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
-  /** The unfinished ends of sessions. */
-  #ends: SessionEnd[] = [];
+  #unfinished: Rest[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
   /** Whether deadlocks may be found later than they come about. */
   readonly #isSearchSliced: boolean;
+  /** Whether requests may be answered later than others make room for them. */
+  readonly #isSettledLater: boolean;
   #contextCount = 0;
   #sessionCount = 0;
 
-  constructor(limits: TableLimits, searchStepsAtOnce?: number) {
+  constructor(limits: TableLimits, slicing: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce'> = {}) {
     let lastToken = 1000;
     const nextToken = () => {
       lastToken += 10;
       return lastToken;
     };
-    this.#isSearchSliced = searchStepsAtOnce !== undefined;
+    this.#isSearchSliced = slicing.searchStepsAtOnce !== undefined;
+    this.#isSettledLater = slicing.answersAtOnce !== undefined;
     this.real = new LockTable({
       limits,
       nextToken,
       compareNames: lastNameFirst,
-      ...(searchStepsAtOnce !== undefined && { searchStepsAtOnce }),
+      answersAtOnce: Number.POSITIVE_INFINITY,
+      ...slicing,
     });
     this.naive = new NaiveLockTable(limits, lastNameFirst);
     for (let opened = 0; opened < 3; opened += 1) this.#openSession();
@@ -81,9 +91,9 @@ export class TablePair {
     return this.#sessions.map(numberOf);
   }
 
-  /** Whether the end of a session is unfinished. */
-  get hasEnds(): boolean {
-    return this.#ends.length > 0;
+  /** Whether an operation is unfinished. */
+  get isUnfinished(): boolean {
+    return this.#unfinished.length > 0;
   }
 
   take(step: Step): Both {
@@ -116,8 +126,10 @@ export class TablePair {
         return this.inspect(step.name, step.max);
       case 'drain':
         return this.#eventsOf(this.real.drain(), () => this.naive.drain());
-      case 'continueEnd':
-        return this.#continueEnd(step.pick, step.max);
+      case 'goOn':
+        return this.#goOn(step.pick, step.max);
+      case 'settle':
+        return this.#eventsOf(this.real.continueSettling(step.max, this.nowMs), () => this.naive.letInMore(this.nowMs));
       case 'search':
         return this.#eventsOf(this.real.continueSearch(step.max, this.nowMs), () => this.naive.refuseStuck(this.nowMs));
     }
@@ -134,7 +146,7 @@ export class TablePair {
 
   /** How much memory each session counts, live ones first. */
   sessionBytes(): Both<readonly number[]> {
-    const sessions = [...this.#sessions, ...this.#ends.map(({ session }) => session)];
+    const sessions = [...this.#sessions, ...this.#departing.filter(({ state }) => state === 'ended')];
     const naive = sessions.map((session) => bytesOfState(this.naive, numberOf(session)));
     return {
       real: { result: sessions.map(({ bytes }) => bytes), events: [] },
@@ -149,16 +161,27 @@ export class TablePair {
     return { real: { result: [...names].toSorted(), events: [] }, naive: { result: this.naive.names(), events: [] } };
   }
 
-  #openSession(): void {
-    if (this.#sessions.length === MAX_SESSIONS) return;
+  #openSession(max = MAX_SESSIONS): void {
+    if (this.#sessions.length >= max) return;
     this.#sessionCount += 1;
     this.#sessions.push(this.real.openSession(clientOf(this.#sessionCount)));
     this.naive.openSession(this.#sessionCount);
   }
 
+  /** Sessions that end, or are giving up all that they have. */
+  get #departing(): readonly Session[] {
+    return this.#unfinished.flatMap((rest) => ('session' in rest ? [rest.session] : []));
+  }
+
+  /** Those that may ask for something. */
+  get #askingSessions(): readonly Session[] {
+    const departing = this.#departing;
+    return this.#sessions.filter((session) => !departing.includes(session));
+  }
+
   #session(index: number): Session {
-    if (this.#sessions.length === 0) this.#openSession();
-    return this.#sessions[index % this.#sessions.length] as Session;
+    if (this.#askingSessions.length === 0) this.#openSession(Number.POSITIVE_INFINITY);
+    return this.#askingSessions[index % this.#askingSessions.length] as Session;
   }
 
   #acquire(step: AcquireStep): Both {
@@ -168,8 +191,13 @@ export class TablePair {
     const { name, mode, tag, waitMs, leaseMs, steal, isStealable, id } = step;
     const limit = mode === 'permit' ? step.limit : undefined;
     const request: Request = { name, mode, limit, tag, waitMs, leaseMs, steal, isStealable, id, context };
-    const real = this.real.acquire(session, { ...request }, this.nowMs);
-    return this.#answers(context, session, id, real, () => this.naive.acquire(numberOf(session), request, this.nowMs));
+    const { result, events } = this.real.acquire(session, { ...request }, this.nowMs);
+    const real = { result: result.status === 'stolen' ? result.granted : result, events };
+    const both = this.#answers(context, session, id, real, () =>
+      this.naive.acquire(numberOf(session), request, this.nowMs),
+    );
+    if (result.status === 'stolen') this.#keep({ work: result.rest, eviction: this.naive.lastEviction });
+    return both;
   }
 
   #acquireAll(step: AcquireAllStep): Both {
@@ -207,8 +235,11 @@ export class TablePair {
   }
 
   #forceRelease(name: string, isPermit: boolean): Both {
-    const real = this.real.forceRelease(name, isPermit ? 'permit' : 'readerWriter', this.nowMs);
-    return this.#outcomes(real, () => this.naive.forceRelease(name, isPermit, this.nowMs));
+    const { result: work, events } = this.real.forceRelease(name, isPermit ? 'permit' : 'readerWriter', this.nowMs);
+    const real = { result: work?.count ?? 0, events };
+    const both = this.#outcomes(real, () => this.naive.forceRelease(name, isPermit, this.nowMs));
+    if (work !== undefined) this.#keep({ work, eviction: this.naive.lastEviction });
+    return both;
   }
 
   /** Takes the naive table's token. A token that the lock table has not granted yet is left out. */
@@ -223,7 +254,7 @@ export class TablePair {
 
   #releaseClaim(step: Extract<Step, { step: 'releaseClaim' }>): Both {
     const { holds, places } = this.naive;
-    const claims = [...holds, ...places].filter(({ session }) => this.liveSessions.includes(session));
+    const claims = [...holds, ...places].filter(({ session }) => this.#askingSessions.map(numberOf).includes(session));
     const claim = claims[step.pick % claims.length];
     if (claim === undefined) return { real: NOTHING, naive: NOTHING };
     const other = claims[(step.pick + 1) % claims.length] as typeof claim;
@@ -240,8 +271,9 @@ export class TablePair {
   }
 
   #releaseAll(session: Session, tag: string | undefined): Both {
-    const real = this.real.releaseAll(session, tag, this.nowMs);
-    return this.#outcomes(real, () => this.naive.releaseAll(numberOf(session), tag, this.nowMs));
+    const { result: work, events } = this.real.releaseAll(session, tag, this.nowMs);
+    const departure = { session: numberOf(session), tag, isEnd: false };
+    return this.#depart({ work, departure, session }, events, 0);
   }
 
   #cancel(session: Session, id: RequestId): Both {
@@ -252,30 +284,41 @@ export class TablePair {
   #cancelWaiting(pick: number): Both {
     const cancellable = [...this.waiting.values()].filter((waiting) => waiting.id !== undefined);
     const waiting = cancellable[pick % cancellable.length];
-    const session = this.#sessions.find((session) => numberOf(session) === waiting?.session);
+    const session = this.#askingSessions.find((session) => numberOf(session) === waiting?.session);
     if (session === undefined) return { real: NOTHING, naive: NOTHING };
     return this.#cancel(session, waiting?.id as RequestId);
   }
 
   #endSession(session: Session, max: number): Both {
     this.#sessions = this.#sessions.filter((other) => other !== session);
-    const { result: end, events } = this.real.endSession(session, this.nowMs);
-    this.#ends.push(end);
-    const cancelled = this.#eventsOf(events, () => this.naive.endSession(numberOf(session), this.nowMs));
-    const released = this.#continueEnd(this.#ends.length - 1, max);
-    const both = (side: 'real' | 'naive') => [...cancelled[side].events, ...released[side].events];
-    return { real: { result: undefined, events: both('real') }, naive: { result: undefined, events: both('naive') } };
+    const work = this.real.endSession(session);
+    const departure = { session: numberOf(session), tag: undefined, isEnd: true };
+    this.naive.endSession(departure.session);
+    return this.#depart({ work, departure, session }, this.real.goOn(work, max, this.nowMs), 0);
   }
 
-  #continueEnd(pick: number, max: number): Both {
-    const end = this.#ends[pick % this.#ends.length];
-    if (end === undefined) return { real: NOTHING, naive: NOTHING };
-    const session = numberOf(end.session);
-    const both = this.#eventsOf(this.real.continueEnd(end, max, this.nowMs), () =>
-      this.naive.continueEnd(session, max, this.nowMs),
-    );
-    this.#ends = this.#ends.filter((each) => each.holds.length > 0);
+  #goOn(pick: number, max: number): Both {
+    const rest = this.#unfinished[pick % this.#unfinished.length];
+    if (rest === undefined) return { real: NOTHING, naive: NOTHING };
+    this.#unfinished = this.#unfinished.filter((each) => each !== rest);
+    const before = rest.work instanceof Departure ? rest.work.releasedCount : 0;
+    const events = this.real.goOn(rest.work, max, this.nowMs);
+    if ('departure' in rest) return this.#depart(rest, events, before);
+    this.#keep(rest);
+    return this.#eventsOf(events, () => this.naive.tell(rest.eviction, this.nowMs));
+  }
+
+  #depart(rest: Extract<Rest, { session: Session }>, events: readonly TableEvent[], releasedBefore: number): Both {
+    const releasedCount = rest.work.releasedCount - releasedBefore;
+    const cancelled = contextsOf(events, 'cancelled');
+    const both = this.#eventsOf(events, () => this.naive.depart(rest.departure, cancelled, releasedCount, this.nowMs));
+    if (rest.work.isOver && this.naive.hasLeft(rest.departure)) throw new Error('the session has something left');
+    this.#keep(rest);
     return both;
+  }
+
+  #keep(rest: Rest): void {
+    if (!rest.work.isOver) this.#unfinished.push(rest);
   }
 
   #outcomes(
@@ -297,8 +340,10 @@ export class TablePair {
    */
   #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome, refused: readonly number[] = []): Outcome {
     this.naive.grantOrder = contextsOf(real, 'ok');
+    if (this.#isSettledLater) this.naive.answered = contextsOf(real);
     if (this.#isSearchSliced) this.naive.refusable = new Set([...refused, ...contextsOf(real, 'deadlock')]);
     this.naive.stuckStates = [];
+    this.naive.toldCount = real.filter(isTaken).length;
     return ask();
   }
 
@@ -334,10 +379,15 @@ export class TablePair {
   }
 }
 
-/** The contexts of the requests that were answered with this status. */
-function contextsOf(events: readonly TableEvent[], status: WaitResult['status']): readonly number[] {
+function isTaken(event: TableEvent): boolean {
+  return event.kind === 'lost' && (event.hold.reason === 'stolen' || event.hold.reason === 'forced');
+}
+
+/** The contexts of the requests that were answered, with this status if it is given. */
+function contextsOf(events: readonly TableEvent[], status?: WaitResult['status']): readonly number[] {
   return events.flatMap((event) => {
-    return event.kind === 'answered' && event.result.status === status ? [event.context as number] : [];
+    const isMeant = event.kind === 'answered' && (status === undefined || event.result.status === status);
+    return isMeant ? [event.context as number] : [];
   });
 }
 

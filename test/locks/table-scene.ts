@@ -12,10 +12,10 @@ import type {
   Outcome,
   ReleaseRequest,
   Session,
-  SessionEnd,
   TableEvent,
   TableLimits,
   TableOptions,
+  Work,
 } from '../../lib/locks/types.ts';
 import type {
   CancelResult,
@@ -54,7 +54,7 @@ export function tableScene(): void {
 export function startTable(
   limits: Partial<TableLimits> = {},
   tokens: readonly number[] = [],
-  options: Pick<TableOptions, 'searchStepsAtOnce'> = {},
+  options: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce'> = {},
 ): void {
   let granted = 0;
   table = new LockTable({
@@ -77,7 +77,8 @@ export function acquire(session: Session, request: string | Partial<LockRequest>
   const context = session.client.clientName;
   const usual: LockRequest = { name: 'jobs', mode: 'exclusive', tag: '', waitMs: ALL, context };
   const wanted = typeof request === 'string' ? { name: request } : request;
-  return note(table.acquire(session, { ...usual, ...wanted }, nowMs));
+  const result = note(table.acquire(session, { ...usual, ...wanted }, nowMs));
+  return result.status === 'stolen' ? result.granted : result;
 }
 
 /** Makes requests one after the other, each by a session, as `acquire` does. */
@@ -97,7 +98,7 @@ export function acquireAll(
 }
 
 export function forceRelease(name: string = 'jobs', kind: LockKind = 'readerWriter'): number {
-  return note(table.forceRelease(name, kind, nowMs));
+  return note(table.forceRelease(name, kind, nowMs))?.count ?? 0;
 }
 
 export function release(session: Session, request: string | ReleaseRequest = 'jobs'): ReleaseResult {
@@ -105,7 +106,7 @@ export function release(session: Session, request: string | ReleaseRequest = 'jo
 }
 
 export function releaseAll(session: Session, tag?: string): ReleaseAllResult {
-  return note(table.releaseAll(session, tag, nowMs));
+  return { status: 'ok', released: note(table.releaseAll(session, tag, nowMs)).releasedCount };
 }
 
 export function cancel(session: Session, id: RequestId): CancelResult['outcome'] {
@@ -118,15 +119,20 @@ export function wait(ms: number, max: number = ALL): void {
   tell(table.expire(max, nowMs));
 }
 
-/** Ends a session and releases up to `max` of its holds; the rest is for `continueEnd`. */
-export function endSession(session: Session, max: number = ALL): SessionEnd {
-  const end = note(table.endSession(session, nowMs));
-  continueEnd(end, max);
+/** Ends a session and takes up to `max` steps; the rest is for `goOn`. */
+export function endSession(session: Session, max: number = ALL): Work {
+  const end = table.endSession(session);
+  goOn(end, max);
   return end;
 }
 
-export function continueEnd(end: SessionEnd, max: number): void {
-  tell(table.continueEnd(end, max, nowMs));
+export function goOn(work: Work, max: number = ALL): void {
+  tell(table.goOn(work, max, nowMs));
+}
+
+/** Lets waiters in, in the shortest slices: so many of them, or until all are in. */
+export function settle(slices: number = ALL): void {
+  for (let count = 0; count < slices && table.isSettling; count += 1) tell(table.continueSettling(1, nowMs));
 }
 
 /** Goes on looking for deadlocks in the shortest slices: so many of them, or until the search is over. */

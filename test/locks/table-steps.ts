@@ -19,7 +19,8 @@ export type Step =
   | { readonly step: 'openSession' }
   | { readonly step: 'inspect'; readonly name: string; readonly max: number }
   | { readonly step: 'drain' }
-  | { readonly step: 'continueEnd'; readonly pick: number; readonly max: number }
+  | { readonly step: 'goOn'; readonly pick: number; readonly max: number }
+  | { readonly step: 'settle'; readonly max: number }
   | { readonly step: 'search'; readonly max: number };
 
 interface RequestStep<Kind extends string> {
@@ -132,6 +133,10 @@ function endSessionAtMost(...max: number[]): fc.Arbitrary<Step> {
   return fc.record({ step: fc.constant('endSession'), session, max: fc.constantFrom(...max) });
 }
 
+function goOnAtMost(...max: number[]): fc.Arbitrary<Step> {
+  return fc.record({ step: fc.constant('goOn'), pick, max: fc.constantFrom(...max) });
+}
+
 /** The kinds of steps; a sequence may put others in their place. */
 const KINDS = {
   acquire,
@@ -144,10 +149,11 @@ const KINDS = {
   cancelWaiting: fc.record({ step: fc.constant('cancelWaiting'), pick }),
   move: moveAtMost(1, 2, 100, 100),
   endSession: endSessionAtMost(Number.POSITIVE_INFINITY),
-  continueEnd: fc.record({ step: fc.constant('continueEnd'), pick, max: fc.constantFrom(1, 1, 2, 3) }),
+  goOn: goOnAtMost(1, 1, 2, 3),
   openSession: fc.constant({ step: 'openSession' }),
   inspect: fc.record({ step: fc.constant('inspect'), name, max: fc.constantFrom(1, 2, 100) }),
   drain: fc.constant({ step: 'drain' }),
+  settle: fc.record({ step: fc.constant('settle'), max: fc.constantFrom(1, 1, 2, 5) }),
   search: fc.record({ step: fc.constant('search'), max: fc.constantFrom(1, 1, 1, 3, 10, 50) }),
 } satisfies Record<string, fc.Arbitrary<Step>>;
 type Kind = keyof typeof KINDS;
@@ -191,7 +197,7 @@ export const slicedSteps: fc.Arbitrary<Step[]> = sequence(
   60,
   {
     ...{ acquire: 240, acquireAll: 60, forceRelease: 5, release: 18, releaseClaim: 40, releaseAll: 12 },
-    ...{ cancelWaiting: 36, move: 36, endSession: 42, openSession: 60, continueEnd: 24, inspect: 12, drain: 1 },
+    ...{ cancelWaiting: 36, move: 36, endSession: 42, openSession: 60, goOn: 24, inspect: 12, drain: 1 },
   },
   { move: moveAtMost(Number.POSITIVE_INFINITY), endSession: endSessionAtMost(0, 0, 1, 2) },
 );
@@ -201,7 +207,7 @@ export const slicedPassingSteps: fc.Arbitrary<Step[]> = sequence(
   40,
   {
     ...{ acquire: 60, acquireAll: 40, releaseClaim: 12, cancelWaiting: 4, endSession: 24 },
-    ...{ openSession: 30, continueEnd: 6, inspect: 12 },
+    ...{ openSession: 30, goOn: 6, inspect: 12 },
   },
   {
     acquire: fc
@@ -242,3 +248,13 @@ export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(40, ENTANGLING, EN
 
 /** The same while deadlocks are searched for in slices. */
 export const searchingSteps: fc.Arbitrary<Step[]> = sequence(60, { ...ENTANGLING, search: 60 }, ENTANGLED);
+
+/** Requests are answered in slices when others make room for them. */
+export const settlingSteps: fc.Arbitrary<Step[]> = sequence(
+  60,
+  {
+    ...{ acquire: 240, acquireAll: 100, forceRelease: 5, release: 30, releaseClaim: 60, releaseAll: 6, settle: 40 },
+    ...{ cancelWaiting: 36, move: 36, endSession: 12, openSession: 24, goOn: 12, inspect: 12, drain: 1 },
+  },
+  { move: moveAtMost(1), endSession: endSessionAtMost(0, 1), goOn: goOnAtMost(1) },
+);
