@@ -61,7 +61,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   }
 
   makeCodec(): ServerCodec {
-    return new ServerCodec(this.#limits.maxMessageBytes);
+    return new ServerCodec(this.#limits.maxMessageBytes, this.#limits.maxMessageValues);
   }
 
   refuse(session: Session, error: RequestError | ProtocolError): void {

@@ -55,6 +55,50 @@ describe('ServerCodec', () => {
     );
   });
 
+  it('writes long texts that are no Unicode as the engine does', () => {
+    const longText = fc.array(anyText, { minLength: 30, maxLength: 60 }).map((texts) => texts.join(''));
+    const values = [longText, anyText, fc.double(), fc.boolean(), fc.constant(null), fc.constant(undefined)];
+    fc.assert(
+      fc.property(fc.array(fc.anything({ values, key: anyText, withDate: true, maxDepth: 3 })), (items) => {
+        const message = { items, odd: '\udcff'.repeat(100) };
+        const codec = new ServerCodec(PLENTY);
+        const sent = Buffer.from(encoded(codec, message), codec.encoding);
+        expect(sent.toString()).to.equal(`${JSON.stringify(message)}\n`);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  describe('with a limit on values', () => {
+    const max = 100;
+    const next = (text: string) => {
+      const codec = new ServerCodec(PLENTY, max);
+      codec.push(Buffer.from(`${text}\n"next"\n`));
+      return readAll(codec);
+    };
+
+    it('takes as many lists, objects, items and members as it allows, and any text', () => {
+      const list = [...Array(max - 1).keys()];
+      expect(next(JSON.stringify(list))).to.deep.equal([list, 'next']);
+      const text = ',[{\\"'.repeat(200);
+      expect(next(JSON.stringify({ text, list: [] }))).to.deep.equal([{ text, list: [] }, 'next']);
+    });
+
+    for (const [what, text] of Object.entries({
+      items: JSON.stringify([...Array(max + 1).keys()]),
+      members: JSON.stringify(Object.fromEntries([...Array(max + 1).keys()].map((key) => [`k${key}`, 1]))),
+      lists: '['.repeat(max + 1) + ']'.repeat(max + 1),
+      objects: '{"":'.repeat(max + 1),
+      'items behind a string': `["\\\\",${'1,'.repeat(max)}1]`,
+    })) {
+      it(`refuses more ${what}, and goes on`, () => {
+        const [error, ...rest] = next(text);
+        expect(error).to.be.instanceOf(RequestError).with.property('status', 'limit');
+        expect(rest).to.deep.equal(['next']);
+      });
+    }
+  });
+
   it('writes long messages beyond ASCII in UTF-8', () => {
     const message = { text: 'é€😀'.repeat(10_000) };
     const codec = new ServerCodec(PLENTY);

@@ -3,6 +3,7 @@
 import { ByteBuffer } from '../../wire/byte-buffer.ts';
 import { type Codec, TextOutput } from '../../wire/codec.ts';
 import { ProtocolError, RequestError } from '../../wire/errors.ts';
+import { findTooManyValues } from '../../wire/json-values.ts';
 import { decodeText } from '../../wire/text.ts';
 
 const PREFIX_BYTES = 4;
@@ -15,6 +16,7 @@ export class PrefixedCodec implements Codec {
   readonly encoding = 'latin1';
   readonly output: TextOutput = new TextOutput();
   readonly #maxMessageBytes: number;
+  readonly #maxMessageValues: number;
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
   readonly #partial: ByteBuffer = new ByteBuffer();
@@ -22,8 +24,9 @@ export class PrefixedCodec implements Codec {
   #bodyBytes: number | undefined;
   #state: 'reading' | 'broken' = 'reading';
 
-  constructor(maxMessageBytes: number) {
+  constructor(maxMessageBytes: number, maxMessageValues: number = Number.POSITIVE_INFINITY) {
     this.#maxMessageBytes = maxMessageBytes;
+    this.#maxMessageValues = maxMessageValues;
   }
 
   get begunBytes(): number {
@@ -48,7 +51,7 @@ export class PrefixedCodec implements Codec {
     for (let part = this.#nextPart(); part !== undefined; part = this.#nextPart()) {
       if (this.#bodyBytes !== undefined) {
         this.#bodyBytes = undefined;
-        return parse(part);
+        return findTooManyValues(part, this.#maxMessageValues) ?? parse(part);
       }
       const length = new DataView(part.buffer, part.byteOffset, PREFIX_BYTES).getUint32(0);
       if (length > this.#maxMessageBytes) return this.#breakOff(length);

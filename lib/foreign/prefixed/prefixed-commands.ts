@@ -22,7 +22,8 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
   }
 
   makeCodec(): PrefixedCodec {
-    return new PrefixedCodec(this.#parts.limits.maxMessageBytes);
+    const { maxMessageBytes, maxMessageValues } = this.#parts.limits;
+    return new PrefixedCodec(maxMessageBytes, maxMessageValues);
   }
 
   serve(session: LockServerSession, message: unknown): undefined {
