@@ -7,9 +7,20 @@ import { serverForEachTest } from './running-server.ts';
 describe('odd messages', () => {
   const server = serverForEachTest();
 
+  it('are refused when they have very many values, and the connection stays open', async () => {
+    const client = await server.connect();
+    for (const values of ['['.repeat(200_000) + ']'.repeat(200_000), `[${'0,'.repeat(200_000)}0]`]) {
+      client.write(`{"command":"ping","id":1,"values":${values}}\n`);
+      const message = 'a message has more values than maxMessageValues, 10000';
+      expect(await client.next()).to.deep.equal({ error: { status: 'limit', message } });
+    }
+    await client.settle();
+    expect(await client.ask('stats')).to.include({ invalidRequests: 2, failedRequests: 0 });
+  });
+
   it('are invalid when nested very deep, and the connection stays open', async () => {
     const client = await server.connect();
-    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const deep = `${'['.repeat(9_000)}${']'.repeat(9_000)}`;
     for (const [message, status] of [
       [`{"command":${deep},"id":1}`, 'error.status'],
       [`{"command":"lock","parameters":{"lockName":${deep}},"id":1}`, 'result.status'],

@@ -1,0 +1,58 @@
+/** A client of the benches with hostile clients. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** A client that sends what it is told. */
+export class Peer {
+  static readonly #all: Peer[] = [];
+  readonly socket: Socket;
+  #replies = 0;
+  #tail = '';
+  #wake = (): void => {};
+
+  static async open(port: number): Promise<Peer> {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return new Peer(socket);
+  }
+
+  /** All peers go. */
+  static destroyAll(): void {
+    for (const { socket } of Peer.#all.splice(0)) socket.destroy();
+  }
+
+  constructor(socket: Socket) {
+    Peer.#all.push(this);
+    this.socket = socket;
+    socket.on('data', (bytes: Buffer) => {
+      for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) this.#replies += 1;
+      this.#tail = bytes.subarray(-10_000).toString('latin1');
+      this.#wake();
+    });
+    socket.on('close', () => this.#wake());
+  }
+
+  /** How many replies and events have come. */
+  get replyCount(): number {
+    return this.#replies;
+  }
+
+  get lastReply(): string {
+    return this.#tail;
+  }
+
+  send(command: string, parameters: object, id: number | string = 1): void {
+    this.socket.write(`${JSON.stringify({ command, parameters, id })}\n`);
+  }
+
+  /** Resolves when so many replies have come in all, or the connection is closed. */
+  async replied(count: number): Promise<void> {
+    while (this.#replies < count && !this.socket.closed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
