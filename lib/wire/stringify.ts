@@ -1,6 +1,8 @@
 /** Writes JSON exactly as `JSON.stringify` does, but texts that are no Unicode many times as fast. */
 
-import { fromUnits } from './text.ts';
+import { TextDecoder } from 'node:util';
+
+const utf16 = new TextDecoder('utf-16le', { ignoreBOM: true });
 
 /** In shorter texts the engine's 150 ns for each lone surrogate do not matter. */
 const MAX_SHORT = 64;
@@ -8,8 +10,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
 /** The UTF-16 units of the hexadecimal digits. */
-const DIGITS: readonly number[] = [...'0123456789abcdef'].map((digit) => digit.charCodeAt(0));
+const DIGITS: Uint8Array = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 /** An escaped unit takes six. */
 const UNITS_AN_ESCAPE = 6;
 
@@ -56,7 +59,7 @@ function writeText(text: string): string {
     }
   }
   units[count++] = QUOTE;
-  return fromUnits(units.subarray(0, count));
+  return utf16.decode(units.subarray(0, count));
 }
 
 /** Writes a unit that does not stand for itself; returns where it ends. */
@@ -64,8 +67,11 @@ function writeEscape(units: Uint16Array, offset: number, unit: number): number {
   let end = offset;
   if (unit >= 0xd800) {
     units[end++] = BACKSLASH;
-    units[end++] = 0x75;
-    for (let shift = 12; shift >= 0; shift -= 4) units[end++] = DIGITS[(unit >> shift) & 0xf] as number;
+    units[end++] = LETTER_U;
+    units[end++] = DIGITS[unit >> 12] as number;
+    units[end++] = DIGITS[(unit >> 8) & 0xf] as number;
+    units[end++] = DIGITS[(unit >> 4) & 0xf] as number;
+    units[end++] = DIGITS[unit & 0xf] as number;
     return end;
   }
   const escaped = JSON.stringify(String.fromCharCode(unit));

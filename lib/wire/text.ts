@@ -113,7 +113,7 @@ function writeCodePoint(bytes: Uint8Array, offset: number, code: number): number
 const MAX_ARGUMENTS = 4_096;
 
 /** A string of these UTF-16 units. */
-export function fromUnits(units: Uint16Array): string {
+function fromUnits(units: Uint16Array): string {
   let text = '';
   for (let index = 0; index < units.length; index += MAX_ARGUMENTS) {
     const part = units.subarray(index, index + MAX_ARGUMENTS);
