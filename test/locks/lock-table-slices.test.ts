@@ -1,0 +1,229 @@
+import { expect } from 'chai';
+import type { Session, Work } from '../../lib/locks/types.ts';
+import {
+  acquire,
+  acquireAll,
+  acquireEach,
+  anna,
+  ben,
+  cara,
+  dora,
+  drain,
+  endSession,
+  expectNews,
+  forceRelease,
+  goOn,
+  holders,
+  inspect,
+  release,
+  settle,
+  startTable,
+  table,
+  takeNews,
+  wait,
+  waiters,
+} from './table-scene.ts';
+
+const SHARED = { mode: 'shared' } as const;
+const PLENTY = { maxLocksPerSession: 10_000, maxWaitersPerLock: 10_000, maxLocks: 10_000 };
+/** As many as a lock table answers within one operation. */
+const AT_ONCE = 200;
+
+/** Requests by owners with the tags 0, 1, 2... */
+function acquireByMany(count: number, session: Session, request: object = SHARED): void {
+  for (let owner = 0; owner < count; owner += 1) acquire(session, { ...request, tag: `${owner}` });
+}
+
+/** How many slices a piece of work takes that may take so many steps in each. */
+function slicesOf(work: Work, max: number): number {
+  let slices = 0;
+  for (; !work.isOver; slices += 1) goOn(work, max);
+  return slices;
+}
+
+/** A table that answers this many requests within one operation. */
+function startWith(answersAtOnce: number): void {
+  startTable(PLENTY, [], { answersAtOnce });
+}
+
+describe('what takes long in a lock table', () => {
+  beforeEach(() => startTable(PLENTY));
+
+  describe('when a release makes room for very many', () => {
+    beforeEach(() => {
+      acquire(anna);
+      acquireByMany(3 * AT_ONCE, ben);
+      acquire(cara, { ...SHARED, context: 'the last' });
+    });
+
+    it('lets some of them in at once and the others in slices', () => {
+      release(anna);
+      expect(holders()).to.have.lengthOf(AT_ONCE);
+      expect(table.isSettling).to.equal(true);
+      table.continueSettling(50, 0);
+      expect(holders()).to.have.lengthOf(AT_ONCE + 50);
+      settle();
+      expect(holders()).to.have.lengthOf(3 * AT_ONCE + 1);
+      expect(takeNews().at(-1)).to.equal('the last: ok');
+    });
+
+    it('lets nobody pass those whose turn comes later', () => {
+      release(anna);
+      expect(acquire(dora, { ...SHARED, waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
+      expect(acquire(dora, { ...SHARED, context: 'dora' })).to.deep.equal({ status: 'queued' });
+      settle();
+      expect(takeNews().slice(-2)).to.deep.equal(['the last: ok', 'dora: ok']);
+    });
+
+    it('lets in nobody who has left meanwhile', () => {
+      release(anna);
+      takeNews();
+      release(cara);
+      settle();
+      expect(takeNews()).to.include('the last: cancelled').and.not.include('the last: ok');
+    });
+
+    it('answers them when it drains', () => {
+      release(anna);
+      drain();
+      expect(table.isSettling).to.equal(false);
+      expect(takeNews().at(-1)).to.equal('the last: draining');
+    });
+  });
+
+  it('grants a request for more locks than that in a slice of its own', () => {
+    const locks = Array.from({ length: AT_ONCE + 1 }, (_, index) => (index === 0 ? 'jobs' : `${index}`));
+    startTable({ ...PLENTY, maxLocksPerRequest: 1_000 });
+    acquire(anna);
+    acquireAll(ben, locks, { context: 'all' });
+    acquire(cara, 'jobs');
+    release(anna);
+    expectNews();
+    settle(1);
+    expect(holders('1')).to.deep.equal(['ben']);
+    expect(waiters()).to.deep.equal(['cara']);
+  });
+
+  it('lets waiters of one lock in while those of another take long', () => {
+    acquire(anna);
+    acquireByMany(3 * AT_ONCE, ben);
+    release(anna);
+    acquireEach([anna, 'mail'], [cara, 'mail']);
+    takeNews();
+    release(anna, 'mail');
+    expectNews('cara: ok');
+  });
+
+  it('cancels very many requests that name a hold in slices, and grants none of them', () => {
+    startWith(2);
+    acquireEach([anna, 'own'], [ben, 'a'], [ben, 'b'], [ben, 'c']);
+    for (const name of ['a', 'b', 'c']) acquireAll(anna, ['own', name], { context: name });
+    release(anna, 'own');
+    expectNews('a: cancelled', 'b: cancelled');
+    release(ben, 'c');
+    expect(holders('c')).to.deep.equal([]);
+    expectNews();
+    settle();
+    expectNews('c: cancelled');
+    expect(acquire(dora, { name: 'c', waitMs: 0 })).to.include({ status: 'ok' });
+  });
+
+  describe('when somebody gives up all', () => {
+    it('cancels the waits and releases the holds in slices', () => {
+      startWith(3);
+      for (const name of ['a', 'b']) acquireEach([ben, name], [anna, name]);
+      for (const name of ['c', 'd']) acquire(anna, name);
+      acquire(ben, 'd');
+      const { result: work } = table.releaseAll(anna, undefined, 0);
+      expect([work.isOver, waiters('a'), waiters('b'), holders('c'), holders('d')]).to.deep.equal([
+        ...[false, [], [], [], ['anna']],
+      ]);
+      expect(slicesOf(work, 1)).to.equal(1);
+      expect(work.releasedCount).to.equal(2);
+      expect(holders('d')).to.deep.equal(['ben']);
+    });
+
+    it('counts those that are let in as steps, too', () => {
+      acquireEach([anna, 'a'], [anna, 'b']);
+      for (let owner = 0; owner < 10; owner += 1) acquire(ben, { ...SHARED, name: 'a', tag: `${owner}` });
+      const end = endSession(anna, 5);
+      expect([holders('a').length, holders('b').length]).to.deep.equal([10, 1]);
+      goOn(end, 1);
+      expect(holders('b')).to.deep.equal([]);
+    });
+
+    it('does less in a slice where the names are long', () => {
+      for (const letter of ['a', 'b', 'c']) acquire(anna, letter.repeat(50_000));
+      expect(slicesOf(endSession(anna, 0), 8)).to.be.at.least(3);
+    });
+  });
+
+  describe('when very many lose a lock', () => {
+    beforeEach(() => {
+      startWith(2);
+      acquireByMany(5, anna);
+      acquire(ben, { ...SHARED, id: 7 });
+      acquire(cara, { waitMs: 100 });
+      takeNews();
+    });
+
+    it('frees it in one step, and tells some of them later', () => {
+      const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
+      expect(holders()).to.deep.equal(['cara']);
+      expect(table.counts).to.include({ locks: 1, holders: 1 });
+      expect([work?.count, work?.isOver]).to.deep.equal([6, false]);
+      expect(slicesOf(work as Work, 1)).to.equal(4);
+      expect(takeNews().at(-1)).to.equal('ben lost jobs: forced');
+    });
+
+    it('grants it to the thief in the same step', () => {
+      const { result, events } = table.acquire(
+        dora,
+        { name: 'jobs', mode: 'exclusive', tag: '', waitMs: 0, steal: 'any' },
+        0,
+      );
+      expect(holders()).to.deep.equal(['dora']);
+      expect(waiters()).to.deep.equal(['cara']);
+      expect(events).to.have.lengthOf(2);
+      if (result.status !== 'stolen') throw new Error(`it is ${result.status}`);
+      expect(result).to.deep.include({ count: 6, granted: { status: 'ok', token: 7, count: 1 } });
+      expect(slicesOf(result.rest, 2)).to.equal(2);
+    });
+
+    it('lets those who lost it neither release nor count on it', () => {
+      acquire(dora, 'other');
+      acquireAll(ben, [{ name: 'jobs', mode: 'shared' }, 'other'], { context: 'both' });
+      const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
+      expect(release(ben)).to.deep.equal({ status: 'notHeld' });
+      expect(release(ben, { token: 6 })).to.deep.equal({ status: 'notHeld' });
+      release(dora, 'other');
+      expect(holders('other')).to.deep.equal([]);
+      takeNews();
+      goOn(work as Work);
+      settle();
+      expect(takeNews()).to.include.members(['ben lost jobs: forced', 'both: cancelled']);
+    });
+
+    it('tells also those whose sessions end meanwhile', () => {
+      const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
+      endSession(ben);
+      expect(takeNews()).to.not.include('ben lost jobs: sessionEnded');
+      goOn(work as Work);
+      expect(takeNews()).to.include('ben lost jobs: forced');
+    });
+
+    it('lets the waiters time out as before', () => {
+      acquire(dora, { name: 'jobs', steal: 'any', tag: 'x' });
+      takeNews();
+      wait(100);
+      expectNews('cara: timeout');
+      expect(inspect()).to.include({ holderCount: 1, waiterCount: 0 });
+    });
+  });
+
+  it('tells as many at once as an operation may', () => {
+    acquireByMany(AT_ONCE + 1, anna);
+    expect(forceRelease()).to.equal(AT_ONCE + 1);
+    expect(takeNews()).to.have.lengthOf(AT_ONCE);
+  });
+});

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import { granted } from './answers.ts';
+import { endTest } from './clean-up.ts';
+import { numbered } from './odd-names.ts';
+import type { RawClient } from './raw-client.ts';
+import { startServer } from './running-server.ts';
+
+const MANY = 20_000;
+const LIMITS = { maxLocksPerSession: 100_000, maxBytesPerSession: 100_000_000, maxWaitersPerLock: 100_000 };
+const LIMITS_FOR_WAITS = { ...LIMITS, maxPendingRequests: 100_000 };
+
+/** Asks again and again, until the count has changed; returns the first other value. */
+async function firstCountAfter(client: RawClient, name: string, before: number): Promise<number> {
+  for (;;) {
+    const count = Number((await client.ask('stats'))[name]);
+    if (count !== before) return count;
+  }
+}
+
+async function expectInOrder(client: RawClient, ...answers: readonly unknown[]): Promise<void> {
+  for (const answer of answers) expect(await client.next()).to.deep.equal(answer);
+}
+
+const PING = { command: 'ping', id: 'ping' };
+const PONG = { id: 'ping', result: { status: 'ok' } };
+
+describe('others are answered while one request', () => {
+  afterEach(endTest);
+
+  it("releases thousands of locks, and so are its own client's next requests afterwards", async () => {
+    const server = await startServer(LIMITS);
+    const [holder, bystander] = await server.connectTwo();
+    await holder.takeMany(numbered(MANY));
+    holder.send({ command: 'unlockAll', id: 'all' }, PING);
+    expect(await firstCountAfter(bystander, 'holders', MANY)).to.be.above(0);
+    await expectInOrder(holder, { id: 'all', result: { status: 'ok', released: MANY } }, PONG);
+    expect(await bystander.ask('stats')).to.include({ holders: 0, releases: MANY, tableBytes: 0 });
+  });
+
+  it('lets in thousands that wait', async () => {
+    const server = await startServer(LIMITS_FOR_WAITS);
+    const [holder, crowd, bystander] = await server.connectThree();
+    await holder.take('hot');
+    const owners = [...Array(MANY).keys()];
+    crowd.send(
+      ...owners.map((id) => ({ command: 'lock', parameters: { lockName: 'hot', mode: 'shared', owner: `${id}` }, id })),
+    );
+    await crowd.ask('ping');
+    holder.send({ command: 'unlock', parameters: { lockName: 'hot' }, id: 'unlock' });
+    expect(await firstCountAfter(bystander, 'waiting', MANY)).to.be.above(0);
+    for (const id of owners) expect(await crowd.next()).to.deep.equal({ id, result: granted(id + 2, id + 1) });
+  });
+
+  for (const [how, taking, forceUnlock, answer] of [
+    [
+      'steals a lock from thousands',
+      { command: 'lock', parameters: { lockName: 'hot', steal: true }, id: 'taken' },
+      false,
+      granted(MANY + 1),
+    ],
+    [
+      'frees a lock of thousands by force',
+      { command: 'forceUnlock', parameters: { lockName: 'hot' }, id: 'taken' },
+      true,
+      { status: 'ok', released: MANY },
+    ],
+  ] as const) {
+    it(how, async () => {
+      const server = await startServer(LIMITS, undefined, { forceUnlock });
+      const [holder, taker, bystander] = await server.connectThree();
+      const owners = [...Array(MANY).keys()];
+      const parameters = { lockName: 'hot', mode: 'shared', stealable: true };
+      holder.send(...owners.map((id) => ({ command: 'lock', parameters: { ...parameters, owner: `${id}` }, id })));
+      await holder.nextMany(MANY);
+      const { tableBytes } = await bystander.ask('stats');
+      taker.send(taking, PING);
+      const bytesLeft = await firstCountAfter(bystander, 'tableBytes', Number(tableBytes));
+      expect(bytesLeft).to.be.above(10_000);
+      await expectInOrder(taker, { id: 'taken', result: answer }, PONG);
+      expect((await holder.nextMany(MANY)).map(({ owner }) => owner)).to.deep.equal(owners.map(String));
+    });
+  }
+});
