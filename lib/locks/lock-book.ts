@@ -90,19 +90,18 @@ export class LockBook {
       mode,
       token: 0,
       sinceMs: Math.floor(nowMs),
-      bytes: bytesOfClaim(lock, owner),
       requestId: undefined,
       ownerPrevious: undefined,
       ownerNext: undefined,
     };
     attach(claim);
-    this.#count(owner.session, claim.bytes);
+    this.#count(owner.session, bytesOfClaim(claim));
     return claim;
   }
 
   /** Drops a new claim, which was neither granted nor queued. It has no waiting request to answer. */
   dropClaim(claim: Claim): void {
-    this.#count(claim.owner.session, -claim.bytes);
+    this.#count(claim.owner.session, -bytesOfClaim(claim));
     detach(claim);
     this.forgetIfUnused(claim.lock);
   }
@@ -113,7 +112,7 @@ export class LockBook {
       kind: 'wait',
       claim,
       request,
-      bytes: bytesOfWait(claim.lock, request),
+      bytes: bytesOfWait(request),
       previous: undefined,
       next: undefined,
       deadlineMs: 0,
@@ -172,7 +171,7 @@ export class LockBook {
     claim.token = this.#nextToken();
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
-    if (typeof id === 'string') this.#countMore(claim, bytesOfId(id));
+    if (typeof id === 'string') this.#count(owner.session, bytesOfId(id));
     if (isStealable === true) markStealable(claim);
     if (leaseMs !== undefined) this.startLease(claim, leaseMs, nowMs);
     if (owner.session.holdIndex !== undefined) addToIndex(owner.session.holdIndex, claim);
@@ -219,7 +218,7 @@ export class LockBook {
   startLease(claim: Claim, leaseMs: number, nowMs: number): void {
     if (claim.lease === undefined) {
       claim.lease = { kind: 'lease', claim, deadlineMs: 0, heapIndex: -1, heapSequence: 0 };
-      this.#countMore(claim, LEASE_BYTES);
+      this.#count(claim.owner.session, LEASE_BYTES);
     } else {
       this.deadlines.remove(claim.lease);
     }
@@ -289,11 +288,6 @@ export class LockBook {
     this.bytes += bytes;
   }
 
-  #countMore(claim: Claim, bytes: number): void {
-    claim.bytes += bytes;
-    this.#count(claim.owner.session, bytes);
-  }
-
   #enqueue(claim: Claim): void {
     enqueue(claim);
     claim.owner.waitingCount += 1;
@@ -310,7 +304,7 @@ export class LockBook {
     } else {
       this.#waitLess(owner);
     }
-    this.#count(owner.session, -claim.bytes);
+    this.#count(owner.session, -bytesOfClaim(claim));
     removeFromLock(claim);
     detach(claim);
     // A group that names this hold among its locks cannot be granted any more.

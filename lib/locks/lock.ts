@@ -3,7 +3,6 @@
 import type { LockMode } from '../protocol.ts';
 import { addIfEntangled, removeIfEntangled } from './entanglement.ts';
 import { LinkedList, linkedFrom } from './linked-list.ts';
-import { bytesOfText } from './table-bytes.ts';
 import type { Claim, Lock, LockKind, Owner } from './types.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
@@ -20,7 +19,6 @@ export function makeLock(name: string, kind: LockKind): Lock {
   return {
     name,
     kind,
-    nameBytes: bytesOfText(name),
     isInMap: false,
     firstHolder: undefined,
     lastHolder: undefined,

@@ -10,6 +10,7 @@ import { Eviction } from './eviction.ts';
 import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
+import { bytesOfText } from './table-bytes.ts';
 import type { Claim, Group, Lock, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
@@ -195,7 +196,7 @@ function viewSomeHolders(claims: readonly Claim[], nowMs: number): readonly Name
   let nameBytes = 0;
   for (const { lock } of claims) {
     for (const claim of holdersOf(lock)) {
-      nameBytes += lock.nameBytes;
+      nameBytes += bytesOfText(lock.name);
       const isEnough = holders.length === MAX_HOLDERS_TOLD || nameBytes > MAX_NAME_BYTES_TOLD;
       if (isEnough && holders.length > 0) return holders;
       holders.push(viewNamedHolder(claim, nowMs));

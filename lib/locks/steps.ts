@@ -2,11 +2,11 @@
 
 import type { Claim } from './types.ts';
 
-const BYTES_A_STEP = 1_024;
+const CHARACTERS_A_STEP = 512;
 
 /** How many steps the end of a hold takes: its holder may be told a long name. */
-export function stepsFor({ bytes }: Claim): number {
-  return Math.ceil(bytes / BYTES_A_STEP);
+export function stepsFor({ lock }: Claim): number {
+  return 1 + Math.floor(lock.name.length / CHARACTERS_A_STEP);
 }
 
 /** One step looks at one claim. A few steps more than allowed may be taken, for what is done in one go. */

@@ -4,7 +4,7 @@
  */
 
 import type { RequestId } from '../protocol.ts';
-import type { Claim, Lock, LockAllRequest, LockRequest, Owner } from './types.ts';
+import type { Claim, LockAllRequest, LockRequest } from './types.ts';
 
 /**
  * A claim with its lock, as though nobody else had a claim there. A new hold takes 250 bytes beside its name; 380 when others
@@ -32,19 +32,20 @@ export function bytesOfText(text: string): number {
   return length > MAX_SHORT && !BEYOND_LATIN_1.test(text) ? length : 2 * length;
 }
 
-/** A claim that waits or holds. The id of a hold is added when it is granted, and its lease when it starts. */
-export function bytesOfClaim({ nameBytes }: Lock, { tag }: Owner): number {
-  return CLAIM_BYTES + nameBytes + (tag === '' ? 0 : OWNER_BYTES + bytesOfText(tag));
+/** A claim as it is now. It is computed anew each time, since a million locks would have to keep it. */
+export function bytesOfClaim({ lock: { name }, owner: { tag }, requestId, lease }: Claim): number {
+  const ownerBytes = tag === '' ? 0 : OWNER_BYTES + bytesOfText(tag);
+  return CLAIM_BYTES + bytesOfText(name) + ownerBytes + bytesOfId(requestId) + (lease === undefined ? 0 : LEASE_BYTES);
 }
 
 /** Its request has a copy of the name. */
-export function bytesOfWait({ nameBytes }: Lock, { tag, id }: LockRequest): number {
-  return WAIT_BYTES + nameBytes + bytesOfText(tag) + bytesOfId(id);
+export function bytesOfWait({ name, tag, id }: LockRequest): number {
+  return WAIT_BYTES + bytesOfText(name) + bytesOfText(tag) + bytesOfId(id);
 }
 
 export function bytesOfGroup(claims: readonly Claim[], { tag, id }: LockAllRequest): number {
   let bytes = GROUP_BYTES + bytesOfText(tag) + bytesOfId(id);
-  for (const { lock } of claims) bytes += MEMBER_BYTES + lock.nameBytes;
+  for (const { lock } of claims) bytes += MEMBER_BYTES + bytesOfText(lock.name);
   return bytes;
 }
 

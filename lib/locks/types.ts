@@ -15,8 +15,6 @@ export type LockKind = 'readerWriter' | 'permit';
 export interface Lock {
   readonly name: string;
   readonly kind: LockKind;
-  /** How much memory the name takes. */
-  readonly nameBytes: number;
   /** Whether `LockMap` has it. One that was deleted may be kept for its next use. */
   isInMap: boolean;
   /** The holders, linked in the order of their grants. */
@@ -47,8 +45,6 @@ export interface Claim {
   token: number;
   /** When it was granted, or came as long as it waits: whole milliseconds. */
   sinceMs: number;
-  /** Bytes that the claim adds to the memory of its session and the table, its lease included. */
-  bytes: number;
   /** The request that the grant answered. */
   requestId: RequestId | undefined;
   /** All claims of the owner are linked. */
