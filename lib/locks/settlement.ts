@@ -11,7 +11,7 @@ import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { bytesOfText } from './table-bytes.ts';
-import type { Claim, Group, Lock, WaitingRequest, WaitResult } from './types.ts';
+import type { Claim, Group, Lock, Place, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
 /**
@@ -20,6 +20,9 @@ import { viewNamedHolder } from './views.ts';
  */
 const MAX_HOLDERS_TOLD = 10;
 const MAX_NAME_BYTES_TOLD = 16_384;
+
+/** What became of the first of a queue. `later`: there is room, but others have to be served in between. */
+type Turn = 'granted' | 'later' | 'no room';
 
 export class Settlement {
   readonly #book: LockBook;
@@ -42,12 +45,14 @@ export class Settlement {
   /** Lets waiters of a lock in, then waiters of other locks that this makes room for. */
   settle(lock: Lock, nowMs: number): void {
     const { unsettled } = this.#book;
-    if (unsettled.length === 0 && !isAwaited(lock)) {
-      this.#book.forgetIfUnused(lock);
-      return;
+    if (unsettled.length > 0) {
+      unsettled.push(lock);
+    } else {
+      this.#left = this.#answersAtOnce;
+      this.#overdraft = 0;
+      if (!this.#letIn(lock, nowMs)) this.#backlog.push(lock);
     }
-    unsettled.push(lock);
-    this.settleRest(nowMs);
+    if (unsettled.length > 0) this.settleRest(nowMs);
   }
 
   /** Works off what the book lists as unsettled, as far as that is possible at once. */
@@ -160,31 +165,31 @@ export class Settlement {
 
   /** Lets in everybody for whom there is room; false if some have to wait. */
   #letIn(lock: Lock, nowMs: number): boolean {
-    let claim = lock.queue?.first;
-    while (claim !== undefined) {
+    for (let claim = lock.queue?.first; claim !== undefined; claim = lock.queue?.first) {
       // Once no steps are left, it is not even asked whether there is room.
       if (this.#left <= 0) return false;
-      if (!canBeLetIn(claim)) break;
-      if (!this.#take(answersFor(claim))) return false;
-      if (claim.group !== undefined) this.#book.grantGroup(claim.group, nowMs);
-      else this.#book.grantPlace(claim, nowMs);
-      claim = lock.queue?.first;
+      const { place } = claim;
+      const turn = place === undefined ? this.#grantGroupOf(claim, nowMs) : this.#grantPlace(claim, place, nowMs);
+      if (turn === 'later') return false;
+      if (turn === 'no room') break;
     }
     this.#book.forgetIfUnused(lock);
     return true;
   }
-}
 
-/** Whether the first of a queue can be granted its lock, or all of its group. */
-function canBeLetIn(claim: Claim): boolean {
-  const { group, place } = claim;
-  if (group !== undefined) return canGrant(group);
-  return place !== undefined && admitsWaiter(claim, place.limit);
-}
+  #grantPlace(claim: Claim, { limit, waits }: Place, nowMs: number): Turn {
+    if (!admitsWaiter(claim, limit)) return 'no room';
+    if (!this.#take(waits.size)) return 'later';
+    this.#book.grantPlace(claim, nowMs);
+    return 'granted';
+  }
 
-/** How many requests or locks of one request are answered when a claim is granted. */
-function answersFor({ group, place }: Claim): number {
-  return group?.claims.length ?? place?.waits.size ?? 0;
+  #grantGroupOf({ group }: Claim, nowMs: number): Turn {
+    if (group === undefined || !canGrant(group)) return 'no room';
+    if (!this.#take(group.claims.length)) return 'later';
+    this.#book.grantGroup(group, nowMs);
+    return 'granted';
+  }
 }
 
 function resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim[], nowMs: number): WaitResult {

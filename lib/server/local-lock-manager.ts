@@ -54,6 +54,7 @@ import { tokensFrom } from './tokens.ts';
 const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 8;
+const DEADLINES_A_STEP = 2;
 const NAMES_A_STEP = 32;
 /** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
 const ANSWERS_A_STEP = 32;
@@ -243,7 +244,7 @@ export class LocalLockManager implements LockManager {
       this.clock.defer(() =>
         this.#longWork.add(() => {
           const nowMs = this.clock.nowMs();
-          this.#handle(this.table.expire(CLAIMS_A_STEP, nowMs));
+          this.#handle(this.table.expire(DEADLINES_A_STEP, nowMs));
           if (this.table.nextDeadlineMs <= nowMs) return 'again';
           this.#armedForMs = Number.POSITIVE_INFINITY;
           this.#afterwards();
