@@ -65,8 +65,8 @@ export function findClaim(lock: Lock | undefined, owner: Owner | undefined): Cla
   if (lock.holderCount + (lock.queue?.size ?? 0) <= MAX_UNINDEXED_CLAIMS) {
     return findFrom(lock.firstHolder, owner) ?? findFrom(lock.queue?.first, owner);
   }
-  lock.claimsByOwner ??= indexByOwner(lock);
-  return lock.claimsByOwner.get(owner);
+  owner.claimsByLock ??= indexByLock(owner);
+  return owner.claimsByLock.get(lock);
 }
 
 /** Puts a claim at the end of the queue of its lock. */
@@ -76,20 +76,22 @@ export function enqueue(claim: Claim): void {
   lock.queue ??= new LinkedList<Claim>();
   lock.queue.push(claim);
   addIfEntangled(claim);
-  lock.claimsByOwner?.set(claim.owner, claim);
 }
 
 /** Moves everybody who waits for a lock to another one. */
 export function moveQueue(from: Lock, to: Lock): void {
   const { queue, requestCount = 0, entangledCount = 0 } = from;
   if (queue === undefined) return;
-  for (const claim of queue) claim.lock = to;
+  for (const claim of queue) {
+    claim.lock = to;
+    const { claimsByLock } = claim.owner;
+    if (claimsByLock?.delete(from)) claimsByLock.set(to, claim);
+  }
   to.queue = queue;
   to.requestCount = requestCount;
   to.entangledCount = entangledCount;
   from.queue = undefined;
   from.entangledCount = 0;
-  if (from.claimsByOwner !== undefined) delete from.claimsByOwner;
 }
 
 /** Turns a new or waiting claim into a hold. */
@@ -106,7 +108,6 @@ export function addHolder(claim: Claim): void {
   }
   lock.lastHolder = claim;
   lock.holderCount += 1;
-  lock.claimsByOwner?.set(claim.owner, claim);
 }
 
 /** Lets others steal a hold. */
@@ -121,11 +122,9 @@ export function areAllStealable(lock: Lock): boolean {
 
 /** Removes a claim from its lock. */
 export function removeFromLock(claim: Claim): void {
-  const { lock } = claim;
   if (claim.state === 'held') removeHolder(claim);
   else if (claim.state === 'waiting') removeFromQueue(claim);
   claim.state = 'gone';
-  lock.claimsByOwner?.delete(claim.owner);
 }
 
 function removeFromQueue(claim: Claim): void {
@@ -161,9 +160,9 @@ function findFrom(first: Claim | undefined, owner: Owner): Claim | undefined {
   return claim;
 }
 
-function indexByOwner(lock: Lock): Map<Owner, Claim> {
-  const index = new Map<Owner, Claim>();
-  for (const claim of holdersOf(lock)) index.set(claim.owner, claim);
-  for (const claim of lock.queue ?? []) index.set(claim.owner, claim);
+/** The claims of an owner are bounded, those of a lock are not. */
+function indexByLock(owner: Owner): Map<Lock, Claim> {
+  const index = new Map<Lock, Claim>();
+  for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) index.set(claim.lock, claim);
   return index;
 }

@@ -36,7 +36,15 @@ export function ownerOf(session: Session, tag: string): Owner {
 }
 
 function makeOwner(session: Session, tag: string): Owner {
-  return { session, tag, firstClaim: undefined, claimCount: 0, waitingCount: 0, groups: undefined };
+  return {
+    session,
+    tag,
+    firstClaim: undefined,
+    claimCount: 0,
+    waitingCount: 0,
+    groups: undefined,
+    claimsByLock: undefined,
+  };
 }
 
 /** Adds a new claim to its owner. */
@@ -49,6 +57,7 @@ export function attach(claim: Claim): void {
   owner.claimCount += 1;
   if (first !== undefined && owner.claimCount === 2) addIfEntangled(first);
   owner.session.claimCount += 1;
+  if (owner.claimsByLock !== undefined) owner.claimsByLock.set(claim.lock, claim);
 }
 
 /** Removes a claim from its owner. An owner with a tag goes with its last claim. */
@@ -62,6 +71,7 @@ export function detach(claim: Claim): void {
   if (owner.firstClaim !== undefined && owner.claimCount === 2) removeIfEntangled(owner.firstClaim);
   owner.claimCount -= 1;
   owner.session.claimCount -= 1;
+  if (owner.claimsByLock !== undefined) owner.claimsByLock.delete(claim.lock);
   if (owner.claimCount === 0) owner.session.tagged?.delete(owner.tag);
 }
 

@@ -29,8 +29,6 @@ export interface Lock {
   entangledCount?: number;
   /** How many of the holders may be stolen from; none means none. */
   stealableCount?: number;
-  /** Made when there are many claims, to find an owner's. */
-  claimsByOwner?: Map<Owner, Claim>;
 }
 
 /** What one owner has in one lock: it waits in the queue or holds the lock. */
@@ -77,6 +75,8 @@ export interface Owner {
   waitingCount: number;
   /** Those of its waiting requests for several locks that have a permit without limit among them. */
   groups: Set<Group> | undefined;
+  /** Made when there are many claims, to find the one on a lock. */
+  claimsByLock: Map<Lock, Claim> | undefined;
 }
 
 /** One client's liveness. When it has ended, its waits are cancelled and its holds are released one after the other. */
