@@ -146,13 +146,13 @@ export class Acquirer implements LockSource {
 
   #freshOwner(): Owner {
     const owner: Owner = { id: 0, tag: '', turns: new Map() };
-    do {
-      this.#fresh.delete(owner.id);
+    for (;;) {
       this.#fresh.add(owner);
       // A number alone might be the key of a row, and so the tag of a caller.
       owner.tag = `#${owner.id}`;
-    } while (this.#named.has(owner.tag));
-    return owner;
+      if (!this.#named.has(owner.tag)) return owner;
+      this.#fresh.delete(owner.id);
+    }
   }
 
   /** The tag may be that of a fresh owner, which has its number in the tag. */

@@ -1,5 +1,8 @@
+import { queryObjects } from 'node:v8';
 import { expect } from 'chai';
+import { LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { client, clientScene, delayGrant, other, proxy } from './client-scene.ts';
+import { rejects } from './rejection.ts';
 
 const BATCH = { owner: 'batch' } as const;
 
@@ -26,5 +29,29 @@ describe('the turns of an owner at a lock', () => {
     const tags = Array.from({ length: 9 }, (_, index) => `#${index + 1}`);
     for (const owner of tags) await client.lock(`the lock of ${owner}`, { owner });
     expect(tags).to.not.include((await client.lock('jobs')).owner);
+  });
+});
+
+describe('the owners of a client', () => {
+  clientScene();
+
+  it('are gone once all that they asked for is released or refused', async () => {
+    await other.lock('taken');
+    const askForAll = async (options: { readonly owner?: string }): Promise<void> => {
+      await (await client.lock('jobs', options)).release();
+      await (await client.lock('jobs', { ...options, mode: 'permit' })).release();
+      await client.tryLock('taken', options);
+      await rejects(client.lock('taken', { ...options, waitMs: 1 }), LockTimeoutError);
+      await (await client.lockAll(['a', 'b'])).release();
+      await rejects(client.lockAll(['a', 'taken'], { waitMs: 0 }), LockTimeoutError);
+    };
+    await askForAll(BATCH);
+    // Each owner has a map of its locks; other parts may make a few.
+    const before = Number(queryObjects(Map));
+    for (let index = 0; index < 20; index += 1) {
+      await askForAll({});
+      await askForAll({ owner: `batch ${index}` });
+    }
+    expect(Number(queryObjects(Map)) - before).to.be.below(10);
   });
 });
