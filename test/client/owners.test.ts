@@ -1,8 +1,6 @@
-import { queryObjects } from 'node:v8';
 import { expect } from 'chai';
 import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
-import { Owner } from '../../lib/client/owner.ts';
 import { client, clientScene, delayGrant, delayRequest, isFree, other, proxy } from './client-scene.ts';
 import { abortable, rejects } from './rejection.ts';
 
@@ -137,22 +135,4 @@ describe('calls with one owner', () => {
 
 describe('the owners of a client', () => {
   clientScene();
-
-  it('are gone once all that they asked for is released or refused', async () => {
-    await other.lock('taken');
-    const kept = await client.lock('kept');
-    for (const options of [{}, BATCH]) {
-      for (let time = 0; time < 10; time += 1) {
-        await (await client.lock('jobs', options)).release();
-        await (await client.lock('permit', { ...options, mode: 'permit' })).release();
-        expect(await client.tryLock('taken', options)).to.equal(null);
-        await rejects(client.lock('taken', { ...options, waitMs: 1 }), LockTimeoutError);
-      }
-    }
-    await (await client.lockAll(['a', 'b'])).release();
-    await rejects(client.lockAll(['a', 'taken'], { waitMs: 0 }), LockTimeoutError);
-    // That of the other client, and that of the lock that is kept.
-    expect(queryObjects(Owner)).to.equal(2);
-    expect(await kept.release()).to.equal(true);
-  });
 });
