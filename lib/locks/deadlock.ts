@@ -31,11 +31,11 @@ const MAX_STEPS_BETWEEN_SLICES = 5_000;
 const MAX_ASKED_CLAIMS = 100;
 
 /**
- * Whether a waiting owner could be in a deadlock: it has a tag, and behind one of its claims may wait an owner that has other
+ * Whether a waiting owner could be in a deadlock: it has a tag, its session has not ended, and behind one of its claims may wait an owner that has other
  * claims, too.
  */
 export function isWaitedFor(owner: Owner): boolean {
-  if (owner.tag === '') return false;
+  if (owner.tag === '' || owner.session.state === 'ended') return false;
   if (owner.claimCount > MAX_ASKED_CLAIMS) return true;
   for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) {
     if (entangledIn(claim) > 0 && (claim.state === 'held' || claim.next !== undefined)) return true;

@@ -21,6 +21,7 @@ import {
   startTable,
   table,
   tableScene,
+  takeNews,
   viewCycle,
   wait,
   waiters,
@@ -239,6 +240,17 @@ describe('lock table', () => {
       acquireEach([cara, x('c')], [cara, x('b')]);
       endSession(ben, 0);
       expect(acquire(anna, x('c'))).to.deep.equal({ status: 'queued' });
+    });
+
+    it('are not looked for when a wait of a session that has ended runs out of time', () => {
+      const permit = { name: 'p', mode: 'permit' } as const;
+      acquireEach([anna, permit], [ben, permit], [anna, { ...permit, tag: 'x', limit: 2, waitMs: 5 }]);
+      acquire(anna, { ...permit, tag: 'x', limit: 1 });
+      endSession(anna, 0);
+      acquireEach([ben, x('a')], [ben, { ...permit, tag: 'x', limit: 2 }]);
+      takeNews();
+      wait(5);
+      expectNews('anna: timeout');
     });
 
     it('are looked for only when somebody who has something else waits for the owner', () => {

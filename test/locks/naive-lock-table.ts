@@ -157,11 +157,11 @@ export class NaiveLockTable extends NaiveBook {
     nowMs: number,
   ): readonly NaiveEvent[] {
     const isMeant = (claim: Hold | Place) => isPartOf(claim, departure);
-    for (const place of this.places.filter(isMeant)) {
-      const requests = this.groupOf(place)?.request ?? place.requests;
-      if ([requests].flat().some(({ context }) => cancelled.includes(context))) this.endPlace(place, CANCELLED);
-    }
-    this.letIn(nowMs);
+    const isCancelled = (place: Place) =>
+      [this.groupOf(place)?.request ?? place.requests].flat().some(({ context }) => cancelled.includes(context));
+    const leaving = this.places.filter((place) => isMeant(place) && isCancelled(place));
+    for (const place of leaving) this.endPlace(place, CANCELLED);
+    if (leaving.length > 0 || releasedCount === 0) this.letIn(nowMs);
     if (releasedCount > 0 && this.places.some(isMeant))
       throw new Error('a hold was released before a wait was cancelled');
     for (const hold of this.holds.filter(isMeant).slice(0, releasedCount)) {

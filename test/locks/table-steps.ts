@@ -249,6 +249,19 @@ export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(40, ENTANGLING, EN
 /** The same while deadlocks are searched for in slices. */
 export const searchingSteps: fc.Arbitrary<Step[]> = sequence(60, { ...ENTANGLING, search: 60 }, ENTANGLED);
 
+/** The same while everything else that takes long is done in slices, too. */
+export const slicedSearchingSteps: fc.Arbitrary<Step[]> = sequence(
+  60,
+  { ...ENTANGLING, search: 40, settle: 30, goOn: 10, forceRelease: 8, endSession: 3, another: 8 },
+  {
+    ...ENTANGLED,
+    move: moveAtMost(1),
+    goOn: goOnAtMost(1),
+    endSession: endSessionAtMost(0, 1),
+    another: acquire.map((step) => ({ ...step, mode: 'exclusive', steal: 'any', leaseMs: undefined })),
+  },
+);
+
 /** Requests are answered in slices when others make room for them. */
 export const settlingSteps: fc.Arbitrary<Step[]> = sequence(
   60,
