@@ -12,8 +12,14 @@ export type RequestId = number | string;
 /** Why a hold ended without its owner asking for it. */
 export type LossReason = 'lease' | 'sessionEnded' | 'forced' | 'stolen';
 
+/** A client that is not connected may come back to its session. */
+export interface Suspended {
+  /** Its session ends in so many milliseconds unless it comes back; left out while it is connected. */
+  readonly expiresInMs?: number;
+}
+
 /** One who holds a lock. */
-export interface LockHolder {
+export interface LockHolder extends Suspended {
   /** The owner tag within the client; empty for none. */
   readonly owner: string;
   /** The name that the client registered; empty for none. */
@@ -32,7 +38,7 @@ export interface NamedLockHolder extends LockHolder {
 }
 
 /** One who waits for a lock, however many requests share the place. */
-export interface LockWaiter {
+export interface LockWaiter extends Suspended {
   readonly owner: string;
   readonly name: string;
   readonly address: string;
@@ -187,8 +193,33 @@ export interface LockStatistics {
   readonly permitOrphans: number;
 }
 
+/** The session that a `hello` opened or resumed, which outlives its connection. */
+export interface SessionInformation {
+  /** `gone`: the one to be resumed is over, and this is a new one. */
+  readonly state: 'opened' | 'resumed' | 'gone';
+  readonly id: string;
+  /** Told once, when the session is opened. */
+  readonly secret?: string;
+  /** Seconds within which the client must come back once it is no longer heard of. */
+  readonly timeout: number;
+  /** Resumed: the tokens that the client listed and does not hold any more. */
+  readonly lost?: readonly number[];
+  /** Resumed: the answers to listed requests that were granted meanwhile. */
+  readonly answers?: readonly { readonly id: RequestId; readonly result: Granted | AllGranted }[];
+  /** Resumed: the listed requests that neither wait nor were granted. */
+  readonly unknown?: readonly RequestId[];
+}
+
+/** Counts of sessions that outlive their connections: without a connection now, and since the start. */
+export interface SessionStatistics {
+  readonly suspendedSessions: number;
+  readonly resumedSessions: number;
+  /** Those that nobody resumed in time. */
+  readonly expiredSessions: number;
+}
+
 /** The answer to `stats`: the locks, and what else the server counts. */
-export interface ServerStatistics extends LockStatistics {
+export interface ServerStatistics extends LockStatistics, SessionStatistics {
   readonly openConnections: number;
   readonly connections: number;
   /** Connections that were turned away, and commands refused by a protocol that has no word for it, by reason. */

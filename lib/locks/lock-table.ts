@@ -11,7 +11,8 @@ import type { Eviction } from './eviction.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
 import { findClaim, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
-import { findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
+import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
+import { findHoldByToken, findOwner, holdsGrantOf, isWaiting, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
@@ -22,6 +23,8 @@ import type {
   LockRequest,
   Outcome,
   ReleaseRequest,
+  Resumed,
+  Resumption,
   Session,
   SessionClient,
   TableCounts,
@@ -166,6 +169,23 @@ export class LockTable {
   continueSettling(maxSteps: number, nowMs: number): readonly TableEvent[] {
     this.#settlement.goOn(maxSteps, nowMs);
     return this.#book.takeEvents();
+  }
+
+  /**
+   * Goes on with a session whose client has come back. In one step, what the client does not list ends; the answers tell
+   * what was granted by then.
+   */
+  resume(session: Session, resumption: Resumption, nowMs: number): Outcome<Resumed> {
+    requireLive(session);
+    for (const wait of unlistedWaits(session, resumption)) {
+      // The end of one may have granted another.
+      if (isWaiting(session, wait.request.id)) this.#settlement.endRequest(wait, 'cancelled', nowMs);
+    }
+    const holds = unlistedHolds(session, resumption);
+    for (const hold of holds) this.#book.removeClaim(hold);
+    // Behind all of them, so that no other owner of the session is granted one of these locks.
+    for (const { lock } of holds) this.#settlement.settle(lock, nowMs);
+    return this.#outcome({ ...describeResumed(session, resumption), released: holds.length });
   }
 
   /** Whether `continueSearch` has something to do. */

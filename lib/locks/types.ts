@@ -81,7 +81,8 @@ export interface Owner {
 
 /** One client's liveness. When it has ended, its waits are cancelled and its holds are released one after the other. */
 export interface Session {
-  readonly client: SessionClient;
+  /** Another object once the client has come back on a new connection. */
+  client: SessionClient;
   state: 'live' | 'ended';
   untagged: Owner | undefined;
   tagged: Map<string, Owner> | undefined;
@@ -100,6 +101,8 @@ export interface SessionClient {
   readonly address: string;
   /** The name that it registered; empty for none. */
   readonly clientName: string;
+  /** When the session ends unless the client comes back; undefined as long as it is connected. */
+  readonly suspendedUntilMs?: number | undefined;
 }
 
 /** The holds of a session. */
@@ -212,6 +215,14 @@ export interface ReleaseRequest {
   readonly token?: number | undefined;
 }
 
+/** What the client of a session says it has, when it comes back. All else that the session has ends. */
+export interface Resumption {
+  /** The tokens of its holds. */
+  readonly tokens: ReadonlySet<number>;
+  /** The requests that it wants answered: for several locks with how many, for one lock with undefined. */
+  readonly requests: ReadonlyMap<RequestId, number | undefined>;
+}
+
 // What the table answers.
 
 /** What became of a request for one lock at once. `queued`: the answer comes as an event. */
@@ -252,6 +263,18 @@ export interface Work {
 
 /** Counts as they are now. */
 export type TableCounts = Pick<LockStatistics, 'locks' | 'permits' | 'holders' | 'waiting' | 'sessions' | 'tableBytes'>;
+
+/** What a client that has come back has to know. */
+export interface Resumed {
+  /** Those of its tokens that it does not hold any more. */
+  readonly lost: readonly number[];
+  /** What was granted meanwhile. */
+  readonly answers: readonly { readonly id: RequestId; readonly result: Granted | AllGranted }[];
+  /** The requests that neither wait nor were granted. */
+  readonly unknown: readonly RequestId[];
+  /** How many holds were released because the client did not list them. */
+  readonly released: number;
+}
 
 // What the table needs.
 

@@ -1,10 +1,10 @@
 /** What clients may see of the locks: one name, all names, all holders. */
 
-import type { DeadlockStep, LockHolder, LockInformation, LockWaiter, NamedLockHolder } from '../protocol.ts';
+import type { DeadlockStep, LockHolder, LockInformation, LockWaiter, NamedLockHolder, Suspended } from '../protocol.ts';
 import { holdersOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { waitLimitOf } from './place.ts';
-import type { Claim, LockKind } from './types.ts';
+import type { Claim, LockKind, Session } from './types.ts';
 
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
 
@@ -54,7 +54,20 @@ export function* allHolds(book: LockBook, kind: LockKind, name?: string): Genera
 function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
   const { clientName, address } = owner.session.client;
   const heldMs = Math.round(nowMs - sinceMs);
-  return { owner: owner.tag, name: clientName, address, mode, token, heldMs, ...(isStealable && { stealable: true }) };
+  return {
+    owner: owner.tag,
+    name: clientName,
+    address,
+    mode,
+    token,
+    heldMs,
+    ...(isStealable && { stealable: true }),
+    ...viewSuspended(owner.session, nowMs),
+  };
+}
+
+function viewSuspended({ client: { suspendedUntilMs } }: Session, nowMs: number): Suspended {
+  return suspendedUntilMs === undefined ? {} : { expiresInMs: Math.max(0, Math.round(suspendedUntilMs - nowMs)) };
 }
 
 export function viewNamedHolder(claim: Claim, nowMs: number): NamedLockHolder {
@@ -81,6 +94,7 @@ function viewWaiter(claim: Claim, position: number, nowMs: number): LockWaiter {
     position,
     ...(group !== undefined && { lockAll: true }),
     waitedMs: Math.round(nowMs - sinceMs),
+    ...viewSuspended(owner.session, nowMs),
   };
 }
 

@@ -5,7 +5,7 @@ import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import type { BegunMessages, Receiver } from './begun-messages.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import type { PendingResult } from './pending-result.ts';
-import { type Flushable, flushAfterInput, handleInput } from './scheduler.ts';
+import { type Flushable, flushAfterInput, handleInput, inputTimeMs } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
 
 /** What a connection may use at most, in bytes (text counts a character as one) and milliseconds. */
@@ -26,8 +26,8 @@ export interface ConnectionEvents {
   broken(error: ProtocolError): void;
   /** The peer closed its side and all its messages were handled. Messages can still be sent until `end`. */
   finished(): void;
-  /** No more messages come or go. Called once, last. */
-  closed(error: Error | undefined): void;
+  /** No more messages come or go. `hasPeerEnded`: the peer had closed its side before. Called once, last. */
+  closed(error: Error | undefined, hasPeerEnded: boolean): void;
 }
 
 /** Finds the protocol of a connection. */
@@ -96,6 +96,8 @@ const NEXT: Readonly<Record<State, Readonly<Partial<Record<Step, State>>>>> = {
   closed: {},
 };
 
+const HAS_PEER_ENDED: ReadonlySet<State> = new Set(['workingLast', 'heldLast', 'finished']);
+
 /** Less unsent output than this is on its way as usual, or costs as little as the connection itself. */
 const MAX_UNCOUNTED_BYTES = 4_096;
 
@@ -120,6 +122,8 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   /** Whether the policy knows that a message has begun. */
   #isBegun = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
+  /** When the peer last sent something, or began; by the clock of `inputTimeMs`. */
+  #heardMs: number = inputTimeMs();
   #stopCloseTimeout: (() => void) | undefined;
 
   constructor(
@@ -150,6 +154,11 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   /** Whether each message is a frame of its own. */
   get isFramed(): boolean {
     return this.#stream.isFramed;
+  }
+
+  /** When the peer was last heard of, in milliseconds as `performance.now` tells them. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   get isClosed(): boolean {
@@ -265,6 +274,13 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#stopCloseTimeout = startTimeout(closeTimeoutMs, () => this.#stream.destroy());
   }
 
+  /** Takes no further input, sends nothing, and leaves the stream open until `destroy`. */
+  abandon(): void {
+    if (this.isClosed) return;
+    this.#step('end');
+    this.#codec = undefined;
+  }
+
   /** Closes at once. */
   destroy(error?: Error): void {
     this.#stream.destroy();
@@ -301,13 +317,14 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   }
 
   closed(error: Error | undefined): void {
+    const hasPeerEnded = HAS_PEER_ENDED.has(this.#state);
     if (!this.#step('close')) return;
     this.#codec = undefined;
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
     if (this.#isBegun) this.#noteEnd();
-    this.#events.closed(error);
+    this.#events.closed(error, hasPeerEnded);
   }
 
   /** Takes the step if it is possible; returns whether it was. */
@@ -320,6 +337,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   /** Gives out messages until more bytes are needed or they have to wait. */
   readonly #giveOut = (byteCount: number): void => {
+    if (byteCount > 0) this.#heardMs = inputTimeMs();
     this.#unsentBefore = this.#stream.unsentBytes;
     let pending: PendingResult | undefined;
     for (let count = 0; !this.isClosed; count += 1) {

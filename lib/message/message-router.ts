@@ -158,7 +158,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
    * Sends a result, now or when it comes; returns what the connection has to wait for. A result that cannot be written as JSON is
    * a failure of the handler's.
    */
-  #answer(session: Session, id: MessageId | undefined, name: string, result: object): PendingResult | undefined {
+  #answer(session: MessageSession, id: MessageId | undefined, name: string, result: object): PendingResult | undefined {
     if (result instanceof PendingResult || result instanceof Promise) {
       session.addPending(id);
       const sent = result instanceof OrderedResult ? new PendingResult() : undefined;
@@ -176,22 +176,23 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
 
   /** Answers a request that is pending, then calls `done`. */
   #answerWhenSettled(
-    session: Session,
+    session: MessageSession,
     id: MessageId | undefined,
     name: string,
     result: object,
     done?: () => void,
   ): void {
-    const answer = (settled: object): void => {
-      this.#answer(session, id, name, settled);
-      session.removePending(id);
+    const end = (send: (to: MessageSession) => void): void => {
+      const to = session.receiver;
+      // A client that came back on another connection may no longer want the answer.
+      if (to === session || (id !== undefined && to.isPending(id))) {
+        send(to);
+        to.removePending(id);
+      }
       done?.();
     };
-    const fail = (error: unknown): void => {
-      this.#fail(session, id, name, error);
-      session.removePending(id);
-      done?.();
-    };
+    const answer = (settled: object): void => end((to) => this.#answer(to, id, name, settled));
+    const fail = (error: unknown): void => end((to) => this.#fail(to, id, name, error));
     if (result instanceof PendingResult) result.whenSettled(answer);
     else if (result instanceof Promise) result.then(answer, fail);
     else answer(result);
@@ -202,7 +203,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   }
 
   #answerError(
-    session: Session,
+    session: MessageSession,
     id: MessageId | undefined,
     error: { readonly status: ErrorStatus; readonly message: string } | ProtocolError,
   ): void {
@@ -212,7 +213,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   }
 
   /** What went wrong inside is for the log; the client learns only that it did. */
-  #fail(session: Session, id: MessageId | undefined, command: string, error: unknown): void {
+  #fail(session: MessageSession, id: MessageId | undefined, command: string, error: unknown): void {
     if (error instanceof RequestError) {
       if (id !== undefined) this.#answerError(session, id, error);
       return;

@@ -42,6 +42,12 @@ const MAX_UNDETECTED_BYTES = 65_536;
 
 const OPENING_BRACE = 0x7b;
 
+/**
+ * How a connection ends: `left`: the client closed its side, as its system does for it when it exits. `lost`: it was reset, or the
+ * server closed it, so the client may still be there. `stopped`: the server stops.
+ */
+export type ConnectionEnd = 'left' | 'lost' | 'stopped';
+
 /** How a server is made. */
 export interface MessageServerOptions {
   readonly commands: CommandTable;
@@ -159,7 +165,7 @@ export abstract class MessageServer<
   protected sessionBegan(_session: Session): void {}
 
   /** A client has left, or will send no more. Its pending results may still be settled. */
-  protected sessionEnded(_session: Session): void {}
+  protected sessionEnded(_session: Session, _end: ConnectionEnd): void {}
 
   /** Counts and logs a closed connection or a refused command, because the peer may not learn the reason. */
   protected refused(peer: string, cause: RefusalCause): void {
@@ -192,7 +198,7 @@ export abstract class MessageServer<
       this.#whenEmpty = resolve;
     });
     for (const session of [...this.#sessions]) {
-      this.#endSession(session);
+      this.#endSession(session, 'stopped');
       session.connection.end(CLOSE_TIMEOUT_AT_STOP_MS);
     }
     if (this.#sessions.size > 0) await gone;
@@ -245,16 +251,16 @@ export abstract class MessageServer<
       broken: (error) => {
         service?.refuse(session, error);
         if (error.status === 'limit') this.refused(stream.peer, this.#causeOf(error));
-        this.#endSession(session);
+        this.#endSession(session, 'lost');
       },
       // The peer said all it had to say and each request has been carried out: answers to come are still sent.
       finished: () => {
-        this.#endSession(session);
+        this.#endSession(session, 'left');
         session.endIfAnswered();
       },
-      closed: (error) => {
+      closed: (error, hasPeerEnded) => {
         place.free();
-        this.#forget(session, error);
+        this.#forget(session, error, hasPeerEnded ? 'left' : 'lost');
       },
     };
     const connection = new MessageConnection(
@@ -318,21 +324,21 @@ export abstract class MessageServer<
       : noRoomForMessage(this.limits.totalInputBytes);
   }
 
-  #forget(session: Session, error: Error | undefined): void {
+  #forget(session: Session, error: Error | undefined, end: ConnectionEnd): void {
     this.logger.debug({ peer: session.address, error: error?.message }, 'disconnected');
     if (error instanceof UnreadOutputError)
       this.refused(session.address, unreadOutput(error.limit, this.limits[error.limit]));
     this.#sessions.delete(session);
     this.pagedWork.forget(session);
-    this.#endSession(session);
+    this.#endSession(session, end);
     if (this.#sessions.size === 0) this.#whenEmpty?.();
   }
 
-  #endSession(session: Session): void {
+  #endSession(session: Session, end: ConnectionEnd): void {
     if (session.state === 'ended') return;
     session.state = 'ended';
     try {
-      this.sessionEnded(session);
+      this.sessionEnded(session, end);
     } catch (error) {
       this.logger.error({ err: error, peer: session.address }, 'a session did not end as it should');
     }

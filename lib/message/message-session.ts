@@ -56,6 +56,11 @@ export class MessageSession {
     if (this.connection.isFinished) this.connection.end();
   }
 
+  /** Where the answers go that come later: to another session once that one speaks for the client. */
+  get receiver(): MessageSession {
+    return this;
+  }
+
   /** Where the client is, for people: `127.0.0.1:50123`. */
   get address(): string {
     return this.connection.peer;

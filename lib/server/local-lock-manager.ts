@@ -9,6 +9,8 @@ import type {
   LockRequest,
   Outcome,
   ReleaseRequest,
+  Resumed,
+  Resumption,
   Session,
   TableEvent,
   TableLimits,
@@ -395,6 +397,18 @@ class LocalSession implements ManagedSession {
   cancel(id: RequestId): CancelResult {
     const { table, clock } = this.#manager;
     return this.#manager.publish(table.cancel(this.#session, id, clock.nowMs()));
+  }
+
+  get isInUse(): boolean {
+    return this.#session.claimCount > 0;
+  }
+
+  resume(client: LockClientInfo, resumption: Resumption): Resumed {
+    const { table, clock } = this.#manager;
+    this.#session.client = client;
+    const resumed = this.#manager.publish(table.resume(this.#session, resumption, clock.nowMs()));
+    this.#manager.recordReleases(resumed.released);
+    return resumed;
   }
 
   end(): void {

@@ -42,6 +42,33 @@ function parameters(properties: Readonly<Record<string, JsonSchema>>, ...require
   return { properties, required, additionalProperties: false };
 }
 
+const requestId: JsonSchema = {
+  type: ['integer', 'string'],
+  ...EXACT,
+  description: 'the id of a request: a whole number between -2^53 and 2^53, or a string',
+};
+const session: JsonSchema = {
+  type: 'object',
+  description: 'an object',
+  ...parameters({
+    timeout: lease,
+    id: name,
+    secret: name,
+    holds: { type: 'array', items: token, description: 'a list of tokens' },
+    requests: {
+      type: 'array',
+      description: 'a list of requests',
+      items: {
+        anyOf: [
+          requestId,
+          { type: 'object', ...parameters({ id: requestId, locks: { type: 'integer', minimum: 1 } }, 'id', 'locks') },
+        ],
+        description: 'the id of a lock request, or {"id", "locks"} for one of so many locks',
+      },
+    },
+  }),
+};
+
 /** The method of `LockServer` with the same name carries out each command. */
 export const LOCK_COMMANDS: CommandTable = {
   lock: {
@@ -88,11 +115,7 @@ export const LOCK_COMMANDS: CommandTable = {
     serving: 'atOnce',
     parameters: parameters(
       {
-        id: {
-          type: ['integer', 'string'],
-          ...EXACT,
-          description: 'the id of a request: a whole number between -2^53 and 2^53, or a string',
-        },
+        id: requestId,
       },
       'id',
     ),
@@ -113,8 +136,9 @@ export const LOCK_COMMANDS: CommandTable = {
   ping: { serving: 'atOnce', parameters: parameters({}) },
   hello: {
     serving: 'atOnce',
-    parameters: parameters({ protocol: { const: 1, description: '1' }, name }, 'protocol'),
+    parameters: parameters({ protocol: { const: 1, description: '1' }, name, session }, 'protocol'),
   },
+  bye: { serving: 'atOnce', parameters: parameters({}) },
 };
 
 /** The parameters of `lock`, once the schema has accepted them. */
@@ -180,4 +204,17 @@ export interface WhoParameters {
 export interface HelloParameters {
   readonly protocol: 1;
   readonly name?: string;
+  readonly session?: SessionParameters;
+}
+
+/** A new session, or one to resume: then with its id and secret, and all that the client has. */
+export interface SessionParameters {
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly id?: string;
+  readonly secret?: string;
+  /** The tokens of the holds. */
+  readonly holds?: readonly number[];
+  /** The requests that the client still wants answered. */
+  readonly requests?: readonly (RequestId | { readonly id: RequestId; readonly locks: number })[];
 }

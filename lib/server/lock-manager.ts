@@ -1,6 +1,6 @@
 /** The interface between the server's protocols and the locks. All times are milliseconds. */
 
-import type { LockAllRequest, LockKind, LockRequest, ReleaseRequest } from '../locks/types.ts';
+import type { LockAllRequest, LockKind, LockRequest, ReleaseRequest, Resumed, Resumption } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
   AllGranted,
@@ -39,6 +39,8 @@ export interface LockClientInfo {
   readonly address: string;
   /** The name that the client registered, or an empty text. */
   readonly clientName: string;
+  /** When the session ends unless its client comes back; undefined as long as it is connected. */
+  readonly suspendedUntilMs?: number | undefined;
   /** Called when one of the client's holds ended although the client did not ask for that. */
   lost(hold: LostHold): void;
 }
@@ -52,6 +54,10 @@ export interface ManagedSession {
   /** Releases all locks of the session, or of one of its owners if a tag is given. */
   releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult>;
   cancel(id: RequestId): CancelResult | PendingResult<CancelResult>;
+  /** Whether the session holds or awaits anything. */
+  readonly isInUse: boolean;
+  /** Goes on for a client that has come back. In one step, everything that it does not list ends. */
+  resume(client: LockClientInfo, resumption: Resumption): Resumed;
   /** Cancels the session's waits and frees its locks. The session cannot be used afterwards. */
   end(): void;
 }

@@ -19,7 +19,7 @@ export interface TextLimits {
 
 /** Why a request does not reach the lock manager. */
 export type Refusal =
-  | { readonly status: 'limit'; readonly limit: keyof TextLimits; readonly value: number }
+  | { readonly status: 'limit'; readonly limit: string; readonly value: number }
   | { readonly status: 'invalid'; readonly message: string };
 
 /** The lock requests that a server allows. */

@@ -7,11 +7,12 @@ import { requireKnownOptions } from '../message/known-options.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import type { Request } from '../message/message-router.ts';
-import { MessageServer, type MessageServerOptions } from '../message/message-server.ts';
+import { type ConnectionEnd, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
 import type { LockStatistics, ServerStatistics } from '../protocol.ts';
+import type { SessionLimits } from '../sessions/kept-sessions.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
 import { defaultBytes } from './default-memory.ts';
@@ -36,6 +37,7 @@ import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-pro
 import { invalidParameters, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import { NameRegistry } from './name-registry.ts';
 import { LockServerSession } from './session.ts';
+import { SessionKeeper } from './session-keeper.ts';
 import { checkClock, tokensFrom } from './tokens.ts';
 import { VERSION } from './version.ts';
 
@@ -45,7 +47,7 @@ const DEFAULT_LISTED = 100;
 const MAX_LOGGED_CHARACTERS = 256;
 
 /** The limits of a lock server; lengths are bytes of UTF-8. */
-export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits {
+export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits, SessionLimits {
   /** How many listings are kept between two `list` requests. Further listings begin again. */
   readonly maxKeptListings: number;
 }
@@ -67,7 +69,24 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxPageEntries: 1_000,
   maxPageBytes: 1_048_576,
   maxKeptListings: 16,
+  minSessionTimeoutMs: 10_000,
+  maxSessionTimeoutMs: 30_000,
+  maxSuspendedSessions: 10_000,
 };
+
+/** The limits that a client is told. */
+const TOLD_LIMITS = [
+  'maxMessageBytes',
+  'maxPendingRequests',
+  'maxNameBytes',
+  'maxOwnerBytes',
+  'maxClientNameBytes',
+  'maxLocksPerSession',
+  'maxBytesPerSession',
+  'maxWaitersPerLock',
+  'maxLocksPerRequest',
+  'maxPageEntries',
+] as const satisfies readonly (keyof LockServerLimits)[];
 
 const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'dump', 'registry', 'forceUnlock', 'protocols'];
 const LISTEN_OPTIONS = ['protocols', 'dialect'];
@@ -101,6 +120,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #manager: LockManager;
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
+  readonly #sessionKeeper: SessionKeeper;
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
   readonly #isRegistryOn: boolean;
@@ -125,6 +145,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#limits = limits;
     this.#manager = manager ?? this.#makeManager();
     this.#keptListings = new KeptListings(limits.maxKeptListings);
+    this.#sessionKeeper = new SessionKeeper(limits, () => performance.now());
     this.#isDumpOn = dump;
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
@@ -152,6 +173,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     try {
       await super.close(options);
     } finally {
+      this.#sessionKeeper.close();
       this.#manager.close();
     }
   }
@@ -271,15 +293,15 @@ export class LockServer extends MessageServer<LockServerSession> {
     return OK;
   }
 
-  /** Agrees on the protocol and tells the client about this server and its limits. */
-  commandHello(session: LockServerSession, { name }: HelloParameters): object {
+  /** Agrees on the protocol, opens or resumes a session, and tells the client about this server and its limits. */
+  commandHello(session: LockServerSession, { name, session: asked }: HelloParameters): object {
     if (name !== undefined && this.#isRegistryOn) {
       const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name);
       if (refusal !== undefined) return refusal;
       this.#registry.register(session, name);
     }
-    const { maxMessageBytes, maxPendingRequests, maxNameBytes, maxOwnerBytes, maxClientNameBytes } = this.#limits;
-    const { maxLocksPerSession, maxBytesPerSession, maxWaitersPerLock, maxLocksPerRequest } = this.#limits;
+    const kept = asked === undefined ? undefined : this.#sessionKeeper.hello(session, asked);
+    if (kept !== undefined && 'status' in kept) return kept;
     return {
       status: 'ok',
       server: 'holdfast',
@@ -287,29 +309,27 @@ export class LockServer extends MessageServer<LockServerSession> {
       protocol: PROTOCOL,
       epoch: this.#manager.epoch,
       durable: this.#manager.isDurable,
-      limits: {
-        maxMessageBytes,
-        maxPendingRequests,
-        maxNameBytes,
-        maxOwnerBytes,
-        maxClientNameBytes,
-        maxLocksPerSession,
-        maxBytesPerSession,
-        maxWaitersPerLock,
-        maxLocksPerRequest,
-        maxPageEntries: this.#limits.maxPageEntries,
-      },
+      limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
+      ...(kept !== undefined && { session: kept }),
     };
+  }
+
+  /** Ends the session: its waits are cancelled and its locks are free. */
+  commandBye(session: LockServerSession): object {
+    this.#sessionKeeper.bye(session);
+    session.locks.end();
+    session.locks = this.#manager.openSession(session);
+    return OK;
   }
 
   protected override createSession(connection: MessageConnection): LockServerSession {
     return new LockServerSession(connection, this.#manager);
   }
 
-  protected override sessionEnded(session: LockServerSession): void {
+  protected override sessionEnded(session: LockServerSession, end: ConnectionEnd): void {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
-    session.locks.end();
+    if (!this.#sessionKeeper.outlives(session, end)) session.locks.end();
   }
 
   protected override drain(): Promise<void> {
@@ -363,6 +383,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return {
       ...locks,
       ...this.counters,
+      ...this.#sessionKeeper.statistics,
       openConnections: this.sessionCount,
       requests: this.requestCounts,
       uptimeMs: Math.round(performance.now() - this.#startedMs),

@@ -3,18 +3,29 @@
 import type { MessageConnection } from '../message/message-connection.ts';
 import { MessageSession } from '../message/message-session.ts';
 import type { LostHold } from '../protocol.ts';
+import type { KeptSession } from '../sessions/kept-sessions.ts';
 import type { LockClientInfo, LockManager, ManagedSession } from './lock-manager.ts';
 
-/** Lasts as long as its connection; its locks end with it. */
+/** Lasts as long as its connection, and so do its locks unless its client asked for a session that is kept. */
 export class LockServerSession extends MessageSession implements LockClientInfo {
-  readonly locks: ManagedSession;
+  locks: ManagedSession;
   clientName = '';
+  /** The session that this connection speaks for, or did. */
+  kept: KeptSession<LockServerSession> | undefined;
   /** For the line protocol: whether only blank lines have been read so far. */
   isFirstLine = true;
 
   constructor(connection: MessageConnection, manager: LockManager) {
     super(connection);
     this.locks = manager.openSession(this);
+  }
+
+  override get receiver(): MessageSession {
+    return this.kept?.client ?? this;
+  }
+
+  get suspendedUntilMs(): number | undefined {
+    return this.kept?.untilMs;
   }
 
   /** Tells the client that it lost a hold. Only our messages have events. */

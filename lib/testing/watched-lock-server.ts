@@ -1,6 +1,7 @@
 /** A lock server that lets tests watch its sessions. */
 
 import { FullLockServer } from '../foreign/full-lock-server.ts';
+import type { ConnectionEnd } from '../message/message-server.ts';
 import type { LockServerSession } from '../server/session.ts';
 
 /** Reports when a session has ended. */
@@ -16,8 +17,8 @@ export class WatchedLockServer extends FullLockServer {
     });
   }
 
-  protected override sessionEnded(session: LockServerSession): void {
-    super.sessionEnded(session);
+  protected override sessionEnded(session: LockServerSession, end: ConnectionEnd): void {
+    super.sessionEnded(session, end);
     this.#whenEnded.get(session.address)?.();
     this.#whenEnded.delete(session.address);
   }

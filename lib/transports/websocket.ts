@@ -58,6 +58,9 @@ const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const NORMAL_CLOSURE = 1000;
 
+/** Reported where the peer has sent no close frame (RFC 6455, 7.1.5). */
+const NO_CLOSE_FRAME = 1_006;
+
 /** The code of `ws` for a frame that is too long. */
 const TOO_LONG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
@@ -102,7 +105,10 @@ class WebSocketStream implements ByteStream {
   start(sink: ByteSink): void {
     // Sees the bytes before `ws` does, so that it is up to date when a message is whole.
     this.#socket.prependListener('data', (bytes: Buffer) => this.#follow(bytes, sink));
-    this.#connection.on('close', () => sink.closed(this.#failure));
+    this.#connection.on('close', (code) => {
+      if (code !== NO_CLOSE_FRAME) sink.ended();
+      sink.closed(this.#failure);
+    });
     this.#connection.on('message', (frame: Buffer) => sink.data(asLine(frame)));
   }
 

@@ -1,6 +1,7 @@
 /**
  * Replays the conversations in the documents with a real server. Client A sends a line that begins with `A> ` and receives
- * one that begins with `A< `. Tokens, addresses and times differ from run to run, so they are compared by kind.
+ * one that begins with `A< `; `A< (closed)` is the end of its connection. Tokens, addresses and times differ from run to run, so
+ * they are compared by kind.
  */
 
 import { expect } from 'chai';
@@ -37,15 +38,27 @@ export async function replay(transcript: Transcript, port: number): Promise<void
     expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
     const client = clients.get(name) ?? (await LineClient.connect(port));
     clients.set(name, client);
-    if (direction === '>') client.send(tokens.actual(text));
-    else compare(JSON.parse(text), JSON.parse(await client.next()), tokens, line);
+    if (direction === '>') {
+      client.send(tokens.actual(text));
+    } else if (text === '(closed)') {
+      await client.closed;
+      clients.delete(name);
+    } else compare(JSON.parse(text), JSON.parse(await client.next()), tokens, line);
   }
   for (const client of clients.values()) expect(await client.ask(LAST_QUESTION)).to.equal(LAST_ANSWER);
 }
 
-/** Maps tokens of the document to those of the server, one to one and in the same order. */
+/** Maps tokens of the document to those of the server, one to one and in the same order; and the ids and secrets of sessions. */
 class TokenPairs {
   readonly #actual = new Map<number, number>();
+  readonly #actualTexts = new Map<string, string>();
+
+  matchText(documented: string, actual: unknown): void {
+    const known = this.#actualTexts.get(documented);
+    if (known !== undefined) expect(actual, documented).to.equal(known);
+    expect(actual, documented).to.be.a('string').with.lengthOf(documented.length);
+    this.#actualTexts.set(documented, actual as string);
+  }
 
   match(documented: number, actual: number): void {
     const known = this.#actual.get(documented);
@@ -61,11 +74,14 @@ class TokenPairs {
 
   /** A line to send, with the server's tokens instead of the document's. */
   actual(text: string): string {
-    return text.replace(/"token":(\d+)/g, (_, token: string) => `"token":${this.#actual.get(Number(token)) ?? token}`);
+    return text
+      .replace(/\b\d{16}\b/g, (token) => String(this.#actual.get(Number(token)) ?? token))
+      .replace(/"([\w-]+)"/g, (_, word: string) => `"${this.#actualTexts.get(word) ?? word}"`);
   }
 }
 
 const ADDRESS = /^127\.0\.0\.1:\d+$/;
+const SESSION_ID = /^[\w-]{16}$/;
 const EPOCH = /^[0-9a-f-]{36}$/;
 const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   heldMs: Number.isSafeInteger,
@@ -80,6 +96,8 @@ function compare(documented: unknown, actual: unknown, tokens: TokenPairs, where
   const isKind = KINDS[key];
   if (isKind !== undefined) {
     expect(isKind(documented) && isKind(actual), `${key} in ${where}, got ${String(actual)}`).to.equal(true);
+  } else if (key === 'secret' || (key === 'id' && SESSION_ID.test(String(documented)))) {
+    tokens.matchText(documented as string, actual);
   } else if (key === 'token') {
     tokens.match(documented as number, actual as number);
   } else if (key === 'tokens') {

@@ -28,6 +28,7 @@ const NOTHING = {
     'tableBytes',
   ),
   ...zeros('expiredLeases', 'forced', 'stolen', 'orphans', 'permitOrphans'),
+  ...zeros('suspendedSessions', 'resumedSessions', 'expiredSessions'),
   ...zeros('unknownCommands', 'invalidRequests', 'failedRequests'),
   status: 'ok',
   sessions: 1,
@@ -38,7 +39,7 @@ const NOTHING = {
 
 const NO_REQUESTS = {
   ...zeros('lock', 'lockAll', 'unlock', 'unlockAll', 'forceUnlock', 'cancel', 'inspect', 'list', 'stats', 'identify'),
-  ...zeros('whoami', 'who', 'ping', 'hello'),
+  ...zeros('whoami', 'who', 'ping', 'hello', 'bye'),
 };
 
 describe('the stats command', () => {

@@ -88,7 +88,8 @@ const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> 
   whoami: [{}, 'nothing'],
   who: [{}, 'name, after, max'],
   ping: [{}, 'nothing'],
-  hello: [{ protocol: 1 }, 'protocol, name'],
+  hello: [{ protocol: 1 }, 'protocol, name, session'],
+  bye: [{}, 'nothing'],
 };
 
 describe('wrong parameters', () => {

@@ -1,0 +1,70 @@
+/** A session whose client has come back on a new connection: it says what it has, and all else ends. */
+
+import type { AllGranted, Granted, RequestId } from '../protocol.ts';
+import { claimsOfSession } from './session.ts';
+import type { Claim, Resumed, Resumption, Session, WaitingRequest } from './types.ts';
+
+/** Holds by the listed requests that they answer. The client does not know of them. */
+type Grants = ReadonlyMap<RequestId, readonly Claim[]>;
+
+/** The requests that wait and that the client does not want answered any more. */
+export function unlistedWaits({ waits }: Session, { requests }: Resumption): readonly WaitingRequest[] {
+  return [...(waits ?? [])].filter(([id]) => !requests.has(id)).map(([, wait]) => wait);
+}
+
+/** The holds that the client does not have in mind. One of several locks goes with the others that were granted with it. */
+export function unlistedHolds(session: Session, resumption: Resumption): readonly Claim[] {
+  const grants = grantsOf(session, resumption);
+  const answers = new Set(
+    [...grants]
+      .filter(([id, { length }]) => length === (resumption.requests.get(id) ?? 1))
+      .flatMap(([, claims]) => claims),
+  );
+  return [...claimsOfSession(session)].filter(
+    (claim) => isHeld(claim) && !resumption.tokens.has(claim.token) && !answers.has(claim),
+  );
+}
+
+/** What the client has to know once that has ended. */
+export function describeResumed(session: Session, resumption: Resumption): Omit<Resumed, 'released'> {
+  const held = new Set([...claimsOfSession(session)].filter(isHeld).map(({ token }) => token));
+  const grants = grantsOf(session, resumption);
+  const { tokens, requests } = resumption;
+  return {
+    lost: [...tokens].filter((token) => !held.has(token)),
+    answers: [...grants].map(([id, claims]) => ({
+      id,
+      result: requests.get(id) === undefined ? granted(claims) : allGranted(claims),
+    })),
+    unknown: [...requests.keys()].filter((id) => !grants.has(id) && session.waits?.has(id) !== true),
+  };
+}
+
+function grantsOf(session: Session, { tokens, requests }: Resumption): Grants {
+  const grants = new Map<RequestId, Claim[]>();
+  for (const claim of claimsOfSession(session)) {
+    const { token, requestId } = claim;
+    if (!isHeld(claim) || requestId === undefined || tokens.has(token) || !requests.has(requestId)) continue;
+    const claims = grants.get(requestId);
+    if (claims === undefined) grants.set(requestId, [claim]);
+    else claims.push(claim);
+  }
+  return grants;
+}
+
+/** A lock that is not in the map was taken away from its holders, who are still to be told. */
+function isHeld({ state, lock }: Claim): boolean {
+  return state === 'held' && lock.isInMap;
+}
+
+function granted([claim]: readonly Claim[]): Granted {
+  const { token, lock } = claim as Claim;
+  return { status: 'ok', token, count: lock.holderCount };
+}
+
+/** Locks that were granted together have tokens in the order in which they were asked for. */
+function allGranted(claims: readonly Claim[]): AllGranted {
+  const inOrder = [...claims].sort((a, b) => a.token - b.token);
+  const tokens = inOrder.map(({ token }) => token);
+  return { status: 'ok', tokens, counts: inOrder.map(({ lock }) => lock.holderCount) };
+}

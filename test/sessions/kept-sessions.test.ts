@@ -1,0 +1,326 @@
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import { webSocket } from '../../lib/transports/websocket.ts';
+import { granted } from '../server/answers.ts';
+import { type Message, type RawClient, until } from '../server/raw-client.ts';
+import { LOOPBACK, portOf, serverForEachTest } from '../server/running-server.ts';
+
+/** What the server says of a session. */
+interface Told {
+  readonly state: string;
+  readonly id: string;
+  readonly secret: string;
+  readonly timeout: number;
+}
+
+async function open(client: RawClient, timeout = 20): Promise<Told> {
+  return (await client.ask('hello', { protocol: 1, session: { timeout } })).session as Told;
+}
+
+/** Resumes a session with what the client has; returns what the server says of it. */
+async function resume(client: RawClient, { id, secret }: Told, has: object = {}): Promise<Message> {
+  return (await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).session as Message;
+}
+
+/** Long enough for nothing to expire within a test. */
+const LIMITS = { minSessionTimeoutMs: 1, maxSessionTimeoutMs: 3_600_000, maxSuspendedSessions: 3 };
+
+/** A WebSocket client with a session that holds a lock. */
+async function holdByWebSocket(port: number): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(socket, 'open');
+  for (const [id, command, parameters] of [
+    [1, 'hello', { protocol: 1, session: {} }],
+    [2, 'lock', { lockName: 'web' }],
+  ] as const) {
+    socket.send(JSON.stringify({ command, parameters, id }));
+    await once(socket, 'message');
+  }
+  return socket;
+}
+
+describe('a session that outlives its connection', () => {
+  const server = serverForEachTest(LIMITS, undefined, { forceUnlock: true });
+
+  /** A client with a session that holds `jobs`, and one that waits for it with request 1. */
+  async function connectHolder(
+    timeout?: number,
+  ): Promise<{ holder: RawClient; waiter: RawClient; session: Told; token: number }> {
+    const [holder, waiter] = await server.connectTwo();
+    const session = await open(holder, timeout);
+    const token = await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    return { holder, waiter, session, token };
+  }
+
+  /** Resets a connection, and waits until the server knows. */
+  async function cut(client: RawClient, witness: RawClient, count = 1): Promise<void> {
+    client.reset();
+    await until(async () => (await witness.ask('stats')).suspendedSessions === count);
+  }
+
+  it('is opened with an id, a secret and the time-out that was asked for', async () => {
+    const client = await server.connect();
+    const session = await open(client, 15);
+    expect(session).to.include({ state: 'opened', timeout: 15 });
+    expect(session.id).to.match(/^[\w-]{16}$/);
+    expect(session.secret).to.match(/^[\w-]{32}$/);
+    expect(session.secret).not.to.equal((await open(await server.connect())).secret);
+  });
+
+  it('keeps its locks when the connection is reset, and goes on with another', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    await cut(holder, waiter);
+    const again = await server.connect();
+    expect(await resume(again, session, { holds: [token] })).to.deep.equal({
+      state: 'resumed',
+      id: session.id,
+      timeout: 20,
+      lost: [],
+      answers: [],
+      unknown: [],
+    });
+    expect(await again.ask('lock', { lockName: 'jobs' })).to.deep.equal({ ...granted(token), alreadyHeld: true });
+    expect(await waiter.ask('stats')).to.include({ suspendedSessions: 0, resumedSessions: 1, orphans: 0, holders: 1 });
+    await again.ask('unlock', { lockName: 'jobs' });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+  });
+
+  it('ends with the connection when the client closes its side', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    holder.socket.end();
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+    expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
+  });
+
+  it('ends at once when the client says bye, whose connection goes on', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    expect(await holder.ask('bye')).to.deep.equal({ status: 'ok' });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+    holder.reset();
+    expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
+  });
+
+  it('ends with a WebSocket that sends its close frame, and not with one that breaks', async () => {
+    const port = portOf(
+      await server.server.listen(webSocket({ ...LOOPBACK, origins: [], hosts: [], maxMessageBytes: 1_000 })),
+    );
+    const witness = await server.connect();
+    const leaving = await holdByWebSocket(port);
+    leaving.close();
+    await until(async () => (await witness.ask('stats')).holders === 0);
+    const breaking = await holdByWebSocket(port);
+    breaking.terminate();
+    await until(async () => (await witness.ask('stats')).suspendedSessions === 1);
+    expect(await witness.ask('stats')).to.include({ holders: 1, orphans: 1 });
+  });
+
+  it('frees its locks when nobody resumes it in time', async () => {
+    const { holder, waiter, session, token } = await connectHolder(0.001);
+    holder.reset();
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+    expect(await waiter.ask('stats')).to.include({ suspendedSessions: 0, expiredSessions: 1, orphans: 1 });
+    const told = await resume(await server.connect(), session, { holds: [token] });
+    expect(told).to.include({ state: 'gone' }).and.to.have.property('secret');
+  });
+
+  it('S1: is ended by nothing that comes from a connection once another has taken over', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    const second = await server.connect();
+    const { id, secret } = session;
+    second.send({
+      command: 'hello',
+      parameters: { protocol: 1, session: { id, secret, holds: [token] } },
+      id: 'resume',
+    });
+    await second.next();
+    holder.send({ command: 'unlock', parameters: { lockName: 'jobs' } });
+    holder.socket.end();
+    await holder.closed;
+    expect(await waiter.ask('inspect', { lockName: 'jobs' })).to.have.nested.property('holders[0].token', token);
+  });
+
+  it('S3: frees in one step what the client does not list', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    const kept = await holder.take('kept');
+    await waiter.queue(2, 'kept');
+    await holder.ask('lock', { lockName: 'more', owner: 'x' });
+    await cut(holder, waiter);
+    const again = await server.connect();
+    expect(await resume(again, session, { holds: [kept] })).to.deep.include({ lost: [], answers: [], unknown: [] });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 3) });
+    expect(await waiter.ask('inspect', { lockName: 'more' })).to.include({ holderCount: 0 });
+    expect(await waiter.ask('inspect', { lockName: 'kept' })).to.include({ holderCount: 1, waiterCount: 1 });
+  });
+
+  it('S3: tells which of the listed holds it no longer has', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    const leased = await holder.take('leased', { lease: 0.001 });
+    await holder.next();
+    await cut(holder, waiter);
+    const told = await resume(await server.connect(), session, { holds: [token, leased, 99] });
+    expect(told.lost).to.deep.equal([leased, 99]);
+  });
+
+  it('S3: keeps its place in queues, and answers on the new connection', async () => {
+    const [holder, waiting, behind] = await server.connectThree();
+    const token = await holder.take('jobs');
+    const session = await open(waiting);
+    await waiting.queue(7, 'jobs');
+    await behind.queue(1, 'jobs');
+    await cut(waiting, behind);
+    const again = await server.connect();
+    expect(await resume(again, session, { requests: [7] })).to.deep.include({ answers: [], unknown: [] });
+    await again.settle();
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await again.next()).to.deep.equal({ id: 7, result: granted(token + 1) });
+    expect(await again.ask('cancel', { id: 7 })).to.deep.equal({ status: 'ok', outcome: 'granted' });
+  });
+
+  it('S3: answers a listed request that was granted meanwhile, and names the ones that it does not know', async () => {
+    const [holder, waiting, other] = await server.connectThree();
+    const token = await holder.take('jobs');
+    const session = await open(waiting);
+    await waiting.queue(7, 'jobs');
+    await waiting.queue('8', 'jobs', { owner: 'x', timeLimit: 0.001 });
+    await waiting.next();
+    await cut(waiting, other);
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await resume(await server.connect(), session, { requests: [7, '8', 'never'] })).to.deep.include({
+      answers: [{ id: 7, result: granted(token + 1) }],
+      unknown: ['8', 'never'],
+    });
+  });
+
+  it('S3: cancels a waiting request that the client does not list', async () => {
+    const [holder, waiting, other] = await server.connectThree();
+    await holder.take('jobs');
+    const session = await open(waiting);
+    await waiting.queue(7, 'jobs');
+    await cut(waiting, other);
+    const again = await server.connect();
+    await resume(again, session);
+    expect(await other.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 0 });
+    await holder.ask('unlock', { lockName: 'jobs' });
+    await again.settle();
+  });
+
+  it('S3: answers a lockAll that was granted meanwhile with its tokens in order', async () => {
+    const [holder, waiting, other] = await server.connectThree();
+    const token = await holder.take('b');
+    const session = await open(waiting);
+    const locks = ['c', 'b', 'a'].map((lockName) => ({ lockName }));
+    waiting.send({ command: 'lockAll', parameters: { locks }, id: 9 });
+    await waiting.settle();
+    await cut(waiting, other);
+    await holder.ask('unlock', { lockName: 'b' });
+    const again = await server.connect();
+    const { answers } = await resume(again, session, { requests: [{ id: 9, locks: 3 }] });
+    const tokens = [token + 1, token + 2, token + 3];
+    expect(answers).to.deep.equal([{ id: 9, result: { status: 'ok', tokens, counts: [1, 1, 1] } }]);
+    expect(await again.ask('unlock', { lockName: 'c', token: token + 1 })).to.include({ status: 'ok' });
+  });
+
+  it('S3: frees a granted lockAll that is not whole any more', async () => {
+    const [holder, waiting, other] = await server.connectThree();
+    await holder.take('b');
+    const session = await open(waiting);
+    const locks = ['a', 'b'].map((lockName) => ({ lockName }));
+    waiting.send({ command: 'lockAll', parameters: { locks }, id: 9 });
+    await waiting.settle();
+    await cut(waiting, other);
+    await holder.ask('unlock', { lockName: 'b' });
+    await other.ask('forceUnlock', { lockName: 'a' });
+    const again = await server.connect();
+    expect(await resume(again, session, { requests: [{ id: 9, locks: 2 }] })).to.deep.include({
+      answers: [],
+      unknown: [9],
+    });
+    for (const lockName of ['a', 'b']) {
+      expect(await other.ask('inspect', { lockName })).to.include({ holderCount: 0 });
+    }
+  });
+
+  it('is shown as long as it is suspended, and until when', async () => {
+    const { holder, waiter } = await connectHolder(3_600);
+    expect(await waiter.ask('inspect', { lockName: 'jobs' })).not.to.have.nested.property('holders[0].expiresInMs');
+    await cut(holder, waiter);
+    const { holders } = (await waiter.ask('inspect', { lockName: 'jobs' })) as { holders: { expiresInMs: number }[] };
+    expect(holders[0]?.expiresInMs).to.be.within(1, 3_600_000);
+  });
+
+  it('is over at once when it has nothing, or when too many are suspended', async () => {
+    const witness = await server.connect();
+    const idle = await server.connect();
+    const session = await open(idle);
+    idle.reset();
+    for (let count = 1; count <= 4; count += 1) {
+      const client = await server.connect();
+      await open(client);
+      await client.take(`lock-${count}`);
+      client.reset();
+      await until(async () => {
+        const { suspendedSessions, orphans } = await witness.ask('stats');
+        return Number(suspendedSessions) + Number(orphans) === count;
+      });
+    }
+    expect(await witness.ask('stats')).to.include({ suspendedSessions: 3, orphans: 1 });
+    expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
+  });
+
+  it('is resumed by nobody who does not know its secret', async () => {
+    const { holder, waiter, session, token } = await connectHolder();
+    await cut(holder, waiter);
+    for (const wrong of [{ secret: 'x' }, { secret: '' }, { id: 'x' }, { id: '__proto__' }]) {
+      expect(await resume(await server.connect(), { ...session, ...wrong }, { holds: [token] })).to.include({
+        state: 'gone',
+      });
+    }
+    expect(await resume(await server.connect(), session, { holds: [token] })).to.include({ state: 'resumed' });
+  });
+
+  it('refuses what makes no sense, and changes nothing', async () => {
+    const client = await server.connect();
+    const { id, secret } = await open(await server.connect());
+    for (const [session, message] of [
+      [{ id }, 'parameters.session.secret is missing; expected id and secret, or neither'],
+      [{ secret }, 'parameters.session.id is missing; expected id and secret, or neither'],
+      [{ timeout: 0 }, 'parameters.session.timeout is 0; expected a number of seconds above 0, up to 1000000000'],
+      [{ holds: ['x'] }, 'parameters.session.holds[0] is "x"; expected a whole number below 2^53'],
+      [
+        { requests: [{ id: 1 }] },
+        'parameters.session.requests[0] is {"id":1}; expected the id of a lock request, or {"id", "locks"} for one of so many locks',
+      ],
+    ] as const) {
+      expect(await client.ask('hello', { protocol: 1, session })).to.include({ status: 'invalid', message });
+    }
+    await client.take('jobs');
+    expect(await client.ask('hello', { protocol: 1, session: { id, secret } })).to.include({
+      status: 'invalid',
+      message: 'parameters.session.id came after a lock request; expected it in the first message',
+    });
+    await open(client);
+    expect(await client.ask('hello', { protocol: 1, session: {} })).to.include({
+      status: 'invalid',
+      message: 'parameters.session is here twice; expected it once',
+    });
+  });
+
+  it('lists no more than the limits allow', async () => {
+    const { session } = await connectHolder();
+    const holds = Array.from({ length: 10_001 }, (_, index) => index + 1);
+    const client = await server.connect();
+    for (const [has, limit] of [
+      [{ holds }, 'maxLocksPerSession'],
+      [{ requests: holds }, 'maxPendingRequests'],
+    ] as const) {
+      const { id, secret } = session;
+      expect(await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).to.deep.equal({
+        status: 'limit',
+        limit,
+        value: 10_000,
+      });
+    }
+  });
+});
