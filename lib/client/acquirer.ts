@@ -83,7 +83,7 @@ export class Acquirer implements LockSource {
       command === 'lock'
         ? [`the lock ${show(items[0]?.name)} was`, 'it is not free']
         : ['the locks were', 'not all of them are free'];
-    const own = this.#keeper.connection?.ownHold(call);
+    const own = this.#keeper.session.ownHold(call);
     return new LockTimeoutError(`${what} not granted: ${why}${own === undefined ? '' : `; ${tellOwn(own)}`}`);
   }
 
@@ -97,8 +97,10 @@ export class Acquirer implements LockSource {
       const { state } = keeper;
       try {
         const holds = await (state.kind === 'connected'
-          ? state.connection.acquire(owner, call)
+          ? keeper.session.acquire(owner, call)
           : (await this.#askNext(owner, call, whenFailed, order)).asked);
+        // A grant may have lain in the socket while the event loop was blocked, for longer than the session lasts (S6).
+        if (holds !== null && !keeper.session.isConfirmed) await keeper.session.confirm();
         const isWanted = !keeper.closing.aborted && call.signal?.aborted !== true;
         if (holds === null || (isWanted && holds.every(isToBeHandedOut))) return holds;
         for (const hold of holds) void hold.unlock();
@@ -200,9 +202,7 @@ export class Acquirer implements LockSource {
   #endTurn(owner: Owner, lock: RequestedLock | Hold): void {
     const parameters = { lockName: lock.name, owner: owner.tag, mode: lock.mode };
     const startNext = (): void => this.#startNext(owner, lockKey(lock));
-    const { connection } = this.#keeper;
-    if (connection === undefined) startNext();
-    else connection.whenAnswered(parameters, startNext);
+    this.#keeper.session.whenAnswered(parameters, startNext);
   }
 
   #startNext(owner: Owner, key: string): void {

@@ -6,7 +6,6 @@ import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-clie
 import { MessageError } from '../message/message-error.ts';
 import { tell } from '../message/tell.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { LockConnection } from './lock-connection.ts';
 import {
   failedToConnect,
   type IsRefusal,
@@ -17,10 +16,12 @@ import {
   noConnection,
 } from './lock-error.ts';
 import type { Outside } from './lock-handle.ts';
+import { LockSession } from './lock-session.ts';
 import { type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
 import { type ConnectionPatience, WaitingCalls } from './waiting-calls.ts';
 
 const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
+const SESSION_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO };
 const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM_ZERO };
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -29,6 +30,11 @@ const DEFAULT_MIN_DELAY_MS = 100;
 const DEFAULT_MAX_DELAY_MS = 10_000;
 /** A server that is down must not be asked a thousand times a second. */
 const LEAST_DELAY_MS = 10;
+/** While the session is suspended, its time is short. */
+const MAX_SUSPENDED_DELAY_MS = 1_000;
+const ATTEMPT_SHARE = 1 / 4;
+/** The codes of a system where no process listens at an address. */
+const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT']);
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
@@ -45,8 +51,12 @@ export interface Surroundings {
 export interface LockClientEvents {
   /** There is a connection; the first, or a further one. */
   connect: () => void;
-  /** The connection was lost, and with it everything that was held; the error says why. */
+  /** The connection was lost; the error says why. What is held is lost, too, unless `suspend` follows. */
   disconnect: (error: Error | undefined) => void;
+  /** What is held and awaited stays if the client is connected again in time. */
+  suspend: () => void;
+  /** It goes on: nothing was lost but what the handles tell. */
+  resume: () => void;
   /** An attempt to connect failed, or the server sent something that could not be understood. */
   error: (error: Error) => void;
   /** The server sent an event, such as `lost`. */
@@ -62,19 +72,20 @@ interface Emitter {
 
 interface Closing {
   readonly kind: 'closing';
-  /** Stays until what it holds is released. */
-  connection: LockConnection | undefined;
+  /** Until what is held is released. */
+  isConnected: boolean;
   readonly gone: Promise<void>;
 }
 
 type State =
-  | { readonly kind: 'idle' | 'connecting' | 'reconnecting' | 'closed' }
-  | { readonly kind: 'connected'; readonly connection: LockConnection; readonly sinceMs: number }
+  | { readonly kind: 'idle' | 'connecting' | 'suspended' | 'reconnecting' | 'closed' }
+  | { readonly kind: 'connected'; readonly sinceMs: number }
   | Closing;
 
 /**
- * `idle`: not connected, and no call waits for it. `connecting`: the first connection is being opened. `connected`.
- * `reconnecting`: it was lost, or could not be opened, and is being opened again. `closing`: no new calls for locks. `closed`:
+ * `idle`: not connected, and no call waits for it. `connecting`: the first connection is being opened. `connected`. `suspended`:
+ * the connection was lost, and what is held and awaited stays if another is opened in time. `reconnecting`: it was lost with
+ * all that was held, or could not be opened, and is being opened again. `closing`: no new calls for locks. `closed`:
  * for good.
  */
 export type ClientState = State['kind'];
@@ -102,8 +113,8 @@ export class ConnectionKeeper {
   readonly closing: AbortSignal = this.#closing.signal;
   /** Aborts when the calls that wait for a server to stop are to be made again. */
   #pauses = new AbortController();
-  /** The connection that is being opened. */
-  #opening: LockConnection | undefined;
+  /** What is held and awaited. */
+  readonly session: LockSession;
   /** The pause before the next attempt, and when it ends. */
   #delay: { readonly endMs: number; readonly stop: () => void } | undefined;
   /** Attempts that failed since the last good connection. */
@@ -123,6 +134,22 @@ export class ConnectionKeeper {
     this.requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.whileDisconnected = options.whileDisconnected ?? 'wait';
     this.name = options.name;
+    const { session = {} } = options;
+    const { timeoutMs } = requireOptions(session || {}, SESSION_OPTIONS, 'session');
+    const { requestTimeoutMs } = this;
+    const { outside } = surroundings;
+    const isKept = session !== false && this.reconnects;
+    this.session = new LockSession(
+      { ...options, requestTimeoutMs, outside, isKept, timeoutMs },
+      {
+        event: (event) => this.#emit('event', event),
+        failed: (error) => this.#emit('error', error),
+        closed: (error) => this.#ended(error),
+        over: () => {
+          if (this.state.kind === 'suspended') this.state = { kind: 'reconnecting' };
+        },
+      },
+    );
   }
 
   /** Whether a lost connection is opened again. */
@@ -130,8 +157,10 @@ export class ConnectionKeeper {
     return this.#options.reconnect !== false;
   }
 
-  get connection(): LockConnection | undefined {
-    return 'connection' in this.state ? this.state.connection : undefined;
+  /** The session while there is a connection. */
+  get connection(): LockSession | undefined {
+    const { state } = this;
+    return state.kind === 'connected' || (state.kind === 'closing' && state.isConnected) ? this.session : undefined;
   }
 
   /** Aborts when the connection is lost, or the client is closed. */
@@ -166,7 +195,7 @@ export class ConnectionKeeper {
    */
   async ask<Result>(
     patience: ConnectionPatience,
-    ask: (connection: LockConnection) => Promise<Result>,
+    ask: (connection: LockSession) => Promise<Result>,
   ): Promise<{ readonly asked: Promise<Result> }> {
     try {
       if (this.state.kind === 'reconnecting' && patience.whenFailed === 'fail') {
@@ -199,7 +228,7 @@ export class ConnectionKeeper {
     const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
     if (!this.closing.aborted) {
       const { promise, resolve } = makeGate();
-      const closing: Closing = { kind: 'closing', connection: this.connection, gone: promise };
+      const closing: Closing = { kind: 'closing', isConnected: this.connection !== undefined, gone: promise };
       // Set first: listeners might call `close` again.
       this.state = closing;
       void this.#close(closing, drainMs).then(resolve);
@@ -209,11 +238,12 @@ export class ConnectionKeeper {
 
   async #close(closing: Closing, drainMs: number): Promise<void> {
     const reason = new LockClosedError();
-    const { connection } = closing;
+    const { session } = this;
     this.#stop(reason);
-    if (drainMs > 0) await connection?.drain(drainMs, reason);
-    closing.connection = undefined;
-    await Promise.all([connection?.close(), this.#opening?.abandon()]);
+    if (closing.isConnected && drainMs > 0) await session.drain(drainMs, reason);
+    const { isConnected } = closing;
+    closing.isConnected = false;
+    await (isConnected ? session.close() : session.abandon());
     this.state = { kind: 'closed' };
     this.#emit('close');
   }
@@ -234,7 +264,7 @@ export class ConnectionKeeper {
   }
 
   /** Uses the connection at once, or as soon as there is one. */
-  async #obtain<Used>(patience: ConnectionPatience, use: (connection: LockConnection) => Used): Promise<Used> {
+  async #obtain<Used>(patience: ConnectionPatience, use: (connection: LockSession) => Used): Promise<Used> {
     const { timeoutMs, signal } = patience;
     signal?.throwIfAborted();
     if (this.connection !== undefined) return use(this.connection);
@@ -251,50 +281,44 @@ export class ConnectionKeeper {
     this.#delay = undefined;
     if (this.state.kind === 'idle') this.state = { kind: 'connecting' };
     this.#open().then(
-      (connection) => this.#succeeded(connection),
+      (isResumed) => this.#succeeded(isResumed),
       (error: Error) => this.#failed(error),
     );
   }
 
-  async #open(): Promise<LockConnection> {
-    const { requestTimeoutMs, name } = this;
-    const { outside, defaultName } = this.#surroundings;
-    const connection: LockConnection = new LockConnection(
-      { ...this.#options, requestTimeoutMs, outside },
-      {
-        event: (event) => this.#emit('event', event),
-        failed: (error) => this.#emit('error', error),
-        closed: (error) => this.#ended(connection, error),
-      },
-    );
-    this.#opening = connection;
-    try {
-      await connection.open(this.#dial, { name, defaultName, timeoutMs: this.#connectTimeoutMs });
-      if (!connection.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
-      // `identify` may have given the client another name meanwhile.
-      if (this.name !== name) connection.rename(this.name);
-      return connection;
-    } finally {
-      this.#opening = undefined;
-    }
+  async #open(): Promise<boolean> {
+    const { session, name } = this;
+    const { defaultName } = this.#surroundings;
+    // While the session is suspended, each attempt must leave time for the next.
+    const mostMs = this.state.kind === 'suspended' ? session.life.timeoutMs * ATTEMPT_SHARE : Number.POSITIVE_INFINITY;
+    const timeoutMs = Math.min(this.#connectTimeoutMs, mostMs);
+    const isResumed = await session.open(this.#dial, { name, defaultName, timeoutMs });
+    if (!session.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
+    // `identify` may have given the client another name meanwhile.
+    if (this.name !== name) session.rename(this.name);
+    return isResumed;
   }
 
-  #succeeded(connection: LockConnection): void {
+  #succeeded(isResumed: boolean): void {
+    const { session } = this;
     if (this.closing.aborted) {
-      void connection.abandon();
+      void session.abandon();
       return;
     }
-    this.state = { kind: 'connected', connection, sinceMs: performance.now() };
+    this.state = { kind: 'connected', sinceMs: performance.now() };
     this.#wasConnected = true;
     // Calls that waited go out first, before those that listeners make when they hear of the connection.
-    this.#waiting.resolveAll(connection);
-    connection.setReferenced(this.#isReferenced);
+    this.#waiting.resolveAll(session);
+    session.setReferenced(this.#isReferenced);
     this.#emit('connect');
+    if (isResumed) this.#emit('resume');
   }
 
   #failed(error: Error): void {
     if (this.closing.aborted) return;
     this.#lastError = error;
+    const isGone = this.state.kind === 'suspended' && NOBODY_LISTENS.has((error as { readonly code?: unknown }).code);
+    if (isGone && this.session.life.endWithServer()) this.state = { kind: 'reconnecting' };
     const isLast = !this.reconnects || isPermanent(error, this.#surroundings.isRefusal);
     const toldCount = this.#waiting.reject(isLast ? 'all' : 'fail', error);
     // If no call rejects with it, an event reports it.
@@ -302,21 +326,30 @@ export class ConnectionKeeper {
     this.#scheduleNext();
   }
 
-  /** The connection is gone, and so are its holds. */
-  #ended(connection: LockConnection, error: Error | undefined): void {
-    connection.loseHolds('connectionLost');
-    if (this.connection !== connection) return;
-    if (this.state.kind === 'closing') this.state.connection = undefined;
-    else this.#replace(error ?? new Error('the server closed the connection'));
+  /** The connection is gone. One that was being opened has its own way to tell. */
+  #ended(error: Error | undefined): void {
+    const { state, session } = this;
+    let isSuspended = false;
+    if (state.kind === 'connected') {
+      isSuspended = session.life.suspend();
+      this.#replace(error ?? new Error('the server closed the connection'), isSuspended ? 'suspended' : 'reconnecting');
+    } else if (state.kind === 'closing' && state.isConnected) {
+      state.isConnected = false;
+      session.life.loseHolds('connectionLost');
+    } else {
+      return;
+    }
     this.#emit('disconnect', error);
+    if (isSuspended) this.#emit('suspend');
     if (this.state.kind === 'closed') this.#emit('close');
   }
 
   /** Opens another connection in its place, unless this was the last one. */
-  #replace(error: Error): void {
+  #replace(error: Error, kind: 'suspended' | 'reconnecting'): void {
     if (this.state.kind === 'connected' && performance.now() - this.state.sinceMs >= STABLE_MS) this.#failures = 0;
     if (this.reconnects) {
       this.#lastError = error;
+      this.state = { kind };
       this.#scheduleNext();
       this.#endPauses();
     } else {
@@ -335,9 +368,10 @@ export class ConnectionKeeper {
       this.state = { kind: 'idle' };
       return;
     }
-    this.state = { kind: 'reconnecting' };
+    if (this.state.kind !== 'suspended') this.state = { kind: 'reconnecting' };
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
-    const bound = Math.min(maxDelayMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
+    const mostMs = this.state.kind === 'suspended' ? MAX_SUSPENDED_DELAY_MS : maxDelayMs;
+    const bound = Math.min(maxDelayMs, mostMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
     this.#failures += 1;
     this.#attemptAfter(Math.max(LEAST_DELAY_MS, Math.random() * bound));
   }

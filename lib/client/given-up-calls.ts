@@ -3,7 +3,8 @@
  * that may reach the server after their lease has ended.
  */
 
-import type { Call, CallWatcher, MessageClient, RpcResult } from '../message/message-client.ts';
+import type { Call, CallWatcher, RpcResult } from '../message/call.ts';
+import type { MessageClient } from '../message/message-client.ts';
 
 /** The parameters of `lock` that tell which hold the request is for. */
 export interface HoldParameters {
@@ -83,6 +84,7 @@ export class GivenUpCalls implements CallWatcher {
   clear(): void {
     const holds = [...this.#unanswered.values()];
     this.#unanswered.clear();
+    this.leftGrants.clear();
     for (const { listeners } of holds) for (const tell of listeners) tell();
   }
 

@@ -33,6 +33,8 @@ export type LockErrorCode =
 export type LockLostCode =
   /** The connection to the server broke: the server frees what the client held. */
   | 'connectionLost'
+  /** The server could not be asked in time whether it is still held. */
+  | 'unconfirmed'
   /** The client was closed by its own side. */
   | 'closed'
   /** The lease was over. */
@@ -163,6 +165,7 @@ export class LockLostError extends LockError {
 
 const EXPLANATIONS: Readonly<Record<LockLostCode, string>> = {
   connectionLost: 'the connection to the server broke',
+  unconfirmed: 'the server could not be asked in time',
   closed: 'the client was closed',
   leaseOver: 'its lease was over',
   forced: 'it was taken away',

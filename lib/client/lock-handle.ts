@@ -21,12 +21,16 @@ import {
 /** Runs a function in no request's asynchronous context, where there is such a thing. */
 export type Outside = (run: () => void) => void;
 
-/** The connection that a hold was granted on. */
-export interface HoldConnection {
+/** The session that has a hold. */
+export interface HoldSession {
   /** Unlocks; resolves to undefined when the lock was held, else to why it was not, within its time limit. Never rejects. */
   unlock(hold: Hold): Promise<LockLostError | undefined>;
   /** Starts its lease anew; resolves to whether it was still held. Rejects without a connection. */
   renew(hold: Hold, leaseMs: number): Promise<boolean>;
+  /** Whether the client may rely on what it holds. */
+  readonly isConfirmed: boolean;
+  /** Asks the server; resolves once it is known whether the session goes on. */
+  confirm(): Promise<void>;
   /** Runs code that calls listeners, in no request's context. */
   readonly outside: Outside;
 }
@@ -50,17 +54,17 @@ export class Hold {
   whenEnded: (() => void) | undefined;
   /** One for each handle that shares the hold; aborts when the hold is lost. */
   readonly handles: Set<AbortController> = new Set();
-  readonly #connection: HoldConnection;
+  readonly #session: HoldSession;
   #state: State = { kind: 'held' };
   #lease: Lease | undefined;
 
-  constructor({ name, mode }: RequestedLock, owner: string, token: number, count: number, connection: HoldConnection) {
+  constructor({ name, mode }: RequestedLock, owner: string, token: number, count: number, session: HoldSession) {
     this.name = name;
     this.mode = mode;
     this.owner = owner;
     this.token = token;
     this.count = count;
-    this.#connection = connection;
+    this.#session = session;
   }
 
   /** Why the hold was lost; undefined as long as it was not. */
@@ -75,8 +79,20 @@ export class Hold {
     return this.#lease?.leftMs ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether the lock is held as far as the client can be sure. */
   get isHeld(): boolean {
+    return this.isWanted && this.#session.isConfirmed;
+  }
+
+  /** Whether it was neither lost nor unlocked. */
+  get isWanted(): boolean {
     return this.loss === undefined && this.#state.kind === 'held';
+  }
+
+  /** Asks the server; resolves to whether the lock is held. */
+  async confirm(): Promise<boolean> {
+    if (this.isWanted) await this.#session.confirm();
+    return this.isHeld;
   }
 
   /** Renews the lease until the hold ends. Resolves once it is known to run. */
@@ -84,7 +100,7 @@ export class Hold {
     // The loss may have come right behind the grant.
     if (this.#state.kind !== 'held') return Promise.resolve();
     this.#lease = new Lease(leaseMs, sent, {
-      renew: () => this.#connection.renew(this, leaseMs),
+      renew: () => this.#session.renew(this, leaseMs),
       over: () => this.#expire(),
     });
     return this.#lease.confirmed;
@@ -104,7 +120,7 @@ export class Hold {
     this.#state = { kind: 'released' };
     this.#lease?.stop();
     // The unlock goes out before the owner's next request for the lock.
-    const unlocked = this.#connection.unlock(this);
+    const unlocked = this.#session.unlock(this);
     this.whenEnded?.();
     return unlocked;
   }
@@ -116,7 +132,7 @@ export class Hold {
     const loss = new LockLostError(code, this.name);
     this.#state = { kind: 'lost', loss };
     this.#lease?.stop();
-    this.#connection.outside(() => {
+    this.#session.outside(() => {
       for (const handle of [...this.handles]) handle.abort(loss);
     });
     this.whenEnded?.();
@@ -126,7 +142,7 @@ export class Hold {
   /** Unlocks as well: the server may not know yet that the lease is over. */
   #expire(): void {
     this.lose('leaseOver');
-    void this.#connection.unlock(this);
+    void this.#session.unlock(this);
   }
 }
 
@@ -167,9 +183,17 @@ export class LockHandle implements AsyncDisposable {
     return this.#hold.owner;
   }
 
-  /** Whether the lock is still held, as far as the client knows. */
+  /**
+   * Whether the lock is still held. False also when the client cannot be sure, because the server has answered nothing for most of the
+   * session's time-out: `confirm()` asks it.
+   */
   get isHeld(): boolean {
     return this.#ended === undefined && this.#hold.isHeld;
+  }
+
+  /** Asks the server whether the lock is still held; waits for a connection, at most until the session counts as over. */
+  async confirm(): Promise<boolean> {
+    return this.#ended === undefined && (await this.#hold.confirm()) && this.isHeld;
   }
 
   /** Aborts when the lock is lost, with a `LockLostError` as its reason; never because it was released. */
@@ -180,9 +204,11 @@ export class LockHandle implements AsyncDisposable {
     return this.#lost.signal;
   }
 
-  /** Does nothing while the lock is held. @throws LockLostError when it was lost. */
+  /** Does nothing while the lock is held. @throws LockLostError when it was lost; `unconfirmed` when the client cannot be sure. */
   throwIfLost(): void {
+    const isUnsure = this.#ended === undefined && !this.#hold.isHeld;
     this.signal.throwIfAborted();
+    if (isUnsure) throw new LockLostError('unconfirmed', this.name);
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import { startTimeout } from '../message/timeout.ts';
-import type { LockConnection } from './lock-connection.ts';
+import type { LockSession } from './lock-session.ts';
 
 /** How a call waits for a connection. */
 export interface ConnectionPatience {
@@ -18,7 +18,7 @@ export interface ConnectionPatience {
 interface WaitingCall {
   readonly whenFailed: 'wait' | 'fail';
   readonly order: number;
-  readonly resolve: (connection: LockConnection) => void;
+  readonly resolve: (connection: LockSession) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -36,7 +36,7 @@ export class WaitingCalls {
    */
   add<Used>(
     { timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience,
-    use: (connection: LockConnection) => Used,
+    use: (connection: LockSession) => Used,
     late: () => Error,
   ): Promise<Used> {
     return new Promise((resolve, reject) => {
@@ -64,7 +64,7 @@ export class WaitingCalls {
   }
 
   /** There is a connection. */
-  resolveAll(connection: LockConnection): void {
+  resolveAll(connection: LockSession): void {
     const inOrder = [...this.#calls].sort((a, b) => a.order - b.order);
     for (const { resolve } of inOrder) resolve(connection);
   }

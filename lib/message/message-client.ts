@@ -5,6 +5,7 @@ import { ClientCodec } from '../wire/client-codec.ts';
 import { RequestError } from '../wire/errors.ts';
 import { whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
+import type { Call, Persistence, RpcResult, UnansweredCall } from './call.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { unknownOption } from './known-options.ts';
@@ -14,11 +15,7 @@ import { NumberedTable } from './numbered-table.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 
-/** Every result has a status. */
-export interface RpcResult {
-  readonly status: string;
-  readonly [key: string]: unknown;
-}
+export type { RpcResult };
 
 /** A message that answers no request. */
 export interface ServerEvent {
@@ -32,25 +29,6 @@ export interface RpcOptions {
   readonly timeoutMs?: number;
   /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** One request of a client that is built on a `MessageClient`. */
-export interface Call<Result> {
-  readonly command: string;
-  readonly parameters: object;
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  /** Converts the result at once, before the client reads anything else. */
-  convert(result: RpcResult): Result;
-  readonly watcher?: CallWatcher | undefined;
-}
-
-/** Learns when a call ends before its result has come. */
-export interface CallWatcher {
-  /** The call was given up; `id` is the one of its request. */
-  gaveUp(call: Call<unknown>, id: number): void;
-  /** The server has answered a call that was given up: with a result or, if that is undefined, an error. */
-  answeredLate(call: Call<unknown>, result: RpcResult | undefined): void;
 }
 
 /** How a client is made. */
@@ -95,9 +73,8 @@ type State =
   | { readonly kind: 'closed' };
 
 /** A request that the server has not answered. */
-interface PendingRequest {
+interface PendingRequest extends UnansweredCall {
   id: number;
-  readonly call: Call<unknown>;
   isGivenUp: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -107,16 +84,18 @@ interface PendingRequest {
 
 /**
  * One connection to a message server. Its events are those of eventemitter3: `connect`, `close`, `event`, `error`.
- * A client connects once; after `close` make a new one.
+ * A client connects once; after `close` make a new one. Only with `Persistence` it may connect again.
  */
 export class MessageClient extends EventEmitter<MessageClientEvents> implements AsyncDisposable {
   readonly #options: Required<MessageClientOptions> & { readonly requestTimeoutMs: number };
   readonly #pending = new NumberedTable<PendingRequest>();
+  readonly #persistence: Persistence | undefined;
   #state: State = { kind: 'idle' };
 
   /** @throws MessageError with the code `invalid` for an unknown option. */
-  constructor(options: MessageClientOptions = {}) {
+  constructor(options: MessageClientOptions = {}, persistence?: Persistence) {
     super();
+    this.#persistence = persistence;
     requireKnown(options, CLIENT_OPTIONS);
     this.#options = {
       maxMessageBytes: options.maxMessageBytes ?? 16_777_216,
@@ -146,7 +125,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     try {
       this.#open(await dialUntilAborted(dial, abort.signal));
     } catch (error) {
-      this.#state = { kind: 'closed' };
+      this.#state = { kind: this.#kindWithout(abort.signal) };
       throw ledToCaller(error);
     } finally {
       stopTimeout();
@@ -181,7 +160,10 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
    */
   async close(): Promise<void> {
     const state = this.#state;
-    if (state.kind === 'idle') this.#state = { kind: 'closed' };
+    if (state.kind === 'idle') {
+      this.#state = { kind: 'closed' };
+      this.#failAll(new MessageError('closed', 'the client was closed'));
+    }
     if (state.kind === 'connecting') state.abort.abort(new MessageError('closed', 'the client was closed'));
     if (state.kind === 'closing') await state.gone.promise;
     if (state.kind !== 'open') return;
@@ -225,6 +207,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       };
       this.#pending.add(request);
       try {
+        this.#persistence?.sent(request.id);
         this.#state.connection.send({ command, parameters, id: request.id });
       } catch (error) {
         // JSON cannot hold the parameters.
@@ -238,6 +221,42 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   calls(): Call<unknown>[] {
     const waiting = this.#pending.inOrder().filter(({ isGivenUp }) => !isGivenUp);
     return waiting.map(({ call }) => call);
+  }
+
+  get hasUnanswered(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** All that the server has not answered, in order. */
+  unanswered(): readonly UnansweredCall[] {
+    return this.#pending.inOrder();
+  }
+
+  /** Takes an answer that came in another way than as a message of its own. */
+  settle(id: number, result: RpcResult): void {
+    this.#settle(id, { result });
+  }
+
+  /** The server will not answer that request: its call rejects with `connectionLost`. */
+  fail(id: number): void {
+    const request = this.#pending.delete(id);
+    if (request === undefined) return;
+    if (request.isGivenUp) request.call.watcher?.answeredLate(request.call, undefined);
+    else fail(request, connectionLost(undefined));
+  }
+
+  /**
+   * Leaves the connection as it is, reads nothing more from it, and goes on as after a loss. Returns a function that closes it:
+   * closing might tell the server that this client has left.
+   */
+  abandon(reason: Error): () => void {
+    const state = this.#state;
+    if (state.kind !== 'open') return () => {};
+    const { connection } = state;
+    connection.abandon();
+    connection.setReferenced(false);
+    this.#lost(reason);
+    return () => connection.destroy();
   }
 
   /** Gives up the calls of some commands: they reject with the reason. */
@@ -266,7 +285,11 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       },
       // The server closed its side, so it answers nothing more.
       finished: () => connection.end(),
-      closed: (error) => this.#closed(error ?? failure),
+      closed: (error) => {
+        const { kind } = this.#state;
+        const isCurrent = (kind === 'open' || kind === 'closing') && this.#state.connection === connection;
+        if (isCurrent) this.#lost(error ?? failure);
+      },
     });
     this.#state = { kind: 'open', connection };
     connection.start();
@@ -295,6 +318,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   #settle(id: number, reply: Readonly<Record<string, unknown>>): void {
     const request = this.#pending.delete(id);
     if (request === undefined) return;
+    this.#persistence?.answered(id);
     const { call } = request;
     const result = isRecord(reply.result) ? (reply.result as RpcResult) : undefined;
     if (request.isGivenUp) {
@@ -311,24 +335,49 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     }
   }
 
-  #closed(error: Error | undefined): void {
+  /** There is no connection any more. */
+  #lost(error: Error | undefined): void {
     const state = this.#state;
-    this.#state = { kind: 'closed' };
-    if (state.kind === 'open') {
-      const reason = error?.message ?? 'the server closed it';
-      this.#failAll(new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause: error }));
-    }
+    this.#state = { kind: state.kind === 'open' ? this.#kindWithout() : 'closed' };
+    if (state.kind === 'open') this.#failAll(connectionLost(error), this.#persistence);
     if (state.kind === 'closing') state.gone.resolve();
     tell(() => this.emit('close', error));
+  }
+
+  /** Lets a call wait for the next connection, if it is one that does. */
+  #keep(request: PendingRequest): boolean {
+    const { keptUntilMs, command } = request.call;
+    if (keptUntilMs === undefined) return false;
+    const text = `no connection for the result of ${command}`;
+    startTimeout(Math.max(0, keptUntilMs - performance.now()), () => {
+      const isWaiting = this.#state.kind !== 'open' && this.#pending.get(request.id) === request;
+      if (isWaiting) this.#giveUp(request, new MessageError('timeout', text));
+    });
+    return true;
+  }
+
+  /** The state without a connection: another one may follow unless this side has closed the client. */
+  #kindWithout(closed?: AbortSignal): 'idle' | 'closed' {
+    const isClosed = this.#persistence === undefined || (closed?.reason as MessageError | undefined)?.code === 'closed';
+    return isClosed ? 'closed' : 'idle';
   }
 
   #tellError(error: Error): void {
     tell(() => this.emit('error', error));
   }
 
-  #failAll(error: MessageError): void {
-    for (const request of this.#pending.takeAll()) if (!request.isGivenUp) fail(request, error);
+  #failAll(error: MessageError, persistence?: Persistence): void {
+    for (const request of this.#pending.inOrder()) {
+      if (persistence?.keepsCalls === true && this.#keep(request)) continue;
+      this.#pending.delete(request.id);
+      if (!request.isGivenUp) fail(request, error);
+    }
   }
+}
+
+function connectionLost(cause: Error | undefined): MessageError {
+  const reason = cause?.message ?? 'the server closed it';
+  return new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause });
 }
 
 function fail(request: PendingRequest, error: unknown): void {

@@ -88,7 +88,10 @@ export class TestServer implements AsyncDisposable {
     return Number(this.address.split(':').at(-1));
   }
 
-  /** Makes a client and connects it. Closing the server closes the client too. Rejects as `LockClient.connect` does. */
+  /**
+   * Makes a client and connects it; it loses its locks with its connection unless `session` is given. Closing the server closes the
+   * client too. Rejects as `LockClient.connect` does.
+   */
   async client(options: TestClientOptions = {}): Promise<LockClient> {
     const line: Line = { current: undefined };
     const dial: Dial = async (signal) => {
@@ -96,7 +99,7 @@ export class TestServer implements AsyncDisposable {
       line.current = stream;
       return stream;
     };
-    const client = await LockClient.connect({ ...options, dial });
+    const client = await LockClient.connect({ session: false, ...options, dial });
     if (this.#state === 'closed') {
       await client.close();
       throw new Error('the server was closed');
@@ -128,7 +131,7 @@ export class TestServer implements AsyncDisposable {
 
   /**
    * Cuts the connection of a client made by `client()`, as a network failure would. Resolves when both sides have
-   * noticed: the client has lost its locks, and the server has freed them. The client reconnects unless its options
+   * noticed: the client has lost its locks, and the server has freed them; both keep them if the client has a session. The client reconnects unless its options
    * forbid it. Rejects with an `Error` when the client has no connection.
    */
   async cutConnection(client: LockClient): Promise<void> {

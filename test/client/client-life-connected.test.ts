@@ -23,8 +23,8 @@ describe('the life of a client', () => {
   serverScene();
 
   describe('connected', () => {
-    it('loses everything with the connection, and then emits events about it', async () => {
-      const client = await throughProxy({ reconnect: NEVER });
+    it('loses everything with the connection if its session is not kept, and then emits events about it', async () => {
+      const client = await throughProxy({ reconnect: NEVER, session: false });
       const handle = await client.lock('jobs');
       const told = new Promise((resolve) => {
         client.once('disconnect', () => resolve({ state: client.state, isHeld: handle.isHeld }));

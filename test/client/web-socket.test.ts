@@ -43,9 +43,9 @@ describe('a client by WebSocket', () => {
     expect((await other.stats()).sessions).to.equal(1);
   });
 
-  it('loses its locks with the connection and opens another', async () => {
+  it('loses its locks with the connection if its session is not kept, and opens another', async () => {
     const proxy = await DelayingProxy.start(await listen());
-    const client = await connect({ url: `ws://127.0.0.1:${proxy.port}`, reconnect: { minDelayMs: 1 } });
+    const client = await connect({ url: `ws://127.0.0.1:${proxy.port}`, session: false, reconnect: { minDelayMs: 1 } });
     const handle = await client.lock('jobs');
     const lost = once(handle.signal, 'abort');
     proxy.cut();

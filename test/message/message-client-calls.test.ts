@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
-import { type Call, type CallWatcher, MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
+import type { Call, CallWatcher } from '../../lib/message/call.ts';
+import { MessageClient, type RpcResult } from '../../lib/message/message-client.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import type { RawClient } from '../server/raw-client.ts';

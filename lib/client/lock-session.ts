@@ -1,4 +1,4 @@
-/** One connection to a lock server, and the holds that end with it. */
+/** A client's session with a lock server: what it holds and awaits, on one connection after the other. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
@@ -9,19 +9,19 @@ import {
   type ServerEvent,
 } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
-import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
+import type { SessionInformation } from '../protocol.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
+import { Holds } from './holds.ts';
 import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
-import { Hold, type HoldConnection, type Outside } from './lock-handle.ts';
-import { type LockCall, lockKey, type RequestedLock, remainingMs } from './options.ts';
+import { Hold, type HoldSession, type Outside } from './lock-handle.ts';
+import { type LockCall, remainingMs, toParameters } from './options.ts';
+import { SessionLife } from './session-life.ts';
 
 const PROTOCOL = 1;
 const MS_A_SECOND = 1_000;
-/** The longest time limit that the wire knows. */
-const MAX_SECONDS = 1e9;
 const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
@@ -29,19 +29,26 @@ const STEAL_DENIED = "a holder did not take it with stealable, and the server's 
 /** The commands that ask for locks, and wait for them. */
 const LOCK_COMMANDS: readonly string[] = ['lock', 'lockAll'];
 
-/** How the connection is made. */
-export interface LockConnectionOptions extends MessageClientOptions {
+/** How the session is made. */
+export interface LockSessionOptions extends MessageClientOptions {
   /** Milliseconds that the client waits for an answer, on top of the time that the request itself may wait. */
   readonly requestTimeoutMs: number;
   readonly outside: Outside;
+  /** Whether the session outlives a connection. */
+  readonly isKept: boolean;
+  /** Milliseconds within which the client must come back; 20,000 by default. */
+  readonly timeoutMs: number | undefined;
 }
 
-/** The events of a connection. */
-export interface LockConnectionEvents {
+/** The events of a session. */
+export interface LockSessionEvents {
   event(event: ServerEvent): void;
   /** The server sent something that could not be understood. */
   failed(error: Error): void;
+  /** The connection is gone. */
   closed(error: Error | undefined): void;
+  /** No answer came in time, and all holds were given up. */
+  over(): void;
 }
 
 /** How a connection is opened. */
@@ -55,73 +62,96 @@ export interface OpenOptions {
 }
 
 /** Asks for locks and keeps the holds. */
-export class LockConnection implements HoldConnection {
+export class LockSession implements HoldSession {
   readonly outside: Outside;
   readonly #client: MessageClient;
   readonly #requestTimeoutMs: number;
   #isGreeted = false;
-  /** A hold stays until the server has answered its unlock. */
-  readonly #holds = new NumberedTable<Hold>();
-  /** The same by their tokens; made when the first is lost, because keeping it for each lock doubles the cost of a lock. */
-  #holdsByToken: Map<unknown, Hold> | undefined;
+  readonly #holds = new Holds();
   readonly #givenUp: GivenUpCalls;
-  /** Aborts when the last hold has ended while the client drains. */
-  #unheld: AbortController | undefined;
+  /** Suspends and resumes it. */
+  readonly life: SessionLife;
 
-  constructor(options: LockConnectionOptions, events: LockConnectionEvents) {
-    const { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs, outside } = options;
+  constructor(options: LockSessionOptions, events: LockSessionEvents) {
+    const { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs, outside, isKept } = options;
     this.outside = outside;
     this.#requestTimeoutMs = requestTimeoutMs;
     const limits = { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs };
-    this.#client = new MessageClient(limits as MessageClientOptions);
+    this.#client = new MessageClient(limits as MessageClientOptions, {
+      keepsCalls: isKept,
+      sent: (id) => this.life.deadline.sent(id),
+      answered: (id) => this.life.deadline.answered(id),
+    });
     this.#givenUp = new GivenUpCalls(this.#client);
+    const { timeoutMs } = options;
+    const parts = { client: this.#client, holds: this.#holds, givenUp: this.#givenUp };
+    this.life = new SessionLife({ ...parts, isKept, timeoutMs, over: events.over });
     this.#client.on('event', (event) => {
-      if (event.event === 'lost') this.#lost(event);
+      if (event.event === 'lost') this.#holds.lose(event.token, LOSSES[event.reason as string] ?? 'forced');
+      if (event.event === 'ended') this.life.end();
       events.event(event);
     });
     this.#client.on('error', (error) => {
       events.failed(error);
       if (!this.#isGreeted && !(error instanceof MessageError)) this.#client.drop(anotherProtocol(error));
     });
-    this.#client.on('close', events.closed);
+    this.#client.on('close', (error) => {
+      this.#isGreeted = false;
+      this.life.deadline.disconnected();
+      events.closed(error);
+    });
   }
 
   get isOpen(): boolean {
     return this.#client.state === 'open';
   }
 
+  /** Whether the client may rely on what it holds (S6). */
+  get isConfirmed(): boolean {
+    return this.life.deadline.isConfirmed;
+  }
+
+  /** Asks the server whether the session goes on; resolves once that is known. */
+  async confirm(): Promise<void> {
+    await this.life.deadline.ask();
+  }
+
   /**
-   * Connects and greets the server, within `timeoutMs` in all. Rejects with the system's error, such as `ECONNREFUSED`, with a
-   * `MessageError`, or with a `LockError` of the code `protocol` when the server does not speak this protocol.
+   * Connects, greets the server and opens or resumes the session, within `timeoutMs` in all; resolves to whether it goes on. Rejects
+   * with the system's error, such as `ECONNREFUSED`, with a `MessageError`, or with a `LockError` of the code `protocol` when the
+   * server does not speak this protocol.
    */
-  async open(dial: Dialer, { name, defaultName, timeoutMs }: OpenOptions): Promise<void> {
+  async open(dial: Dialer, { name, defaultName, timeoutMs }: OpenOptions): Promise<boolean> {
     const client = this.#client;
     const endMs = performance.now() + timeoutMs;
     await client.connect(dial, { connectTimeoutMs: timeoutMs });
+    const sent = thisMoment();
     try {
       const result = await this.#greet(name ?? defaultName, endMs);
       // A name that nobody chose is no reason to be refused.
       const isGivenUp = name === undefined && result.status === 'limit';
-      requireGreeting(isGivenUp ? await this.#greet(undefined, endMs) : result);
+      const greeting = isGivenUp ? await this.#greet(undefined, endMs) : result;
+      requireGreeting(greeting);
       this.#isGreeted = true;
+      return this.life.begin(greeting.session as SessionInformation | undefined, greeting.durable === true, sent);
     } catch (error) {
       const { cause, code } = error as MessageError;
       const isInvalid = error instanceof MessageError && code === 'invalid';
       const failure = cause instanceof LockError ? cause : isInvalid ? anotherProtocol(error) : (error as Error);
-      client.drop(failure);
+      this.life.leave(failure);
       throw failure;
     }
   }
 
   #greet(name: string | undefined, endMs: number): Promise<RpcResult> {
     const timeoutMs = Math.ceil(Math.max(0, endMs - performance.now()));
-    return this.#client.rpc('hello', { protocol: PROTOCOL, name }, { timeoutMs });
+    return this.#client.rpc('hello', { protocol: PROTOCOL, name, session: this.life.listed() }, { timeoutMs });
   }
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
   async close(): Promise<void> {
     const closed = this.#client.close();
-    this.loseHolds('closed');
+    this.life.close();
     await closed;
   }
 
@@ -161,13 +191,23 @@ export class LockConnection implements HoldConnection {
     const parameters = toParameters(owner, call, timeLimitMs);
     const timeoutMs = timeLimitMs + this.#requestTimeoutMs;
     const sent = leaseMs === undefined ? undefined : thisMoment();
+    this.life.deadline.watch();
     const convert = (result: RpcResult): readonly Hold[] | null => {
       if (this.#givenUp.leftGrants.size > 0) this.#givenUp.answeredInTime(parameters, result);
       if (result.status === 'unavailable') return null;
       if (result.status !== 'ok') throw this.#refusal(call, result);
       return this.#addHolds(owner, call, result);
     };
-    const granted = this.#client.call({ command, parameters, timeoutMs, signal, convert, watcher: this.#givenUp });
+    const watcher = this.#givenUp;
+    const granted = this.#client.call({
+      command,
+      parameters,
+      timeoutMs,
+      signal,
+      convert,
+      watcher,
+      keptUntilMs: call.endMs,
+    });
     if (leaseMs === undefined || sent === undefined) return granted;
     return granted.then(async (holds) => {
       if (holds !== null) await Promise.all(holds.map((hold) => this.#startLease(hold, leaseMs, sent, signal)));
@@ -183,19 +223,22 @@ export class LockConnection implements HoldConnection {
       const { status } = await this.rpc('unlock', { lockName: name, owner, token }, timeoutMs);
       if (status !== 'ok') code = hold.freed ?? 'forced';
     } catch (error) {
-      code = this.#unlockFailed(error as MessageError, leaseLeftMs <= this.#requestTimeoutMs);
+      code = await this.#unlockFailed(error as MessageError, leaseLeftMs <= this.#requestTimeoutMs);
     }
-    this.#forget(hold);
+    this.#holds.delete(hold);
     return code && new LockLostError(code, name);
   }
 
-  /** Without a connection the server frees the client's locks; so the client drops a connection that does not answer. */
-  #unlockFailed(error: MessageError, endsWithLease: boolean): LockLostCode {
-    if (error.code === 'closed') return 'closed';
-    if (error.code !== 'timeout') return 'connectionLost';
-    if (endsWithLease) return 'leaseOver';
-    this.#client.drop(error);
-    return 'connectionLost';
+  /** A hold that is not listed when the session goes on is freed; so the client leaves a connection that does not answer. */
+  async #unlockFailed(error: MessageError, endsWithLease: boolean): Promise<LockLostCode | undefined> {
+    if (error.code === 'timeout') {
+      if (endsWithLease) return 'leaseOver';
+      this.life.leave(error);
+      return 'connectionLost';
+    }
+    const outcome = await this.life.outcome(this.#requestTimeoutMs);
+    if (outcome === 'resumed') return undefined;
+    return error.code === 'closed' && outcome === undefined ? 'closed' : 'connectionLost';
   }
 
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
@@ -222,14 +265,12 @@ export class LockConnection implements HoldConnection {
   /** Gives up all waits for locks with the reason; resolves once each hold has been unlocked, or after `timeoutMs`. */
   async drain(timeoutMs: number, reason: unknown): Promise<void> {
     this.#client.giveUp(LOCK_COMMANDS, reason);
-    this.#unheld = new AbortController();
-    if (this.#holds.size > 0) await pause(timeoutMs, this.#unheld.signal);
+    await this.#holds.untilNone(timeoutMs);
   }
 
   /** The first hold of this client on one of these locks. */
-  ownHold({ items }: LockCall): Hold | undefined {
-    const keys = items.map(lockKey);
-    return this.#holds.inOrder().find((hold) => hold.isHeld && keys.includes(lockKey(hold)));
+  ownHold(call: LockCall): Hold | undefined {
+    return this.#holds.find(call);
   }
 
   #addHolds(owner: string, call: LockCall, result: RpcResult): readonly Hold[] {
@@ -240,7 +281,6 @@ export class LockConnection implements HoldConnection {
     for (const [index, item] of call.items.entries()) {
       const hold = new Hold(item, owner, Number(tokens[index]), Number(counts[index]), this);
       this.#holds.add(hold);
-      this.#holdsByToken?.set(hold.token, hold);
       holds.push(hold);
     }
     return holds;
@@ -252,31 +292,7 @@ export class LockConnection implements HoldConnection {
     if (result.status === 'denied' && steal) return refusal({ ...result, message: STEAL_DENIED }, what);
     const holders = Array.isArray(result.holders) ? (result.holders as readonly { readonly token: number }[]) : [];
     const tokens = holders.map(({ token }) => token);
-    return refusal(
-      result,
-      what,
-      this.#holds.inOrder().find(({ token }) => tokens.includes(token)),
-    );
-  }
-
-  #lost({ token, reason }: ServerEvent): void {
-    this.#holdsByToken ??= new Map(this.#holds.inOrder().map((hold) => [hold.token, hold]));
-    const hold = this.#holdsByToken.get(token);
-    if (hold?.lose(LOSSES[reason as string] ?? 'forced')) this.#forget(hold);
-  }
-
-  /** The server frees them, or has done so. */
-  loseHolds(code: LockLostCode): void {
-    this.#holdsByToken = undefined;
-    for (const hold of this.#holds.takeAll()) hold.lose(code);
-    this.#givenUp.clear();
-    this.#unheld?.abort();
-  }
-
-  #forget(hold: Hold): void {
-    this.#holds.delete(hold.id);
-    this.#holdsByToken?.delete(hold.token);
-    if (this.#holds.size === 0) this.#unheld?.abort();
+    return refusal(result, what, this.#holds.findByTokens(tokens));
   }
 
   /** Resolves once the lease is known to run, or the hold is lost. Unlocks as soon as the signal aborts. */
@@ -285,7 +301,7 @@ export class LockConnection implements HoldConnection {
     if (signal?.aborted === true) void hold.unlock();
     await hold.startLease(leaseMs, sent);
     stopListening();
-    if (hold.isHeld) return;
+    if (hold.isWanted) return;
     // A late renewal may have got the lock once more. Asking again before that is unlocked would bring the same hold.
     const { name, owner, mode } = hold;
     const answered = new AbortController();
@@ -302,29 +318,4 @@ function requireGreeting(result: RpcResult): void {
 
 function anotherProtocol(cause: Error): LockError {
   return new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
-}
-
-/** The parameters on the wire. JSON leaves out those that are undefined. */
-function toParameters(owner: string, call: LockCall, timeLimitMs: number): object {
-  const { command, items, leaseMs, steal, stealable } = call;
-  const lease = leaseMs && leaseMs / MS_A_SECOND;
-  const seconds = timeLimitMs / MS_A_SECOND;
-  const timeLimit = seconds > MAX_SECONDS ? false : seconds;
-  if (command === 'lockAll') return { locks: items.map(toItemParameters), owner, lease, timeLimit };
-  const { name, mode, limit } = items[0] as RequestedLock;
-  // One literal, because spreading others into it takes a tenth of the time of a lock.
-  return {
-    lockName: name,
-    owner,
-    mode: mode === 'exclusive' ? undefined : mode,
-    limit,
-    lease,
-    steal: steal || undefined,
-    stealable: stealable || undefined,
-    timeLimit,
-  };
-}
-
-function toItemParameters({ name, mode, limit }: RequestedLock): object {
-  return { lockName: name, mode: mode === 'exclusive' ? undefined : mode, limit };
 }

@@ -1,0 +1,187 @@
+/** Until when a client may rely on its session, and when it asks the server whether it still may. */
+
+import { makeGate } from '../message/gate.ts';
+import { startTimeout } from '../message/timeout.ts';
+import { elapsedMs, type Moment, thisMoment } from './lease.ts';
+
+/** The client counts the session as over this much before the server does: a tenth of its time-out, and at least a second (S4). */
+const MARGIN_SHARE = 1 / 10;
+const LEAST_MARGIN_MS = 1_000;
+/** With a time-out of less than five seconds, a fifth of it. */
+const GREATEST_MARGIN_SHARE = 1 / 5;
+/** After so much silence, of the time-out, the client asks (S5). */
+const SILENCE_SHARE = 1 / 4;
+/** Without an answer for so much of the time-out, it dials anew (S5). */
+const UNANSWERED_SHARE = 1 / 2;
+/** How long a running event loop waits for a last answer (S6): a second, or half the margin if that is less. */
+const LAST_ANSWER_MS = 1_000;
+const LAST_ANSWER_SHARE = 1 / 2;
+const TICKS_A_TIMEOUT = 20;
+const LONGEST_TICK_MS = 1_000;
+
+/** What the deadline asks for. */
+export interface DeadlineEvents {
+  /** Whether the client holds or awaits anything. Otherwise nobody needs to know. */
+  isNeeded(): boolean;
+  /** Sends a request that is answered at once, if there is a connection. */
+  ping(): void;
+  /** The connection does not answer. */
+  silent(): void;
+  /** The session may be over: no request was answered in time. */
+  over(): void;
+}
+
+/**
+ * Counts from when a request was *sent* that was answered since, because the server heard of the client later than that. Time is
+ * told by both clocks, since one of them stands still while the machine sleeps. How long the server has not answered is counted in
+ * ticks: a process whose event loop was blocked has not given it the time.
+ */
+export class SessionDeadline {
+  readonly #events: DeadlineEvents;
+  #timeoutMs = Number.POSITIVE_INFINITY;
+  /** When the last answered request was sent. */
+  #confirmed: Moment | undefined;
+  /** The request whose answer confirms next. */
+  #probe: { readonly id: number; readonly sent: Moment } | undefined;
+  /** Whether anything was answered since the last tick. */
+  #isHeard = false;
+  #silentTicks = 0;
+  /** Ticks since a ping; undefined when none is on its way. */
+  #unansweredTicks: number | undefined;
+  /** Whether the last answer is awaited, past the deadline. */
+  #isLate = false;
+  #question = makeGate();
+  #stopTick: (() => void) | undefined;
+
+  constructor(events: DeadlineEvents) {
+    this.#events = events;
+  }
+
+  /** The server has opened or resumed the session with this time-out, by a request that was sent then. */
+  begin(timeoutMs: number, sent: Moment): void {
+    this.#timeoutMs = timeoutMs;
+    this.#confirm(sent);
+    this.watch();
+  }
+
+  /** Whether the client may rely on what it holds. */
+  get isConfirmed(): boolean {
+    return this.#leftMs > 0;
+  }
+
+  /** Looks at the time from now on, as long as that is needed. */
+  watch(): void {
+    if (this.#stopTick === undefined) this.#tickLater();
+  }
+
+  /** A request goes out. */
+  sent(id: number): void {
+    this.#probe ??= { id, sent: thisMoment() };
+  }
+
+  /** A request was answered. */
+  answered(id: number): void {
+    this.#isHeard = true;
+    const probe = this.#probe;
+    if (probe?.id !== id) return;
+    this.#probe = undefined;
+    this.#confirm(probe.sent);
+  }
+
+  /** What was sent is not going to be answered on this connection. */
+  disconnected(): void {
+    this.#probe = undefined;
+    this.#unansweredTicks = undefined;
+  }
+
+  /** Asks the server; resolves once it has answered, or once the session counts as over. */
+  async ask(): Promise<void> {
+    if (!this.#events.isNeeded()) return;
+    this.watch();
+    this.#ping();
+    await this.#question.promise;
+  }
+
+  /** Nothing is held any more: who asked need not wait. */
+  end(): void {
+    this.#question.resolve();
+    this.#question = makeGate();
+  }
+
+  stop(): void {
+    this.#stopTick?.();
+    this.#stopTick = undefined;
+    this.end();
+  }
+
+  get #leftMs(): number {
+    const elapsed = this.#confirmed === undefined ? Number.POSITIVE_INFINITY : elapsedMs(this.#confirmed);
+    return Math.max(0, this.#timeoutMs - this.#marginMs - elapsed);
+  }
+
+  get #marginMs(): number {
+    const margin = Math.max(LEAST_MARGIN_MS, this.#timeoutMs * MARGIN_SHARE);
+    return Math.min(margin, this.#timeoutMs * GREATEST_MARGIN_SHARE);
+  }
+
+  get #tickMs(): number {
+    return Math.min(LONGEST_TICK_MS, this.#timeoutMs / TICKS_A_TIMEOUT);
+  }
+
+  #confirm(sent: Moment): void {
+    this.#confirmed = sent;
+    this.#isLate = false;
+    if (this.isConfirmed) this.end();
+  }
+
+  #tickLater(): void {
+    const lastAnswerMs = Math.min(LAST_ANSWER_MS, this.#marginMs * LAST_ANSWER_SHARE);
+    const delayMs = this.#isLate ? lastAnswerMs : Math.min(this.#tickMs, this.#leftMs);
+    this.#stopTick = startTimeout(delayMs, () => this.#tick(), 'background');
+  }
+
+  #tick(): void {
+    this.#stopTick = undefined;
+    if (!this.#events.isNeeded()) return;
+    if (this.#isHeard) {
+      this.#silentTicks = 0;
+      this.#unansweredTicks = undefined;
+    }
+    this.#isHeard = false;
+    if (this.isConfirmed) this.#lookAtSilence();
+    else this.#lookAtEnd();
+    this.#tickLater();
+  }
+
+  #lookAtSilence(): void {
+    const ticks = (share: number): number => (this.#timeoutMs * share) / this.#tickMs;
+    this.#silentTicks += 1;
+    if (this.#unansweredTicks === undefined) {
+      if (this.#silentTicks >= ticks(SILENCE_SHARE)) this.#ping();
+      return;
+    }
+    this.#unansweredTicks += 1;
+    if (this.#unansweredTicks < ticks(UNANSWERED_SHARE)) return;
+    this.#unansweredTicks = undefined;
+    this.#silentTicks = 0;
+    this.#events.silent();
+  }
+
+  #lookAtEnd(): void {
+    if (!this.#isLate) {
+      this.#isLate = true;
+      this.#ping();
+      return;
+    }
+    this.#isLate = false;
+    this.#events.over();
+    this.end();
+  }
+
+  /** The answer to this request confirms, even if that to an earlier one is awaited: a lock may take its time. */
+  #ping(): void {
+    this.#probe = undefined;
+    this.#unansweredTicks ??= 0;
+    this.#events.ping();
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The life of a client's session: it goes on over the loss of a connection when the client asked for that, and what the client cannot be
+ * sure of is lost in time. See docs/protocol.md, Sessions.
+ */
+
+import type { UnansweredCall } from '../message/call.ts';
+import type { MessageClient } from '../message/message-client.ts';
+import { MessageError } from '../message/message-error.ts';
+import { pause } from '../message/timeout.ts';
+import type { SessionInformation } from '../protocol.ts';
+import type { GivenUpCalls } from './given-up-calls.ts';
+import type { Holds } from './holds.ts';
+import type { Moment } from './lease.ts';
+import type { LockLostCode } from './lock-error.ts';
+import { SessionDeadline } from './session-deadline.ts';
+
+const MS_A_SECOND = 1_000;
+/** The time-out that a session has by default, in milliseconds. */
+const DEFAULT_TIMEOUT_MS = 20_000;
+/** Connections that are left open until a later one was answered. Closing one sooner could end the session. */
+const MAX_ABANDONED = 8;
+
+/** What a session consists of. */
+export interface SessionLifeOptions {
+  readonly client: MessageClient;
+  readonly holds: Holds;
+  readonly givenUp: GivenUpCalls;
+  /** Whether the session outlives a connection. */
+  readonly isKept: boolean;
+  /** Milliseconds within which the client must come back; 20,000 by default. */
+  readonly timeoutMs: number | undefined;
+  /** Called when no answer came in time, and all holds were given up. */
+  readonly over: () => void;
+}
+
+/** Suspends, resumes and ends a session. */
+export class SessionLife {
+  readonly deadline: SessionDeadline;
+  /** The time-out that the client asks for, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly #client: MessageClient;
+  readonly #holds: Holds;
+  readonly #givenUp: GivenUpCalls;
+  readonly #isKept: boolean;
+  /** What the server told of a session that outlives its connection. */
+  #key: { readonly id: string; readonly secret: string } | undefined;
+  /** Whether the locks of the server outlive its process. */
+  #isDurable = false;
+  /** Close the connections that were left open. */
+  readonly #abandoned: (() => void)[] = [];
+  /** As long as it is not known whether the session goes on. */
+  #suspension: Suspension | undefined;
+
+  constructor({ client, holds, givenUp, isKept, timeoutMs = DEFAULT_TIMEOUT_MS, over }: SessionLifeOptions) {
+    this.#client = client;
+    this.#holds = holds;
+    this.#givenUp = givenUp;
+    this.#isKept = isKept;
+    this.timeoutMs = timeoutMs;
+    this.deadline = new SessionDeadline({
+      isNeeded: () => holds.size > 0 || client.hasUnanswered,
+      ping: () => void this.#ping(),
+      silent: () => this.leave(new MessageError('connectionLost', 'the server does not answer')),
+      over: () => {
+        this.loseHolds('unconfirmed');
+        over();
+      },
+    });
+  }
+
+  /** What the server is told of the session: when it is resumed, everything that the client still has (S3). */
+  listed(): object | undefined {
+    if (!this.#isKept) return undefined;
+    const timeout = this.timeoutMs / MS_A_SECOND;
+    if (this.#key === undefined) return { timeout };
+    const requests = this.#client.unanswered().filter(isWanted);
+    return {
+      ...this.#key,
+      timeout,
+      holds: this.#holds.wantedTokens(),
+      requests: requests.map(({ id, call: { parameters } }) =>
+        'locks' in parameters ? { id, locks: (parameters.locks as readonly unknown[]).length } : id,
+      ),
+    };
+  }
+
+  /** Goes on as the server says. Returns whether the session is the same as before. */
+  begin(told: SessionInformation | undefined, isDurable: boolean, sent: Moment): boolean {
+    this.#isDurable = isDurable;
+    const isResumed = told?.state === 'resumed';
+    if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
+    if (isResumed) this.#takeUp(told);
+    else if (told?.state === 'gone') this.#startAnew();
+    this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
+    for (const close of this.#abandoned.splice(0)) close();
+    this.#endSuspension(isResumed ? 'resumed' : 'over');
+    return isResumed;
+  }
+
+  #takeUp({ lost = [], answers = [], unknown = [] }: SessionInformation): void {
+    for (const token of lost) this.#holds.lose(token, 'forced');
+    for (const { id, result } of answers) this.#client.settle(id as number, { ...result });
+    const gone = new Set(unknown);
+    for (const call of this.#client.unanswered()) {
+      // Those that nobody waits for were not listed, so the server has ended them.
+      if (gone.has(call.id) || call.isGivenUp) this.#client.fail(call.id);
+    }
+    this.#givenUp.clear();
+  }
+
+  /** The server does not know the session any more. */
+  #startAnew(): void {
+    this.loseHolds('connectionLost');
+    for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
+  }
+
+  /** The connection is lost. Returns whether the session has something to keep; otherwise it is over. */
+  suspend(): boolean {
+    const isInUse = this.#holds.size > 0 || this.#client.hasUnanswered;
+    if (this.#key !== undefined && isInUse) {
+      this.#suspension ??= makeSuspension();
+      return true;
+    }
+    this.#key = undefined;
+    this.loseHolds('connectionLost');
+    return false;
+  }
+
+  /** The server has ended the session. */
+  end(): void {
+    this.#key = undefined;
+    this.#startAnew();
+  }
+
+  /** Nobody listens at the server's place. Returns whether the session has ended with its process. */
+  endWithServer(): boolean {
+    if (this.#isDurable) return false;
+    this.loseHolds('connectionLost');
+    return true;
+  }
+
+  /** How the time without a connection ended; undefined when there is a connection, or nobody knows within `timeoutMs`. */
+  async outcome(timeoutMs: number): Promise<Outcome | undefined> {
+    const suspension = this.#suspension;
+    if (suspension === undefined) return undefined;
+    return (await Promise.race([suspension.outcome, pause(timeoutMs)])) ?? 'over';
+  }
+
+  /** Everything is lost: the client closes. */
+  close(): void {
+    this.#key = undefined;
+    this.loseHolds('closed');
+    this.deadline.stop();
+    for (const close of this.#abandoned.splice(0)) close();
+  }
+
+  /** The server frees them, or has done so. */
+  loseHolds(code: LockLostCode): void {
+    this.#holds.loseAll(code);
+    this.#givenUp.clear();
+    this.#endSuspension('over');
+    this.deadline.end();
+  }
+
+  /** Goes on without this connection. It stays open as long as its end might end the session (S2). */
+  leave(reason: Error): void {
+    if (this.#key === undefined) {
+      this.#client.drop(reason);
+      return;
+    }
+    this.#abandoned.push(this.#client.abandon(reason));
+    if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift()?.();
+  }
+
+  async #ping(): Promise<void> {
+    if (this.#client.state !== 'open') return;
+    const call = { command: 'ping', parameters: {}, timeoutMs: this.timeoutMs };
+    try {
+      await this.#client.call({ ...call, convert: () => undefined });
+    } catch {
+      // The deadline counts.
+    }
+  }
+
+  #endSuspension(outcome: Outcome): void {
+    this.#suspension?.end(outcome);
+    this.#suspension = undefined;
+  }
+}
+
+/** How the time without a connection ended: the session goes on, or what it held is lost. */
+type Outcome = 'resumed' | 'over';
+
+interface Suspension {
+  readonly outcome: Promise<Outcome>;
+  readonly end: (outcome: Outcome) => void;
+}
+
+function makeSuspension(): Suspension {
+  let end: Suspension['end'] = () => {};
+  const outcome = new Promise<Outcome>((resolve) => {
+    end = resolve;
+  });
+  return { outcome, end };
+}
+
+function isWanted({ call, isGivenUp }: UnansweredCall): boolean {
+  return call.keptUntilMs !== undefined && !isGivenUp;
+}

@@ -1,0 +1,275 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { LockClient, LockClientOptions } from '../../lib/client/lock-client.ts';
+import { LockLostError } from '../../lib/client/lock-error.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
+import { LOOPBACK, portOf } from '../server/running-server.ts';
+import { emitted, LONG_MS, lazyClient, proxy, server, serverScene, throughProxy, whenLost } from './client-scene.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
+
+/** So short that a test can wait until it is over. */
+const SHORT_MS = 1_000;
+const LIMITS = { minSessionTimeoutMs: SHORT_MS, maxSessionTimeoutMs: LONG_MS };
+const SOON = { minDelayMs: 1, maxDelayMs: 20 };
+
+/** A client whose session lasts, unless the options say otherwise. */
+function connect(options: LockClientOptions = {}): Promise<LockClient> {
+  return throughProxy({ reconnect: SOON, session: { timeoutMs: LONG_MS }, ...options });
+}
+
+/** Resets the connection of a client; resolves when the client has noticed. */
+async function reset(client: LockClient): Promise<void> {
+  const suspended = emitted(client, 'suspend');
+  proxy.reset();
+  await suspended;
+}
+
+/** The events of a client's connection and session, in order. */
+function eventsOf(client: LockClient): string[] {
+  const told: string[] = [];
+  for (const event of ['connect', 'disconnect', 'suspend', 'resume'] as const) {
+    client.on(event, () => told.push(`${event}: ${client.state}`));
+  }
+  return told;
+}
+
+/** Stops the event loop, as a long computation does. */
+function blockFor(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+describe("a client's session", () => {
+  serverScene({ limits: LIMITS });
+  let witness: LockClient;
+  beforeEach(async () => {
+    witness = await server.client();
+  });
+
+  it('keeps a lock when the connection is reset, and tells of it', async () => {
+    const client = await connect();
+    const handle = await client.lock('jobs');
+    const told = eventsOf(client);
+    await reset(client);
+    expect(handle).to.include({ isHeld: true });
+    await emitted(client, 'resume');
+    expect(told).to.deep.equal([
+      'disconnect: suspended',
+      'suspend: suspended',
+      'connect: connected',
+      'resume: connected',
+    ]);
+    expect(handle.signal.aborted).to.equal(false);
+    expect(await handle.confirm()).to.equal(true);
+    expect((await witness.inspect('jobs')).holders[0]?.token).to.equal(handle.token);
+    expect(await handle.release()).to.equal(true);
+    expect(await witness.tryLock('jobs')).not.to.equal(null);
+  });
+
+  it('keeps a lock by WebSocket', async () => {
+    const port = portOf(
+      await server.server.listen(webSocket({ ...LOOPBACK, origins: [], hosts: [], maxMessageBytes: 9_000 })),
+    );
+    const between = await DelayingProxy.start(port);
+    const client = lazyClient({ url: `ws://127.0.0.1:${between.port}`, reconnect: SOON });
+    const handle = await client.lock('jobs');
+    const resumed = emitted(client, 'resume');
+    between.reset();
+    await resumed;
+    expect(await handle.confirm()).to.equal(true);
+    expect(await handle.release()).to.equal(true);
+  });
+
+  it('keeps the place of a waiting call', async () => {
+    const held = await witness.lock('jobs');
+    const client = await connect();
+    const first = client.lock('jobs');
+    await client.rpc('ping');
+    const second = witness.lock('jobs');
+    await witness.rpc('ping');
+    await reset(client);
+    await emitted(client, 'resume');
+    await held.release();
+    const handle = await first;
+    expect(handle.token).to.equal(held.token + 1);
+    await handle.release();
+    await (await second).release();
+  });
+
+  it('answers calls that were granted while it had no connection', async () => {
+    const held = await witness.lockAll(['a', 'b']);
+    const client = await connect();
+    const one = client.lock('a');
+    await client.rpc('ping');
+    proxy.refuse();
+    await reset(client);
+    await held.release();
+    await until(async () => (await witness.inspect('a')).holders[0]?.expiresInMs !== undefined);
+    proxy.admit();
+    const handle = await one;
+    const several = await client.lockAll(['b', 'c']);
+    expect(handle.isHeld).to.equal(true);
+    await several.release();
+    expect(await handle.release()).to.equal(true);
+  });
+
+  it('gives up a call whose wait is over while it has no connection', async () => {
+    await witness.lock('jobs');
+    const client = await connect();
+    const waiting = client.lock('jobs', { waitMs: 50 });
+    waiting.catch(() => {});
+    await client.rpc('ping');
+    proxy.refuse();
+    await reset(client);
+    await waiting.then(
+      () => expect.fail('it was granted'),
+      (error) => expect(error).to.include({ code: 'unreachable' }),
+    );
+  });
+
+  it('frees a lock that was released while it had no connection', async () => {
+    const client = await connect();
+    const [released, kept] = [await client.lock('jobs'), await client.lock('kept')];
+    proxy.refuse();
+    await reset(client);
+    const release = released.release();
+    expect(released.isHeld).to.equal(false);
+    proxy.admit();
+    expect(await release).to.equal(true);
+    expect(kept.isHeld).to.equal(true);
+    expect(await witness.tryLock('jobs')).not.to.equal(null);
+  });
+
+  it('tells a handle whose lock was forced open meanwhile', async () => {
+    const client = await connect();
+    const handle = await client.lock('jobs', { stealable: true });
+    proxy.refuse();
+    await reset(client);
+    await witness.lock('jobs', { steal: true });
+    const lost = whenLost(handle);
+    proxy.admit();
+    expect(await lost)
+      .to.be.instanceOf(LockLostError)
+      .and.include({ code: 'forced' });
+  });
+
+  it('resumes with ten thousand locks', async () => {
+    const client = await connect();
+    const names = Array.from({ length: 10_000 }, (_, index) => `lock ${index}`);
+    const handles = await Promise.all(names.map((name) => client.lock(name)));
+    await reset(client);
+    await emitted(client, 'resume');
+    expect(handles.every(({ isHeld }) => isHeld)).to.equal(true);
+    expect(await witness.stats()).to.include({ holders: 10_000 });
+  }).timeout(20_000);
+
+  it('ends with the client: what it held is free at once', async () => {
+    const client = await connect();
+    await client.lock('jobs');
+    await client.close();
+    expect(await witness.lock('jobs')).to.include({ count: 1 });
+    expect(await witness.stats()).to.include({ suspendedSessions: 0 });
+  });
+
+  it('is lost when the server has restarted without it', async () => {
+    const { program, port } = await startServerProgram();
+    const client = lazyClient({ port, reconnect: SOON });
+    const handle = await client.lock('jobs');
+    const lost = whenLost(handle);
+    await program.kill();
+    expect(await lost).to.include({ code: 'connectionLost' });
+    expect(client.state).to.equal('reconnecting');
+  });
+
+  it('S4: counts as over before the server frees the lock', async () => {
+    const client = await connect({ session: { timeoutMs: SHORT_MS } });
+    const handle = await client.lock('jobs');
+    const waiting = witness.lock('jobs');
+    proxy.refuse();
+    await reset(client);
+    expect(await whenLost(handle)).to.include({ code: 'unconfirmed' });
+    expect((await witness.inspect('jobs')).holders[0]).to.include({ token: handle.token });
+    expect(client.state).to.equal('reconnecting');
+    expect((await waiting).token).to.equal(handle.token + 1);
+  });
+
+  it('S5: dials anew when the server does not answer, and keeps its locks', async () => {
+    const client = await connect({ session: { timeoutMs: 6_000 } });
+    const handle = await client.lock('jobs');
+    const dialled = proxy.nextConnection();
+    proxy.delay('toServer');
+    await dialled;
+    proxy.discard('toServer');
+    await emitted(client, 'resume');
+    expect(await handle.confirm()).to.equal(true);
+  });
+
+  it('S6: is certain again after the event loop was blocked, if the connection lives', async () => {
+    const { port } = await startServerProgram('--config', configWith(LIMITS));
+    const client = lazyClient({ port, session: { timeoutMs: SHORT_MS } });
+    const handle = await client.lock('jobs');
+    blockFor(3 * SHORT_MS);
+    expect(handle.isHeld).to.equal(false);
+    expect(() => handle.throwIfLost())
+      .to.throw(LockLostError)
+      .with.property('code', 'unconfirmed');
+    expect(await handle.confirm()).to.equal(true);
+    expect(handle.isHeld).to.equal(true);
+    expect(handle.signal.aborted).to.equal(false);
+  });
+
+  it('S6: hands out no grant that lay in the socket while the session ended', async () => {
+    const { program, port } = await startServerProgram('--config', configWith(LIMITS));
+    const client = lazyClient({ port, reconnect: SOON, session: { timeoutMs: SHORT_MS } });
+    const holder = lazyClient({ port });
+    const held = await holder.lock('jobs');
+    const waiting = client.lock('jobs', { waitMs: 2_000 });
+    waiting.catch(() => {});
+    await client.rpc('ping');
+    const released = held.release();
+    // The grant arrives, then the server dies, while this process does nothing.
+    spawn('sh', ['-c', `sleep 0.5; kill -9 ${program.pid}`], { stdio: 'ignore' });
+    await nextWrite(released);
+    blockFor(3 * SHORT_MS);
+    const result = await waiting.then(
+      () => 'granted',
+      (error) => error.code,
+    );
+    expect(result).to.equal('unreachable');
+  });
+
+  it('S7: ends when the server does not answer, also if it is not kept', async () => {
+    const client = await connect({ session: false });
+    const handle = await client.lock('jobs');
+    proxy.reset();
+    expect(await whenLost(handle)).to.include({ code: 'connectionLost' });
+    expect(await witness.lock('jobs')).to.include({ count: 1 });
+  });
+
+  it('refuses options that make no sense', () => {
+    expect(() => lazyClient({ session: { timeoutMs: -1 } })).to.throw(
+      'session.timeoutMs is -1; expected a number from 0, or Infinity',
+    );
+    expect(() => lazyClient({ session: { timeout: 1 } as never })).to.throw(
+      'session has "timeout", which is not known',
+    );
+  });
+});
+
+/** Lets the promise's request go out. */
+async function nextWrite(released: Promise<unknown>): Promise<void> {
+  await Promise.race([released, new Promise((resolve) => setImmediate(resolve))]);
+}
+
+function configWith(limits: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  whenTestEnds(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'settings.json');
+  writeFileSync(file, JSON.stringify({ limits }));
+  return file;
+}
