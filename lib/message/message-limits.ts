@@ -22,7 +22,7 @@ export const DEFAULT_MESSAGE_LIMITS: MessageLimits = {
   maxConnections: 20_000,
   maxConnectionsPerAddress: 10_000,
   maxMessageBytes: 1_048_576,
-  maxMessageValues: 10_000,
+  maxMessageValues: 25_000,
   messageTimeoutMs: 30_000,
   totalInputBytes: 268_435_456,
   maxPendingRequests: 10_000,

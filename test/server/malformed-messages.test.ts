@@ -11,7 +11,7 @@ describe('odd messages', () => {
     const client = await server.connect();
     for (const values of ['['.repeat(200_000) + ']'.repeat(200_000), `[${'0,'.repeat(200_000)}0]`]) {
       client.write(`{"command":"ping","id":1,"values":${values}}\n`);
-      const message = 'a message has more values than maxMessageValues, 10000';
+      const message = 'a message has more values than maxMessageValues, 25000';
       expect(await client.next()).to.deep.equal({ error: { status: 'limit', message } });
     }
     await client.settle();
