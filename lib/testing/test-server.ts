@@ -163,7 +163,9 @@ export class TestServer implements AsyncDisposable {
    * program, such as a timer or a file.
    */
   async settled(): Promise<void> {
-    if (this.#transport === 'memory') await untilQuiet(() => this.#memory.activity, nextTurn);
+    // Messages that wait within the server are no activity of the transport.
+    const look = (): string => `${this.#memory.activity} ${this.#countEverything()}`;
+    if (this.#transport === 'memory') await untilQuiet(look, nextTurn);
     else await untilQuiet(() => this.#countEverything(), this.#exchange);
   }
 
