@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expect } from 'chai';
 
-const FOLDERS = ['locks', 'wire', 'message', 'transports', 'sessions', 'server', 'foreign', 'client'];
+const FOLDERS = ['locks', 'wire', 'message', 'transports', 'sessions', 'ledger', 'server', 'foreign', 'client'];
 
 describe('docs/architecture.md', () => {
   const document = readFileSync('docs/architecture.md', 'utf8');

@@ -1,0 +1,159 @@
+/** A ledger in a state directory: see docs/operations.md for its files. */
+
+import { randomUUID } from 'node:crypto';
+import { copyFile, rename } from 'node:fs/promises';
+import { tokenAt } from './clock-tokens.ts';
+import type { Ledger, LedgerReport, SavedStop, SessionList, TokenSupply } from './ledger.ts';
+import { LedgerError } from './ledger-error.ts';
+import { type ListedSessions, readSessions, SessionFile } from './session-file.ts';
+import { StateDirectory } from './state-directory.ts';
+import { StopFile } from './stop-file.ts';
+import { TokenBlock } from './token-block.ts';
+import { type ReservedTokens, readTokens, TokenFile } from './token-file.ts';
+
+/** Enough for half a minute of grants without a word from the disk. */
+const BLOCK_SIZE = 2 ** 24;
+
+export interface FileLedgerOptions {
+  readonly directory: string;
+  /** The wall clock. */
+  readonly nowMs: number;
+  readonly report: LedgerReport;
+  /** Starts although files are damaged, with what can be read. */
+  readonly isForced?: boolean;
+  /** How many tokens to reserve ahead. */
+  readonly blockSize?: number;
+}
+
+/** What earlier runs left. */
+interface Found {
+  readonly tokens: ReservedTokens | undefined;
+  readonly listed: ListedSessions | undefined;
+}
+
+/**
+ * Opens the ledger of a directory, which is made if there is none. Rejects with a `LedgerError`, or with a RangeError when
+ * the clock says a time where tokens cannot begin.
+ */
+export async function openFileLedger(options: FileLedgerOptions): Promise<Ledger> {
+  const directory = await StateDirectory.open(options.directory);
+  try {
+    return await startLedger(directory, options);
+  } catch (error) {
+    await directory.close();
+    if (error instanceof LedgerError || error instanceof RangeError) throw error;
+    throw new LedgerError('unusable', `the state directory cannot be used: ${(error as Error).message}`, error);
+  }
+}
+
+async function startLedger(directory: StateDirectory, options: FileLedgerOptions): Promise<Ledger> {
+  const { nowMs, report, isForced = false, blockSize = BLOCK_SIZE } = options;
+  const clock = tokenAt(nowMs);
+  const { tokens, listed } = await findEarlier(directory, isForced, report);
+  const lineage = tokens?.lineage ?? listed?.lineage ?? randomUUID();
+  // L1: next = max(reserved, clock).
+  const begin = Math.max(tokens?.reserved ?? 0, clock);
+  const tokenFile = new TokenFile(directory, lineage, report);
+  const sessions = new SessionFile(
+    directory,
+    listed ?? { lineage, sessions: [], isTorn: false, damagedLines: 0 },
+    report,
+  );
+  // The sessions first: an empty list without tokens is a first start that was cut short.
+  await sessions.start();
+  await tokenFile.write(begin + blockSize);
+  const runBefore = tokens?.run;
+  return new FileLedger({ directory, lineage, tokenFile, sessions, begin, blockSize, isForced, runBefore });
+}
+
+/** @throws LedgerError when the files are damaged or do not belong together. */
+async function findEarlier(directory: StateDirectory, isForced: boolean, report: LedgerReport): Promise<Found> {
+  try {
+    const found = readEarlier(directory, isForced);
+    await tellOfLoss(directory, found.listed, report);
+    return found;
+  } catch (error) {
+    if (!isForced || !(error instanceof LedgerError)) throw error;
+    report.tell(
+      'warn',
+      `${error.message}; the start is forced: the files are kept under other names, all sessions are gone`,
+    );
+    for (const name of ['tokens', 'sessions']) await setAside(directory.pathOf(name));
+    return { tokens: undefined, listed: undefined };
+  }
+}
+
+async function tellOfLoss(
+  directory: StateDirectory,
+  listed: ListedSessions | undefined,
+  report: LedgerReport,
+): Promise<void> {
+  const path = directory.pathOf('sessions');
+  if (listed?.isTorn === true) report.tell('warn', `${path}: the last line was not written whole and is left out`);
+  const damaged = listed?.damagedLines ?? 0;
+  if (damaged === 0) return;
+  await copyFile(path, `${path}.damaged`);
+  report.tell('warn', `${path}: ${damaged} damaged lines are left out, since the start is forced; a copy is kept`);
+}
+
+/** L4: an unreadable list stops the start. */
+function readEarlier(directory: StateDirectory, isForced: boolean): Found {
+  const tokens = readTokens(directory);
+  const listed = readSessions(directory, isForced);
+  const missing = (name: string): LedgerError =>
+    new LedgerError('unreadable', `${directory.pathOf(name)} is missing, but other files of the directory are there`);
+  if (tokens === undefined && listed !== undefined && listed.sessions.length > 0) throw missing('tokens');
+  if (tokens !== undefined && listed === undefined) throw missing('sessions');
+  if (tokens !== undefined && listed?.lineage !== tokens.lineage) {
+    const lineages = `${tokens.lineage} and ${listed?.lineage}`;
+    throw new LedgerError('unreadable', `${directory.path}: the files are of different servers, lineages ${lineages}`);
+  }
+  return { tokens, listed };
+}
+
+async function setAside(path: string): Promise<void> {
+  try {
+    await rename(path, `${path}.damaged`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+interface Parts {
+  readonly directory: StateDirectory;
+  readonly lineage: string;
+  readonly tokenFile: TokenFile;
+  readonly sessions: SessionFile;
+  readonly begin: number;
+  readonly blockSize: number;
+  readonly isForced: boolean;
+  readonly runBefore: unknown;
+}
+
+class FileLedger implements Ledger {
+  readonly isDurable = true;
+  readonly lineage: string;
+  readonly tokens: TokenSupply;
+  readonly sessions: SessionList;
+  readonly savedStop: SavedStop;
+  readonly #directory: StateDirectory;
+  readonly #tokenFile: TokenFile;
+  readonly #sessionFile: SessionFile;
+
+  constructor({ directory, lineage, tokenFile, sessions, begin, blockSize, isForced, runBefore }: Parts) {
+    this.lineage = lineage;
+    this.#directory = directory;
+    this.#tokenFile = tokenFile;
+    this.#sessionFile = sessions;
+    this.sessions = sessions;
+    const reserve = (upTo: number): Promise<void> => tokenFile.reserve(upTo);
+    this.tokens = new TokenBlock({ begin, reserved: begin + blockSize, size: blockSize, reserve });
+    this.savedStop = new StopFile(directory, { lineage, runBefore, thisRun: tokenFile.run, isForced });
+  }
+
+  async close(): Promise<void> {
+    await this.#tokenFile.close();
+    await this.#sessionFile.close();
+    await this.#directory.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** The port to whatever must outlive the server's process: tokens, sessions that hold something, and a planned stop. */
+
+/** What a server keeps beyond its locks. */
+export interface Ledger {
+  /** Names the series of the tokens, a UUID. Tokens compare only within one lineage. */
+  readonly lineage: string;
+  /** Whether all this outlives the process. */
+  readonly isDurable: boolean;
+  readonly tokens: TokenSupply;
+  readonly sessions: SessionList;
+  readonly savedStop: SavedStop;
+  /** Waits for what is being written, then lets another server have the ledger. Nothing may be asked for afterwards. */
+  close(): Promise<void>;
+}
+
+/** Gives fencing tokens, each greater than all that this and earlier runs gave. */
+export interface TokenSupply {
+  /** Where this run began: all of its tokens are greater, and all of earlier runs are not. */
+  readonly begin: number;
+  /** The greatest token so far, `begin` before the first. */
+  readonly last: number;
+  /** Whether that many tokens can be given now. If not, `onRefill` tells when to ask again. */
+  has(count: number): boolean;
+  /** The next token. @throws RangeError when `has(1)` is false. */
+  next(): number;
+  /**
+   * Makes all further tokens greater than this one, which an earlier run gave. Resolves once that is recorded. Rejects with
+   * a RangeError when no run can have given such a token.
+   */
+  raiseTo(token: number): Promise<void>;
+  /** Sets whom to call when there are tokens again after `has` was false. */
+  onRefill(callback: () => void): void;
+}
+
+/** A session as the next run must know it. */
+export interface SessionRecord {
+  readonly id: string;
+  /** A hash of its secret, as text. */
+  readonly secretHash: string;
+  /** How long it may be away after a start. */
+  readonly timeoutMs: number;
+}
+
+/** The sessions that hold something, or once did. */
+export interface SessionList {
+  /** The sessions that had not ended when the server started. They stay on the list until `end`. */
+  readonly atStart: readonly SessionRecord[];
+  /**
+   * Adds a session. Its first grant may be confirmed once this resolves, or at once where it is undefined. Rejects when the
+   * session could not be recorded: then the grant must be refused. It may be added again later.
+   */
+  add(session: SessionRecord): Promise<void> | undefined;
+  /**
+   * Ends a session. What it held may be granted to others once this resolves, or at once where it is undefined. Never
+   * rejects: it tries until the end is recorded.
+   */
+  end(id: string): Promise<void> | undefined;
+}
+
+/** The locks of a server that was stopped on purpose, for the next start. */
+export interface SavedStop {
+  /** Saves any value that JSON can hold. Rejects when it is too large or cannot be written. */
+  save(state: unknown): Promise<void>;
+  /**
+   * Removes what the run before saved and resolves to it; undefined if there is nothing. Rejects with a `LedgerError` when
+   * it cannot be read or removed.
+   */
+  take(): Promise<unknown>;
+}
+
+/** Who is told about the ledger's troubles. */
+export interface LedgerReport {
+  /** Something for the log. */
+  tell(level: 'info' | 'warn' | 'error', message: string): void;
+  /** Nobody can say what the disk has: the process must end, and may not give another answer. */
+  fail(error: Error): void;
+}

@@ -1,0 +1,189 @@
+/** The file with the sessions that hold something. Records are appended, many with one sync. */
+
+import type { FileHandle } from 'node:fs/promises';
+import type { LedgerReport, SessionList, SessionRecord } from './ledger.ts';
+import { LedgerError } from './ledger-error.ts';
+import { headerLine, readRecords, toLine } from './records.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { Trouble } from './trouble.ts';
+
+const NAME = 'sessions';
+const RETRY_MS = 1_000;
+/** The file is written anew when it has so many entries more than twice those that it needs. */
+const SPARE_ENTRIES = 4_096;
+
+/** What one line adds and ends. One line for all records of a sync, so that only the last line can be torn. */
+interface Batch {
+  readonly added: readonly SessionRecord[];
+  readonly ended: readonly string[];
+}
+
+/** What the file says. */
+export interface ListedSessions {
+  readonly lineage: string;
+  readonly sessions: readonly SessionRecord[];
+  readonly isTorn: boolean;
+  readonly damagedLines: number;
+}
+
+/** Reads the file; undefined if there is none. @throws LedgerError when it is damaged, unless `isForced`. */
+export function readSessions(directory: StateDirectory, isForced: boolean): ListedSessions | undefined {
+  const text = directory.read(NAME);
+  if (text === undefined) return undefined;
+  const { lineage, records, isTorn, damagedLines } = readRecords('sessions', directory.pathOf(NAME), text, isForced);
+  const sessions = new Map<string, SessionRecord>();
+  for (const batch of records as readonly unknown[] as readonly Batch[]) apply(batch, sessions);
+  return { lineage, sessions: [...sessions.values()], isTorn, damagedLines };
+}
+
+function apply({ added, ended }: Batch, sessions: Map<string, SessionRecord>): void {
+  for (const session of added) sessions.set(session.id, session);
+  for (const id of ended) sessions.delete(id);
+}
+
+interface Addition {
+  readonly session: SessionRecord;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface End {
+  readonly id: string;
+  readonly resolve: () => void;
+}
+
+export class SessionFile implements SessionList {
+  readonly atStart: readonly SessionRecord[];
+  readonly #directory: StateDirectory;
+  readonly #lineage: string;
+  readonly #trouble: Trouble;
+  /** What the file says. */
+  readonly #listed: Map<string, SessionRecord>;
+  /** The same, with what is about to be written. */
+  readonly #known: Set<string>;
+  /** Undefined when the file must be written anew, since nobody knows what a failed write has left in it. */
+  #file: FileHandle | undefined;
+  #entries = 0;
+  #additions: Addition[] = [];
+  #ends: End[] = [];
+  #state: 'idle' | 'writing' | 'retrying' | 'closed' = 'idle';
+  #writing: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+
+  /** Call `start` before anything else. */
+  constructor(directory: StateDirectory, { lineage, sessions }: ListedSessions, report: LedgerReport) {
+    this.atStart = sessions;
+    this.#directory = directory;
+    this.#lineage = lineage;
+    this.#listed = new Map(sessions.map((session) => [session.id, session]));
+    this.#known = new Set(this.#listed.keys());
+    this.#trouble = new Trouble(
+      report,
+      'sessions that hold nothing yet are refused, and locks of ended ones stay taken',
+    );
+  }
+
+  /** Writes the file anew, without what has ended. */
+  async start(): Promise<void> {
+    await this.#rewrite({ added: [], ended: [] });
+  }
+
+  /** L2: the promise resolves when the record is synced; if that fails it rejects, and the grant is refused. */
+  add(session: SessionRecord): Promise<void> {
+    this.#known.add(session.id);
+    return new Promise((resolve, reject) => {
+      this.#additions.push({ session, resolve, reject });
+      this.#writeSoon();
+    });
+  }
+
+  /** L3: the promise resolves when the end is synced. */
+  end(id: string): Promise<void> | undefined {
+    if (!this.#known.delete(id)) return undefined;
+    return new Promise((resolve) => {
+      this.#ends.push({ id, resolve });
+      this.#writeSoon();
+    });
+  }
+
+  /** Waits for the write under way. What was not written is left out. */
+  async close(): Promise<void> {
+    await this.#writing;
+    clearTimeout(this.#retry);
+    this.#state = 'closed';
+    await this.#file?.close();
+  }
+
+  #writeSoon(): void {
+    if (this.#state !== 'idle' && this.#state !== 'retrying') return;
+    clearTimeout(this.#retry);
+    this.#state = 'writing';
+    this.#writing = this.#writeAll();
+  }
+
+  /** Group commit: whatever came while one batch was synced is the next one. */
+  async #writeAll(): Promise<void> {
+    while (this.#additions.length + this.#ends.length > 0) {
+      const [additions, ends] = [this.#additions, this.#ends];
+      this.#additions = [];
+      this.#ends = [];
+      try {
+        await this.#write({ added: additions.map(({ session }) => session), ended: ends.map(({ id }) => id) });
+      } catch (error) {
+        this.#failed(error as Error, additions, ends);
+        return;
+      }
+      this.#trouble.over();
+      for (const { resolve } of [...additions, ...ends]) resolve();
+    }
+    this.#state = 'idle';
+  }
+
+  #failed(error: Error, additions: readonly Addition[], ends: readonly End[]): void {
+    this.#trouble.failed(error);
+    this.#ends = [...ends, ...this.#ends];
+    this.#state = 'retrying';
+    this.#retry = setTimeout(() => this.#writeSoon(), RETRY_MS).unref();
+    for (const { session, reject } of additions) {
+      this.#known.delete(session.id);
+      reject(error);
+    }
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const isWasteful = this.#entries > 2 * this.#listed.size + SPARE_ENTRIES;
+    if (this.#file === undefined || isWasteful) return await this.#rewrite(batch);
+    const file = this.#file;
+    try {
+      await file.appendFile(toLine(batch));
+      await file.datasync();
+      await this.#requirePresent(file);
+    } catch (error) {
+      this.#file = undefined;
+      await file.close();
+      throw error;
+    }
+    apply(batch, this.#listed);
+    this.#entries += batch.added.length + batch.ended.length;
+  }
+
+  /** L4: sessions stay on the list until they have ended, whether they have returned or not. */
+  async #rewrite(batch: Batch): Promise<void> {
+    const sessions = new Map(this.#listed);
+    apply(batch, sessions);
+    await this.#file?.close();
+    this.#file = undefined;
+    const added = [...sessions.values()];
+    await this.#directory.replace(NAME, headerLine('sessions', this.#lineage) + toLine({ added, ended: [] }));
+    this.#file = await this.#directory.openToAppend(NAME);
+    this.#entries = added.length;
+    apply(batch, this.#listed);
+  }
+
+  /** A file that somebody has deleted takes everything and keeps nothing. */
+  async #requirePresent(file: FileHandle): Promise<void> {
+    await this.#directory.requirePresent();
+    if ((await file.stat()).nlink > 0) return;
+    throw new LedgerError('unusable', `${this.#directory.pathOf(NAME)} was deleted or replaced while the server ran`);
+  }
+}
