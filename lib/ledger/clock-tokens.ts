@@ -11,9 +11,14 @@ const LATEST_POSSIBLE_MS = Math.floor((Number.MAX_SAFE_INTEGER - ROOM) / MICROSE
  * @throws RangeError when tokens that begin there could not grow, or not be told exactly.
  */
 export function tokenAt(nowMs: number): number {
-  if (nowMs >= 0 && nowMs <= LATEST_POSSIBLE_MS) return Math.floor(nowMs * MICROSECONDS_A_MS);
+  if (nowMs >= 0 && nowMs <= LATEST_POSSIBLE_MS) return microsecondsAt(nowMs);
   const range = `from ${dateOf(0)} to ${dateOf(LATEST_POSSIBLE_MS)}`;
   throw new RangeError(`the clock says ${dateOf(nowMs)}; expected a time ${range}, where tokens can begin; set it`);
+}
+
+/** The same for a time that may be any. */
+export function microsecondsAt(nowMs: number): number {
+  return Math.floor(nowMs * MICROSECONDS_A_MS);
 }
 
 export function dateOf(ms: number): string {

@@ -46,7 +46,7 @@ export class GroupAcquisition {
     }
     const missing = parts.filter(({ claim }) => claim === undefined);
     if (missing.length > 0 && isDraining) return { status: 'draining' };
-    const isAdmitted = missing.every(isAdmittedAtOnce);
+    const isAdmitted = missing.every(isAdmittedAtOnce) && this.#book.mayGrant(missing.length);
     if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, missing, isAdmitted);
     if (refusal !== undefined) return refusal;

@@ -44,6 +44,8 @@ export class LockBook {
   sessionCount = 0;
   /** How much memory all claims and waiting requests count. */
   bytes = 0;
+  /** Whether there are tokens for so many grants. */
+  readonly mayGrant: (count: number) => boolean;
   readonly #nextToken: () => number;
   /** The events of the current operation. */
   events: TableEvent[] = [];
@@ -52,8 +54,9 @@ export class LockBook {
   #holders = 0;
   #waiting = 0;
 
-  constructor(nextToken: () => number) {
+  constructor(nextToken: () => number, mayGrant: (count: number) => boolean = () => true) {
     this.#nextToken = nextToken;
+    this.mayGrant = mayGrant;
   }
 
   get counts(): TableCounts {

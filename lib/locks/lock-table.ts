@@ -56,9 +56,9 @@ export class LockTable {
   #state: 'serving' | 'draining' = 'serving';
 
   constructor(options: TableOptions) {
-    const { limits, nextToken, compareNames } = options;
+    const { limits, nextToken, mayGrant, compareNames } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
-    this.#book = new LockBook(nextToken);
+    this.#book = new LockBook(nextToken, mayGrant);
     this.#answersAtOnce = answersAtOnce;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce);
     this.#settlement = new Settlement(this.#book, this.#deadlocks, answersAtOnce);
@@ -200,6 +200,12 @@ export class LockTable {
   continueSearch(maxSteps: number, nowMs: number): readonly TableEvent[] {
     const stuck = this.#deadlocks.goOn(maxSteps, nowMs);
     if (stuck !== undefined) this.#settlement.refuse(stuck.claim, stuck.deadlock, nowMs);
+    return this.#book.takeEvents();
+  }
+
+  /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait. */
+  letInAll(nowMs: number): readonly TableEvent[] {
+    this.#settlement.letInAll(nowMs);
     return this.#book.takeEvents();
   }
 

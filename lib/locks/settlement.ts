@@ -98,6 +98,16 @@ export class Settlement {
     return isEnough;
   }
 
+  /** Lets in whoever can be, wherever it waits: permits without a limit wait anywhere in a queue while nothing is granted. */
+  letInAll(nowMs: number): void {
+    const { readerWriter, permit } = this.#book.locks;
+    this.#left = Number.POSITIVE_INFINITY;
+    for (const lock of [...readerWriter, ...permit].filter(isAwaited)) {
+      for (const claim of lock.queue ?? []) this.#turnOf(claim, nowMs);
+    }
+    this.settleRest(nowMs);
+  }
+
   /** Answers a waiting request without a grant. */
   endRequest(request: WaitingRequest, status: 'timeout' | 'cancelled', nowMs: number): void {
     if (request.kind === 'group') {
@@ -168,8 +178,7 @@ export class Settlement {
     for (let claim = lock.queue?.first; claim !== undefined; claim = lock.queue?.first) {
       // Once no steps are left, it is not even asked whether there is room.
       if (this.#left <= 0) return false;
-      const { place } = claim;
-      const turn = place === undefined ? this.#grantGroupOf(claim, nowMs) : this.#grantPlace(claim, place, nowMs);
+      const turn = this.#turnOf(claim, nowMs);
       if (turn === 'later') return false;
       if (turn === 'no room') break;
     }
@@ -177,15 +186,21 @@ export class Settlement {
     return true;
   }
 
+  /** Grants a waiting claim, or its whole group, if that is possible now. */
+  #turnOf(claim: Claim, nowMs: number): Turn {
+    const { place } = claim;
+    return place === undefined ? this.#grantGroupOf(claim, nowMs) : this.#grantPlace(claim, place, nowMs);
+  }
+
   #grantPlace(claim: Claim, { limit, waits }: Place, nowMs: number): Turn {
-    if (!admitsWaiter(claim, limit)) return 'no room';
+    if (!admitsWaiter(claim, limit) || !this.#book.mayGrant(1)) return 'no room';
     if (!this.#take(waits.size)) return 'later';
     this.#book.grantPlace(claim, nowMs);
     return 'granted';
   }
 
   #grantGroupOf({ group }: Claim, nowMs: number): Turn {
-    if (group === undefined || !canGrant(group)) return 'no room';
+    if (group === undefined || !canGrant(group) || !this.#book.mayGrant(group.waiting.length)) return 'no room';
     if (!this.#take(group.claims.length)) return 'later';
     this.#book.grantGroup(group, nowMs);
     return 'granted';

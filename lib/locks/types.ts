@@ -299,6 +299,11 @@ export interface TableOptions {
   readonly limits: TableLimits;
   /** The next fencing token: greater than every one before, the first greater than 0. */
   readonly nextToken: () => number;
+  /**
+   * Whether that many tokens can be had now; always, by default. While it is false, requests wait that would be granted, until
+   * `letInAll` is called.
+   */
+  readonly mayGrant?: ((count: number) => boolean) | undefined;
   /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */

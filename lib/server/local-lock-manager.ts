@@ -1,6 +1,9 @@
 /** Keeps the locks of this process: a lock table with a clock and tokens. Long work is done in slices. */
 
 import { randomUUID } from 'node:crypto';
+import { microsecondsAt } from '../ledger/clock-tokens.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
   Claim,
@@ -21,13 +24,10 @@ import { OrderedResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type {
   CancelResult,
-  DeadlockStep,
   Granted,
-  LockHolder,
   LockInformation,
   LockPage,
   LockStatistics,
-  LockWaiter,
   NamedLockHolder,
   ReleaseAllResult,
   ReleaseResult,
@@ -49,8 +49,8 @@ import type {
   Pages,
   Taken,
 } from './lock-manager.ts';
+import { addSize, charactersOf, isTooLarge, sizeOfCycle } from './page-size.ts';
 import { StatisticsRecorder } from './statistics-recorder.ts';
-import { tokensFrom } from './tokens.ts';
 
 /** Milliseconds of each turn that long work may take. The last step may run over. */
 const LONG_WORK_MS = 0.5;
@@ -61,25 +61,23 @@ const NAMES_A_STEP = 32;
 /** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
 const ANSWERS_A_STEP = 32;
 const SEARCH_STEPS = 200;
-/** Roughly how many characters of JSON a holder, waiter or step takes, without its texts. */
-const ENTRY_CHARACTERS = 150;
 /** How many holders that lost a lock are listed. */
 const MAX_TAKEN_TOLD = 100;
 
-/** Limits, clock and tokens of a lock manager. */
+/** Limits, clock and ledger of a lock manager. */
 export interface LocalLockManagerOptions {
   readonly limits: TableLimits & PageLimits;
   readonly clock?: Clock;
-  /** Returns fencing tokens, each greater than all before. */
-  readonly nextToken?: () => number;
+  /** Gives the fencing tokens; by default they begin at the wall clock. */
+  readonly ledger?: Ledger;
 }
 
 /** A lock manager whose locks end with the process. */
 export class LocalLockManager implements LockManager {
   readonly epoch: string = randomUUID();
-  readonly isDurable = false;
   readonly table: LockTable;
   readonly clock: Clock;
+  readonly #ledger: Ledger;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
   /** Shared by ends of sessions, deadlines, waiters let in by others and searches for deadlocks. */
@@ -96,11 +94,23 @@ export class LocalLockManager implements LockManager {
     this.#longWork = new TurnBudget(LONG_WORK_MS, this.clock);
     this.#listings = new TurnBudget(LONG_WORK_MS, this.clock);
     this.#limits = options.limits;
+    this.#ledger = options.ledger ?? new MemoryLedger(microsecondsAt(Date.now()));
+    const { tokens } = this.#ledger;
     this.table = new LockTable({
       limits: options.limits,
-      nextToken: options.nextToken ?? tokensFrom(Date.now()),
+      nextToken: () => tokens.next(),
+      mayGrant: (count) => tokens.has(count),
       compareNames: compareEncoded,
     });
+    tokens.onRefill(() => this.#letInAll());
+  }
+
+  get lineage(): string {
+    return this.#ledger.lineage;
+  }
+
+  get isDurable(): boolean {
+    return this.#ledger.isDurable;
   }
 
   openSession(client: LockClientInfo): ManagedSession {
@@ -187,7 +197,9 @@ export class LocalLockManager implements LockManager {
   /** Counts an answer and returns it, without a deadlock's cycle if that is too long to send. */
   answer<Answer extends LockResult | LockAllResult>(answer: Answer): LockResult | LockAllResult {
     this.#statistics.recordAnswer(answer);
-    return answer.status === 'deadlock' && !this.#canTell(answer.cycle ?? []) ? { status: 'deadlock' } : answer;
+    return answer.status === 'deadlock' && isTooLarge(sizeOfCycle(answer.cycle ?? []), this.#limits)
+      ? { status: 'deadlock' }
+      : answer;
   }
 
   recordReleases(count: number): void {
@@ -214,6 +226,12 @@ export class LocalLockManager implements LockManager {
       this.#whenUnheld();
       this.#whenUnheld = undefined;
     }
+  }
+
+  /** Grants what had to wait until more tokens were reserved. */
+  #letInAll(): void {
+    this.#handle(this.table.letInAll(this.clock.nowMs()));
+    this.#afterwards();
   }
 
   /** In slices lets waiters in, and looks for the deadlocks that were not found at once. */
@@ -282,7 +300,7 @@ export class LocalLockManager implements LockManager {
       const lock = this.inspect(names[count] as string, this.#limits.maxPageEntries, kind);
       if (lock.holderCount + lock.waiterCount === 0) continue;
       addSize(size, lock);
-      if (locks.length > 0 && this.#isTooLarge(size)) break;
+      if (locks.length > 0 && isTooLarge(size, this.#limits)) break;
       locks.push(lock);
     }
     listing.skip(count);
@@ -296,7 +314,7 @@ export class LocalLockManager implements LockManager {
     const size = { entries: 0, characters: 0 };
     const claims = listing.peek(max);
     let count = 0;
-    for (; count < claims.length && !this.#isTooLarge(size); count += 1) {
+    for (; count < claims.length && !isTooLarge(size, this.#limits); count += 1) {
       const claim = claims[count] as Claim;
       if (claim.state !== 'held') continue;
       const holder = viewNamedHolder(claim, nowMs);
@@ -306,32 +324,6 @@ export class LocalLockManager implements LockManager {
     listing.skip(count);
     return { holders, isLast: listing.isOver };
   }
-
-  /** Whether a deadlock's cycle fits into one reply. */
-  #canTell(cycle: readonly DeadlockStep[]): boolean {
-    const characters = cycle.reduce((sum, step) => sum + charactersOf(step) + step.lockName.length, 0);
-    return !this.#isTooLarge({ entries: cycle.length, characters });
-  }
-
-  #isTooLarge({ entries, characters }: PageSize): boolean {
-    return entries > this.#limits.maxPageEntries || characters > this.#limits.maxPageBytes;
-  }
-}
-
-interface PageSize {
-  entries: number;
-  characters: number;
-}
-
-function addSize(size: PageSize, { lockName, holders, waiters }: LockInformation): void {
-  size.entries += holders.length + waiters.length;
-  size.characters += lockName.length;
-  for (const entry of [...holders, ...waiters]) size.characters += charactersOf(entry);
-}
-
-/** Roughly how long an entry is in JSON, without the name of its lock. */
-function charactersOf({ owner, name, address }: LockWaiter | DeadlockStep | LockHolder): number {
-  return owner.length + name.length + address.length + ENTRY_CHARACTERS;
 }
 
 /** So many holds that were forced or stolen, with the first of them that the events show. */

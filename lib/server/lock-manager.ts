@@ -96,6 +96,8 @@ export interface HoldersPage {
 export interface LockManager {
   /** Identifies one run of the locks. It changes when a restart has lost them. */
   readonly epoch: string;
+  /** Names the series of the tokens, a UUID: those of different lineages cannot be compared. */
+  readonly lineage: string;
   /** Whether tokens keep growing over a restart even if the wall clock is set back. */
   readonly isDurable: boolean;
   openSession(client: LockClientInfo): ManagedSession;

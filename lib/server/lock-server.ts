@@ -1,6 +1,7 @@
 /** The lock server: carries out the commands of the message protocol on a lock manager. */
 
 import cluster from 'node:cluster';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { TableLimits } from '../locks/types.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
@@ -38,7 +39,7 @@ import { invalidParameters, LockRequests, type Refusal, refuseLength, type TextL
 import { NameRegistry } from './name-registry.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { checkClock, tokensFrom } from './tokens.ts';
+import { ledgerInMemory } from './tokens.ts';
 import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
@@ -88,7 +89,7 @@ const TOLD_LIMITS = [
   'maxPageEntries',
 ] as const satisfies readonly (keyof LockServerLimits)[];
 
-const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'dump', 'registry', 'forceUnlock', 'protocols'];
+const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'ledger', 'dump', 'registry', 'forceUnlock', 'protocols'];
 const LISTEN_OPTIONS = ['protocols', 'dialect'];
 
 /** The options of a lock server. */
@@ -96,6 +97,11 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly limits?: Partial<LockServerLimits>;
   /** Keeps the locks; by default they live in this process. */
   readonly manager?: LockManager;
+  /**
+   * What outlives the process; nothing by default. Only without a `manager`. The caller closes it after the server, and
+   * must end the process when the ledger fails.
+   */
+  readonly ledger?: Ledger;
   /**
    * Whether clients may ask who is there and who holds which lock (`list`, `inspect`, `d`, `sd`, `dump`); true by
    * default.
@@ -133,6 +139,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     const {
       limits: given = {},
       manager,
+      ledger,
       dump = true,
       registry = true,
       forceUnlock = false,
@@ -143,7 +150,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
-    this.#manager = manager ?? this.#makeManager();
+    this.#manager = manager ?? new LocalLockManager({ limits, ledger: ledger ?? ledgerInMemory(this.logger) });
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#sessionKeeper = new SessionKeeper(limits, () => performance.now());
     this.#isDumpOn = dump;
@@ -338,12 +345,6 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   protected override answerBare(session: LockServerSession, message: Request): boolean {
     return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
-  }
-
-  #makeManager(): LockManager {
-    const nowMs = Date.now();
-    checkClock(this.logger, nowMs);
-    return new LocalLockManager({ limits: this.#limits, nextToken: tokensFrom(nowMs) });
   }
 
   #parts(): LockServerParts {

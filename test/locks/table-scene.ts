@@ -54,7 +54,7 @@ export function tableScene(): void {
 export function startTable(
   limits: Partial<TableLimits> = {},
   tokens: readonly number[] = [],
-  options: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce'> = {},
+  options: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce' | 'mayGrant'> = {},
 ): void {
   let granted = 0;
   table = new LockTable({
@@ -138,6 +138,10 @@ export function settle(slices: number = ALL): void {
 /** Goes on looking for deadlocks in the shortest slices: so many of them, or until the search is over. */
 export function search(slices: number = ALL): void {
   for (let count = 0; count < slices && table.isSearching; count += 1) tell(table.continueSearch(1, nowMs));
+}
+
+export function letInAll(): void {
+  tell(table.letInAll(nowMs));
 }
 
 export function drain(): void {

@@ -2,6 +2,7 @@
 
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
+import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import {
@@ -66,14 +67,8 @@ export const LOOPBACK: { readonly host: string; readonly port: number; readonly 
 
 /** Makes a silent server without listeners whose tokens are 1, 2, 3 and so on. It is closed when the test ends. */
 export function makeServer({ logger = new RecordingLogger(), ...options }: LockServerOptions = {}): FullLockServer {
-  let token = 0;
-  const manager = new LocalLockManager({
-    limits: { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits },
-    nextToken: () => {
-      token += 1;
-      return token;
-    },
-  });
+  const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits };
+  const manager = new LocalLockManager({ limits, ledger: options.ledger ?? new MemoryLedger(0) });
   const server = new FullLockServer({ logger, manager, ...options });
   whenTestEnds(() => server.close());
   return server;
@@ -93,7 +88,7 @@ export async function untilConnections(server: FullLockServer, count: number): P
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
-  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager'> = {},
+  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger'> = {},
   port = 0,
 ): Promise<RunningServer> {
   const server = makeServer({ limits, ...switches, ...(logger === undefined ? {} : { logger }) });

@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { checkClock, tokensFrom } from '../../lib/server/tokens.ts';
+import { tokenAt } from '../../lib/ledger/clock-tokens.ts';
+import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
+import { checkClock } from '../../lib/server/tokens.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, makeFolder } from './clean-up.ts';
 import { RawClient } from './raw-client.ts';
@@ -20,8 +22,8 @@ describe('tokens', () => {
       ['2049-12-31', 2_524_521_600_000_001],
     ] as const) {
       checkClock(logger, Date.parse(text));
-      const next = tokensFrom(Date.parse(text));
-      expect([next(), next(), next()]).to.deep.equal([first, first + 1, first + 2]);
+      const { tokens } = new MemoryLedger(tokenAt(Date.parse(text)));
+      expect([tokens.next(), tokens.next(), tokens.next()]).to.deep.equal([first, first + 1, first + 2]);
     }
     expect(logger.entries).to.deep.equal([]);
   });
@@ -29,10 +31,10 @@ describe('tokens', () => {
   it('grow also from 1970 and from the last time that is possible, and are safe integers', () => {
     for (const nowMs of [0, 1, Date.parse('2223-09-25')]) {
       checkClock(logger, nowMs);
-      const next = tokensFrom(nowMs);
+      const { tokens } = new MemoryLedger(tokenAt(nowMs));
       let last = nowMs * 1_000;
       for (let count = 0; count < 1_000; count += 1) {
-        const token = next();
+        const token = tokens.next();
         expect(token).to.be.greaterThan(last);
         expect(token + 1e14).to.satisfy(Number.isSafeInteger);
         last = token;
