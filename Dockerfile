@@ -18,6 +18,9 @@ RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
 COPY bin bin
 COPY config config
 COPY --from=build /holdfast/dist/lib dist/lib
+# What outlives the container; `--state ''` does without.
+RUN mkdir -m 0700 /var/lib/holdfast && chown node:node /var/lib/holdfast
+VOLUME /var/lib/holdfast
 USER node
 EXPOSE 20934
-ENTRYPOINT ["node", "bin/server.js"]
+ENTRYPOINT ["node", "bin/server.js", "--state", "/var/lib/holdfast"]

@@ -12,6 +12,10 @@ export const EXIT_CODES = {
   cannotListen: 3,
   /** The pidfile cannot be written, or another running server has it. */
   pidfile: 4,
+  /** The state directory cannot be used: another running server has it, it is damaged, or cannot be written. */
+  stateDirectory: 5,
+  /** The disk under the state directory did not confirm a write, so nobody can say what a restart would find. */
+  stateLost: 6,
 } as const;
 
 /** A second signal ends a program at once with this plus the signal's number, as in shells. */

@@ -1,15 +1,18 @@
 /** Runs a lock server as a process: opens the listeners of the settings and ends on signals. */
 
-import { lchownSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { LedgerError } from '../ledger/ledger-error.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
+import { dropPrivileges } from './privileges.ts';
 import { type Settings, SettingsError } from './settings.ts';
+import { explainStateError, openState } from './state.ts';
 import { tuneEngine } from './tune-engine.ts';
 
 const STDERR = 2;
@@ -25,6 +28,11 @@ export interface StartFailureCodes {
   readonly pidfile: number;
   readonly pidfileTaken: number;
   readonly cannotListen: number;
+}
+
+export interface ServeOptions {
+  /** Starts although the state directory is damaged. */
+  readonly isStateForced?: boolean;
 }
 
 /** The start failed. Has a message for people and the exit code. */
@@ -46,6 +54,7 @@ export async function serve(
   settings: Settings,
   codes: StartFailureCodes,
   startLine: (addresses: readonly string[]) => string,
+  { isStateForced = false }: ServeOptions = {},
 ): Promise<void> {
   tuneEngine();
   const planned = failWith(codes.usage, () => planListeners(settings));
@@ -58,16 +67,21 @@ export async function serve(
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
   const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length);
   let server: FullLockServer | undefined;
+  let ledger: Ledger | undefined;
   try {
-    server = failWith(EXIT_CODES.failure, () => new FullLockServer({ limits, logger, dump, registry, forceUnlock }));
+    ledger = await claimState(settings, codes, logger, isStateForced);
+    const options = { limits, logger, dump, registry, forceUnlock, ...(ledger && { ledger }) };
+    server = failWith(EXIT_CODES.failure, () => new FullLockServer(options));
     const addresses = await openAll(server, planned, codes);
-    failWith(codes.usage, () => dropPrivileges(settings, planned));
-    closeOnSignal(server, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
+    const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
+    failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
+    closeOnSignal(server, ledger, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
     if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
   } catch (error) {
     await server?.close();
+    await ledger?.close();
     pidfile?.release();
     throw error;
   }
@@ -114,6 +128,21 @@ async function claimPidfile(file: string, codes: StartFailureCodes): Promise<Pid
   }
 }
 
+async function claimState(
+  settings: Settings,
+  codes: StartFailureCodes,
+  logger: PinoLogger,
+  isForced: boolean,
+): Promise<Ledger | undefined> {
+  try {
+    return await openState(settings, logger, isForced);
+  } catch (error) {
+    if (error instanceof LedgerError) throw new StartFailure(EXIT_CODES.stateDirectory, explainStateError(error));
+    // The clock, or the user of the settings.
+    throw new StartFailure(error instanceof RangeError ? EXIT_CODES.failure : codes.usage, (error as Error).message);
+  }
+}
+
 async function openAll(
   server: FullLockServer,
   planned: readonly PlannedListener[],
@@ -131,48 +160,6 @@ async function openAll(
 }
 
 /**
- * Changes the group first, since the user may not be allowed to. Gives Unix sockets away before changing the user, who
- * could not.
- */
-function dropPrivileges({ user, group }: Settings, planned: readonly PlannedListener[]): void {
-  if (group !== '') {
-    become('group', group, (id) => {
-      process.setgroups?.([id]);
-      process.setgid?.(id);
-    });
-  }
-  if (user !== '' || group !== '') giveSockets(user, planned);
-  if (user !== '') become('user', user, (id) => process.setuid?.(id));
-}
-
-/**
- * Gives the sockets to the user, and to the group that this process has by now. Becomes the user for a moment, since
- * only the system knows the number of a name.
- */
-function giveSockets(user: string, planned: readonly PlannedListener[]): void {
-  const own = process.geteuid?.() ?? 0;
-  if (user !== '') become('user', user, (id) => process.seteuid?.(id));
-  const uid = process.geteuid?.() ?? own;
-  process.seteuid?.(own);
-  for (const { socketFile } of planned) {
-    // Not through a link, which whoever may write the folder can put there meanwhile.
-    if (socketFile !== undefined) lchownSync(socketFile, uid, process.getgid?.() ?? 0);
-  }
-}
-
-function become(setting: string, name: string, change: (id: string | number) => void): void {
-  try {
-    change(nameOrNumber(name));
-  } catch (error) {
-    throw new Error(`settings.${setting} is ${JSON.stringify(name)}: ${(error as Error).message}`);
-  }
-}
-
-function nameOrNumber(text: string): string | number {
-  return /^\d+$/.test(text) ? Number(text) : text;
-}
-
-/**
  * A terminal signals all its processes and npm passes its signal on, so a second signal within this time is the same
  * one.
  */
@@ -181,6 +168,7 @@ const SAME_SIGNAL_MS = 500;
 /** The first signal lets clients finish, the second ends the process at once. */
 function closeOnSignal(
   server: FullLockServer,
+  ledger: Ledger | undefined,
   logger: PinoLogger,
   log: LogDestination,
   pidfile: Pidfile | undefined,
@@ -195,7 +183,7 @@ function closeOnSignal(
       if (nowMs - firstSignalMs > SAME_SIGNAL_MS) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
       if (nowMs > firstSignalMs) return;
       logger.info({ signal, drainMs }, 'stopping');
-      void server.close({ drainMs }).then(() => {
+      void closeAll(server, ledger, drainMs).then(() => {
         // Exits even if the last lines cannot be written. Destroys the log first, since it would otherwise try again at
         // the exit.
         const exit = (): void => {
@@ -209,6 +197,11 @@ function closeOnSignal(
       });
     });
   }
+}
+
+async function closeAll(server: FullLockServer, ledger: Ledger | undefined, drainMs: number): Promise<void> {
+  await server.close({ drainMs });
+  await ledger?.close();
 }
 
 function reloadAll(planned: readonly PlannedListener[], logger: PinoLogger): void {

@@ -10,6 +10,8 @@ import { completeSettings, readSettingsFile, type Settings } from './settings.ts
 
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;
+/** Options that change no setting. */
+const NO_SETTINGS = ['config', 'printSettings', 'stateForce'];
 const CODES = {
   usage: EXIT_CODES.usage,
   pidfile: EXIT_CODES.pidfile,
@@ -27,6 +29,8 @@ interface CommandLine {
   readonly origin?: string[];
   readonly wsHost?: string[];
   readonly pidfile?: string;
+  readonly state?: string;
+  readonly stateForce?: true;
   readonly dump?: boolean;
   readonly registry?: boolean;
   readonly forceUnlock?: boolean;
@@ -51,6 +55,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
       settings,
       CODES,
       (addresses) => `holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}`,
+      { isStateForced: commandLine.stateForce === true },
     );
   } catch (error) {
     exitOnFailure(error, EXIT_CODES.usage);
@@ -73,6 +78,8 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--origin <origin...>', 'origins of the pages that may connect, instead of "origins"')
     .option('--ws-host <name...>', 'names by which the pages of the server itself may call it, instead of "hosts"')
     .option('--pidfile <path>', 'write the process id there and keep a second server out')
+    .option('--state <directory>', 'keep there what outlives the process; an empty path is none')
+    .option('--state-force', 'start although files in it are damaged, with what can be read')
     .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
     .option('--registry [boolean]', 'let clients register names', parseBoolean)
     .option('--force-unlock [boolean]', 'let clients take away the locks of others', parseBoolean)
@@ -90,11 +97,22 @@ function parseCommandLine(args: readonly string[]): CommandLine {
 /** The settings of the file, overridden by the command line. */
 function settingsOf(commandLine: CommandLine): Settings {
   const { config, host, port, ws, unix, allow, origin, wsHost } = commandLine;
-  const { pidfile, dump, registry, forceUnlock, verbose } = commandLine;
+  const { pidfile, state, dump, registry, forceUnlock, verbose } = commandLine;
   const file = readSettingsFile(config);
   const given: Record<string, unknown> = { ...file };
   const pages = { origins: origin, hosts: wsHost };
-  const overrides = { host, port, allowed: allow, ...pages, pidfile, dump, registry, forceUnlock, verbose };
+  const overrides = {
+    host,
+    port,
+    allowed: allow,
+    ...pages,
+    pidfile,
+    stateDirectory: state,
+    dump,
+    registry,
+    forceUnlock,
+    verbose,
+  };
   for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
   const { tlsCert, tlsKey, tlsCa } = commandLine;
   const tls = { cert: tlsCert, key: tlsKey, ca: tlsCa };
@@ -104,7 +122,7 @@ function settingsOf(commandLine: CommandLine): Settings {
   const webSocketPort = ws === true ? DEFAULT_WEBSOCKET_PORT : ws;
   if (webSocketPort !== undefined) replaceListener(given, 'websocket', webSocketPort !== 0, { port: webSocketPort });
   if (unix !== undefined) replaceListener(given, 'unix', unix !== '', { path: unix });
-  const isChanged = Object.entries(commandLine).some(([name]) => name !== 'config' && name !== 'printSettings');
+  const isChanged = Object.entries(commandLine).some(([name]) => !NO_SETTINGS.includes(name));
   return completeSettings(given, isChanged ? `${config} with the command line` : config);
 }
 

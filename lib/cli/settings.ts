@@ -50,6 +50,8 @@ export interface Settings {
   readonly tls: TlsSettings;
   /** The file for the process id, which also keeps a second server out; empty for none. */
   readonly pidfile: string;
+  /** The directory for what outlives the process; empty for none. */
+  readonly stateDirectory: string;
   /** The user and group to become once all listeners are open; empty for no change. */
   readonly user: string;
   readonly group: string;
@@ -175,6 +177,7 @@ const schema: JsonSchema = {
     hosts: names('a list of host names'),
     tls: { ...tls, default: {} },
     pidfile: text('a file'),
+    stateDirectory: text('a directory'),
     user: text('the name or number of a user'),
     group: text('the name or number of a group'),
     dump: flag(true),

@@ -11,8 +11,8 @@ import { StopFile } from './stop-file.ts';
 import { TokenBlock } from './token-block.ts';
 import { type ReservedTokens, readTokens, TokenFile } from './token-file.ts';
 
-/** Enough for half a minute of grants without a word from the disk. */
-const BLOCK_SIZE = 2 ** 24;
+/** Half of it is enough for many seconds of grants without a word from the disk. */
+const BLOCK_SIZE = 2 ** 22;
 
 export interface FileLedgerOptions {
   readonly directory: string;

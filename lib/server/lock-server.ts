@@ -315,6 +315,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       version: VERSION,
       protocol: PROTOCOL,
       epoch: this.#manager.epoch,
+      lineage: this.#manager.lineage,
       durable: this.#manager.isDurable,
       limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
       ...(kept !== undefined && { session: kept }),

@@ -82,14 +82,15 @@ class TokenPairs {
 
 const ADDRESS = /^127\.0\.0\.1:\d+$/;
 const SESSION_ID = /^[\w-]{16}$/;
-const EPOCH = /^[0-9a-f-]{36}$/;
+const UUID = /^[0-9a-f-]{36}$/;
 const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   heldMs: Number.isSafeInteger,
   waitedMs: Number.isSafeInteger,
   uptimeMs: Number.isSafeInteger,
   tableBytes: Number.isSafeInteger,
   address: (value) => ADDRESS.test(String(value)),
-  epoch: (value) => EPOCH.test(String(value)),
+  epoch: (value) => UUID.test(String(value)),
+  lineage: (value) => UUID.test(String(value)),
 };
 
 function compare(documented: unknown, actual: unknown, tokens: TokenPairs, where: string, key = ''): void {

@@ -1,7 +1,16 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { expect } from 'chai';
 import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
-import { toLine } from '../../lib/ledger/records.ts';
+import { headerLine, toLine } from '../../lib/ledger/records.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { errorOf } from '../support/error-of.ts';
 import { CLOCK, idsAtStart, openLedger, RecordingReport, session, take } from './ledger-scene.ts';
@@ -30,6 +39,17 @@ describe('a ledger in a directory', () => {
 
   beforeEach(() => {
     directory = folder.at('state');
+  });
+
+  it('reads the file that docs/operations.md shows', async () => {
+    const [, example = ''] =
+      /```\n(\{"holdfast":"sessions"[^`]*)```/.exec(readFileSync('docs/operations.md', 'utf8')) ?? [];
+    mkdirSync(directory);
+    const lineage = /"lineage":"([-\w]+)"/.exec(example)?.[1] ?? '';
+    writeFileSync(`${directory}/sessions`, example);
+    writeFileSync(`${directory}/tokens`, headerLine('tokens', lineage) + toLine({ reserved: 1, run: 'x' }));
+    const { atStart } = (await openLedger(directory)).sessions;
+    expect(atStart).to.deep.equal([{ id: '7f3a', secretHash: '9c1e', timeoutMs: 20_000 }]);
   });
 
   it('makes the directory, for its own user only', async () => {

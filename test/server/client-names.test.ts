@@ -104,7 +104,7 @@ describe('the hello command', () => {
 
   it('describes the server and its limits', async () => {
     const client = await (await startServer({ maxNameBytes: 77 })).connect();
-    const { epoch, ...rest } = await client.ask('hello', { protocol: 1 });
+    const { epoch, lineage, ...rest } = await client.ask('hello', { protocol: 1 });
     const packageFile = new URL('../../../package.json', import.meta.url);
     const limits: Record<string, number> = { ...DEFAULT_LOCK_SERVER_LIMITS, maxNameBytes: 77 };
     const told = [
@@ -120,6 +120,7 @@ describe('the hello command', () => {
       limits: Object.fromEntries(told.map((name) => [name, limits[name]])),
     });
     expect(epoch).to.be.a('string').with.length.above(0);
+    expect(lineage).to.be.a('string').with.length.above(0);
   });
 
   it('gives all clients of one server the same epoch, and those of another server another', async () => {
