@@ -158,6 +158,17 @@ export interface CancelResult {
   readonly outcome: 'cancelled' | 'granted' | 'unknown';
 }
 
+/**
+ * What a token is worth. `current`: the lock is held with it. `superseded`: it is not any more. `unknown`: the server cannot
+ * tell whether it ever was.
+ */
+export type TokenStanding = 'current' | 'superseded' | 'unknown';
+
+export interface VerifyResult {
+  readonly status: 'ok';
+  readonly outcome: TokenStanding;
+}
+
 /** A hold that its owner did not give up itself. */
 export interface LostHold {
   readonly lockName: string;

@@ -4,7 +4,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
-import type { LockInformation, LockMode, LockPage, ServerStatistics } from '../protocol.ts';
+import type { LockInformation, LockMode, LockPage, ServerStatistics, TokenStanding } from '../protocol.ts';
 import { Acquirer } from './acquirer.ts';
 import { type ClientState, ConnectionKeeper, type LockClientEvents, type Surroundings } from './connection-keeper.ts';
 import { EventStream } from './event-stream.ts';
@@ -168,6 +168,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
       listAll: () => this.listAll({ max: LISTED_A_PAGE }),
     });
     return this.#locks;
+  }
+
+  /**
+   * Tells what a token is worth, for resources that cannot remember the greatest one: `current` while the lock is held with
+   * it, `superseded` when it is not any more, `unknown` when the server cannot tell.
+   */
+  async verify(name: string, token: number): Promise<TokenStanding> {
+    return (await this.#command('verify', { lockName: name, token })).outcome as TokenStanding;
   }
 
   /** The holders and waiters of a lock. */

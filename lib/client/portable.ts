@@ -20,6 +20,7 @@ export type {
   LockWaiter,
   NamedLockHolder,
   ServerStatistics,
+  TokenStanding,
 } from '../protocol.ts';
 export type { ClientState, LockClientEvents } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';

@@ -170,8 +170,7 @@ export class LockBook {
   grant(claim: Claim, { id, leaseMs, isStealable }: GrantTerms, nowMs: number): Granted {
     const { lock, owner } = claim;
     if (claim.state === 'waiting') this.#waitLess(owner);
-    addHolder(claim);
-    claim.token = this.#nextToken();
+    addHolder(claim, this.#nextToken());
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
     if (typeof id === 'string') this.#count(owner.session, bytesOfId(id));

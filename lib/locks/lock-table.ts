@@ -9,7 +9,7 @@ import { DeadlockDetector } from './deadlock.ts';
 import { Departure } from './departure.ts';
 import type { Eviction } from './eviction.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
-import { findClaim, KIND_OF } from './lock.ts';
+import { findClaim, isHeldWith, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { findHoldByToken, findOwner, holdsGrantOf, isWaiting, makeSession } from './session.ts';
@@ -223,6 +223,12 @@ export class LockTable {
     const eviction = this.#settlement.evict(lock, 'forced');
     this.#settlement.settle(eviction.successor, nowMs);
     return this.#outcome(eviction);
+  }
+
+  /** Whether the reader/writer lock or the permit of a name is held with this token. */
+  isHeldWith(name: string, token: number): boolean {
+    const { readerWriter, permit } = this.#book.locks;
+    return isHeldWith(readerWriter.get(name), token) || isHeldWith(permit.get(name), token);
   }
 
   get counts(): TableCounts {

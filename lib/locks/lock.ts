@@ -69,6 +69,16 @@ export function findClaim(lock: Lock | undefined, owner: Owner | undefined): Cla
   return owner.claimsByLock.get(lock);
 }
 
+/** Whether the lock is held with this token. */
+export function isHeldWith(lock: Lock | undefined, token: number): boolean {
+  if (lock === undefined) return false;
+  if (lock.holderCount > MAX_UNINDEXED_CLAIMS) lock.holdsByToken ??= indexByToken(lock);
+  if (lock.holdsByToken !== undefined) return lock.holdsByToken.has(token);
+  let holder = lock.firstHolder;
+  while (holder !== undefined && holder.token !== token) holder = holder.next;
+  return holder !== undefined;
+}
+
 /** Puts a claim at the end of the queue of its lock. */
 export function enqueue(claim: Claim): void {
   const { lock } = claim;
@@ -95,8 +105,9 @@ export function moveQueue(from: Lock, to: Lock): void {
 }
 
 /** Turns a new or waiting claim into a hold. */
-export function addHolder(claim: Claim): void {
+export function addHolder(claim: Claim, token: number): void {
   const { lock } = claim;
+  claim.token = token;
   if (claim.state === 'waiting') removeFromQueue(claim);
   claim.state = 'held';
   const last = lock.lastHolder;
@@ -108,6 +119,7 @@ export function addHolder(claim: Claim): void {
   }
   lock.lastHolder = claim;
   lock.holderCount += 1;
+  lock.holdsByToken?.set(token, claim);
 }
 
 /** Lets others steal a hold. */
@@ -141,6 +153,7 @@ function removeHolder(claim: Claim): void {
   if (previous !== undefined) claim.previous = undefined;
   if (next !== undefined) claim.next = undefined;
   lock.holderCount -= 1;
+  lock.holdsByToken?.delete(claim.token);
   if (claim.isStealable === true) lock.stealableCount = stealableIn(lock) - 1;
 }
 
@@ -158,6 +171,12 @@ function findFrom(first: Claim | undefined, owner: Owner): Claim | undefined {
   let claim = first;
   while (claim !== undefined && claim.owner !== owner) claim = claim.next;
   return claim;
+}
+
+function indexByToken(lock: Lock): Map<number, Claim> {
+  const index = new Map<number, Claim>();
+  for (const claim of holdersOf(lock)) index.set(claim.token, claim);
+  return index;
 }
 
 /** The claims of an owner are bounded, those of a lock are not. */

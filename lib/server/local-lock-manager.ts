@@ -32,6 +32,7 @@ import type {
   ReleaseAllResult,
   ReleaseResult,
   RequestId,
+  VerifyResult,
 } from '../protocol.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -137,6 +138,14 @@ export class LocalLockManager implements LockManager {
       items: () => this.table.holds(kind, lockName),
     });
     return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
+  }
+
+  verify(lockName: string, token: number): VerifyResult {
+    if (this.table.isHeldWith(lockName, token)) return { status: 'ok', outcome: 'current' };
+    const { begin, last } = this.#ledger.tokens;
+    // Whatever earlier runs without a lasting ledger have given, nothing is known of it.
+    const isOfThisLineage = token > (this.isDurable ? 0 : begin) && token <= last;
+    return { status: 'ok', outcome: isOfThisLineage ? 'superseded' : 'unknown' };
   }
 
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease> {

@@ -120,6 +120,7 @@ export const LOCK_COMMANDS: CommandTable = {
       'id',
     ),
   },
+  verify: { serving: 'atOnce', parameters: parameters({ lockName: name, token }, 'lockName', 'token') },
   inspect: { serving: 'inPages', parameters: parameters({ lockName: name, max }, 'lockName') },
   list: { serving: 'inPages', parameters: parameters({ prefix: name, after: name, max }) },
   stats: { parameters: parameters({}) },
@@ -178,6 +179,11 @@ export interface UnlockAllParameters {
 
 export interface CancelParameters {
   readonly id: RequestId;
+}
+
+export interface VerifyParameters {
+  readonly lockName: string;
+  readonly token: number;
 }
 
 export interface InspectParameters {

@@ -17,6 +17,7 @@ import type {
   ReleaseAllResult,
   ReleaseResult,
   RequestId,
+  VerifyResult,
 } from '../protocol.ts';
 
 /** The answer to a request for one lock. A steal adds `taken`: the holders that lost the lock. */
@@ -107,6 +108,8 @@ export interface LockManager {
   list(request: NamesRequest): Pages<LockPage>;
   /** Lists the holders of one kind of lock, or of one lock. */
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage>;
+  /** Tells whether a lock is still held with a token. */
+  verify(lockName: string, token: number): VerifyResult | PendingResult<VerifyResult>;
   /** Frees a lock, whoever holds it. */
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;

@@ -30,6 +30,7 @@ import type {
   LockParameters,
   UnlockAllParameters,
   UnlockParameters,
+  VerifyParameters,
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
@@ -243,6 +244,11 @@ export class LockServer extends MessageServer<LockServerSession> {
   /** Cancels one waiting request of the session. */
   commandCancel(session: LockServerSession, { id }: CancelParameters): object {
     return session.locks.cancel(id);
+  }
+
+  /** Tells whether a lock is still held with a token. */
+  commandVerify(_session: LockServerSession, { lockName, token }: VerifyParameters): object {
+    return refuseLength(this.#limits, 'maxNameBytes', lockName) ?? this.#manager.verify(lockName, token);
   }
 
   /** Tells who holds a lock and who waits for it. */

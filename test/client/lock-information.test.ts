@@ -11,6 +11,14 @@ const NOBODY = { status: 'ok', holderCount: 0, waiterCount: 0, holders: [], wait
 describe('information about locks', () => {
   clientScene({ client: { name: 'Ann' } });
 
+  it('from verify tells whether a lock is still held with a token', async () => {
+    const handle = await client.lock('jobs');
+    expect(await other.verify('jobs', handle.token)).to.equal('current');
+    await handle.release();
+    expect(await other.verify('jobs', handle.token)).to.equal('superseded');
+    expect(await other.verify('jobs', handle.token + 1)).to.equal('unknown');
+  });
+
   it('from inspect names the holders and the waiters of a lock', async () => {
     const handle = await client.lock('jobs');
     const waiting = other.lock('jobs');
@@ -61,8 +69,8 @@ describe('information about locks', () => {
   });
 
   it('is an error of the code invalid when the question is wrong', async () => {
-    for (const wrong of [client.inspect(5 as unknown as string), client.list({ max: 0 })]) {
-      await rejects(wrong, LockInvalidError, /^(inspect|list) was refused: parameters\.\w+ is \d; expected/);
+    for (const wrong of [client.inspect(5 as unknown as string), client.verify('jobs', 1.5), client.list({ max: 0 })]) {
+      await rejects(wrong, LockInvalidError, /^(inspect|verify|list) was refused: parameters\.\w+ is [\d.]+; expected/);
     }
   });
 

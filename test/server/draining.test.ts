@@ -70,6 +70,7 @@ describe('a server that is closed', () => {
     });
     for (const [command, parameters] of [
       ['inspect', { lockName: 'held' }],
+      ['verify', { lockName: 'held', token: 1 }],
       ['list'],
       ['stats'],
       ['ping'],

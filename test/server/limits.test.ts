@@ -235,6 +235,7 @@ describe('the limits of the server', () => {
         ['identify', { name: 'x' }],
         ['hello', { protocol: 1 }],
         ['inspect', { lockName: 'a' }],
+        ['verify', { lockName: 'a', token: 1 }],
         ['cancel', { id: 'none' }],
         ['unlockAll', { owner: 'none' }],
       ] as const) {

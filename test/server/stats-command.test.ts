@@ -38,7 +38,19 @@ const NOTHING = {
 };
 
 const NO_REQUESTS = {
-  ...zeros('lock', 'lockAll', 'unlock', 'unlockAll', 'forceUnlock', 'cancel', 'inspect', 'list', 'stats', 'identify'),
+  ...zeros(
+    'lock',
+    'lockAll',
+    'unlock',
+    'unlockAll',
+    'forceUnlock',
+    'cancel',
+    'verify',
+    'inspect',
+    'list',
+    'stats',
+    'identify',
+  ),
   ...zeros('whoami', 'who', 'ping', 'hello', 'bye'),
 };
 
