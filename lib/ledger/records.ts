@@ -7,6 +7,8 @@ import { crc32 } from 'node:zlib';
 import { LedgerError } from './ledger-error.ts';
 
 const VERSION = 1;
+/** How many lines a file is made with. */
+const WHOLE_LINES = 2;
 const SUM = ',"sum":"';
 /** `,"sum":"01234567"}` */
 const SUM_CHARACTERS = SUM.length + 10;
@@ -42,8 +44,8 @@ export function headerLine(kind: FileKind, lineage: string): string {
 }
 
 /**
- * Reads a file. The last line may be torn, since a line is only relied on once it is synced, and the next is written after
- * that.
+ * Reads a file. It is made with two lines, whole. More may be added, of which the last may be torn: a line is only relied
+ * on once it is synced, and the next is written after that.
  * @throws LedgerError (`unreadable`) that names the line when any other is damaged, unless `isForced`. Damaged lines are
  * passed over then, but never the first.
  */
@@ -55,12 +57,12 @@ export function readRecords(kind: FileKind, path: string, text: string, isForced
   if (header === undefined) throw damaged(path, 1);
   const { lineage } = requireHeader(header, kind, path);
   const records: Readonly<Record<string, unknown>>[] = [];
-  let isTorn = tail !== '';
+  let isTorn = tail !== '' && lines.length >= WHOLE_LINES;
   let damagedLines = 0;
-  for (let index = 1; index < lines.length; index += 1) {
-    const record = fromLine(lines[index] as string);
+  for (let index = 1; index < Math.max(lines.length, WHOLE_LINES); index += 1) {
+    const record = fromLine(lines[index] ?? '');
     if (record !== undefined) records.push(record);
-    else if (index === lines.length - 1 && !isTorn) isTorn = true;
+    else if (index >= WHOLE_LINES && index === lines.length - 1 && !isTorn) isTorn = true;
     else if (isForced) damagedLines += 1;
     else throw damaged(path, index + 1);
   }

@@ -48,19 +48,15 @@ export class StopFile implements SavedStop {
   }
 
   #stateIn(text: string): unknown {
-    const { lineage, runBefore, isForced } = this.#options;
-    const path = this.#directory.pathOf(NAME);
-    const file = this.#read(path, text);
+    const { lineage, runBefore } = this.#options;
+    const file = this.#read(text);
     const record = file?.records[0];
-    if (file !== undefined && record === undefined && !isForced) {
-      throw new LedgerError('unreadable', `${path}: line 2 is damaged`);
-    }
     return file?.lineage === lineage && record?.run === runBefore ? record?.state : undefined;
   }
 
-  #read(path: string, text: string): ReturnType<typeof readRecords> | undefined {
+  #read(text: string): ReturnType<typeof readRecords> | undefined {
     try {
-      return readRecords('stop', path, text, false);
+      return readRecords('stop', this.#directory.pathOf(NAME), text, false);
     } catch (error) {
       if (this.#options.isForced) return undefined;
       throw error;

@@ -38,7 +38,7 @@ export class TokenFile {
   readonly #lineage: string;
   readonly #report: LedgerReport;
   readonly #trouble: Trouble;
-  readonly #closing = new AbortController();
+  #state: 'open' | 'closed' = 'open';
   #writing: Promise<void> = Promise.resolve();
 
   constructor(directory: StateDirectory, lineage: string, report: LedgerReport) {
@@ -62,12 +62,12 @@ export class TokenFile {
 
   /** No further attempts; resolves when the last is over. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#state = 'closed';
     await this.#writing.catch(() => {});
   }
 
   async #isWritten(reserved: number): Promise<boolean> {
-    if (this.#closing.signal.aborted) return await never();
+    if (this.#state === 'closed') return await never();
     try {
       await this.write(reserved);
       this.#trouble.over();

@@ -21,8 +21,8 @@ const HOST = '127.0.0.1';
 /** How many leftover locks an error lists. */
 const MAX_TOLD_NAMES = 20;
 
-/** The options of a test server. It also takes all options of `LockServer` except its manager. */
-export interface TestServerOptions extends Omit<LockServerOptions, 'manager'> {
+/** The options of a test server. It also takes all options of `LockServer` except its manager and its ledger. */
+export interface TestServerOptions extends Omit<LockServerOptions, 'manager' | 'ledger'> {
   /** Listens on a free port of 127.0.0.1, for programs that need a port. By default there is no socket. */
   readonly socket?: boolean | undefined;
   /** `manual`: the server's time moves only by `clock.advance`. `system` by default. */

@@ -211,6 +211,22 @@ describe('a ledger in a directory', () => {
       expect(readdirSync(directory)).to.include('sessions.damaged');
     });
 
+    it('L4: does not start when the list is damaged that it was made with, though it is the last line', async () => {
+      await (await openLedger(directory)).closeOnce();
+      expect(linesOf('sessions')).to.have.length(3);
+      const { size } = statSync(`${directory}/sessions`);
+      damage('sessions', 2);
+      const message = `${directory}/sessions: line 2 is damaged`;
+      expect(await errorOf(openLedger(directory))).to.include({ code: 'unreadable', message });
+      for (const cut of [size - 1, size - 20, (linesOf('sessions')[0] as string).length + 1]) {
+        truncateSync(`${directory}/sessions`, cut);
+        expect(await errorOf(openLedger(directory))).to.include({ code: 'unreadable', message });
+      }
+      const forced = await openLedger(directory, { isForced: true, report });
+      expect([idsAtStart(forced), forced.lineage]).to.deep.equal([[], lineage]);
+      expect(report.told).to.have.length(1);
+    });
+
     for (const name of ['tokens', 'sessions']) {
       it(`does not start when the file of ${name} is empty, missing, of another kind or of a later version`, async () => {
         const path = `${directory}/${name}`;
