@@ -9,6 +9,8 @@ import { Trouble } from './trouble.ts';
 
 const NAME = 'sessions';
 const RETRY_MS = 1_000;
+/** How many are recorded with one sync. To encode them takes some milliseconds. */
+const MAX_BATCH = 1_000;
 /** The file is written anew when it has so many entries more than twice those that it needs. */
 const SPARE_ENTRIES = 4_096;
 
@@ -41,16 +43,15 @@ function apply({ added, ended }: Batch, sessions: Map<string, SessionRecord>): v
   for (const id of ended) sessions.delete(id);
 }
 
-interface Addition {
-  readonly session: SessionRecord;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-interface End {
-  readonly id: string;
-  readonly resolve: () => void;
-}
+/** What waits to be recorded, and who waits for that. */
+type Entry =
+  | {
+      readonly kind: 'add';
+      readonly session: SessionRecord;
+      readonly resolve: () => void;
+      readonly reject: (error: Error) => void;
+    }
+  | { readonly kind: 'end'; readonly id: string; readonly resolve: () => void };
 
 export class SessionFile implements SessionList {
   readonly atStart: readonly SessionRecord[];
@@ -64,8 +65,8 @@ export class SessionFile implements SessionList {
   /** Undefined when the file must be written anew, since nobody knows what a failed write has left in it. */
   #file: FileHandle | undefined;
   #entries = 0;
-  #additions: Addition[] = [];
-  #ends: End[] = [];
+  /** In the order in which they came, since a session may end before its beginning is recorded. */
+  #queue: Entry[] = [];
   #state: 'idle' | 'writing' | 'retrying' | 'closed' = 'idle';
   #writing: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
@@ -92,7 +93,7 @@ export class SessionFile implements SessionList {
   add(session: SessionRecord): Promise<void> {
     this.#known.add(session.id);
     return new Promise((resolve, reject) => {
-      this.#additions.push({ session, resolve, reject });
+      this.#queue.push({ kind: 'add', session, resolve, reject });
       this.#writeSoon();
     });
   }
@@ -101,7 +102,7 @@ export class SessionFile implements SessionList {
   end(id: string): Promise<void> | undefined {
     if (!this.#known.delete(id)) return undefined;
     return new Promise((resolve) => {
-      this.#ends.push({ id, resolve });
+      this.#queue.push({ kind: 'end', id, resolve });
       this.#writeSoon();
     });
   }
@@ -123,30 +124,33 @@ export class SessionFile implements SessionList {
 
   /** Group commit: whatever came while one batch was synced is the next one. */
   async #writeAll(): Promise<void> {
-    while (this.#additions.length + this.#ends.length > 0) {
-      const [additions, ends] = [this.#additions, this.#ends];
-      this.#additions = [];
-      this.#ends = [];
+    while (this.#queue.length > 0) {
+      const entries = this.#queue.splice(0, MAX_BATCH);
       try {
-        await this.#write({ added: additions.map(({ session }) => session), ended: ends.map(({ id }) => id) });
+        await this.#write({
+          added: entries.flatMap((entry) => (entry.kind === 'add' ? [entry.session] : [])),
+          ended: entries.flatMap((entry) => (entry.kind === 'end' ? [entry.id] : [])),
+        });
       } catch (error) {
-        this.#failed(error as Error, additions, ends);
+        this.#failed(error as Error, [...entries, ...this.#queue]);
         return;
       }
       this.#trouble.over();
-      for (const { resolve } of [...additions, ...ends]) resolve();
+      for (const { resolve } of entries) resolve();
     }
     this.#state = 'idle';
   }
 
-  #failed(error: Error, additions: readonly Addition[], ends: readonly End[]): void {
+  /** Refuses the sessions at once. The ends are tried again. */
+  #failed(error: Error, entries: readonly Entry[]): void {
     this.#trouble.failed(error);
-    this.#ends = [...ends, ...this.#ends];
     this.#state = 'retrying';
     this.#retry = setTimeout(() => this.#writeSoon(), RETRY_MS).unref();
-    for (const { session, reject } of additions) {
-      this.#known.delete(session.id);
-      reject(error);
+    this.#queue = entries.filter(({ kind }) => kind === 'end');
+    for (const entry of entries) {
+      if (entry.kind === 'end') continue;
+      this.#known.delete(entry.session.id);
+      entry.reject(error);
     }
   }
 
