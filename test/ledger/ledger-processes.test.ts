@@ -5,7 +5,7 @@ import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { errorOf } from '../support/error-of.ts';
 import { needsMounts } from './file-systems.ts';
-import { idsAtStart, openLedger } from './ledger-scene.ts';
+import { idsAtStart, openLedger, session } from './ledger-scene.ts';
 
 const PROGRAM = fileURLToPath(new URL('ledger-program.js', import.meta.url));
 /** As in a container of its own: other processes, other mounts, another host name and network. */
@@ -92,6 +92,40 @@ describe('a state directory and several processes', () => {
       ...['write sessions', 'fdatasync sessions', 'says added'],
     ]);
   });
+
+  for (const [call, times] of [
+    ['fsync', 4],
+    ['rename', 2],
+  ] as const) {
+    it(`starts after a crash at each ${call} of a first start and of a later one`, async function () {
+      needs(this, 'strace');
+      for (let count = 1; count <= times; count += 1) {
+        directory = folder.at(`state${count}`);
+        await crashAt(call, count);
+        const ledger = await openLedger(directory);
+        const token = ledger.tokens.next();
+        await ledger.sessions.add(session('a'));
+        await ledger.closeOnce();
+        await crashAt(call, count);
+        const later = await openLedger(directory, { nowMs: 0 });
+        expect([idsAtStart(later), later.lineage]).to.deep.equal([['a'], ledger.lineage]);
+        expect(later.tokens.next()).to.be.greaterThan(token);
+        await later.closeOnce();
+      }
+    });
+  }
+
+  /** Starts a process that is killed when it is about to make this system call for the nth time. */
+  async function crashAt(call: string, nth: number): Promise<void> {
+    const injected = ['-f', '-o', folder.at('calls'), '-e', `inject=${call}:signal=KILL:when=${nth}`];
+    const program = new SystemProgram('strace', [...injected, process.execPath, PROGRAM, directory], {
+      UV_USE_IO_URING: '0',
+      // Counts are kept for each thread.
+      UV_THREADPOOL_SIZE: '1',
+    });
+    expect(await program.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
+    expect(program.output).to.equal('');
+  }
 
   for (const [reached, rule] of [
     [1, 'L1: gives greater tokens after a crash at the beginning'],
