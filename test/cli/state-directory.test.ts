@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { mountBreakable, needsMounts } from '../ledger/file-systems.ts';
+import { fill, mountBreakable, mountMemory, needsMounts } from '../ledger/file-systems.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { expectStartFails, type ServerProgram, startProgram, startServerProgram } from '../server/running-program.ts';
@@ -125,18 +125,40 @@ describe('a server program with a state directory', () => {
     await expectStartFails('bin/server.js', EXIT_CODES.usage, unknown, '--config', wrong);
   });
 
+  it('logs that the disk is full, goes on with the tokens that it has, and logs when there is room again', async function () {
+    needsMounts(this);
+    const disk = mountMemory(131_072);
+    const { program, port } = await startServerProgram('--state', `${disk}/state`);
+    const filler = fill(disk);
+    await useTokens(port);
+    const full: unknown = JSON.parse(await program.nextErrorLine());
+    expect(full)
+      .to.include({ level: 50 })
+      .and.property('msg')
+      .includes('the state directory cannot be written: ENOSPC');
+    await (await RawClient.connect(port)).take('jobs');
+    rmSync(filler);
+    const again: unknown = JSON.parse(await program.nextErrorLine());
+    expect(again).to.include({ level: 30, msg: 'the state directory can be written again' });
+  });
+
   it('L1: ends with a code of its own when the disk does not confirm a write', async function () {
     needsMounts(this, 'mkfs.ext4');
     const { folder: disk, breakDisk } = mountBreakable();
     const { program, port } = await startServerProgram('--state', `${disk}/state`);
-    const client = await RawClient.connect(port);
     breakDisk();
-    const locks = Array.from({ length: 1_000 }, (_, index) => ({ lockName: `lock ${index}` }));
-    const request = `${JSON.stringify({ command: 'lockAll', parameters: { locks }, id: 1 })}\n`;
-    client.socket.on('data', () => client.write(`{"command":"unlockAll"}\n${request}`));
-    client.write(request);
+    await useTokens(port);
     expect(await program.exit).to.deep.equal({ code: EXIT_CODES.stateLost, signal: null });
     expect(EXIT_CODES.stateLost).to.equal(6);
     expect(program.errorOutput).to.match(/tokens\.new: the disk did not confirm a write/);
   });
+
+  /** Takes and releases a thousand locks at a time, for ever: every few thousand times the server reserves more tokens. */
+  async function useTokens(port: number): Promise<void> {
+    const client = await RawClient.connect(port);
+    const locks = Array.from({ length: 1_000 }, (_, index) => ({ lockName: `lock ${index}` }));
+    const request = `${JSON.stringify({ command: 'lockAll', parameters: { locks }, id: 1 })}\n`;
+    client.socket.on('data', () => client.write(`{"command":"unlockAll"}\n${request}`));
+    client.write(request);
+  }
 });
