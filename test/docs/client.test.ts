@@ -13,6 +13,7 @@ const PRINTED: Printed = [
   ['several locks at once', /^2 account ann, account bob\n$/],
   ['deadlocks', /^\[ 'account ann, holder', 'account bob, holder' \]\ntrue true\n$/],
   ['leases', /^true\n$/],
+  ['sessions', /^still held: true\n$/],
   ['events', /^lost jobs lease\n$/],
   ['why do I wait', /^import@web3\n\[ 'import@web3 exclusive true' \] 0\njobs 1\n$/],
   ['leader election', /^leading true\n$/],
