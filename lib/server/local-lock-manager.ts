@@ -48,10 +48,10 @@ import type {
   NamesRequest,
   PageLimits,
   Pages,
-  Taken,
 } from './lock-manager.ts';
 import { addSize, charactersOf, isTooLarge, sizeOfCycle } from './page-size.ts';
 import { StatisticsRecorder } from './statistics-recorder.ts';
+import { takenBy } from './taken-holds.ts';
 
 /** Milliseconds of each turn that long work may take. The last step may run over. */
 const LONG_WORK_MS = 0.5;
@@ -62,8 +62,6 @@ const NAMES_A_STEP = 32;
 /** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
 const ANSWERS_A_STEP = 32;
 const SEARCH_STEPS = 200;
-/** How many holders that lost a lock are listed. */
-const MAX_TAKEN_TOLD = 100;
 
 /** Limits, clock and ledger of a lock manager. */
 export interface LocalLockManagerOptions {
@@ -333,19 +331,6 @@ export class LocalLockManager implements LockManager {
     listing.skip(count);
     return { holders, isLast: listing.isOver };
   }
-}
-
-/** So many holds that were forced or stolen, with the first of them that the events show. */
-function takenBy(events: readonly TableEvent[], count: number): Taken {
-  const holders: Taken['holders'][number][] = [];
-  for (const event of events) {
-    if (event.kind !== 'lost' || (event.hold.reason !== 'forced' && event.hold.reason !== 'stolen')) continue;
-    if (holders.length === MAX_TAKEN_TOLD) break;
-    const { owner, mode, token } = event.hold;
-    const { clientName, address } = event.session.client;
-    holders.push({ owner, name: clientName, address, mode, token });
-  }
-  return { count, holders };
 }
 
 /** One client's locks in this process. */

@@ -28,6 +28,7 @@ import {
   type Hold,
   hasRoomFor,
   isHead,
+  isNamed,
   isSameLock,
   isSameOwner,
   keyOf,
@@ -37,21 +38,8 @@ import {
   type Place,
   type Request,
 } from './naive-state.ts';
-import type { NaiveEvent, NaiveOutcome } from './naive-types.ts';
+import type { NaiveDeparture, NaiveEvent, NaiveEviction, NaiveOutcome } from './naive-types.ts';
 import { inspectState, listState } from './naive-views.ts';
-
-/** The end of a session, or of all that one of its owners has. */
-export interface NaiveDeparture {
-  readonly session: number;
-  readonly tag: string | undefined;
-  readonly isEnd: boolean;
-}
-
-/** Holds of one lock that were taken away. */
-export interface NaiveEviction {
-  readonly holds: readonly Hold[];
-  readonly reason: 'stolen' | 'forced';
-}
 
 export class NaiveLockTable extends NaiveBook {
   /** How many are told in this step that a lock was taken from them. */
@@ -409,14 +397,4 @@ function holdOf(owner: NaiveOwner, wanted: { name: string; mode: LockMode }): Ho
   const { session, tag } = owner;
   const rest = { token: 0, sinceMs: 0, requestId: undefined, isStealable: false };
   return { ...keyOf(wanted), session, tag, mode: wanted.mode, ...rest };
-}
-
-/** A token identifies a hold. Without one the name is needed, and the tag and the kind of lock have defaults. */
-function isNamed(request: ReleaseRequest, claim: Hold | Place, mode: LockMode, token: number | undefined): boolean {
-  const hasToken = request.token !== undefined;
-  if (hasToken && request.token !== token) return false;
-  if (!hasToken && request.name === undefined) return false;
-  if (!hasToken && request.mode === undefined && claim.isPermit) return false;
-  const { name = claim.name, mode: modeAsked = mode, tag = hasToken ? claim.tag : '' } = request;
-  return name === claim.name && modeAsked === mode && tag === claim.tag;
 }

@@ -1,6 +1,6 @@
 /** Holds and places as plain arrays, and the rules about who may be granted. */
 
-import type { LockAllRequest, LockRequest, LockWanted } from '../../lib/locks/types.ts';
+import type { LockAllRequest, LockRequest, LockWanted, ReleaseRequest } from '../../lib/locks/types.ts';
 import type { LockMode, RequestId } from '../../lib/protocol.ts';
 
 export type Request = LockRequest & { readonly context: number };
@@ -112,4 +112,19 @@ function couldGrant(state: NaiveState, unit: readonly Place[], place: Place): bo
 function mayPass(state: NaiveState, unit: readonly Place[], { session, tag }: Place): boolean {
   const places = state.places.filter((place) => isSameOwner(place, { session, tag }));
   return tag === '' || places.length === unit.length;
+}
+
+/** A token identifies a hold. Without one the name is needed, and the tag and the kind of lock have defaults. */
+export function isNamed(
+  request: ReleaseRequest,
+  claim: Hold | Place,
+  mode: LockMode,
+  token: number | undefined,
+): boolean {
+  const hasToken = request.token !== undefined;
+  if (hasToken && request.token !== token) return false;
+  if (!hasToken && request.name === undefined) return false;
+  if (!hasToken && request.mode === undefined && claim.isPermit) return false;
+  const { name = claim.name, mode: modeAsked = mode, tag = hasToken ? claim.tag : '' } = request;
+  return name === claim.name && modeAsked === mode && tag === claim.tag;
 }

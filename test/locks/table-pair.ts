@@ -11,15 +11,15 @@ import type {
   TableEvent,
   TableLimits,
   TableOptions,
-  WaitResult,
   Work,
 } from '../../lib/locks/types.ts';
 import type { DeadlockStep, LockInformation, LockMode, RequestId } from '../../lib/protocol.ts';
 import { bytesOfState } from './naive-bytes.ts';
 import { findFault, type NaiveStep } from './naive-deadlock.ts';
-import { type NaiveDeparture, type NaiveEviction, NaiveLockTable } from './naive-lock-table.ts';
+import { NaiveLockTable } from './naive-lock-table.ts';
 import { type AllRequest, type Hold, isSameOwner, modeOf, type Place, type Request } from './naive-state.ts';
-import type { NaiveEvent } from './naive-types.ts';
+import type { NaiveDeparture, NaiveEvent, NaiveEviction } from './naive-types.ts';
+import { contextsOf, eventWithContext, isTaken, withoutMessage } from './table-events.ts';
 import { type AcquireAllStep, type AcquireStep, lastNameFirst, type Step } from './table-steps.ts';
 import { answerWithContext, Tokens } from './table-tokens.ts';
 
@@ -379,18 +379,6 @@ export class TablePair {
   }
 }
 
-function isTaken(event: TableEvent): boolean {
-  return event.kind === 'lost' && (event.hold.reason === 'stolen' || event.hold.reason === 'forced');
-}
-
-/** The contexts of the requests that were answered, with this status if it is given. */
-function contextsOf(events: readonly TableEvent[], status?: WaitResult['status']): readonly number[] {
-  return events.flatMap((event) => {
-    const isMeant = event.kind === 'answered' && (status === undefined || event.result.status === status);
-    return isMeant ? [event.context as number] : [];
-  });
-}
-
 /** Names the client of a session by the session's number. */
 function clientOf(session: number): { clientName: string; address: string } {
   return { clientName: String(session), address: '' };
@@ -403,16 +391,6 @@ function numberOf(session: Session): number {
 function withContexts(view: LockInformation, tokens: Tokens): LockInformation {
   const holders = view.holders.map((holder) => ({ ...holder, token: tokens.contextOf(holder.token) }));
   return { ...view, holders };
-}
-
-/** Messages are for people and may differ. */
-function withoutMessage(result: { status: string }): { status: string } {
-  return result.status === 'invalid' ? { status: result.status } : result;
-}
-
-function eventWithContext(event: NaiveEvent, tokens: Tokens): NaiveEvent {
-  if (event.kind === 'lost') return { ...event, hold: { ...event.hold, token: tokens.contextOf(event.hold.token) } };
-  return { ...event, result: answerWithContext(event.result, tokens, event.context) as WaitResult };
 }
 
 function modeOfClaim(claim: Hold | Place): LockMode {
