@@ -44,7 +44,7 @@ const OPENING_BRACE = 0x7b;
 
 /**
  * How a connection ends: `left`: the client closed its side, as its system does for it when it exits. `lost`: it was reset, or the
- * server closed it, so the client may still be there. `stopped`: the server stops.
+ * server or a proxy closed it, so the client may still be there. `stopped`: the server stops.
  */
 export type ConnectionEnd = 'left' | 'lost' | 'stopped';
 
@@ -227,6 +227,8 @@ export abstract class MessageServer<
   #begin(stream: ByteStream, options: Options, place: Place): void {
     this.logger.debug({ peer: stream.peer }, 'connected');
     this.counters.connections += 1;
+    // A frame that closes comes from the client itself; a side that is closed without one may be the proxy's.
+    const endOfPeer: ConnectionEnd = options.proxied === true && !stream.isFramed ? 'lost' : 'left';
     let service: ProtocolService<Session> | undefined;
     const chooseCodec = (bytes: Uint8Array, whiteSpaceBytes: number): Codec | undefined => {
       const chosen = this.#chooseProtocol(connection, bytes, whiteSpaceBytes, options);
@@ -255,12 +257,12 @@ export abstract class MessageServer<
       },
       // The peer said all it had to say and each request has been carried out: answers to come are still sent.
       finished: () => {
-        this.#endSession(session, 'left');
+        this.#endSession(session, endOfPeer);
         session.endIfAnswered();
       },
       closed: (error, hasPeerEnded) => {
         place.free();
-        this.#forget(session, error, hasPeerEnded ? 'left' : 'lost');
+        this.#forget(session, error, hasPeerEnded ? endOfPeer : 'lost');
       },
     };
     const connection = new MessageConnection(

@@ -12,6 +12,11 @@ import type { PendingResult } from './pending-result.ts';
 export interface ListenOptions {
   /** The protocols that are served there; all that the server knows when it is left out. */
   readonly protocols?: readonly string[];
+  /**
+   * Whether clients come through a proxy. A connection that ends without a word of the client then counts as lost, since it may
+   * be the proxy that has gone.
+   */
+  readonly proxied?: boolean;
 }
 
 /** A protocol that a server knows. */

@@ -91,7 +91,7 @@ const TOLD_LIMITS = [
 ] as const satisfies readonly (keyof LockServerLimits)[];
 
 const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'ledger', 'dump', 'registry', 'forceUnlock', 'protocols'];
-const LISTEN_OPTIONS = ['protocols', 'dialect'];
+const LISTEN_OPTIONS = ['protocols', 'proxied', 'dialect'];
 
 /** The options of a lock server. */
 export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
@@ -343,7 +343,9 @@ export class LockServer extends MessageServer<LockServerSession> {
   protected override sessionEnded(session: LockServerSession, end: ConnectionEnd): void {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
-    if (!this.#sessionKeeper.outlives(session, end)) session.locks.end();
+    // A client whose session goes on is answered on its next connection.
+    if (this.#sessionKeeper.outlives(session, end)) session.connection.end();
+    else session.locks.end();
   }
 
   protected override drain(): Promise<void> {
