@@ -4,6 +4,8 @@ import { guessForeignProtocol } from '../wire/detect.ts';
 import type { ConnectionRefusalReason, RefusalCause } from './refusals.ts';
 import { show } from './show.ts';
 
+export { PROXY_BEGINNINGS } from '../wire/detect.ts';
+
 type Cause = RefusalCause<ConnectionRefusalReason>;
 
 /** How much is shown of the first bytes that belong to no protocol. */
@@ -26,6 +28,10 @@ export function foreignProtocol(firstBytes: Uint8Array): Cause {
     const why = 'it speaks TLS, which this port does not';
     return { reason: 'tlsUnexpected', why, remedy: 'set "tls" in the settings or connect without it' };
   }
+  if (guess === 'proxy') {
+    const why = 'it sent a header of the PROXY protocol, which is not taken from its address';
+    return { reason: 'unknownProtocol', why, remedy: 'add the address to "proxies" of the listener in the settings' };
+  }
   const shown = show(String.fromCharCode(...firstBytes.subarray(0, SHOWN_BYTES)));
   return { reason: 'unknownProtocol', why: `it began with ${shown}, as no protocol of this server does` };
 }
@@ -33,6 +39,12 @@ export function foreignProtocol(firstBytes: Uint8Array): Cause {
 /** More white space than that came, and nothing else. */
 export function onlyWhiteSpace(maxBytes: number): Cause {
   return { reason: 'unknownProtocol', why: `it sent more than ${maxBytes} bytes of white space and nothing else` };
+}
+
+/** A proxy must tell whose connection it passes on, and did not. */
+export function noProxyHeader(why: string): Cause {
+  const remedy = 'have the proxy send one, or take its address out of "proxies" of the listener in the settings';
+  return { reason: 'proxyHeader', why, remedy };
 }
 
 /** One of the server's protocols, but not there; `isPossible` where it could be. */

@@ -10,13 +10,14 @@ export const CONNECTION_REFUSALS = {
   silent:
     'The connection had sent no message, and gave way to a new one at `maxConnections` or `maxConnectionsPerAddress`.',
   draining: 'The server was about to stop.',
+  proxyHeader: 'What came from an address in `proxies` did not begin with a valid header of the PROXY protocol.',
   tlsExpected: 'The client spoke without TLS where `tls` is set.',
   tlsUnexpected: 'The client spoke TLS where `tls` is not set.',
   tlsHandshake:
     'The TLS handshake failed otherwise: no version in common, or the client does not accept the certificate.',
   clientCertificateMissing: 'The client showed no certificate, which `tls.ca` requires.',
   clientCertificate: 'The certificate of the client is expired, or of none of the authorities in `tls.ca`.',
-  handshakeTimeout: 'The handshake of TLS or of WebSocket did not end in time.',
+  handshakeTimeout: 'The handshake of TLS or of WebSocket, or the header of a proxy, did not end in time.',
   origin: 'WebSocket: the origin of the page is not in `origins`.',
   host: 'WebSocket: a page called the server by a name that is not in `hosts`.',
   webSocketHandshake: 'WebSocket: what came is no handshake, or not a valid one.',

@@ -1,6 +1,6 @@
-/** Binds a TCP or Unix server. */
+/** Binds a TCP or Unix server, and closes connections that are not served. */
 
-import type { ListenOptions, Server } from 'node:net';
+import type { ListenOptions, Server, Socket } from 'node:net';
 import type { ListenerEvents } from '../message/byte-stream.ts';
 
 /** Resolves once the server listens; rejects with the system's error. Reports later errors to `events.failed`. */
@@ -13,4 +13,10 @@ export function bind(server: Server, options: ListenOptions, events: ListenerEve
       resolve();
     });
   });
+}
+
+/** Closes a connection that nobody listens to, so that its errors are nobody's. */
+export function turnAway(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
 }

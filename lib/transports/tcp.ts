@@ -16,7 +16,8 @@ import { canonicalAddress, formatAddress } from './address.ts';
 import { AllowList } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
 import { acceptedStream } from './direct-socket.ts';
-import { bind } from './listening.ts';
+import { bind, turnAway } from './listening.ts';
+import { type Origin, Proxies } from './proxies.ts';
 import { SocketStream } from './socket-stream.ts';
 import {
   type DialTlsOptions,
@@ -45,12 +46,24 @@ export interface TcpListenerOptions extends HandshakeOptions {
   readonly port: number;
   /** Addresses and CIDR ranges that may connect. */
   readonly allowed: readonly string[];
+  /**
+   * Addresses and CIDR ranges of proxies. A connection from one must begin with a header of the PROXY protocol, version 1 or 2, and
+   * counts as one from the address that the header tells. No others may send a header.
+   */
+  readonly proxies?: readonly string[] | undefined;
   /** Serves TLS with these files, plain TCP without them. */
   readonly tls?: TlsFiles | undefined;
 }
 
 /** The names of the options of a TCP listener. */
-export const TCP_LISTENER_OPTIONS: readonly string[] = ['host', 'port', 'allowed', 'tls', 'handshakeTimeoutMs'];
+export const TCP_LISTENER_OPTIONS: readonly string[] = [
+  'host',
+  'port',
+  'allowed',
+  'proxies',
+  'tls',
+  'handshakeTimeoutMs',
+];
 
 /** A listener that can read its certificates again. */
 export interface TcpListener extends Listener {
@@ -60,7 +73,7 @@ export interface TcpListener extends Listener {
 
 /**
  * Listens on TCP. Closes a connection from an address that is not allowed before it reads a byte.
- * @throws TypeError for an unknown option or an entry of `allowed` that is neither an address nor a range, RangeError
+ * @throws TypeError for an unknown option or an entry of `allowed` or `proxies` that is neither an address nor a range, RangeError
  * for a wrong `handshakeTimeoutMs`, and the system's error when a file of `tls` cannot be read.
  */
 export function tcp(options: TcpListenerOptions): TcpListener {
@@ -68,8 +81,7 @@ export function tcp(options: TcpListenerOptions): TcpListener {
 }
 
 /** A connection that the allow-list has let in. */
-export interface Arrival {
-  readonly address: string;
+export interface Arrival extends Origin {
   readonly events: ListenerEvents;
   /** Undefined where `accepted` takes one. */
   readonly place?: Place | undefined;
@@ -93,6 +105,7 @@ const MAX_UNPLACED = 16;
 export class AllowedTcpListener implements TcpListener {
   readonly #options: TcpListenerOptions;
   readonly #allowList: AllowList;
+  readonly #proxies: Proxies | undefined;
   readonly #server: Server;
   readonly #tls: TlsServer | undefined;
   readonly #admission: Admission;
@@ -112,6 +125,7 @@ export class AllowedTcpListener implements TcpListener {
       keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
     });
     const handshakeTimeout = handshakeTimeoutOf(options);
+    if (options.proxies !== undefined) this.#proxies = new Proxies(options.proxies, handshakeTimeout);
     if (options.tls !== undefined) this.#tls = makeTlsServer({ ...readTlsFiles(options.tls), handshakeTimeout });
   }
 
@@ -125,7 +139,7 @@ export class AllowedTcpListener implements TcpListener {
     });
     this.#tls?.on('tlsClientError', (error, socket) => {
       const arrival = this.#arrivals.get(rawSocketOf(socket));
-      const cause = causeOfFailure(error, socket);
+      const cause = causeOfFailure(error, socket, arrival?.headerBytes ?? 0);
       if (arrival !== undefined && cause !== undefined) events.refused({ ...cause, address: arrival.address });
       socket.destroy();
     });
@@ -142,6 +156,7 @@ export class AllowedTcpListener implements TcpListener {
     this.#state = 'closed';
     // The port is free when the call returns, so do not wait for the callback, which waits for the connections too.
     if (this.#server.listening) this.#server.close();
+    this.#proxies?.close();
     this.#admission.close();
     return Promise.resolve();
   }
@@ -153,17 +168,25 @@ export class AllowedTcpListener implements TcpListener {
   #ask(socket: Socket, events: ListenerEvents): void {
     // A peer that is already gone has no address.
     const address = addressOf(socket);
+    const origin = { address, port: socket.remotePort ?? 0, headerBytes: 0 };
+    if (!this.#proxies?.trusts(address)) this.#enter(socket, origin, events);
+    else this.#proxies.receive(socket, origin, events, (told) => this.#enter(socket, told, events));
+  }
+
+  #enter(socket: Socket, origin: Origin, events: ListenerEvents): void {
+    const { address } = origin;
     if (!this.#allowList.allows(address)) {
       turnAway(socket);
       if (address !== '') events.refused(notAllowed(address));
     } else if (this.#tls === undefined && !this.#admission.hasHandshake) {
-      this.#admission.admit(socket, { address, events });
+      this.#admission.admit(socket, { ...origin, events });
     } else {
-      this.#beginHandshake(socket, address, events);
+      this.#beginHandshake(socket, origin, events);
     }
   }
 
-  #beginHandshake(socket: Socket, address: string, events: ListenerEvents): void {
+  #beginHandshake(socket: Socket, origin: Origin, events: ListenerEvents): void {
+    const { address } = origin;
     const giveWay = (): void => {
       // Otherwise TLS would report the end of the socket as well.
       this.#arrivals.delete(socket);
@@ -182,7 +205,7 @@ export class AllowedTcpListener implements TcpListener {
       if (obstacle !== undefined) this.#unplacedCount -= 1;
       place?.free();
     });
-    const arrival = { address, events, place, obstacle };
+    const arrival = { ...origin, events, place, obstacle };
     this.#arrivals.set(socket, arrival);
     if (this.#tls === undefined) this.#admission.admit(socket, arrival);
     else this.#tls.emit('connection', socket);
@@ -196,18 +219,14 @@ export class AllowedTcpListener implements TcpListener {
 /** Bytes need no handshake but that of TLS. */
 const BYTES: Admission = {
   hasHandshake: false,
-  admit: (socket, { address, events, place }) => {
-    const peer = formatAddress(address, socket.remotePort ?? 0);
-    const stream = socket instanceof TLSSocket ? new SocketStream(socket, peer) : acceptedStream(socket, peer);
+  admit: (socket, { address, port, headerBytes, events, place }) => {
+    const peer = formatAddress(address, port);
+    const isPlain = headerBytes > 0 || socket instanceof TLSSocket;
+    const stream = isPlain ? new SocketStream(socket, peer) : acceptedStream(socket, peer);
     events.accepted(stream, place);
   },
   close: () => {},
 };
-
-function turnAway(socket: Socket): void {
-  socket.on('error', () => {});
-  socket.destroy();
-}
 
 function addressOf(socket: Socket): string {
   return canonicalAddress(socket.remoteAddress ?? '');

@@ -17,8 +17,15 @@ const NOT_TLS = [
 /** The codes for a client that rejects the server's certificate. */
 const NOT_ACCEPTED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/;
 
-/** Returns undefined for a client that left without sending a byte, as a client that only probes the port does. */
-export function causeOfFailure(error: NodeJS.ErrnoException, socket: TLSSocket): Cause | undefined {
+/**
+ * Returns undefined for a client that left without sending a byte behind `headerBytes`, as a client that only probes the port
+ * does.
+ */
+export function causeOfFailure(
+  error: NodeJS.ErrnoException,
+  socket: TLSSocket,
+  headerBytes: number,
+): Cause | undefined {
   const { code = error.message } = error;
   // The system closes the connection before it reports a wrong certificate, so the error does not mention it.
   const certificateError: unknown = socket.authorizationError;
@@ -38,7 +45,7 @@ export function causeOfFailure(error: NodeJS.ErrnoException, socket: TLSSocket):
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') {
     return { reason: 'handshakeTimeout', why: 'its TLS handshake did not end in time' };
   }
-  if (code === 'ECONNRESET' && rawSocketOf(socket).bytesRead === 0) return undefined;
+  if (code === 'ECONNRESET' && rawSocketOf(socket).bytesRead === headerBytes) return undefined;
   const remedy = NOT_ACCEPTED.test(code) ? 'have it trust the authority of the file "tls.cert"' : undefined;
   return { reason: 'tlsHandshake', why: `its TLS handshake failed (${code})`, remedy };
 }

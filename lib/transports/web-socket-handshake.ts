@@ -105,7 +105,7 @@ export class Handshakes {
       return;
     }
     const foreign = foreignProtocol(rawPacket ?? Buffer.alloc(0));
-    if (foreign.reason === 'tlsUnexpected') this.#refuse(socket, 400, foreign);
+    if (foreign.remedy !== undefined) this.#refuse(socket, 400, foreign);
     else this.#refuse(socket, code === 'HPE_HEADER_OVERFLOW' ? 431 : 400, handshakeCause(code));
   }
 

@@ -40,8 +40,8 @@ export function webSocket(options: WebSocketListenerOptions): TcpListener {
   return new AllowedTcpListener(options, {
     hasHandshake: true,
     admit: (socket, arrival) => {
-      const { address, events, place } = arrival;
-      const peer = formatAddress(address, socket.remotePort ?? 0);
+      const { address, port, events, place } = arrival;
+      const peer = formatAddress(address, port);
       const refuseLength = (): void => events.refused({ ...tooLong(maxMessageBytes), address });
       const upgraded = (connection: WebSocket): void => {
         const stream = new WebSocketStream({ connection, socket, peer, refuseLength });

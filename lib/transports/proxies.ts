@@ -1,0 +1,60 @@
+/** The proxies that a listener trusts to tell where their clients are. */
+
+import type { Socket } from 'node:net';
+import type { ListenerEvents } from '../message/byte-stream.ts';
+import { Place } from '../message/connection-places.ts';
+import { AllowList } from './allow-list.ts';
+import { turnAway } from './listening.ts';
+import type { ProxySource } from './proxy-header.ts';
+import { readProxyHeader } from './proxy-reading.ts';
+
+/** Where a new connection comes from. */
+export interface Origin extends ProxySource {
+  /** How many bytes a proxy sent to tell that, which were read as a stream; 0 for a direct connection. */
+  readonly headerBytes: number;
+}
+
+/** Takes their headers. */
+export class Proxies {
+  readonly #addresses: AllowList;
+  readonly #timeoutMs: number;
+  /** Connections whose header is not whole. */
+  readonly #begun = new Set<Socket>();
+
+  /** @throws TypeError for an entry that is neither an address nor a range. */
+  constructor(addresses: readonly string[], timeoutMs: number) {
+    this.#addresses = new AllowList(addresses);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  trusts(address: string): boolean {
+    return this.#addresses.allows(address);
+  }
+
+  /** Calls `enter` once the proxy has told where its client is. Until then the connection has a place of the proxy's. */
+  receive(socket: Socket, proxy: Origin, events: ListenerEvents, enter: (origin: Origin) => void): void {
+    const { address } = proxy;
+    const place = events.arrived?.(address, socket);
+    if (place !== undefined && !(place instanceof Place)) {
+      turnAway(socket);
+      events.refused({ ...place, address });
+      return;
+    }
+    this.#begun.add(socket);
+    readProxyHeader(socket, this.#timeoutMs, (reading) => {
+      this.#begun.delete(socket);
+      place?.free();
+      if (reading !== 'gone' && 'length' in reading) {
+        enter({ ...(reading.source ?? proxy), headerBytes: reading.length });
+        return;
+      }
+      turnAway(socket);
+      if (reading !== 'gone') events.refused({ ...reading, address });
+    });
+  }
+
+  /** Closes the connections whose header is not whole. */
+  close(): void {
+    for (const socket of this.#begun) socket.destroy();
+  }
+}
