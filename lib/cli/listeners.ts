@@ -41,10 +41,11 @@ export function planListeners(settings: Settings): PlannedListener[] {
 }
 
 function plan(settings: Settings, listener: ListenerSettings, field: string): PlannedListener | undefined {
-  const { transport, protocols, dialect } = listener;
+  const { transport, protocols, dialect, proxied, proxies } = listener;
   const options: LockListenOptions = {
     ...(protocols === undefined ? {} : { protocols }),
     ...(dialect === undefined ? {} : { dialect }),
+    ...(proxied === undefined ? {} : { proxied }),
   };
   if (transport === 'unix') {
     const { path = '', mode = '0600' } = listener;
@@ -55,9 +56,10 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   const { host = settings.host, allowed = settings.allowed, tls = settings.tls } = listener;
   const allowedField = listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`;
   checkEach(allowed, allowedField, (entry) => new AllowList([entry]));
+  checkEach(proxies ?? [], `${field}.proxies`, (entry) => new AllowList([entry]));
   const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
   const { origins, hosts, limits, handshakeTimeoutMs } = settings;
-  const where = { host, port: number, allowed, tls: tlsFiles(tls, tlsField), handshakeTimeoutMs };
+  const where = { host, port: number, allowed, proxies, tls: tlsFiles(tls, tlsField), handshakeTimeoutMs };
   const place = `${host}, port ${listener.port}`;
   try {
     const frames = { origins, hosts, maxMessageBytes: limits.maxMessageBytes };

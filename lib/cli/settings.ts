@@ -26,6 +26,10 @@ export interface ListenerSettings {
   readonly host?: string;
   readonly port?: Port;
   readonly allowed?: readonly string[];
+  /** Whether clients come through a proxy, so that a connection which was closed may be the proxy's loss. */
+  readonly proxied?: boolean;
+  /** Addresses and CIDR ranges of proxies that tell by the PROXY protocol where their clients are. */
+  readonly proxies?: readonly string[];
   /** The protocols to serve; all by default, except `prefixed` on WebSocket. */
   readonly protocols?: readonly Protocol[];
   /** The dialect of the line protocol; `glockd` by default. */
@@ -122,6 +126,8 @@ const listener: JsonSchema = {
     host,
     port,
     allowed: addresses,
+    proxied: { type: 'boolean', description: 'true or false' },
+    proxies: addresses,
     protocols: {
       type: 'array',
       minItems: 1,
@@ -257,11 +263,11 @@ function findContradiction({ limits, listeners, user, group }: Settings): Proble
 }
 
 const UNIX_ONLY = ['path', 'mode'] as const;
-const NETWORK_ONLY = ['host', 'port', 'allowed', 'tls'] as const;
+const NETWORK_ONLY = ['host', 'port', 'allowed', 'proxies', 'tls'] as const;
 
 /** Each transport needs some settings and cannot use others. */
 function findListenerProblem(listener: ListenerSettings, at: string): Problem | undefined {
-  const { transport, protocols } = listener;
+  const { transport, protocols, proxied = false, proxies } = listener;
   const needed = transport === 'unix' ? 'path' : 'port';
   if (listener[needed] === undefined) {
     return { field: `${at}.${needed}`, message: `${at}.${needed} is missing; a listener on ${transport} needs it` };
@@ -270,6 +276,10 @@ function findListenerProblem(listener: ListenerSettings, at: string): Problem | 
     const value = listener[name];
     if (value === undefined) continue;
     return { field: `${at}.${name}`, message: `${at}.${name} is ${show(value)}; expected none on ${transport}` };
+  }
+  if (proxies !== undefined && !proxied) {
+    const field = `${at}.proxied`;
+    return { field, message: `${field} is ${show(listener.proxied)}; expected true, since there is ${at}.proxies` };
   }
   if (transport === 'websocket' && protocols?.includes('prefixed')) {
     const field = `${at}.protocols`;

@@ -4,9 +4,12 @@ import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { planListeners } from '../../lib/cli/listeners.ts';
 import { completeSettings, SettingsError } from '../../lib/cli/settings.ts';
 import { LineClient } from '../foreign/line-client.ts';
+import { connectFrames } from '../protocols/peers.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
-import { RawClient } from '../server/raw-client.ts';
+import { RawClient, until } from '../server/raw-client.ts';
 import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
+import { PlainProxy } from '../transports/plain-proxy.ts';
+import { lineFor } from '../transports/proxy-headers.ts';
 
 describe('the listeners of a settings file', () => {
   const folder = folderForEachTest();
@@ -43,6 +46,31 @@ describe('the listeners of a settings file', () => {
     expect(await client.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
   });
 
+  it('see where the clients of a proxy are, and keep sessions over its end', async () => {
+    const transports = [{ transport: 'tcp' }, { transport: 'websocket' }];
+    const common = { port: 'auto', allowed: ['192.0.2.7'], proxied: true, proxies: ['127.0.0.0/8'] };
+    const path = folder.at('lock.sock');
+    const { ports } = await start([
+      ...transports.map((each) => ({ ...each, ...common })),
+      { transport: 'unix', path, proxied: true },
+    ]);
+    const witness = await RawClient.connect(ports[0] as number);
+    const header = lineFor('192.0.2.7', 4711);
+    const client = await RawClient.connect(ports[1] as number);
+    client.write(header);
+    const proxy = await PlainProxy.start(ports[2] as number, header, 'glued');
+    const peers = [client, await connectFrames(`ws://127.0.0.1:${proxy.port}`)] as const;
+    expect(await client.ask('whoami')).to.include({ address: '192.0.2.7:4711' });
+    expect(await peers[1].ask('{"command":"whoami","id":1}')).to.include('"address":"192.0.2.7:4711"');
+    const socket = await RawClient.connect(0, { path });
+    for (const each of [client, socket]) {
+      await each.ask('hello', { protocol: 1, session: {} });
+      await each.take(each === client ? 'tcp' : 'unix');
+      await each.leave();
+    }
+    await until(async () => (await witness.ask('stats')).suspendedSessions === 2);
+  });
+
   it('are only those that are enabled', async () => {
     const path = folder.at('lock.sock');
     const off = { enabled: false, transport: 'tcp', port: 'auto' };
@@ -71,6 +99,15 @@ describe('the listeners of a settings file', () => {
     ['an unknown protocol', { ...tcp, protocols: ['line', 'http'] }, '.protocols[1] is "http"; expected "ndjson", '],
     ['an unknown key', { ...tcp, prot: 1 }, '.prot is not known; expected enabled, transport, host, port'],
     ['an address that is none', { ...tcp, allowed: ['::1', 'a'] }, '.allowed[1]: "a" is no address; expected one'],
+    [
+      'a proxy that is none',
+      { ...tcp, proxied: true, proxies: ['::1', 'a'] },
+      '.proxies[1]: "a" is no address; expect',
+    ],
+    ['proxies and nothing else', { ...tcp, proxies: [] }, '.proxied is undefined; expected true, since there is '],
+    ['proxies and no proxy', { ...tcp, proxied: false, proxies: ['::1'] }, '.proxied is false; expected true, since'],
+    ['proxies on a Unix socket', { ...unix, proxied: true, proxies: ['::1'] }, '.proxies is ["::1"]; expected none on'],
+    ['a word for proxied', { ...tcp, proxied: 'yes' }, '.proxied is "yes"; expected true or false'],
     ['a certificate without its key', { ...tcp, tls: { cert: 'x' } }, '.tls'],
     ['a protocol that WebSocket has not', { ...ws, protocols: ['prefixed'] }, '.protocols'],
     ['an allow-list on a Unix socket', { ...unix, path: '/dev/null/x', allowed: [] }, '.allowed'],
