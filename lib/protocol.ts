@@ -127,13 +127,23 @@ export interface LimitReached {
   readonly value: number;
 }
 
+/**
+ * A try-lock would have had to wait. `grace`: nothing is granted until the sessions of the run before are back or over. `ledger`: the
+ * session could not be recorded.
+ */
+export interface Unavailable {
+  readonly status: 'unavailable';
+  readonly reason?: 'grace' | 'ledger';
+}
+
 /** How a request ends that is not granted. `denied`: the lock may not be stolen. */
 export type NotGranted =
   | TimedOut
   | Deadlock
   | Invalid
   | LimitReached
-  | { readonly status: 'unavailable' | 'cancelled' | 'draining' | 'denied' };
+  | Unavailable
+  | { readonly status: 'cancelled' | 'draining' | 'denied' };
 
 /** `count` is the number of holders left; `withdrawn` when the owner did not hold but only waited. */
 export type ReleaseResult =
@@ -206,8 +216,11 @@ export interface LockStatistics {
 
 /** The session that a `hello` opened or resumed, which outlives its connection. */
 export interface SessionInformation {
-  /** `gone`: the one to be resumed is over, and this is a new one. */
-  readonly state: 'opened' | 'resumed' | 'gone';
+  /**
+   * `reclaim`: the server has restarted, and the client must tell what it holds by `reclaim`. `gone`: the session to be resumed is
+   * over, and this is a new one.
+   */
+  readonly state: 'opened' | 'resumed' | 'reclaim' | 'gone';
   readonly id: string;
   /** Told once, when the session is opened. */
   readonly secret?: string;
@@ -224,6 +237,8 @@ export interface SessionInformation {
 /** Counts of sessions that outlive their connections: without a connection now, and since the start. */
 export interface SessionStatistics {
   readonly suspendedSessions: number;
+  /** Sessions that held something before the server was started, and are not back. As long as there are any, nothing new is granted. */
+  readonly awaitedSessions: number;
   readonly resumedSessions: number;
   /** Those that nobody resumed in time. */
   readonly expiredSessions: number;

@@ -29,10 +29,9 @@ export class Holds {
     if (this.#table.size === 0) this.#unheld?.abort();
   }
 
-  /** The tokens of those that are neither lost nor unlocked. */
-  wantedTokens(): readonly number[] {
-    const wanted = this.#table.inOrder().filter(({ isWanted }) => isWanted);
-    return wanted.map(({ token }) => token);
+  /** Those that are neither lost nor unlocked. */
+  wanted(): readonly Hold[] {
+    return this.#table.inOrder().filter(({ isWanted }) => isWanted);
   }
 
   /** The first of the client's own on one of these locks. */

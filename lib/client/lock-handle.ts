@@ -48,6 +48,10 @@ export class Hold {
   readonly token: number;
   /** Holders of the lock at the grant, this one included. */
   readonly count: number;
+  /** Others may steal it. */
+  isStealable = false;
+  /** The lease that it was asked for with. */
+  leaseMs: number | undefined;
   /** Why the server has freed it, or may have; perhaps while its unlock was on the way. */
   freed: LockLostCode | undefined;
   /** Called when the hold has been unlocked or lost. */
@@ -99,6 +103,7 @@ export class Hold {
   startLease(leaseMs: number, sent: Moment): Promise<void> {
     // The loss may have come right behind the grant.
     if (this.#state.kind !== 'held') return Promise.resolve();
+    this.leaseMs = leaseMs;
     this.#lease = new Lease(leaseMs, sent, {
       renew: () => this.#session.renew(this, leaseMs),
       over: () => this.#expire(),

@@ -79,8 +79,9 @@ export class LockSession implements HoldSession {
     const limits = { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs };
     this.#client = new MessageClient(limits as MessageClientOptions, {
       keepsCalls: isKept,
-      sent: (id) => this.life.deadline.sent(id),
-      answered: (id) => this.life.deadline.answered(id),
+      // A greeting counts once the server has taken it (S4).
+      sent: (id) => this.#isGreeted && this.life.deadline.sent(id),
+      answered: (id) => this.#isGreeted && this.life.deadline.answered(id),
     });
     this.#givenUp = new GivenUpCalls(this.#client);
     const { timeoutMs } = options;
@@ -133,7 +134,9 @@ export class LockSession implements HoldSession {
       const greeting = isGivenUp ? await this.#greet(undefined, endMs) : result;
       requireGreeting(greeting);
       this.#isGreeted = true;
-      return this.life.begin(greeting.session as SessionInformation | undefined, greeting.durable === true, sent);
+      const told = greeting.session as SessionInformation | undefined;
+      if (told?.state === 'reclaim') await this.life.reclaim(endMs);
+      return this.life.begin(told, greeting.durable === true, sent);
     } catch (error) {
       const { cause, code } = error as MessageError;
       const isInvalid = error instanceof MessageError && code === 'invalid';
@@ -280,6 +283,7 @@ export class LockSession implements HoldSession {
     const holds: Hold[] = [];
     for (const [index, item] of call.items.entries()) {
       const hold = new Hold(item, owner, Number(tokens[index]), Number(counts[index]), this);
+      if (call.stealable === true) hold.isStealable = true;
       this.#holds.add(hold);
       holds.push(hold);
     }

@@ -12,6 +12,7 @@ import type { GivenUpCalls } from './given-up-calls.ts';
 import type { Holds } from './holds.ts';
 import type { Moment } from './lease.ts';
 import type { LockLostCode } from './lock-error.ts';
+import type { Hold } from './lock-handle.ts';
 import { SessionDeadline } from './session-deadline.ts';
 
 const MS_A_SECOND = 1_000;
@@ -77,7 +78,7 @@ export class SessionLife {
     return {
       ...this.#key,
       timeout,
-      holds: this.#holds.wantedTokens(),
+      holds: this.#holds.wanted().map(({ token }) => token),
       requests: requests.map(({ id, call: { parameters } }) =>
         'locks' in parameters ? { id, locks: (parameters.locks as readonly unknown[]).length } : id,
       ),
@@ -87,9 +88,10 @@ export class SessionLife {
   /** Goes on as the server says. Returns whether the session is the same as before. */
   begin(told: SessionInformation | undefined, isDurable: boolean, sent: Moment): boolean {
     this.#isDurable = isDurable;
-    const isResumed = told?.state === 'resumed';
+    const isResumed = told?.state === 'resumed' || told?.state === 'reclaim';
     if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
-    if (isResumed) this.#takeUp(told);
+    if (told?.state === 'resumed') this.#takeUp(told);
+    else if (told?.state === 'reclaim') this.#askAgain();
     else if (told?.state === 'gone') this.#startAnew();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
     for (const close of this.#abandoned.splice(0)) close();
@@ -108,20 +110,44 @@ export class SessionLife {
     this.#givenUp.clear();
   }
 
+  /**
+   * Tells a server that has restarted what the client holds, by parts. A client that cannot be sure of its locks reclaims none (S6).
+   * Rejects as `MessageClient.rpc` does.
+   */
+  async reclaim(endMs: number): Promise<void> {
+    if (!this.deadline.isConfirmed) this.loseHolds('unconfirmed');
+    const parts = toParts(this.#holds.wanted());
+    for (const [index, part] of parts.entries()) {
+      const parameters = { holds: part.map(toReclaimed), last: index === parts.length - 1 };
+      const timeoutMs = Math.max(0, endMs - performance.now());
+      const { status, lost } = await this.#client.rpc('reclaim', parameters, { timeoutMs });
+      if (status !== 'ok') throw new MessageError('connectionLost', 'the server did not take what the client held');
+      for (const token of lost as readonly number[]) this.#holds.lose(token, 'forced');
+    }
+  }
+
+  /** The server does not know the requests that wait: they are made again, in their order. */
+  #askAgain(): void {
+    for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
+    this.#givenUp.clear();
+  }
+
   /** The server does not know the session any more. */
   #startAnew(): void {
     this.loseHolds('connectionLost');
-    for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
+    this.#askAgain();
   }
 
-  /** The connection is lost. Returns whether the session has something to keep; otherwise it is over. */
+  /**
+   * The connection is lost. Returns whether the session has something to keep. If not, the client still tells the next server, which may
+   * await it.
+   */
   suspend(): boolean {
     const isInUse = this.#holds.size > 0 || this.#client.hasUnanswered;
     if (this.#key !== undefined && isInUse) {
       this.#suspension ??= makeSuspension();
       return true;
     }
-    this.#key = undefined;
     this.loseHolds('connectionLost');
     return false;
   }
@@ -202,6 +228,39 @@ function makeSuspension(): Suspension {
     end = resolve;
   });
   return { outcome, end };
+}
+
+/** One message tells so many holds at most, and about so many characters of names; one with a longer name goes alone. */
+const HOLDS_A_PART = 500;
+const CHARACTERS_A_PART = 200_000;
+
+/** At least one part, which may be empty. */
+function toParts(holds: readonly Hold[]): readonly (readonly Hold[])[] {
+  const parts: Hold[][] = [[]];
+  let characters = 0;
+  for (const hold of holds) {
+    let part = parts.at(-1) as Hold[];
+    const isFull = part.length === HOLDS_A_PART || characters + hold.name.length > CHARACTERS_A_PART;
+    if (isFull && part.length > 0) {
+      part = [];
+      parts.push(part);
+      characters = 0;
+    }
+    part.push(hold);
+    characters += hold.name.length;
+  }
+  return parts;
+}
+
+function toReclaimed({ name, mode, owner, token, leaseMs, isStealable }: Hold): object {
+  return {
+    lockName: name,
+    mode,
+    owner,
+    token,
+    lease: leaseMs && leaseMs / MS_A_SECOND,
+    stealable: isStealable || undefined,
+  };
 }
 
 function isWanted({ call, isGivenUp }: UnansweredCall): boolean {

@@ -4,11 +4,14 @@ import { randomUUID } from 'node:crypto';
 import type { Ledger, SavedStop, SessionList, TokenSupply } from './ledger.ts';
 import { TokenBlock } from './token-block.ts';
 
+/** Keeps no session for the next run. */
+export const NO_SESSIONS: SessionList = { atStart: [], add: () => undefined, end: () => undefined };
+
 export class MemoryLedger implements Ledger {
   readonly lineage: string = randomUUID();
   readonly isDurable = false;
   readonly tokens: TokenSupply;
-  readonly sessions: SessionList = { atStart: [], add: () => undefined, end: () => undefined };
+  readonly sessions: SessionList = NO_SESSIONS;
   readonly savedStop: SavedStop = {
     save: () => Promise.reject(new Error('a planned stop can only be saved in a state directory')),
     take: () => Promise.resolve(undefined),

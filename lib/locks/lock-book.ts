@@ -166,11 +166,16 @@ export class LockBook {
     else claim.mode = modeOfPlace(place);
   }
 
-  /** Grants a claim that is new or waits. */
-  grant(claim: Claim, { id, leaseMs, isStealable }: GrantTerms, nowMs: number): Granted {
+  /** Grants a claim that is new or waits; with the token that it had, if it was held in an earlier run. */
+  grant(
+    claim: Claim,
+    { id, leaseMs, isStealable }: GrantTerms,
+    nowMs: number,
+    token: number = this.#nextToken(),
+  ): Granted {
     const { lock, owner } = claim;
     if (claim.state === 'waiting') this.#waitLess(owner);
-    addHolder(claim, this.#nextToken());
+    addHolder(claim, token);
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
     if (typeof id === 'string') this.#count(owner.session, bytesOfId(id));

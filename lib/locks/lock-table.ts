@@ -11,6 +11,7 @@ import type { Eviction } from './eviction.ts';
 import { GroupAcquisition } from './group-acquisition.ts';
 import { findClaim, isHeldWith, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
+import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { findHoldByToken, findOwner, holdsGrantOf, isWaiting, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
@@ -18,6 +19,7 @@ import type {
   AcquireAllResult,
   AcquireResult,
   Claim,
+  EarlierHold,
   LockAllRequest,
   LockKind,
   LockRequest,
@@ -186,6 +188,12 @@ export class LockTable {
     // Behind all of them, so that no other owner of the session is granted one of these locks.
     for (const { lock } of holds) this.#settlement.settle(lock, nowMs);
     return this.#outcome({ ...describeResumed(session, resumption), released: holds.length });
+  }
+
+  /** Gives a hold of an earlier run back to its session. The result is whether it has it now. Nothing may be granted meanwhile. */
+  restore(session: Session, hold: EarlierHold, nowMs: number): Outcome<boolean> {
+    requireLive(session);
+    return this.#outcome(restore(this.#book, session, hold, nowMs));
   }
 
   /** Whether `continueSearch` has something to do. */

@@ -225,6 +225,11 @@ export interface Resumption {
   readonly requests: ReadonlyMap<RequestId, number | undefined>;
 }
 
+/** A hold of an earlier run of the server, as its client tells it. */
+export interface EarlierHold extends Pick<LockRequest, 'name' | 'mode' | 'tag' | 'leaseMs' | 'isStealable'> {
+  readonly token: number;
+}
+
 // What the table answers.
 
 /** What became of a request for one lock at once. `queued`: the answer comes as an event. */

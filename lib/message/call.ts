@@ -32,9 +32,9 @@ export interface Persistence {
   /** Whether calls that are to be kept wait for the next connection; otherwise they fail as all others do. */
   readonly keepsCalls: boolean;
   /** A request goes out. */
-  sent(id: number): void;
+  sent(id: number): unknown;
   /** A request was answered. */
-  answered(id: number): void;
+  answered(id: number): unknown;
 }
 
 /** A call that the server has not answered. */

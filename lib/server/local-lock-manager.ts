@@ -7,6 +7,7 @@ import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
   Claim,
+  EarlierHold,
   LockAllRequest,
   LockKind,
   LockRequest,
@@ -83,6 +84,7 @@ export class LocalLockManager implements LockManager {
   readonly #longWork: TurnBudget;
   /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
   readonly #listings: TurnBudget;
+  #isHeldBack = false;
   #isCatchingUp = false;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
@@ -98,7 +100,7 @@ export class LocalLockManager implements LockManager {
     this.table = new LockTable({
       limits: options.limits,
       nextToken: () => tokens.next(),
-      mayGrant: (count) => tokens.has(count),
+      mayGrant: (count) => !this.#isHeldBack && tokens.has(count),
       compareNames: compareEncoded,
     });
     tokens.onRefill(() => this.#letInAll());
@@ -152,6 +154,16 @@ export class LocalLockManager implements LockManager {
     const taken = takenBy(outcome.events, eviction?.count ?? 0);
     const answer: ForceRelease = { status: 'ok', released: taken.count, taken };
     return eviction === undefined ? answer : this.finish(eviction, () => answer);
+  }
+
+  holdBack(isHeldBack: boolean): void {
+    this.#isHeldBack = isHeldBack;
+    if (!isHeldBack) this.#letInAll();
+  }
+
+  /** Makes all further tokens greater than this one of an earlier run; resolves once that is on record. */
+  async raiseTokens(token: number): Promise<void> {
+    await this.#ledger.tokens.raiseTo(token);
   }
 
   statistics(): LockStatistics {
@@ -385,8 +397,8 @@ class LocalSession implements ManagedSession {
     return this.#manager.publish(table.cancel(this.#session, id, clock.nowMs()));
   }
 
-  get isInUse(): boolean {
-    return this.#session.claimCount > 0;
+  get claimCount(): number {
+    return this.#session.claimCount;
   }
 
   resume(client: LockClientInfo, resumption: Resumption): Resumed {
@@ -395,6 +407,14 @@ class LocalSession implements ManagedSession {
     const resumed = this.#manager.publish(table.resume(this.#session, resumption, clock.nowMs()));
     this.#manager.recordReleases(resumed.released);
     return resumed;
+  }
+
+  async restore(holds: readonly EarlierHold[]): Promise<readonly number[]> {
+    const { table, clock } = this.#manager;
+    await this.#manager.raiseTokens(holds.reduce((greatest, { token }) => Math.max(greatest, token), 0));
+    const isRestored = (hold: EarlierHold): boolean =>
+      this.#manager.publish(table.restore(this.#session, hold, clock.nowMs()));
+    return holds.filter((hold) => !isRestored(hold)).map(({ token }) => token);
   }
 
   end(): void {

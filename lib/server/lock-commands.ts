@@ -139,6 +139,24 @@ export const LOCK_COMMANDS: CommandTable = {
     serving: 'atOnce',
     parameters: parameters({ protocol: { const: 1, description: '1' }, name, session }, 'protocol'),
   },
+  reclaim: {
+    serving: 'atOnce',
+    parameters: parameters(
+      {
+        holds: {
+          type: 'array',
+          description: 'a list of holds',
+          items: {
+            type: 'object',
+            description: 'an object',
+            ...parameters({ lockName: name, mode, owner, token, lease, stealable: flag }, 'lockName', 'token'),
+          },
+        },
+        last: flag,
+      },
+      'holds',
+    ),
+  },
   bye: { serving: 'atOnce', parameters: parameters({}) },
 };
 
@@ -223,4 +241,15 @@ export interface SessionParameters {
   readonly holds?: readonly number[];
   /** The requests that the client still wants answered. */
   readonly requests?: readonly (RequestId | { readonly id: RequestId; readonly locks: number })[];
+}
+
+/** What a client held in an earlier run of the server. */
+export interface ReclaimParameters {
+  readonly holds: readonly ReclaimedHold[];
+  /** Whether that is all. */
+  readonly last?: boolean;
+}
+
+export interface ReclaimedHold extends Pick<LockParameters, 'lockName' | 'mode' | 'owner' | 'lease' | 'stealable'> {
+  readonly token: number;
 }

@@ -1,6 +1,14 @@
 /** The interface between the server's protocols and the locks. All times are milliseconds. */
 
-import type { LockAllRequest, LockKind, LockRequest, ReleaseRequest, Resumed, Resumption } from '../locks/types.ts';
+import type {
+  EarlierHold,
+  LockAllRequest,
+  LockKind,
+  LockRequest,
+  ReleaseRequest,
+  Resumed,
+  Resumption,
+} from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
   AllGranted,
@@ -55,10 +63,15 @@ export interface ManagedSession {
   /** Releases all locks of the session, or of one of its owners if a tag is given. */
   releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult>;
   cancel(id: RequestId): CancelResult | PendingResult<CancelResult>;
-  /** Whether the session holds or awaits anything. */
-  readonly isInUse: boolean;
+  /** How many locks the session holds or awaits. */
+  readonly claimCount: number;
   /** Goes on for a client that has come back. In one step, everything that it does not list ends. */
   resume(client: LockClientInfo, resumption: Resumption): Resumed;
+  /**
+   * Gives the session back what it held in an earlier run of the server; resolves to the tokens that it has lost. Rejects with a
+   * RangeError when no run can have given such a token.
+   */
+  restore(holds: readonly EarlierHold[]): Promise<readonly number[]>;
   /** Cancels the session's waits and frees its locks. The session cannot be used afterwards. */
   end(): void;
 }
@@ -112,6 +125,8 @@ export interface LockManager {
   verify(lockName: string, token: number): VerifyResult | PendingResult<VerifyResult>;
   /** Frees a lock, whoever holds it. */
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease>;
+  /** Whether grants are held back: requests queue, and a try-lock is unavailable. */
+  holdBack(isHeldBack: boolean): void;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
   /** From now on grants nothing and answers all waiters `draining`. Resolves when nothing is held. */
   drain(): Promise<void>;

@@ -2,6 +2,7 @@
 
 import cluster from 'node:cluster';
 import type { Ledger } from '../ledger/ledger.ts';
+import { NO_SESSIONS } from '../ledger/memory-ledger.ts';
 import type { TableLimits } from '../locks/types.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
@@ -28,6 +29,7 @@ import type {
   ListParameters,
   LockAllParameters,
   LockParameters,
+  ReclaimParameters,
   UnlockAllParameters,
   UnlockParameters,
   VerifyParameters,
@@ -151,9 +153,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
-    this.#manager = manager ?? new LocalLockManager({ limits, ledger: ledger ?? ledgerInMemory(this.logger) });
+    const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
+    this.#manager = manager ?? new LocalLockManager({ limits, ...(own && { ledger: own }) });
     this.#keptListings = new KeptListings(limits.maxKeptListings);
-    this.#sessionKeeper = new SessionKeeper(limits, () => performance.now());
+    this.#sessionKeeper = new SessionKeeper({
+      limits,
+      list: own?.sessions ?? NO_SESSIONS,
+      isDurable: this.#manager.isDurable,
+      nowMs: () => performance.now(),
+      graceOver: () => this.#manager.holdBack(false),
+    });
+    if (this.#sessionKeeper.isInGrace) this.#manager.holdBack(true);
     this.#isDumpOn = dump;
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
@@ -194,7 +204,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   ): LockResult | Refusal | PendingResult<LockResult> {
     const request = this.#requests.ofLock(parameters, id);
     if ('status' in request) return request;
-    const acquired = session.locks.acquire(request);
+    const acquired = this.#sessionKeeper.confirm(session, id, session.locks.acquire(request));
     const result = this.#isDumpOn ? acquired : mapResult(acquired, hideOthers);
     if (request.steal === undefined) return result;
     return mapResult(result, (answer) => {
@@ -213,7 +223,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   ): LockAllResult | Refusal | PendingResult<LockAllResult> {
     const request = this.#requests.ofLockAll(parameters, id);
     if ('status' in request) return request;
-    const answer = session.locks.acquireAll(request);
+    const answer = this.#sessionKeeper.confirm(session, id, session.locks.acquireAll(request));
     return this.#isDumpOn ? answer : mapResult(answer, hideOthers);
   }
 
@@ -326,6 +336,11 @@ export class LockServer extends MessageServer<LockServerSession> {
       limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
       ...(kept !== undefined && { session: kept }),
     };
+  }
+
+  /** Takes what the client held before the server was started. */
+  commandReclaim(session: LockServerSession, parameters: ReclaimParameters): Promise<object> {
+    return this.#sessionKeeper.reclaim(session, parameters);
   }
 
   /** Ends the session: its waits are cancelled and its locks are free. */

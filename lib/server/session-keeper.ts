@@ -1,10 +1,14 @@
 /** Opens and resumes the sessions that outlive their connections, and decides what the end of a connection ends. */
 
+import type { SessionList } from '../ledger/ledger.ts';
+import type { EarlierHold } from '../locks/types.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
-import type { SessionInformation, SessionStatistics } from '../protocol.ts';
+import { PendingResult } from '../message/pending-result.ts';
+import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
 import { KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
-import type { SessionParameters } from './lock-commands.ts';
+import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
+import type { LockAllResult, LockResult, ManagedSession } from './lock-manager.ts';
 import { invalidParameters, type Refusal } from './lock-requests.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -23,14 +27,49 @@ interface Listed {
   readonly requests: readonly (MessageId | { readonly id: MessageId; readonly locks: number })[];
 }
 
+/** How a keeper is made. */
+export interface SessionKeeperOptions {
+  readonly limits: KeeperLimits;
+  /** The sessions that the next run must know. */
+  readonly list: SessionList;
+  /** Whether the sessions outlive the process. */
+  readonly isDurable: boolean;
+  readonly nowMs: () => number;
+  /** Called when all sessions of the run before are back or over. */
+  readonly graceOver: () => void;
+}
+
 /** The kept sessions of a lock server. */
 export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
 
-  constructor(limits: KeeperLimits, nowMs: () => number) {
+  readonly #isDurable: boolean;
+
+  constructor({ limits, list, isDurable, nowMs, graceOver }: SessionKeeperOptions) {
     this.#limits = limits;
-    this.#sessions = new KeptSessions(limits, nowMs, ({ client }) => client.locks.end());
+    this.#isDurable = isDurable;
+    this.#sessions = new KeptSessions(limits, list, nowMs, {
+      expired: ({ client }) => client?.locks.end(),
+      graceOver,
+    });
+  }
+
+  /** Whether sessions of the run before are awaited: nothing new is granted meanwhile. */
+  get isInGrace(): boolean {
+    return this.#sessions.awaitedCount > 0;
+  }
+
+  /** Passes on the answer to a request for locks, once the next run would know the session (L2). */
+  confirm<Answer extends LockResult | LockAllResult>(
+    session: LockServerSession,
+    id: MessageId,
+    answer: Answer | PendingResult<Answer>,
+  ): Answer | PendingResult<Answer> {
+    if (this.isInGrace && 'status' in answer && answer.status === 'unavailable') return IN_GRACE as Answer;
+    const { kept } = session;
+    const recorded = kept === undefined || kept.recorded === true ? undefined : this.#sessions.record(kept);
+    return recorded === undefined ? answer : confirmLater(session.locks, id, answer, recorded);
   }
 
   /** Opens a session or resumes one, as the client asks in its `hello`. */
@@ -42,7 +81,7 @@ export class SessionKeeper {
       return invalidParameters(`parameters.session.${missing} is missing; expected id and secret, or neither`);
     }
     if (id === undefined || secret === undefined) return this.#open(session, parameters, 'opened');
-    if (session.locks.isInUse) {
+    if (session.locks.claimCount > 0) {
       return invalidParameters('parameters.session.id came after a lock request; expected it in the first message');
     }
     const { maxLocksPerSession, maxPendingRequests } = this.#limits;
@@ -55,8 +94,29 @@ export class SessionKeeper {
 
   /** Ends the session on the client's wish. The connection goes on without one. */
   bye(session: LockServerSession): void {
-    if (session.kept !== undefined) this.#sessions.end(session.kept);
+    if (session.kept !== undefined) void this.#sessions.end(session.kept);
     session.kept = undefined;
+  }
+
+  /** Takes what the client held in an earlier run of the server. */
+  async reclaim(session: LockServerSession, { holds, last = false }: ReclaimParameters): Promise<object> {
+    const { kept } = session;
+    if (kept?.state !== 'reclaiming' || kept.client !== session) {
+      return invalidParameters('there is nothing to reclaim; expected it behind a hello that answered reclaim');
+    }
+    const { maxLocksPerSession } = this.#limits;
+    if (session.locks.claimCount + holds.length > maxLocksPerSession)
+      return limitReached('maxLocksPerSession', maxLocksPerSession);
+    let lost: readonly number[];
+    try {
+      lost = await session.locks.restore(holds.map(toEarlierHold));
+    } catch (error) {
+      if (error instanceof RangeError) return invalidParameters(`parameters.holds: ${error.message}`);
+      throw error;
+    }
+    // The connection may have been lost meanwhile.
+    if (last && kept.state === 'reclaiming' && kept.client === session) this.#sessions.completeReclaim(kept);
+    return { status: 'ok', lost };
   }
 
   /** Whether the locks of a session stay although its connection has ended (S1). */
@@ -64,16 +124,30 @@ export class SessionKeeper {
     const { kept } = session;
     if (kept === undefined) return false;
     if (kept.client !== session) return true;
-    if (end === 'lost' && session.locks.isInUse && this.#sessions.suspend(kept, session.connection.heardMs))
+    if (kept.state === 'reclaiming' && end !== 'left') {
+      this.#sessions.awaitAgain(kept);
+      return false;
+    }
+    if (end === 'stopped' && this.#isDurable) {
+      // The next run reads the session from the ledger.
+      session.sendEvent({ event: 'goaway' });
+      return false;
+    }
+    if (end === 'lost' && session.locks.claimCount > 0 && this.#sessions.suspend(kept, session.connection.heardMs))
       return true;
-    this.#sessions.end(kept);
+    void this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     return false;
   }
 
   get statistics(): SessionStatistics {
-    const { suspendedCount, resumedCount, expiredCount } = this.#sessions;
-    return { suspendedSessions: suspendedCount, resumedSessions: resumedCount, expiredSessions: expiredCount };
+    const { suspendedCount, awaitedCount, resumedCount, expiredCount } = this.#sessions;
+    return {
+      suspendedSessions: suspendedCount,
+      awaitedSessions: awaitedCount,
+      resumedSessions: resumedCount,
+      expiredSessions: expiredCount,
+    };
   }
 
   /** Stops all timers. */
@@ -99,8 +173,18 @@ export class SessionKeeper {
   ): SessionInformation | undefined {
     const kept = this.#sessions.find(key);
     if (kept === undefined) return undefined;
-    const before = this.#sessions.attach(kept, session);
+    const { client: before, state } = kept;
+    if (state === 'reclaiming' && before !== undefined) {
+      this.#sessions.awaitAgain(kept);
+      before.locks.end();
+    }
+    this.#sessions.attach(kept, session);
     session.kept = kept;
+    const timeout = kept.timeoutMs / MS_A_SECOND;
+    if (before === undefined || state === 'reclaiming') {
+      before?.connection.destroy();
+      return { state: 'reclaim', id: kept.id, timeout };
+    }
     session.locks.end();
     session.locks = before.locks;
     before.connection.destroy();
@@ -110,10 +194,51 @@ export class SessionKeeper {
     const { lost, answers, unknown } = session.locks.resume(session, { tokens: new Set(listed.tokens), requests });
     const settled = new Set([...answers.map((answer) => answer.id), ...unknown]);
     for (const id of requests.keys()) if (!settled.has(id)) session.addPending(id);
-    return { state: 'resumed', id: kept.id, timeout: kept.timeoutMs / MS_A_SECOND, lost, answers, unknown };
+    return { state: 'resumed', id: kept.id, timeout, lost, answers, unknown };
   }
+}
+
+function toEarlierHold({
+  lockName,
+  mode = 'exclusive',
+  owner = '',
+  token,
+  lease,
+  stealable,
+}: ReclaimedHold): EarlierHold {
+  const leaseMs = lease === undefined ? undefined : lease * MS_A_SECOND;
+  return { name: lockName, mode, tag: owner, token, leaseMs, isStealable: stealable };
 }
 
 function limitReached(limit: 'maxLocksPerSession' | 'maxPendingRequests', value: number): Refusal {
   return { status: 'limit', limit, value };
+}
+
+const IN_GRACE: NotGranted = { status: 'unavailable', reason: 'grace' };
+const NOT_RECORDED: NotGranted = { status: 'unavailable', reason: 'ledger' };
+
+function confirmLater<Answer extends LockResult | LockAllResult>(
+  locks: ManagedSession,
+  id: MessageId,
+  answer: Answer | PendingResult<Answer>,
+  recorded: Promise<void>,
+): PendingResult<Answer> {
+  const confirmed = new PendingResult<Answer>();
+  const confirm = (): void => {
+    if (answer instanceof PendingResult) answer.whenSettled((settled) => confirmed.settle(settled));
+    else confirmed.settle(answer);
+  };
+  const refuse = (): void => {
+    locks.cancel(id);
+    if (answer instanceof PendingResult) answer.whenSettled((settled) => giveBack(locks, settled));
+    else giveBack(locks, answer);
+    confirmed.settle(NOT_RECORDED as Answer);
+  };
+  recorded.then(confirm, refuse);
+  return confirmed;
+}
+
+function giveBack(locks: ManagedSession, answer: LockResult | LockAllResult): void {
+  if (answer.status !== 'ok') return;
+  for (const token of 'tokens' in answer ? answer.tokens : [answer.token]) locks.release({ token });
 }

@@ -1,6 +1,8 @@
 /** Sessions that outlive their connections: who may resume one, and when it is over. */
 
+import { Buffer } from 'node:buffer';
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { SessionList, SessionRecord } from '../ledger/ledger.ts';
 import { startTimeout } from '../message/timeout.ts';
 
 const ID_BYTES = 12;
@@ -21,42 +23,63 @@ export interface SessionKey {
   readonly secret: string;
 }
 
-/** A client's session, which lasts until it ends, or until nobody resumed it in time. */
+/**
+ * A client's session, which lasts until it ends, or until nobody resumed it in time. `awaited`: an earlier run of the server had it, and
+ * its client is not back. `reclaiming`: the client is back, and has not told all that it holds.
+ */
 export class KeptSession<Client> {
-  readonly id: string = randomBytes(ID_BYTES).toString('base64url');
+  readonly id: string;
   readonly timeoutMs: number;
-  /** The connection that speaks for the session, or did last. */
-  client: Client;
-  /** Only a hash of the secret is kept. */
-  readonly secretHash: Uint8Array;
-  state: 'attached' | 'suspended' | 'ended' = 'attached';
+  /** The connection that speaks for the session, or did last; undefined as long as the session is awaited. */
+  client: Client | undefined;
+  /** Only a hash of the secret is kept, as text. */
+  readonly secretHash: string;
+  state: 'attached' | 'suspended' | 'awaited' | 'reclaiming' | 'ended';
+  /** Whether the next run of the server will know the session; a promise while that is being written. */
+  recorded: boolean | Promise<void>;
   /** When the session ends, as long as it is suspended. */
   untilMs: number | undefined;
   stopTimeout: (() => void) | undefined;
 
-  constructor(client: Client, timeoutMs: number, secret: string) {
-    this.client = client;
+  constructor({ id, secretHash, timeoutMs }: SessionRecord, client: Client | undefined) {
+    this.id = id;
+    this.secretHash = secretHash;
     this.timeoutMs = timeoutMs;
-    this.secretHash = hashOf(secret);
+    this.client = client;
+    this.state = client === undefined ? 'awaited' : 'attached';
+    this.recorded = client === undefined;
   }
+}
+
+/** Who is told what becomes of sessions. */
+export interface KeptSessionsEvents<Client> {
+  /** Nobody resumed the session in time. Its end is on record. */
+  expired(session: KeptSession<Client>): void;
+  /** All sessions of the run before are back or over. */
+  graceOver(): void;
 }
 
 /** The sessions of one server. */
 export class KeptSessions<Client> {
   readonly #limits: SessionLimits;
   readonly #nowMs: () => number;
-  readonly #expired: (session: KeptSession<Client>) => void;
+  readonly #list: SessionList;
+  readonly #events: KeptSessionsEvents<Client>;
   readonly #sessions = new Map<string, KeptSession<Client>>();
   suspendedCount = 0;
+  /** Sessions of the run before that are not back with all that they hold. */
+  awaitedCount = 0;
   /** Since the start. */
   resumedCount = 0;
   expiredCount = 0;
 
-  /** Calls `expired` with each session that nobody resumed in time. */
-  constructor(limits: SessionLimits, nowMs: () => number, expired: (session: KeptSession<Client>) => void) {
+  /** The sessions of the run before are awaited from now on, each for its own time-out. */
+  constructor(limits: SessionLimits, list: SessionList, nowMs: () => number, events: KeptSessionsEvents<Client>) {
     this.#limits = limits;
     this.#nowMs = nowMs;
-    this.#expired = expired;
+    this.#list = list;
+    this.#events = events;
+    for (const record of list.atStart) this.#await(new KeptSession<Client>(record, undefined));
   }
 
   /** A new session, with a time-out as near as possible to the one that the client asks for. The secret is told once. */
@@ -64,7 +87,8 @@ export class KeptSessions<Client> {
     const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#limits;
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const timeoutMs = Math.min(Math.max(askedMs, minSessionTimeoutMs), maxSessionTimeoutMs);
-    const session = new KeptSession(client, timeoutMs, secret);
+    const id = randomBytes(ID_BYTES).toString('base64url');
+    const session = new KeptSession({ id, secretHash: hashOf(secret), timeoutMs }, client);
     this.#sessions.set(session.id, session);
     return { session, secret };
   }
@@ -72,17 +96,49 @@ export class KeptSessions<Client> {
   /** The session with that id, if the secret is right. */
   find({ id, secret }: SessionKey): KeptSession<Client> | undefined {
     const session = this.#sessions.get(id);
-    return session !== undefined && timingSafeEqual(session.secretHash, hashOf(secret)) ? session : undefined;
+    const isRight = session !== undefined && timingSafeEqual(bytesOf(session.secretHash), bytesOf(hashOf(secret)));
+    return isRight ? session : undefined;
   }
 
-  /** From now on the session is spoken for by that client. Returns the one before. */
-  attach(session: KeptSession<Client>, client: Client): Client {
-    const before = session.client;
-    this.#leaveSuspension(session);
-    session.state = 'attached';
+  /** Has the next run of the server know the session (L2). What it is granted may be confirmed once this resolves, or at once. */
+  record(session: KeptSession<Client>): Promise<void> | undefined {
+    if (session.recorded === true) return undefined;
+    if (session.recorded !== false) return session.recorded;
+    const { id, secretHash, timeoutMs } = session;
+    const recorded = this.#list.add({ id, secretHash, timeoutMs });
+    session.recorded = recorded ?? true;
+    recorded?.then(
+      () => {
+        session.recorded = true;
+      },
+      () => {
+        session.recorded = false;
+      },
+    );
+    return recorded;
+  }
+
+  /** From now on the session is spoken for by that client. */
+  attach(session: KeptSession<Client>, client: Client): void {
+    const isBack = session.state === 'awaited';
+    if (!isBack) this.#leaveSuspension(session);
+    session.state = isBack ? 'reclaiming' : 'attached';
     session.client = client;
     this.resumedCount += 1;
-    return before;
+  }
+
+  /** The client of a session of the run before has told all that it holds. */
+  completeReclaim(session: KeptSession<Client>): void {
+    session.state = 'attached';
+    session.stopTimeout?.();
+    session.untilMs = undefined;
+    this.#cameBack();
+  }
+
+  /** The client has gone before it told all: what it told does not count, and it may come again. */
+  awaitAgain(session: KeptSession<Client>): void {
+    session.state = 'awaited';
+    session.client = undefined;
   }
 
   /** The connection is lost, and the session waits for the next one. False when too many wait already. */
@@ -96,11 +152,19 @@ export class KeptSessions<Client> {
     return true;
   }
 
-  /** Forgets a session. */
-  end(session: KeptSession<Client>): void {
+  /** Forgets a session. Resolves once that is on record; undefined if nothing need be. */
+  end(session: KeptSession<Client>): Promise<void> | undefined {
+    const { state } = session;
     this.#leaveSuspension(session);
     session.state = 'ended';
     this.#sessions.delete(session.id);
+    const recorded = this.#list.end(session.id);
+    if (state === 'awaited' || state === 'reclaiming') {
+      session.stopTimeout?.();
+      if (recorded === undefined) this.#cameBack();
+      else void recorded.then(() => this.#cameBack());
+    }
+    return recorded;
   }
 
   /** Stops all timers. */
@@ -116,12 +180,27 @@ export class KeptSessions<Client> {
     setImmediate(() => setImmediate(() => setImmediate(() => this.#expire(session, untilMs))));
   }
 
+  /** L3: others are granted what the session held only when its end is on record. */
   #expire(session: KeptSession<Client>, untilMs: number): void {
     // It may have been resumed, and even suspended again.
     if (session.untilMs !== untilMs) return;
     this.expiredCount += 1;
-    this.end(session);
-    this.#expired(session);
+    const recorded = this.end(session);
+    if (recorded === undefined) this.#events.expired(session);
+    else void recorded.then(() => this.#events.expired(session));
+  }
+
+  #await(session: KeptSession<Client>): void {
+    const untilMs = this.#nowMs() + session.timeoutMs;
+    session.untilMs = untilMs;
+    session.stopTimeout = startTimeout(session.timeoutMs, () => this.#readFirst(session, untilMs));
+    this.#sessions.set(session.id, session);
+    this.awaitedCount += 1;
+  }
+
+  #cameBack(): void {
+    this.awaitedCount -= 1;
+    if (this.awaitedCount === 0) this.#events.graceOver();
   }
 
   #leaveSuspension(session: KeptSession<Client>): void {
@@ -132,6 +211,10 @@ export class KeptSessions<Client> {
   }
 }
 
-function hashOf(secret: string): Uint8Array {
-  return createHash('sha256').update(secret).digest();
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url');
+}
+
+function bytesOf(hash: string): Uint8Array {
+  return Buffer.from(hash, 'base64url');
 }

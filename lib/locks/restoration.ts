@@ -1,0 +1,31 @@
+/** The holds of an earlier run of the server, as their clients tell them. */
+
+import { findClaim, holdersOf, KIND_OF } from './lock.ts';
+import type { LockBook } from './lock-book.ts';
+import { ownerOf } from './session.ts';
+import type { Claim, EarlierHold, Lock, Session } from './types.ts';
+
+/**
+ * Gives a hold back to its session; returns whether that is possible. Of holds that exclude each other the one with the greatest
+ * token stays, since it was granted last.
+ */
+export function restore(book: LockBook, session: Session, hold: EarlierHold, nowMs: number): boolean {
+  const { name, mode, tag, token } = hold;
+  const lock = book.locks[KIND_OF[mode]].getOrAdd(name);
+  const owner = ownerOf(session, tag);
+  const rivals = rivalsOf(lock, hold);
+  if (findClaim(lock, owner) !== undefined || rivals.some((rival) => rival.token >= token)) {
+    book.forgetIfUnused(lock);
+    return false;
+  }
+  for (const rival of rivals) book.takeAway(rival, 'forced');
+  const claim = book.addClaim(book.locks[KIND_OF[mode]].getOrAdd(name), owner, mode, nowMs);
+  book.grant(claim, hold, nowMs, token);
+  return true;
+}
+
+/** Limits of permits may differ, so permits never exclude each other here. */
+function rivalsOf(lock: Lock, { mode }: EarlierHold): readonly Claim[] {
+  if (mode === 'permit') return [];
+  return [...holdersOf(lock)].filter((holder) => mode === 'exclusive' || holder.mode === 'exclusive');
+}

@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { whenLost } from '../client/client-scene.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { type Message, RawClient, until } from '../server/raw-client.ts';
+import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
+import { freePort } from '../support/free-port.ts';
+
+/** What the server says of a session. */
+interface Told {
+  readonly id: string;
+  readonly secret: string;
+}
+
+describe('a server with a state directory', () => {
+  let directory: string;
+  let port: number;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
+    whenTestEnds(() => rmSync(directory, { recursive: true }));
+    port = await freePort();
+  });
+  afterEach(endTest);
+
+  function start(): Promise<ServerProgram> {
+    return startServerProgram('--port', String(port), '--state', directory);
+  }
+
+  function connect(): LockClient {
+    const client = new LockClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
+    whenTestEnds(() => client.close());
+    return client;
+  }
+
+  async function open(): Promise<[RawClient, Told]> {
+    const client = await RawClient.connect(port);
+    return [client, (await client.ask('hello', { protocol: 1, session: { timeout: 10 } })).session as Told];
+  }
+
+  /** Comes back to a session of the run before. */
+  async function comeBack({ id, secret }: Told): Promise<RawClient> {
+    const client = await RawClient.connect(port);
+    const { session } = await client.ask('hello', { protocol: 1, session: { id, secret } });
+    expect(session).to.deep.equal({ state: 'reclaim', id, timeout: 10 });
+    return client;
+  }
+
+  for (const [how, stop] of [
+    ['was killed', 'SIGKILL'],
+    ['was stopped', 'SIGTERM'],
+  ] as const) {
+    it(`gives all clients their locks back when it ${how} and started again, and grants new ones then`, async function () {
+      this.timeout(20_000);
+      const { program } = await start();
+      const [holder, second, waiter] = [connect(), connect(), connect()];
+      const handles = [
+        await holder.lock('a'),
+        await holder.lock('b', { mode: 'shared' }),
+        await second.lock('b', { mode: 'shared', leaseMs: 60_000 }),
+        await second.lock('c', { mode: 'permit', limit: 1 }),
+      ] as const;
+      const tokens = handles.map(({ token }) => token);
+      const waiting = waiter.lock('a', { waitMs: 60_000 });
+      await waiter.rpc('ping');
+      const suspended = new Promise<void>((resolve) => holder.once('suspend', () => resolve()));
+      process.kill(program.pid as number, stop);
+      await suspended;
+      await start();
+      await until(
+        () => handles.every(({ isHeld }) => isHeld) && holder.state === 'connected' && second.state === 'connected',
+      );
+      for (const handle of handles) expect(await handle.confirm(), handle.name).to.equal(true);
+      expect(handles.map(({ signal }) => signal.aborted)).to.deep.equal([false, false, false, false]);
+      const held = [
+        ...(await holder.inspect('a')).holders,
+        ...(await holder.inspect('b')).holders,
+        ...(await holder.inspect('c')).holders,
+      ];
+      expect(held.map(({ token }) => token)).to.have.members(tokens);
+      expect(await handles[0].release()).to.equal(true);
+      expect((await waiting).token).to.be.above(Math.max(...tokens));
+    });
+  }
+
+  it('grants nothing new until each session is back, and says so', async () => {
+    const { program } = await start();
+    const [first, firstTold] = await open();
+    const [second, secondTold] = await open();
+    const tokens = [await first.take('a'), await second.take('b')];
+    await program.kill();
+    await start();
+    const other = await RawClient.connect(port);
+    expect(await other.ask('lock', { lockName: 'free', timeLimit: 0 })).to.deep.equal({
+      status: 'unavailable',
+      reason: 'grace',
+    });
+    await other.queue(1, 'free');
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 2, waiting: 1, holders: 0 });
+    const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
+    const holds = [{ lockName: 'a', token: tokens[0] }];
+    expect(await firstBack.ask('reclaim', { holds, last: true })).to.deep.equal({ status: 'ok', lost: [] });
+    await other.settle();
+    expect(await secondBack.ask('reclaim', { holds: [{ lockName: 'b', token: tokens[1] }] })).to.deep.equal({
+      status: 'ok',
+      lost: [],
+    });
+    await other.settle();
+    expect(await secondBack.ask('reclaim', { holds: [], last: true })).to.deep.equal({ status: 'ok', lost: [] });
+    const { id, result } = (await other.next()) as { id: number; result: Message };
+    expect(id).to.equal(1);
+    expect(result.token).to.be.above(Math.max(...(tokens as number[])));
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 0, holders: 3 });
+  });
+
+  it('does not wait for a session that has ended before, or that held nothing', async () => {
+    const { program } = await start();
+    const [leaving] = await open();
+    await leaving.take('a');
+    await leaving.leave();
+    await open();
+    await program.kill();
+    await start();
+    const other = await RawClient.connect(port);
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 0 });
+    await other.take('a');
+  });
+
+  it('gives a lock to the one with the greater token when two claim it', async () => {
+    const { program } = await start();
+    const [first, firstTold] = await open();
+    const [second, secondTold] = await open();
+    const token = await first.take('a');
+    await second.take('b');
+    await program.kill();
+    await start();
+    const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
+    await firstBack.ask('reclaim', { holds: [{ lockName: 'a', token }] });
+    expect(
+      await secondBack.ask('reclaim', { holds: [{ lockName: 'a', token: token + 1 }], last: true }),
+    ).to.deep.include({ lost: [] });
+    expect(await firstBack.next()).to.deep.include({ event: 'lost', lockName: 'a', token, reason: 'forced' });
+    expect(await firstBack.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true })).to.deep.include({
+      lost: [token],
+    });
+  });
+
+  it('waits again for a client that goes before it has told all', async () => {
+    const { program } = await start();
+    const [holder, told] = await open();
+    const token = await holder.take('a');
+    await program.kill();
+    await start();
+    const broken = await comeBack(told);
+    await broken.ask('reclaim', { holds: [{ lockName: 'a', token }] });
+    broken.reset();
+    const witness = await RawClient.connect(port);
+    await until(async () => (await witness.ask('stats')).holders === 0);
+    expect(await witness.ask('stats')).to.include({ awaitedSessions: 1 });
+    const back = await comeBack(told);
+    expect(await back.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true })).to.deep.include({ lost: [] });
+  });
+
+  it('refuses to give back what nobody can have held, and what nobody is to reclaim', async () => {
+    const { program } = await start();
+    const [holder, told] = await open();
+    await holder.take('a');
+    await program.kill();
+    await start();
+    const back = await comeBack(told);
+    expect(await back.ask('reclaim', { holds: [{ lockName: 'a', token: Number.MAX_SAFE_INTEGER }] })).to.include({
+      status: 'invalid',
+    });
+    await back.ask('reclaim', { holds: [], last: true });
+    expect(await back.ask('reclaim', { holds: [] })).to.include({ status: 'invalid' });
+  });
+
+  it('S6: gives nothing back to a client that could not be sure of its locks', async function () {
+    this.timeout(30_000);
+    const { program } = await start();
+    const client = new LockClient({
+      port,
+      session: { timeoutMs: 10_000 },
+      reconnect: { minDelayMs: 1, maxDelayMs: 50 },
+    });
+    whenTestEnds(() => client.close());
+    const handle: LockHandle = await client.lock('a');
+    const lost = whenLost(handle);
+    const { now } = Date;
+    await program.kill();
+    // The machine sleeps: the monotonic clock stands still.
+    Date.now = () => now() + 9_500;
+    whenTestEnds(() => {
+      Date.now = now;
+    });
+    await start();
+    expect(await lost).to.include({ code: 'unconfirmed' });
+    await until(async () => (await client.inspect('a')).holderCount === 0);
+  });
+});
