@@ -20,11 +20,8 @@ export { PendingResult } from './message/pending-result.ts';
 export type { ListenOptions, ProtocolService, ServedProtocol } from './message/protocol.ts';
 export type { ConnectionRefusalReason, Refusal, RefusalCause } from './message/refusals.ts';
 export type { LockProtocol, LockProtocolPlug, LockServerParts } from './server/lock-protocol.ts';
-export {
-  DEFAULT_LOCK_SERVER_LIMITS,
-  type LockServerLimits,
-  type LockServerOptions,
-} from './server/lock-server.ts';
+export type { LockServerOptions } from './server/lock-server.ts';
+export { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './server/lock-server-limits.ts';
 export { type DialWebSocketOptions, dialWebSocket } from './transports/dial-web-socket-node.ts';
 export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
 export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';

@@ -1,6 +1,6 @@
 /** The server with glockd's command line, defaults and exit codes, for scripts that start glockd. */
 
-import type { LockServerLimits } from '../server/lock-server.ts';
+import type { LockServerLimits } from '../server/lock-server-limits.ts';
 import { VERSION } from '../server/version.ts';
 import { exitOnFailure, serve } from './serve.ts';
 import { completeSettings, type Settings, SettingsError } from './settings.ts';

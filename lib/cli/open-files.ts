@@ -1,7 +1,7 @@
 /** Keeps the connections below the limit of open files, above which the system closes them without telling the server. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { LockServerLimits } from '../server/lock-server.ts';
+import type { LockServerLimits } from '../server/lock-server-limits.ts';
 
 /** For connections that are being refused or closed, and for certificates that are read again. */
 const SPARE_FILES = 16;

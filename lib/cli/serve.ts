@@ -5,7 +5,7 @@ import { type Logger as PinoLogger, pino } from 'pino';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';

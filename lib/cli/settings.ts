@@ -5,7 +5,7 @@ import type { Protocol } from '../foreign/full-lock-server.ts';
 import type { Dialect } from '../foreign/line/line-dialects.ts';
 import { show } from '../message/show.ts';
 import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../transports/tls.ts';
 
 /** A TCP port: 0 for none, `auto` to let the system choose. */

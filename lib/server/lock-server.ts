@@ -3,21 +3,17 @@
 import cluster from 'node:cluster';
 import type { Ledger } from '../ledger/ledger.ts';
 import { NO_SESSIONS } from '../ledger/memory-ledger.ts';
-import type { TableLimits } from '../locks/types.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
-import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import type { Request } from '../message/message-router.ts';
 import { type ConnectionEnd, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
 import type { LockStatistics, ServerStatistics } from '../protocol.ts';
-import type { SessionLimits } from '../sessions/kept-sessions.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
-import { defaultBytes } from './default-memory.ts';
 import { KeptListings } from './kept-listings.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
 import type {
@@ -36,9 +32,10 @@ import type {
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
-import type { LockAllResult, LockManager, LockResult, PageLimits, Taken } from './lock-manager.ts';
+import type { LockAllResult, LockManager, LockResult, Taken } from './lock-manager.ts';
 import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-protocol.ts';
-import { invalidParameters, LockRequests, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
+import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS } from './lock-server-limits.ts';
 import { NameRegistry } from './name-registry.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
@@ -49,48 +46,6 @@ const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
 /** The log shows the beginning of a name. */
 const MAX_LOGGED_CHARACTERS = 256;
-
-/** The limits of a lock server; lengths are bytes of UTF-8. */
-export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits, SessionLimits {
-  /** How many listings are kept between two `list` requests. Further listings begin again. */
-  readonly maxKeptListings: number;
-}
-
-/** The limits by default. */
-export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
-  ...DEFAULT_MESSAGE_LIMITS,
-  totalOutputBytes: defaultBytes('output'),
-  totalInputBytes: defaultBytes('input'),
-  maxLocks: 2_000_000,
-  maxLocksPerSession: 10_000,
-  maxWaitersPerLock: 10_000,
-  maxLocksPerRequest: 1_000,
-  maxTableBytes: defaultBytes('table'),
-  maxBytesPerSession: 16_777_216,
-  maxNameBytes: 60_000,
-  maxOwnerBytes: 256,
-  maxClientNameBytes: 256,
-  maxPageEntries: 1_000,
-  maxPageBytes: 1_048_576,
-  maxKeptListings: 16,
-  minSessionTimeoutMs: 10_000,
-  maxSessionTimeoutMs: 30_000,
-  maxSuspendedSessions: 10_000,
-};
-
-/** The limits that a client is told. */
-const TOLD_LIMITS = [
-  'maxMessageBytes',
-  'maxPendingRequests',
-  'maxNameBytes',
-  'maxOwnerBytes',
-  'maxClientNameBytes',
-  'maxLocksPerSession',
-  'maxBytesPerSession',
-  'maxWaitersPerLock',
-  'maxLocksPerRequest',
-  'maxPageEntries',
-] as const satisfies readonly (keyof LockServerLimits)[];
 
 const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'ledger', 'dump', 'registry', 'forceUnlock', 'protocols'];
 const LISTEN_OPTIONS = ['protocols', 'proxied', 'dialect'];

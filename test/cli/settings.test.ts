@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/cli/settings.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 
 const DOCUMENT = new URL('../../../docs/limits.md', import.meta.url);
 const SETTINGS = new URL('../../../config/settings.json', import.meta.url);

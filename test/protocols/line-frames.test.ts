@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { LockServerLimits } from '../../lib/server/lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { endTest } from '../server/clean-up.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { LockServerLimits } from '../../lib/server/lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { endTest } from '../server/clean-up.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';

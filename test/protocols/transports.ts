@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { FullLockServer, LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { memory } from '../../lib/transports/memory.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';

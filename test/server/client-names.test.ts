@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { addressOf, type Message, type RawClient } from './raw-client.ts';
 import { serverForEachTest, startServer } from './running-server.ts';
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { type Clock, systemClock } from '../../lib/server/clock.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { errorOf } from '../support/error-of.ts';
 import { RawClient } from './raw-client.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { LockPage } from '../../lib/protocol.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import type { NamesRequest, Pages } from '../../lib/server/lock-manager.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { endTest } from './clean-up.ts';
 import { inListOrder, numbered, ODD_NAMES } from './odd-names.ts';
 import type { Message, RawClient } from './raw-client.ts';

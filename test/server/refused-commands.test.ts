@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { FullLockServer, LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
-import type { LockServerLimits } from '../../lib/server/lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { connectTcp } from '../protocols/peers.ts';
 import { PrefixedClient } from '../protocols/prefixed-client.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';

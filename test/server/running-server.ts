@@ -5,11 +5,8 @@ import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-l
 import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import {
-  DEFAULT_LOCK_SERVER_LIMITS,
-  type LockServerLimits,
-  type LockServerOptions,
-} from '../../lib/server/lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { FullLockServer, LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
-import type { LockServerLimits } from '../../lib/server/lock-server.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { type TcpListenerOptions, tcp } from '../../lib/transports/tcp.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectSecurely, connectTcp, type Peer, StreamPeer } from '../protocols/peers.ts';
