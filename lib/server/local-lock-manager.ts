@@ -6,7 +6,6 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
-  Claim,
   EarlierHold,
   LockAllRequest,
   LockKind,
@@ -20,7 +19,6 @@ import type {
   TableLimits,
   Work,
 } from '../locks/types.ts';
-import { viewNamedHolder } from '../locks/views.ts';
 import { OrderedResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type {
@@ -29,7 +27,6 @@ import type {
   LockInformation,
   LockPage,
   LockStatistics,
-  NamedLockHolder,
   ReleaseAllResult,
   ReleaseResult,
   RequestId,
@@ -37,7 +34,7 @@ import type {
 } from '../protocol.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { Listing } from './listing.ts';
+import { LockListings } from './lock-listings.ts';
 import type {
   ForceRelease,
   HoldersPage,
@@ -50,7 +47,7 @@ import type {
   PageLimits,
   Pages,
 } from './lock-manager.ts';
-import { addSize, charactersOf, isTooLarge, sizeOfCycle } from './page-size.ts';
+import { isTooLarge, sizeOfCycle } from './page-size.ts';
 import { StatisticsRecorder } from './statistics-recorder.ts';
 import { takenBy } from './taken-holds.ts';
 
@@ -59,7 +56,6 @@ const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 8;
 const DEADLINES_A_STEP = 2;
-const NAMES_A_STEP = 32;
 /** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
 const ANSWERS_A_STEP = 32;
 const SEARCH_STEPS = 200;
@@ -82,8 +78,7 @@ export class LocalLockManager implements LockManager {
   readonly #statistics = new StatisticsRecorder();
   /** Shared by ends of sessions, deadlines, waiters let in by others and searches for deadlocks. */
   readonly #longWork: TurnBudget;
-  /** Listings have a budget of their own, so that no end and no deadline waits behind them. */
-  readonly #listings: TurnBudget;
+  readonly #listings: LockListings;
   #isHeldBack = false;
   #isCatchingUp = false;
   #armedForMs = Number.POSITIVE_INFINITY;
@@ -93,7 +88,6 @@ export class LocalLockManager implements LockManager {
   constructor(options: LocalLockManagerOptions) {
     this.clock = options.clock ?? systemClock;
     this.#longWork = new TurnBudget(LONG_WORK_MS, this.clock);
-    this.#listings = new TurnBudget(LONG_WORK_MS, this.clock);
     this.#limits = options.limits;
     this.#ledger = options.ledger ?? new MemoryLedger(microsecondsAt(Date.now()));
     const { tokens } = this.#ledger;
@@ -103,6 +97,7 @@ export class LocalLockManager implements LockManager {
       mayGrant: (count) => !this.#isHeldBack && tokens.has(count),
       compareNames: compareEncoded,
     });
+    this.#listings = new LockListings(this.table, this.clock, options.limits);
     tokens.onRefill(() => this.#letInAll());
   }
 
@@ -122,22 +117,12 @@ export class LocalLockManager implements LockManager {
     return this.table.inspect(lockName, maxEntries, this.clock.nowMs(), kind);
   }
 
-  list({ kind, prefix, after }: NamesRequest): Pages<LockPage> {
-    const listing = new Listing<string>({
-      compare: compareEncoded,
-      items: () => this.table.names(kind),
-      isListed: (name) => name.startsWith(prefix),
-      after,
-    });
-    return this.#inSlices(listing, (max) => this.#makePage(listing, max, kind));
+  list(request: NamesRequest): Pages<LockPage> {
+    return this.#listings.list(request);
   }
 
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
-    const listing = new Listing<Claim>({
-      compare: (a, b) => a.token - b.token,
-      items: () => this.table.holds(kind, lockName),
-    });
-    return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
+    return this.#listings.listHolders(kind, lockName);
   }
 
   verify(lockName: string, token: number): VerifyResult {
@@ -291,57 +276,6 @@ export class LocalLockManager implements LockManager {
         }),
       );
     });
-  }
-
-  #inSlices<Page extends object>(
-    listing: Pick<Listing<unknown>, 'step'>,
-    makePage: (max: number) => Page,
-  ): Pages<Page> {
-    return {
-      nextPage: (max) => {
-        const page = new PendingResult<Page>();
-        this.#listings.add(() => {
-          if (!listing.step(NAMES_A_STEP, max)) return 'again';
-          page.settle(makePage(max));
-          return 'done';
-        });
-        return page;
-      },
-    };
-  }
-
-  #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): LockPage {
-    const locks: LockInformation[] = [];
-    const names = listing.peek(max);
-    const size = { entries: 0, characters: 0 };
-    let count = 0;
-    for (; count < names.length; count += 1) {
-      const lock = this.inspect(names[count] as string, this.#limits.maxPageEntries, kind);
-      if (lock.holderCount + lock.waiterCount === 0) continue;
-      addSize(size, lock);
-      if (locks.length > 0 && isTooLarge(size, this.#limits)) break;
-      locks.push(lock);
-    }
-    listing.skip(count);
-    const next = listing.isOver ? undefined : listing.position;
-    return next === undefined ? { locks } : { locks, next };
-  }
-
-  #makeHoldersPage(listing: Listing<Claim>, max: number): HoldersPage {
-    const nowMs = this.clock.nowMs();
-    const holders: NamedLockHolder[] = [];
-    const size = { entries: 0, characters: 0 };
-    const claims = listing.peek(max);
-    let count = 0;
-    for (; count < claims.length && !isTooLarge(size, this.#limits); count += 1) {
-      const claim = claims[count] as Claim;
-      if (claim.state !== 'held') continue;
-      const holder = viewNamedHolder(claim, nowMs);
-      size.characters += charactersOf(holder) + holder.lockName.length;
-      holders.push(holder);
-    }
-    listing.skip(count);
-    return { holders, isLast: listing.isOver };
   }
 }
 

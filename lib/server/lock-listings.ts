@@ -1,0 +1,102 @@
+/** Listings of the locks of this process, page by page and in slices. */
+
+import type { LockTable } from '../locks/lock-table.ts';
+import type { Claim, LockKind } from '../locks/types.ts';
+import { viewNamedHolder } from '../locks/views.ts';
+import { PendingResult } from '../message/pending-result.ts';
+import { TurnBudget } from '../message/scheduler.ts';
+import type { LockInformation, LockPage, NamedLockHolder } from '../protocol.ts';
+import { compareEncoded } from '../wire/text.ts';
+import type { Clock } from './clock.ts';
+import { Listing } from './listing.ts';
+import type { HoldersPage, NamesRequest, PageLimits, Pages } from './lock-manager.ts';
+import { addSize, charactersOf, isTooLarge } from './page-size.ts';
+
+/** Milliseconds of each turn for all listings. It is a budget of their own, so that no end and no deadline waits behind them. */
+const LISTINGS_MS = 0.5;
+/** How many names to handle before looking at the clock again. */
+const NAMES_A_STEP = 32;
+
+/** Makes the pages. */
+export class LockListings {
+  readonly #table: LockTable;
+  readonly #clock: Clock;
+  readonly #limits: PageLimits;
+  readonly #budget: TurnBudget;
+
+  constructor(table: LockTable, clock: Clock, limits: PageLimits) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#budget = new TurnBudget(LISTINGS_MS, clock);
+  }
+
+  list({ kind, prefix, after }: NamesRequest): Pages<LockPage> {
+    const listing = new Listing<string>({
+      compare: compareEncoded,
+      items: () => this.#table.names(kind),
+      isListed: (name) => name.startsWith(prefix),
+      after,
+    });
+    return this.#inSlices(listing, (max) => this.#makePage(listing, max, kind));
+  }
+
+  listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
+    const listing = new Listing<Claim>({
+      compare: (a, b) => a.token - b.token,
+      items: () => this.#table.holds(kind, lockName),
+    });
+    return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
+  }
+
+  #inSlices<Page extends object>(
+    listing: Pick<Listing<unknown>, 'step'>,
+    makePage: (max: number) => Page,
+  ): Pages<Page> {
+    return {
+      nextPage: (max) => {
+        const page = new PendingResult<Page>();
+        this.#budget.add(() => {
+          if (!listing.step(NAMES_A_STEP, max)) return 'again';
+          page.settle(makePage(max));
+          return 'done';
+        });
+        return page;
+      },
+    };
+  }
+
+  #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): LockPage {
+    const locks: LockInformation[] = [];
+    const names = listing.peek(max);
+    const size = { entries: 0, characters: 0 };
+    let count = 0;
+    for (; count < names.length; count += 1) {
+      const lock = this.#table.inspect(names[count] as string, this.#limits.maxPageEntries, this.#clock.nowMs(), kind);
+      if (lock.holderCount + lock.waiterCount === 0) continue;
+      addSize(size, lock);
+      if (locks.length > 0 && isTooLarge(size, this.#limits)) break;
+      locks.push(lock);
+    }
+    listing.skip(count);
+    const next = listing.isOver ? undefined : listing.position;
+    return next === undefined ? { locks } : { locks, next };
+  }
+
+  #makeHoldersPage(listing: Listing<Claim>, max: number): HoldersPage {
+    const nowMs = this.#clock.nowMs();
+    const holders: NamedLockHolder[] = [];
+    const size = { entries: 0, characters: 0 };
+    const claims = listing.peek(max);
+    let count = 0;
+    for (; count < claims.length && !isTooLarge(size, this.#limits); count += 1) {
+      const claim = claims[count] as Claim;
+      if (claim.state !== 'held') continue;
+      const holder = viewNamedHolder(claim, nowMs);
+      size.characters += charactersOf(holder) + holder.lockName.length;
+      holders.push(holder);
+    }
+    listing.skip(count);
+    return { holders, isLast: listing.isOver };
+  }
+}
