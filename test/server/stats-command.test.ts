@@ -28,7 +28,7 @@ const NOTHING = {
     'tableBytes',
   ),
   ...zeros('expiredLeases', 'forced', 'stolen', 'orphans', 'permitOrphans'),
-  ...zeros('suspendedSessions', 'resumedSessions', 'expiredSessions'),
+  ...zeros('suspendedSessions', 'awaitedSessions', 'resumedSessions', 'expiredSessions'),
   ...zeros('unknownCommands', 'invalidRequests', 'failedRequests'),
   status: 'ok',
   sessions: 1,
@@ -51,7 +51,7 @@ const NO_REQUESTS = {
     'stats',
     'identify',
   ),
-  ...zeros('whoami', 'who', 'ping', 'hello', 'bye'),
+  ...zeros('whoami', 'who', 'ping', 'hello', 'reclaim', 'bye'),
 };
 
 describe('the stats command', () => {

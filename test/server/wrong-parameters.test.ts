@@ -74,6 +74,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
   inspect: 'lockName',
   identify: 'name',
   hello: 'protocol',
+  reclaim: 'holds',
 };
 
 /** The parameters that each command needs, and the names of all. */
@@ -93,6 +94,7 @@ const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> 
   who: [{}, 'name, after, max'],
   ping: [{}, 'nothing'],
   hello: [{ protocol: 1 }, 'protocol, name, session'],
+  reclaim: [{ holds: [] }, 'holds, last'],
   bye: [{}, 'nothing'],
 };
 
