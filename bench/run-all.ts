@@ -21,7 +21,13 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['request-path'],
 ];
 /** Only in the short run: in full they take minutes. */
-const SHORT_PROGRAMS: readonly (readonly [string])[] = [['capacity'], ['fuzz'], ['hostile'], ['soak']];
+const SHORT_PROGRAMS: readonly (readonly [string])[] = [
+  ['capacity'],
+  ['fuzz'],
+  ['hostile'],
+  ['soak'],
+  ['silent-crowd'],
+];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {
   console.log(`\n=== ${program}\n`);

@@ -40,6 +40,8 @@ export interface ByteStream {
 
 /** Receives the bytes of a stream. */
 export interface ByteSink {
+  /** When the peer was last heard, in milliseconds as `performance.now` tells them. */
+  readonly heardMs?: number;
   /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
   /** `begunBytes` of the stream has changed. */

@@ -39,7 +39,7 @@ export function dialSocket(
     socket.once(readyEvent, () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketStream(socket, peer, sharedReading));
+      resolve(new SocketStream(socket, peer, { sharedReading }));
     });
   });
 }

@@ -12,7 +12,7 @@ import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { StreamEncoding } from '../message/byte-stream.ts';
 import { TurnBudget } from '../message/scheduler.ts';
-import { SocketStream } from './socket-stream.ts';
+import { SocketStream, type SocketUse } from './socket-stream.ts';
 
 /** The object that Node's own streams use for a connection. */
 interface Handle {
@@ -54,11 +54,11 @@ const brokenSockets = new TurnBudget(BROKEN_BUDGET_MS);
 let spareRequest: WriteRequest | undefined;
 
 /** The stream of a socket that was accepted in this turn, open with `allowHalfOpen`. Used directly where that is possible. */
-export function acceptedStream(socket: Socket, peer: string): SocketStream {
+export function acceptedStream(socket: Socket, peer: string, use?: SocketUse): SocketStream {
   const handle = (socket as unknown as { readonly _handle?: unknown })._handle;
   return internals !== undefined && isHandle(handle)
-    ? new DirectSocket(socket, peer, handle)
-    : new SocketStream(socket, peer);
+    ? new DirectSocket(socket, peer, handle, use)
+    : new SocketStream(socket, peer, use);
 }
 
 /** All handles share this function. It must return nothing, since Node would take the result for a new buffer. */
@@ -81,8 +81,8 @@ class DirectSocket extends SocketStream {
   #pendingBytes = 0;
   readonly #handle: Handle;
 
-  constructor(socket: Socket, peer: string, handle: Handle) {
-    super(socket, peer);
+  constructor(socket: Socket, peer: string, handle: Handle, use?: SocketUse) {
+    super(socket, peer, use);
     this.#handle = handle;
   }
 

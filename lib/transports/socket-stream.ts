@@ -3,6 +3,8 @@
 import { Buffer } from 'node:buffer';
 import type { OnReadOpts, Socket } from 'node:net';
 import type { ByteSink, ByteStream, StreamEncoding } from '../message/byte-stream.ts';
+import type { PeerWatch, Watched, WatchedPeer } from './peer-watch.ts';
+import { rawSocketOf } from './tls-failure.ts';
 
 const SHARED_BYTES = 65_536;
 
@@ -30,30 +32,52 @@ export class SharedReading {
   }
 }
 
+/** How a socket is read, and who watches it. */
+export interface SocketUse {
+  /** The socket must be paused until the stream starts. */
+  readonly sharedReading?: SharedReading | undefined;
+  readonly watch?: PeerWatch | undefined;
+}
+
 /** Wraps a connected socket that was opened with `allowHalfOpen`. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, WatchedPeer {
   readonly peer: string;
   readonly isFramed = false;
   /** Undefined before the start and after the end. */
   protected sink: ByteSink | undefined;
   protected hasPeerEnded = false;
   protected readonly socket: Socket;
-  readonly #sharedReading: SharedReading | undefined;
+  readonly #use: SocketUse;
+  #watched: Watched | undefined;
   #failure: Error | undefined;
 
-  /** A socket for a shared reading must be paused until it starts. */
-  constructor(socket: Socket, peer: string, sharedReading?: SharedReading) {
+  constructor(socket: Socket, peer: string, use: SocketUse = {}) {
     this.socket = socket;
     this.peer = peer;
-    this.#sharedReading = sharedReading;
+    this.#use = use;
   }
 
   get unsentBytes(): number {
     return this.socket.writableLength;
   }
 
+  get rawSocket(): Socket {
+    return rawSocketOf(this.socket);
+  }
+
+  get heardMs(): number {
+    return this.sink?.heardMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** By a reset: otherwise the kernel goes on sending the output again. */
+  lose(error: Error): void {
+    this.#failure = error;
+    this.rawSocket.resetAndDestroy();
+  }
+
   start(sink: ByteSink): void {
     this.sink = sink;
+    this.#watched = this.#use.watch?.add(this);
     this.socket.on('error', (error) => {
       this.#failure = error;
     });
@@ -63,11 +87,12 @@ export class SocketStream implements ByteStream {
 
   protected startReading(): void {
     const { socket } = this;
+    const { sharedReading } = this.#use;
     socket.on('end', () => this.ended());
-    if (this.#sharedReading === undefined) {
+    if (sharedReading === undefined) {
       socket.on('data', (bytes) => this.sink?.data(bytes));
     } else {
-      this.#sharedReading.sink = this.sink;
+      sharedReading.sink = this.sink;
       socket.resume();
     }
   }
@@ -82,6 +107,8 @@ export class SocketStream implements ByteStream {
   protected closed(error: Error | undefined): void {
     const { sink } = this;
     this.sink = undefined;
+    if (this.#watched !== undefined) this.#use.watch?.delete(this.#watched);
+    this.#watched = undefined;
     sink?.closed(error);
   }
 

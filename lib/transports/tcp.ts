@@ -17,6 +17,7 @@ import { AllowList } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
 import { acceptedStream } from './direct-socket.ts';
 import { bind, turnAway } from './listening.ts';
+import { type PeerWatch, sharedPeerWatch } from './peer-watch.ts';
 import { type Origin, Proxies } from './proxies.ts';
 import { SocketStream } from './socket-stream.ts';
 import {
@@ -76,8 +77,8 @@ export interface TcpListener extends Listener {
  * @throws TypeError for an unknown option or an entry of `allowed` or `proxies` that is neither an address nor a range, RangeError
  * for a wrong `handshakeTimeoutMs`, and the system's error when a file of `tls` cannot be read.
  */
-export function tcp(options: TcpListenerOptions): TcpListener {
-  return new AllowedTcpListener(requireKnownOptions(options, TCP_LISTENER_OPTIONS));
+export function tcp(options: TcpListenerOptions, watch: PeerWatch = sharedPeerWatch): TcpListener {
+  return new AllowedTcpListener(requireKnownOptions(options, TCP_LISTENER_OPTIONS), bytes(watch));
 }
 
 /** A connection that the allow-list has let in. */
@@ -114,7 +115,7 @@ export class AllowedTcpListener implements TcpListener {
   #unplacedCount = 0;
   #state: 'usable' | 'closed' = 'usable';
 
-  constructor(options: TcpListenerOptions, admission: Admission = BYTES) {
+  constructor(options: TcpListenerOptions, admission: Admission) {
     this.#options = options;
     this.#admission = admission;
     this.#allowList = new AllowList(options.allowed);
@@ -217,16 +218,19 @@ export class AllowedTcpListener implements TcpListener {
 }
 
 /** Bytes need no handshake but that of TLS. */
-const BYTES: Admission = {
-  hasHandshake: false,
-  admit: (socket, { address, port, headerBytes, events, place }) => {
-    const peer = formatAddress(address, port);
-    const isPlain = headerBytes > 0 || socket instanceof TLSSocket;
-    const stream = isPlain ? new SocketStream(socket, peer) : acceptedStream(socket, peer);
-    events.accepted(stream, place);
-  },
-  close: () => {},
-};
+function bytes(watch: PeerWatch): Admission {
+  const use = { watch };
+  return {
+    hasHandshake: false,
+    admit: (socket, { address, port, headerBytes, events, place }) => {
+      const peer = formatAddress(address, port);
+      const isPlain = headerBytes > 0 || socket instanceof TLSSocket;
+      const stream = isPlain ? new SocketStream(socket, peer, use) : acceptedStream(socket, peer, use);
+      events.accepted(stream, place);
+    },
+    close: () => {},
+  };
+}
 
 function addressOf(socket: Socket): string {
   return canonicalAddress(socket.remoteAddress ?? '');

@@ -51,6 +51,6 @@ export function causeOfFailure(
 }
 
 /** The socket below TLS, which still knows the peer's address after the connection closed. Not public in Node. */
-export function rawSocketOf(socket: TLSSocket): Socket {
-  return (socket as unknown as { readonly _parent?: Socket })._parent ?? socket;
+export function rawSocketOf(socket: Socket): Socket {
+  return (socket as unknown as { readonly _parent?: Socket | null })._parent ?? socket;
 }

@@ -8,8 +8,10 @@ import { requireKnownOptions } from '../message/known-options.ts';
 import { tooLong } from '../message/refusal-causes.ts';
 import { formatAddress } from './address.ts';
 import { PageAccess } from './page-access.ts';
+import { type PeerWatch, sharedPeerWatch, type WatchedPeer } from './peer-watch.ts';
 import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpListenerOptions } from './tcp.ts';
 import { handshakeTimeoutOf } from './tls.ts';
+import { rawSocketOf } from './tls-failure.ts';
 import { FrameFollower } from './web-socket-frames.ts';
 import { Handshakes } from './web-socket-handshake.ts';
 
@@ -33,7 +35,7 @@ const WEB_SOCKET_LISTENER_OPTIONS = [...TCP_LISTENER_OPTIONS, 'origins', 'hosts'
  * is not listed, or if it points a name of its own at this machine.
  * @throws as `tcp` does, and TypeError for a wrong entry of `origins` or `hosts`.
  */
-export function webSocket(options: WebSocketListenerOptions): TcpListener {
+export function webSocket(options: WebSocketListenerOptions, watch: PeerWatch = sharedPeerWatch): TcpListener {
   const { origins, hosts, tls, maxMessageBytes } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
   const access = new PageAccess({ origins, hosts, isSecure: tls !== undefined });
   const handshakes = new Handshakes({ access, timeoutMs: handshakeTimeoutOf(options), maxMessageBytes });
@@ -44,7 +46,7 @@ export function webSocket(options: WebSocketListenerOptions): TcpListener {
       const peer = formatAddress(address, port);
       const refuseLength = (): void => events.refused({ ...tooLong(maxMessageBytes), address });
       const upgraded = (connection: WebSocket): void => {
-        const stream = new WebSocketStream({ connection, socket, peer, refuseLength });
+        const stream = new WebSocketStream({ connection, socket, peer, watch, refuseLength });
         events.accepted(stream, place);
       };
       handshakes.admit(socket, { ...arrival, upgraded });
@@ -68,25 +70,29 @@ interface WebSocketStreamOptions {
   readonly connection: WebSocket;
   readonly socket: Socket;
   readonly peer: string;
+  readonly watch: PeerWatch;
   /** Called when the connection closes because a frame was too long. */
   readonly refuseLength: () => void;
 }
 
 /** One WebSocket connection as a stream: each incoming frame is a line, and each write is a frame. */
-class WebSocketStream implements ByteStream {
+class WebSocketStream implements ByteStream, WatchedPeer {
   readonly peer: string;
   readonly isFramed = true;
   /** Whether a message has begun but not ended. */
   #isContinuing = false;
   readonly #connection: WebSocket;
   readonly #socket: Socket;
+  readonly #watch: PeerWatch;
   readonly #frames = new FrameFollower();
+  #sink: ByteSink | undefined;
   #failure: Error | undefined;
 
-  constructor({ connection, socket, peer, refuseLength }: WebSocketStreamOptions) {
+  constructor({ connection, socket, peer, watch, refuseLength }: WebSocketStreamOptions) {
     this.#connection = connection;
     this.#socket = socket;
     this.peer = peer;
+    this.#watch = watch;
     // A refused connection never starts, but `ws` still reads the bytes that came with its handshake.
     connection.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error;
@@ -102,10 +108,26 @@ class WebSocketStream implements ByteStream {
     return this.#frames.begunBytes;
   }
 
+  get rawSocket(): Socket {
+    return rawSocketOf(this.#socket);
+  }
+
+  get heardMs(): number {
+    return this.#sink?.heardMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  lose(error: Error): void {
+    this.#failure = error;
+    this.rawSocket.resetAndDestroy();
+  }
+
   start(sink: ByteSink): void {
+    this.#sink = sink;
+    const watched = this.#watch.add(this);
     // Sees the bytes before `ws` does, so that it is up to date when a message is whole.
     this.#socket.prependListener('data', (bytes: Buffer) => this.#follow(bytes, sink));
     this.#connection.on('close', (code) => {
+      this.#watch.delete(watched);
       if (code !== NO_CLOSE_FRAME) sink.ended();
       sink.closed(this.#failure);
     });
