@@ -77,7 +77,7 @@ describe('the client in a page in Chromium', function () {
   it('loses its locks when the server is killed, and goes on with the next server', async () => {
     const page = await servePage(`
       async function run() {
-        const client = await LockClient.connect({ url, reconnect: { minDelayMs: 10, maxDelayMs: 100 } });
+        const client = await LockClient.connect({ url, session: false, reconnect: { minDelayMs: 10, maxDelayMs: 100 } });
         const events = [];
         for (const event of ['connect', 'disconnect'] as const) client.on(event, () => events.push(event));
         const handle = await client.lock('jobs');

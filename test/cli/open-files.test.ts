@@ -6,7 +6,7 @@ import { endTest, makeFolder } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
-const MAX_OPEN_FILES = 64;
+const MAX_OPEN_FILES = 128;
 const CONNECTIONS = 100;
 
 interface LogLine {
@@ -45,9 +45,9 @@ describe('a server that may open few files', () => {
   it('says at its start by how much it lowers maxConnections, and why', async () => {
     const { line } = await startLines(start({}));
     expect(line.level).to.equal(40);
-    expect(line.maxConnections).to.be.within(10, 40);
+    expect(line.maxConnections).to.be.within(10, 104);
     expect(line.msg).to.equal(
-      `limits.maxConnections is lowered from 20000 to ${line.maxConnections}, since this process may have 64 files open; ` +
+      `limits.maxConnections is lowered from 20000 to ${line.maxConnections}, since this process may have 128 files open; ` +
         'raise the limit of open files (ulimit -n, or LimitNOFILE of systemd), or lower limits.maxConnections',
     );
   });

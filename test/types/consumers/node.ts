@@ -68,7 +68,7 @@ export function optionsOf(mode: 'exclusive' | 'shared', waitMs: number | undefin
 export function explain(error: unknown): LockErrorCode | undefined {
   if (error instanceof LockTimeoutError) return error.holders.length > 0 ? 'timeout' : undefined;
   if (error instanceof LockLostError) {
-    const code: 'connectionLost' | 'closed' | 'leaseOver' | 'forced' | 'stolen' = error.code;
+    const code: 'connectionLost' | 'unconfirmed' | 'closed' | 'leaseOver' | 'forced' | 'stolen' = error.code;
     return code;
   }
   return error instanceof LockError && error.code === 'denied' ? error.code : undefined;
