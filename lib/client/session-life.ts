@@ -26,7 +26,7 @@ export interface SessionLifeOptions {
   readonly client: MessageClient;
   readonly holds: Holds;
   readonly givenUp: GivenUpCalls;
-  /** Whether the session outlives a connection. */
+  /** Whether the session outlives a connection; if not, a lost connection is a lost hold (S7). */
   readonly isKept: boolean;
   /** Milliseconds within which the client must come back; 20,000 by default. */
   readonly timeoutMs: number | undefined;

@@ -47,6 +47,8 @@ export class DelayingProxy {
   sent = '';
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** How many connections of clients are open. */
+  clientCount = 0;
   #isRefusing = false;
   readonly #lanes: Readonly<Record<Direction, Lane>> = { toServer: new Lane(), toClient: new Lane() };
 
@@ -66,6 +68,10 @@ export class DelayingProxy {
         return;
       }
       const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true });
+      this.clientCount += 1;
+      client.on('close', () => {
+        this.clientCount -= 1;
+      });
       client.on('data', (bytes) => {
         this.sent += bytes;
       });

@@ -186,6 +186,21 @@ describe("a client's session", () => {
     expect(client.state).to.equal('reconnecting');
   });
 
+  it('S2: closes no connection that said hello before a later one was answered', async () => {
+    const client = await connect({ requestTimeoutMs: 100 });
+    const [released, kept] = [await client.lock('jobs'), await client.lock('kept')];
+    const dialled = proxy.nextConnection();
+    proxy.delay('toServer');
+    expect(await released.release()).to.equal(false);
+    await dialled;
+    await until(() => proxy.clientCount === 2);
+    const resumed = emitted(client, 'resume');
+    proxy.free('toServer');
+    await resumed;
+    await until(() => proxy.clientCount === 1);
+    expect(await kept.confirm()).to.equal(true);
+  });
+
   it('S4: counts as over before the server frees the lock', async () => {
     const client = await connect({ session: { timeoutMs: SHORT_MS } });
     const handle = await client.lock('jobs');
