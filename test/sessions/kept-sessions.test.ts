@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
+import type { SessionList } from '../../lib/ledger/ledger.ts';
+import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
+import { makeGate } from '../../lib/message/gate.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
-import { type Message, type RawClient, until } from '../server/raw-client.ts';
-import { LOOPBACK, portOf, serverForEachTest } from '../server/running-server.ts';
+import { type Message, RawClient, until } from '../server/raw-client.ts';
+import { LOOPBACK, listenOnTcp, makeServer, portOf, serverForEachTest } from '../server/running-server.ts';
 
 /** What the server says of a session. */
 interface Told {
@@ -123,6 +126,31 @@ describe('a session that outlives its connection', () => {
     expect(await waiter.ask('stats')).to.include({ suspendedSessions: 0, expiredSessions: 1, orphans: 1 });
     const told = await resume(await server.connect(), session, { holds: [token] });
     expect(told).to.include({ state: 'gone' }).and.to.have.property('secret');
+  });
+
+  it('L3: hands its locks on only when its end is on record', async () => {
+    const recorded = makeGate();
+    const ended: string[] = [];
+    const sessions: SessionList = {
+      ...NO_SESSIONS,
+      end: (id) => {
+        ended.push(id);
+        return recorded.promise;
+      },
+    };
+    const ledger = Object.assign(new MemoryLedger(0), { sessions });
+    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger }));
+    const [holder, waiter] = [await RawClient.connect(port), await RawClient.connect(port)];
+    const session = await open(holder, 0.001);
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    holder.reset();
+    await until(() => ended.length > 0);
+    expect(ended).to.deep.equal([session.id]);
+    expect(await waiter.ask('stats')).to.include({ expiredSessions: 1, holders: 1, waiting: 1 });
+    expect(await resume(await RawClient.connect(port), session)).to.include({ state: 'gone' });
+    recorded.resolve();
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
   });
 
   it('S1: is ended by nothing that comes from a connection once another has taken over', async () => {
