@@ -31,7 +31,7 @@ const DEFAULT_MAX_DELAY_MS = 10_000;
 /** A server that is down must not be asked a thousand times a second. */
 const LEAST_DELAY_MS = 10;
 /** While the session is suspended, its time is short. */
-const MAX_SUSPENDED_DELAY_MS = 1_000;
+const MAX_SUSPENDED_DELAY_MS = 500;
 const ATTEMPT_SHARE = 1 / 4;
 /** The codes of a system where no process listens at an address. */
 const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT']);
