@@ -3,6 +3,8 @@
  * warns of a leak above ten, and a caller may well hand one signal to a hundred calls.
  */
 
+import type { ByteStream, Dialer } from './byte-stream.ts';
+
 interface Listeners {
   readonly waiting: Set<() => void>;
   readonly tell: () => void;
@@ -40,4 +42,15 @@ function listenersOf(signal: AbortSignal): Listeners {
   LISTENERS.set(signal, listeners);
   signal.addEventListener('abort', tell, { once: true });
   return listeners;
+}
+
+/** Stops waiting when the signal aborts, whether or not the dialer does. Closes a connection that comes too late. */
+export function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+    dial(signal).then((stream) => {
+      if (signal.aborted) stream.destroy();
+      else resolve(stream);
+    }, reject);
+  });
 }

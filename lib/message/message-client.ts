@@ -3,7 +3,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { ClientCodec } from '../wire/client-codec.ts';
 import { RequestError } from '../wire/errors.ts';
-import { whenAborted } from './abort-listeners.ts';
+import { dialUntilAborted, whenAborted } from './abort-listeners.ts';
 import type { ByteStream, Dialer } from './byte-stream.ts';
 import type { Call, Persistence, RpcResult, UnansweredCall } from './call.ts';
 import { ledToCaller } from './caller-stack.ts';
@@ -389,17 +389,6 @@ function fail(request: PendingRequest, error: unknown): void {
 function requireKnown(options: object, known: readonly string[]): void {
   const problem = unknownOption(options, known);
   if (problem !== undefined) throw new MessageError('invalid', problem);
-}
-
-/** Stops waiting when the signal aborts, whether or not the dialer does. Closes a connection that comes too late. */
-function dialUntilAborted(dial: Dialer, signal: AbortSignal): Promise<ByteStream> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-    dial(signal).then((stream) => {
-      if (signal.aborted) stream.destroy();
-      else resolve(stream);
-    }, reject);
-  });
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

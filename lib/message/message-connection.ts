@@ -4,6 +4,7 @@ import type { Codec } from '../wire/codec.ts';
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
 import type { BegunMessages, Receiver } from './begun-messages.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
+import { UnreadOutputError } from './message-error.ts';
 import type { PendingResult } from './pending-result.ts';
 import { type Flushable, flushAfterInput, handleInput, inputTimeMs } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
@@ -61,17 +62,6 @@ export interface ReadingPolicy {
   unreadChanged(bytes: number): void;
   /** Whether to cut off a connection that had `unreadBytes` unread and now has more. */
   isTooMuch(unreadBytes: number): boolean;
-}
-
-/** The peer was cut off because it did not read. */
-export class UnreadOutputError extends Error {
-  /** The limit that was passed. */
-  readonly limit: 'hardOutputBytes' | 'totalOutputBytes';
-
-  constructor(limit: 'hardOutputBytes' | 'totalOutputBytes', message: string) {
-    super(message);
-    this.limit = limit;
-  }
 }
 
 /**

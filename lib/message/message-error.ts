@@ -32,3 +32,14 @@ export class MessageError extends Error {
     return new MessageError(code, typeof message === 'string' ? message : 'the server answered with an error');
   }
 }
+
+/** The peer was cut off because it did not read. */
+export class UnreadOutputError extends Error {
+  /** The limit that was passed. */
+  readonly limit: 'hardOutputBytes' | 'totalOutputBytes';
+
+  constructor(limit: 'hardOutputBytes' | 'totalOutputBytes', message: string) {
+    super(message);
+    this.limit = limit;
+  }
+}
