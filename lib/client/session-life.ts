@@ -91,8 +91,8 @@ export class SessionLife {
     const isResumed = told?.state === 'resumed' || told?.state === 'reclaim';
     if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
     if (told?.state === 'resumed') this.#takeUp(told);
-    else if (told?.state === 'reclaim') this.#askAgain();
     else if (told?.state === 'gone') this.#startAnew();
+    else this.#askAgain();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
     for (const close of this.#abandoned.splice(0)) close();
     this.#endSuspension(isResumed ? 'resumed' : 'over');
@@ -126,7 +126,7 @@ export class SessionLife {
     }
   }
 
-  /** The server does not know the requests that wait: they are made again, in their order. */
+  /** The server does not know the requests that wait, if there are any: they are made again, in their order. */
   #askAgain(): void {
     for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
     this.#givenUp.clear();

@@ -9,7 +9,7 @@ import { webSocket } from '../../lib/transports/websocket.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
-import { LOOPBACK, portOf } from '../server/running-server.ts';
+import { LOOPBACK, portOf, startServer } from '../server/running-server.ts';
 import { emitted, LONG_MS, lazyClient, proxy, server, serverScene, throughProxy, whenLost } from './client-scene.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 
@@ -184,6 +184,18 @@ describe("a client's session", () => {
     await program.kill();
     expect(await lost).to.include({ code: 'connectionLost' });
     expect(client.state).to.equal('reconnecting');
+  });
+
+  it('asks again for what was asked for between the end of the session and that of the connection', async () => {
+    const first = await startServer(LIMITS);
+    const client = lazyClient({ port: first.port, reconnect: SOON });
+    await client.lock('jobs');
+    const late = new Promise((resolve) => {
+      client.once('event', ({ event }) => resolve(event === 'ended' && client.lock('late', { waitMs: LONG_MS })));
+    });
+    await first.server.close();
+    await startServer(LIMITS, undefined, {}, first.port);
+    expect(await late).to.include({ isHeld: true });
   });
 
   it('S2: closes no connection that said hello before a later one was answered', async () => {
