@@ -194,7 +194,8 @@ function pinned(name: string, target: LoadTarget, stop: () => Promise<void>): Me
   return { name, target, stop };
 }
 
-const SETTLE_MS = 10_000;
+/** A client whose connection was reset keeps its locks for the time-out of its session. */
+const SETTLE_MS = 25_000;
 
 /** Once all clients are gone, these counts must be zero, or one for the connection that asks. */
 export async function findRemains(port: number): Promise<string[]> {

@@ -145,7 +145,7 @@ export class SessionLife {
   suspend(): boolean {
     const isInUse = this.#holds.size > 0 || this.#client.hasUnanswered;
     if (this.#key !== undefined && isInUse) {
-      this.#suspension ??= makeSuspension();
+      this.#suspension ??= { end: new AbortController(), outcome: undefined };
       return true;
     }
     this.loseHolds('connectionLost');
@@ -169,7 +169,8 @@ export class SessionLife {
   async outcome(timeoutMs: number): Promise<Outcome | undefined> {
     const suspension = this.#suspension;
     if (suspension === undefined) return undefined;
-    return (await Promise.race([suspension.outcome, pause(timeoutMs)])) ?? 'over';
+    await pause(timeoutMs, suspension.end.signal);
+    return suspension.outcome ?? 'over';
   }
 
   /** Everything is lost: the client closes. */
@@ -209,8 +210,11 @@ export class SessionLife {
   }
 
   #endSuspension(outcome: Outcome): void {
-    this.#suspension?.end(outcome);
+    const suspension = this.#suspension;
+    if (suspension === undefined) return;
     this.#suspension = undefined;
+    suspension.outcome = outcome;
+    suspension.end.abort();
   }
 }
 
@@ -218,16 +222,9 @@ export class SessionLife {
 type Outcome = 'resumed' | 'over';
 
 interface Suspension {
-  readonly outcome: Promise<Outcome>;
-  readonly end: (outcome: Outcome) => void;
-}
-
-function makeSuspension(): Suspension {
-  let end: Suspension['end'] = () => {};
-  const outcome = new Promise<Outcome>((resolve) => {
-    end = resolve;
-  });
-  return { outcome, end };
+  /** Aborts when it is known. */
+  readonly end: AbortController;
+  outcome: Outcome | undefined;
 }
 
 /** One message tells so many holds at most, and about so many characters of names; one with a longer name goes alone. */

@@ -80,6 +80,8 @@ interface PendingRequest extends UnansweredCall {
   reject(error: unknown): void;
   readonly stopTimeout: () => void;
   readonly stopListening: (() => void) | undefined;
+  /** While it waits for a connection. */
+  stopWaiting: (() => void) | undefined;
 }
 
 /**
@@ -204,6 +206,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
           this.#giveUp(request, new MessageError('timeout', `no result of ${command} within ${timeoutMs} ms`)),
         ),
         stopListening: signal && whenAborted(signal, () => this.#giveUp(request, signal.reason)),
+        stopWaiting: undefined,
       };
       this.#pending.add(request);
       try {
@@ -325,8 +328,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       call.watcher?.answeredLate(call, result);
       return;
     }
-    request.stopTimeout();
-    request.stopListening?.();
+    stopTimers(request);
     try {
       if (result === undefined) throw MessageError.fromReply(isRecord(reply.error) ? reply.error : {});
       request.resolve(call.convert(result));
@@ -349,7 +351,8 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     const { keptUntilMs, command } = request.call;
     if (keptUntilMs === undefined) return false;
     const text = `no connection for the result of ${command}`;
-    startTimeout(Math.max(0, keptUntilMs - performance.now()), () => {
+    request.stopWaiting?.();
+    request.stopWaiting = startTimeout(Math.max(0, keptUntilMs - performance.now()), () => {
       const isWaiting = this.#state.kind !== 'open' && this.#pending.get(request.id) === request;
       if (isWaiting) this.#giveUp(request, new MessageError('timeout', text));
     });
@@ -380,9 +383,14 @@ function connectionLost(cause: Error | undefined): MessageError {
   return new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause });
 }
 
+function stopTimers({ stopTimeout, stopListening, stopWaiting }: PendingRequest): void {
+  stopTimeout();
+  stopListening?.();
+  stopWaiting?.();
+}
+
 function fail(request: PendingRequest, error: unknown): void {
-  request.stopTimeout();
-  request.stopListening?.();
+  stopTimers(request);
   request.reject(error);
 }
 

@@ -16,6 +16,8 @@ import { DelayingProxy } from './delaying-proxy.ts';
 /** So short that a test can wait until it is over. */
 const SHORT_MS = 1_000;
 const LIMITS = { minSessionTimeoutMs: SHORT_MS, maxSessionTimeoutMs: LONG_MS };
+/** The time limit of the test itself. */
+const TIMERS_OF_MOCHA = 1;
 const SOON = { minDelayMs: 1, maxDelayMs: 20 };
 
 /** A client whose session lasts, unless the options say otherwise. */
@@ -129,6 +131,24 @@ describe("a client's session", () => {
     await waiting.then(
       () => expect.fail('it was granted'),
       (error) => expect(error).to.include({ code: 'unreachable' }),
+    );
+  });
+
+  it('leaves no timer behind for a call that went on', async () => {
+    const { port } = await startServerProgram();
+    const between = await DelayingProxy.start(port);
+    const [client, other] = [lazyClient({ port: between.port, reconnect: SOON }), lazyClient({ port })];
+    const held = await other.lock('jobs');
+    const waiting = client.lock('jobs', { waitMs: 3_600_000 });
+    await client.rpc('ping');
+    const resumed = emitted(client, 'resume');
+    between.reset();
+    await resumed;
+    await held.release();
+    await (await waiting).release();
+    await Promise.all([client.close(), other.close()]);
+    expect(process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout')).to.have.length(
+      TIMERS_OF_MOCHA,
     );
   });
 
