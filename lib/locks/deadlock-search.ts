@@ -31,6 +31,10 @@ export class DeadlockSearch {
   readonly #owners: Iterator<Owner>;
   /** The owners to search for, the latest at the end: a circle is closed by its last request. */
   readonly #roots: OwnerNode[] = [];
+  /** Owners that only wait for members of a circle, the latest first. Once it is broken, they may be in another one. */
+  #bystanders: OwnerNode[] = [];
+  /** Whether the copy has changed since the first of them was found. */
+  #hasChanged = false;
   #phase: Phase = { name: 'copying' };
 
   /** Looks at what waits until now. */
@@ -81,18 +85,26 @@ export class DeadlockSearch {
   /** Begins to look for a cycle of the next owner that cannot be granted its waits. */
   #traceNext(play: WaitPlay): void {
     while (this.#roots.at(-1)?.waitsLeft === 0) this.#roots.pop();
+    if (this.#roots.length === 0 && this.#hasChanged) this.#searchBystanders();
     const root = this.#roots.at(-1);
     if (root === undefined) this.#phase = { name: 'over' };
     else this.#phase = { name: 'tracing', play, cycles: new CycleSearch(this.#graph, root, root.units, true) };
   }
 
+  #searchBystanders(): void {
+    this.#roots.push(...this.#bystanders.reverse().filter(({ waitsLeft }) => waitsLeft > 0));
+    this.#bystanders = [];
+    this.#hasChanged = false;
+  }
+
   #judge({ play, cycles }: Extract<Phase, { name: 'tracing' }>): StuckWait | undefined {
     const { owners } = cycles;
     if (!cycles.hasCycle) {
-      this.#roots.pop();
+      this.#bystanders.push(this.#roots.pop() as OwnerNode);
       this.#phase = { name: 'playing', play };
       return undefined;
     }
+    this.#hasChanged = true;
     this.#phase = { name: 'updating', play, owners: owners.values() };
     for (const owner of owners) if (!owner.isUpToDate) return undefined;
     const { claim, steps } = cycles.cycle as Cycle;

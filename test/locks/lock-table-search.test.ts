@@ -219,6 +219,18 @@ describe('lock table', () => {
       expect(takeNews()).to.deep.equal(['anna: deadlock', 'cara: deadlock']);
     });
 
+    it('are found also where only the refusal of another leaves two owners to wait for each other', () => {
+      startWithoutStepsAtOnce();
+      acquire(ben, { ...X, name: 'b' });
+      acquire(cara, { ...X, name: 'c' });
+      acquireAll(anna, ['b', 'a'], { ...X });
+      acquire(anna, { ...X, name: 'c' });
+      acquire(ben, { ...X, name: 'a' });
+      acquire(cara, { ...X, name: 'a' });
+      search();
+      expect(takeNews()).to.deep.equal(['ben: deadlock', 'cara: deadlock']);
+    });
+
     it('end all requests that share the place', () => {
       startWithCircle();
       acquire(anna, { ...X, name: 'b', context: 'again' });
