@@ -21,7 +21,7 @@ export class OwnerNode {
   /** Whether the table still says the same of its waits and holds as the copy. */
   get isUpToDate(): boolean {
     if (this.owner.session.state === 'ended') return false;
-    for (const node of this.holds) if (node.state === 'held' && !isHeldStill(node)) return false;
+    for (const node of this.holds) if (node.state === 'held' && !isHeldAsCopied(node)) return false;
     for (const { state, claims } of this.units) {
       if (state === 'waiting') for (const node of claims) if (!isStillBlocked(node)) return false;
     }
@@ -32,6 +32,11 @@ export class OwnerNode {
 /** Whether a claim that is held in the copy was not released or taken away since. Until it is copied as held it may wait. */
 export function isHeldStill({ claim, lock }: ClaimNode): boolean {
   return claim.state !== 'gone' && claim.lock === lock.lock;
+}
+
+/** The same, and in the mode of the copy: one that is let in only in the copy may ask for less since. */
+export function isHeldAsCopied(node: ClaimNode): boolean {
+  return isHeldStill(node) && (node.claim.mode === 'exclusive' || node.lock.exclusiveHolder !== node);
 }
 
 /** Whether a claim that waits in the copy does so in the table; its mode or limit may have changed. */

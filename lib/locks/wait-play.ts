@@ -7,7 +7,14 @@
 import { isUnlimited } from './group.ts';
 import type { Steps } from './steps.ts';
 import type { WaitGraph } from './wait-graph.ts';
-import { type ClaimNode, isHeldStill, type LockNode, type OwnerNode, type WaitUnit } from './wait-nodes.ts';
+import {
+  type ClaimNode,
+  isHeldAsCopied,
+  isHeldStill,
+  type LockNode,
+  type OwnerNode,
+  type WaitUnit,
+} from './wait-nodes.ts';
 
 export class WaitPlay {
   /** Locks that were not looked at yet. */
@@ -35,7 +42,7 @@ export class WaitPlay {
     for (const unit of owner.units) {
       if (unit.state === 'waiting') this.#updateUnit(unit, hasEnded);
     }
-    for (const node of owner.holds) if (node.state === 'held' && !isHeldStill(node)) this.#release(node);
+    for (const node of owner.holds) if (node.state === 'held') this.#updateHold(node);
   }
 
   #nextLock(): LockNode | undefined {
@@ -96,6 +103,16 @@ export class WaitPlay {
     }
     this.#end(unit);
     this.#waitLess(unit.owner);
+  }
+
+  #updateHold(node: ClaimNode): void {
+    if (isHeldAsCopied(node)) return;
+    if (!isHeldStill(node)) {
+      this.#release(node);
+      return;
+    }
+    node.lock.exclusiveHolder = undefined;
+    this.#unsettle(node.lock);
   }
 
   #unsettle(lock: LockNode): void {

@@ -10,6 +10,7 @@ import {
   dora,
   drain,
   endSession,
+  expectNews,
   forceRelease,
   release,
   search,
@@ -229,6 +230,23 @@ describe('lock table', () => {
       acquire(cara, { ...X, name: 'a' });
       search();
       expect(takeNews()).to.deep.equal(['ben: deadlock', 'cara: deadlock']);
+    });
+
+    it('are not told when one ahead asks for less meanwhile', () => {
+      const start = () => {
+        startWithoutStepsAtOnce();
+        acquire(dora, { name: 'd' });
+        acquire(anna, { ...X, name: 'a' });
+        acquire(ben, { ...X, name: 'd', id: 1, context: 'ben exclusive' });
+        acquire(ben, { ...X, name: 'd', mode: 'shared', context: 'ben shared' });
+        acquire(anna, { ...X, name: 'd', mode: 'shared', context: 'anna shared' });
+        acquire(ben, { ...X, name: 'a', context: 'ben at a' });
+      };
+      const act = () => {
+        takeNews();
+        cancel(ben, 1);
+      };
+      atEachMoment(start, act, () => expectNews('ben exclusive: cancelled'));
     });
 
     it('end all requests that share the place', () => {
