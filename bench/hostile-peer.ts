@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 
 /** A client that sends what it is told. */
 export class Peer {
-  static readonly #all: Peer[] = [];
+  static readonly #all = new Set<Peer>();
   readonly socket: Socket;
   #replies = 0;
   #tail = '';
@@ -20,18 +20,22 @@ export class Peer {
 
   /** All peers go. */
   static destroyAll(): void {
-    for (const { socket } of Peer.#all.splice(0)) socket.destroy();
+    for (const { socket } of Peer.#all) socket.destroy();
+    Peer.#all.clear();
   }
 
   constructor(socket: Socket) {
-    Peer.#all.push(this);
+    Peer.#all.add(this);
     this.socket = socket;
     socket.on('data', (bytes: Buffer) => {
       for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) this.#replies += 1;
       this.#tail = bytes.subarray(-10_000).toString('latin1');
       this.#wake();
     });
-    socket.on('close', () => this.#wake());
+    socket.on('close', () => {
+      Peer.#all.delete(this);
+      this.#wake();
+    });
   }
 
   /** How many replies and events have come. */

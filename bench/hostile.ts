@@ -3,7 +3,10 @@
  * and unlocks a name of its own every 5 ms. Prints the longest wait of the bystander, and the memory of the server before, at
  * most and after. Ends with code 1 when the server ends, when the bystander is refused or cut off, or when a lock stays.
  *
+ * With `--minutes`, clients of all kinds come at the same time instead, and a refusal because of a limit is only counted.
+ *
  *     npm run build && node dist/bench/hostile.js [--short] [--kind=inspects] [--heap=256]
+ *     npm run build && node dist/bench/hostile.js --minutes=10 [--clients=200] [--heap=256]
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
@@ -11,6 +14,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { crowd } from './hostile-crowd.ts';
 import { KINDS, type Kind } from './hostile-kinds.ts';
 import { Peer } from './hostile-peer.ts';
 import { allowedOpenFiles, askChild, residentBytes } from './processes.ts';
@@ -25,10 +29,19 @@ const SETTLE_MS = 100;
 const WATCH_MS = 20;
 /** Nothing of what a kind does takes longer than that; a bystander that waits so long was forgotten. */
 const MAX_SECONDS = 120;
+/** The end of a session that is suspended is waited for. */
+const MAX_END_ATTEMPTS = 300;
+const DEFAULT_CLIENTS = 200;
+
+const minutes = numberGiven('minutes');
+const isCrowd = minutes !== undefined;
+
 /** What a bystander saw. */
 interface Seen {
   readonly count: number;
   readonly worstMs: number;
+  /** How often a limit kept it from its lock. */
+  readonly refused: number;
   readonly problem?: string;
 }
 
@@ -37,6 +50,7 @@ async function beBystander(port: number): Promise<void> {
   let problem: string | undefined;
   let worstMs = 0;
   let count = 0;
+  let refused = 0;
   let isOver = false;
   socket.on('error', (error) => {
     problem = error.message;
@@ -54,13 +68,16 @@ async function beBystander(port: number): Promise<void> {
     const command = count % 2 === 0 ? 'lock' : 'unlock';
     const startMs = performance.now();
     socket.write(`{"command":"${command}","parameters":{"lockName":"bystander"},"id":${count}}\n`);
-    const [reply] = (await once(socket, 'data')) as [Buffer];
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    const reply = data.toString();
     worstMs = Math.max(worstMs, performance.now() - startMs);
-    if (problem === undefined && !reply.toString().includes('"status":"ok"')) problem = reply.toString().slice(0, 200);
-    count += 1;
+    const isRefused = isCrowd && command === 'lock' && reply.includes('"status":"limit"');
+    if (isRefused) refused += 1;
+    else if (problem === undefined && !reply.includes('"status":"ok"')) problem = reply.slice(0, 200);
+    count += isRefused ? 2 : 1;
     await setTimeout(PAUSE_MS);
   }
-  process.send?.({ count, worstMs, ...(problem !== undefined && { problem }) } satisfies Seen);
+  process.send?.({ count, worstMs, refused, ...(problem !== undefined && { problem }) } satisfies Seen);
   process.disconnect();
   socket.destroy();
 }
@@ -70,7 +87,7 @@ const NOTHING_HELD = '"holders":0,"waiting":0,"sessions":1,';
 /** What the server still has of what a kind did, once it has had time to end all; undefined for nothing. */
 async function findLeft(port: number): Promise<string | undefined> {
   const peer = await Peer.open(port);
-  for (let attempt = 1; attempt <= 100; attempt += 1) {
+  for (let attempt = 1; attempt <= MAX_END_ATTEMPTS; attempt += 1) {
     peer.send('stats', {}, attempt);
     await peer.replied(attempt);
     if (peer.lastReply.includes(NOTHING_HELD)) break;
@@ -81,7 +98,11 @@ async function findLeft(port: number): Promise<string | undefined> {
 }
 
 function startBystander(port: number): Promise<ChildProcess> {
-  const child = fork(PROGRAM, [BYSTANDER, `--port=${port}`]);
+  const child = fork(PROGRAM, [
+    BYSTANDER,
+    `--port=${port}`,
+    ...(minutes === undefined ? [] : [`--minutes=${minutes}`]),
+  ]);
   return once(child, 'message').then(() => child);
 }
 
@@ -115,7 +136,7 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
   const bystander = await startBystander(server.port);
   const end = await Promise.race([
     attack().then(() => 'over'),
-    setTimeout(MAX_SECONDS * 1_000, 'not over', { ref: false }),
+    setTimeout((MAX_SECONDS + (minutes ?? 0) * 60) * 1_000, 'not over', { ref: false }),
   ]);
   await setTimeout(SETTLE_MS);
   const seen = await askChild<Seen>(bystander, {});
@@ -127,14 +148,21 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
     console.error(`${name}: ${problem}`);
     process.exitCode = 1;
   }
+  if (seen.refused > 0) console.log(`${name}: a limit kept the bystander ${seen.refused} times from its lock`);
   const bytes = [memory.beforeBytes, memory.mostBytes, residentBytes(server.pid)];
   await server.stop();
   return [name, shown(seen.worstMs, 1), shown(seen.count), ...bytes.map((each) => shown(each / BYTES_A_MEBIBYTE))];
 }
 
+function crowdFor(length: number): Kind {
+  return async (port) => () => crowd(port, numberGiven('clients') ?? DEFAULT_CLIENTS, length);
+}
+
 async function main(): Promise<void> {
   const chosen = textGiven('kind');
-  const kinds = Object.entries(KINDS).filter(([name]) => chosen === undefined || name === chosen);
+  const kinds = Object.entries(isCrowd ? { crowd: crowdFor(minutes) } : KINDS).filter(
+    ([name]) => chosen === undefined || name === chosen,
+  );
   if (kinds.length === 0) throw new Error(`--kind is ${chosen}; expected one of ${Object.keys(KINDS).join(', ')}`);
   const rows: string[][] = [];
   for (const [name, kind] of kinds) rows.push(await measure(name, kind));
