@@ -4,7 +4,7 @@ import type { LockBook } from './lock-book.ts';
 import { claimsOfSession } from './session.ts';
 import type { Settlement } from './settlement.ts';
 import { stepsFor } from './steps.ts';
-import type { Claim, Lock, Session, Work } from './types.ts';
+import type { Claim, Lock, Session, SessionClient, Work } from './types.ts';
 
 /** `sessionEnded`: what was held is lost. `released`: it was given up. */
 export type DepartureReason = 'sessionEnded' | 'released';
@@ -21,6 +21,7 @@ export class Departure implements Work {
   readonly #session: Session;
   readonly #tag: string | undefined;
   readonly #reason: DepartureReason;
+  readonly #client: SessionClient;
   #phase: 'waits' | 'holds' | 'over' = 'waits';
   /** What is left of the phase, the next one last; undefined before its first step. */
   #claims: Claim[] | undefined;
@@ -33,6 +34,7 @@ export class Departure implements Work {
     this.#book = book;
     this.#settlement = settlement;
     this.#session = session;
+    this.#client = session.client;
     this.#tag = tag;
     this.#reason = reason;
   }
@@ -43,6 +45,8 @@ export class Departure implements Work {
 
   /** Goes on until so many steps are taken, or all is done. */
   advance(maxSteps: number, nowMs: number): void {
+    // A client that has come back said what it has, and may hold new locks by now.
+    if (this.#session.client !== this.#client) this.#phase = 'over';
     let left = maxSteps;
     while (left > 0 && this.#phase !== 'over') {
       left -= this.#phase === 'waits' ? this.#cancelSome(left, nowMs) : this.#releaseNext(nowMs);

@@ -143,6 +143,18 @@ describe('what takes long in a lock table', () => {
       expect(holders('d')).to.deep.equal(['ben']);
     });
 
+    it('ends the release of all when the client has come back, and keeps what it takes then', () => {
+      startWith(1);
+      for (const name of ['a', 'b']) acquireEach([ben, name], [anna, name]);
+      acquire(anna, 'c');
+      const { result: work } = table.releaseAll(anna, undefined, 0);
+      anna.client = { clientName: 'anna again', address: 'anna:2' };
+      table.resume(anna, { tokens: new Set(), requests: new Map() }, 0);
+      acquire(anna, 'd');
+      goOn(work);
+      expect([work.isOver, holders('c'), holders('d')]).to.deep.equal([true, [], ['anna again']]);
+    });
+
     it('counts those that are let in as steps, too', () => {
       acquireEach([anna, 'a'], [anna, 'b']);
       for (let owner = 0; owner < 10; owner += 1) acquire(ben, { ...SHARED, name: 'a', tag: `${owner}` });
