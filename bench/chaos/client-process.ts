@@ -1,0 +1,146 @@
+/** A client process of the chaos run: flows that take locks in random ways, and tell when the client was sure of which. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { LockClient, type LockHandle, type LockItem, type LockOptions } from 'holdfast';
+import { type ClientArguments, type ClientEvent, type ClientOrder, makeRandom, nowMs } from './messages.ts';
+
+const NAMES = ['a', 'b', 'c'];
+const PERMIT: LockItem = { name: 'p', mode: 'permit', limit: 2 };
+const FLOWS = 5;
+const BEAT_MS = 25;
+const LONGEST_WAIT_MS = 3_000;
+const LONGEST_HOLD_MS = 150;
+const LONGEST_LONG_HOLD_MS = 2_500;
+/** A flow whose connection is lost keeps its locks until that is over, but no longer. */
+const LONGEST_SUSPENSION_MS = 12_000;
+const LEASE_MS = 3_000;
+const REST_MS = 60;
+
+const { port, seed, sessionMs, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
+const random = makeRandom(seed);
+const client = new LockClient({
+  port,
+  session: { timeoutMs: sessionMs },
+  requestTimeoutMs,
+  connectTimeoutMs: 1_000,
+  reconnect: { minDelayMs: 20, maxDelayMs: 250 },
+});
+const held = new Map<number, LockHandle>();
+let events: ClientEvent[] = [];
+let lastNumber = 0;
+let isFinishing = false;
+
+function chance(share: number): boolean {
+  return random() < share;
+}
+
+function oneOf<Value>(values: readonly Value[]): Value {
+  return values[Math.floor(random() * values.length)] as Value;
+}
+
+/** Tells what happened, and of which holds the client was sure at a time before it was asked. */
+function beat(): void {
+  const at = nowMs();
+  const sure = [...held].filter(([, { isHeld }]) => isHeld).map(([hold]) => hold);
+  if (sure.length > 0) events.push({ kind: 'sure', holds: sure, at });
+  if (events.length > 0) process.send?.(events);
+  events = [];
+}
+
+/** Records a hold until `leave` is called. */
+function enter(handle: LockHandle, leaseMs: number | undefined): { leave(): void } {
+  lastNumber += 1;
+  const hold = lastNumber;
+  const at = nowMs();
+  const { name, mode, token } = handle;
+  events.push({ kind: 'granted', hold, at, name, mode, token, leaseMs });
+  if (handle.isHeld) events.push({ kind: 'sure', holds: [hold], at });
+  held.set(hold, handle);
+  const lose = (): void => {
+    if (!held.delete(hold)) return;
+    events.push({ kind: 'lost', hold, at: nowMs(), code: (handle.signal.reason as { code: string }).code });
+  };
+  if (handle.signal.aborted) lose();
+  handle.signal.addEventListener('abort', lose, { once: true });
+  const leave = (): void => {
+    const end = nowMs();
+    if (handle.isHeld) events.push({ kind: 'sure', holds: [hold], at: end });
+    handle.signal.removeEventListener('abort', lose);
+    if (held.delete(hold)) events.push({ kind: 'released', hold, at: end });
+  };
+  return { leave };
+}
+
+async function visit(
+  guard: LockHandle | { readonly handles: readonly LockHandle[]; release(): Promise<boolean> },
+  leaseMs?: number,
+): Promise<void> {
+  const handles = 'handles' in guard ? guard.handles : [guard];
+  const visits = handles.map((handle) => enter(handle, leaseMs));
+  const isLost = (): boolean => handles.some(({ signal }) => signal.aborted);
+  await pause(random() * (chance(0.2) ? LONGEST_LONG_HOLD_MS : LONGEST_HOLD_MS));
+  const endMs = nowMs() + LONGEST_SUSPENSION_MS;
+  while (client.state !== 'connected' && !isLost() && nowMs() < endMs && !isFinishing) await pause(BEAT_MS);
+  for (const each of visits) each.leave();
+  await guard.release();
+}
+
+async function takeOne(waitMs: number): Promise<() => Promise<void>> {
+  const leaseMs = chance(0.2) ? LEASE_MS : undefined;
+  const common = { waitMs, leaseMs };
+  const [name, options]: [string, LockOptions] = chance(0.25)
+    ? [PERMIT.name, { ...common, mode: 'permit', limit: 2 }]
+    : [oneOf(NAMES), { ...common, mode: chance(0.4) ? 'shared' : 'exclusive' }];
+  const handle = await client.lock(name, options);
+  return () => visit(handle, leaseMs);
+}
+
+async function takeSeveral(waitMs: number): Promise<() => Promise<void>> {
+  const [first, second] = chance(0.5) ? ['a', 'b'] : ['c', 'b'];
+  const mode = chance(0.3) ? 'shared' : 'exclusive';
+  const set = await client.lockAll([{ name: first as string, mode }, { name: second as string, mode }, PERMIT], {
+    waitMs,
+  });
+  return () => visit(set);
+}
+
+async function runOnce(): Promise<void> {
+  lastNumber += 1;
+  const call = lastNumber;
+  const waitMs = Math.ceil(random() * LONGEST_WAIT_MS);
+  events.push({ kind: 'call', call, at: nowMs(), waitMs });
+  const answered = (outcome: string): void => void events.push({ kind: 'answered', call, at: nowMs(), outcome });
+  let use: () => Promise<void>;
+  try {
+    use = await (chance(0.25) ? takeSeveral(waitMs) : takeOne(waitMs));
+  } catch (error) {
+    answered((error as { readonly code?: string }).code ?? 'unknown');
+    return;
+  }
+  answered('granted');
+  await use();
+}
+
+async function runFlow(): Promise<void> {
+  while (!isFinishing) {
+    await runOnce();
+    await pause(random() * REST_MS);
+  }
+}
+
+async function finish(): Promise<void> {
+  isFinishing = true;
+  await Promise.all(flows);
+  beat();
+  await client.close();
+  process.disconnect();
+  process.exit();
+}
+
+process.on('message', (message: ClientOrder) => {
+  if (message.order === 'finish') void finish();
+  else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.ms);
+});
+process.on('disconnect', () => process.exit());
+setInterval(beat, BEAT_MS);
+const flows = Array.from({ length: FLOWS }, runFlow);

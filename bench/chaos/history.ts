@@ -1,0 +1,282 @@
+/** What happened in a chaos run as the clients saw it, and the check that it was right. */
+
+import type { LockMode } from 'holdfast';
+import type { Fault, Route } from './faults.ts';
+import type { ClientEvent } from './messages.ts';
+
+/** A hold as its client believed in it. */
+interface Hold {
+  readonly client: number;
+  readonly name: string;
+  readonly mode: LockMode;
+  readonly token: number;
+  readonly leaseMs: number | undefined;
+  readonly grantedMs: number;
+  /** The first and the last time at which the client was sure. Whoever is sure late was so all the time before. */
+  firstMs: number | undefined;
+  lastMs: number | undefined;
+  /** When it was released or lost, or its process was killed. */
+  endMs: number | undefined;
+  end: 'released' | 'killed' | string | undefined;
+}
+
+interface Call {
+  readonly client: number;
+  readonly fromMs: number;
+  readonly waitMs: number;
+}
+
+/** The run of one client process, until it is killed. */
+interface Run {
+  readonly client: number;
+  readonly route: Route;
+  readonly holds: Map<number, Hold>;
+  readonly calls: Map<number, Call>;
+}
+
+/** What the checker allows. */
+export interface CheckerOptions {
+  readonly sessionMs: number;
+  /** How long a call may take beyond its wait and the faults meanwhile. */
+  readonly answerMs: number;
+  readonly permitLimit: number;
+}
+
+/** Of the session's time-out: after so much silence a session may be over although no fault alone took so long. */
+const SILENCE_SHARE = 0.4;
+/** What a fault costs beyond its own time: redialling, and the next request. */
+const RECOVERY_MS = 300;
+/** A loss is noticed at most this much after the session is over. */
+const NOTICE_MS = 2_000;
+const CLOCK_SLACK_MS = 100;
+/** No client learns of a grant so much later than others do. */
+const LONGEST_DISORDER_MS = 60_000;
+
+/** Collects events and faults, and judges them. */
+export class History {
+  readonly faults: Fault[] = [];
+  readonly violations: string[] = [];
+  readonly counts: Map<string, number> = new Map();
+  readonly #options: CheckerOptions;
+  readonly #holds: Hold[] = [];
+  readonly #byToken = new Map<number, Hold>();
+  /** The greatest tokens that a resource has taken, by lock. */
+  readonly #greatest = new Map<string, number>();
+  readonly #startMs: number;
+
+  constructor(options: CheckerOptions, startMs: number) {
+    this.#options = options;
+    this.#startMs = startMs;
+  }
+
+  /** A client process starts. Returns what takes its events. */
+  begin(
+    client: number,
+    route: Route,
+  ): { add(event: ClientEvent): void; killed(atMs: number): number[]; ended(atMs: number): void } {
+    const run: Run = { client, route, holds: new Map(), calls: new Map() };
+    return {
+      add: (event) => this.#add(run, event),
+      killed: (atMs) => this.#kill(run, atMs),
+      ended: (atMs) => {
+        for (const call of run.calls.values()) this.#checkCall(call, atMs, 'never answered');
+      },
+    };
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  violation(atMs: number, text: string): void {
+    this.violations.push(`at ${this.#time(atMs)}: ${text}`);
+  }
+
+  /** Whether a token that the server lists may still be held. Undefined for one that no client has told of. */
+  endOf(token: number): { readonly endMs: number | undefined; readonly end: string | undefined } | undefined {
+    return this.#byToken.get(token);
+  }
+
+  /** Finds holds that met, once all events are here. */
+  checkHolds(): void {
+    const byLock = new Map<string, Hold[]>();
+    for (const hold of this.#holds) {
+      if (hold.firstMs === undefined) continue;
+      const key = hold.mode === 'permit' ? `permit ${hold.name}` : hold.name;
+      const holds = byLock.get(key) ?? [];
+      holds.push(hold);
+      byLock.set(key, holds);
+    }
+    for (const holds of byLock.values()) this.#checkLock(holds.sort((a, b) => a.token - b.token));
+  }
+
+  /** In the order of their tokens: nobody may be sure of a hold once a later one that excludes it has begun. */
+  #checkLock(holds: readonly Hold[]): void {
+    let recent: Hold[] = [];
+    for (const later of holds) {
+      const fromMs = later.firstMs as number;
+      recent = recent.filter(({ lastMs = 0 }) => lastMs > fromMs - LONGEST_DISORDER_MS);
+      const met = recent.filter(({ lastMs = 0 }) => lastMs > fromMs);
+      recent.push(later);
+      const against = met.filter((earlier) => excludes(earlier, later) && !this.#mayOverlap(earlier, later));
+      const isMany = later.mode === 'permit' ? against.length >= this.#options.permitLimit : against.length > 0;
+      if (!isMany) continue;
+      const others = against.map((hold) => this.#show(hold)).join(', ');
+      this.violation(fromMs, `two holders at once, or a token that fell: ${this.#show(later)} against ${others}`);
+    }
+  }
+
+  /** A proxy's end or a restart without a ledger frees what its client still believes in, up to its deadline. */
+  #mayOverlap(earlier: Hold, later: Hold): boolean {
+    const isOver = this.faults.some(
+      (fault) =>
+        fault.mayOverlap &&
+        hits(fault, earlier.client) &&
+        earlier.grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
+        (later.firstMs as number) >= fault.fromMs &&
+        (earlier.lastMs as number) <= fault.untilMs + this.#options.sessionMs,
+    );
+    if (isOver) this.count('overlaps that are not ruled out');
+    return isOver;
+  }
+
+  #add(run: Run, event: ClientEvent): void {
+    if (event.kind === 'call')
+      run.calls.set(event.call, { client: run.client, fromMs: event.at, waitMs: event.waitMs });
+    else if (event.kind === 'answered') this.#answer(run, event);
+    else if (event.kind === 'granted') this.#grant(run, event);
+    else if (event.kind === 'sure') for (const id of event.holds) this.#beSure(run.holds.get(id), event.at);
+    else {
+      const hold = run.holds.get(event.hold);
+      run.holds.delete(event.hold);
+      if (hold === undefined) return;
+      hold.endMs = event.at;
+      hold.end = event.kind === 'lost' ? event.code : 'released';
+      if (event.kind === 'lost') this.#checkLoss(hold, event.at, event.code);
+    }
+  }
+
+  #answer(run: Run, { call: id, at, outcome }: ClientEvent & { kind: 'answered' }): void {
+    const call = run.calls.get(id);
+    run.calls.delete(id);
+    this.count(`calls: ${outcome}`);
+    if (call !== undefined) this.#checkCall(call, at, outcome);
+  }
+
+  #grant(run: Run, { hold: id, at, name, mode, token, leaseMs }: ClientEvent & { kind: 'granted' }): void {
+    const sure = { firstMs: undefined, lastMs: undefined };
+    const hold = {
+      client: run.client,
+      name,
+      mode,
+      token,
+      leaseMs,
+      grantedMs: at,
+      ...sure,
+      endMs: undefined,
+      end: undefined,
+    };
+    const before = this.#byToken.get(token);
+    if (before !== undefined) this.violation(at, `the token ${token} was given twice: ${this.#show(before)}`);
+    run.holds.set(id, hold);
+    this.#holds.push(hold);
+    this.#byToken.set(token, hold);
+    this.#write(hold);
+  }
+
+  #beSure(hold: Hold | undefined, atMs: number): void {
+    if (hold === undefined) return;
+    hold.firstMs ??= atMs;
+    hold.lastMs = atMs;
+  }
+
+  /** The resource takes tokens in the order in which they arrive, and refuses those of holders that were overtaken. */
+  #write({ name, mode, token }: Hold): void {
+    if (mode !== 'exclusive') return;
+    const isTaken = token > (this.#greatest.get(name) ?? 0);
+    if (isTaken) this.#greatest.set(name, token);
+    this.count(isTaken ? 'tokens taken' : 'tokens refused');
+  }
+
+  #kill(run: Run, atMs: number): number[] {
+    const tokens: number[] = [];
+    for (const hold of run.holds.values()) {
+      hold.endMs = atMs;
+      hold.end = 'killed';
+      tokens.push(hold.token);
+    }
+    return tokens;
+  }
+
+  #checkCall({ client, fromMs, waitMs }: Call, endMs: number, outcome: string): void {
+    const { answerMs } = this.#options;
+    const lateMs = endMs - fromMs - waitMs - this.#hurtMs(client, fromMs, endMs);
+    if (lateMs <= answerMs) return;
+    const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
+    this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took}`);
+  }
+
+  #checkLoss(hold: Hold, atMs: number, code: string): void {
+    this.count(`lost: ${code}`);
+    if (code === 'closed') return;
+    const { sessionMs } = this.#options;
+    const isOwed = (fault: Fault): boolean =>
+      fault.mayCost &&
+      hits(fault, hold.client) &&
+      hold.grantedMs <= fault.untilMs + NOTICE_MS &&
+      fault.fromMs <= atMs &&
+      atMs <= fault.untilMs + sessionMs + NOTICE_MS;
+    if (this.faults.some(isOwed)) return;
+    const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : sessionMs;
+    const hurtMs = this.#hurtMs(
+      hold.client,
+      atMs - boundMs - NOTICE_MS,
+      atMs,
+      code === 'leaseOver' ? undefined : isOfConnection,
+    );
+    if (hurtMs > boundMs * SILENCE_SHARE) return;
+    this.violation(atMs, `lost by no fault that may cost it (${code}): ${this.#show(hold)}`);
+  }
+
+  /** How long faults have hurt a client within some time. With a condition, only if one of them meets it. */
+  #hurtMs(client: number, fromMs: number, untilMs: number, condition?: (fault: Fault) => boolean): number {
+    const faults = this.faults.filter(
+      (fault) => hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
+    );
+    if (condition !== undefined && !faults.some(condition)) return 0;
+    return faults.reduce((sum, fault) => {
+      return sum + Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
+    }, 0);
+  }
+
+  /** For people: a hold and the faults that hit its client while it lasted. */
+  #show(hold: Hold): string {
+    const { client, name, mode, token, grantedMs, lastMs = grantedMs, end = 'held' } = hold;
+    const near = this.faults.filter(
+      (fault) => hits(fault, client) && fault.untilMs >= grantedMs - this.#options.sessionMs && fault.fromMs <= lastMs,
+    );
+    const faults = near.map(({ kind, fromMs, untilMs }) => `${kind} ${this.#time(fromMs)}-${this.#time(untilMs)}`);
+    const time = `${this.#time(grantedMs)}-${this.#time(lastMs)}`;
+    return `${mode} ${name} token ${token} of client ${client}, ${time}, ${end} [${faults.join('; ')}]`;
+  }
+
+  #time(atMs: number): string {
+    return ((atMs - this.#startMs) / 1_000).toFixed(3);
+  }
+}
+
+/** Which route each client has, so that faults of a route are known to hit it. */
+export const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
+
+function hits(fault: Fault, client: number): boolean {
+  if (fault.client !== undefined) return fault.client === client;
+  return fault.route === undefined || fault.route === ROUTES[client];
+}
+
+function isOfConnection({ kind }: Fault): boolean {
+  return !kind.startsWith('client ');
+}
+
+function excludes(a: Hold, b: Hold): boolean {
+  return a.mode !== 'shared' || b.mode !== 'shared';
+}

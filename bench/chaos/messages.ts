@@ -1,0 +1,76 @@
+/** What the processes of the chaos run tell each other. Times are milliseconds of the clock that all processes of a machine share. */
+
+import type { LockMode } from 'holdfast';
+
+const NANOSECONDS_A_MS = 1e6;
+
+/** Monotonic, and the same for all processes of the machine. */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint()) / NANOSECONDS_A_MS;
+}
+
+/** A random number from 0 to 1, for which the seed decides. */
+export function makeRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What a client process is started with. */
+export interface ClientArguments {
+  readonly port: number;
+  readonly seed: number;
+  readonly sessionMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** What the run tells a client process. */
+export type ClientOrder = { readonly order: 'finish' } | { readonly order: 'block'; readonly ms: number };
+
+/** What a client process tells. A hold has a number within its process. */
+export type ClientEvent =
+  | { readonly kind: 'call'; readonly call: number; readonly at: number; readonly waitMs: number }
+  | { readonly kind: 'answered'; readonly call: number; readonly at: number; readonly outcome: string }
+  | {
+      readonly kind: 'granted';
+      readonly hold: number;
+      readonly at: number;
+      readonly name: string;
+      readonly mode: LockMode;
+      readonly token: number;
+      readonly leaseMs: number | undefined;
+    }
+  /** The client was sure of the hold at this time. */
+  | { readonly kind: 'sure'; readonly holds: readonly number[]; readonly at: number }
+  | { readonly kind: 'released'; readonly hold: number; readonly at: number }
+  | { readonly kind: 'lost'; readonly hold: number; readonly at: number; readonly code: string };
+
+/** What a proxy does to the connections of one of its ports. */
+export type ProxyAction =
+  | 'cut'
+  | 'reset'
+  | 'resetClientSide'
+  | 'resetServerSide'
+  | 'halfCloseToServer'
+  | 'halfCloseToClient'
+  | 'holdToServer'
+  | 'holdToClient'
+  | 'dropToClient'
+  | 'freeReplies'
+  | 'holdConnections'
+  | 'free';
+
+export interface ProxyOrder {
+  readonly port: number;
+  readonly action: ProxyAction;
+}
+
+/** What a proxy is started with: its ports, and the server's. */
+export interface ProxyArguments {
+  readonly ports: readonly number[];
+  readonly serverPort: number;
+}

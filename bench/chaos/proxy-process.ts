@@ -1,0 +1,117 @@
+/** A proxy of the chaos run, with a port for each client process. It hurts the connections of a port as it is told. */
+
+import { connect, createServer, type Socket } from 'node:net';
+import type { ProxyAction, ProxyArguments, ProxyOrder } from './messages.ts';
+
+const HOST = '127.0.0.1';
+
+/** One direction of a port: bytes pass, are held back or are dropped. */
+class Lane {
+  state: 'open' | 'holding' | 'dropping' = 'open';
+  readonly #held: (() => void)[] = [];
+
+  pass(forward: () => void): void {
+    if (this.state === 'open') forward();
+    else if (this.state === 'holding') this.#held.push(forward);
+  }
+
+  free(): void {
+    this.state = 'open';
+    for (const forward of this.#held.splice(0)) forward();
+  }
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+/** Done to each connection of a port. */
+const HURT: Readonly<Partial<Record<ProxyAction, (pair: Pair) => void>>> = {
+  cut: ({ client, server }) => {
+    client.end();
+    server.end();
+  },
+  reset: ({ client, server }) => {
+    client.resetAndDestroy();
+    server.resetAndDestroy();
+  },
+  resetClientSide: ({ client }) => client.resetAndDestroy(),
+  resetServerSide: ({ server }) => server.resetAndDestroy(),
+  halfCloseToServer: ({ server }) => server.end(),
+  halfCloseToClient: ({ client }) => client.end(),
+};
+
+/** All connections that come in at one port. */
+class Gate {
+  readonly #serverPort: number;
+  readonly #pairs = new Set<Pair>();
+  readonly #toServer = new Lane();
+  readonly #toClient = new Lane();
+  /** Connections that are not let through yet; undefined when all are. */
+  #kept: Socket[] | undefined;
+
+  constructor(serverPort: number) {
+    this.#serverPort = serverPort;
+  }
+
+  listen(port: number): Promise<void> {
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+      client.on('error', () => {});
+      if (this.#kept === undefined) this.#open(client);
+      else this.#kept.push(client);
+    });
+    return new Promise((resolve) => {
+      server.listen({ host: HOST, port }, resolve);
+    });
+  }
+
+  act(action: ProxyAction): void {
+    for (const pair of this.#pairs) HURT[action]?.(pair);
+    if (action === 'holdToServer') this.#toServer.state = 'holding';
+    if (action === 'holdToClient') this.#toClient.state = 'holding';
+    if (action === 'dropToClient') this.#toClient.state = 'dropping';
+    if (action === 'freeReplies') this.#toClient.free();
+    if (action === 'holdConnections') this.#kept ??= [];
+    if (action === 'free') this.#free();
+  }
+
+  #free(): void {
+    this.#toServer.free();
+    this.#toClient.free();
+    const kept = this.#kept ?? [];
+    this.#kept = undefined;
+    for (const client of kept) if (!client.destroyed) this.#open(client);
+  }
+
+  #open(client: Socket): void {
+    const server = connect({ host: HOST, port: this.#serverPort, noDelay: true, allowHalfOpen: true });
+    const pair = { client, server };
+    this.#pairs.add(pair);
+    this.#forward(pair, client, server, this.#toServer);
+    this.#forward(pair, server, client, this.#toClient);
+    client.resume();
+  }
+
+  /** Bytes, ends and resets of one side arrive at the other, in their order. */
+  #forward(pair: Pair, from: Socket, to: Socket, lane: Lane): void {
+    let isBroken = false;
+    from.on('data', (bytes) => lane.pass(() => to.writable && to.write(bytes)));
+    from.on('end', () => lane.pass(() => to.end()));
+    from.on('error', () => {
+      isBroken = true;
+    });
+    from.on('close', () => {
+      this.#pairs.delete(pair);
+      // A side that this proxy has reset itself says nothing to the other, which is how one-sided resets come about.
+      if (isBroken) lane.pass(() => to.resetAndDestroy());
+    });
+  }
+}
+
+const { ports, serverPort } = JSON.parse(process.argv[2] as string) as ProxyArguments;
+const gates = new Map(ports.map((port) => [port, new Gate(serverPort)]));
+await Promise.all([...gates].map(([port, gate]) => gate.listen(port)));
+process.on('message', ({ port, action }: ProxyOrder) => gates.get(port)?.act(action));
+process.on('disconnect', () => process.exit());
+process.send?.('ready');
