@@ -213,7 +213,8 @@ export class History {
     const lateMs = endMs - fromMs - waitMs - this.#hurtMs(client, fromMs, endMs);
     if (lateMs <= answerMs) return;
     const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
-    this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took}`);
+    const faults = this.#showFaults(client, fromMs - this.#options.sessionMs, endMs);
+    this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
   }
 
   #checkLoss(hold: Hold, atMs: number, code: string): void {
@@ -252,12 +253,16 @@ export class History {
   /** For people: a hold and the faults that hit its client while it lasted. */
   #show(hold: Hold): string {
     const { client, name, mode, token, grantedMs, lastMs = grantedMs, end = 'held' } = hold;
-    const near = this.faults.filter(
-      (fault) => hits(fault, client) && fault.untilMs >= grantedMs - this.#options.sessionMs && fault.fromMs <= lastMs,
-    );
-    const faults = near.map(({ kind, fromMs, untilMs }) => `${kind} ${this.#time(fromMs)}-${this.#time(untilMs)}`);
     const time = `${this.#time(grantedMs)}-${this.#time(lastMs)}`;
-    return `${mode} ${name} token ${token} of client ${client}, ${time}, ${end} [${faults.join('; ')}]`;
+    const faults = this.#showFaults(client, grantedMs - this.#options.sessionMs, lastMs);
+    return `${mode} ${name} token ${token} of client ${client}, ${time}, ${end} ${faults}`;
+  }
+
+  #showFaults(client: number, fromMs: number, untilMs: number): string {
+    const near = this.faults.filter(
+      (fault) => hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
+    );
+    return `[${near.map((fault) => `${fault.kind} ${this.#time(fault.fromMs)}-${this.#time(fault.untilMs)}`).join('; ')}]`;
   }
 
   #time(atMs: number): string {

@@ -18,6 +18,7 @@ import {
 import type { Outside } from './lock-handle.ts';
 import { LockSession } from './lock-session.ts';
 import { type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
+import { silence } from './session-life.ts';
 import { type ConnectionPatience, WaitingCalls } from './waiting-calls.ts';
 
 const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
@@ -147,6 +148,8 @@ export class ConnectionKeeper {
         closed: (error) => this.#ended(error),
         over: () => {
           if (this.state.kind === 'suspended') this.state = { kind: 'reconnecting' };
+          // Nothing may ever come from a connection that does not answer, although it is open.
+          if (this.state.kind === 'connected') this.session.life.leave(silence());
         },
       },
     );

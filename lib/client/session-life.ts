@@ -61,7 +61,7 @@ export class SessionLife {
     this.deadline = new SessionDeadline({
       isNeeded: () => holds.size > 0 || client.hasUnanswered,
       ping: () => void this.#ping(),
-      silent: () => this.leave(new MessageError('connectionLost', 'the server does not answer')),
+      silent: () => this.leave(silence()),
       over: () => {
         this.loseHolds('unconfirmed');
         over();
@@ -216,6 +216,11 @@ export class SessionLife {
     suspension.outcome = outcome;
     suspension.end.abort();
   }
+}
+
+/** Why a client leaves a connection by itself. */
+export function silence(): MessageError {
+  return new MessageError('connectionLost', 'the server does not answer');
 }
 
 /** How the time without a connection ended: the session goes on, or what it held is lost. */

@@ -290,6 +290,19 @@ describe("a client's session", () => {
     expect(result).to.equal('unreachable');
   });
 
+  it('S6: dials anew when nobody answers after the event loop was blocked', async () => {
+    const client = await connect({ session: { timeoutMs: SHORT_MS } });
+    const handle = await client.lock('jobs');
+    const dialled = proxy.nextConnection();
+    proxy.delay('toServer');
+    blockFor(2 * SHORT_MS);
+    expect(await whenLost(handle)).to.include({ code: 'unconfirmed' });
+    const waiting = client.lock('jobs');
+    await dialled;
+    proxy.discard('toServer');
+    expect((await waiting).token).to.be.above(handle.token);
+  });
+
   it('S7: ends when the server does not answer, also if it is not kept', async () => {
     const client = await connect({ session: false });
     const handle = await client.lock('jobs');
