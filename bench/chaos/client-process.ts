@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LockClient, type LockHandle, type LockItem, type LockOptions } from 'holdfast';
 import { type ClientArguments, type ClientEvent, type ClientOrder, makeRandom, nowMs } from './messages.ts';
 
-const NAMES = ['a', 'b', 'c'];
+const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 const PERMIT: LockItem = { name: 'p', mode: 'permit', limit: 2 };
 const FLOWS = 5;
 const BEAT_MS = 25;
@@ -98,9 +98,12 @@ async function takeOne(waitMs: number): Promise<() => Promise<void>> {
 async function takeSeveral(waitMs: number): Promise<() => Promise<void>> {
   const [first, second] = chance(0.5) ? ['a', 'b'] : ['c', 'b'];
   const mode = chance(0.3) ? 'shared' : 'exclusive';
-  const set = await client.lockAll([{ name: first as string, mode }, { name: second as string, mode }, PERMIT], {
-    waitMs,
-  });
+  const set = await client.lockAll(
+    [{ name: first as string, mode }, { name: second as string, mode }, ...(chance(0.3) ? [PERMIT] : [])],
+    {
+      waitMs,
+    },
+  );
   return () => visit(set);
 }
 
@@ -112,7 +115,7 @@ async function runOnce(): Promise<void> {
   const answered = (outcome: string): void => void events.push({ kind: 'answered', call, at: nowMs(), outcome });
   let use: () => Promise<void>;
   try {
-    use = await (chance(0.25) ? takeSeveral(waitMs) : takeOne(waitMs));
+    use = await (chance(0.15) ? takeSeveral(waitMs) : takeOne(waitMs));
   } catch (error) {
     answered((error as { readonly code?: string }).code ?? 'unknown');
     return;
