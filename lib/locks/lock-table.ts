@@ -184,9 +184,12 @@ export class LockTable {
       if (isWaiting(session, wait.request.id)) this.#settlement.endRequest(wait, 'cancelled', nowMs);
     }
     const holds = unlistedHolds(session, resumption);
-    for (const hold of holds) this.#book.removeClaim(hold);
-    // Behind all of them, so that no other owner of the session is granted one of these locks.
-    for (const { lock } of holds) this.#settlement.settle(lock, nowMs);
+    for (const hold of holds) {
+      this.#book.removeClaim(hold);
+      this.#book.unsettled.push(hold.lock);
+    }
+    // Behind all of them, so that no other owner of the session is granted one of these locks; as far as that is possible at once.
+    this.#settlement.settleRest(nowMs);
     return this.#outcome({ ...describeResumed(session, resumption), released: holds.length });
   }
 
