@@ -34,7 +34,7 @@ export interface Fault {
   untilMs: number;
   /** Whether it may end the session. */
   readonly mayCost: boolean;
-  /** Whether, within the client's deadline, another may hold the lock as well: the table in DESIGN of what frees what. */
+  /** Whether, within the client's deadline, another may hold the lock as well: see docs/guarantees.md, what frees a lock. */
   readonly mayOverlap: boolean;
 }
 
