@@ -64,7 +64,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
 
 function parseCommandLine(args: readonly string[]): CommandLine {
   const program = new Command('server')
-    .description('A lock server: named locks that live as long as the connection that took them.')
+    .description('A lock server: named locks that live as long as the client that took them.')
     .option('--config <file>', 'the settings', DEFAULT_SETTINGS_FILE)
     .option('--host <address>', 'listen there instead of at "host"')
     .option(

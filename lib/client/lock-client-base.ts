@@ -38,7 +38,7 @@ const LISTED_A_PAGE = 1_000;
 const LIST_OPTIONS: OptionRules = { prefix: ANYTHING, after: ANYTHING, max: ANYTHING };
 
 /**
- * A client of a lock server. Every lock taken through it is free once the connection is gone, whatever the reason. Two
+ * A client of a lock server. Every lock taken through it is free once its session is over: see docs/guarantees.md. Two
  * calls of one client exclude each other as those of two clients do.
  */
 export abstract class LockClientBase extends EventEmitter<LockClientEvents> implements AsyncDisposable {

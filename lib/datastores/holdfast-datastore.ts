@@ -1,4 +1,4 @@
-/** A datastore on a lock server. Its locks need no time to live, since they end with the connection. */
+/** A datastore on a lock server. Its locks need no time to live, since they end with the client. */
 
 import type { LockClient } from '../client/lock-client.ts';
 import type { LockHandle } from '../client/lock-handle.ts';

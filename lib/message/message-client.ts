@@ -10,7 +10,7 @@ import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { unknownOption } from './known-options.ts';
 import { MessageConnection } from './message-connection.ts';
-import { MessageError } from './message-error.ts';
+import { connectionLost, MessageError } from './message-error.ts';
 import { NumberedTable } from './numbered-table.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
@@ -376,11 +376,6 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       if (!request.isGivenUp) fail(request, error);
     }
   }
-}
-
-function connectionLost(cause: Error | undefined): MessageError {
-  const reason = cause?.message ?? 'the server closed it';
-  return new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause });
 }
 
 function stopTimers({ stopTimeout, stopListening, stopWaiting }: PendingRequest): void {

@@ -33,6 +33,12 @@ export class MessageError extends Error {
   }
 }
 
+/** The error of calls whose connection broke. */
+export function connectionLost(cause: Error | undefined): MessageError {
+  const reason = cause?.message ?? 'the server closed it';
+  return new MessageError('connectionLost', `the connection was lost: ${reason}`, { cause });
+}
+
 /** The peer was cut off because it did not read. */
 export class UnreadOutputError extends Error {
   /** The limit that was passed. */

@@ -43,14 +43,17 @@ export interface SessionKeeperOptions {
 export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
-
   readonly #isDurable: boolean;
 
   constructor({ limits, list, isDurable, nowMs, graceOver }: SessionKeeperOptions) {
     this.#limits = limits;
     this.#isDurable = isDurable;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
-      expired: ({ client }) => client?.locks.end(),
+      expired: ({ client }) => {
+        client?.locks.end();
+        // It is connected still if it has not told in time what it held in the run before.
+        client?.connection.destroy();
+      },
       graceOver,
     });
   }
@@ -119,11 +122,11 @@ export class SessionKeeper {
     return { status: 'ok', lost };
   }
 
-  /** Whether the locks of a session stay although its connection has ended (S1). */
+  /** Whether the end of the connection ends no locks (S1): they stay, or were ended before. */
   outlives(session: LockServerSession, end: ConnectionEnd): boolean {
     const { kept } = session;
     if (kept === undefined) return false;
-    if (kept.client !== session) return true;
+    if (kept.client !== session || kept.state === 'ended') return true;
     if (kept.state === 'reclaiming' && end !== 'left') {
       this.#sessions.awaitAgain(kept);
       return false;

@@ -16,8 +16,6 @@ import { DelayingProxy } from './delaying-proxy.ts';
 /** So short that a test can wait until it is over. */
 const SHORT_MS = 1_000;
 const LIMITS = { minSessionTimeoutMs: SHORT_MS, maxSessionTimeoutMs: LONG_MS };
-/** The time limit of the test itself. */
-const TIMERS_OF_MOCHA = 1;
 const SOON = { minDelayMs: 1, maxDelayMs: 20 };
 
 /** A client whose session lasts, unless the options say otherwise. */
@@ -39,6 +37,11 @@ function eventsOf(client: LockClient): string[] {
     client.on(event, () => told.push(`${event}: ${client.state}`));
   }
   return told;
+}
+
+/** Timers that keep the process alive, that of the test itself among them. */
+function countTimers(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 }
 
 /** Stops the event loop, as a long computation does. */
@@ -136,6 +139,7 @@ describe("a client's session", () => {
 
   it('leaves no timer behind for a call that went on', async () => {
     const { port } = await startServerProgram();
+    const before = countTimers();
     const between = await DelayingProxy.start(port);
     const [client, other] = [lazyClient({ port: between.port, reconnect: SOON }), lazyClient({ port })];
     const held = await other.lock('jobs');
@@ -147,9 +151,7 @@ describe("a client's session", () => {
     await held.release();
     await (await waiting).release();
     await Promise.all([client.close(), other.close()]);
-    expect(process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout')).to.have.length(
-      TIMERS_OF_MOCHA,
-    );
+    expect(countTimers()).to.be.at.most(before);
   });
 
   it('frees a lock that was released while it had no connection', async () => {

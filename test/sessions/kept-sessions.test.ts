@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
@@ -7,7 +8,7 @@ import { makeGate } from '../../lib/message/gate.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { LOOPBACK, listenOnTcp, makeServer, portOf, serverForEachTest } from '../server/running-server.ts';
+import { LOOPBACK, LogRecorder, listenOnTcp, makeServer, portOf, serverForEachTest } from '../server/running-server.ts';
 
 /** What the server says of a session. */
 interface Told {
@@ -151,6 +152,22 @@ describe('a session that outlives its connection', () => {
     expect(await resume(await RawClient.connect(port), session)).to.include({ state: 'gone' });
     recorded.resolve();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
+  });
+
+  it('is over, with its connection, when its client does not tell in time what it held before a restart', async () => {
+    const secretHash = createHash('sha256').update('secret').digest('base64url');
+    const sessions: SessionList = { ...NO_SESSIONS, atStart: [{ id: 'before', secretHash, timeoutMs: 200 }] };
+    const logger = new LogRecorder();
+    const ledger = Object.assign(new MemoryLedger(0), { sessions });
+    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger, logger }));
+    const [slow, witness] = [await RawClient.connect(port), await RawClient.connect(port)];
+    const before = { state: 'opened', id: 'before', secret: 'secret', timeout: 0.2 };
+    expect(await resume(slow, before)).to.deep.equal({ state: 'reclaim', id: 'before', timeout: 0.2 });
+    await slow.queue(1, 'jobs');
+    await slow.closed;
+    await witness.take('jobs');
+    expect(await witness.ask('stats')).to.include({ awaitedSessions: 0, suspendedSessions: 0, expiredSessions: 1 });
+    expect(logger.entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
   it('S1: is ended by nothing that comes from a connection once another has taken over', async () => {
