@@ -10,7 +10,7 @@ import type { Claim, LockAllRequest, LockRequest } from './types.ts';
  * A claim with its lock, as though nobody else had a claim there. A new hold takes 235 bytes beside its name; 365 when others
  * have waited for the lock; 90 to 130 more when the session has an index of its holds, and 40 to 80 when the owner has one.
  */
-export const CLAIM_BYTES: number = 500;
+export const CLAIM_BYTES: number = 520;
 /** An owner with a tag, as though it had no other claim: 108 to 140. */
 export const OWNER_BYTES: number = 140;
 /** A lease; measured: 128, and some room for what all indexes together take. */
