@@ -73,7 +73,9 @@ type CrowdOrder =
   /** The first connections hold 10,000 locks each. */
   | { readonly kind: 'hold'; readonly locks: number }
   /** Each connection takes exclusive locks of its own and shared locks with all others, by one write, all at once. */
-  | { readonly kind: 'take'; readonly exclusive: number; readonly shared: number };
+  | { readonly kind: 'take'; readonly exclusive: number; readonly shared: number }
+  /** Each connection opens a session, takes a lock, and pings every so many milliseconds. */
+  | { readonly kind: 'keepSessions'; readonly pingMs: number };
 
 /** The answer to each order. */
 interface CrowdAnswer {
@@ -84,6 +86,8 @@ const PROGRAM = fileURLToPath(import.meta.url);
 /** Tells the process of a crowd from the one that orders it. */
 const ROLE = '--crowd';
 const AT_ONCE = 100;
+const PING_EVERY_MS = 20;
+const PING = { command: 'ping', id: 3 };
 const LOCKS_EACH = 10_000;
 const LOCKS_A_WRITE = 1_000;
 /** A grant begins with the number of holders. */
@@ -129,6 +133,11 @@ export class Crowd {
   /** Each connection takes exclusive locks of its own and shared locks with all others, by one write, all at once. */
   take(exclusive: number, shared: number): Promise<void> {
     return this.#order({ kind: 'take', exclusive, shared });
+  }
+
+  /** Each connection, not used before, opens a session, takes a lock, and pings at that interval, as a quiet `LockClient` does. */
+  keepSessions(pingMs: number): Promise<void> {
+    return this.#order({ kind: 'keepSessions', pingMs });
   }
 
   /** Closes all connections at once. Resolves when they are closed on this side. */
@@ -183,10 +192,42 @@ async function take(exclusive: number, shared: number): Promise<void> {
   await Promise.all(clients.map((client, connection) => ask(client, [...linesOf(connection), ...sharedLines])));
 }
 
+function openingOf(connection: number): object[] {
+  const locked = { lockName: `session-${process.pid}-${connection}` };
+  return [
+    { command: 'hello', parameters: { protocol: 1, session: {} }, id: 1 },
+    { command: 'lock', parameters: locked, id: 2 },
+  ];
+}
+
+/** Requests of the message protocol; the crowd ends when one is refused. */
+async function askOf(client: LineClient, requests: readonly object[]): Promise<void> {
+  const replies = await client.ask(requests.map((request) => JSON.stringify(request)));
+  const refused = replies.find((reply) => !reply.includes('"status":"ok"'));
+  if (refused !== undefined) throw new Error(`refused: ${refused}`);
+}
+
+async function keepSessions(pingMs: number): Promise<void> {
+  for (let first = 0; first < clients.length; first += AT_ONCE) {
+    const some = clients.slice(first, first + AT_ONCE);
+    await Promise.all(some.map((client, index) => askOf(client, openingOf(first + index))));
+  }
+  // As many each time as make one round of all in the interval.
+  let next = 0;
+  const share = Math.ceil((clients.length * PING_EVERY_MS) / pingMs);
+  setInterval(() => {
+    for (let count = 0; count < share; count += 1) {
+      void askOf(clients[next] as LineClient, [PING]);
+      next = (next + 1) % clients.length;
+    }
+  }, PING_EVERY_MS);
+}
+
 async function obey(order: CrowdOrder): Promise<CrowdAnswer> {
   try {
     if (order.kind === 'connect') await connect(order.port, order.connections);
     else if (order.kind === 'use') await use();
+    else if (order.kind === 'keepSessions') await keepSessions(order.pingMs);
     else if (order.kind === 'take') await take(order.exclusive, order.shared);
     else await hold(order.locks);
     return {};

@@ -2,7 +2,8 @@
  * Shows what it costs a server to look for hosts that vanished among 20,000 silent connections: how long a bystander waits
  * who asks all the time, and the processor time of the server, while nobody is silent long enough, while it looks at all for the first
  * time, while it knows that all output has arrived, and while a few clients who ask now and then make it read the
- * kernel's table every 5 seconds. Ends with code 1 when a connection is lost.
+ * kernel's table every 5 seconds. Then as many sessions, each with a lock, ping as often as a quiet client does. Ends with code 1
+ * when a connection is lost.
  *
  *     npm run build && node dist/bench/silent-crowd.js [--short] [--connections=20000]
  */
@@ -22,10 +23,12 @@ const MS_A_SECOND = 1_000;
 const MICROSECONDS_A_SECOND = 1e6;
 /** A look comes every 5 s, and takes in peers that were silent for 8 s. */
 const SECONDS = isShort
-  ? { before: 0.2, first: 0.2, idle: 0.2, reading: 0.2 }
-  : { before: 7, first: 9, idle: 15, reading: 30 };
+  ? { before: 0.2, first: 0.2, idle: 0.2, reading: 0.2, sessions: 0.2 }
+  : { before: 7, first: 9, idle: 15, reading: 30, sessions: 15 };
 /** Each asks once in this many seconds. */
 const SELDOM = 20;
+/** A client pings when it was quiet for a quarter of its session's time-out, which is 20 s. */
+const PING_MS = 5_000;
 
 const openFiles = allowedOpenFiles(WANTED + OTHER_FILES);
 /** Fewer where the system allows fewer open files. */
@@ -61,14 +64,35 @@ async function askSeldom(clients: readonly LineClient[], isOver: () => boolean):
   }
 }
 
+async function startCrowds(): Promise<Crowd[]> {
+  const started = Array.from({ length: CROWDS }, () => Crowd.start(openFiles, 'low'));
+  for (const crowd of started) await crowd.connect(server.port, Math.floor(CONNECTIONS / CROWDS));
+  return started;
+}
+
+async function connectionsNow(): Promise<number | undefined> {
+  return (await bystander.statistics()).get('connections');
+}
+
+async function expectConnections(): Promise<void> {
+  const [expected, connections] = [CONNECTIONS + SELDOM + 1, await connectionsNow()];
+  if (connections === expected) return;
+  console.error(`${connections} connections instead of ${expected}`);
+  process.exitCode = 1;
+}
+
+/** The crowds are gone for the server too. */
+async function untilAlone(): Promise<void> {
+  while ((await connectionsNow()) !== SELDOM + 1);
+}
+
 if (!runFirst()) console.log('the bystander has to share its core: its waits may be longer than those for the server');
 const server = await startServer({ openFiles });
 pinToCore(server.pid, CORES.server);
 pinToCore(process.pid, CORES.generator);
 const bystander = await LineClient.connect(server.port);
 const seldom = await Promise.all(Array.from({ length: SELDOM }, () => LineClient.connect(server.port)));
-const crowds = Array.from({ length: CROWDS }, () => Crowd.start(openFiles, 'low'));
-for (const crowd of crowds) await crowd.connect(server.port, Math.floor(CONNECTIONS / CROWDS));
+const crowds = await startCrowds();
 for (const crowd of crowds) await crowd.use();
 
 const rows = [
@@ -82,13 +106,14 @@ rows.push(await measure('the table is read every 5 s', SECONDS.reading, server.p
 isOver = true;
 await asking;
 
-const expected = CONNECTIONS + SELDOM + 1;
-const connections = (await bystander.statistics()).get('connections');
-if (connections !== expected) {
-  console.error(`${connections} connections instead of ${expected}`);
-  process.exitCode = 1;
-}
+await expectConnections();
 for (const crowd of crowds) await crowd.stop();
+await untilAlone();
+const sessions = await startCrowds();
+for (const crowd of sessions) await crowd.keepSessions(PING_MS);
+rows.push(await measure('each has a session, a lock and pings', SECONDS.sessions, server.pid, bystander));
+await expectConnections();
+for (const crowd of sessions) await crowd.stop();
 for (const client of [bystander, ...seldom]) client.end();
 await server.stop();
 console.log(`${CONNECTIONS.toLocaleString('en')} connections, waits of a bystander in milliseconds`);
