@@ -1,11 +1,12 @@
 /** A client process of the chaos run: flows that take locks in random ways, and tell when the client was sure of which. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { LockClient, type LockHandle, type LockItem, type LockOptions } from 'holdfast';
+import { LockClient, type LockHandle, type LockItem, type LockMode, type LockOptions } from 'holdfast';
 import { type ClientArguments, type ClientEvent, type ClientOrder, makeRandom, nowMs } from './messages.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
-const PERMIT: LockItem = { name: 'p', mode: 'permit', limit: 2 };
+const PERMIT_LIMIT = 2;
+const PERMIT: LockItem = { name: 'p', mode: 'permit', limit: PERMIT_LIMIT };
 const FLOWS = 5;
 const BEAT_MS = 25;
 const LONGEST_WAIT_MS = 3_000;
@@ -16,9 +17,10 @@ const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
 
-const { port, seed, sessionMs, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
+const { host, port, seed, sessionMs, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
 const random = makeRandom(seed);
 const client = new LockClient({
+  host,
   port,
   session: { timeoutMs: sessionMs },
   requestTimeoutMs,
@@ -85,37 +87,50 @@ async function visit(
   await guard.release();
 }
 
-async function takeOne(waitMs: number): Promise<() => Promise<void>> {
-  const leaseMs = chance(0.2) ? LEASE_MS : undefined;
-  const common = { waitMs, leaseMs };
-  const [name, options]: [string, LockOptions] = chance(0.25)
-    ? [PERMIT.name, { ...common, mode: 'permit', limit: 2 }]
-    : [oneOf(NAMES), { ...common, mode: chance(0.4) ? 'shared' : 'exclusive' }];
-  const handle = await client.lock(name, options);
-  return () => visit(handle, leaseMs);
+/** A request that is drawn, and not made yet. */
+interface Request {
+  /** The lock, when it is for one alone. */
+  readonly lock?: { readonly name: string; readonly mode: LockMode };
+  /** Resolves, once it is granted, to what uses it. */
+  take(waitMs: number): Promise<() => Promise<void>>;
 }
 
-async function takeSeveral(waitMs: number): Promise<() => Promise<void>> {
+function drawOne(): Request {
+  const leaseMs = chance(0.2) ? LEASE_MS : undefined;
+  if (chance(0.25)) return requestFor(PERMIT.name, { mode: 'permit', limit: PERMIT_LIMIT, leaseMs });
+  return requestFor(oneOf(NAMES), { mode: chance(0.4) ? 'shared' : 'exclusive', leaseMs });
+}
+
+function requestFor(name: string, options: LockOptions & { readonly mode: LockMode }): Request {
+  const take = async (waitMs: number): Promise<() => Promise<void>> => {
+    const handle = await client.lock(name, { ...options, waitMs });
+    return () => visit(handle, options.leaseMs);
+  };
+  return { lock: { name, mode: options.mode }, take };
+}
+
+function drawSeveral(): Request {
   const [first, second] = chance(0.5) ? ['a', 'b'] : ['c', 'b'];
   const mode = chance(0.3) ? 'shared' : 'exclusive';
-  const set = await client.lockAll(
-    [{ name: first as string, mode }, { name: second as string, mode }, ...(chance(0.3) ? [PERMIT] : [])],
-    {
-      waitMs,
-    },
-  );
-  return () => visit(set);
+  const permit = chance(0.3) ? [PERMIT] : [];
+  const items: LockItem[] = [{ name: first as string, mode }, { name: second as string, mode }, ...permit];
+  const take = async (waitMs: number): Promise<() => Promise<void>> => {
+    const set = await client.lockAll(items, { waitMs });
+    return () => visit(set);
+  };
+  return { take };
 }
 
 async function runOnce(): Promise<void> {
   lastNumber += 1;
   const call = lastNumber;
   const waitMs = Math.ceil(random() * LONGEST_WAIT_MS);
-  events.push({ kind: 'call', call, at: nowMs(), waitMs });
+  const { lock, take } = chance(0.15) ? drawSeveral() : drawOne();
+  events.push({ kind: 'call', call, at: nowMs(), waitMs, lock });
   const answered = (outcome: string): void => void events.push({ kind: 'answered', call, at: nowMs(), outcome });
   let use: () => Promise<void>;
   try {
-    use = await (chance(0.15) ? takeSeveral(waitMs) : takeOne(waitMs));
+    use = await take(waitMs);
   } catch (error) {
     answered((error as { readonly code?: string }).code ?? 'unknown');
     return;

@@ -1,11 +1,10 @@
-/** The faults of the chaos run: how often each comes, how long it lasts, and what it may cost. */
+/** The faults of the chaos run: whom each hits, how long it lasts, and what it may cost. */
 
-/** How the connection of a client process runs. */
-export type Route = 'direct' | 'proxy' | 'proxiedListener';
+/** How the connection of a client process runs: from a host of its own, by a proxy, or neither. */
+export type Route = 'direct' | 'proxy' | 'proxiedListener' | 'host';
 
-export type FaultKind =
-  | 'server killed'
-  | 'server with a state directory killed'
+/** Faults of one client process or its connection. */
+export type ClientFaultKind =
   | 'client killed'
   | 'client stopped'
   | 'client stopped for long'
@@ -22,7 +21,27 @@ export type FaultKind =
   | 'half-closed to the client'
   | 'replies lost before a cut'
   | 'replies late, and cut off'
-  | 'proxy killed';
+  | 'host cut off'
+  | 'host cut off for long';
+
+/** Faults of the server, of its disk or of a proxy. */
+export type ServerFaultKind =
+  | 'server without state killed'
+  | 'server without state terminated'
+  | 'server killed'
+  | 'server killed twice'
+  | 'server terminated'
+  | 'server stopped'
+  | 'server stopped for long'
+  | 'server killed, clock set back'
+  | 'server killed, disk full'
+  | 'server killed, disk read-only'
+  | 'disk full'
+  | 'second server on the state'
+  | 'proxy killed'
+  | 'known proxy killed';
+
+export type FaultKind = ClientFaultKind | ServerFaultKind;
 
 /** A fault that was injected. */
 export interface Fault {
@@ -36,41 +55,65 @@ export interface Fault {
   readonly mayCost: boolean;
   /** Whether, within the client's deadline, another may hold the lock as well: see docs/guarantees.md, what frees a lock. */
   readonly mayOverlap: boolean;
+  /** Whether, once it is over, grants wait until the time-out of a session that does not come back. */
+  readonly mayDelay: boolean;
 }
 
 /** How a kind of fault is drawn. */
 export interface FaultKindOptions {
-  readonly weight: number;
+  /** The clients that it may hit. */
   readonly routes: readonly Route[];
   /** From and to, in milliseconds, or as multiples of the session's time-out. */
   readonly ms?: readonly [number, number];
   readonly timeouts?: readonly [number, number];
+  /** Whether it takes a server with a state directory, or one without; undefined if either does. */
+  readonly isDurable?: boolean;
+  /** Whether it takes a disk of its own, which only root can mount. */
+  readonly needsDisk?: boolean;
+  /** How often it comes in each round; once if undefined. */
+  readonly times?: number;
 }
 
-const ALL: readonly Route[] = ['direct', 'proxy', 'proxiedListener'];
+const ALL: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'host'];
 const PROXIES: readonly Route[] = ['proxy', 'proxiedListener'];
 
-/** Rare ones cost more time, or cost everybody a session and so hide other mistakes. */
-export const FAULT_KINDS: Readonly<Record<FaultKind, FaultKindOptions>> = {
-  'server killed': { weight: 1, routes: ALL, ms: [0, 400] },
-  'server with a state directory killed': { weight: 1, routes: ALL, ms: [0, 400] },
-  'client killed': { weight: 4, routes: ALL, ms: [0, 0] },
-  'client stopped': { weight: 3, routes: ALL, ms: [100, 800] },
-  'client stopped for long': { weight: 1, routes: ALL, timeouts: [1.1, 1.5] },
-  'client blocked': { weight: 3, routes: ALL, ms: [100, 800] },
-  'client blocked for long': { weight: 1, routes: ALL, timeouts: [1.1, 1.5] },
-  'client blocked and cut off': { weight: 3, routes: PROXIES, timeouts: [1.2, 1.6] },
-  'connection cut': { weight: 3, routes: PROXIES, ms: [0, 0] },
-  'connection reset': { weight: 5, routes: PROXIES, ms: [0, 300] },
-  'reset on the client side': { weight: 4, routes: PROXIES, ms: [0, 0] },
-  'reset on the server side': { weight: 4, routes: PROXIES, ms: [0, 0] },
-  'delay to the server': { weight: 3, routes: PROXIES, ms: [50, 700] },
-  'delay to the client': { weight: 3, routes: PROXIES, ms: [50, 700] },
-  'half-closed to the server': { weight: 2, routes: PROXIES, ms: [0, 0] },
-  'half-closed to the client': { weight: 2, routes: PROXIES, ms: [0, 0] },
-  'replies lost before a cut': { weight: 4, routes: PROXIES, ms: [50, 400] },
-  'replies late, and cut off': { weight: 4, routes: PROXIES, timeouts: [1.2, 1.5] },
-  'proxy killed': { weight: 2, routes: PROXIES, ms: [0, 200] },
+export const CLIENT_FAULTS: Readonly<Record<ClientFaultKind, FaultKindOptions>> = {
+  'client killed': { routes: ALL, ms: [0, 0] },
+  'client stopped': { routes: ALL, ms: [100, 800] },
+  'client stopped for long': { routes: ALL, timeouts: [1.1, 1.5] },
+  'client blocked': { routes: ALL, ms: [100, 800] },
+  'client blocked for long': { routes: ALL, timeouts: [1.1, 1.5] },
+  'client blocked and cut off': { routes: PROXIES, timeouts: [1.2, 1.6] },
+  'connection cut': { routes: PROXIES, ms: [0, 0] },
+  'connection reset': { routes: PROXIES, ms: [0, 300] },
+  'reset on the client side': { routes: PROXIES, ms: [0, 0] },
+  'reset on the server side': { routes: PROXIES, ms: [0, 0] },
+  'delay to the server': { routes: PROXIES, ms: [50, 700] },
+  'delay to the client': { routes: PROXIES, ms: [50, 700] },
+  'half-closed to the server': { routes: PROXIES, ms: [0, 0] },
+  'half-closed to the client': { routes: PROXIES, ms: [0, 0] },
+  'replies lost before a cut': { routes: PROXIES, ms: [50, 400] },
+  'replies late, and cut off': { routes: PROXIES, timeouts: [1.2, 1.5] },
+  'host cut off': { routes: ['host'], ms: [100, 900] },
+  'host cut off for long': { routes: ['host'], timeouts: [1.2, 1.6] },
+};
+
+/** A server that is stopped is so for less than the clients' deadline, or for longer than the session. */
+export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> = {
+  'server without state killed': { routes: ALL, ms: [0, 400], isDurable: false, times: 2 },
+  'server without state terminated': { routes: ALL, ms: [0, 400], isDurable: false, times: 2 },
+  'server killed': { routes: ALL, ms: [0, 400], isDurable: true },
+  'server killed twice': { routes: ALL, ms: [0, 200], isDurable: true },
+  'server terminated': { routes: ALL, ms: [0, 400], isDurable: true },
+  'server stopped': { routes: ALL, ms: [300, 1_200] },
+  'server stopped for long': { routes: ALL, timeouts: [1.1, 1.3] },
+  'server killed, clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
+  'server killed, disk full': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
+  'server killed, disk read-only': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
+  'disk full': { routes: ALL, ms: [500, 1_500], isDurable: true, needsDisk: true },
+  'second server on the state': { routes: ALL, ms: [0, 0], isDurable: true },
+  'proxy killed': { routes: ['proxy'], ms: [0, 200] },
+  'known proxy killed': { routes: ['proxiedListener'], ms: [0, 200] },
 };
 
 /** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
@@ -80,41 +123,25 @@ const FINS: ReadonlySet<FaultKind> = new Set([
   'half-closed to the client',
   'proxy killed',
 ]);
-const SERVER_KILLS: ReadonlySet<FaultKind> = new Set(['server killed', 'server with a state directory killed']);
 /** Longer than the session. */
-const CUT_OFF: ReadonlySet<FaultKind> = new Set(['client blocked and cut off', 'replies late, and cut off']);
+const CUT_OFF: ReadonlySet<FaultKind> = new Set([
+  'client blocked and cut off',
+  'replies late, and cut off',
+  'host cut off for long',
+  'server stopped for long',
+]);
 
-/** The state that decides what a fault may cost. */
-export interface FaultSetting {
-  /** Whether the server has a state directory. */
-  readonly isDurable: boolean;
-  /** Whether sessions outlive a server with a state directory. */
-  readonly keepsOverRestart: boolean;
-}
-
-/** Whether a fault may end a session, and whether there may be two holders until the client's deadline. */
+/** Whether a fault may end a session, whether there may be two holders until the client's deadline, and whether grants may wait. */
 export function costOf(
   kind: FaultKind,
   route: Route | undefined,
-  { isDurable, keepsOverRestart }: FaultSetting,
-): { readonly mayCost: boolean; readonly mayOverlap: boolean } {
-  if (SERVER_KILLS.has(kind)) {
-    const mayCost = !(isDurable && keepsOverRestart);
-    return { mayCost, mayOverlap: mayCost };
-  }
-  if (FINS.has(kind) && route === 'proxy') return { mayCost: true, mayOverlap: true };
+  isDurable: boolean,
+): Pick<Fault, 'mayCost' | 'mayOverlap' | 'mayDelay'> {
+  const costs = { mayCost: false, mayOverlap: false, mayDelay: false };
+  if (kind.startsWith('server without state')) return { ...costs, mayCost: true, mayOverlap: true };
+  if (FINS.has(kind) && route === 'proxy') return { ...costs, mayCost: true, mayOverlap: true };
   // A client that finds nobody at the address gives up at once, unless locks outlive the server's process.
-  if (kind === 'proxy killed') return { mayCost: !isDurable, mayOverlap: false };
-  return { mayCost: CUT_OFF.has(kind), mayOverlap: false };
-}
-
-/** Draws a kind by the weights. */
-export function drawKind(random: () => number): FaultKind {
-  const kinds = Object.entries(FAULT_KINDS) as [FaultKind, FaultKindOptions][];
-  let left = random() * kinds.reduce((sum, [, { weight }]) => sum + weight, 0);
-  for (const [kind, { weight }] of kinds) {
-    left -= weight;
-    if (left < 0) return kind;
-  }
-  return 'connection reset';
+  if (kind === 'known proxy killed') return { ...costs, mayCost: !isDurable };
+  if (kind.startsWith('server killed') || kind === 'server terminated') return { ...costs, mayDelay: true };
+  return { ...costs, mayCost: CUT_OFF.has(kind) };
 }

@@ -3,6 +3,7 @@
 import type { LockMode } from 'holdfast';
 import type { Fault, Route } from './faults.ts';
 import type { ClientEvent } from './messages.ts';
+import { overtakings } from './turns.ts';
 
 /** A hold as its client believed in it. */
 interface Hold {
@@ -20,16 +21,19 @@ interface Hold {
   end: 'released' | 'killed' | string | undefined;
 }
 
-interface Call {
+/** A request as its client made it, of which the end is known once it was answered. */
+export interface Call {
   readonly client: number;
   readonly fromMs: number;
   readonly waitMs: number;
+  readonly lock: { readonly name: string; readonly mode: LockMode } | undefined;
+  endMs: number | undefined;
+  outcome: string | undefined;
 }
 
 /** The run of one client process, until it is killed. */
 interface Run {
   readonly client: number;
-  readonly route: Route;
   readonly holds: Map<number, Hold>;
   readonly calls: Map<number, Call>;
 }
@@ -40,12 +44,16 @@ export interface CheckerOptions {
   /** How long a call may take beyond its wait and the faults meanwhile. */
   readonly answerMs: number;
   readonly permitLimit: number;
+  /** The route of each client. */
+  readonly routes: readonly Route[];
+  /** Called at once with each violation. */
+  readonly tell: (violation: string) => void;
 }
 
 /** Of the session's time-out: after so much silence a session may be over although no fault alone took so long. */
 const SILENCE_SHARE = 0.4;
 /** What a fault costs beyond its own time: redialling, and the next request. */
-const RECOVERY_MS = 300;
+const RECOVERY_MS = 500;
 /** A loss is noticed at most this much after the session is over. */
 const NOTICE_MS = 2_000;
 const CLOCK_SLACK_MS = 100;
@@ -59,6 +67,7 @@ export class History {
   readonly counts: Map<string, number> = new Map();
   readonly #options: CheckerOptions;
   readonly #holds: Hold[] = [];
+  readonly #calls: Call[] = [];
   readonly #byToken = new Map<number, Hold>();
   /** The greatest tokens that a resource has taken, by lock. */
   readonly #greatest = new Map<string, number>();
@@ -70,11 +79,8 @@ export class History {
   }
 
   /** A client process starts. Returns what takes its events. */
-  begin(
-    client: number,
-    route: Route,
-  ): { add(event: ClientEvent): void; killed(atMs: number): number[]; ended(atMs: number): void } {
-    const run: Run = { client, route, holds: new Map(), calls: new Map() };
+  begin(client: number): { add(event: ClientEvent): void; killed(atMs: number): number[]; ended(atMs: number): void } {
+    const run: Run = { client, holds: new Map(), calls: new Map() };
     return {
       add: (event) => this.#add(run, event),
       killed: (atMs) => this.#kill(run, atMs),
@@ -89,7 +95,9 @@ export class History {
   }
 
   violation(atMs: number, text: string): void {
-    this.violations.push(`at ${this.#time(atMs)}: ${text}`);
+    const violation = `at ${this.#time(atMs)}: ${text}`;
+    this.violations.push(violation);
+    this.#options.tell(violation);
   }
 
   /** Whether a token that the server lists may still be held. Undefined for one that no client has told of. */
@@ -108,6 +116,7 @@ export class History {
       byLock.set(key, holds);
     }
     for (const holds of byLock.values()) this.#checkLock(holds.sort((a, b) => a.token - b.token));
+    this.#checkOrder();
   }
 
   /** In the order of their tokens: nobody may be sure of a hold once a later one that excludes it has begun. */
@@ -126,12 +135,25 @@ export class History {
     }
   }
 
+  #checkOrder(): void {
+    const isCalm = (client: number, fromMs: number, untilMs: number): boolean => {
+      const { sessionMs } = this.#options;
+      return this.#near(client, fromMs - sessionMs - NOTICE_MS, untilMs).length === 0;
+    };
+    for (const [earlier, later] of overtakings(this.#calls, isCalm)) {
+      const { lock: { name, mode } = {}, fromMs, client } = earlier;
+      const other = `${later.lock?.mode} of client ${later.client}, asked at ${this.#time(later.fromMs)}`;
+      const waiter = `${mode} ${name} of client ${client}, asked at ${this.#time(fromMs)}`;
+      this.violation(later.endMs as number, `out of turn: ${other}, was granted before ${waiter}`);
+    }
+  }
+
   /** A proxy's end or a restart without a ledger frees what its client still believes in, up to its deadline. */
   #mayOverlap(earlier: Hold, later: Hold): boolean {
     const isOver = this.faults.some(
       (fault) =>
         fault.mayOverlap &&
-        hits(fault, earlier.client) &&
+        this.#hits(fault, earlier.client) &&
         earlier.grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
         (later.firstMs as number) >= fault.fromMs &&
         (earlier.lastMs as number) <= fault.untilMs + this.#options.sessionMs,
@@ -141,8 +163,7 @@ export class History {
   }
 
   #add(run: Run, event: ClientEvent): void {
-    if (event.kind === 'call')
-      run.calls.set(event.call, { client: run.client, fromMs: event.at, waitMs: event.waitMs });
+    if (event.kind === 'call') this.#call(run, event);
     else if (event.kind === 'answered') this.#answer(run, event);
     else if (event.kind === 'granted') this.#grant(run, event);
     else if (event.kind === 'sure') for (const id of event.holds) this.#beSure(run.holds.get(id), event.at);
@@ -156,11 +177,20 @@ export class History {
     }
   }
 
+  #call({ client, calls }: Run, { call: id, at, waitMs, lock }: ClientEvent & { kind: 'call' }): void {
+    const call = { client, fromMs: at, waitMs, lock, endMs: undefined, outcome: undefined };
+    calls.set(id, call);
+    this.#calls.push(call);
+  }
+
   #answer(run: Run, { call: id, at, outcome }: ClientEvent & { kind: 'answered' }): void {
     const call = run.calls.get(id);
     run.calls.delete(id);
     this.count(`calls: ${outcome}`);
-    if (call !== undefined) this.#checkCall(call, at, outcome);
+    if (call === undefined) return;
+    call.endMs = at;
+    call.outcome = outcome;
+    this.#checkCall(call, at, outcome);
   }
 
   #grant(run: Run, { hold: id, at, name, mode, token, leaseMs }: ClientEvent & { kind: 'granted' }): void {
@@ -209,11 +239,11 @@ export class History {
   }
 
   #checkCall({ client, fromMs, waitMs }: Call, endMs: number, outcome: string): void {
-    const { answerMs } = this.#options;
-    const lateMs = endMs - fromMs - waitMs - this.#hurtMs(client, fromMs, endMs);
-    if (lateMs <= answerMs) return;
+    const { answerMs, sessionMs } = this.#options;
+    const lateMs = endMs - fromMs - waitMs;
+    if (lateMs <= answerMs || lateMs - this.#hurtMs(client, fromMs, endMs) <= answerMs) return;
     const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
-    const faults = this.#showFaults(client, fromMs - this.#options.sessionMs, endMs);
+    const faults = this.#showFaults(client, fromMs - sessionMs, endMs);
     this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
   }
 
@@ -223,31 +253,38 @@ export class History {
     const { sessionMs } = this.#options;
     const isOwed = (fault: Fault): boolean =>
       fault.mayCost &&
-      hits(fault, hold.client) &&
+      this.#hits(fault, hold.client) &&
       hold.grantedMs <= fault.untilMs + NOTICE_MS &&
       fault.fromMs <= atMs &&
       atMs <= fault.untilMs + sessionMs + NOTICE_MS;
     if (this.faults.some(isOwed)) return;
     const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : sessionMs;
-    const hurtMs = this.#hurtMs(
-      hold.client,
-      atMs - boundMs - NOTICE_MS,
-      atMs,
-      code === 'leaseOver' ? undefined : isOfConnection,
-    );
-    if (hurtMs > boundMs * SILENCE_SHARE) return;
+    const near = this.#near(hold.client, atMs - boundMs - NOTICE_MS, atMs);
+    // A pause of the client alone costs nothing but a lease.
+    const isExcused = code === 'leaseOver' || near.some(({ kind }) => !kind.startsWith('client '));
+    if (isExcused && longestMs(near, atMs) > boundMs * SILENCE_SHARE) return;
     this.violation(atMs, `lost by no fault that may cost it (${code}): ${this.#show(hold)}`);
   }
 
-  /** How long faults have hurt a client within some time. With a condition, only if one of them meets it. */
-  #hurtMs(client: number, fromMs: number, untilMs: number, condition?: (fault: Fault) => boolean): number {
-    const faults = this.faults.filter(
-      (fault) => hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
-    );
-    if (condition !== undefined && !faults.some(condition)) return 0;
-    return faults.reduce((sum, fault) => {
-      return sum + Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
+  /** How long faults kept a client from an answer within some time. */
+  #hurtMs(client: number, fromMs: number, untilMs: number): number {
+    const graceMs = this.#options.sessionMs;
+    return this.#near(client, fromMs - graceMs, untilMs).reduce((sum, fault) => {
+      const overMs = fault.untilMs + (fault.mayDelay ? graceMs : 0);
+      if (overMs < fromMs) return sum;
+      return sum + Math.min(overMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
     }, 0);
+  }
+
+  #near(client: number, fromMs: number, untilMs: number): Fault[] {
+    return this.faults.filter(
+      (fault) => this.#hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
+    );
+  }
+
+  #hits({ client, route }: Fault, hit: number): boolean {
+    if (client !== undefined) return client === hit;
+    return route === undefined || route === this.#options.routes[hit];
   }
 
   /** For people: a hold and the faults that hit its client while it lasted. */
@@ -259,9 +296,7 @@ export class History {
   }
 
   #showFaults(client: number, fromMs: number, untilMs: number): string {
-    const near = this.faults.filter(
-      (fault) => hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
-    );
+    const near = this.#near(client, fromMs, untilMs);
     return `[${near.map((fault) => `${fault.kind} ${this.#time(fault.fromMs)}-${this.#time(fault.untilMs)}`).join('; ')}]`;
   }
 
@@ -270,16 +305,15 @@ export class History {
   }
 }
 
-/** Which route each client has, so that faults of a route are known to hit it. */
-export const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
-
-function hits(fault: Fault, client: number): boolean {
-  if (fault.client !== undefined) return fault.client === client;
-  return fault.route === undefined || fault.route === ROUTES[client];
-}
-
-function isOfConnection({ kind }: Fault): boolean {
-  return !kind.startsWith('client ');
+/** The longest time that faults took, with those that the one before left no time to recover from. */
+function longestMs(faults: readonly Fault[], nowMs: number): number {
+  let [longest, fromMs, untilMs] = [0, 0, Number.NEGATIVE_INFINITY];
+  for (const fault of [...faults].sort((a, b) => a.fromMs - b.fromMs)) {
+    if (fault.fromMs > untilMs) fromMs = fault.fromMs;
+    untilMs = Math.max(untilMs, Math.min(fault.untilMs, nowMs) + RECOVERY_MS);
+    longest = Math.max(longest, untilMs - fromMs);
+  }
+  return longest;
 }
 
 function excludes(a: Hold, b: Hold): boolean {

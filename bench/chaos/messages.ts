@@ -22,6 +22,7 @@ export function makeRandom(seed: number): () => number {
 
 /** What a client process is started with. */
 export interface ClientArguments {
+  readonly host: string;
   readonly port: number;
   readonly seed: number;
   readonly sessionMs: number;
@@ -33,7 +34,14 @@ export type ClientOrder = { readonly order: 'finish' } | { readonly order: 'bloc
 
 /** What a client process tells. A hold has a number within its process. */
 export type ClientEvent =
-  | { readonly kind: 'call'; readonly call: number; readonly at: number; readonly waitMs: number }
+  | {
+      readonly kind: 'call';
+      readonly call: number;
+      readonly at: number;
+      readonly waitMs: number;
+      /** When it is for one alone. */
+      readonly lock: { readonly name: string; readonly mode: LockMode } | undefined;
+    }
   | { readonly kind: 'answered'; readonly call: number; readonly at: number; readonly outcome: string }
   | {
       readonly kind: 'granted';

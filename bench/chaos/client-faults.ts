@@ -1,0 +1,180 @@
+/** Owns the client processes of a chaos run, since it kills them and starts others, and hurts them and their connections. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ClientFaultKind, costOf, type Fault, type Route } from './faults.ts';
+import type { History } from './history.ts';
+import type { ChaosHost } from './hosts.ts';
+import { type ClientEvent, nowMs, type ProxyAction } from './messages.ts';
+import type { Planned } from './schedule.ts';
+import { ChaosClient, type ChaosProxy } from './world.ts';
+
+/** Whom faults of clients are injected into. */
+export interface ClientFaultsOptions {
+  readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
+  /** Where each client process connects, on which host it is, and how its connection runs. */
+  readonly places: readonly {
+    readonly address: string;
+    readonly port: number;
+    readonly host: ChaosHost | undefined;
+    readonly route: Route;
+  }[];
+  readonly history: History;
+  readonly isDurable: boolean;
+  readonly seed: number;
+  readonly sessionMs: number;
+  readonly requestTimeoutMs: number;
+  /** Resolves to the tokens of all holders; to undefined when the server does not answer. */
+  readonly listTokens: () => Promise<Set<number> | undefined>;
+}
+
+interface Running {
+  readonly client: ChaosClient;
+  readonly run: ReturnType<History['begin']>;
+}
+
+/** A crash frees at once, but a process that is killed with unread input is reset. */
+const CRASH_MS = 1_000;
+/** A crash while the server is down is known only by the client's absence. */
+const CALM_MS = 300;
+const ACTIONS: Readonly<Partial<Record<ClientFaultKind, readonly ProxyAction[]>>> = {
+  'connection cut': ['cut'],
+  'connection reset': ['holdConnections', 'reset'],
+  'reset on the client side': ['resetClientSide'],
+  'reset on the server side': ['resetServerSide'],
+  'half-closed to the server': ['halfCloseToServer'],
+  'half-closed to the client': ['halfCloseToClient'],
+  'delay to the server': ['holdToServer'],
+  'delay to the client': ['holdToClient'],
+};
+
+export class ClientFaults {
+  /** Of the client processes that were killed while they held something, without a proxy: how many, and how many kept it for long. */
+  readonly crashes = { all: 0, kept: 0 };
+  readonly #options: ClientFaultsOptions;
+  readonly #running: Running[];
+  readonly #hurt = new Set<number>();
+  #startCount = 0;
+
+  constructor(options: ClientFaultsOptions) {
+    this.#options = options;
+    this.#running = options.places.map((_, index) => this.#start(index));
+  }
+
+  /** Begins a fault. Undefined while its target is hurt already. */
+  begin({ kind, client, ms }: Planned<ClientFaultKind>): Promise<void> | undefined {
+    if (this.#hurt.has(client)) return undefined;
+    const { history, isDurable } = this.#options;
+    const route = this.#route(client);
+    const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
+    const fault: Fault = { kind, client, route, fromMs, untilMs, ...costOf(kind, route, isDurable) };
+    history.faults.push(fault);
+    this.#hurt.add(client);
+    return this.#inject(kind, client, ms).finally(() => {
+      fault.untilMs = nowMs();
+      this.#hurt.delete(client);
+    });
+  }
+
+  /** Lets all client processes end. */
+  async finish(timeoutMs: number): Promise<void> {
+    const ended = this.#running.map(async ({ client, run }, index) => {
+      const isClean = await client.finish(timeoutMs);
+      if (!isClean) this.#options.history.violation(nowMs(), `client ${index} did not end by itself`);
+      run.ended(nowMs());
+    });
+    await Promise.all(ended);
+  }
+
+  #route(index: number): Route {
+    return this.#options.places[index]?.route as Route;
+  }
+
+  #start(index: number): Running {
+    const { history, places, seed, sessionMs, requestTimeoutMs } = this.#options;
+    const { address, port, host } = places[index] as ClientFaultsOptions['places'][number];
+    const run = history.begin(index);
+    this.#startCount += 1;
+    const clientArguments = { host: address, port, seed: seed + this.#startCount, sessionMs, requestTimeoutMs };
+    return { client: new ChaosClient(clientArguments, host, (event: ClientEvent) => run.add(event)), run };
+  }
+
+  async #inject(kind: ClientFaultKind, index: number, ms: number): Promise<void> {
+    if (kind === 'client killed') await this.#killClient(index);
+    else if (kind.startsWith('client')) await this.#pauseClient(kind, index, ms);
+    else if (kind.startsWith('host')) await this.#cutHost(index, ms);
+    else await this.#hurtConnection(kind, index, ms);
+  }
+
+  async #killClient(index: number): Promise<void> {
+    const { client, run } = this.#running[index] as Running;
+    const fromMs = nowMs() - CALM_MS;
+    await client.kill();
+    const tokens = run.killed(nowMs());
+    this.#running[index] = this.#start(index);
+    if (this.#isProxied(index) || tokens.length === 0) return;
+    await pause(CRASH_MS);
+    const listed = await this.#options.listTokens();
+    const isOfServer = (fault: Fault): boolean => fault.client === undefined && fault.untilMs > fromMs;
+    if (listed === undefined || this.#options.history.faults.some(isOfServer)) return;
+    this.crashes.all += 1;
+    if (tokens.some((token) => listed.has(token))) this.crashes.kept += 1;
+  }
+
+  async #pauseClient(kind: ClientFaultKind, index: number, ms: number): Promise<void> {
+    const { client } = this.#running[index] as Running;
+    if (kind.startsWith('client stopped')) {
+      client.stop();
+      await pause(ms);
+      client.goOn();
+      return;
+    }
+    client.block(ms);
+    if (kind === 'client blocked and cut off') {
+      // Replies lie in the socket of the blocked process before the server loses its side.
+      await pause(ms / 10);
+      this.#act(index, 'holdConnections', 'resetServerSide');
+    }
+    await pause(ms);
+    this.#act(index, 'free');
+  }
+
+  async #cutHost(index: number, ms: number): Promise<void> {
+    const host = this.#options.places[index]?.host;
+    host?.cut();
+    await pause(ms);
+    host?.plug();
+  }
+
+  async #hurtConnection(kind: ClientFaultKind, index: number, ms: number): Promise<void> {
+    this.#act(index, ...(ACTIONS[kind] ?? []));
+    if (kind === 'replies lost before a cut') await this.#loseReplies(index, ms);
+    if (kind === 'replies late, and cut off') await this.#cutOff(index, ms);
+    else await pause(ms);
+    this.#act(index, 'free');
+  }
+
+  async #loseReplies(index: number, ms: number): Promise<void> {
+    this.#act(index, 'dropToClient');
+    await pause(ms);
+    this.#act(index, 'reset');
+  }
+
+  /** Replies are on their way for long, and arrive when the server has lost the connection long since. */
+  async #cutOff(index: number, ms: number): Promise<void> {
+    this.#act(index, 'holdToClient');
+    await pause(ms / 4);
+    this.#act(index, 'holdConnections', 'resetServerSide', 'freeReplies');
+    await pause(ms);
+  }
+
+  #isProxied(index: number): boolean {
+    return this.#route(index) === 'proxy' || this.#route(index) === 'proxiedListener';
+  }
+
+  #act(index: number, ...actions: readonly ProxyAction[]): void {
+    const { proxies, places } = this.#options;
+    const route = this.#route(index);
+    if (route !== 'proxy' && route !== 'proxiedListener') return;
+    for (const action of actions) proxies[route].act(places[index]?.port as number, action);
+  }
+}

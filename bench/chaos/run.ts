@@ -1,0 +1,222 @@
+/** One run of chaos: a server with its proxies, hosts and clients, hurt in rounds, and what the check of it all says. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { LockClient } from 'holdfast';
+import { ChaosServer } from './chaos-server.ts';
+import { freePorts } from './children.ts';
+import { ClientFaults } from './client-faults.ts';
+import { CLIENT_FAULTS, type Route, SERVER_FAULTS } from './faults.ts';
+import { History } from './history.ts';
+import { ChaosHost } from './hosts.ts';
+import { makeRandom, nowMs } from './messages.ts';
+import { planRound, type ScheduleOptions } from './schedule.ts';
+import { ServerFaults } from './server-faults.ts';
+import { ChaosProxy } from './world.ts';
+
+const LOCAL = '127.0.0.1';
+const SESSION_MS = 4_000;
+const REQUEST_TIMEOUT_MS = 5_000;
+/** Between two faults of clients, and between the end of one of the server and the next. */
+const CLIENT_GAP_MS = 1_000;
+const SERVER_GAP_MS = 1_800;
+const TRY_AGAIN_MS = 100;
+const AUDIT_EVERY_MS = 1_500;
+/** Before the first fault. */
+const BEGIN_MS = 1_000;
+/** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
+const LEFT_BEHIND_MS = SESSION_MS + 4_000;
+const FINISH_MS = 20_000;
+const ANSWER_MS = 3_000;
+const PERMIT_LIMIT = 2;
+/** The fewest crashes by which to say that they do not free at once. */
+const MIN_CRASHES = 2;
+
+/** How to run. */
+export interface RunOptions {
+  readonly seed: number;
+  readonly isDurable: boolean;
+  readonly rounds: number;
+  /** Whether clients may have hosts of their own, and the server a disk of its own. */
+  readonly hasHosts: boolean;
+  /** Only these kinds of faults; all if undefined. */
+  readonly only: ReadonlySet<string> | undefined;
+  /** Called at once with each violation. */
+  readonly tell: (violation: string) => void;
+}
+
+/** What came of it. */
+export interface RunResult {
+  readonly faults: readonly { readonly kind: string }[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly violations: readonly string[];
+}
+
+const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
+const HOST_ROUTES: readonly Route[] = ['host', 'host'];
+
+export class ChaosRun {
+  readonly #options: RunOptions;
+  readonly #routes: readonly Route[];
+  readonly #hosts: readonly ChaosHost[];
+  readonly #history: History;
+  readonly #leftBehind = new Set<number>();
+  /** When a token without a client was first seen in a listing. */
+  readonly #strays = new Map<number, number>();
+  #port = 0;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#hosts = options.hasHosts ? HOST_ROUTES.map(() => new ChaosHost()) : [];
+    this.#routes = options.hasHosts ? [...ROUTES, ...HOST_ROUTES] : ROUTES;
+    const bounds = { sessionMs: SESSION_MS, answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
+    this.#history = new History({ ...bounds, routes: this.#routes, tell: options.tell }, nowMs());
+  }
+
+  /** Resolves once everything that belongs to the run has ended. */
+  async run(): Promise<RunResult> {
+    const { isDurable, hasHosts, seed } = this.#options;
+    const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#routes.length);
+    this.#port = port;
+    const hosts = this.#hosts;
+    const server = new ChaosServer({ port, proxiedPort, isDurable, hosts, hasDisk: hasHosts && isDurable });
+    const places = this.#routes.map((route, index) => {
+      const host = route === 'host' ? hosts[index - ROUTES.length] : undefined;
+      const isProxied = route === 'proxy' || route === 'proxiedListener';
+      return { address: host?.nearAddress ?? LOCAL, port: isProxied ? (ownPorts[index] as number) : port, host, route };
+    });
+    const portsOf = (wanted: Route): number[] => places.flatMap(({ route, port }) => (route === wanted ? [port] : []));
+    const proxies = {
+      proxy: new ChaosProxy({ ports: portsOf('proxy'), serverPort: port }),
+      proxiedListener: new ChaosProxy({ ports: portsOf('proxiedListener'), serverPort: proxiedPort }),
+    };
+    await server.start();
+    await Promise.all([proxies.proxy.start(), proxies.proxiedListener.start()]);
+    const history = this.#history;
+    const clientFaults = new ClientFaults({
+      ...{ proxies, places, history, isDurable, seed, sessionMs: SESSION_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      listTokens: () => this.#listTokens(),
+    });
+    await this.#hurt(clientFaults, new ServerFaults({ server, proxies, history }));
+    await clientFaults.finish(FINISH_MS);
+    history.checkHolds();
+    await this.#checkRemains();
+    this.#checkCrashes(clientFaults.crashes);
+    if (!server.isRunning) history.violation(nowMs(), `the server ended by itself: ${server.log}`);
+    await Promise.all([proxies.proxy.kill(), proxies.proxiedListener.kill()]);
+    await server.remove();
+    for (const host of hosts) host.remove();
+    return history;
+  }
+
+  /** Faults of clients and of the server run beside each other. Resolves once none is under way. */
+  async #hurt(clientFaults: ClientFaults, serverFaults: ServerFaults): Promise<void> {
+    const { rounds, seed, isDurable, hasHosts, only } = this.#options;
+    const randoms = { clients: makeRandom(seed), server: makeRandom(seed + 1) };
+    const schedule = { routes: this.#routes, sessionMs: SESSION_MS, isDurable, hasDisk: hasHosts, only };
+    const stopAudit = new AbortController();
+    const audit = this.#auditUntil(stopAudit.signal);
+    await pause(BEGIN_MS);
+    for (let round = 0; round < rounds; round += 1) {
+      await Promise.all([
+        hurtClients(clientFaults, { ...schedule, random: randoms.clients }),
+        hurtServer(serverFaults, { ...schedule, random: randoms.server }),
+      ]);
+    }
+    stopAudit.abort();
+    await audit;
+  }
+
+  async #auditUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(AUDIT_EVERY_MS, undefined, { signal }).catch(() => {});
+      await this.#audit();
+    }
+  }
+
+  /** The tokens of all holders; undefined when the server does not answer. */
+  async #listTokens(): Promise<Set<number> | undefined> {
+    const client = new LockClient({
+      port: this.#port,
+      reconnect: false,
+      connectTimeoutMs: 1_000,
+      requestTimeoutMs: 2_000,
+    });
+    try {
+      const tokens = new Set<number>();
+      for await (const { holders } of client.listAll()) for (const { token } of holders) tokens.add(token);
+      return tokens;
+    } catch {
+      return undefined;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** What the server lists must be held by somebody, or have been until a moment ago. */
+  async #audit(): Promise<void> {
+    const tokens = await this.#listTokens();
+    if (tokens === undefined) return;
+    const atMs = nowMs();
+    for (const token of tokens) {
+      const known = this.#history.endOf(token);
+      if (known !== undefined && known.endMs === undefined) continue;
+      const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
+      if (known === undefined) this.#strays.set(token, sinceMs);
+      if (atMs - sinceMs <= LEFT_BEHIND_MS || this.#leftBehind.has(token)) continue;
+      this.#leftBehind.add(token);
+      const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
+      this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);
+    }
+  }
+
+  /** Once all clients have ended, nothing may be listed and no connection be open but one. */
+  async #checkRemains(): Promise<void> {
+    const endMs = nowMs() + LEFT_BEHIND_MS;
+    for (;;) {
+      const client = await LockClient.connect({ port: this.#port });
+      const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
+      await client.close();
+      const remains = { holders, waiting, suspendedSessions, connections: openConnections - 1 };
+      const left = Object.entries(remains).filter(([, count]) => count !== 0);
+      if (left.length === 0) return;
+      if (nowMs() > endMs) {
+        const what = left.map(([name, count]) => `${name} ${count}`).join(', ');
+        this.#history.violation(nowMs(), `left on the server: ${what}`);
+        return;
+      }
+      await pause(200);
+    }
+  }
+
+  /** A process that is killed with unread input is reset, so not all crashes free at once. */
+  #checkCrashes({ all, kept }: { readonly all: number; readonly kept: number }): void {
+    for (let count = 0; count < all; count += 1) {
+      this.#history.count(count < kept ? 'crashes: freed later' : 'crashes: freed within 1 s');
+    }
+    if (all < MIN_CRASHES || kept * 2 <= all) return;
+    this.#history.violation(nowMs(), `${kept} of ${all} crashes did not free at once`);
+  }
+}
+
+async function hurtClients(faults: ClientFaults, schedule: ScheduleOptions): Promise<void> {
+  const running: Promise<void>[] = [];
+  for (const planned of planRound(CLIENT_FAULTS, schedule)) {
+    for (;;) {
+      const fault = faults.begin(planned);
+      if (fault !== undefined) {
+        running.push(fault);
+        break;
+      }
+      await pause(TRY_AGAIN_MS);
+    }
+    await pause(CLIENT_GAP_MS * (0.5 + schedule.random()));
+  }
+  await Promise.all(running);
+}
+
+async function hurtServer(faults: ServerFaults, schedule: ScheduleOptions): Promise<void> {
+  for (const planned of planRound(SERVER_FAULTS, schedule)) {
+    await faults.inject(planned);
+    await pause(SERVER_GAP_MS * (0.5 + schedule.random()));
+  }
+}

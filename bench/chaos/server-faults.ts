@@ -1,0 +1,136 @@
+/** Hurts the server of a chaos run, its disk and the proxies. One at a time, since each hits everybody. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ChaosServer } from './chaos-server.ts';
+import { costOf, type Fault, type Route, type ServerFaultKind } from './faults.ts';
+import type { History } from './history.ts';
+import { nowMs } from './messages.ts';
+import type { Planned } from './schedule.ts';
+import type { ChaosProxy } from './world.ts';
+
+/** What a server ends with that cannot use its state directory: see lib/cli/exit-codes.ts. */
+const CANNOT_USE_STATE = 5;
+/** A server that is told to end does so within this time. */
+const END_MS = 5_000;
+
+/** What faults are injected into. */
+export interface ServerFaultsOptions {
+  readonly server: ChaosServer;
+  readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
+  readonly history: History;
+}
+
+export class ServerFaults {
+  readonly #options: ServerFaultsOptions;
+  /** Each kind's way. Resolves once the server or the proxy is back. */
+  readonly #ways: Readonly<Record<ServerFaultKind, (ms: number) => Promise<void>>>;
+
+  constructor(options: ServerFaultsOptions) {
+    this.#options = options;
+    const { server, proxies } = options;
+    this.#ways = {
+      'server without state killed': (ms) => this.#kill(ms),
+      'server without state terminated': (ms) => this.#terminate(ms),
+      'server killed': (ms) => this.#kill(ms),
+      'server killed twice': (ms) => this.#killTwice(ms),
+      'server terminated': (ms) => this.#terminate(ms),
+      'server stopped': (ms) => this.#stop(ms),
+      'server stopped for long': (ms) => this.#stop(ms),
+      'server killed, clock set back': (ms) => this.#kill(ms, 'yesterday'),
+      'server killed, disk full': () =>
+        this.#killWithoutDisk(
+          () => server.disk?.fill(),
+          () => server.disk?.empty(),
+        ),
+      'server killed, disk read-only': () =>
+        this.#killWithoutDisk(
+          () => server.disk?.setReadOnly(true),
+          () => server.disk?.setReadOnly(false),
+        ),
+      'disk full': (ms) => this.#fillDisk(ms),
+      'second server on the state': () => this.#startSecond(),
+      'proxy killed': (ms) => this.#killProxy(proxies.proxy, ms),
+      'known proxy killed': (ms) => this.#killProxy(proxies.proxiedListener, ms),
+    };
+  }
+
+  /** Resolves once the fault is over. */
+  async inject({ kind, ms }: Planned<ServerFaultKind>): Promise<void> {
+    const { history, server } = this.#options;
+    const route = routeOf(kind);
+    const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
+    const fault: Fault = { kind, client: undefined, route, fromMs, untilMs, ...costOf(kind, route, server.isDurable) };
+    history.faults.push(fault);
+    await this.#ways[kind](ms);
+    fault.untilMs = nowMs();
+  }
+
+  async #kill(ms: number, clock?: 'yesterday'): Promise<void> {
+    const { server } = this.#options;
+    await server.kill();
+    await pause(ms);
+    await server.start(clock);
+  }
+
+  /** The second time, clients are on their way back. */
+  async #killTwice(ms: number): Promise<void> {
+    await this.#kill(0);
+    await pause(ms);
+    await this.#kill(0);
+  }
+
+  async #terminate(ms: number): Promise<void> {
+    const { server, history } = this.#options;
+    const code = await server.terminate(END_MS);
+    if (code !== 0) history.violation(nowMs(), `the server was told to end, and did with code ${code}: ${server.log}`);
+    await pause(ms);
+    await server.start();
+  }
+
+  async #stop(ms: number): Promise<void> {
+    const { server } = this.#options;
+    server.stop();
+    await pause(ms);
+    server.goOn();
+  }
+
+  async #killWithoutDisk(harm: () => void, mend: () => void): Promise<void> {
+    const { server } = this.#options;
+    await server.kill();
+    harm();
+    await this.#expectRefusal('its disk takes nothing');
+    mend();
+    await server.start();
+  }
+
+  async #fillDisk(ms: number): Promise<void> {
+    const { disk } = this.#options.server;
+    disk?.fill();
+    await pause(ms);
+    disk?.empty();
+  }
+
+  async #startSecond(): Promise<void> {
+    await this.#expectRefusal('another has its state directory');
+  }
+
+  async #expectRefusal(why: string): Promise<void> {
+    const { server, history } = this.#options;
+    const code = await server.tryStart();
+    if (code === CANNOT_USE_STATE) return;
+    const what = code === undefined ? 'served' : `ended with code ${code}`;
+    history.violation(nowMs(), `a server ${what}, although ${why}`);
+  }
+
+  async #killProxy(proxy: ChaosProxy, ms: number): Promise<void> {
+    await proxy.kill();
+    await pause(ms);
+    await proxy.start();
+  }
+}
+
+/** Undefined when it hits all routes. */
+function routeOf(kind: ServerFaultKind): Route | undefined {
+  if (kind === 'proxy killed') return 'proxy';
+  return kind === 'known proxy killed' ? 'proxiedListener' : undefined;
+}
