@@ -9,7 +9,7 @@ const MARGIN_SHARE = 1 / 10;
 const LEAST_MARGIN_MS = 1_000;
 /** With a time-out of less than five seconds, a fifth of it. */
 const GREATEST_MARGIN_SHARE = 1 / 5;
-/** After so much silence, of the time-out, the client asks (S5). */
+/** When so much of the time-out has passed since the last answer that confirms, the client asks (S5). */
 const SILENCE_SHARE = 1 / 4;
 /** Without an answer for so much of the time-out, it dials anew (S5). */
 const UNANSWERED_SHARE = 1 / 2;
@@ -45,9 +45,10 @@ export class SessionDeadline {
   #probe: { readonly id: number; readonly sent: Moment } | undefined;
   /** Whether anything was answered since the last tick. */
   #isHeard = false;
-  #silentTicks = 0;
-  /** Ticks since a ping; undefined when none is on its way. */
-  #unansweredTicks: number | undefined;
+  /** Ticks since the last answer that confirms: to a request that waits, others may be answered for long before it is. */
+  #unconfirmedTicks = 0;
+  /** Ticks in which nothing was heard since a ping; undefined when none is on its way. */
+  #silentTicks: number | undefined;
   /** Whether the last answer is awaited, past the deadline. */
   #isLate = false;
   #question = makeGate();
@@ -91,7 +92,7 @@ export class SessionDeadline {
   /** What was sent is not going to be answered on this connection. */
   disconnected(): void {
     this.#probe = undefined;
-    this.#unansweredTicks = undefined;
+    this.#silentTicks = undefined;
   }
 
   /** Asks the server; resolves once it has answered, or once the session counts as over. */
@@ -130,6 +131,8 @@ export class SessionDeadline {
 
   #confirm(sent: Moment): void {
     this.#confirmed = sent;
+    this.#unconfirmedTicks = 0;
+    this.#silentTicks = undefined;
     this.#isLate = false;
     if (this.isConfirmed) this.end();
   }
@@ -143,10 +146,7 @@ export class SessionDeadline {
   #tick(): void {
     this.#stopTick = undefined;
     if (!this.#events.isNeeded()) return;
-    if (this.#isHeard) {
-      this.#silentTicks = 0;
-      this.#unansweredTicks = undefined;
-    }
+    if (this.#isHeard && this.#silentTicks !== undefined) this.#silentTicks = 0;
     this.#isHeard = false;
     if (this.isConfirmed) this.#lookAtSilence();
     else this.#lookAtEnd();
@@ -155,15 +155,15 @@ export class SessionDeadline {
 
   #lookAtSilence(): void {
     const ticks = (share: number): number => (this.#timeoutMs * share) / this.#tickMs;
-    this.#silentTicks += 1;
-    if (this.#unansweredTicks === undefined) {
-      if (this.#silentTicks >= ticks(SILENCE_SHARE)) this.#ping();
+    this.#unconfirmedTicks += 1;
+    if (this.#silentTicks === undefined) {
+      if (this.#unconfirmedTicks >= ticks(SILENCE_SHARE)) this.#ping();
       return;
     }
-    this.#unansweredTicks += 1;
-    if (this.#unansweredTicks < ticks(UNANSWERED_SHARE)) return;
-    this.#unansweredTicks = undefined;
-    this.#silentTicks = 0;
+    this.#silentTicks += 1;
+    if (this.#silentTicks < ticks(UNANSWERED_SHARE)) return;
+    this.#silentTicks = undefined;
+    this.#unconfirmedTicks = 0;
     this.#events.silent();
   }
 
@@ -181,7 +181,7 @@ export class SessionDeadline {
   /** The answer to this request confirms, even if that to an earlier one is awaited: a lock may take its time. */
   #ping(): void {
     this.#probe = undefined;
-    this.#unansweredTicks ??= 0;
+    this.#silentTicks ??= 0;
     this.#events.ping();
   }
 }

@@ -247,6 +247,27 @@ describe("a client's session", () => {
     expect((await waiting).token).to.equal(handle.token + 1);
   });
 
+  it('S4: counts from any answer, though another request waits for longer than the session lasts', async () => {
+    const client = await connect({ session: { timeoutMs: 2 * SHORT_MS } });
+    const handle = await client.lock('jobs');
+    await witness.lock('taken');
+    const waiting = client.lock('taken', { waitMs: 2.2 * SHORT_MS }).then(
+      () => 'granted',
+      ({ code }) => code,
+    );
+    let outcome: string | undefined;
+    void waiting.then((told) => {
+      outcome = told;
+    });
+    while (outcome === undefined) {
+      const answered = client.rpc('ping');
+      await nextTurn();
+      expect(handle.isHeld).to.equal(true);
+      await answered;
+    }
+    expect(outcome).to.equal('timeout');
+  });
+
   it('S5: dials anew when the server does not answer, and keeps its locks', async () => {
     const client = await connect({ session: { timeoutMs: 6_000 } });
     const handle = await client.lock('jobs');
@@ -323,9 +344,13 @@ describe("a client's session", () => {
   });
 });
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Lets the promise's request go out. */
 async function nextWrite(released: Promise<unknown>): Promise<void> {
-  await Promise.race([released, new Promise((resolve) => setImmediate(resolve))]);
+  await Promise.race([released, nextTurn()]);
 }
 
 function configWith(limits: object): string {
