@@ -14,15 +14,15 @@ import { ServerFaults } from './server-faults.ts';
 import { ChaosProxy } from './world.ts';
 
 const LOCAL = '127.0.0.1';
-const SESSION_MS = 4_000;
+const SESSION_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** Between two faults of clients, and between the end of one of the server and the next. */
-const CLIENT_GAP_MS = 1_000;
-const SERVER_GAP_MS = 1_800;
+const CLIENT_GAP_MS = 1_800;
+const SERVER_GAP_MS = 3_000;
 const TRY_AGAIN_MS = 100;
 const AUDIT_EVERY_MS = 1_500;
 /** Before the first fault. */
-const BEGIN_MS = 1_000;
+const BEGIN_MS = 2_000;
 /** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
 const LEFT_BEHIND_MS = SESSION_MS + 4_000;
 const FINISH_MS = 20_000;
