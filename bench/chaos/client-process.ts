@@ -2,9 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LockClient, type LockHandle, type LockItem, type LockMode, type LockOptions } from 'holdfast';
-import { type ClientArguments, type ClientEvent, type ClientOrder, makeRandom, nowMs } from './messages.ts';
+import { type ClientArguments, type ClientEvent, type ClientOrder, LONE_NAMES, makeRandom, nowMs } from './messages.ts';
 
-const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
+const NAMES = ['a', 'b', 'c', ...LONE_NAMES];
 const PERMIT_LIMIT = 2;
 const PERMIT: LockItem = { name: 'p', mode: 'permit', limit: PERMIT_LIMIT };
 const FLOWS = 5;
@@ -12,7 +12,7 @@ const BEAT_MS = 25;
 const LONGEST_WAIT_MS = 3_000;
 const LONGEST_HOLD_MS = 150;
 const LONGEST_LONG_HOLD_MS = 2_500;
-/** A flow whose connection is lost keeps its locks until that is over, but no longer. */
+/** Most flows whose connection is lost keep their locks until that is over, but no longer. */
 const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
@@ -81,7 +81,8 @@ async function visit(
   const visits = handles.map((handle) => enter(handle, leaseMs));
   const isLost = (): boolean => handles.some(({ signal }) => signal.aborted);
   await pause(random() * (chance(0.2) ? LONGEST_LONG_HOLD_MS : LONGEST_HOLD_MS));
-  const endMs = nowMs() + LONGEST_SUSPENSION_MS;
+  // Some release without a connection: the next one tells the server.
+  const endMs = nowMs() + (chance(0.3) ? 0 : LONGEST_SUSPENSION_MS);
   while (client.state !== 'connected' && !isLost() && nowMs() < endMs && !isFinishing) await pause(BEAT_MS);
   for (const each of visits) each.leave();
   await guard.release();

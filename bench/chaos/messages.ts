@@ -4,6 +4,9 @@ import type { LockMode } from 'holdfast';
 
 const NANOSECONDS_A_MS = 1e6;
 
+/** Locks that are never asked for together with others. */
+export const LONE_NAMES: readonly string[] = ['d', 'e', 'f'];
+
 /** Monotonic, and the same for all processes of the machine. */
 export function nowMs(): number {
   return Number(process.hrtime.bigint()) / NANOSECONDS_A_MS;

@@ -1,7 +1,7 @@
 /** One run of chaos: a server with its proxies, hosts and clients, hurt in rounds, and what the check of it all says. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { LockClient } from 'holdfast';
+import { Audit } from './audit.ts';
 import { ChaosServer } from './chaos-server.ts';
 import { freePorts } from './children.ts';
 import { ClientFaults } from './client-faults.ts';
@@ -20,7 +20,6 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const CLIENT_GAP_MS = 1_800;
 const SERVER_GAP_MS = 3_000;
 const TRY_AGAIN_MS = 100;
-const AUDIT_EVERY_MS = 1_500;
 /** Before the first fault. */
 const BEGIN_MS = 2_000;
 /** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
@@ -59,10 +58,6 @@ export class ChaosRun {
   readonly #routes: readonly Route[];
   readonly #hosts: readonly ChaosHost[];
   readonly #history: History;
-  readonly #leftBehind = new Set<number>();
-  /** When a token without a client was first seen in a listing. */
-  readonly #strays = new Map<number, number>();
-  #port = 0;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -76,7 +71,7 @@ export class ChaosRun {
   async run(): Promise<RunResult> {
     const { isDurable, hasHosts, seed } = this.#options;
     const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#routes.length);
-    this.#port = port;
+    const audit = new Audit(port, this.#history, LEFT_BEHIND_MS);
     const hosts = this.#hosts;
     const server = new ChaosServer({ port, proxiedPort, isDurable, hosts, hasDisk: hasHosts && isDurable });
     const places = this.#routes.map((route, index) => {
@@ -94,12 +89,12 @@ export class ChaosRun {
     const history = this.#history;
     const clientFaults = new ClientFaults({
       ...{ proxies, places, history, isDurable, seed, sessionMs: SESSION_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS },
-      listTokens: () => this.#listTokens(),
+      listTokens: () => audit.listTokens(),
     });
-    await this.#hurt(clientFaults, new ServerFaults({ server, proxies, history }));
+    await this.#hurt(clientFaults, new ServerFaults({ server, proxies, history }), audit);
     await clientFaults.finish(FINISH_MS);
     history.checkHolds();
-    await this.#checkRemains();
+    await audit.checkRemains();
     this.#checkCrashes(clientFaults.crashes);
     if (!server.isRunning) history.violation(nowMs(), `the server ended by itself: ${server.log}`);
     await Promise.all([proxies.proxy.kill(), proxies.proxiedListener.kill()]);
@@ -109,12 +104,12 @@ export class ChaosRun {
   }
 
   /** Faults of clients and of the server run beside each other. Resolves once none is under way. */
-  async #hurt(clientFaults: ClientFaults, serverFaults: ServerFaults): Promise<void> {
+  async #hurt(clientFaults: ClientFaults, serverFaults: ServerFaults, audit: Audit): Promise<void> {
     const { rounds, seed, isDurable, hasHosts, only } = this.#options;
     const randoms = { clients: makeRandom(seed), server: makeRandom(seed + 1) };
     const schedule = { routes: this.#routes, sessionMs: SESSION_MS, isDurable, hasDisk: hasHosts, only };
     const stopAudit = new AbortController();
-    const audit = this.#auditUntil(stopAudit.signal);
+    const audited = audit.runUntil(stopAudit.signal);
     await pause(BEGIN_MS);
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all([
@@ -123,69 +118,7 @@ export class ChaosRun {
       ]);
     }
     stopAudit.abort();
-    await audit;
-  }
-
-  async #auditUntil(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await pause(AUDIT_EVERY_MS, undefined, { signal }).catch(() => {});
-      await this.#audit();
-    }
-  }
-
-  /** The tokens of all holders; undefined when the server does not answer. */
-  async #listTokens(): Promise<Set<number> | undefined> {
-    const client = new LockClient({
-      port: this.#port,
-      reconnect: false,
-      connectTimeoutMs: 1_000,
-      requestTimeoutMs: 2_000,
-    });
-    try {
-      const tokens = new Set<number>();
-      for await (const { holders } of client.listAll()) for (const { token } of holders) tokens.add(token);
-      return tokens;
-    } catch {
-      return undefined;
-    } finally {
-      await client.close();
-    }
-  }
-
-  /** What the server lists must be held by somebody, or have been until a moment ago. */
-  async #audit(): Promise<void> {
-    const tokens = await this.#listTokens();
-    if (tokens === undefined) return;
-    const atMs = nowMs();
-    for (const token of tokens) {
-      const known = this.#history.endOf(token);
-      if (known !== undefined && known.endMs === undefined) continue;
-      const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
-      if (known === undefined) this.#strays.set(token, sinceMs);
-      if (atMs - sinceMs <= LEFT_BEHIND_MS || this.#leftBehind.has(token)) continue;
-      this.#leftBehind.add(token);
-      const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
-      this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);
-    }
-  }
-
-  /** Once all clients have ended, nothing may be listed and no connection be open but one. */
-  async #checkRemains(): Promise<void> {
-    const endMs = nowMs() + LEFT_BEHIND_MS;
-    for (;;) {
-      const client = await LockClient.connect({ port: this.#port });
-      const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
-      await client.close();
-      const remains = { holders, waiting, suspendedSessions, connections: openConnections - 1 };
-      const left = Object.entries(remains).filter(([, count]) => count !== 0);
-      if (left.length === 0) return;
-      if (nowMs() > endMs) {
-        const what = left.map(([name, count]) => `${name} ${count}`).join(', ');
-        this.#history.violation(nowMs(), `left on the server: ${what}`);
-        return;
-      }
-      await pause(200);
-    }
+    await audited;
   }
 
   /** A process that is killed with unread input is reset, so not all crashes free at once. */

@@ -1,0 +1,115 @@
+/** Asks the server of a chaos run who holds what, and finds what should not be there. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { LockClient, type LockInformation } from 'holdfast';
+import type { History } from './history.ts';
+import { LONE_NAMES, nowMs } from './messages.ts';
+
+const EVERY_MS = 1_500;
+const AGAIN_MS = 200;
+const CONNECT_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 2_000;
+
+interface Listing {
+  readonly locks: readonly LockInformation[];
+  /** Whether nothing is granted since sessions of the run before are awaited. */
+  readonly isInGrace: boolean;
+}
+
+export class Audit {
+  readonly #port: number;
+  readonly #history: History;
+  /** A hold that nobody has any more may be listed for so long. */
+  readonly #leftBehindMs: number;
+  readonly #leftBehind = new Set<number>();
+  /** When a token without a client was first seen in a listing. */
+  readonly #strays = new Map<number, number>();
+  /** The locks that were free the last time, although somebody waited. */
+  #idle: ReadonlySet<string> = new Set();
+
+  constructor(port: number, history: History, leftBehindMs: number) {
+    this.#port = port;
+    this.#history = history;
+    this.#leftBehindMs = leftBehindMs;
+  }
+
+  async runUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(EVERY_MS, undefined, { signal }).catch(() => {});
+      const listing = await this.#list();
+      if (listing === undefined) continue;
+      this.#checkHolders(tokensIn(listing));
+      this.#checkWaiters(listing);
+    }
+  }
+
+  /** The tokens of all holders; undefined when the server does not answer. */
+  async listTokens(): Promise<Set<number> | undefined> {
+    const listing = await this.#list();
+    return listing && tokensIn(listing);
+  }
+
+  /** Once all clients have ended, nothing may be listed and no connection be open but one. */
+  async checkRemains(): Promise<void> {
+    const endMs = nowMs() + this.#leftBehindMs;
+    for (;;) {
+      const client = await LockClient.connect({ port: this.#port });
+      const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
+      await client.close();
+      const remains = { holders, waiting, suspendedSessions, connections: openConnections - 1 };
+      const left = Object.entries(remains).filter(([, count]) => count !== 0);
+      if (left.length === 0) return;
+      if (nowMs() > endMs) {
+        const what = left.map(([name, count]) => `${name} ${count}`).join(', ');
+        this.#history.violation(nowMs(), `left on the server: ${what}`);
+        return;
+      }
+      await pause(AGAIN_MS);
+    }
+  }
+
+  async #list(): Promise<Listing | undefined> {
+    const timeouts = { connectTimeoutMs: CONNECT_TIMEOUT_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+    const client = new LockClient({ port: this.#port, reconnect: false, ...timeouts });
+    try {
+      const { awaitedSessions } = await client.stats();
+      const locks: LockInformation[] = [];
+      for await (const lock of client.listAll()) locks.push(lock);
+      return { locks, isInGrace: awaitedSessions > 0 };
+    } catch {
+      return undefined;
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** What the server lists must be held by somebody, or have been until a moment ago. */
+  #checkHolders(tokens: ReadonlySet<number>): void {
+    const atMs = nowMs();
+    for (const token of tokens) {
+      const known = this.#history.endOf(token);
+      if (known !== undefined && known.endMs === undefined) continue;
+      const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
+      if (known === undefined) this.#strays.set(token, sinceMs);
+      if (atMs - sinceMs <= this.#leftBehindMs || this.#leftBehind.has(token)) continue;
+      this.#leftBehind.add(token);
+      const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
+      this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);
+    }
+  }
+
+  /** A lock that is free twice in a row, although somebody waits for it alone, has forgotten its waiters. */
+  #checkWaiters({ locks, isInGrace }: Listing): void {
+    const isIdle = ({ lockName, holderCount, waiterCount }: LockInformation): boolean =>
+      !isInGrace && LONE_NAMES.includes(lockName) && holderCount === 0 && waiterCount > 0;
+    const idle = locks.filter(isIdle).map(({ lockName }) => lockName);
+    for (const name of idle) {
+      if (this.#idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);
+    }
+    this.#idle = new Set(idle);
+  }
+}
+
+function tokensIn({ locks }: Listing): Set<number> {
+  return new Set(locks.flatMap(({ holders }) => holders.map(({ token }) => token)));
+}
