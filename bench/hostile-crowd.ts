@@ -60,12 +60,12 @@ async function resume({ port, number, peer, random }: Visitor): Promise<void> {
   if (secret === undefined) return;
   await ask(peer, 500, 'lock', (index) => ({ lockName: `session ${number} ${index}` }));
   sendEach(peer, 100, 'lock', (index) => ({ lockName: `hot ${index % HOT_NAMES}`, owner: `${index}` }));
-  if (random.below(2) === 0) peer.socket.resetAndDestroy();
+  if (random.below(2) === 0) peer.reset();
   const next = await Peer.open(port);
   const holds = random.below(2) === 0 ? [] : Array.from({ length: 9_000 }, (_, index) => index);
   await ask(next, 1, 'hello', () => ({ session: { timeout: SESSION_SECONDS, id, secret, holds } }));
   if (random.below(4) === 0) await ask(next, 1, 'bye', () => ({}));
-  next.socket.resetAndDestroy();
+  next.reset();
 }
 
 const ACTS: readonly ((visitor: Visitor) => Promise<unknown>)[] = [
@@ -134,7 +134,7 @@ async function visit(port: number, number: number, random: Random): Promise<void
   const peer = await Peer.open(port);
   const act = ACTS[random.below(ACTS.length)] as (typeof ACTS)[number];
   await act({ port, number, peer, random });
-  if (random.below(2) === 0) peer.socket.resetAndDestroy();
+  if (random.below(2) === 0) peer.reset();
   else peer.socket.destroy();
 }
 

@@ -164,7 +164,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const peers = await open(port, many(1_000));
     await Promise.all(peers.map((peer, number) => fill(peer, 50, (index) => `own/${number}/${index}`)));
     return async () => {
-      for (const peer of peers) peer.socket.resetAndDestroy();
+      for (const peer of peers) peer.reset();
       await setTimeout(isShort ? 100 : 1_000);
     };
   },
@@ -231,7 +231,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     const one = (index: number) => ({ lockName: `hot ${index}` });
     await Promise.all(crowd.map((peer) => queueWith(peer, 'lock', many(9_900), one)));
     return async () => {
-      for (const peer of crowd) peer.socket.resetAndDestroy();
+      for (const peer of crowd) peer.reset();
       await setTimeout(isShort ? 100 : 4_000);
     };
   },

@@ -51,6 +51,12 @@ export class Peer {
     this.socket.write(`${JSON.stringify({ command, parameters, id })}\n`);
   }
 
+  /** Breaks the connection off. Node cannot reset a socket, and never closes it, in the turn in which its side ended. */
+  reset(): void {
+    if (this.socket.writableEnded) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
   /** Resolves when so many replies have come in all, or the connection is closed. */
   async replied(count: number): Promise<void> {
     while (this.#replies < count && !this.socket.closed) {

@@ -1,7 +1,8 @@
 /**
  * Lets hostile and unlucky clients of many kinds loose on a server, one kind after the other, beside a bystander who locks
- * and unlocks a name of its own every 5 ms. Prints the longest wait of the bystander, and the memory of the server before, at
- * most and after. Ends with code 1 when the server ends, when the bystander is refused or cut off, or when a lock stays.
+ * and unlocks a name of its own every 5 ms. Prints the longest wait of the bystander, the same without the time in which the machine
+ * was busy with something else, how long the server ran at most before it answered, and the memory of the server before, at most
+ * and after. Ends with code 1 when the server ends or runs too long, when the bystander is refused or cut off, or when a lock stays.
  *
  * With `--minutes`, clients of all kinds come at the same time instead, and a refusal because of a limit is only counted.
  *
@@ -11,19 +12,18 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { beBystander, type Seen } from './hostile-bystander.ts';
 import { crowd } from './hostile-crowd.ts';
 import { KINDS, type Kind } from './hostile-kinds.ts';
 import { Peer } from './hostile-peer.ts';
 import { allowedOpenFiles, askChild, residentBytes } from './processes.ts';
 import { numberGiven, printTable, shown, textGiven } from './program.ts';
-import { startServer } from './servers.ts';
+import { type LockServerProcess, startServer } from './servers.ts';
 
 const PROGRAM = fileURLToPath(import.meta.url);
 const BYSTANDER = '--bystander';
-const PAUSE_MS = 5;
 const BYTES_A_MEBIBYTE = 1_048_576;
 const SETTLE_MS = 100;
 const WATCH_MS = 20;
@@ -32,55 +32,12 @@ const MAX_SECONDS = 120;
 /** The end of a session that is suspended is waited for. */
 const MAX_END_ATTEMPTS = 300;
 const DEFAULT_CLIENTS = 200;
+/** The server must not run longer than this before it answers a bystander. Other than a wait, that does not depend on the machine's load. */
+const MAX_RAN_MS = 50;
+const HEADINGS = ['kind', 'waits at most, ms', 'of the server', 'it ran', 'pairs', 'MiB before', 'at most', 'after'];
 
 const minutes = numberGiven('minutes');
 const isCrowd = minutes !== undefined;
-
-/** What a bystander saw. */
-interface Seen {
-  readonly count: number;
-  readonly worstMs: number;
-  /** How often a limit kept it from its lock. */
-  readonly refused: number;
-  readonly problem?: string;
-}
-
-async function beBystander(port: number): Promise<void> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  let problem: string | undefined;
-  let worstMs = 0;
-  let count = 0;
-  let refused = 0;
-  let isOver = false;
-  socket.on('error', (error) => {
-    problem = error.message;
-  });
-  socket.on('close', () => {
-    problem ??= 'it was cut off';
-    socket.emit('data', '');
-  });
-  process.on('message', () => {
-    isOver = true;
-  });
-  await once(socket, 'connect');
-  process.send?.({});
-  while (!isOver && problem === undefined) {
-    const command = count % 2 === 0 ? 'lock' : 'unlock';
-    const startMs = performance.now();
-    socket.write(`{"command":"${command}","parameters":{"lockName":"bystander"},"id":${count}}\n`);
-    const [data] = (await once(socket, 'data')) as [Buffer];
-    const reply = data.toString();
-    worstMs = Math.max(worstMs, performance.now() - startMs);
-    const isRefused = isCrowd && command === 'lock' && reply.includes('"status":"limit"');
-    if (isRefused) refused += 1;
-    else if (problem === undefined && !reply.includes('"status":"ok"')) problem = reply.slice(0, 200);
-    count += isRefused ? 2 : 1;
-    await setTimeout(PAUSE_MS);
-  }
-  process.send?.({ count, worstMs, refused, ...(problem !== undefined && { problem }) } satisfies Seen);
-  process.disconnect();
-  socket.destroy();
-}
 
 const NOTHING_HELD = '"holders":0,"waiting":0,"sessions":1,';
 
@@ -97,10 +54,11 @@ async function findLeft(port: number): Promise<string | undefined> {
   return peer.lastReply.includes(NOTHING_HELD) ? undefined : `left behind: ${peer.lastReply.slice(0, 200)}`;
 }
 
-function startBystander(port: number): Promise<ChildProcess> {
+function startBystander({ port, pid }: LockServerProcess): Promise<ChildProcess> {
   const child = fork(PROGRAM, [
     BYSTANDER,
     `--port=${port}`,
+    `--server=${pid}`,
     ...(minutes === undefined ? [] : [`--minutes=${minutes}`]),
   ]);
   return once(child, 'message').then(() => child);
@@ -133,7 +91,7 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
   });
   const memory = new MemoryWatch(server.pid);
   const attack = await kind(server.port);
-  const bystander = await startBystander(server.port);
+  const bystander = await startBystander(server);
   const end = await Promise.race([
     attack().then(() => 'over'),
     setTimeout((MAX_SECONDS + (minutes ?? 0) * 60) * 1_000, 'not over', { ref: false }),
@@ -143,7 +101,8 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
   Peer.destroyAll();
   const left = await findLeft(server.port);
   memory.stop();
-  for (const problem of [end === 'over' ? undefined : 'it did not end', seen.problem, left]) {
+  const tooLong = seen.worstRanMs > MAX_RAN_MS ? `the server ran for ${shown(seen.worstRanMs)} ms first` : undefined;
+  for (const problem of [end === 'over' ? undefined : 'it did not end', seen.problem, tooLong, left]) {
     if (problem === undefined) continue;
     console.error(`${name}: ${problem}`);
     process.exitCode = 1;
@@ -151,7 +110,8 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
   if (seen.refused > 0) console.log(`${name}: a limit kept the bystander ${seen.refused} times from its lock`);
   const bytes = [memory.beforeBytes, memory.mostBytes, residentBytes(server.pid)];
   await server.stop();
-  return [name, shown(seen.worstMs, 1), shown(seen.count), ...bytes.map((each) => shown(each / BYTES_A_MEBIBYTE))];
+  const waits = [seen.worstMs, seen.worstOfServerMs, seen.worstRanMs].map((each) => shown(each, 1));
+  return [name, ...waits, shown(seen.count), ...bytes.map((each) => shown(each / BYTES_A_MEBIBYTE))];
 }
 
 function crowdFor(length: number): Kind {
@@ -166,8 +126,12 @@ async function main(): Promise<void> {
   if (kinds.length === 0) throw new Error(`--kind is ${chosen}; expected one of ${Object.keys(KINDS).join(', ')}`);
   const rows: string[][] = [];
   for (const [name, kind] of kinds) rows.push(await measure(name, kind));
-  printTable(['kind', 'bystander waits at most, ms', 'pairs', 'MiB before', 'at most', 'after'], rows);
+  printTable(HEADINGS, rows);
 }
 
-if (process.argv.includes(BYSTANDER)) await beBystander(numberGiven('port') as number);
-else await main();
+if (process.argv.includes(BYSTANDER)) {
+  const [port, serverPid] = [numberGiven('port'), numberGiven('server')] as [number, number];
+  await beBystander({ port, serverPid, mayBeRefused: isCrowd });
+} else {
+  await main();
+}

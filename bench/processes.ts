@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 const MS_A_SECOND = 1_000;
 const MICROSECONDS_A_SECOND = 1e6;
 const NANOSECONDS_A_MICROSECOND = 1_000;
+const NANOSECONDS_A_MILLISECOND = 1e6;
 const BYTES_A_KILOBYTE = 1_024;
 
 /** Servers run on one core and clients on another, so that neither takes the other's time. */
@@ -24,6 +25,23 @@ export function cpuMicroseconds(pid: number): number {
     return Number.NaN;
   }
   return nanoseconds / NANOSECONDS_A_MICROSECOND;
+}
+
+/** Times of the main thread of a process, in milliseconds; NaN where the system does not tell. */
+export interface ThreadTimes {
+  readonly ranMs: number;
+  /** How long it could have run, but the machine did something else. */
+  readonly waitedMs: number;
+}
+
+/** The times of the main thread so far. */
+export function threadTimes(pid: number): ThreadTimes {
+  try {
+    const [ran, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ');
+    return { ranMs: Number(ran) / NANOSECONDS_A_MILLISECOND, waitedMs: Number(waited) / NANOSECONDS_A_MILLISECOND };
+  } catch {
+    return { ranMs: Number.NaN, waitedMs: Number.NaN };
+  }
 }
 
 /** The memory that a process has in use, in bytes; NaN where the system does not tell. */
