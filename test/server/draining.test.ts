@@ -28,38 +28,6 @@ describe('a server that is closed', () => {
     expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0 });
   });
 
-  it('answers draining once to a waiting lockAll, and to a new one', async () => {
-    const [holder, waiter, other] = await server.connectThree();
-    await holder.take('a');
-    await holder.take('b', { mode: 'permit' });
-    const locks = [{ lockName: 'a' }, { lockName: 'b', mode: 'permit', limit: 1 }, { lockName: 'free' }];
-    waiter.send({ command: 'lockAll', parameters: { locks }, id: 1 });
-    await waiter.settle();
-    await startToDrain(holder);
-    expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
-    await waiter.settle();
-    for (const parameters of [{ locks }, { locks: [{ lockName: 'free' }] }, { locks, timeLimit: 0 }]) {
-      expect(await other.ask('lockAll', parameters)).to.deep.equal({ status: 'draining' });
-    }
-    expect(await holder.ask('lock', { lockName: 'a', steal: true, owner: 'x' })).to.deep.equal({ status: 'draining' });
-    expect(await holder.ask('stats')).to.include({ holders: 2, waiting: 0, locks: 1, permits: 1 });
-  });
-
-  it('answers draining to new lock requests, whether the lock is free or not', async () => {
-    const [holder, other] = await server.connectTwo();
-    await holder.take('held');
-    await startToDrain(holder);
-    for (const parameters of [
-      { lockName: 'free' },
-      { lockName: 'held' },
-      { lockName: 'free', timeLimit: 0 },
-      { lockName: 'free', mode: 'permit' },
-    ]) {
-      expect(await other.ask('lock', parameters)).to.deep.equal({ status: 'draining' });
-    }
-    expect(await other.ask('list')).to.have.nested.property('locks.length', 1);
-  });
-
   it('still renews leases, and answers every command that takes no lock', async () => {
     const holder = await server.connect();
     await holder.take('held', { lease: 1_000 });

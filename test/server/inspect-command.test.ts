@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { addressOf, type Message, type RawClient } from './raw-client.ts';
+import { addressOf, type Message } from './raw-client.ts';
 import { serverForEachTest, startServer } from './running-server.ts';
 
 describe('the inspect command', () => {
@@ -34,62 +34,6 @@ describe('the inspect command', () => {
         { owner: 'y', name: 'Ann', address: addressOf(first), mode: 'shared', position: 2 },
       ],
     });
-  });
-
-  it('shows the reader/writer lock of a name before its permit, with positions of their own', async () => {
-    const [first, second] = await server.connectTwo();
-    await first.take('jobs', { mode: 'permit', limit: 1 });
-    await first.take('jobs');
-    await second.queue(1, 'jobs', { mode: 'permit', limit: 1 });
-    await second.queue(2, 'jobs');
-    await second.queue(3, 'jobs', { owner: 'x' });
-    await second.queue('shares the place of 3', 'jobs', { owner: 'x' });
-    const { holderCount, holders } = await first.ask('inspect', { lockName: 'jobs' });
-    expect(holderCount).to.equal(2);
-    expect((holders as Message[]).map(({ mode }) => mode)).to.deep.equal(['exclusive', 'permit']);
-    const waiters = async (): Promise<unknown[]> => {
-      const { waiters } = await first.ask('inspect', { lockName: 'jobs' });
-      return (waiters as Message[]).map(({ mode, owner, position, limit }) => [mode, owner, position, limit]);
-    };
-    expect(await waiters()).to.deep.equal([
-      ['exclusive', '', 1, undefined],
-      ['exclusive', 'x', 2, undefined],
-      ['permit', '', 1, 1],
-    ]);
-    await second.ask('cancel', { id: 'nothing' });
-    second.send({ command: 'cancel', parameters: { id: 2 } });
-    await second.next();
-    expect(await waiters()).to.deep.equal([
-      ['exclusive', 'x', 1, undefined],
-      ['permit', '', 1, 1],
-    ]);
-  });
-
-  it('marks holders whose lock can be stolen, and waiters of a lockAll', async () => {
-    const [first, second] = await server.connectTwo();
-    await first.take('jobs', { stealable: true });
-    await first.take('other', { mode: 'permit', limit: 1, stealable: false });
-    const locks = [{ lockName: 'jobs' }, { lockName: 'other', mode: 'permit', limit: 1 }];
-    second.send({ command: 'lockAll', parameters: { locks, owner: 'x' }, id: 1 });
-    await second.settle();
-    const jobs = withoutTimes(await second.ask('inspect', { lockName: 'jobs' }));
-    const other = withoutTimes(await second.ask('inspect', { lockName: 'other' }));
-    const holder = { owner: '', name: '', address: addressOf(first) };
-    const waiter = { owner: 'x', name: '', address: addressOf(second), position: 1, lockAll: true };
-    expect(jobs.holders).to.deep.equal([{ ...holder, mode: 'exclusive', token: 1, stealable: true }]);
-    expect(jobs.waiters).to.deep.equal([{ ...waiter, mode: 'exclusive' }]);
-    expect(other.holders).to.deep.equal([{ ...holder, mode: 'permit', token: 2 }]);
-    expect(other.waiters).to.deep.equal([{ ...waiter, mode: 'permit', limit: 1 }]);
-  });
-
-  it('lists as many as the client asks for, and counts all', async () => {
-    const clients = await server.connectMany(5);
-    for (const [index, client] of clients.entries()) await client.take('jobs', { mode: 'shared', owner: `${index}` });
-    for (const client of clients) await client.queue(1, 'jobs', { owner: 'writer' });
-    const view = await (clients[0] as RawClient).ask('inspect', { lockName: 'jobs', max: 3 });
-    expect(view).to.include({ holderCount: 5, waiterCount: 5 });
-    expect((view.holders as Message[]).map(({ owner }) => owner)).to.deep.equal(['0', '1', '2']);
-    expect(view.waiters).to.have.lengthOf(3);
   });
 
   it('lists 100 by default, and never more than maxPageEntries', async () => {

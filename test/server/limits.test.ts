@@ -1,8 +1,6 @@
 import { expect } from 'chai';
-import { naiveEncode } from '../wire/naive-text.ts';
 import { limitReached } from './answers.ts';
 import { endTest } from './clean-up.ts';
-import { ODD_NAMES } from './odd-names.ts';
 import type { RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
@@ -23,17 +21,6 @@ describe('the limits of the server', () => {
         );
       }
       await leftNothing(client);
-    });
-
-    it('is exact to the byte for every odd name', async () => {
-      for (const name of ODD_NAMES.filter((odd) => odd.length > 1 && odd.length < 20)) {
-        const length = naiveEncode(name).length;
-        const fits = await (await startServer({ maxNameBytes: length })).connect();
-        expect(await fits.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'ok' });
-        const tooLong = await (await startServer({ maxNameBytes: length - 1 })).connect();
-        expect(await tooLong.ask('lock', { lockName: name }), JSON.stringify(name)).to.include({ status: 'limit' });
-        await endTest();
-      }
     });
 
     it('is 60,000 bytes by default', async () => {
@@ -67,104 +54,16 @@ describe('the limits of the server', () => {
     expect(await client.ask('whoami')).to.include({ name: 'éé' });
   });
 
-  it('maxLocks counts locks and permits of all clients, held or waited for', async () => {
-    const [first, second] = await (await startServer({ maxLocks: 3 })).connectTwo();
-    await first.take('a');
-    await first.take('a', { mode: 'permit', limit: 1 });
-    await second.take('b', { mode: 'shared' });
-    const refusal = limitReached('maxLocks', 3);
-    for (const parameters of [{ lockName: 'c' }, { lockName: 'b', mode: 'permit' }, { lockName: 'c', timeLimit: 0 }]) {
-      expect(await second.ask('lock', parameters)).to.deep.equal(refusal);
-    }
-    expect(await second.ask('inspect', { lockName: 'c' })).to.include({ holderCount: 0, waiterCount: 0 });
-    expect(await first.ask('lock', { lockName: 'b', mode: 'shared' })).to.include({ status: 'ok', count: 2 });
-    await second.queue(1, 'a');
-    await first.ask('unlockAll');
-    expect(await second.next()).to.deep.include({ id: 1 });
-    await second.take('c');
-  });
-
-  it('maxLocksPerSession counts what one session holds and waits for, each owner apart', async () => {
-    const [client, other] = await (await startServer({ maxLocksPerSession: 3 })).connectTwo();
-    await other.take('awaited');
-    await client.take('a');
-    await client.take('b', { mode: 'shared', owner: 'x' });
-    await client.queue(1, 'awaited');
-    const refusal = limitReached('maxLocksPerSession', 3);
-    for (const parameters of [
-      { lockName: 'c' },
-      { lockName: 'b', mode: 'shared', owner: 'y' },
-      { lockName: 'a', mode: 'permit' },
-      { lockName: 'awaited', owner: 'y' },
-    ]) {
-      expect(await client.ask('lock', parameters), JSON.stringify(parameters)).to.deep.equal(refusal);
-    }
-    expect(await client.ask('lock', { lockName: 'a' })).to.include({ status: 'ok', alreadyHeld: true });
-    await other.take('c');
-    await client.ask('unlock', { lockName: 'a' });
-    await client.take('d');
-    await client.leave();
-    await leftNothing(other, 2);
-  });
-
-  it('maxTableBytes and maxBytesPerSession count the memory of locks and waiting requests', async () => {
-    const name = 'n'.repeat(10_000);
-    for (const [limit, isOtherRefused] of [
-      ['maxTableBytes', true],
-      ['maxBytesPerSession', false],
-    ] as const) {
-      const [client, other] = await (await startServer({ [limit]: 10_000 })).connectTwo();
-      await client.take(name, { lease: 100 });
-      const refusal = limitReached(limit, 10_000);
-      expect(await client.ask('lock', { lockName: 'a' }), limit).to.deep.equal(refusal);
-      expect(await client.ask('lockAll', { locks: [{ lockName: 'a' }] }), limit).to.deep.equal(refusal);
-      const answer = await other.ask('lock', { lockName: 'a' });
-      expect(answer.status, limit).to.equal(isOtherRefused ? 'limit' : 'ok');
-      expect(await client.ask('lock', { lockName: name, lease: 100 })).to.include({ status: 'ok', alreadyHeld: true });
-      await client.ask('unlock', { lockName: name });
-      await client.take('b');
-    }
-  });
-
-  it('maxWaitersPerLock counts the requests that wait for one lock', async () => {
-    const [holder, first, second] = await (await startServer({ maxWaitersPerLock: 3 })).connectThree();
-    await holder.take('a');
-    await holder.take('b');
-    await first.queue(1, 'a');
-    await first.queue(2, 'a');
-    await first.queue(3, 'a', { owner: 'x' });
-    const refusal = limitReached('maxWaitersPerLock', 3);
-    expect(await second.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
-    expect(await first.ask('lock', { lockName: 'a' })).to.deep.equal(refusal);
-    expect(await second.ask('lock', { lockName: 'a', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
-    await second.queue(1, 'b');
-    expect(await holder.ask('inspect', { lockName: 'a' })).to.include({ waiterCount: 2 });
-    first.send({ command: 'cancel', parameters: { id: 2 } });
-    expect(await first.next()).to.deep.equal({ id: 2, result: { status: 'cancelled' } });
-    await second.queue(2, 'a');
-    await holder.ask('unlock', { lockName: 'a' });
-    expect(await first.next()).to.deep.include({ id: 1 });
-  });
-
-  it('maxLocksPerRequest counts the locks of one lockAll', async () => {
-    const client = await (await startServer({ maxLocksPerRequest: 3 })).connect();
-    const locks = ['a', 'b', 'c', 'd'].map((lockName) => ({ lockName }));
-    const refusal = limitReached('maxLocksPerRequest', 3);
-    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
-    await leftNothing(client);
-    expect(await client.ask('lockAll', { locks: locks.slice(1) })).to.include({ status: 'ok' });
-    expect(await client.ask('lockAll', { locks })).to.deep.equal(refusal);
-    await leftNothing(client, 3);
-  });
-
   it('apply to each lock of a lockAll, which then does nothing', async () => {
-    const limits = { maxLocks: 6, maxLocksPerSession: 4, maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
+    const perLock = { maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
+    const limits = { maxLocks: 6, maxLocksPerSession: 4, maxLocksPerRequest: 5, ...perLock };
     const [holder, client, waiter] = await (await startServer(limits)).connectThree();
     await holder.take('held');
     await waiter.queue(1, 'held');
     const named = (...names: string[]): object[] => names.map((lockName) => ({ lockName }));
     for (const [parameters, limit] of [
       [{ locks: named('a', 'b', 'c', 'd', 'e') }, 'maxLocksPerSession'],
+      [{ locks: named('a', 'b', 'c', 'd', 'e', 'f') }, 'maxLocksPerRequest'],
       [{ locks: named('a', 'held') }, 'maxWaitersPerLock'],
       [{ locks: named('a', 'ninebytes') }, 'maxNameBytes'],
       [{ locks: named('a'), owner: 'ninebytes' }, 'maxOwnerBytes'],

@@ -22,25 +22,6 @@ describe('the lockAll command', () => {
     expect(await second.ask('stats')).to.include({ orphans: 1_000, grants: 2_000, holders: 1_000, waiting: 0 });
   });
 
-  it('times out with up to ten holders of its locks', async () => {
-    const [holder, client] = await server.connectTwo();
-    for (let index = 0; index < 15; index += 1) await holder.take('a', { mode: 'shared', owner: `${index}` });
-    await holder.take('b');
-    for (const [names, expected] of [
-      [['a', 'b'], 10],
-      [['b', 'free'], 1],
-    ] as const) {
-      const locks = names.map((lockName) => ({ lockName }));
-      const { status, holders } = await client.ask('lockAll', { locks, timeLimit: 0.01 });
-      expect(status).to.equal('timeout');
-      expect(holders).to.have.lengthOf(expected);
-      for (const each of holders as Message[]) {
-        expect(names).to.include(each.lockName);
-        expect(each).to.have.all.keys('lockName', 'owner', 'name', 'address', 'mode', 'token', 'heldMs');
-      }
-    }
-  });
-
   it('is granted to all 200 clients in the end when their locks overlap', async () => {
     const clients = await server.connectMany(CLIENTS);
     const [watcher] = clients as [RawClient];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { granted } from './answers.ts';
+import { alreadyHeld, granted, invalid } from './answers.ts';
 import type { Message } from './raw-client.ts';
 import { serverForEachTest } from './running-server.ts';
 
@@ -47,45 +47,38 @@ describe('the lock command', () => {
     expect((many.holders as Message[]).map(({ owner }) => owner)).to.deep.equal([...'0123456789']);
   });
 
-  describe('as a try-lock', () => {
-    it('answers unavailable when the lock is held', async () => {
-      const [holder, other] = await server.connectTwo();
-      await holder.take('jobs');
-      expect(await other.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
-      expect(await other.ask('inspect', { lockName: 'jobs' })).to.include({ waiterCount: 0 });
-    });
-
-    it('takes a free lock', async () => {
-      const client = await server.connect();
-      expect(await client.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal(granted(1));
-    });
+  it('answers an owner that asks again for its lock with the same token', async () => {
+    const client = await server.connect();
+    await client.take('jobs');
+    for (const parameters of [{}, { owner: '' }, { mode: 'shared' }, { timeLimit: 0 }]) {
+      expect(await client.ask('lock', { lockName: 'jobs', ...parameters })).to.deep.equal(alreadyHeld(1));
+    }
+    await client.take('other');
+    expect(await client.ask('stats')).to.include({ grants: 2, holders: 2 });
   });
 
-  describe('with modes', () => {
-    it('counts readers, and keeps a writer waiting until the last one unlocks', async () => {
-      const [first, second, writer] = await server.connectThree();
-      const shared = { lockName: 'jobs', mode: 'shared' };
-      expect(await first.ask('lock', shared)).to.deep.equal(granted(1, 1));
-      expect(await second.ask('lock', shared)).to.deep.equal(granted(2, 2));
-      await writer.queue(1, 'jobs', { mode: 'exclusive' });
-      expect(await first.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 1 });
-      await writer.settle();
-      await second.ask('unlock', { lockName: 'jobs' });
-      expect(await writer.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 1 } });
-    });
+  it('refuses an owner an exclusive lock while it waits for or holds a shared one', async () => {
+    const [holder, client] = await server.connectTwo();
+    await holder.take('jobs');
+    await client.queue(1, 'jobs', { mode: 'shared' });
+    const refusal = (verb: string): object =>
+      invalid(`the owner ${verb} the lock shared and cannot ask for it exclusive`);
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(refusal('awaits'));
+    await holder.ask('unlock', { lockName: 'jobs' });
+    expect(await client.next()).to.deep.equal({ id: 1, result: granted(2) });
+    expect(await client.ask('lock', { lockName: 'jobs' })).to.deep.equal(refusal('holds'));
+    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.lengthOf(1);
   });
 
-  describe('with permits', () => {
-    it('grants as many as the limit allows', async () => {
-      const [first, second, third] = await server.connectThree();
-      const permit = { lockName: 'jobs', mode: 'permit', limit: 2 };
-      expect(await first.ask('lock', permit)).to.include({ status: 'ok', count: 1 });
-      expect(await second.ask('lock', permit)).to.include({ status: 'ok', count: 2 });
-      expect(await third.ask('lock', { ...permit, timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
-      await third.queue(1, 'jobs', permit);
-      await first.ask('unlock', { lockName: 'jobs', mode: 'permit' });
-      expect(await third.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 2 } });
-    });
+  it('grants as many permits as the limit allows', async () => {
+    const [first, second, third] = await server.connectThree();
+    const permit = { lockName: 'jobs', mode: 'permit', limit: 2 };
+    expect(await first.ask('lock', permit)).to.include({ status: 'ok', count: 1 });
+    expect(await second.ask('lock', permit)).to.include({ status: 'ok', count: 2 });
+    expect(await third.ask('lock', { ...permit, timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
+    await third.queue(1, 'jobs', permit);
+    await first.ask('unlock', { lockName: 'jobs', mode: 'permit' });
+    expect(await third.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 3, count: 2 } });
   });
 
   for (const [command, parameters] of [

@@ -114,47 +114,6 @@ describe('a lock that is taken away', () => {
     expect(log.at('warn')).to.have.lengthOf(11);
   });
 
-  it('leaves the other locks of its old holder, which waits its turn when it asks again', async () => {
-    const [holder, thief] = await server.connectTwo();
-    await holder.take('a');
-    await holder.take('b');
-    await thief.take('a', { steal: true });
-    expect(await holder.next()).to.include({ event: 'lost', lockName: 'a', reason: 'stolen' });
-    await holder.queue(1, 'a');
-    expect(await holder.ask('unlock', { lockName: 'b' })).to.include({ status: 'ok' });
-    await thief.ask('unlock', { lockName: 'a' });
-    expect(await holder.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 4, count: 1 } });
-  });
-
-  it('is free when the thief disconnects, and does not return to its old holder', async () => {
-    const [holder, thief] = await server.connectTwo();
-    await holder.take('jobs', { stealable: true });
-    await thief.take('jobs', { steal: true });
-    await thief.leave();
-    expect(await holder.next()).to.include({ event: 'lost', reason: 'stolen' });
-    expect(await holder.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
-    expect(await holder.ask('stats')).to.include({ stolen: 1, orphans: 1, holders: 0 });
-  });
-
-  it('ends a waiting lockAll of its holder that includes it', async () => {
-    const [client, other] = await server.connectTwo();
-    await other.take('b');
-    for (const take of [
-      () => other.ask('forceUnlock', { lockName: 'a' }),
-      () => other.ask('lock', { lockName: 'a', steal: true }),
-    ]) {
-      await client.take('a');
-      client.send({ command: 'lockAll', parameters: { locks: [{ lockName: 'a' }, { lockName: 'b' }] }, id: 1 });
-      await client.settle();
-      expect(await take()).to.include({ status: 'ok' });
-      const told = [await client.next(), await client.next()];
-      expect(told.find(({ id }) => id === 1)).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
-      expect(told.find(({ event }) => event === 'lost')).to.include({ lockName: 'a' });
-      await client.settle();
-    }
-    expect(await client.ask('stats')).to.include({ waiting: 0, cancelled: 2, forced: 1, stolen: 1 });
-  });
-
   it('sends pkLockServer clients no event, and their unlock finds nothing', async () => {
     const client = await PrefixedClient.connect(server.port);
     await client.take('jobs', 1);

@@ -17,36 +17,6 @@ describe('the unlock command', () => {
     expect(await second.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('answers notHeld for a lock that the session does not hold', async () => {
-    const [holder, other] = await server.connectTwo();
-    const token = await holder.take('jobs');
-    for (const parameters of [{ lockName: 'jobs' }, { lockName: 'jobs', token }, { token }, { lockName: 'none' }]) {
-      expect(await other.ask('unlock', parameters)).to.deep.equal({ status: 'notHeld' });
-    }
-    await stillHolds(holder, 1);
-  });
-
-  it('releases a permit if the mode says so, and the reader/writer lock without a mode', async () => {
-    const client = await server.connect();
-    await client.take('jobs', { mode: 'permit' });
-    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'permit' })).to.deep.equal({ status: 'ok', count: 0 });
-    await client.take('jobs', { mode: 'shared' });
-    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'permit' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'exclusive' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.ask('unlock', { lockName: 'jobs', mode: 'shared' })).to.deep.equal({ status: 'ok', count: 0 });
-  });
-
-  it('releases only the hold of the named owner', async () => {
-    const client = await server.connect();
-    await client.take('jobs', { mode: 'shared', owner: 'a' });
-    await client.take('jobs', { mode: 'shared', owner: 'b' });
-    expect(await client.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'c' })).to.deep.equal({ status: 'notHeld' });
-    expect(await client.ask('unlock', { lockName: 'jobs', owner: 'a' })).to.deep.equal({ status: 'ok', count: 1 });
-    expect((await client.ask('inspect', { lockName: 'jobs' })).holders).to.have.nested.property('[0].owner', 'b');
-  });
-
   it('releases nothing when one of several keys does not fit', async () => {
     const client = await server.connect();
     const token = await client.take('jobs', { owner: 'a' });
