@@ -95,15 +95,6 @@ describe('the error of a lock that was not granted', () => {
     expect(await waiting).to.include({ isHeld: true });
   });
 
-  it('describes a deadlock of two flows of one client the same way', async () => {
-    const [a, b] = [await ann.lock('a'), await ann.lock('b')];
-    const waiting = a.lock('b');
-    await ann.rpc('ping');
-    await isOf(b.lock('a'), LockDeadlockError, 'deadlock');
-    await b.release();
-    await (await waiting).release();
-  });
-
   it('says nothing of holders if the server hides them', async () => {
     const silent = await startServer({}, undefined, { dump: false });
     const [first, second] = [await silent.client(), await silent.client()];

@@ -209,15 +209,6 @@ describe('the handle of a lock', () => {
     await rejects(outcome, LockLostError, { code: 'forced', lockName: 'jobs', result: 42 });
   });
 
-  it('lets a function under the lock release it', async () => {
-    const value = await client.locked('jobs', async (handle) => {
-      await handle.release();
-      expect(await other.tryLock('jobs')).to.include({ isHeld: true });
-      return 'done';
-    });
-    expect(value).to.equal('done');
-  });
-
   async function isInvalid(call: Promise<unknown>, message: string): Promise<void> {
     const error = await rejects(call, LockInvalidError, { code: 'invalid' });
     expect(error.message).to.include(message);

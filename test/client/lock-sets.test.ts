@@ -47,19 +47,6 @@ describe('several locks at once', () => {
     expect((await other.inspect('a')).holderCount).to.equal(0);
   });
 
-  it('never wait for each other in a circle, whatever the order of their names', async () => {
-    let inside = 0;
-    const flow = (names: readonly string[]): Promise<void> =>
-      client.lockedAll(names, async () => {
-        inside += 1;
-        expect(inside).to.equal(1);
-        await other.rpc('ping');
-        inside -= 1;
-      });
-    await Promise.all(Array.from({ length: 20 }, (_, index) => flow(index % 2 === 0 ? ['a', 'b'] : ['b', 'a'])));
-    await holdersAre(0);
-  });
-
   it('are lost together as soon as one of them is', async () => {
     const set = await client.lockAll(['a', 'b']);
     const lost = whenLost(set);

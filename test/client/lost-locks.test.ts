@@ -12,7 +12,6 @@ import {
   lazyClient,
   other,
   proxy,
-  server,
   throughProxy,
   whenLost,
 } from './client-scene.ts';
@@ -53,12 +52,6 @@ describe('a lock is lost', () => {
     expect(await handle.release()).to.equal(false);
     await closed;
     expect(cut.state).to.equal('closed');
-  });
-
-  it('when the server stops without waiting for it', async () => {
-    const lost = whenLost(await client.lock('jobs'));
-    await server.server.close();
-    expect(await lost).to.include({ code: 'connectionLost' });
   });
 
   it('when its client is closed', async () => {
@@ -106,21 +99,6 @@ describe('a lock is lost', () => {
       expect(third.signal.aborted).to.equal(false);
       expect(await third.release()).to.equal(true);
     }
-  });
-
-  it('without a handle, and an event tells of it', async () => {
-    const told = emitted(client, 'event');
-    const { token } = await client.rpc('lock', { lockName: 'jobs', owner: 'x', lease: 0.03 });
-    const hold = { lockName: 'jobs', mode: 'exclusive', owner: 'x', token };
-    expect(await told).to.deep.equal({ event: 'lost', ...hold, reason: 'lease' });
-  });
-
-  it('while it is being released: the release resolves to false', async () => {
-    const handle = await client.lock('jobs');
-    const { asked } = await delayAnswer(() => handle.release());
-    proxy.cut();
-    expect(await asked).to.equal(false);
-    expect(handle.signal.aborted).to.equal(false);
   });
 
   it('before it was released, and the server had not said so yet: the release tells the reason', async () => {

@@ -30,12 +30,6 @@ describe('calls with one owner', () => {
     await isFree();
   });
 
-  it('do not exclude each other from other locks, or from the permit of the same name', async () => {
-    await client.lock('jobs', BATCH);
-    expect(await client.lock('other', BATCH)).to.include(BATCH);
-    expect(await client.lock('jobs', { ...BATCH, mode: 'permit', limit: 1 })).to.include(BATCH);
-  });
-
   it('end their wait for each other when waitMs are over', async () => {
     const held = await client.lock('jobs', BATCH);
     const message = 'the lock "jobs" was not granted within 10 ms: another branch of the same owner, batch, has it';
@@ -131,8 +125,4 @@ describe('calls with one owner', () => {
     proxy.cut();
     expect(await next).to.include({ isHeld: true });
   });
-});
-
-describe('the owners of a client', () => {
-  clientScene();
 });

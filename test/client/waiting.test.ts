@@ -31,14 +31,6 @@ describe('a wait for a lock', () => {
     expect(rounded).to.deep.equal([30, 50, 0, false, false, 0]);
   });
 
-  it('without a limit ends with the grant', async () => {
-    const handle = await other.lock('jobs');
-    const waiting = client.lock('jobs', FOREVER);
-    await client.rpc('ping');
-    await handle.release();
-    expect((await waiting).token).to.equal(2);
-  });
-
   it('is not asked for with a wrong waitMs or signal', async () => {
     for (const waitMs of [-1, Number.NaN, Number.NEGATIVE_INFINITY, '100']) {
       const shown = typeof waitMs === 'string' ? `"${waitMs}"` : waitMs;
@@ -70,16 +62,6 @@ describe('a wait for a lock', () => {
       expect(await Promise.all(waiting)).to.deep.equal([reason, reason]);
     }
     await waits(0);
-  });
-
-  it('ends by a signal for one flow, and goes on for the other', async () => {
-    const handle = await other.lock('jobs');
-    const aborted = abortable((signal) => client.lock('jobs', { signal }));
-    const waiting = client.lock('jobs');
-    await aborted.abort();
-    await waits(1);
-    await handle.release();
-    expect((await waiting).token).to.equal(2);
   });
 
   it('does not begin when the signal has aborted before', async () => {

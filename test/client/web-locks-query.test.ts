@@ -35,14 +35,6 @@ describe('a query of the Web Locks API', () => {
     expect([...held, ...pending].map(({ name }) => name)).to.deep.equal(['jobs', 'jobs']);
   });
 
-  it('counts shared locks one by one', async () => {
-    const shared = { mode: 'shared' } as const;
-    await locks.request('jobs', shared, async () => {
-      void new HeldRequest(locks, 'jobs', shared);
-      expect((await locks.query()).held.map(({ mode }) => mode)).to.deep.equal(['shared', 'shared']);
-    });
-  });
-
   it('has one id for each client', async () => {
     const [own, others] = [await idOf(client), await idOf(other)];
     expect(own).to.not.equal(others);

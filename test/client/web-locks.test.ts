@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
-import { client, isFree, lazyClient, other, waits } from './client-scene.ts';
+import { client, isFree, other, waits } from './client-scene.ts';
 import { rejection } from './rejection.ts';
 import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
@@ -88,16 +88,6 @@ describe('the Web Locks API', () => {
       expect(thenCalls).to.equal(0);
     });
 
-    it('under any string as a name', async () => {
-      for (const name of ['', 'abc\0def', '\uD800', '\uDC00', '\uDC00\uD800', '\uFFFF', 'x-anything', ' é\n']) {
-        const seen = await locks.request(name, async (lock) => {
-          expect(await other.tryLock(name)).to.equal(null);
-          return lock?.name;
-        });
-        expect(seen).to.equal(name);
-      }
-    });
-
     it('under a lone surrogate, beside its replacement character', async () => {
       await locks.request('\uD800', async () => {
         expect(await locks.request('\uFFFD', (lock) => lock?.name)).to.equal('\uFFFD');
@@ -107,36 +97,6 @@ describe('the Web Locks API', () => {
   });
 
   describe('grants', () => {
-    it('exclusive requests one at a time, in the order in which they were made', async () => {
-      const granted: string[] = [];
-      let inside = 0;
-      const requests = ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'].map((id) =>
-        locks.request(id.slice(0, 1), async () => {
-          if (id.startsWith('a')) inside += 1;
-          expect(inside).to.be.at.most(1);
-          granted.push(id);
-          await client.rpc('ping');
-          if (id.startsWith('a')) inside -= 1;
-        }),
-      );
-      await Promise.all(requests);
-      expect(granted.filter((id) => id.startsWith('a'))).to.deep.equal(['a1', 'a2', 'a3']);
-      expect(granted.filter((id) => id.startsWith('b'))).to.deep.equal(['b1', 'b2', 'b3']);
-    });
-
-    it('shared requests together, in the order in which they were made', async () => {
-      const granted: number[] = [];
-      await Promise.all(
-        ['a', 'b', 'c', 'a', 'b', 'c'].map((name, index) =>
-          locks.request(name, { mode: 'shared' }, () => granted.push(index)),
-        ),
-      );
-      expect(granted).to.deep.equal([0, 1, 2, 3, 4, 5]);
-      await locks.request('a', { mode: 'shared' }, async () => {
-        expect(await locks.request('a', { mode: 'shared' }, () => 'granted')).to.equal('granted');
-      });
-    });
-
     it('nothing twice: a request for a lock that the client holds waits', async () => {
       const inner: HeldRequest[] = [];
       await locks.request('jobs', async () => {
@@ -155,19 +115,6 @@ describe('the Web Locks API', () => {
       await handle.release();
       await held.granted;
       expect(await client.tryLock('jobs')).to.equal(null);
-    });
-
-    it('requests in the order in which they were made before there was a connection', async () => {
-      const lazy = lazyClient();
-      const granted: string[] = [];
-      const requests = ['first', 'second'].map((id) => lazy.locks.request('jobs', () => granted.push(id)));
-      lazy.once('connect', () => {
-        requests.push(lazy.locks.request('jobs', () => granted.push('third')));
-      });
-      await lazy.connect();
-      requests.push(lazy.locks.request('jobs', () => granted.push('fourth')));
-      await Promise.all(requests);
-      expect(granted).to.deep.equal(['first', 'second', 'third', 'fourth']);
     });
   });
 
