@@ -7,7 +7,7 @@ import type { LockServerLimits } from '../server/lock-server-limits.ts';
 const SPARE_FILES = 16;
 
 /** The limits that a server can keep, and a line for the log when they are not those of the settings. */
-export interface FittedLimits {
+interface FittedLimits {
   readonly limits: LockServerLimits;
   readonly notice?: string;
 }

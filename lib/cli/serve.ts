@@ -23,20 +23,20 @@ const LAST_LINES_TIMEOUT_MS = 1_000;
 type LogDestination = ReturnType<typeof pino.destination>;
 
 /** The exit code for each reason why a program could not start. */
-export interface StartFailureCodes {
+interface StartFailureCodes {
   readonly usage: number;
   readonly pidfile: number;
   readonly pidfileTaken: number;
   readonly cannotListen: number;
 }
 
-export interface ServeOptions {
+interface ServeOptions {
   /** Starts although the state directory is damaged. */
   readonly isStateForced?: boolean;
 }
 
 /** The start failed. Has a message for people and the exit code. */
-export class StartFailure extends Error {
+class StartFailure extends Error {
   override readonly name: string = 'StartFailure';
   readonly exitCode: number;
 

@@ -80,7 +80,7 @@ export interface Settings {
 type AutoLimit = 'maxTableBytes' | 'totalOutputBytes' | 'totalInputBytes';
 
 /** The limits of a lock server. */
-export type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLimit, number | 'auto'>>;
+type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLimit, number | 'auto'>>;
 
 /** The settings are wrong or cannot be read. The message is one line for people. */
 export class SettingsError extends Error {

@@ -13,7 +13,7 @@ export interface TermOptions {
 }
 
 /** The client, which takes the lock of each term. */
-export interface TermSource {
+interface TermSource {
   lock(name: string, options: LockOptions): Promise<LockHandle>;
 }
 

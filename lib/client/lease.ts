@@ -9,7 +9,7 @@ const RENEWAL_SHARE = 1 / 3;
 const LONGEST_SLEEP_UNNOTICED_MS = 1_000;
 
 /** The hold that has the lease. */
-export interface LeaseEvents {
+interface LeaseEvents {
   /** Asks the server to start the lease anew; resolves to whether it was still running. */
   renew(): Promise<boolean>;
   /** The lease is over. */

@@ -30,7 +30,7 @@ const STEAL_DENIED = "a holder did not take it with stealable, and the server's 
 const LOCK_COMMANDS: readonly string[] = ['lock', 'lockAll'];
 
 /** How the session is made. */
-export interface LockSessionOptions extends MessageClientOptions {
+interface LockSessionOptions extends MessageClientOptions {
   /** Milliseconds that the client waits for an answer, on top of the time that the request itself may wait. */
   readonly requestTimeoutMs: number;
   readonly outside: Outside;
@@ -41,7 +41,7 @@ export interface LockSessionOptions extends MessageClientOptions {
 }
 
 /** The events of a session. */
-export interface LockSessionEvents {
+interface LockSessionEvents {
   event(event: ServerEvent): void;
   /** The server sent something that could not be understood. */
   failed(error: Error): void;
@@ -52,7 +52,7 @@ export interface LockSessionEvents {
 }
 
 /** How a connection is opened. */
-export interface OpenOptions {
+interface OpenOptions {
   /** The name that the user gave the client. */
   readonly name: string | undefined;
   /** The name of a client that was given none. */

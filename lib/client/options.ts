@@ -159,7 +159,7 @@ const MAX_LEASE_MS = 1e12;
 
 /** A value that is checked elsewhere, or not at all. */
 export const ANYTHING: OptionRule = () => undefined;
-export const TEXT: OptionRule = rule('a string', (value) => typeof value === 'string');
+const TEXT: OptionRule = rule('a string', (value) => typeof value === 'string');
 /** A time or a count. */
 export const FROM_ZERO: OptionRule = rule('a number from 0, or Infinity', (value) => isNumber(value) && value >= 0);
 export const SIGNAL: OptionRule = rule(

@@ -20,7 +20,7 @@ const TICKS_A_TIMEOUT = 20;
 const LONGEST_TICK_MS = 1_000;
 
 /** What the deadline asks for. */
-export interface DeadlineEvents {
+interface DeadlineEvents {
   /** Whether the client holds or awaits anything. Otherwise nobody needs to know. */
   isNeeded(): boolean;
   /** Sends a request that is answered at once, if there is a connection. */

@@ -22,7 +22,7 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 const MAX_ABANDONED = 8;
 
 /** What a session consists of. */
-export interface SessionLifeOptions {
+interface SessionLifeOptions {
   readonly client: MessageClient;
   readonly holds: Holds;
   readonly givenUp: GivenUpCalls;

@@ -1,4 +1,4 @@
-/** The interface between a lock of this folder and its store. */
+/** The interface between a lock of this folder and its store, and the simplest store. */
 
 /**
  * Keeps locks by their ids. Your own store needs these two methods. `acquireLock` must be atomic: of several callers at
@@ -16,4 +16,19 @@ export interface Datastore {
    * nothing when another instance holds it.
    */
   releaseLock(lockId: string): Promise<boolean>;
+}
+
+/** A store for the locks of one process. Each instance is its own store, so share the instance to share the locks. */
+export class MemoryDatastore implements Datastore {
+  readonly #held = new Set<string>();
+
+  async acquireLock(lockId: string): Promise<boolean> {
+    if (this.#held.has(lockId)) return false;
+    this.#held.add(lockId);
+    return true;
+  }
+
+  async releaseLock(lockId: string): Promise<boolean> {
+    return this.#held.delete(lockId);
+  }
 }

@@ -2,7 +2,7 @@
 /// <reference types="node" preserve="true" />
 /** The entry point `holdfast/datastores`. */
 
-export type { Datastore } from './datastore.ts';
+export { type Datastore, MemoryDatastore } from './datastore.ts';
 export { HoldfastDatastore } from './holdfast-datastore.ts';
 export { type DatastoreLockOptions, Lock, LockNotAcquiredError } from './lock.ts';
 export {
@@ -11,6 +11,5 @@ export {
   type MemcachedDatastoreOptions,
   type MemcachedResponse,
 } from './memcached-datastore.ts';
-export { MemoryDatastore } from './memory-datastore.ts';
 export { type RedisClient, RedisDatastore, type RedisEvalOptions, type RedisSetOptions } from './redis-datastore.ts';
 export type { TimeToLiveOptions } from './time-to-live.ts';

@@ -2,10 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Datastore } from './datastore.ts';
-import { untilNextTry } from './next-try.ts';
 
 const DEFAULT_ID = 'unnamed';
 const DEFAULT_KEY_PREFIX = 'dlock';
+const MS_A_SECOND = 1_000;
+const RETRY_MS = 1_000;
 
 /** The options of a lock. Keeps other options for the application. */
 export interface DatastoreLockOptions {
@@ -119,4 +120,14 @@ export class Lock {
   get #key(): string {
     return `${String(this.#options.get('ds_key_prefix'))}:${this.#id}`;
   }
+}
+
+/**
+ * How many milliseconds to wait before the next try; undefined if there is none. Tries come once a second, and a last
+ * time after `seconds`. Counts the tries too, since a timer that ends early would leave a moment for one more.
+ */
+export function untilNextTry(seconds: number, tried: number, elapsedMs: number): number | undefined {
+  const leftMs = seconds * MS_A_SECOND - elapsedMs;
+  if (tried > Math.ceil(seconds) || leftMs <= 0) return undefined;
+  return Math.min(leftMs, RETRY_MS);
 }

@@ -10,7 +10,7 @@ export interface TimeToLiveOptions {
 }
 
 /** The times that a store can measure, in seconds. */
-export interface TimeToLiveRange {
+interface TimeToLiveRange {
   readonly minSeconds: number;
   readonly maxSeconds: number;
   /** Whether it measures whole seconds only. */

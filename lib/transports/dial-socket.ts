@@ -2,7 +2,7 @@
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
-import { withText } from './dial-error.ts';
+import { withText } from './dial-web-socket.ts';
 import { SharedReading, SocketStream } from './socket-stream.ts';
 
 /** Opens a TCP or Unix socket without TLS. Resolves and rejects as `dialSocket` does. */

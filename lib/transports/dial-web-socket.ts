@@ -2,7 +2,6 @@
 
 import type { ByteSink, ByteStream, Completeness, Dialer, StreamEncoding } from '../message/byte-stream.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { withText } from './dial-error.ts';
 
 /** The part of the standard WebSocket that is used here. */
 export interface WebSocketLike {
@@ -209,4 +208,17 @@ function closeError(code: number, reason: string): Error | undefined {
   if (code === NORMAL_CLOSURE || code === NO_CODE) return undefined;
   const explanation = EXPLANATIONS[code] ?? 'see RFC 6455';
   return new Error(`the WebSocket was closed with code ${code}, ${explanation}${reason === '' ? '' : `: ${reason}`}`);
+}
+
+/**
+ * Fills in an empty message. When a name has several addresses, the system's error has no message of its own, only one
+ * for each failed attempt.
+ */
+export function withText<Failure extends Error>(error: Failure): Failure {
+  if (error.message === '' && error instanceof AggregateError) {
+    error.message = error.errors
+      .map((each: unknown) => (each instanceof Error ? each.message : String(each)))
+      .join('; ');
+  }
+  return error;
 }

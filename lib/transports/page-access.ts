@@ -11,7 +11,7 @@ export interface PageHeaders {
 }
 
 /** The answer to a handshake. */
-export type PageAnswer =
+type PageAnswer =
   | { readonly kind: 'allowed' }
   /** A program without an origin called the server by a name that is not listed. */
   | { readonly kind: 'allowed'; readonly unlistedName: string }

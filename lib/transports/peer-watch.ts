@@ -18,7 +18,7 @@ export interface WatchedPeer {
 }
 
 /** When a host counts as vanished. */
-export interface PeerWatchOptions {
+interface PeerWatchOptions {
   /** How long a peer is silent before it is looked at; longer than the pings of a session are apart (7.5 s at most). */
   readonly silentMs: number;
   /** The time between two looks. */

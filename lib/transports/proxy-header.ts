@@ -5,7 +5,7 @@
 
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { PROXY_BEGINNINGS } from '../message/refusal-causes.ts';
-import { canonicalAddress } from './address.ts';
+import { canonicalAddress } from './allow-list.ts';
 
 /** The longest line of version 1. */
 const MAX_LINE_BYTES = 107;

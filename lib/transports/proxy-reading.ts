@@ -11,7 +11,7 @@ import { type ProxyHeader, parseProxyHeader } from './proxy-header.ts';
 const SHOWN_BYTES = 16;
 
 /** The header, or why there is none; `gone` for a connection that was closed before a byte came, or by this side. */
-export type ProxyReading = ProxyHeader | RefusalCause<ConnectionRefusalReason> | 'gone';
+type ProxyReading = ProxyHeader | RefusalCause<ConnectionRefusalReason> | 'gone';
 
 /** Calls `done` once. Whoever reads the socket then gets the first byte behind the header first. */
 export function readProxyHeader(socket: Socket, timeoutMs: number, done: (reading: ProxyReading) => void): void {

@@ -12,8 +12,7 @@ import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts
 import { Place } from '../message/connection-places.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import type { ConnectionRefusalReason, Refusal, RefusalCause } from '../message/refusals.ts';
-import { canonicalAddress, formatAddress } from './address.ts';
-import { AllowList } from './allow-list.ts';
+import { AllowList, canonicalAddress, formatAddress } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
 import { acceptedStream } from './direct-socket.ts';
 import { bind, turnAway } from './listening.ts';
@@ -91,7 +90,7 @@ export interface Arrival extends Origin {
 }
 
 /** Handles the connections of a listener, once TLS is spoken where it is set. */
-export interface Admission {
+interface Admission {
   /** Whether a handshake follows, which can tell a client why there is no place for it. */
   readonly hasHandshake: boolean;
   admit(socket: Socket, arrival: Arrival): void;

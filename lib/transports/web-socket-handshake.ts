@@ -12,7 +12,7 @@ import type { PageAccess, PageHeaders } from './page-access.ts';
 import type { Arrival } from './tcp.ts';
 
 /** The options of `Handshakes`. */
-export interface HandshakesOptions {
+interface HandshakesOptions {
   readonly access: PageAccess;
   readonly timeoutMs: number;
   readonly maxMessageBytes: number;

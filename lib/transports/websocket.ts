@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import type { ByteSink, ByteStream, Completeness, StreamEncoding } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import { tooLong } from '../message/refusal-causes.ts';
-import { formatAddress } from './address.ts';
+import { formatAddress } from './allow-list.ts';
 import { PageAccess } from './page-access.ts';
 import { type PeerWatch, sharedPeerWatch, type WatchedPeer } from './peer-watch.ts';
 import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpListenerOptions } from './tcp.ts';

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { canonicalAddress, formatAddress } from '../../lib/transports/address.ts';
-import { AllowList } from '../../lib/transports/allow-list.ts';
+import { AllowList, canonicalAddress, formatAddress } from '../../lib/transports/allow-list.ts';
 
 /** List, addresses that it allows, addresses that it does not. */
 const cases: [string[], string[], string[]][] = [

@@ -16,7 +16,7 @@ import {
 } from './web-lock.ts';
 
 /** The parts of the client that the API uses. */
-export interface WebLockSource {
+interface WebLockSource {
   /** Whether it takes no new calls. */
   isClosed(): boolean;
   /** Takes a lock as an owner of its own; resolves to null when a try-lock would have had to wait. */

@@ -68,7 +68,7 @@ class Lock implements WebLock {
 }
 
 /** The names by which callers tell them apart. */
-export type WebLockExceptionName = 'AbortError' | 'InvalidStateError' | 'NotSupportedError';
+type WebLockExceptionName = 'AbortError' | 'InvalidStateError' | 'NotSupportedError';
 
 /** A DOMException of that name. `cause` is an error of this library, such as a `LockLostError`. */
 export function namedException(name: WebLockExceptionName, message: string, cause?: Error): Error {

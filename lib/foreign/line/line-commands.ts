@@ -19,7 +19,7 @@ import type { LineListings } from './line-listings.ts';
 import type { CommandCounter, LineStatistics } from './line-statistics.ts';
 
 /** The parts that the line commands need. */
-export interface LineCommandsOptions extends LockServerParts {
+interface LineCommandsOptions extends LockServerParts {
   readonly statistics: LineStatistics;
   readonly listings: LineListings;
   readonly dialect: Dialect;
