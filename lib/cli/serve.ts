@@ -10,7 +10,7 @@ import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
-import { dropPrivileges } from './privileges.ts';
+import { dropPrivileges, withAccount } from './privileges.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { explainStateError, openState } from './state.ts';
 import { tuneEngine } from './tune-engine.ts';
@@ -80,7 +80,9 @@ export async function serve(
     if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
   } catch (error) {
-    await server?.close();
+    // A planned stop that was loaded is saved again, as the user who may read it.
+    if (ledger === undefined) await server?.close();
+    else await withAccount(settings, async () => await server?.close());
     await ledger?.close();
     pidfile?.release();
     throw error;
@@ -153,6 +155,7 @@ async function openAll(
     try {
       addresses.push(await server.listen(listener, options));
     } catch (error) {
+      if (error instanceof LedgerError) throw new StartFailure(EXIT_CODES.stateDirectory, explainStateError(error));
       throw new StartFailure(codes.cannotListen, `cannot listen on ${place}: ${(error as Error).message}`);
     }
   }

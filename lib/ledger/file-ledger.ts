@@ -63,7 +63,7 @@ async function startLedger(directory: StateDirectory, options: FileLedgerOptions
   await sessions.start();
   await tokenFile.write(begin + blockSize);
   const runBefore = tokens?.run;
-  return new FileLedger({ directory, lineage, tokenFile, sessions, begin, blockSize, isForced, runBefore });
+  return new FileLedger({ directory, lineage, tokenFile, sessions, begin, blockSize, runBefore });
 }
 
 /** @throws LedgerError when the files are damaged or do not belong together. */
@@ -126,7 +126,6 @@ interface Parts {
   readonly sessions: SessionFile;
   readonly begin: number;
   readonly blockSize: number;
-  readonly isForced: boolean;
   readonly runBefore: unknown;
 }
 
@@ -140,7 +139,7 @@ class FileLedger implements Ledger {
   readonly #tokenFile: TokenFile;
   readonly #sessionFile: SessionFile;
 
-  constructor({ directory, lineage, tokenFile, sessions, begin, blockSize, isForced, runBefore }: Parts) {
+  constructor({ directory, lineage, tokenFile, sessions, begin, blockSize, runBefore }: Parts) {
     this.lineage = lineage;
     this.#directory = directory;
     this.#tokenFile = tokenFile;
@@ -148,7 +147,7 @@ class FileLedger implements Ledger {
     this.sessions = sessions;
     const reserve = (upTo: number): Promise<void> => tokenFile.reserve(upTo);
     this.tokens = new TokenBlock({ begin, reserved: begin + blockSize, size: blockSize, reserve });
-    this.savedStop = new StopFile(directory, { lineage, runBefore, thisRun: tokenFile.run, isForced });
+    this.savedStop = new StopFile(directory, { lineage, runBefore, thisRun: tokenFile.run });
   }
 
   async close(): Promise<void> {

@@ -62,8 +62,8 @@ export interface SavedStop {
   /** Saves any value that JSON can hold. Rejects when it is too large or cannot be written. */
   save(state: unknown): Promise<void>;
   /**
-   * Removes what the run before saved and resolves to it; undefined if there is nothing. Rejects with a `LedgerError` when
-   * it cannot be read or removed.
+   * Removes what the run before saved and resolves to it; undefined if there is nothing. Rejects with a `LedgerError`:
+   * `unreadable` when it is damaged, and put aside; another code, or the system's error, when it cannot be removed.
    */
   take(): Promise<unknown>;
 }

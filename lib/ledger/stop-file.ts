@@ -1,8 +1,9 @@
 /** The file with the locks of a server that was stopped on purpose. */
 
+import { rename } from 'node:fs/promises';
 import type { SavedStop } from './ledger.ts';
 import { LedgerError } from './ledger-error.ts';
-import { headerLine, readRecords, toLine } from './records.ts';
+import { headerLine, type RecordFile, readRecords, toLine } from './records.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 const NAME = 'stop';
@@ -13,8 +14,6 @@ export interface StopFileOptions {
   /** The run that the file must be of: an older one would bring back what has ended since. */
   readonly runBefore: unknown;
   readonly thisRun: string;
-  /** Passes over a file that cannot be read. */
-  readonly isForced: boolean;
 }
 
 export class StopFile implements SavedStop {
@@ -42,23 +41,20 @@ export class StopFile implements SavedStop {
   async take(): Promise<unknown> {
     const text = this.#directory.read(NAME);
     if (text === undefined) return undefined;
-    const state = this.#stateIn(text);
-    await this.#directory.remove(NAME);
-    return state;
-  }
-
-  #stateIn(text: string): unknown {
     const { lineage, runBefore } = this.#options;
-    const file = this.#read(text);
-    const record = file?.records[0];
-    return file?.lineage === lineage && record?.run === runBefore ? record?.state : undefined;
+    const file = await this.#read(text);
+    await this.#directory.remove(NAME);
+    const record = file.records[0];
+    return file.lineage === lineage && record?.run === runBefore ? record?.state : undefined;
   }
 
-  #read(text: string): ReturnType<typeof readRecords> | undefined {
+  /** A damaged file is put aside, so that the next start does not find it. */
+  async #read(text: string): Promise<RecordFile> {
+    const path = this.#directory.pathOf(NAME);
     try {
-      return readRecords('stop', this.#directory.pathOf(NAME), text, false);
+      return readRecords('stop', path, text, false);
     } catch (error) {
-      if (this.#options.isForced) return undefined;
+      await rename(path, `${path}.damaged`);
       throw error;
     }
   }

@@ -13,6 +13,7 @@ import { findClaim, isHeldWith, KIND_OF } from './lock.ts';
 import { LockBook } from './lock-book.ts';
 import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
+import { loadTable, saveTable } from './saved-table.ts';
 import { findHoldByToken, findOwner, holdsGrantOf, isWaiting, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
 import type {
@@ -27,6 +28,7 @@ import type {
   ReleaseRequest,
   Resumed,
   Resumption,
+  SavedTable,
   Session,
   SessionClient,
   TableCounts,
@@ -55,7 +57,8 @@ export class LockTable {
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
   readonly #compareNames: (a: string, b: string) => number;
-  #state: 'serving' | 'draining' = 'serving';
+  /** `stopping`: it drains, but for the sessions that outlive the process. */
+  #state: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: TableOptions) {
     const { limits, nextToken, mayGrant, compareNames } = options;
@@ -77,7 +80,7 @@ export class LockTable {
   /** Asks for a lock. When the result is `queued`, the answer is an event of some later operation. */
   acquire(session: Session, request: LockRequest, nowMs: number): Outcome<AcquireResult> {
     requireLive(session);
-    return this.#outcome(this.#acquisition.acquire(session, request, this.#state === 'draining', nowMs));
+    return this.#outcome(this.#acquisition.acquire(session, request, this.#isRefused(session, request), nowMs));
   }
 
   /**
@@ -86,7 +89,7 @@ export class LockTable {
    */
   acquireAll(session: Session, request: LockAllRequest, nowMs: number): Outcome<AcquireAllResult> {
     requireLive(session);
-    return this.#outcome(this.#groupAcquisition.acquireAll(session, request, this.#state === 'draining', nowMs));
+    return this.#outcome(this.#groupAcquisition.acquireAll(session, request, this.#isRefused(session, request), nowMs));
   }
 
   /**
@@ -227,6 +230,34 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
+  /**
+   * The same before a planned stop: requests of sessions with a `keptId` wait on, for the next run. `mayGrant` must be false from now
+   * on.
+   */
+  prepareStop(): readonly TableEvent[] {
+    this.#state = 'stopping';
+    this.#settlement.drain(this.#compareNames, (session) => session.client.keptId !== undefined);
+    return this.#book.takeEvents();
+  }
+
+  /** What the sessions with a `keptId` have, for the next run. */
+  save(nowMs: number): SavedTable {
+    return saveTable(this.#book, nowMs);
+  }
+
+  /**
+   * Gives sessions back what they had in an earlier run; those that are undefined are left out. `contextOf` gives the context of each
+   * request. Nothing may have been granted before; `letInAll` grants what can be.
+   */
+  load(
+    saved: SavedTable,
+    sessions: readonly (Session | undefined)[],
+    contextOf: (session: number, id: RequestId | undefined) => unknown,
+    nowMs: number,
+  ): void {
+    loadTable(this.#book, saved, sessions, contextOf, nowMs);
+  }
+
   /** Takes a lock away from all its holders and lets waiters in. Holders that could not be told at once are told by `goOn`. */
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Eviction | undefined> {
     const lock = this.#book.locks[kind].get(name);
@@ -262,6 +293,13 @@ export class LockTable {
   /** All holds of one kind of lock, or of one lock, in any order. */
   holds(kind: LockKind, name?: string): Iterator<Claim> {
     return allHolds(this.#book, kind, name);
+  }
+
+  /** Whether a request that is not answered at once is answered `draining`. */
+  #isRefused({ client }: Session, request: LockRequest | LockAllRequest): boolean {
+    if (this.#state !== 'stopping') return this.#state === 'draining';
+    const isSteal = 'steal' in request && request.steal !== undefined;
+    return client.keptId === undefined || request.waitMs <= 0 || isSteal;
   }
 
   #findClaim(session: Session, { name, mode, tag, token }: ReleaseRequest): Claim | undefined {

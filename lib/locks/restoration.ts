@@ -1,4 +1,4 @@
-/** The holds of an earlier run of the server, as their clients tell them. */
+/** The holds of an earlier run of the server. */
 
 import { findClaim, holdersOf, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
@@ -10,7 +10,7 @@ import type { Claim, EarlierHold, Lock, Session } from './types.ts';
  * token stays, since it was granted last.
  */
 export function restore(book: LockBook, session: Session, hold: EarlierHold, nowMs: number): boolean {
-  const { name, mode, tag, token } = hold;
+  const { name, mode, tag, token, agoMs = 0 } = hold;
   const lock = book.locks[KIND_OF[mode]].getOrAdd(name);
   const owner = ownerOf(session, tag);
   const rivals = rivalsOf(lock, hold);
@@ -21,6 +21,7 @@ export function restore(book: LockBook, session: Session, hold: EarlierHold, now
   for (const rival of rivals) book.takeAway(rival, 'forced');
   const claim = book.addClaim(book.locks[KIND_OF[mode]].getOrAdd(name), owner, mode, nowMs);
   book.grant(claim, hold, nowMs, token);
+  claim.sinceMs = Math.floor(nowMs - agoMs);
   return true;
 }
 

@@ -11,7 +11,7 @@ import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { bytesOfText } from './table-bytes.ts';
-import type { Claim, Group, Lock, Place, WaitingRequest, WaitResult } from './types.ts';
+import type { Claim, Group, Lock, Place, Session, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
 /**
@@ -146,14 +146,17 @@ export class Settlement {
   }
 
   /**
-   * Answers every waiting request `draining`, in name order. For one name, the reader/writer lock comes before the permit.
+   * Answers every waiting request `draining`, but those of sessions that are kept, in name order. For one name, the reader/writer lock
+   * comes before the permit.
    */
-  drain(compareNames: (a: string, b: string) => number): void {
+  drain(compareNames: (a: string, b: string) => number, isKept: (session: Session) => boolean = () => false): void {
     const { locks, unsettled } = this.#book;
     const awaited = [...locks.readerWriter, ...locks.permit].filter(isAwaited);
     awaited.sort((a, b) => compareNames(a.name, b.name));
-    for (const { queue } of awaited)
-      for (const claim of queue ?? []) this.#book.removeClaim(claim, { status: 'draining' });
+    for (const { queue } of awaited) {
+      for (const claim of queue ?? [])
+        if (!isKept(claim.owner.session)) this.#book.removeClaim(claim, { status: 'draining' });
+    }
     for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
     this.#backlog.clear();

@@ -105,6 +105,8 @@ export interface SessionClient {
   readonly clientName: string;
   /** When the session ends unless the client comes back; undefined as long as it is connected. */
   readonly suspendedUntilMs?: number | undefined;
+  /** Names the session if it outlives the server's process. */
+  readonly keptId?: string | undefined;
 }
 
 /** The holds of a session. */
@@ -225,10 +227,44 @@ export interface Resumption {
   readonly requests: ReadonlyMap<RequestId, number | undefined>;
 }
 
-/** A hold of an earlier run of the server, as its client tells it. */
-export interface EarlierHold extends Pick<LockRequest, 'name' | 'mode' | 'tag' | 'leaseMs' | 'isStealable'> {
+/** A hold of an earlier run of the server. */
+export interface EarlierHold extends Pick<LockRequest, 'name' | 'mode' | 'tag' | 'leaseMs' | 'isStealable' | 'id'> {
   readonly token: number;
+  /** How many milliseconds ago it was granted, as far as that is known. */
+  readonly agoMs?: number | undefined;
 }
+
+/** What a planned stop saves, as JSON: everything that the sessions with a `keptId` have. Holds and waits tell their sessions by index. */
+export interface SavedTable {
+  readonly sessions: readonly SavedSession[];
+  readonly holds: readonly SavedHold[];
+  /** In an order that keeps that of each queue. */
+  readonly waits: readonly SavedRequest[];
+}
+
+export interface SavedSession {
+  /** Its `keptId`. */
+  readonly id: string;
+  readonly address: string;
+  readonly clientName: string;
+}
+
+export interface SavedHold extends EarlierHold {
+  readonly session: number;
+}
+
+/** A request that waits. */
+export interface SavedRequest {
+  readonly session: number;
+  /** How many milliseconds ago it came. */
+  readonly agoMs: number;
+  readonly request: SavedWait<LockRequest> | SavedWait<LockAllRequest>;
+}
+
+/** With the milliseconds that it still waits; none means without limit. */
+type SavedWait<Request extends LockRequest | LockAllRequest> = Omit<Request, 'waitMs' | 'context' | 'steal'> & {
+  readonly waitMs?: number | undefined;
+};
 
 // What the table answers.
 

@@ -14,6 +14,8 @@ import type {
   ReleaseRequest,
   Resumed,
   Resumption,
+  SavedSession,
+  SavedTable,
   Session,
   TableEvent,
   TableLimits,
@@ -36,6 +38,7 @@ import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { LockListings } from './lock-listings.ts';
 import type {
+  AbsentClient,
   ForceRelease,
   HoldersPage,
   LockAllResult,
@@ -80,6 +83,7 @@ export class LocalLockManager implements LockManager {
   readonly #longWork: TurnBudget;
   readonly #listings: LockListings;
   #isHeldBack = false;
+  #isDraining = false;
   #isCatchingUp = false;
   #armedForMs = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
@@ -94,7 +98,7 @@ export class LocalLockManager implements LockManager {
     this.table = new LockTable({
       limits: options.limits,
       nextToken: () => tokens.next(),
-      mayGrant: (count) => !this.#isHeldBack && tokens.has(count),
+      mayGrant: (count) => !this.#isHeldBack && !this.#isDraining && tokens.has(count),
       compareNames: compareEncoded,
     });
     this.#listings = new LockListings(this.table, this.clock, options.limits);
@@ -156,11 +160,33 @@ export class LocalLockManager implements LockManager {
   }
 
   drain(): Promise<void> {
-    this.#handle(this.table.drain());
+    this.#isDraining = true;
+    this.#handle(this.isDurable ? this.table.prepareStop() : this.table.drain());
     return new Promise((resolve) => {
       this.#whenUnheld = resolve;
       this.#afterwards();
     });
+  }
+
+  save(): SavedTable {
+    return this.table.save(this.clock.nowMs());
+  }
+
+  load(
+    saved: SavedTable,
+    clientOf: (session: SavedSession) => AbsentClient | undefined,
+  ): ReadonlyMap<string, ManagedSession> {
+    const clients = saved.sessions.map(clientOf);
+    const sessions = clients.map((client) => client && this.table.openSession(client));
+    const contextOf = (session: number, id: RequestId | undefined): PendingResult<LockResult | LockAllResult> => {
+      const pending = new PendingResult<LockResult | LockAllResult>();
+      if (id !== undefined) pending.whenSettled((result) => clients[session]?.answer(id, result));
+      return pending;
+    };
+    this.table.load(saved, sessions, contextOf, this.clock.nowMs());
+    this.#afterwards();
+    const opened = saved.sessions.map(({ id }, index) => [id, sessions[index]] as const);
+    return new Map(opened.flatMap(([id, session]) => (session ? [[id, new LocalSession(this, session)]] : [])));
   }
 
   close(): void {

@@ -8,6 +8,8 @@ import type {
   ReleaseRequest,
   Resumed,
   Resumption,
+  SavedSession,
+  SavedTable,
 } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
@@ -50,8 +52,16 @@ export interface LockClientInfo {
   readonly clientName: string;
   /** When the session ends unless its client comes back; undefined as long as it is connected. */
   readonly suspendedUntilMs?: number | undefined;
+  /** Names the session if it outlives the server's process. */
+  readonly keptId?: string | undefined;
   /** Called when one of the client's holds ended although the client did not ask for that. */
   lost(hold: LostHold): void;
+}
+
+/** The client of a session of a planned stop, until it comes back. */
+export interface AbsentClient extends LockClientInfo {
+  /** Called with the answer to a request that waited at the stop. */
+  answer(id: RequestId, result: LockResult | LockAllResult): void;
 }
 
 /** One client's locks. */
@@ -128,8 +138,21 @@ export interface LockManager {
   /** Whether grants are held back: requests queue, and a try-lock is unavailable. */
   holdBack(isHeldBack: boolean): void;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
-  /** From now on grants nothing and answers all waiters `draining`. Resolves when nothing is held. */
+  /**
+   * From now on grants nothing and answers all waiters `draining`, but those whose sessions outlive the process. Resolves when nothing
+   * is held.
+   */
   drain(): Promise<void>;
+  /** What the sessions that outlive the process hold and await. */
+  save(): SavedTable;
+  /**
+   * Gives the sessions of a planned stop what they had, but for those without a client; returns them by their ids. Grants must be held
+   * back meanwhile.
+   */
+  load(
+    saved: SavedTable,
+    clientOf: (session: SavedSession) => AbsentClient | undefined,
+  ): ReadonlyMap<string, ManagedSession>;
   /** Stops all timers. */
   close(): void;
 }

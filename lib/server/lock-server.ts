@@ -37,6 +37,7 @@ import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-pro
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS } from './lock-server-limits.ts';
 import { NameRegistry } from './name-registry.ts';
+import { PlannedStop } from './planned-stop.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { ledgerInMemory } from './tokens.ts';
@@ -85,6 +86,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
   readonly #sessionKeeper: SessionKeeper;
+  readonly #plannedStop: PlannedStop | undefined;
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
   readonly #isRegistryOn: boolean;
@@ -111,15 +113,15 @@ export class LockServer extends MessageServer<LockServerSession> {
     const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
     this.#manager = manager ?? new LocalLockManager({ limits, ...(own && { ledger: own }) });
     this.#keptListings = new KeptListings(limits.maxKeptListings);
+    this.#isDumpOn = dump;
     this.#sessionKeeper = new SessionKeeper({
       limits,
       list: own?.sessions ?? NO_SESSIONS,
-      isDurable: this.#manager.isDurable,
+      manager: this.#manager,
       nowMs: () => performance.now(),
-      graceOver: () => this.#manager.holdBack(false),
+      present: (answer) => (dump ? answer : hideOthers(answer)),
     });
-    if (this.#sessionKeeper.isInGrace) this.#manager.holdBack(true);
-    this.#isDumpOn = dump;
+    this.#plannedStop = own?.isDurable === true ? new PlannedStop(own, this.logger) : undefined;
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
     this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
@@ -129,22 +131,26 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /**
    * Listens on a further listener; resolves to its address. Rejects with the system's error, such as `EADDRINUSE`, or
-   * with a TypeError for an unknown option. Also rejects in a worker of `node:cluster`: its workers share ports, and
+   * with a TypeError for an unknown option, or with a `LedgerError` when a planned stop cannot be loaded. Also rejects in a worker of `node:cluster`: its workers share ports, and
    * each would grant the same lock.
    */
   override async listen(listener: Listener, options: ListenOptions = {}): Promise<string> {
     requireKnownOptions(options, LISTEN_OPTIONS);
     if (cluster.isWorker) throw new Error(SHARED_PORTS);
+    await this.#plannedStop?.takeOnce((saved) => this.#sessionKeeper.load(saved));
     return await super.listen(listener, options);
   }
 
   /**
    * Stops listening, answers `draining` to waiters and new lock requests, gives holders up to `drainMs` milliseconds
-   * (none by default) to release, then closes all connections. Resolves when they are gone.
+   * (none by default) to release, then closes all connections. Resolves when they are gone. With a ledger that outlives the process,
+   * saves what the sessions hold and await, and answers these waiters nothing.
    */
   override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     try {
       await super.close(options);
+      // In grace nobody knows what those hold who are not back: the next run waits for them as well.
+      if (!this.#sessionKeeper.isInGrace) await this.#plannedStop?.saveOnce(() => this.#manager.save());
     } finally {
       this.#sessionKeeper.close();
       this.#manager.close();

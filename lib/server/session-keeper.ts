@@ -1,14 +1,14 @@
 /** Opens and resumes the sessions that outlive their connections, and decides what the end of a connection ends. */
 
 import type { SessionList } from '../ledger/ledger.ts';
-import type { EarlierHold } from '../locks/types.ts';
+import type { EarlierHold, SavedSession, SavedTable } from '../locks/types.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
-import { KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
+import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
-import type { LockAllResult, LockResult, ManagedSession } from './lock-manager.ts';
+import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
 import { invalidParameters, type Refusal } from './lock-requests.ts';
 import type { LockServerSession } from './session.ts';
 
@@ -32,30 +32,71 @@ export interface SessionKeeperOptions {
   readonly limits: KeeperLimits;
   /** The sessions that the next run must know. */
   readonly list: SessionList;
-  /** Whether the sessions outlive the process. */
-  readonly isDurable: boolean;
+  readonly manager: LockManager;
   readonly nowMs: () => number;
-  /** Called when all sessions of the run before are back or over. */
-  readonly graceOver: () => void;
+  /** What a client may know of the answer to a request for locks. */
+  readonly present: (answer: LockResult | LockAllResult) => object;
 }
 
 /** The kept sessions of a lock server. */
 export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
-  readonly #isDurable: boolean;
+  readonly #manager: LockManager;
+  readonly #present: SessionKeeperOptions['present'];
+  /** The locks of sessions of a planned stop that are not back, by their ids. */
+  readonly #loaded = new Map<string, ManagedSession>();
 
-  constructor({ limits, list, isDurable, nowMs, graceOver }: SessionKeeperOptions) {
+  constructor({ limits, list, manager, nowMs, present }: SessionKeeperOptions) {
     this.#limits = limits;
-    this.#isDurable = isDurable;
+    this.#manager = manager;
+    this.#present = present;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
-      expired: ({ client }) => {
-        client?.locks.end();
+      expired: (kept) => {
+        (kept.client?.locks ?? this.#takeLoaded(kept))?.end();
         // It is connected still if it has not told in time what it held in the run before.
-        client?.connection.destroy();
+        kept.client?.connection.destroy();
       },
-      graceOver,
+      graceOver: () => manager.holdBack(false),
     });
+    if (this.isInGrace) manager.holdBack(true);
+  }
+
+  /**
+   * Gives the sessions of the run before what they had when it was stopped on purpose. They are suspended, so there is no grace. L4:
+   * sessions that are not on record are gone.
+   */
+  load(saved: SavedTable): void {
+    for (const [id, locks] of this.#manager.load(saved, (each) => this.#absentClient(each)))
+      this.#loaded.set(id, locks);
+    this.#sessions.suspendAwaited();
+  }
+
+  #absentClient({ id, address, clientName }: SavedSession): AbsentClient | undefined {
+    const kept = this.#sessions.get(id);
+    if (kept === undefined) return undefined;
+    return {
+      address,
+      clientName,
+      keptId: id,
+      get suspendedUntilMs() {
+        return kept.untilMs;
+      },
+      lost: () => {},
+      answer: (request, result) => {
+        const { client } = kept;
+        // A client that is not back learns of a grant when it comes.
+        if (client?.isPending(request) !== true) return;
+        client.connection.send({ id: request, result: this.#present(result) });
+        client.removePending(request);
+      },
+    };
+  }
+
+  #takeLoaded({ id }: KeptSession<LockServerSession>): ManagedSession | undefined {
+    const locks = this.#loaded.get(id);
+    this.#loaded.delete(id);
+    return locks;
   }
 
   /** Whether sessions of the run before are awaited: nothing new is granted meanwhile. */
@@ -131,10 +172,10 @@ export class SessionKeeper {
       this.#sessions.awaitAgain(kept);
       return false;
     }
-    if (end === 'stopped' && this.#isDurable) {
-      // The next run reads the session from the ledger.
+    if (end === 'stopped' && this.#manager.isDurable) {
+      // The next run has the session.
       session.sendEvent({ event: 'goaway' });
-      return false;
+      return true;
     }
     if (end === 'lost' && session.locks.claimCount > 0 && this.#sessions.suspend(kept, session.connection.heardMs))
       return true;
@@ -184,13 +225,17 @@ export class SessionKeeper {
     this.#sessions.attach(kept, session);
     session.kept = kept;
     const timeout = kept.timeoutMs / MS_A_SECOND;
-    if (before === undefined || state === 'reclaiming') {
+    if (state === 'awaited' || state === 'reclaiming') {
       before?.connection.destroy();
       return { state: 'reclaim', id: kept.id, timeout };
     }
-    session.locks.end();
-    session.locks = before.locks;
-    before.connection.destroy();
+    // One that is back after a planned stop and had nothing goes on with the locks of its connection.
+    const locks = before?.locks ?? this.#takeLoaded(kept);
+    if (locks !== undefined) {
+      session.locks.end();
+      session.locks = locks;
+    }
+    before?.connection.destroy();
     const requests = new Map(
       listed.requests.map((each) => (typeof each === 'object' ? [each.id, each.locks] : [each, undefined])),
     );

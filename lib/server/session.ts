@@ -28,6 +28,10 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
     return this.kept?.untilMs;
   }
 
+  get keptId(): string | undefined {
+    return this.kept?.id;
+  }
+
   /** Tells the client that it lost a hold. Only our messages have events. */
   lost(hold: LostHold): void {
     if (this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });

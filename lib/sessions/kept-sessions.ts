@@ -25,12 +25,12 @@ export interface SessionKey {
 
 /**
  * A client's session, which lasts until it ends, or until nobody resumed it in time. `awaited`: an earlier run of the server had it, and
- * its client is not back. `reclaiming`: the client is back, and has not told all that it holds.
+ * its client must tell what it holds. `reclaiming`: the client is back, and has not told all that it holds.
  */
 export class KeptSession<Client> {
   readonly id: string;
   readonly timeoutMs: number;
-  /** The connection that speaks for the session, or did last; undefined as long as the session is awaited. */
+  /** The connection that speaks for the session, or did last; undefined until it is back from an earlier run. */
   client: Client | undefined;
   /** Only a hash of the secret is kept, as text. */
   readonly secretHash: string;
@@ -98,6 +98,20 @@ export class KeptSessions<Client> {
     const session = this.#sessions.get(id);
     const isRight = session !== undefined && timingSafeEqual(bytesOf(session.secretHash), bytesOf(hashOf(secret)));
     return isRight ? session : undefined;
+  }
+
+  get(id: string): KeptSession<Client> | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** The sessions of the run before have all that they had, after a planned stop: they are merely suspended, until the same time. */
+  suspendAwaited(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.state !== 'awaited') continue;
+      session.state = 'suspended';
+      this.suspendedCount += 1;
+      this.#cameBack();
+    }
   }
 
   /** Has the next run of the server know the session (L2). What it is granted may be confirmed once this resolves, or at once. */

@@ -322,16 +322,14 @@ describe('a ledger in a directory', () => {
       expect(await (await openLedger(directory)).savedStop.take()).to.deep.equal(STATE);
     });
 
-    it('does not take a damaged state, unless the start is forced', async () => {
+    it('puts a damaged state aside', async () => {
       await saveStop();
       damage('stop', 2);
       const ledger = await openLedger(directory);
       const message = `${directory}/stop: line 2 is damaged`;
       expect(await errorOf(ledger.savedStop.take())).to.include({ code: 'unreadable', message });
-      await ledger.closeOnce();
-      const forced = await openLedger(directory, { isForced: true });
-      expect(await forced.savedStop.take()).to.equal(undefined);
-      expect(readdirSync(directory)).to.not.include('stop');
+      expect(readdirSync(directory)).to.include('stop.damaged').and.to.not.include('stop');
+      expect(await ledger.savedStop.take()).to.equal(undefined);
     });
 
     it('refuses a state that is too large', async () => {

@@ -1,0 +1,236 @@
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { type Message, RawClient, until } from '../server/raw-client.ts';
+import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
+import { freePort } from '../support/free-port.ts';
+
+/** What the server says of a session. */
+interface Told {
+  readonly id: string;
+  readonly secret: string;
+}
+
+describe('a planned stop with a state directory', () => {
+  let directory: string;
+  let port: number;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
+    whenTestEnds(() => rmSync(directory, { recursive: true }));
+    port = await freePort();
+  });
+  afterEach(endTest);
+
+  function start(...args: readonly string[]): Promise<ServerProgram> {
+    return startServerProgram('--port', String(port), '--state', directory, ...args);
+  }
+
+  /** Stops a server as `systemctl stop` does, and waits until it has ended. */
+  async function stop({ program }: ServerProgram): Promise<void> {
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: 0, signal: null });
+  }
+
+  function connect(): LockClient {
+    const client = new LockClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
+    whenTestEnds(() => client.close());
+    return client;
+  }
+
+  async function open(): Promise<[RawClient, Told]> {
+    const client = await RawClient.connect(port);
+    return [client, (await client.ask('hello', { protocol: 1, session: { timeout: 10 } })).session as Told];
+  }
+
+  /** Comes back to a session, and returns what the server says of it. */
+  async function comeBack({ id, secret }: Told, has: object = {}): Promise<[RawClient, Message]> {
+    const client = await RawClient.connect(port);
+    return [client, (await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).session as Message];
+  }
+
+  it('costs 20 holders and 40 waiters nothing, and keeps the order of the queue', async function () {
+    this.timeout(30_000);
+    const server = await start();
+    const holders = Array.from({ length: 20 }, connect);
+    const handles = await Promise.all(holders.map((client, index) => client.lock(`lock ${index}`)));
+    const tokens = handles.map(({ token }) => token);
+    // One after the other: 21 wait for the first lock, one for each of the others.
+    const waiters = Array.from({ length: 40 }, connect);
+    const granted: number[] = [];
+    const waits: Promise<number>[] = [];
+    for (const [index, client] of waiters.entries()) {
+      const waiting = client.lock(`lock ${index < 20 ? index : 0}`, { waitMs: 600_000 }).then(async (handle) => {
+        granted.push(index);
+        await handle.release();
+        return handle.token;
+      });
+      waits.push(waiting);
+      await client.rpc('ping');
+    }
+    await stop(server);
+    await start();
+    const [witness] = await open();
+    expect(await witness.ask('stats')).to.include({ awaitedSessions: 0, holders: 20, waiting: 40 });
+    await witness.take('another');
+    expect(await Promise.all(handles.map((handle) => handle.confirm()))).to.not.include(false);
+    expect(handles.map(({ signal }) => signal.aborted)).to.not.include(true);
+    expect(handles.map(({ token }) => token)).to.deep.equal(tokens);
+    expect(granted).to.deep.equal([]);
+    await handles[0]?.release();
+    await Promise.all([waits[0], ...waits.slice(20)]);
+    expect(granted).to.deep.equal([0, ...Array.from({ length: 20 }, (_, index) => 20 + index)]);
+    await Promise.all(handles.slice(1).map((handle) => handle.release()));
+    expect(Math.min(...(await Promise.all(waits)))).to.be.above(Math.max(...tokens));
+  });
+
+  it('answers draining to waiters without a session only, and says goaway to the others', async () => {
+    const server = await start();
+    const [holder] = await open();
+    await holder.take('a');
+    const [waiter] = await open();
+    const bare = await RawClient.connect(port);
+    await waiter.queue(1, 'a');
+    await bare.queue(1, 'a');
+    await stop(server);
+    expect(await bare.rest()).to.deep.equal([{ id: 1, result: { status: 'draining' } }]);
+    expect(await waiter.rest()).to.deep.equal([{ event: 'goaway' }]);
+    expect(await holder.rest()).to.deep.equal([{ event: 'goaway' }]);
+  });
+
+  it('S3: resumes a session after it: names what ended, answers what was granted, goes on with what waits', async () => {
+    const server = await start();
+    const [holder, holderTold] = await open();
+    const [waiter, waiterTold] = await open();
+    const [kept, released] = [await holder.take('a', { owner: 'x', lease: 3_600 }), await holder.take('b')];
+    await holder.take('c', { mode: 'permit' });
+    await waiter.queue(1, 'a', { owner: 'y', mode: 'shared', timeLimit: 3_600 });
+    await waiter.queue(2, 'b', { stealable: true });
+    await waiter.ask('lock', { lockName: 'd' });
+    const locks = [{ lockName: 'b' }, { lockName: 'c', mode: 'permit', limit: 1 }];
+    waiter.send({ command: 'lockAll', parameters: { locks, owner: 'z' }, id: 'all' });
+    await waiter.queue(4, 'a');
+    await stop(server);
+    await start();
+    const [holderBack, resumedHolder] = await comeBack(holderTold, { holds: [kept, 7] });
+    expect(resumedHolder).to.deep.equal({
+      state: 'resumed',
+      id: holderTold.id,
+      timeout: 10,
+      lost: [7],
+      answers: [],
+      unknown: [],
+    });
+    const [waiterBack, resumedWaiter] = await comeBack(waiterTold, {
+      requests: [1, 2, { id: 'all', locks: 2 }, 5],
+    });
+    const { answers, ...rest } = resumedWaiter;
+    expect(rest).to.deep.equal({ state: 'resumed', id: waiterTold.id, timeout: 10, lost: [], unknown: [5] });
+    const [answer, ...others] = answers as readonly [Message, ...Message[]];
+    expect(answer).to.deep.include({ id: 2 }).and.nested.include({ 'result.status': 'ok' });
+    expect(others).to.deep.equal([]);
+    const { token } = answer.result as { readonly token: number };
+    expect(token).to.be.above(released);
+    // What nobody listed is free, and so is what was not asked for again.
+    expect((await holderBack.ask('inspect', { lockName: 'd' })).holders).to.deep.equal([]);
+    const { holders, waiters } = await holderBack.ask('inspect', { lockName: 'a' });
+    expect((holders as readonly Message[]).map(({ token: held, owner }) => [held, owner])).to.deep.equal([[kept, 'x']]);
+    expect((waiters as readonly Message[]).map(({ owner, mode }) => [owner, mode])).to.deep.equal([['y', 'shared']]);
+    await waiterBack.settle();
+    waiterBack.send({ command: 'unlock', parameters: { token }, id: 6 });
+    expect(await waiterBack.nextMany(2)).to.have.deep.members([
+      { id: 6, result: { status: 'ok', count: 0 } },
+      { id: 'all', result: { status: 'ok', tokens: [token + 1, token + 2], counts: [1, 1] } },
+    ]);
+    await holderBack.ask('unlock', { token: kept });
+    expect(await waiterBack.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: token + 3, count: 1 } });
+  });
+
+  it('lets waiters in whose holder had no session, before they are back', async () => {
+    const server = await start();
+    const bare = await RawClient.connect(port);
+    await bare.take('a');
+    const [first, told] = await open();
+    const [second] = await open();
+    await first.queue(1, 'a');
+    await second.queue(1, 'a');
+    await stop(server);
+    await start();
+    const [, { answers }] = await comeBack(told, { requests: [1] });
+    expect((answers as readonly Message[]).map(({ id }) => id)).to.deep.equal([1]);
+  });
+
+  it('keeps new requests of sessions waiting, and grants nothing, while it drains', async () => {
+    const patient = join(directory, 'settings.json');
+    appendFileSync(patient, '{"drainSeconds": 3600}');
+    const server = await start('--config', patient);
+    const [holder] = await open();
+    const [waiter, told] = await open();
+    const token = await holder.take('a');
+    await waiter.queue(1, 'a');
+    server.program.signal('SIGTERM');
+    await until(
+      async () => (await waiter.ask('lock', { lockName: 'a', owner: 'x', timeLimit: 0 })).status === 'draining',
+    );
+    await waiter.queue(2, 'free');
+    expect(await waiter.ask('lock', { lockName: 'free', steal: true, owner: 'x' })).to.include({ status: 'draining' });
+    expect(await holder.ask('unlock', { token })).to.include({ status: 'ok' });
+    expect(await waiter.rest()).to.deep.equal([{ event: 'goaway' }]);
+    await server.program.exit;
+    await start();
+    const [, { answers }] = await comeBack(told, { requests: [1, 2] });
+    expect((answers as readonly Message[]).map(({ id }) => id)).to.have.members([1, 2]);
+  });
+
+  it('L4: is followed by a grace when the server is killed after the next start', async () => {
+    const server = await start();
+    const [holder, told] = await open();
+    const token = await holder.take('a');
+    await stop(server);
+    const second = await start();
+    expect(readdirSync(directory)).to.not.include('stop');
+    await second.program.kill();
+    await start();
+    const [back, session] = await comeBack(told);
+    expect(session).to.include({ state: 'reclaim' });
+    const other = await RawClient.connect(port);
+    expect(await other.ask('lock', { lockName: 'b', timeLimit: 0 })).to.include({ reason: 'grace' });
+    const holds = [{ lockName: 'a', token }];
+    expect(await back.ask('reclaim', { holds, last: true })).to.deep.include({ lost: [] });
+    expect(await other.take('b')).to.be.above(token);
+  });
+
+  it('is followed by a grace when what it saved is damaged, with clear words and greater tokens', async () => {
+    const server = await start();
+    const [holder, told] = await open();
+    const token = await holder.take('a');
+    await stop(server);
+    const saved = join(directory, 'stop');
+    truncateSync(saved, statSync(saved).size - 5);
+    const second = await start();
+    const complaint = `${directory}/stop: line 2 is damaged`;
+    while (!(await second.program.nextErrorLine()).includes(complaint));
+    const [back, session] = await comeBack(told);
+    expect(session).to.include({ state: 'reclaim' });
+    await back.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true });
+    expect(await back.take('b')).to.be.above(token);
+    expect(readdirSync(directory)).to.include('stop.damaged');
+  });
+
+  it('saves nothing in a grace: who was not back is awaited again', async () => {
+    const server = await start();
+    const [holder, told] = await open();
+    const token = await holder.take('a');
+    await server.program.kill();
+    await stop(await start());
+    await start();
+    const other = await RawClient.connect(port);
+    expect(await other.ask('lock', { lockName: 'a', timeLimit: 0 })).to.include({ reason: 'grace' });
+    const [back] = await comeBack(told);
+    const holds = [{ lockName: 'a', token }];
+    expect(await back.ask('reclaim', { holds, last: true })).to.deep.include({ lost: [] });
+  });
+});
