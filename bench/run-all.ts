@@ -27,6 +27,8 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['hostile'],
   ['soak'],
   ['silent-crowd'],
+  ['chaos/chaos'],
+  ['chaos/planted/planted-bugs'],
 ];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {

@@ -41,6 +41,7 @@ export class ChaosServer {
   constructor({ port, proxiedPort, isDurable, hosts, hasDisk }: ChaosServerOptions) {
     this.port = port;
     this.isDurable = isDurable;
+    process.on('exit', this.#discard);
     mkdirSync(join(this.#folder, 'disk'));
     this.disk = hasDisk ? new ChaosDisk(join(this.#folder, 'disk')) : undefined;
     const defaults = JSON.parse(readFileSync(SETTINGS, 'utf8')) as {
@@ -114,9 +115,14 @@ export class ChaosServer {
   /** Also removes what it has kept. */
   async remove(): Promise<void> {
     await this.kill();
+    process.off('exit', this.#discard);
+    this.#discard();
+  }
+
+  readonly #discard = (): void => {
     this.disk?.remove();
     rmSync(this.#folder, { recursive: true });
-  }
+  };
 
   get #settings(): string {
     return join(this.#folder, 'settings.json');

@@ -79,7 +79,6 @@ export class ChaosDisk {
   constructor(folder: string) {
     this.#folder = folder;
     run('mount', '-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'none', folder);
-    process.on('exit', this.#unmount);
   }
 
   fill(): void {
@@ -105,13 +104,10 @@ export class ChaosDisk {
   }
 
   remove(): void {
-    process.off('exit', this.#unmount);
-    this.#unmount();
+    spawnSync('umount', ['-l', this.#folder]);
   }
 
   get #filler(): string {
     return join(this.#folder, 'filler');
   }
-
-  readonly #unmount = (): void => void spawnSync('umount', ['-l', this.#folder]);
 }
