@@ -26,7 +26,6 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['fuzz'],
   ['hostile'],
   ['soak'],
-  ['silent-crowd'],
   ['chaos/chaos'],
   ['chaos/planted/planted-bugs'],
 ];
