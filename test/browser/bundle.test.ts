@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { rejection } from '../client/rejection.ts';
+import { rejection } from '../support/rejection.ts';
 import { bundlePage, type PageBundle } from './page-bundle.ts';
 
 /** The greatest size of the whole client, minified and compressed. */

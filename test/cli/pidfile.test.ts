@@ -21,7 +21,7 @@ import { LineClient } from '../foreign/line-client.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { folderForEachTest, makeFolder } from '../server/clean-up.ts';
 import { expectStartFails, type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 
 describe('the pidfile of a server', () => {
   const folder = folderForEachTest();

@@ -1,8 +1,8 @@
 import { queryObjects } from 'node:v8';
 import { expect } from 'chai';
 import { LockTimeoutError } from '../../lib/client/lock-error.ts';
+import { rejects } from '../support/rejection.ts';
 import { client, clientScene, delayGrant, other, proxy } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 
 const BATCH = { owner: 'batch' } as const;
 

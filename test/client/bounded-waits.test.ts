@@ -7,9 +7,9 @@ import { dialTcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { startServer } from '../server/running-server.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { emitted, lazyClient } from './client-scene.ts';
 import { listen } from './plain-listener.ts';
-import { rejection, rejects } from './rejection.ts';
 
 const SHORT_MS = 150;
 

@@ -7,8 +7,8 @@ import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { freePort } from '../support/free-port.ts';
+import { rejection } from '../support/rejection.ts';
 import { client, clientScene, lazyClient, other, server } from './client-scene.ts';
-import { rejection } from './rejection.ts';
 
 const wrong = <Value>(value: unknown): Value => value as Value;
 

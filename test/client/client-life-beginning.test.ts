@@ -4,6 +4,7 @@ import { LockClosedError, LockUnreachableError } from '../../lib/client/lock-err
 import { MessageError } from '../../lib/message/message-error.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { until } from '../server/raw-client.ts';
+import { abortable, rejection, rejects } from '../support/rejection.ts';
 import {
   AT_ONCE,
   afterMicrotasks,
@@ -16,7 +17,6 @@ import {
   serverScene,
   statesAtEvents,
 } from './client-scene.ts';
-import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
   serverScene();

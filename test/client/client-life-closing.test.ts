@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
+import { rejects } from '../support/rejection.ts';
 import { AT_ONCE, client, clientScene, delayGrant, isFree, LONG_MS, other, proxy } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 
 describe('a client that closes when its locks are released', () => {
   clientScene({ client: { reconnect: AT_ONCE } });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { LockClosedError, LockLostError, LockUnreachableError } from '../../lib/client/lock-error.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { abortable, rejection, rejects } from '../support/rejection.ts';
 import {
   AT_ONCE,
   cutAndRefuse,
@@ -17,7 +18,6 @@ import {
   throughProxy,
 } from './client-scene.ts';
 import { LockProcess } from './lock-process.ts';
-import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the life of a client', () => {
   serverScene();

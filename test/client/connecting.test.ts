@@ -12,8 +12,8 @@ import { unix } from '../../lib/transports/unix.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { portOf, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { listen } from './plain-listener.ts';
-import { rejection, rejects } from './rejection.ts';
 
 /** A message server that keeps no locks. */
 class TimeServer extends MessageServer {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError } from '../../lib/client/lock-error.ts';
 import { endTest } from '../server/clean-up.ts';
+import { rejects } from '../support/rejection.ts';
 import { emitted, lazyClient } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 
 function timerCount(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;

@@ -13,8 +13,8 @@ import {
 } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { client as ann, other as bob, clientScene, LONG_MS, server } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 
 /** Long enough to be asked for before it is over: the server is asked without waiting when nothing is left. */
 const SHORT_WAIT = { waitMs: 300 } as const;

@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { ServerEvent } from '../../lib/message/message-client.ts';
+import { rejects } from '../support/rejection.ts';
 import { AT_ONCE, client, clientScene, emitted, other, proxy, throughProxy } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 
 describe('the events of a client', () => {
   clientScene({ switches: { forceUnlock: true }, client: { reconnect: AT_ONCE } });

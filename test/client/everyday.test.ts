@@ -5,6 +5,7 @@ import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import {
   AT_ONCE,
   client,
@@ -17,7 +18,6 @@ import {
   throughProxy,
   whenLost,
 } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 
 describe('the terms of a leader', () => {
   clientScene();

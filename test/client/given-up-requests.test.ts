@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { until } from '../server/raw-client.ts';
+import { abortable, rejects } from '../support/rejection.ts';
 import { client, clientScene, delayAnswer, delayGrant, delayRequest, other, proxy, waits } from './client-scene.ts';
-import { abortable, rejects } from './rejection.ts';
 
 /** Long enough for an answer that is not held back. */
 const ANSWER_MS = 10_000;

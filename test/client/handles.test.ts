@@ -2,8 +2,8 @@ import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
+import { abortable, rejection, rejects } from '../support/rejection.ts';
 import { client, clientScene, emitted, isFree, other, proxy, whenLost } from './client-scene.ts';
-import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('the handle of a lock', () => {
   clientScene();

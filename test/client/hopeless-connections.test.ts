@@ -7,10 +7,10 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { RawServer } from '../support/raw-server.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { Authority } from '../transports/certificates.ts';
 import { AT_ONCE, emitted, lazyClient } from './client-scene.ts';
 import { listen, portOf } from './plain-listener.ts';
-import { rejection, rejects } from './rejection.ts';
 
 const WAIT = { waitMs: 20_000 };
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { until } from '../server/raw-client.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import {
   client,
   clientScene,
@@ -14,7 +15,6 @@ import {
   whenLost,
 } from './client-scene.ts';
 import { LockProcess } from './lock-process.ts';
-import { rejection, rejects } from './rejection.ts';
 
 /** Over soon. */
 const SHORT_MS = 120;

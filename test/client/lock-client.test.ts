@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockDrainingError, LockInvalidError, LockLimitError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { client, clientScene, isFree, LONG_MS, other, server, waits } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 
 describe('a lock client', () => {
   clientScene({ limits: { maxNameBytes: 100 } });

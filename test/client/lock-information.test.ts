@@ -3,8 +3,8 @@ import { LockInvalidError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { inListOrder, ODD_NAMES } from '../server/odd-names.ts';
 import { startServer } from '../server/running-server.ts';
+import { rejects } from '../support/rejection.ts';
 import { client, clientScene, other, server } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 
 const NOBODY = { status: 'ok', holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
 

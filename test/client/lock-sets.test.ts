@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockInvalidError, LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
+import { abortable, rejection, rejects } from '../support/rejection.ts';
 import { client, clientScene, other, proxy, waits, whenLost } from './client-scene.ts';
-import { abortable, rejection, rejects } from './rejection.ts';
 
 describe('several locks at once', () => {
   clientScene({ switches: { forceUnlock: true } });

@@ -4,6 +4,7 @@ import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import {
   client,
   clientScene,
@@ -15,7 +16,6 @@ import {
   throughProxy,
   whenLost,
 } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 
 describe('a lock is lost', () => {
   clientScene({ switches: { forceUnlock: true } });

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { abortable, rejects } from '../support/rejection.ts';
 import { client, clientScene, delayGrant, delayRequest, isFree, other, proxy } from './client-scene.ts';
-import { abortable, rejects } from './rejection.ts';
 
 const BATCH = { owner: 'batch' } as const;
 

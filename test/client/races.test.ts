@@ -3,6 +3,7 @@ import { LockClosedError, LockUnreachableError } from '../../lib/client/lock-err
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
+import { abortable, rejects } from '../support/rejection.ts';
 import {
   AT_ONCE,
   afterMicrotasks,
@@ -19,7 +20,6 @@ import {
   throughProxy,
   tokensOf,
 } from './client-scene.ts';
-import { abortable, rejects } from './rejection.ts';
 
 describe('between a client and its server', () => {
   clientScene({ client: { reconnect: AT_ONCE } });

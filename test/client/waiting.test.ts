@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError, LockInvalidError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { MessageError } from '../../lib/message/message-error.ts';
+import { abortable, rejection, rejects } from '../support/rejection.ts';
 import { client, clientScene, lazyClient, other, proxy, waits } from './client-scene.ts';
-import { abortable, rejection, rejects } from './rejection.ts';
 
 /** Long enough to be asked for before it is over: the server is asked without waiting when nothing is left. */
 const SHORT_MS = 300;

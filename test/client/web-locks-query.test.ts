@@ -4,8 +4,8 @@ import { LockDeniedError } from '../../lib/client/lock-error.ts';
 import type { WebLockInfo } from '../../lib/client/web-locks/web-lock-manager.ts';
 import { until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
+import { rejects } from '../support/rejection.ts';
 import { client, lazyClient, other, server } from './client-scene.ts';
-import { rejects } from './rejection.ts';
 import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('a query of the Web Locks API', () => {

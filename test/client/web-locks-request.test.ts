@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { client } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 import { locks, webLocksScene } from './web-locks-scene.ts';
 
 /** Callers without types can pass anything, and nothing. */

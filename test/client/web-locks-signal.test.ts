@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
+import { rejection } from '../support/rejection.ts';
 import { delayAnswer, isFree, other, proxy, waits } from './client-scene.ts';
-import { rejection } from './rejection.ts';
 import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API by a signal', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { LockDeniedError, LockLostError } from '../../lib/client/lock-error.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { client, other, proxy } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 import { expectLoss, HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 const STEAL = { steal: true } as const;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { LockClosedError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { AT_ONCE, client, delayRequest, emitted, lazyClient, other, proxy } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 import { expectLoss, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API without the server', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { WebLock } from '../../lib/client/web-locks/web-lock.ts';
+import { rejection } from '../support/rejection.ts';
 import { client, isFree, other, waits } from './client-scene.ts';
-import { rejection } from './rejection.ts';
 import { HeldRequest, hold, locks, webLocksScene } from './web-locks-scene.ts';
 
 describe('the Web Locks API', () => {

@@ -8,9 +8,9 @@ import { LockInvalidError, LockLostError } from '../../lib/client/lock-error.ts'
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { makeServer, portOf } from '../server/running-server.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { Authority, type Certificate } from '../transports/certificates.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
-import { rejection, rejects } from './rejection.ts';
 
 describe('a client by WebSocket', () => {
   afterEach(endTest);

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { LockClient as BrowserClient } from '../../lib/client/browser-client.ts';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockInvalidError } from '../../lib/client/lock-error.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 import { client, clientScene } from './client-scene.ts';
-import { rejection, rejects } from './rejection.ts';
 
 const wrong = <Value>(value: unknown): Value => value as Value;
 const run = (): void => {};

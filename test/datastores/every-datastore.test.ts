@@ -3,7 +3,7 @@ import { type Datastore, Lock, LockNotAcquiredError } from '../../lib/datastores
 import { needs } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { type RunningStore, STORE_KINDS } from './real-stores.ts';
 import { RecordingDatastore } from './recording-datastore.ts';
 

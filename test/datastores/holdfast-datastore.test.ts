@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { HoldfastDatastore, Lock } from '../../lib/datastores/index.ts';
 import { until } from '../server/raw-client.ts';
 import { serverForEachTest } from '../server/running-server.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 
 describe('the datastore holdfast', () => {
   const server = serverForEachTest({ maxNameBytes: 20 });

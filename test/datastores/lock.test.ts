@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Datastore, Lock, MemoryDatastore } from '../../lib/datastores/index.ts';
 import { untilNextTry } from '../../lib/datastores/lock.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { RecordingDatastore } from './recording-datastore.ts';
 
 describe("dlock's Lock", () => {

@@ -6,7 +6,7 @@ import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { connectToMemcached, type StoreServer, startMemcached } from './real-stores.ts';
 
 const KEY = 'dlock:jobs';

@@ -5,7 +5,7 @@ import { RedisDatastore } from '../../lib/datastores/index.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { connectToRedis, type RedisConnection, type StoreServer, startRedis } from './real-stores.ts';
 
 const KEY = 'dlock:jobs';

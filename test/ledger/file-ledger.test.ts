@@ -12,7 +12,7 @@ import { expect } from 'chai';
 import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import { headerLine, toLine } from '../../lib/ledger/records.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { CLOCK, idsAtStart, openLedger, RecordingReport, session, take } from './ledger-scene.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { Ledger } from '../../lib/ledger/ledger.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { fill, mountBreakable, mountMemory, needsMounts, remount } from './file-systems.ts';
 import { CLOCK, idsAtStart, openLedger, RecordingReport, session } from './ledger-scene.ts';
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { needsMounts } from './file-systems.ts';
 import { idsAtStart, openLedger, session } from './ledger-scene.ts';
 

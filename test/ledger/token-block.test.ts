@@ -1,7 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { TokenBlock } from '../../lib/ledger/token-block.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 
 describe('a block of tokens', () => {
   /** The reservations that were asked for, with what confirms them. */

@@ -5,8 +5,8 @@ import { MessageClient, type RpcResult } from '../../lib/message/message-client.
 import { MessageError } from '../../lib/message/message-error.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import type { RawClient } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
 import { messageScope } from '../support/message-scope.ts';
+import { errorOf } from '../support/rejection.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import type { ByteStream, Dialer } from '../../lib/message/byte-stream.ts';
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
-import { errorOf } from '../support/error-of.ts';
 import { freePort } from '../support/free-port.ts';
 import { ManualStream } from '../support/manual-stream.ts';
 import { messageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
+import { errorOf } from '../support/rejection.ts';
 
 /** Never connects, and gives up when it is told to. */
 const dialNowhere: Dialer = (signal) =>

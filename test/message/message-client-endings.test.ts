@@ -4,8 +4,8 @@ import { dialTcp } from '../../lib/transports/tcp.ts';
 import { ProtocolError, RequestError } from '../../lib/wire/errors.ts';
 import { SystemProgram } from '../foreign/system-program.ts';
 import type { RawClient } from '../server/raw-client.ts';
-import { errorOf } from '../support/error-of.ts';
 import { messageScope } from '../support/message-scope.ts';
+import { errorOf } from '../support/rejection.ts';
 
 const FOREVER = { timeoutMs: Number.POSITIVE_INFINITY };
 

@@ -5,10 +5,10 @@ import { whenTestEnds } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import { CounterServer } from '../support/counter-server.ts';
-import { errorOf } from '../support/error-of.ts';
 import { freePort } from '../support/free-port.ts';
 import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
+import { errorOf } from '../support/rejection.ts';
 
 describe('MessageServer: the end of a connection', () => {
   const scope = messageScope();

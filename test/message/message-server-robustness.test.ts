@@ -10,9 +10,9 @@ import { PendingResult } from '../../lib/message/pending-result.ts';
 import { LockServer } from '../../lib/server/lock-server.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { LOOPBACK } from '../server/running-server.ts';
-import { errorOf } from '../support/error-of.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
+import { errorOf } from '../support/rejection.ts';
 
 const anything = { parameters: {} };
 

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../lib/server/clock.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 import { RawClient } from './raw-client.ts';
 import { LOOPBACK, serverForEachTest } from './running-server.ts';
 

@@ -3,8 +3,8 @@ import type { LockClient } from '../../lib/client/lock-client.ts';
 import { LockLostError, LockTimeoutError } from '../../lib/client/lock-error.ts';
 import { startTestServer, type TestServer } from '../../lib/testing/index.ts';
 import { ManualClock } from '../../lib/testing/test-clock.ts';
-import { rejection, rejects } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 
 /** Long enough not to pass by itself while a test runs. */
 const HOUR_MS = 3_600_000;

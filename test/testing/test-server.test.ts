@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockError, LockLostError } from '../../lib/client/lock-error.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../lib/testing/index.ts';
-import { rejection, rejects } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { rejection, rejects } from '../support/rejection.ts';
 
 const run = promisify(execFile);
 

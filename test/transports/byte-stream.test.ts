@@ -4,11 +4,11 @@ import type { ByteSink, ByteStream, Dialer, Listener, ListenerEvents } from '../
 import { memory } from '../../lib/transports/memory.ts';
 import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { dialUnix, unix } from '../../lib/transports/unix.ts';
-import { rejection } from '../client/rejection.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import { parseAddress } from '../support/parse-address.ts';
+import { rejection } from '../support/rejection.ts';
 import { Authority } from './certificates.ts';
 
 /** More than the buffers of any system take. */

@@ -7,10 +7,10 @@ import { WebSocket } from 'ws';
 import type { ByteStream } from '../../lib/message/byte-stream.ts';
 import { dialWebSocket, type WebSocketClass } from '../../lib/transports/dial-web-socket.ts';
 import { dialWebSocket as dialFromNode } from '../../lib/transports/dial-web-socket-node.ts';
-import { rejection } from '../client/rejection.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
 import { freePort } from '../support/free-port.ts';
+import { rejection } from '../support/rejection.ts';
 import { type FrameConnection, FrameServer } from './frame-server.ts';
 
 /** Cannot close at once, as in browsers. */

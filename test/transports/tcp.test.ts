@@ -5,10 +5,10 @@ import { dialTcp, tcp } from '../../lib/transports/tcp.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import type { CounterServer } from '../support/counter-server.ts';
-import { errorOf } from '../support/error-of.ts';
 import { messageScope } from '../support/message-scope.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { refusalsOf } from '../support/refusals.ts';
+import { errorOf } from '../support/rejection.ts';
 
 function notAllowed(address: string): string {
   const remedy = `add "${address}" to "allowed" in the settings`;

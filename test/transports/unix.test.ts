@@ -11,7 +11,7 @@ import { SystemProgram } from '../foreign/system-program.ts';
 import { connectUnix } from '../protocols/peers.ts';
 import { folderForEachTest, whenTestEnds } from '../server/clean-up.ts';
 import { makeServer } from '../server/running-server.ts';
-import { errorOf } from '../support/error-of.ts';
+import { errorOf } from '../support/rejection.ts';
 
 /** Binds a Unix socket and dies without removing its file. */
 const LEAVE_A_SOCKET = `

@@ -13,6 +13,13 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
 }
 
+/** Resolves to the error that a promise rejects with; throws if it does not. */
+export async function errorOf(promise: Promise<unknown>): Promise<Error & { readonly code?: string }> {
+  const error = await rejection(promise);
+  if (!(error instanceof Error)) throw new Error(`expected an error, got ${JSON.stringify(error)}`);
+  return error;
+}
+
 /** Expects an error of a class, with this message, with a message like this, or with these members. */
 export async function rejects<E extends Error>(
   promise: Promise<unknown>,
