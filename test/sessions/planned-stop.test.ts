@@ -41,9 +41,9 @@ describe('a planned stop with a state directory', () => {
     return client;
   }
 
-  async function open(): Promise<[RawClient, Told]> {
+  async function open(timeout = 10): Promise<[RawClient, Told]> {
     const client = await RawClient.connect(port);
-    return [client, (await client.ask('hello', { protocol: 1, session: { timeout: 10 } })).session as Told];
+    return [client, (await client.ask('hello', { protocol: 1, session: { timeout } })).session as Told];
   }
 
   /** Comes back to a session, and returns what the server says of it. */
@@ -183,6 +183,25 @@ describe('a planned stop with a state directory', () => {
     await start();
     const [, { answers }] = await comeBack(told, { requests: [1, 2] });
     expect((answers as readonly Message[]).map(({ id }) => id)).to.have.members([1, 2]);
+  });
+
+  it('L3: ends a session that is not back in time, and has that on record before others get its locks', async () => {
+    const settings = join(directory, 'settings.json');
+    appendFileSync(settings, '{"limits": {"minSessionTimeoutMs": 1}}');
+    const server = await start('--config', settings);
+    const [holder, told] = await open(0.5);
+    const [waiter, waiterTold] = await open();
+    const token = await holder.take('a');
+    await waiter.queue(1, 'a');
+    await stop(server);
+    const second = await start('--config', settings);
+    const [waiterBack] = await comeBack(waiterTold, { requests: [1] });
+    expect(((await waiterBack.next()).result as { readonly token: number }).token).to.be.above(token);
+    expect(await waiterBack.ask('stats')).to.include({ expiredSessions: 1, resumedSessions: 1, suspendedSessions: 0 });
+    await second.program.kill();
+    await start('--config', settings);
+    const [, { state }] = await comeBack(told, { holds: [token] });
+    expect(state).to.equal('gone');
   });
 
   it('L4: is followed by a grace when the server is killed after the next start', async () => {
