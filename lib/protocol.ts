@@ -180,10 +180,14 @@ export interface VerifyResult {
 }
 
 /** A hold that its owner did not give up itself. */
-export interface LostHold {
+export interface LostHold extends LostToken {
   readonly lockName: string;
   readonly mode: LockMode;
   readonly owner: string;
+}
+
+/** The token of a hold, and how that ended. */
+export interface LostToken {
   readonly token: number;
   readonly reason: LossReason;
 }
@@ -226,8 +230,8 @@ export interface SessionInformation {
   readonly secret?: string;
   /** Seconds within which the client must come back once it is no longer heard of. */
   readonly timeout: number;
-  /** Resumed: the tokens that the client listed and does not hold any more. */
-  readonly lost?: readonly number[];
+  /** Resumed: the tokens that the client listed and does not hold any more, and how each hold ended. */
+  readonly lost?: readonly LostToken[];
   /** Resumed: the answers to listed requests that were granted meanwhile. */
   readonly answers?: readonly { readonly id: RequestId; readonly result: Granted | AllGranted }[];
   /** Resumed: the listed requests that neither wait nor were granted. */

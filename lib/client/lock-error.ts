@@ -172,6 +172,13 @@ const EXPLANATIONS: Readonly<Record<LockLostCode, string>> = {
   stolen: 'another took it',
 };
 
+const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
+
+/** The code for the reason that the server tells. */
+export function lossCode(reason: unknown): LockLostCode {
+  return LOSSES[String(reason)] ?? 'forced';
+}
+
 const MS_A_SECOND = 1_000;
 
 interface OwnLock {

@@ -15,14 +15,13 @@ import type { SessionInformation } from '../protocol.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { Holds } from './holds.ts';
 import { type Moment, thisMoment } from './lease.ts';
-import { LockError, type LockLostCode, LockLostError, refusal } from './lock-error.ts';
+import { LockError, type LockLostCode, LockLostError, lossCode, refusal } from './lock-error.ts';
 import { Hold, type HoldSession, type Outside } from './lock-handle.ts';
 import { type LockCall, remainingMs, toParameters } from './options.ts';
 import { SessionLife } from './session-life.ts';
 
 const PROTOCOL = 1;
 const MS_A_SECOND = 1_000;
-const LOSSES: Readonly<Record<string, LockLostCode>> = { lease: 'leaseOver', stolen: 'stolen' };
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
 
@@ -88,7 +87,7 @@ export class LockSession implements HoldSession {
     const parts = { client: this.#client, holds: this.#holds, givenUp: this.#givenUp };
     this.life = new SessionLife({ ...parts, isKept, timeoutMs, over: events.over });
     this.#client.on('event', (event) => {
-      if (event.event === 'lost') this.#holds.lose(event.token, LOSSES[event.reason as string] ?? 'forced');
+      if (event.event === 'lost') this.#holds.lose(event.token, lossCode(event.reason));
       if (event.event === 'ended') this.life.end();
       events.event(event);
     });

@@ -11,7 +11,7 @@ import type { SessionInformation } from '../protocol.ts';
 import type { GivenUpCalls } from './given-up-calls.ts';
 import type { Holds } from './holds.ts';
 import type { Moment } from './lease.ts';
-import type { LockLostCode } from './lock-error.ts';
+import { type LockLostCode, lossCode } from './lock-error.ts';
 import type { Hold } from './lock-handle.ts';
 import { SessionDeadline } from './session-deadline.ts';
 
@@ -100,7 +100,7 @@ export class SessionLife {
   }
 
   #takeUp({ lost = [], answers = [], unknown = [] }: SessionInformation): void {
-    for (const token of lost) this.#holds.lose(token, 'forced');
+    for (const { token, reason } of lost) this.#holds.lose(token, lossCode(reason));
     for (const { id, result } of answers) this.#client.settle(id as number, { ...result });
     const gone = new Set(unknown);
     for (const call of this.#client.unanswered()) {

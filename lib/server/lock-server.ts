@@ -150,7 +150,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     try {
       await super.close(options);
       // In grace nobody knows what those hold who are not back: the next run waits for them as well.
-      if (!this.#sessionKeeper.isInGrace) await this.#plannedStop?.saveOnce(() => this.#manager.save());
+      if (!this.#sessionKeeper.isInGrace) await this.#plannedStop?.saveOnce(() => this.#sessionKeeper.save());
     } finally {
       this.#sessionKeeper.close();
       this.#manager.close();

@@ -5,6 +5,13 @@ import { LedgerError } from '../ledger/ledger-error.ts';
 import type { SavedTable } from '../locks/types.ts';
 import type { Logger } from '../message/logger.ts';
 import { type JsonSchema, SchemaCompiler } from '../message/validation.ts';
+import type { LostToken } from '../protocol.ts';
+
+/** What a planned stop saves. */
+export interface SavedLocks extends SavedTable {
+  /** How holds ended of which the clients may not have heard. */
+  readonly losses: readonly { readonly id: string; readonly losses: readonly LostToken[] }[];
+}
 
 const GRACE = 'nothing new is granted until the clients have told what they hold';
 
@@ -24,18 +31,18 @@ export class PlannedStop {
    * Calls back with what the run before has saved, once that is deleted for good: after a crash it would bring back what has ended
    * since. Without it, or where it is damaged, the sessions are awaited as after a crash. Rejects with a `LedgerError`.
    */
-  takeOnce(load: (saved: SavedTable) => void): Promise<void> {
+  takeOnce(load: (saved: SavedLocks) => void): Promise<void> {
     this.#taking ??= this.#take(load);
     return this.#taking;
   }
 
   /** Never rejects: if nothing can be saved, the next run awaits the sessions. */
-  saveOnce(save: () => SavedTable): Promise<void> {
+  saveOnce(save: () => SavedLocks): Promise<void> {
     this.#saving ??= this.#save(save);
     return this.#saving;
   }
 
-  async #take(load: (saved: SavedTable) => void): Promise<void> {
+  async #take(load: (saved: SavedLocks) => void): Promise<void> {
     const saved = await this.#read();
     if (saved === undefined) return;
     const mistake = findMistake(saved, this.#ledger.tokens.begin);
@@ -43,8 +50,8 @@ export class PlannedStop {
       this.#logger.warn({}, `the locks of the planned stop cannot be read: ${mistake}; ${GRACE}`);
       return;
     }
-    const { sessions, holds, waits } = saved as SavedTable;
-    load(saved as SavedTable);
+    const { sessions, holds, waits } = saved as SavedLocks;
+    load(saved as SavedLocks);
     const counts = { sessions: sessions.length, holds: holds.length, waits: waits.length };
     if (sessions.length > 0) this.#logger.info(counts, 'the locks of the planned stop are back');
   }
@@ -61,7 +68,7 @@ export class PlannedStop {
     }
   }
 
-  async #save(save: () => SavedTable): Promise<void> {
+  async #save(save: () => SavedLocks): Promise<void> {
     try {
       await this.#ledger.savedStop.save(save());
     } catch (error) {
@@ -121,16 +128,20 @@ const SAVED: JsonSchema = object(
         'request',
       ),
     ),
+    losses: list(
+      object({ id: TEXT, losses: list(object({ token: INDEX, reason: TEXT }, 'token', 'reason')) }, 'id', 'losses'),
+    ),
   },
   'sessions',
   'holds',
   'waits',
+  'losses',
 );
 
 /** Another version may have saved it. A token that no earlier run can have given would make tokens fall. */
 function findMistake(saved: unknown, begin: number): string | undefined {
   const validator = new SchemaCompiler().compile(SAVED, 'stop');
   if (!validator.isValid(saved)) return validator.problems()[0]?.message ?? 'it is not what this version saves';
-  const wrong = (saved as SavedTable).holds.find(({ token }) => token > begin);
+  const wrong = (saved as SavedLocks).holds.find(({ token }) => token > begin);
   return wrong && `the token ${wrong.token} is above ${begin}, where the tokens of this run begin`;
 }

@@ -1,7 +1,7 @@
 /** Opens and resumes the sessions that outlive their connections, and decides what the end of a connection ends. */
 
 import type { SessionList } from '../ledger/ledger.ts';
-import type { EarlierHold, SavedSession, SavedTable } from '../locks/types.ts';
+import type { EarlierHold, SavedSession } from '../locks/types.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { PendingResult } from '../message/pending-result.ts';
@@ -10,6 +10,7 @@ import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
 import { invalidParameters, type Refusal } from './lock-requests.ts';
+import type { SavedLocks } from './planned-stop.ts';
 import type { LockServerSession } from './session.ts';
 
 const MS_A_SECOND = 1_000;
@@ -66,10 +67,17 @@ export class SessionKeeper {
    * Gives the sessions of the run before what they had when it was stopped on purpose. They are suspended, so there is no grace. L4:
    * sessions that are not on record are gone.
    */
-  load(saved: SavedTable): void {
+  load(saved: SavedLocks): void {
+    for (const { id, losses } of saved.losses) this.#sessions.get(id)?.losses.add(losses);
     for (const [id, locks] of this.#manager.load(saved, (each) => this.#absentClient(each)))
       this.#loaded.set(id, locks);
     this.#sessions.suspendAwaited();
+  }
+
+  /** Everything that the next run gives the sessions back. */
+  save(): SavedLocks {
+    const losses = [...this.#sessions].map((kept) => ({ id: kept.id, losses: kept.losses.all() }));
+    return { ...this.#manager.save(), losses: losses.filter((each) => each.losses.length > 0) };
   }
 
   #absentClient({ id, address, clientName }: SavedSession): AbsentClient | undefined {
@@ -82,7 +90,7 @@ export class SessionKeeper {
       get suspendedUntilMs() {
         return kept.untilMs;
       },
-      lost: () => {},
+      lost: (hold) => kept.losses.note(hold, false),
       answer: (request, result) => {
         const { client } = kept;
         // A client that is not back learns of a grant when it comes.
@@ -242,7 +250,7 @@ export class SessionKeeper {
     const { lost, answers, unknown } = session.locks.resume(session, { tokens: new Set(listed.tokens), requests });
     const settled = new Set([...answers.map((answer) => answer.id), ...unknown]);
     for (const id of requests.keys()) if (!settled.has(id)) session.addPending(id);
-    return { state: 'resumed', id: kept.id, timeout, lost, answers, unknown };
+    return { state: 'resumed', id: kept.id, timeout, lost: kept.losses.tell(lost), answers, unknown };
   }
 }
 

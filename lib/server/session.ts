@@ -34,6 +34,7 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
 
   /** Tells the client that it lost a hold. Only our messages have events. */
   lost(hold: LostHold): void {
+    this.kept?.losses.note(hold, this.kept.state === 'attached');
     if (this.protocol === 'ndjson') this.sendEvent({ event: 'lost', ...hold });
   }
 }

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { SessionList, SessionRecord } from '../ledger/ledger.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { LossReasons } from './loss-reasons.ts';
 
 const ID_BYTES = 12;
 const SECRET_BYTES = 24;
@@ -40,6 +41,7 @@ export class KeptSession<Client> {
   /** When the session ends, as long as it is suspended. */
   untilMs: number | undefined;
   stopTimeout: (() => void) | undefined;
+  losses: LossReasons = new LossReasons();
 
   constructor({ id, secretHash, timeoutMs }: SessionRecord, client: Client | undefined) {
     this.id = id;
@@ -102,6 +104,10 @@ export class KeptSessions<Client> {
 
   get(id: string): KeptSession<Client> | undefined {
     return this.#sessions.get(id);
+  }
+
+  [Symbol.iterator](): Iterator<KeptSession<Client>> {
+    return this.#sessions.values();
   }
 
   /** The sessions of the run before have all that they had, after a planned stop: they are merely suspended, until the same time. */

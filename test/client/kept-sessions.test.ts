@@ -167,7 +167,7 @@ describe("a client's session", () => {
     expect(await witness.tryLock('jobs')).not.to.equal(null);
   });
 
-  it('tells a handle whose lock was forced open meanwhile', async () => {
+  it('tells a handle whose lock was stolen meanwhile', async () => {
     const client = await connect();
     const handle = await client.lock('jobs', { stealable: true });
     proxy.refuse();
@@ -177,7 +177,7 @@ describe("a client's session", () => {
     proxy.admit();
     expect(await lost)
       .to.be.instanceOf(LockLostError)
-      .and.include({ code: 'forced' });
+      .and.include({ code: 'stolen' });
   });
 
   it('resumes with ten thousand locks', async () => {

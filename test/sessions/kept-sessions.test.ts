@@ -199,13 +199,37 @@ describe('a session that outlives its connection', () => {
     expect(await waiter.ask('inspect', { lockName: 'kept' })).to.include({ holderCount: 1, waiterCount: 1 });
   });
 
-  it('S3: tells which of the listed holds it no longer has', async () => {
+  it('S3: tells which of the listed holds it no longer has, and how each ended, each time that it is asked', async () => {
     const { holder, waiter, session, token } = await connectHolder();
     const leased = await holder.take('leased', { lease: 0.001 });
     await holder.next();
+    const stolen = await holder.take('stolen', { stealable: true });
+    const forced = await holder.take('forced');
+    await waiter.ask('forceUnlock', { lockName: 'forced' });
     await cut(holder, waiter);
-    const told = await resume(await server.connect(), session, { holds: [token, leased, 99] });
-    expect(told.lost).to.deep.equal([leased, 99]);
+    await waiter.ask('lock', { lockName: 'stolen', steal: true, owner: 'thief' });
+    const lost = [
+      { token: leased, reason: 'lease' },
+      { token: stolen, reason: 'stolen' },
+      { token: forced, reason: 'forced' },
+      { token: 99, reason: 'forced' },
+    ];
+    for (let time = 0; time < 2; time += 1) {
+      const again = await server.connect();
+      const told = await resume(again, session, { holds: [token, leased, stolen, forced, 99] });
+      expect(told.lost).to.deep.equal(lost);
+    }
+  });
+
+  it('tells how all holds ended that it lost without a connection, however many', async () => {
+    const { holder, waiter, session } = await connectHolder();
+    const names = Array.from({ length: 300 }, (_, index) => `lock ${index}`);
+    const tokens: number[] = [];
+    for (const name of names) tokens.push(await holder.take(name, { stealable: true }));
+    await cut(holder, waiter);
+    for (const lockName of names) await waiter.ask('lock', { lockName, steal: true, owner: 'thief' });
+    const told = await resume(await server.connect(), session, { holds: tokens });
+    expect(told.lost).to.deep.equal(tokens.map((token) => ({ token, reason: 'stolen' })));
   });
 
   it('S3: keeps its place in queues, and answers on the new connection', async () => {

@@ -107,6 +107,8 @@ describe('a planned stop with a state directory', () => {
     const [waiter, waiterTold] = await open();
     const [kept, released] = [await holder.take('a', { owner: 'x', lease: 3_600 }), await holder.take('b')];
     await holder.take('c', { mode: 'permit' });
+    const leased = await holder.take('e', { lease: 0.001 });
+    await holder.next();
     await waiter.queue(1, 'a', { owner: 'y', mode: 'shared', timeLimit: 3_600 });
     await waiter.queue(2, 'b', { stealable: true });
     await waiter.ask('lock', { lockName: 'd' });
@@ -115,12 +117,15 @@ describe('a planned stop with a state directory', () => {
     await waiter.queue(4, 'a');
     await stop(server);
     await start();
-    const [holderBack, resumedHolder] = await comeBack(holderTold, { holds: [kept, 7] });
+    const [holderBack, resumedHolder] = await comeBack(holderTold, { holds: [kept, leased, 7] });
     expect(resumedHolder).to.deep.equal({
       state: 'resumed',
       id: holderTold.id,
       timeout: 10,
-      lost: [7],
+      lost: [
+        { token: leased, reason: 'lease' },
+        { token: 7, reason: 'forced' },
+      ],
       answers: [],
       unknown: [],
     });
