@@ -91,7 +91,8 @@ export class Audit {
       if (known !== undefined && known.endMs === undefined) continue;
       const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
       if (known === undefined) this.#strays.set(token, sinceMs);
-      if (atMs - sinceMs <= this.#leftBehindMs || this.#leftBehind.has(token)) continue;
+      const listedMs = atMs - sinceMs - this.#history.serverStarvedMs(sinceMs, atMs);
+      if (listedMs <= this.#leftBehindMs || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
       this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);

@@ -82,6 +82,10 @@ export class ChaosServer {
     return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get log(): string {
     return this.#log;
   }

@@ -36,6 +36,8 @@ interface Running {
 const CRASH_MS = 1_000;
 /** A crash while the server is down is known only by the client's absence. */
 const CALM_MS = 300;
+/** So soon after the replies, the server hears nothing any more. */
+const LAST_HEARD_MS = 100;
 const ACTIONS: Readonly<Partial<Record<ClientFaultKind, readonly ProxyAction[]>>> = {
   'connection cut': ['cut'],
   'connection reset': ['holdConnections', 'reset'],
@@ -73,6 +75,11 @@ export class ClientFaults {
       fault.untilMs = nowMs();
       this.#hurt.delete(client);
     });
+  }
+
+  /** The number of each client's process. */
+  get pids(): readonly (number | undefined)[] {
+    return this.#running.map(({ client }) => client.pid);
   }
 
   /** Lets all client processes end. */
@@ -162,6 +169,8 @@ export class ClientFaults {
   /** Replies are on their way for long, and arrive when the server has lost the connection long since. */
   async #cutOff(index: number, ms: number): Promise<void> {
     this.#act(index, 'holdToClient');
+    await pause(LAST_HEARD_MS);
+    this.#act(index, 'holdToServer');
     await pause(ms / 4);
     this.#act(index, 'holdConnections', 'resetServerSide', 'freeReplies');
     await pause(ms);

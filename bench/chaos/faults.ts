@@ -45,7 +45,8 @@ export type FaultKind = ClientFaultKind | ServerFaultKind;
 
 /** A fault that was injected. */
 export interface Fault {
-  readonly kind: FaultKind;
+  /** `starved`: nobody injected it, but processes had to wait for a processor. */
+  readonly kind: FaultKind | 'starved';
   /** The client process that it hits; undefined when it hits all of a route, or all. */
   readonly client: number | undefined;
   readonly route: Route | undefined;

@@ -2,7 +2,7 @@
 
 import type { LockMode } from 'holdfast';
 import type { Fault, Route } from './faults.ts';
-import type { ClientEvent } from './messages.ts';
+import { type ClientEvent, nowMs } from './messages.ts';
 import { overtakings } from './turns.ts';
 
 /** A hold as its client believed in it. */
@@ -63,6 +63,9 @@ const LONGEST_DISORDER_MS = 60_000;
 /** Collects events and faults, and judges them. */
 export class History {
   readonly faults: Fault[] = [];
+  readonly #starved: Fault[] = [];
+  /** What is judged once it is known who was starved. */
+  #unjudged: { readonly atMs: number; readonly judge: () => void }[] = [];
   readonly violations: string[] = [];
   readonly counts: Map<string, number> = new Map();
   readonly #options: CheckerOptions;
@@ -105,8 +108,30 @@ export class History {
     return this.#byToken.get(token);
   }
 
+  /** The processes of a client, of a route or of all waited for a processor. */
+  starved(whom: { readonly client?: number; readonly route?: Route }, fromMs: number, untilMs: number): void {
+    const { client, route } = whom;
+    const costs = { mayCost: false, mayOverlap: false, mayDelay: false };
+    this.#starved.push({ kind: 'starved', client, route, fromMs, untilMs, ...costs });
+    this.count('starved for a while');
+  }
+
+  /** For how long the server waited for a processor within some time. */
+  serverStarvedMs(fromMs: number, untilMs: number): number {
+    const ofServer = this.#starved.filter(({ client, route }) => client === undefined && route === undefined);
+    return ofServer.reduce((sum, fault) => sum + Math.max(0, overlapMs(fault, fromMs, untilMs)), 0);
+  }
+
+  /** Judges what happened until some time, by when it must be known who was starved. */
+  judge(untilMs: number): void {
+    const due = this.#unjudged.filter(({ atMs }) => atMs < untilMs);
+    this.#unjudged = this.#unjudged.filter(({ atMs }) => atMs >= untilMs);
+    for (const { judge } of due) judge();
+  }
+
   /** Finds holds that met, once all events are here. */
   checkHolds(): void {
+    this.judge(Number.POSITIVE_INFINITY);
     const byLock = new Map<string, Hold[]>();
     for (const hold of this.#holds) {
       if (hold.firstMs === undefined) continue;
@@ -173,7 +198,7 @@ export class History {
       if (hold === undefined) return;
       hold.endMs = event.at;
       hold.end = event.kind === 'lost' ? event.code : 'released';
-      if (event.kind === 'lost') this.#checkLoss(hold, event.at, event.code);
+      if (event.kind === 'lost') this.#judgeLater(() => this.#checkLoss(hold, event.at, event.code));
     }
   }
 
@@ -238,13 +263,20 @@ export class History {
     return tokens;
   }
 
+  #judgeLater(judge: () => void): void {
+    this.#unjudged.push({ atMs: nowMs(), judge });
+  }
+
   #checkCall({ client, fromMs, waitMs }: Call, endMs: number, outcome: string): void {
     const { answerMs, sessionMs } = this.#options;
     const lateMs = endMs - fromMs - waitMs;
-    if (lateMs <= answerMs || lateMs - this.#hurtMs(client, fromMs, endMs) <= answerMs) return;
-    const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
-    const faults = this.#showFaults(client, fromMs - sessionMs, endMs);
-    this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
+    if (lateMs <= answerMs) return;
+    this.#judgeLater(() => {
+      if (lateMs - this.#hurtMs(client, fromMs, endMs) <= answerMs) return;
+      const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
+      const faults = this.#showFaults(client, fromMs - sessionMs, endMs);
+      this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
+    });
   }
 
   #checkLoss(hold: Hold, atMs: number, code: string): void {
@@ -277,7 +309,7 @@ export class History {
   }
 
   #near(client: number, fromMs: number, untilMs: number): Fault[] {
-    return this.faults.filter(
+    return [...this.faults, ...this.#starved].filter(
       (fault) => this.#hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
     );
   }
@@ -314,6 +346,11 @@ function longestMs(faults: readonly Fault[], nowMs: number): number {
     longest = Math.max(longest, untilMs - fromMs);
   }
   return longest;
+}
+
+/** How long a fault lasted within some time; negative if it did not. */
+function overlapMs(fault: Fault, fromMs: number, untilMs: number): number {
+  return Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs);
 }
 
 function excludes(a: Hold, b: Hold): boolean {

@@ -11,6 +11,7 @@ import { ChaosHost } from './hosts.ts';
 import { makeRandom, nowMs } from './messages.ts';
 import { planRound, type ScheduleOptions } from './schedule.ts';
 import { ServerFaults } from './server-faults.ts';
+import { watchStarvation } from './starvation.ts';
 import { ChaosProxy } from './world.ts';
 
 const LOCAL = '127.0.0.1';
@@ -26,6 +27,8 @@ const BEGIN_MS = 2_000;
 const LEFT_BEHIND_MS = SESSION_MS + 4_000;
 const FINISH_MS = 20_000;
 const ANSWER_MS = 3_000;
+/** A process is known to have been starved when it runs again. */
+const JUDGE_AFTER_MS = 1_000;
 const PERMIT_LIMIT = 2;
 /** The fewest crashes by which to say that they do not free at once. */
 const MIN_CRASHES = 2;
@@ -49,6 +52,14 @@ export interface RunResult {
   readonly counts: ReadonlyMap<string, number>;
   readonly violations: readonly string[];
 }
+
+/** The processes that may be starved, and whom that hits. */
+interface Watched {
+  readonly server: ChaosServer;
+  readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
+  readonly clientFaults: ClientFaults;
+}
+type Whom = Parameters<History['starved']>[0];
 
 const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
 const HOST_ROUTES: readonly Route[] = ['host', 'host'];
@@ -91,8 +102,12 @@ export class ChaosRun {
       ...{ proxies, places, history, isDurable, seed, sessionMs: SESSION_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS },
       listTokens: () => audit.listTokens(),
     });
+    const stopWatch = new AbortController();
+    const watched = this.#watchStarvation(stopWatch.signal, { server, proxies, clientFaults });
     await this.#hurt(clientFaults, new ServerFaults({ server, proxies, history }), audit);
     await clientFaults.finish(FINISH_MS);
+    stopWatch.abort();
+    await watched;
     history.checkHolds();
     await audit.checkRemains();
     this.#checkCrashes(clientFaults.crashes);
@@ -101,6 +116,18 @@ export class ChaosRun {
     await server.remove();
     for (const host of hosts) host.remove();
     return history;
+  }
+
+  async #watchStarvation(signal: AbortSignal, { server, proxies, clientFaults }: Watched): Promise<void> {
+    const list = (): (readonly [Whom, number | undefined])[] => [
+      [{}, server.pid],
+      [{ route: 'proxy' }, proxies.proxy.pid],
+      [{ route: 'proxiedListener' }, proxies.proxiedListener.pid],
+      ...clientFaults.pids.map((pid, client) => [{ client }, pid] as const),
+    ];
+    const history = this.#history;
+    const found = (whom: Whom, fromMs: number, untilMs: number): void => history.starved(whom, fromMs, untilMs);
+    await watchStarvation(signal, list, found, (atMs) => history.judge(atMs - JUDGE_AFTER_MS));
   }
 
   /** Faults of clients and of the server run beside each other. Resolves once none is under way. */

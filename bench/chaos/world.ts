@@ -24,6 +24,10 @@ export class ChaosProxy {
     await once(this.#child, 'message');
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   act(port: number, action: ProxyAction): void {
     if (this.#child?.connected === true) this.#child.send({ port, action });
   }
@@ -46,6 +50,10 @@ export class ChaosClient {
     ];
     this.#child = watched(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
     this.#child.on('message', (events: readonly ClientEvent[]) => events.forEach(take));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   stop(): void {

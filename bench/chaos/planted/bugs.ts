@@ -52,10 +52,10 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     name: 'the end of a process counts as a reset',
     rule: 'what frees a lock',
     file: 'message/message-server.js',
-    find: "!stream.isFramed ? 'lost' : 'left'",
+    find: "options.proxied === true && !stream.isFramed ? 'lost' : 'left'",
     replace: "'lost'",
     only: ['client killed'],
-    rounds: 6,
+    rounds: 8,
   },
   {
     name: 'a session that is over frees nothing',
