@@ -9,6 +9,8 @@ const LENGTH = 0x7f;
 const TWO_BYTE_LENGTH = 126;
 const EIGHT_BYTE_LENGTH = 127;
 const MASK_BYTES = 4;
+/** What `ws` needs for each fragment that it keeps, beside its bytes. */
+export const FRAGMENT_BYTES = 128;
 
 /** Knows after each piece of the bytes how much has come of a message or a frame that is not whole. */
 export class FrameFollower {
@@ -17,7 +19,7 @@ export class FrameFollower {
   /** How many bytes of the current frame's payload have not come. */
   #payloadBytes = 0;
   #message: 'none' | 'continued' = 'none';
-  /** How many bytes have come since all was whole. */
+  /** How many bytes have come since all was whole, and what keeping them takes. */
   begunBytes = 0;
 
   /** Takes the next bytes. */
@@ -45,7 +47,10 @@ export class FrameFollower {
     const length = second & LENGTH;
     const lengthBytes = rest.slice(0, extendedLengthBytes(length));
     this.#payloadBytes = length < TWO_BYTE_LENGTH ? length : lengthBytes.reduce((sum, byte) => sum * 256 + byte, 0);
-    if ((first & OPCODE) < FIRST_CONTROL_OPCODE) this.#message = (first & FINAL) === 0 ? 'continued' : 'none';
+    if ((first & OPCODE) < FIRST_CONTROL_OPCODE) {
+      this.#message = (first & FINAL) === 0 ? 'continued' : 'none';
+      if (this.#message === 'continued') this.begunBytes += FRAGMENT_BYTES;
+    }
     this.#header.length = 0;
   }
 }

@@ -7,6 +7,7 @@ import type { ByteSink, ByteStream, Completeness, StreamEncoding } from '../mess
 import { requireKnownOptions } from '../message/known-options.ts';
 import { tooLong } from '../message/refusal-causes.ts';
 import { formatAddress } from './allow-list.ts';
+import { PacedInput } from './paced-input.ts';
 import { PageAccess } from './page-access.ts';
 import { type PeerWatch, sharedPeerWatch, type WatchedPeer } from './peer-watch.ts';
 import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpListenerOptions } from './tcp.ts';
@@ -86,6 +87,7 @@ class WebSocketStream implements ByteStream, WatchedPeer {
   readonly #watch: PeerWatch;
   readonly #frames = new FrameFollower();
   #sink: ByteSink | undefined;
+  #input: PacedInput | undefined;
   #failure: Error | undefined;
 
   constructor({ connection, socket, peer, watch, refuseLength }: WebSocketStreamOptions) {
@@ -125,7 +127,7 @@ class WebSocketStream implements ByteStream, WatchedPeer {
     this.#sink = sink;
     const watched = this.#watch.add(this);
     // Sees the bytes before `ws` does, so that it is up to date when a message is whole.
-    this.#socket.prependListener('data', (bytes: Buffer) => this.#follow(bytes, sink));
+    this.#input = new PacedInput(this.#socket, (bytes) => this.#follow(bytes, sink));
     this.#connection.on('close', (code) => {
       this.#watch.delete(watched);
       if (code !== NO_CLOSE_FRAME) sink.ended();
@@ -163,11 +165,11 @@ class WebSocketStream implements ByteStream, WatchedPeer {
   }
 
   pause(): void {
-    this.#connection.pause();
+    this.#input?.pause();
   }
 
   resume(): void {
-    this.#connection.resume();
+    this.#input?.resume();
   }
 
   end(): void {
@@ -182,8 +184,10 @@ class WebSocketStream implements ByteStream, WatchedPeer {
 /** Turns a frame into one line. Line breaks within it become spaces, since both protocols read them as white space. */
 function asLine(frame: Buffer): Uint8Array {
   const line = Buffer.allocUnsafe(frame.length + 1);
-  for (const [index, byte] of frame.entries()) {
-    line[index] = byte === NEWLINE || byte === CARRIAGE_RETURN ? SPACE : byte;
+  line.set(frame);
+  // An iterator takes ten times as long.
+  for (let index = 0; index < frame.length; index += 1) {
+    if (line[index] === NEWLINE || line[index] === CARRIAGE_RETURN) line[index] = SPACE;
   }
   line[frame.length] = NEWLINE;
   return line;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FrameFollower } from '../../lib/transports/web-socket-frames.ts';
+import { FRAGMENT_BYTES, FrameFollower } from '../../lib/transports/web-socket-frames.ts';
 
 const TEXT = 0x01;
 const CONTINUATION = 0x00;
@@ -55,6 +55,7 @@ describe('FrameFollower', () => {
       return follower.begunBytes;
     });
     const [first, ping, second] = frames.map(({ length }) => length) as [number, number, number, number];
-    expect(begun).to.deep.equal([first, first + ping, first + ping + second, 0]);
+    const kept = first + FRAGMENT_BYTES;
+    expect(begun).to.deep.equal([kept, kept + ping, kept + ping + second + FRAGMENT_BYTES, 0]);
   });
 });
