@@ -10,7 +10,7 @@ import type { MessageCounters } from './message-counters.ts';
 import type { MessageLimits } from './message-limits.ts';
 import type { MessageId, MessageSession } from './message-session.ts';
 import type { PagedWork } from './paged-work.ts';
-import { OrderedResult, PendingResult } from './pending-result.ts';
+import { PendingResult } from './pending-result.ts';
 import type { ProtocolService } from './protocol.ts';
 import { show } from './show.ts';
 
@@ -161,7 +161,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   #answer(session: MessageSession, id: MessageId | undefined, name: string, result: object): PendingResult | undefined {
     if (result instanceof PendingResult || result instanceof Promise) {
       session.addPending(id);
-      const sent = result instanceof OrderedResult ? new PendingResult() : undefined;
+      const sent = result instanceof PendingResult && result.isOrdered ? new PendingResult() : undefined;
       this.#answerWhenSettled(session, id, name, result, () => sent?.settle({}));
       return sent;
     }

@@ -21,7 +21,7 @@ import type {
   TableLimits,
   Work,
 } from '../locks/types.ts';
-import { OrderedResult, PendingResult } from '../message/pending-result.ts';
+import { PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type {
   CancelResult,
@@ -200,9 +200,9 @@ export class LocalLockManager implements LockManager {
   }
 
   /** The result of an operation, once all of it is done. */
-  finish<Result extends object>(rest: Work, makeResult: () => Result): Result | OrderedResult<Result> {
+  finish<Result extends object>(rest: Work, makeResult: () => Result): Result | PendingResult<Result> {
     if (rest.isOver) return makeResult();
-    const result = new OrderedResult<Result>();
+    const result = new PendingResult<Result>(true);
     this.#doInSlices(rest, () => result.settle(makeResult()));
     return result;
   }

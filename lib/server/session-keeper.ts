@@ -279,7 +279,7 @@ function confirmLater<Answer extends LockResult | LockAllResult>(
   answer: Answer | PendingResult<Answer>,
   recorded: Promise<void>,
 ): PendingResult<Answer> {
-  const confirmed = new PendingResult<Answer>();
+  const confirmed = new PendingResult<Answer>(answer instanceof PendingResult && answer.isOrdered);
   const confirm = (): void => {
     if (answer instanceof PendingResult) answer.whenSettled((settled) => confirmed.settle(settled));
     else confirmed.settle(answer);

@@ -154,6 +154,24 @@ describe('a session that outlives its connection', () => {
     expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
   });
 
+  it('L2: is recorded before a steal from many is answered, and the requests after that wait', async () => {
+    const recorded = makeGate();
+    const ledger = Object.assign(new MemoryLedger(0), { sessions: { ...NO_SESSIONS, add: () => recorded.promise } });
+    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger }));
+    const [holder, taker] = [await RawClient.connect(port), await RawClient.connect(port)];
+    const parameters = { lockName: 'hot', mode: 'shared', stealable: true };
+    const ids = [...Array(300).keys()];
+    holder.send(...ids.map((id) => ({ command: 'lock', parameters: { ...parameters, owner: `${id}` }, id })));
+    await holder.nextMany(ids.length);
+    await open(taker);
+    const steal = { lockName: 'hot', steal: true };
+    taker.send({ command: 'lock', parameters: steal, id: 'steal' }, { command: 'ping', id: 'behind' });
+    await holder.nextMany(ids.length);
+    recorded.resolve();
+    expect(await taker.next()).to.deep.equal({ id: 'steal', result: granted(301) });
+    expect(await taker.next()).to.deep.include({ id: 'behind' });
+  });
+
   it('is over, with its connection, when its client does not tell in time what it held before a restart', async () => {
     const secretHash = createHash('sha256').update('secret').digest('base64url');
     const sessions: SessionList = { ...NO_SESSIONS, atStart: [{ id: 'before', secretHash, timeoutMs: 200 }] };
