@@ -6,6 +6,14 @@
 /** `exclusive` and `shared` are one reader/writer lock; `permit` is a counted lock in a name space of its own. */
 export type LockMode = 'exclusive' | 'shared' | 'permit';
 
+/** A lock that is asked for. */
+export interface RequestedLock {
+  readonly name: string;
+  readonly mode: LockMode;
+  /** Permits only: granted while fewer than this many hold; none means always. A whole number from 1. */
+  readonly limit?: number | undefined;
+}
+
 /** Names a request within its session, as long as it waits and as long as the hold lasts that it was granted. */
 export type RequestId = number | string;
 

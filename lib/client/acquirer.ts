@@ -8,6 +8,7 @@ import { MessageError } from '../message/message-error.ts';
 import { NumberedTable } from '../message/numbered-table.ts';
 import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
+import type { RequestedLock } from '../protocol.ts';
 import type { ConnectionKeeper } from './connection-keeper.ts';
 import {
   isReasonOf,
@@ -18,7 +19,7 @@ import {
   tellOwn,
 } from './lock-error.ts';
 import { type Hold, LockHandle, type LockSource } from './lock-handle.ts';
-import { type LockCall, lockKey, type RequestedLock, remainingMs } from './options.ts';
+import { type LockCall, lockKey, remainingMs } from './options.ts';
 
 /** The branches that wait for their turn, in the order of their calls: each aborts when its turn has come. */
 type Queue = Set<AbortController>;
@@ -124,7 +125,7 @@ export class Acquirer implements LockSource {
     if (this.#keeper.closing.aborted) throw new LockClosedError();
     const timeoutMs = waitMs === 0 ? this.#keeper.requestTimeoutMs : remainingMs(call);
     const patience = { signal, whenFailed, order, timeoutMs };
-    return await this.#keeper.ask(patience, (connection) => connection.acquire(owner, call));
+    return await this.#keeper.ask(patience, (session) => session.acquire(owner, call));
   }
 
   /** Returns when the call is to be made again, on the next connection; throws when that makes no sense. */

@@ -112,7 +112,7 @@ export class ConnectionKeeper {
   readonly #closing = new AbortController();
   /** Aborts when the client is closed, with the error of the calls that still wait. */
   readonly closing: AbortSignal = this.#closing.signal;
-  /** Aborts when the calls that wait for a server to stop are to be made again. */
+  /** Aborts when calls that were answered `draining` are to be made again. */
   #pauses = new AbortController();
   /** What is held and awaited. */
   readonly session: LockSession;
@@ -161,7 +161,7 @@ export class ConnectionKeeper {
   }
 
   /** The session while there is a connection. */
-  get connection(): LockSession | undefined {
+  get connectedSession(): LockSession | undefined {
     const { state } = this;
     return state.kind === 'connected' || (state.kind === 'closing' && state.isConnected) ? this.session : undefined;
   }
@@ -187,7 +187,7 @@ export class ConnectionKeeper {
     const { timeoutMs = this.requestTimeoutMs, signal } = requireOptions(options, RPC_OPTIONS);
     this.callCount += 1;
     const patience = { timeoutMs, signal, whenFailed: this.whileDisconnected, order: this.callCount };
-    const { asked } = await this.ask(patience, (connection) => connection.rpc(command, parameters, timeoutMs, signal));
+    const { asked } = await this.ask(patience, (session) => session.rpc(command, parameters, timeoutMs, signal));
     return await asked;
   }
 
@@ -198,14 +198,14 @@ export class ConnectionKeeper {
    */
   async ask<Result>(
     patience: ConnectionPatience,
-    ask: (connection: LockSession) => Promise<Result>,
+    ask: (session: LockSession) => Promise<Result>,
   ): Promise<{ readonly asked: Promise<Result> }> {
     try {
       if (this.state.kind === 'reconnecting' && patience.whenFailed === 'fail') {
         const cause = this.#lastError;
         throw new MessageError('connectionLost', `not connected: ${describe(cause)}`, { cause });
       }
-      return await this.#obtain(patience, (connection) => ({ asked: ask(connection) }));
+      return await this.#obtain(patience, (session) => ({ asked: ask(session) }));
     } catch (error) {
       const isClosed = error instanceof MessageError && error.code === 'closed';
       throw isClosed || isReasonOf(patience.signal, error) ? error : noConnection(error);
@@ -220,7 +220,7 @@ export class ConnectionKeeper {
   /** Whether the connection, or waiting for the next attempt, keeps the process alive. */
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
-    this.connection?.setReferenced(isReferenced);
+    this.connectedSession?.setReferenced(isReferenced);
     if (this.#delay === undefined) return;
     this.#delay.stop();
     this.#attemptAfter(Math.max(0, this.#delay.endMs - performance.now()));
@@ -231,7 +231,7 @@ export class ConnectionKeeper {
     const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
     if (!this.closing.aborted) {
       const { promise, resolve } = makeGate();
-      const closing: Closing = { kind: 'closing', isConnected: this.connection !== undefined, gone: promise };
+      const closing: Closing = { kind: 'closing', isConnected: this.connectedSession !== undefined, gone: promise };
       // Set first: listeners might call `close` again.
       this.state = closing;
       void this.#close(closing, drainMs).then(resolve);
@@ -246,7 +246,7 @@ export class ConnectionKeeper {
     if (closing.isConnected && drainMs > 0) await session.drain(drainMs, reason);
     const { isConnected } = closing;
     closing.isConnected = false;
-    await (isConnected ? session.close() : session.abandon());
+    await (isConnected ? session.close() : session.closeNow());
     this.state = { kind: 'closed' };
     this.#emit('close');
   }
@@ -267,10 +267,11 @@ export class ConnectionKeeper {
   }
 
   /** Uses the connection at once, or as soon as there is one. */
-  async #obtain<Used>(patience: ConnectionPatience, use: (connection: LockSession) => Used): Promise<Used> {
+  async #obtain<Used>(patience: ConnectionPatience, use: (session: LockSession) => Used): Promise<Used> {
     const { timeoutMs, signal } = patience;
     signal?.throwIfAborted();
-    if (this.connection !== undefined) return use(this.connection);
+    const session = this.connectedSession;
+    if (session !== undefined) return use(session);
     if (this.closing.aborted) throw closedError(this.#lastError);
     const used = this.#waiting.add(patience, use, () => {
       const text = `no connection within ${Math.round(timeoutMs)} ms: ${describe(this.#lastError)}`;
@@ -305,7 +306,7 @@ export class ConnectionKeeper {
   #succeeded(isResumed: boolean): void {
     const { session } = this;
     if (this.closing.aborted) {
-      void session.abandon();
+      void session.closeNow();
       return;
     }
     this.state = { kind: 'connected', sinceMs: performance.now() };
@@ -329,7 +330,7 @@ export class ConnectionKeeper {
     this.#scheduleNext();
   }
 
-  /** The connection is gone. One that was being opened has its own way to tell. */
+  /** The connection is gone. One that was being opened tells by its rejected promise. */
   #ended(error: Error | undefined): void {
     const { state, session } = this;
     let isSuspended = false;

@@ -73,7 +73,7 @@ export class GivenUpCalls implements CallWatcher {
     for (const tell of unanswered.listeners) tell();
   }
 
-  /** Calls back once all abandoned requests for this hold were answered; at once if there are none. */
+  /** Calls back once all given-up requests for this hold were answered; at once if there are none. */
   whenAnswered(parameters: HoldParameters, listener: () => void): void {
     const unanswered = this.#unanswered.size > 0 && this.#unanswered.get(holdKey(parameters));
     if (!unanswered) listener();

@@ -2,7 +2,7 @@
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import { show } from '../message/show.ts';
-import type { LockMode } from '../protocol.ts';
+import type { LockMode, RequestedLock } from '../protocol.ts';
 import { Lease, type Moment } from './lease.ts';
 import { LockInvalidError, type LockLostCode, LockLostError, type LockTimeoutError } from './lock-error.ts';
 import {
@@ -12,7 +12,6 @@ import {
   NESTED_TRY_LOCK_OPTIONS,
   type NestedLockOptions,
   type NestedTryLockOptions,
-  type RequestedLock,
   requireFunction,
   toCall,
   wrong,

@@ -157,8 +157,8 @@ export class LockSession implements HoldSession {
     await closed;
   }
 
-  /** Ends an attempt to connect at once: nothing is held yet. */
-  async abandon(): Promise<void> {
+  /** Closes without waiting until everything has been sent. */
+  async closeNow(): Promise<void> {
     const closed = this.close();
     this.#client.drop(new MessageError('closed', 'the client was closed'));
     await closed;
@@ -259,7 +259,7 @@ export class LockSession implements HoldSession {
     }
   }
 
-  /** Calls back once no abandoned request can bring this hold any more. */
+  /** Calls back once no request that was given up can bring this hold any more. */
   whenAnswered(hold: HoldParameters, listener: () => void): void {
     this.#givenUp.whenAnswered(hold, listener);
   }
@@ -305,7 +305,7 @@ export class LockSession implements HoldSession {
     await hold.startLease(leaseMs, sent);
     stopListening();
     if (hold.isWanted) return;
-    // A late renewal may have got the lock once more. Asking again before that is unlocked would bring the same hold.
+    // A late renewal may have taken the lock once more. Wait until that is unlocked: asking again would bring the same hold.
     const { name, owner, mode } = hold;
     const answered = new AbortController();
     this.whenAnswered({ lockName: name, owner, mode }, () => answered.abort());

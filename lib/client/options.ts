@@ -3,7 +3,7 @@
 import { unknownOption } from '../message/known-options.ts';
 import type { MessageClientOptions } from '../message/message-client.ts';
 import { describe } from '../message/show.ts';
-import type { LockMode } from '../protocol.ts';
+import type { RequestedLock } from '../protocol.ts';
 import { LockInvalidError } from './lock-error.ts';
 
 /** How long to wait before the connection is opened again: at least 10 ms, whatever these say. */
@@ -122,13 +122,6 @@ export interface ListOptions {
   readonly after?: string;
   /** How many names at most; 100 by default. */
   readonly max?: number;
-}
-
-/** One lock of a request. */
-export interface RequestedLock {
-  readonly name: string;
-  readonly mode: LockMode;
-  readonly limit: number | undefined;
 }
 
 /** A call for one lock, or for all of several. */

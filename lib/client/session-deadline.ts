@@ -32,9 +32,9 @@ interface DeadlineEvents {
 }
 
 /**
- * Counts from when a request was *sent* that was answered since, because the server heard of the client later than that. Time is
- * told by both clocks, since one of them stands still while the machine sleeps. How long the server has not answered is counted in
- * ticks: a process whose event loop was blocked has not given it the time.
+ * The time runs from when the last answered request was *sent*: the server heard it later, so the client's deadline comes first.
+ * Both clocks are read, since one of them stands still while the machine sleeps. The silence of the server is counted in ticks,
+ * because a process with a blocked event loop has not given it the time to answer.
  */
 export class SessionDeadline {
   readonly #events: DeadlineEvents;
@@ -105,6 +105,10 @@ export class SessionDeadline {
 
   /** Nothing is held any more: who asked need not wait. */
   end(): void {
+    this.#answerQuestion();
+  }
+
+  #answerQuestion(): void {
     this.#question.resolve();
     this.#question = makeGate();
   }
@@ -134,7 +138,7 @@ export class SessionDeadline {
     this.#unconfirmedTicks = 0;
     this.#silentTicks = undefined;
     this.#isLate = false;
-    if (this.isConfirmed) this.end();
+    if (this.isConfirmed) this.#answerQuestion();
   }
 
   #tickLater(): void {
@@ -175,7 +179,7 @@ export class SessionDeadline {
     }
     this.#isLate = false;
     this.#events.over();
-    this.end();
+    this.#answerQuestion();
   }
 
   /** The answer to this request confirms, even if that to an earlier one is awaited: a lock may take its time. */

@@ -92,7 +92,7 @@ export class SessionLife {
     if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
     if (told?.state === 'resumed') this.#takeUp(told);
     else if (told?.state === 'gone') this.#startAnew();
-    else this.#askAgain();
+    else this.#failUnanswered();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
     for (const close of this.#abandoned.splice(0)) close();
     this.#endSuspension(isResumed ? 'resumed' : 'over');
@@ -126,8 +126,8 @@ export class SessionLife {
     }
   }
 
-  /** The server does not know the requests that wait, if there are any: they are made again, in their order. */
-  #askAgain(): void {
+  /** The server does not know the requests that wait. They reject, and the acquirers make them again, in their order. */
+  #failUnanswered(): void {
     for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
     this.#givenUp.clear();
   }
@@ -135,12 +135,11 @@ export class SessionLife {
   /** The server does not know the session any more. */
   #startAnew(): void {
     this.loseHolds('connectionLost');
-    this.#askAgain();
+    this.#failUnanswered();
   }
 
   /**
-   * The connection is lost. Returns whether the session has something to keep. If not, the client still tells the next server, which may
-   * await it.
+   * The connection is lost. Returns whether the session has something to keep. If not, its id is still sent on the next connection.
    */
   suspend(): boolean {
     const isInUse = this.#holds.size > 0 || this.#client.hasUnanswered;

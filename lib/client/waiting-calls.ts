@@ -18,7 +18,7 @@ export interface ConnectionPatience {
 interface WaitingCall {
   readonly whenFailed: 'wait' | 'fail';
   readonly order: number;
-  readonly resolve: (connection: LockSession) => void;
+  readonly resolve: (session: LockSession) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -31,12 +31,12 @@ export class WaitingCalls {
   }
 
   /**
-   * Uses the connection as soon as there is one, before anything else happens, so that calls go out in their order. Rejects
+   * Uses the session as soon as it has a connection, before anything else happens, so that calls go out in their order. Rejects
    * with the error of `late` when the time is over, or with the signal's reason.
    */
   add<Used>(
     { timeoutMs, signal, whenFailed, order = 0 }: ConnectionPatience,
-    use: (connection: LockSession) => Used,
+    use: (session: LockSession) => Used,
     late: () => Error,
   ): Promise<Used> {
     return new Promise((resolve, reject) => {
@@ -48,9 +48,9 @@ export class WaitingCalls {
       const call: WaitingCall = {
         whenFailed,
         order,
-        resolve: (connection) => {
+        resolve: (session) => {
           end();
-          resolve(use(connection));
+          resolve(use(session));
         },
         reject: (error) => {
           end();
@@ -64,9 +64,9 @@ export class WaitingCalls {
   }
 
   /** There is a connection. */
-  resolveAll(connection: LockSession): void {
+  resolveAll(session: LockSession): void {
     const inOrder = [...this.#calls].sort((a, b) => a.order - b.order);
-    for (const { resolve } of inOrder) resolve(connection);
+    for (const { resolve } of inOrder) resolve(session);
   }
 
   /** Rejects all calls, or only those that do not wait for further attempts; returns how many. */

@@ -1,6 +1,6 @@
 /** The rules for a request for several locks: all are granted in one step, or none. */
 
-import type { Invalid, LimitReached } from '../protocol.ts';
+import type { Invalid, LimitReached, RequestedLock } from '../protocol.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { makeGroup } from './group.ts';
 import { admitsNewcomer, findClaim, KIND_OF } from './lock.ts';
@@ -9,13 +9,13 @@ import { limitOf } from './place.ts';
 import { bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
 import type { Settlement } from './settlement.ts';
-import type { AcquireAllResult, Claim, Lock, LockAllRequest, LockWanted, Session, TableLimits } from './types.ts';
+import type { AcquireAllResult, Claim, Lock, LockAllRequest, Session, TableLimits } from './types.ts';
 
 const MAX_SHOWN_CHARACTERS = 80;
 
 /** One of the requested locks, as the table has it. */
 interface Part {
-  readonly wanted: LockWanted;
+  readonly wanted: RequestedLock;
   readonly lock: Lock | undefined;
   /** The owner's claim on it, if it has one. */
   readonly claim: Claim | undefined;
@@ -55,7 +55,7 @@ export class GroupAcquisition {
     return isAdmitted ? this.#grant(request, claims, nowMs) : this.#wait(request, claims, nowMs);
   }
 
-  #findMistake(locks: readonly LockWanted[]): Invalid | LimitReached | undefined {
+  #findMistake(locks: readonly RequestedLock[]): Invalid | LimitReached | undefined {
     if (locks.length === 0) return invalid('locks is empty; expected at least one lock');
     if (locks.length > this.#limits.maxLocksPerRequest) return limitReached(this.#limits, 'maxLocksPerRequest');
     const names = { readerWriter: new Set<string>(), permit: new Set<string>() };
@@ -67,7 +67,7 @@ export class GroupAcquisition {
     return undefined;
   }
 
-  #find(session: Session, tag: string, wanted: LockWanted): Part {
+  #find(session: Session, tag: string, wanted: RequestedLock): Part {
     const lock = this.#book.locks[KIND_OF[wanted.mode]].get(wanted.name);
     return { wanted, lock, claim: findClaim(lock, findOwner(session, tag)) };
   }

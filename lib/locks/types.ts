@@ -3,7 +3,16 @@
  * are milliseconds of one monotonic clock of the caller's.
  */
 
-import type { AllGranted, Granted, LockMode, LockStatistics, LostHold, NotGranted, RequestId } from '../protocol.ts';
+import type {
+  AllGranted,
+  Granted,
+  LockMode,
+  LockStatistics,
+  LostHold,
+  NotGranted,
+  RequestedLock,
+  RequestId,
+} from '../protocol.ts';
 import type { LinkedList } from './linked-list.ts';
 
 // What the table keeps.
@@ -176,11 +185,7 @@ export interface Lease extends Deadline {
 // What the table is asked for.
 
 /** A request for one lock. */
-export interface LockRequest {
-  readonly name: string;
-  readonly mode: LockMode;
-  /** Permits only: granted while fewer than this many hold; none means always. A whole number from 1. */
-  readonly limit?: number | undefined;
+export interface LockRequest extends RequestedLock {
   /** The owner tag within the session; empty for the untagged owner. */
   readonly tag: string;
   /** Milliseconds to wait at most: 0 is a try-lock, `Infinity` waits without limit. */
@@ -199,13 +204,10 @@ export interface LockRequest {
   context?: unknown;
 }
 
-/** One of the locks of a request for several. */
-export type LockWanted = Pick<LockRequest, 'name' | 'mode' | 'limit'>;
-
 /** A request for several locks: all of them in one step, or none. */
 export interface LockAllRequest extends Pick<LockRequest, 'tag' | 'waitMs' | 'leaseMs' | 'id' | 'context'> {
   /** At least one, and none of them twice. */
-  readonly locks: readonly LockWanted[];
+  readonly locks: readonly RequestedLock[];
 }
 
 /** Which hold or place in a queue to give up. All keys that are given must fit. */

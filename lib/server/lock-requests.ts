@@ -1,10 +1,10 @@
 /** Turns the lock requests of clients into requests to the lock manager, or refuses them. */
 
 import { KIND_OF } from '../locks/lock.ts';
-import type { LockAllRequest, LockRequest, LockWanted } from '../locks/types.ts';
+import type { LockAllRequest, LockRequest } from '../locks/types.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { show } from '../message/show.ts';
-import type { LockMode } from '../protocol.ts';
+import type { LockMode, RequestedLock } from '../protocol.ts';
 import { encodedLength } from '../wire/text.ts';
 import type { LockAllParameters, LockParameters } from './lock-commands.ts';
 
@@ -67,7 +67,7 @@ export class LockRequests {
   ofLockAll(parameters: LockAllParameters, id: MessageId): LockAllRequest | Refusal {
     const { locks, timeLimit = false, owner = '', lease } = parameters;
     const ownerRefusal = refuseLength(this.#limits, 'maxOwnerBytes', owner);
-    const requested: LockWanted[] = [];
+    const requested: RequestedLock[] = [];
     const seen = { readerWriter: new Map<string, number>(), permit: new Map<string, number>() };
     for (const [index, { lockName, mode = 'exclusive', limit }] of locks.entries()) {
       const at = `parameters.locks[${index}]`;

@@ -1,7 +1,7 @@
 /** Holds and places as plain arrays, and the rules about who may be granted. */
 
-import type { LockAllRequest, LockRequest, LockWanted, ReleaseRequest } from '../../lib/locks/types.ts';
-import type { LockMode, RequestId } from '../../lib/protocol.ts';
+import type { LockAllRequest, LockRequest, ReleaseRequest } from '../../lib/locks/types.ts';
+import type { LockMode, RequestedLock, RequestId } from '../../lib/protocol.ts';
 
 export type Request = LockRequest & { readonly context: number };
 export type AllRequest = LockAllRequest & { readonly context: number };
@@ -37,7 +37,7 @@ export interface Place extends LockKey {
   readonly tag: string;
   readonly sinceMs: number;
   readonly requests: Request[];
-  readonly wanted: LockWanted | undefined;
+  readonly wanted: RequestedLock | undefined;
 }
 
 export interface NaiveState {

@@ -8,7 +8,6 @@ import type {
   LockAllRequest,
   LockKind,
   LockRequest,
-  LockWanted,
   Outcome,
   ReleaseRequest,
   Session,
@@ -23,6 +22,7 @@ import type {
   LockInformation,
   ReleaseAllResult,
   ReleaseResult,
+  RequestedLock,
   RequestId,
 } from '../../lib/protocol.ts';
 
@@ -89,10 +89,12 @@ export function acquireEach(...requests: readonly (readonly [Session, (string | 
 /** Asks for several locks, exclusively unless the mode is given, untagged and for as long as it takes. */
 export function acquireAll(
   session: Session,
-  locks: readonly (string | LockWanted)[],
+  locks: readonly (string | RequestedLock)[],
   request: Partial<LockAllRequest> = {},
 ): AcquireAllResult {
-  const wanted = locks.map((lock): LockWanted => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock));
+  const wanted = locks.map(
+    (lock): RequestedLock => (typeof lock === 'string' ? { name: lock, mode: 'exclusive' } : lock),
+  );
   const usual: LockAllRequest = { locks: wanted, tag: '', waitMs: ALL, context: session.client.clientName };
   return note(table.acquireAll(session, { ...usual, ...request }, nowMs));
 }

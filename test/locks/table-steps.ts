@@ -1,8 +1,8 @@
 /** The operations of a lock table as plain values, which fast-check generates and shrinks. */
 
 import fc from 'fast-check';
-import type { LockAllRequest, LockRequest, LockWanted, TableLimits } from '../../lib/locks/types.ts';
-import type { LockMode, RequestId } from '../../lib/protocol.ts';
+import type { LockAllRequest, LockRequest, TableLimits } from '../../lib/locks/types.ts';
+import type { LockMode, RequestedLock, RequestId } from '../../lib/protocol.ts';
 
 /** A session is given by its index among the live ones, a claim or a wait by its index among all of them. */
 export type Step =
@@ -30,7 +30,7 @@ interface RequestStep<Kind extends string> {
 
 export type AcquireStep = RequestStep<'acquire'> & Required<Omit<LockRequest, 'context'>>;
 export type AcquireAllStep = RequestStep<'acquireAll'> &
-  Required<Omit<LockAllRequest, 'context' | 'locks'>> & { readonly locks: readonly Required<LockWanted>[] };
+  Required<Omit<LockAllRequest, 'context' | 'locks'>> & { readonly locks: readonly Required<RequestedLock>[] };
 
 /** The keys that a release takes from an existing claim. */
 export type Key = 'name' | 'mode' | 'tag' | 'token';
