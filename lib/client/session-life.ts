@@ -7,7 +7,7 @@ import type { UnansweredCall } from '../message/call.ts';
 import type { MessageClient } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { pause } from '../message/timeout.ts';
-import type { SessionInformation } from '../protocol.ts';
+import type { LostToken, SessionInformation } from '../protocol.ts';
 import type { GivenUpCalls } from './given-up-calls.ts';
 import type { Holds } from './holds.ts';
 import type { Moment } from './lease.ts';
@@ -122,7 +122,7 @@ export class SessionLife {
       const timeoutMs = Math.max(0, endMs - performance.now());
       const { status, lost } = await this.#client.rpc('reclaim', parameters, { timeoutMs });
       if (status !== 'ok') throw new MessageError('connectionLost', 'the server did not take what the client held');
-      for (const token of lost as readonly number[]) this.#holds.lose(token, 'forced');
+      for (const { token, reason } of lost as readonly LostToken[]) this.#holds.lose(token, lossCode(reason));
     }
   }
 

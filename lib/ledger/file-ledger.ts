@@ -5,7 +5,8 @@ import { copyFile, rename } from 'node:fs/promises';
 import { tokenAt } from './clock-tokens.ts';
 import type { Ledger, LedgerReport, SavedStop, SessionList, TokenSupply } from './ledger.ts';
 import { LedgerError } from './ledger-error.ts';
-import { type ListedSessions, readSessions, SessionFile } from './session-file.ts';
+import { ListedSessions } from './listed-sessions.ts';
+import { type ReadSessions, readSessions, SessionFile } from './session-file.ts';
 import { StateDirectory } from './state-directory.ts';
 import { StopFile } from './stop-file.ts';
 import { TokenBlock } from './token-block.ts';
@@ -28,7 +29,7 @@ export interface FileLedgerOptions {
 /** What earlier runs left. */
 interface Found {
   readonly tokens: ReservedTokens | undefined;
-  readonly listed: ListedSessions | undefined;
+  readonly listed: ReadSessions | undefined;
 }
 
 /**
@@ -56,7 +57,7 @@ async function startLedger(directory: StateDirectory, options: FileLedgerOptions
   const tokenFile = new TokenFile(directory, lineage, report);
   const sessions = new SessionFile(
     directory,
-    listed ?? { lineage, sessions: [], isTorn: false, damagedLines: 0 },
+    listed ?? { lineage, sessions: new ListedSessions(), isTorn: false, damagedLines: 0 },
     report,
   );
   // The sessions first: an empty list without tokens is a first start that was cut short.
@@ -85,7 +86,7 @@ async function findEarlier(directory: StateDirectory, isForced: boolean, report:
 
 async function tellOfLoss(
   directory: StateDirectory,
-  listed: ListedSessions | undefined,
+  listed: ReadSessions | undefined,
   report: LedgerReport,
 ): Promise<void> {
   const path = directory.pathOf('sessions');
@@ -102,7 +103,7 @@ function readEarlier(directory: StateDirectory, isForced: boolean): Found {
   const listed = readSessions(directory, isForced);
   const missing = (name: string): LedgerError =>
     new LedgerError('unreadable', `${directory.pathOf(name)} is missing, but other files of the directory are there`);
-  if (tokens === undefined && listed !== undefined && listed.sessions.length > 0) throw missing('tokens');
+  if (tokens === undefined && listed !== undefined && [...listed.sessions.ids].length > 0) throw missing('tokens');
   if (tokens !== undefined && listed === undefined) throw missing('sessions');
   if (tokens !== undefined && listed?.lineage !== tokens.lineage) {
     const lineages = `${tokens.lineage} and ${listed?.lineage}`;

@@ -41,10 +41,22 @@ export interface SessionRecord {
   readonly timeoutMs: number;
 }
 
+/** A hold of a session that has ended, and how. */
+export interface LossRecord {
+  readonly token: number;
+  readonly reason: string;
+}
+
+/** A session that an earlier run has left. */
+export interface EarlierSession extends SessionRecord {
+  /** What it has lost although its client may not know. */
+  readonly losses?: readonly LossRecord[];
+}
+
 /** The sessions that hold something, or once did. */
 export interface SessionList {
   /** The sessions that had not ended when the server started. They stay on the list until `end`. */
-  readonly atStart: readonly SessionRecord[];
+  readonly atStart: readonly EarlierSession[];
   /**
    * Adds a session. Its first grant may be confirmed once this resolves, or at once where it is undefined. Rejects when the
    * session could not be recorded: then the grant must be refused. It may be added again later.
@@ -55,6 +67,11 @@ export interface SessionList {
    * rejects: it tries until the end is recorded.
    */
   end(id: string): Promise<void> | undefined;
+  /**
+   * Records that a session has lost a hold. The lock may be granted to others once this resolves, or at once where it is undefined. Never
+   * rejects: it tries until that is recorded.
+   */
+  lose(id: string, loss: LossRecord): Promise<void> | undefined;
 }
 
 /** The locks of a server that was stopped on purpose, for the next start. */

@@ -5,7 +5,12 @@ import type { Ledger, SavedStop, SessionList, TokenSupply } from './ledger.ts';
 import { TokenBlock } from './token-block.ts';
 
 /** Keeps no session for the next run. */
-export const NO_SESSIONS: SessionList = { atStart: [], add: () => undefined, end: () => undefined };
+export const NO_SESSIONS: SessionList = {
+  atStart: [],
+  add: () => undefined,
+  end: () => undefined,
+  lose: () => undefined,
+};
 
 export class MemoryLedger implements Ledger {
   readonly lineage: string = randomUUID();

@@ -1,8 +1,9 @@
 /** The file with the sessions that hold something. Records are appended, many with one sync. */
 
 import type { FileHandle } from 'node:fs/promises';
-import type { LedgerReport, SessionList, SessionRecord } from './ledger.ts';
+import type { EarlierSession, LedgerReport, LossRecord, SessionList, SessionRecord } from './ledger.ts';
 import { LedgerError } from './ledger-error.ts';
+import { type Batch, ListedSessions } from './listed-sessions.ts';
 import { headerLine, readRecords, toLine } from './records.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { Trouble } from './trouble.ts';
@@ -11,36 +12,25 @@ const NAME = 'sessions';
 const RETRY_MS = 1_000;
 /** How many are recorded with one sync. To encode them takes some milliseconds. */
 const MAX_BATCH = 1_000;
-/** The file is written anew when it has so many entries more than twice those that it needs. */
+/** The file is written anew when it has so many entries more than twice those that it was made with. */
 const SPARE_ENTRIES = 4_096;
 
-/** What one line adds and ends. One line for all records of a sync, so that only the last line can be torn. */
-interface Batch {
-  readonly added: readonly SessionRecord[];
-  readonly ended: readonly string[];
-}
-
-/** What the file says. */
-export interface ListedSessions {
+/** What the file says, and in what state it is. */
+export interface ReadSessions {
   readonly lineage: string;
-  readonly sessions: readonly SessionRecord[];
+  readonly sessions: ListedSessions;
   readonly isTorn: boolean;
   readonly damagedLines: number;
 }
 
 /** Reads the file; undefined if there is none. @throws LedgerError when it is damaged, unless `isForced`. */
-export function readSessions(directory: StateDirectory, isForced: boolean): ListedSessions | undefined {
+export function readSessions(directory: StateDirectory, isForced: boolean): ReadSessions | undefined {
   const text = directory.read(NAME);
   if (text === undefined) return undefined;
   const { lineage, records, isTorn, damagedLines } = readRecords('sessions', directory.pathOf(NAME), text, isForced);
-  const sessions = new Map<string, SessionRecord>();
-  for (const batch of records as readonly unknown[] as readonly Batch[]) apply(batch, sessions);
-  return { lineage, sessions: [...sessions.values()], isTorn, damagedLines };
-}
-
-function apply({ added, ended }: Batch, sessions: Map<string, SessionRecord>): void {
-  for (const session of added) sessions.set(session.id, session);
-  for (const id of ended) sessions.delete(id);
+  const sessions = new ListedSessions();
+  for (const batch of records as readonly unknown[] as readonly Batch[]) sessions.apply(batch);
+  return { lineage, sessions, isTorn, damagedLines };
 }
 
 /** What waits to be recorded, and who waits for that. */
@@ -51,19 +41,22 @@ type Entry =
       readonly resolve: () => void;
       readonly reject: (error: Error) => void;
     }
-  | { readonly kind: 'end'; readonly id: string; readonly resolve: () => void };
+  | { readonly kind: 'end'; readonly id: string; readonly resolve: () => void }
+  | { readonly kind: 'lose'; readonly id: string; readonly loss: LossRecord; readonly resolve: () => void };
 
 export class SessionFile implements SessionList {
-  readonly atStart: readonly SessionRecord[];
+  readonly atStart: readonly EarlierSession[];
   readonly #directory: StateDirectory;
   readonly #lineage: string;
   readonly #trouble: Trouble;
   /** What the file says. */
-  readonly #listed: Map<string, SessionRecord>;
+  readonly #listed: ListedSessions;
   /** The same, with what is about to be written. */
   readonly #known: Set<string>;
   /** Undefined when the file must be written anew, since nobody knows what a failed write has left in it. */
   #file: FileHandle | undefined;
+  /** How many entries it had when it was made, and has now. */
+  #firstEntries = 0;
   #entries = 0;
   /** In the order in which they came, since a session may end before its beginning is recorded. */
   #queue: Entry[] = [];
@@ -72,12 +65,12 @@ export class SessionFile implements SessionList {
   #retry: NodeJS.Timeout | undefined;
 
   /** Call `start` before anything else. */
-  constructor(directory: StateDirectory, { lineage, sessions }: ListedSessions, report: LedgerReport) {
-    this.atStart = sessions;
+  constructor(directory: StateDirectory, { lineage, sessions }: ReadSessions, report: LedgerReport) {
+    this.atStart = sessions.describe();
     this.#directory = directory;
     this.#lineage = lineage;
-    this.#listed = new Map(sessions.map((session) => [session.id, session]));
-    this.#known = new Set(this.#listed.keys());
+    this.#listed = sessions;
+    this.#known = new Set(sessions.ids);
     this.#trouble = new Trouble(
       report,
       'sessions that hold nothing yet are refused, and locks of ended ones stay taken',
@@ -86,7 +79,7 @@ export class SessionFile implements SessionList {
 
   /** Writes the file anew, without what has ended. */
   async start(): Promise<void> {
-    await this.#rewrite({ added: [], ended: [] });
+    await this.#rewrite(undefined);
   }
 
   /** L2: the promise resolves when the record is synced; if that fails it rejects, and the grant is refused. */
@@ -103,6 +96,15 @@ export class SessionFile implements SessionList {
     if (!this.#known.delete(id)) return undefined;
     return new Promise((resolve) => {
       this.#queue.push({ kind: 'end', id, resolve });
+      this.#writeSoon();
+    });
+  }
+
+  /** L3: the promise resolves when the loss is synced. */
+  lose(id: string, loss: LossRecord): Promise<void> | undefined {
+    if (!this.#known.has(id)) return undefined;
+    return new Promise((resolve) => {
+      this.#queue.push({ kind: 'lose', id, loss, resolve });
       this.#writeSoon();
     });
   }
@@ -127,10 +129,7 @@ export class SessionFile implements SessionList {
     while (this.#queue.length > 0) {
       const entries = this.#queue.splice(0, MAX_BATCH);
       try {
-        await this.#write({
-          added: entries.flatMap((entry) => (entry.kind === 'add' ? [entry.session] : [])),
-          ended: entries.flatMap((entry) => (entry.kind === 'end' ? [entry.id] : [])),
-        });
+        await this.#write(toBatch(entries));
       } catch (error) {
         this.#failed(error as Error, [...entries, ...this.#queue]);
         return;
@@ -141,21 +140,21 @@ export class SessionFile implements SessionList {
     this.#state = 'idle';
   }
 
-  /** Refuses the sessions at once. The ends are tried again. */
+  /** Refuses the sessions at once. Ends and losses are tried again. */
   #failed(error: Error, entries: readonly Entry[]): void {
     this.#trouble.failed(error);
     this.#state = 'retrying';
     this.#retry = setTimeout(() => this.#writeSoon(), RETRY_MS).unref();
-    this.#queue = entries.filter(({ kind }) => kind === 'end');
+    this.#queue = entries.filter(({ kind }) => kind !== 'add');
     for (const entry of entries) {
-      if (entry.kind === 'end') continue;
+      if (entry.kind !== 'add') continue;
       this.#known.delete(entry.session.id);
       entry.reject(error);
     }
   }
 
   async #write(batch: Batch): Promise<void> {
-    const isWasteful = this.#entries > 2 * this.#listed.size + SPARE_ENTRIES;
+    const isWasteful = this.#entries > 2 * this.#firstEntries + SPARE_ENTRIES;
     if (this.#file === undefined || isWasteful) return await this.#rewrite(batch);
     const file = this.#file;
     try {
@@ -167,21 +166,21 @@ export class SessionFile implements SessionList {
       await file.close();
       throw error;
     }
-    apply(batch, this.#listed);
-    this.#entries += batch.added.length + batch.ended.length;
+    this.#listed.apply(batch);
+    this.#entries += lengthOf(batch);
   }
 
   /** L4: sessions stay on the list until they have ended, whether they have returned or not. */
-  async #rewrite(batch: Batch): Promise<void> {
-    const sessions = new Map(this.#listed);
-    apply(batch, sessions);
+  async #rewrite(batch: Batch | undefined): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
-    const added = [...sessions.values()];
-    await this.#directory.replace(NAME, headerLine('sessions', this.#lineage) + toLine({ added, ended: [] }));
+    const summary = this.#listed.summary();
+    const lines = [summary, ...(batch === undefined ? [] : [batch])].map(toLine);
+    await this.#directory.replace(NAME, headerLine('sessions', this.#lineage) + lines.join(''));
     this.#file = await this.#directory.openToAppend(NAME);
-    this.#entries = added.length;
-    apply(batch, this.#listed);
+    if (batch !== undefined) this.#listed.apply(batch);
+    this.#firstEntries = lengthOf(summary);
+    this.#entries = this.#firstEntries + (batch === undefined ? 0 : lengthOf(batch));
   }
 
   /** A file that somebody has deleted takes everything and keeps nothing. */
@@ -190,4 +189,18 @@ export class SessionFile implements SessionList {
     if ((await file.stat()).nlink > 0) return;
     throw new LedgerError('unusable', `${this.#directory.pathOf(NAME)} was deleted or replaced while the server ran`);
   }
+}
+
+function toBatch(entries: readonly Entry[]): Batch {
+  const lost = entries.flatMap((entry) => (entry.kind === 'lose' ? [{ id: entry.id, ...entry.loss }] : []));
+  return {
+    added: entries.flatMap((entry) => (entry.kind === 'add' ? [entry.session] : [])),
+    ended: entries.flatMap((entry) => (entry.kind === 'end' ? [entry.id] : [])),
+    // Few lines have any.
+    lost: lost.length > 0 ? lost : undefined,
+  };
+}
+
+function lengthOf({ added, ended, lost = [] }: Batch): number {
+  return added.length + ended.length + lost.length;
 }

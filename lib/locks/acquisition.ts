@@ -30,11 +30,15 @@ export class Acquisition {
   acquire(session: Session, request: LockRequest, isDraining: boolean, nowMs: number): AcquireResult {
     const lock = this.#book.locks[KIND_OF[request.mode]].getOrAdd(request.name);
     const result =
-      isUnused(lock) && request.steal === undefined && !isDraining && this.#book.mayGrant(1)
+      isUnused(lock) && request.steal === undefined && !isDraining && this.#mayGrant(lock)
         ? this.#acquireFree(session, lock, request, nowMs)
         : this.#acquireUsed(session, lock, request, isDraining, nowMs);
     if (result.status !== 'ok' && result.status !== 'stolen') this.#book.forgetIfUnused(lock);
     return result;
+  }
+
+  #mayGrant({ name, kind }: Lock): boolean {
+    return this.#book.mayGrant(1) && this.#book.isOpen(name, kind);
   }
 
   /** Nobody holds the lock and nobody waits for it. */
@@ -57,7 +61,7 @@ export class Acquisition {
   }
 
   #acquireAnew(session: Session, lock: Lock, request: LockRequest, nowMs: number): AcquireResult {
-    const isAdmitted = admitsNewcomer(lock, request.mode, limitOf(request)) && this.#book.mayGrant(1);
+    const isAdmitted = admitsNewcomer(lock, request.mode, limitOf(request)) && this.#mayGrant(lock);
     if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, lock, isAdmitted);
     if (refusal !== undefined) return refusal;
@@ -83,7 +87,7 @@ export class Acquisition {
     const refusal = upgradeRefused(claim, request.mode) ?? awaitedInGroup(claim);
     if (refusal !== undefined) return refusal;
     if (claim.place !== undefined) {
-      if (!admitsWaiter(claim, limitOf(request)) || !this.#book.mayGrant(1))
+      if (!admitsWaiter(claim, limitOf(request)) || !this.#mayGrant(claim.lock))
         return this.#joinPlace(claim, request, nowMs);
       const deadlock = passesWhileWaiting(claim) ? this.#deadlocks.find(claim.owner, { passing: [claim] }) : undefined;
       if (deadlock !== undefined) return deadlock;
@@ -137,7 +141,7 @@ export class Acquisition {
     // It would keep the stolen lock until that wait ends, and it may be waiting for the very owners that it passes.
     if (waitsElsewhere) return invalid('the owner waits for another lock and cannot steal');
     if (request.steal === 'stealable' && !areAllStealable(lock)) return { status: 'denied' };
-    // A steal does not wait either.
+    // A steal does not wait either. Where the lock is closed, its grant counts once that is open.
     if (!this.#book.mayGrant(1)) return { status: 'unavailable' };
     return claim === undefined ? this.#limitReached(session, lock, true) : undefined;
   }

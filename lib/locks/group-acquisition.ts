@@ -46,7 +46,7 @@ export class GroupAcquisition {
     }
     const missing = parts.filter(({ claim }) => claim === undefined);
     if (missing.length > 0 && isDraining) return { status: 'draining' };
-    const isAdmitted = missing.every(isAdmittedAtOnce) && this.#book.mayGrant(missing.length);
+    const isAdmitted = missing.every((part) => this.#isAdmittedAtOnce(part)) && this.#book.mayGrant(missing.length);
     if (!isAdmitted && request.waitMs <= 0) return { status: 'unavailable' };
     const refusal = this.#limitReached(session, missing, isAdmitted);
     if (refusal !== undefined) return refusal;
@@ -65,6 +65,13 @@ export class GroupAcquisition {
       known.add(name);
     }
     return undefined;
+  }
+
+  #isAdmittedAtOnce({ wanted, lock }: Part): boolean {
+    const { name, mode } = wanted;
+    return (
+      (lock === undefined || admitsNewcomer(lock, mode, limitOf(wanted))) && this.#book.isOpen(name, KIND_OF[mode])
+    );
   }
 
   #find(session: Session, tag: string, wanted: RequestedLock): Part {
@@ -120,10 +127,6 @@ function askedAgainRefused({ claim, wanted }: Part): Invalid | undefined {
   if (claim === undefined) return undefined;
   if (claim.state === 'waiting') return invalid(`the owner awaits ${shown(wanted.name)} already`);
   return upgradeRefused(claim, wanted.mode);
-}
-
-function isAdmittedAtOnce({ wanted, lock }: Part): boolean {
-  return lock === undefined || admitsNewcomer(lock, wanted.mode, limitOf(wanted));
 }
 
 /** The beginning of a name, for a message. */

@@ -23,6 +23,7 @@ import type {
   Session,
   TableCounts,
   TableEvent,
+  TableOptions,
   Wait,
   WaitingRequest,
   WaitResult,
@@ -30,6 +31,9 @@ import type {
 
 /** How a hold begins. */
 type GrantTerms = Pick<LockRequest, 'id' | 'leaseMs' | 'isStealable'>;
+
+/** What the table needs from outside for each grant and loss. */
+export type BookOptions = Pick<TableOptions, 'nextToken' | 'mayGrant' | 'isClosed' | 'onLoss'>;
 
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
@@ -46,6 +50,8 @@ export class LockBook {
   bytes = 0;
   /** Whether there are tokens for so many grants. */
   readonly mayGrant: (count: number) => boolean;
+  readonly #isClosed: ((name: string, kind: LockKind) => boolean) | undefined;
+  readonly #onLoss: ((claim: Claim, reason: LossReason) => void) | undefined;
   readonly #nextToken: () => number;
   /** The events of the current operation. */
   events: TableEvent[] = [];
@@ -54,9 +60,16 @@ export class LockBook {
   #holders = 0;
   #waiting = 0;
 
-  constructor(nextToken: () => number, mayGrant: (count: number) => boolean = () => true) {
+  constructor({ nextToken, mayGrant = () => true, isClosed, onLoss }: BookOptions) {
     this.#nextToken = nextToken;
     this.mayGrant = mayGrant;
+    this.#isClosed = isClosed;
+    this.#onLoss = onLoss;
+  }
+
+  /** Whether anybody may be granted the lock now, who need not hold it. */
+  isOpen(name: string, kind: LockKind): boolean {
+    return this.#isClosed?.(name, kind) !== true;
   }
 
   get counts(): TableCounts {
@@ -272,6 +285,7 @@ export class LockBook {
   /** Ends a hold that its owner did not release. */
   takeAway(claim: Claim, reason: LossReason): void {
     const { owner, lock, mode, token } = claim;
+    if (reason !== 'sessionEnded') this.#onLoss?.(claim, reason);
     const hold: LostHold = { lockName: lock.name, mode, owner: owner.tag, token, reason };
     this.events.push({ kind: 'lost', session: owner.session, hold });
     this.#remove(claim);

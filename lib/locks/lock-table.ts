@@ -61,9 +61,9 @@ export class LockTable {
   #state: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: TableOptions) {
-    const { limits, nextToken, mayGrant, compareNames } = options;
+    const { limits, compareNames } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
-    this.#book = new LockBook(nextToken, mayGrant);
+    this.#book = new LockBook(options);
     this.#answersAtOnce = answersAtOnce;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce);
     this.#settlement = new Settlement(this.#book, this.#deadlocks, answersAtOnce);
@@ -220,6 +220,13 @@ export class LockTable {
   /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait. */
   letInAll(nowMs: number): readonly TableEvent[] {
     this.#settlement.letInAll(nowMs);
+    return this.#book.takeEvents();
+  }
+
+  /** Lets in those who had to wait only because their lock was closed. */
+  letIn(name: string, kind: LockKind, nowMs: number): readonly TableEvent[] {
+    const lock = this.#book.locks[kind].get(name);
+    if (lock !== undefined) this.#settlement.letInOne(lock, nowMs);
     return this.#book.takeEvents();
   }
 

@@ -101,11 +101,19 @@ export class Settlement {
   /** Lets in whoever can be, wherever it waits: permits without a limit wait anywhere in a queue while nothing is granted. */
   letInAll(nowMs: number): void {
     const { readerWriter, permit } = this.#book.locks;
-    this.#left = Number.POSITIVE_INFINITY;
-    for (const lock of [...readerWriter, ...permit].filter(isAwaited)) {
-      for (const claim of lock.queue ?? []) this.#turnOf(claim, nowMs);
-    }
+    for (const lock of [...readerWriter, ...permit].filter(isAwaited)) this.#letInAnywhere(lock, nowMs);
     this.settleRest(nowMs);
+  }
+
+  /** The same for one lock. Only permits wait behind others who cannot be let in. */
+  letInOne(lock: Lock, nowMs: number): void {
+    if (lock.kind === 'permit') this.#letInAnywhere(lock, nowMs);
+    this.settle(lock, nowMs);
+  }
+
+  #letInAnywhere({ queue }: Lock, nowMs: number): void {
+    this.#left = Number.POSITIVE_INFINITY;
+    for (const claim of queue ?? []) this.#turnOf(claim, nowMs);
   }
 
   /** Answers a waiting request without a grant. */
@@ -196,14 +204,19 @@ export class Settlement {
   }
 
   #grantPlace(claim: Claim, { limit, waits }: Place, nowMs: number): Turn {
-    if (!admitsWaiter(claim, limit) || !this.#book.mayGrant(1)) return 'no room';
+    const { name, kind } = claim.lock;
+    if (!admitsWaiter(claim, limit) || !this.#book.mayGrant(1) || !this.#book.isOpen(name, kind)) return 'no room';
     if (!this.#take(waits.size)) return 'later';
     this.#book.grantPlace(claim, nowMs);
     return 'granted';
   }
 
+  #mayGrantGroup({ waiting }: Group): boolean {
+    return this.#book.mayGrant(waiting.length) && waiting.every(({ lock }) => this.#book.isOpen(lock.name, lock.kind));
+  }
+
   #grantGroupOf({ group }: Claim, nowMs: number): Turn {
-    if (group === undefined || !canGrant(group) || !this.#book.mayGrant(group.waiting.length)) return 'no room';
+    if (group === undefined || !canGrant(group) || !this.#mayGrantGroup(group)) return 'no room';
     if (!this.#take(group.claims.length)) return 'later';
     this.#book.grantGroup(group, nowMs);
     return 'granted';

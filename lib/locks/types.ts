@@ -8,6 +8,7 @@ import type {
   Granted,
   LockMode,
   LockStatistics,
+  LossReason,
   LostHold,
   NotGranted,
   RequestedLock,
@@ -349,6 +350,10 @@ export interface TableOptions {
    * `letInAll` is called.
    */
   readonly mayGrant?: ((count: number) => boolean) | undefined;
+  /** Whether nobody may be granted a lock for now, until `letIn` is called; never by default. */
+  readonly isClosed?: ((name: string, kind: LockKind) => boolean) | undefined;
+  /** Called before a hold ends that was not released, in a session that goes on. The lock may be closed for that. */
+  readonly onLoss?: ((claim: Claim, reason: LossReason) => void) | undefined;
   /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */

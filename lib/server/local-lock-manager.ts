@@ -6,14 +6,9 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
-  EarlierHold,
-  LockAllRequest,
+  Claim,
   LockKind,
-  LockRequest,
   Outcome,
-  ReleaseRequest,
-  Resumed,
-  Resumption,
   SavedSession,
   SavedTable,
   Session,
@@ -23,19 +18,11 @@ import type {
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
-import type {
-  CancelResult,
-  Granted,
-  LockInformation,
-  LockPage,
-  LockStatistics,
-  ReleaseAllResult,
-  ReleaseResult,
-  RequestId,
-  VerifyResult,
-} from '../protocol.ts';
+import type { LockInformation, LockPage, LockStatistics, LossReason, RequestId, VerifyResult } from '../protocol.ts';
 import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { ClosedLocks } from './closed-locks.ts';
+import { LocalSession } from './local-session.ts';
 import { LockListings } from './lock-listings.ts';
 import type {
   AbsentClient,
@@ -82,6 +69,7 @@ export class LocalLockManager implements LockManager {
   /** Shared by ends of sessions, deadlines, waiters let in by others and searches for deadlocks. */
   readonly #longWork: TurnBudget;
   readonly #listings: LockListings;
+  readonly #closed: ClosedLocks;
   #isHeldBack = false;
   #isDraining = false;
   #isCatchingUp = false;
@@ -95,11 +83,19 @@ export class LocalLockManager implements LockManager {
     this.#limits = options.limits;
     this.#ledger = options.ledger ?? new MemoryLedger(microsecondsAt(Date.now()));
     const { tokens } = this.#ledger;
+    this.#closed = new ClosedLocks((name, kind) => {
+      this.#handle(this.table.letIn(name, kind, this.clock.nowMs()));
+      this.#afterwards();
+    });
     this.table = new LockTable({
       limits: options.limits,
       nextToken: () => tokens.next(),
       mayGrant: (count) => !this.#isHeldBack && !this.#isDraining && tokens.has(count),
       compareNames: compareEncoded,
+      ...(this.isDurable && {
+        isClosed: (name, kind) => this.#closed.has(name, kind),
+        onLoss: (claim, reason) => this.#recordLoss(claim, reason),
+      }),
     });
     this.#listings = new LockListings(this.table, this.clock, options.limits);
     tokens.onRefill(() => this.#letInAll());
@@ -138,11 +134,30 @@ export class LocalLockManager implements LockManager {
   }
 
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease> {
+    const reopen = this.closeLock(lockName, kind);
     const outcome = this.table.forceRelease(lockName, kind, this.clock.nowMs());
     const eviction = this.publish(outcome);
     const taken = takenBy(outcome.events, eviction?.count ?? 0);
-    const answer: ForceRelease = { status: 'ok', released: taken.count, taken };
-    return eviction === undefined ? answer : this.finish(eviction, () => answer);
+    return this.finish(eviction, () => {
+      reopen();
+      return { status: 'ok', released: taken.count, taken };
+    });
+  }
+
+  /** Nobody is granted the lock until the result is called. Without a lasting ledger that makes no difference, so nothing is closed. */
+  closeLock(name: string, kind: LockKind): () => void {
+    return this.isDurable ? this.#closed.close(name, kind) : () => {};
+  }
+
+  whenOpen(name: string, kind: LockKind, callBack: () => void): void {
+    this.#closed.whenOpen(name, kind, callBack);
+  }
+
+  /** L3: before others are granted what a session has lost, that is on record, or its client could reclaim it after a crash. */
+  #recordLoss({ owner, lock, token }: Claim, reason: LossReason): void {
+    const { keptId } = owner.session.client;
+    const recorded = keptId === undefined ? undefined : this.#ledger.sessions.lose(keptId, { token, reason });
+    if (recorded !== undefined) void recorded.then(this.closeLock(lock.name, lock.kind));
   }
 
   holdBack(isHeldBack: boolean): void {
@@ -200,8 +215,8 @@ export class LocalLockManager implements LockManager {
   }
 
   /** The result of an operation, once all of it is done. */
-  finish<Result extends object>(rest: Work, makeResult: () => Result): Result | PendingResult<Result> {
-    if (rest.isOver) return makeResult();
+  finish<Result extends object>(rest: Work | undefined, makeResult: () => Result): Result | PendingResult<Result> {
+    if (rest === undefined || rest.isOver) return makeResult();
     const result = new PendingResult<Result>(true);
     this.#doInSlices(rest, () => result.settle(makeResult()));
     return result;
@@ -302,96 +317,5 @@ export class LocalLockManager implements LockManager {
         }),
       );
     });
-  }
-}
-
-/** One client's locks in this process. */
-class LocalSession implements ManagedSession {
-  readonly #manager: LocalLockManager;
-  readonly #session: Session;
-
-  constructor(manager: LocalLockManager, session: Session) {
-    this.#manager = manager;
-    this.#session = session;
-  }
-
-  acquire(request: LockRequest): LockResult | PendingResult<LockResult> {
-    const { table, clock } = this.#manager;
-    const outcome = table.acquire(this.#session, request, clock.nowMs());
-    const { result } = outcome;
-    if (result.status === 'queued') return this.#pend<LockResult>(outcome, request);
-    this.#manager.publish(outcome);
-    if (result.status !== 'stolen') return this.#manager.answer(result) as LockResult;
-    const answer = this.#manager.answer(result.granted) as Granted;
-    const taken = takenBy(outcome.events, result.count);
-    return this.#manager.finish<LockResult>(result.rest, () => ({ ...answer, taken }));
-  }
-
-  acquireAll(request: LockAllRequest): LockAllResult | PendingResult<LockAllResult> {
-    const { table, clock } = this.#manager;
-    const outcome = table.acquireAll(this.#session, request, clock.nowMs());
-    const { result } = outcome;
-    if (result.status === 'queued') return this.#pend<LockAllResult>(outcome, request);
-    this.#manager.publish(outcome);
-    return this.#manager.answer(result) as LockAllResult;
-  }
-
-  release(request: ReleaseRequest): ReleaseResult {
-    const { table, clock } = this.#manager;
-    const result = this.#manager.publish(table.release(this.#session, request, clock.nowMs()));
-    if (result.status === 'ok' && result.withdrawn === undefined) this.#manager.recordReleases(1);
-    return result;
-  }
-
-  releaseAll(tag: string | undefined): ReleaseAllResult | PendingResult<ReleaseAllResult> {
-    const { table, clock } = this.#manager;
-    const departure = this.#manager.publish(table.releaseAll(this.#session, tag, clock.nowMs()));
-    return this.#manager.finish(departure, () => {
-      this.#manager.recordReleases(departure.releasedCount);
-      return { status: 'ok', released: departure.releasedCount };
-    });
-  }
-
-  cancel(id: RequestId): CancelResult {
-    const { table, clock } = this.#manager;
-    return this.#manager.publish(table.cancel(this.#session, id, clock.nowMs()));
-  }
-
-  get claimCount(): number {
-    return this.#session.claimCount;
-  }
-
-  resume(client: LockClientInfo, resumption: Resumption): Resumed {
-    const { table, clock } = this.#manager;
-    this.#session.client = client;
-    const resumed = this.#manager.publish(table.resume(this.#session, resumption, clock.nowMs()));
-    this.#manager.recordReleases(resumed.released);
-    return resumed;
-  }
-
-  async restore(holds: readonly EarlierHold[]): Promise<readonly number[]> {
-    const { table, clock } = this.#manager;
-    await this.#manager.raiseTokens(holds.reduce((greatest, { token }) => Math.max(greatest, token), 0));
-    const isRestored = (hold: EarlierHold): boolean =>
-      this.#manager.publish(table.restore(this.#session, hold, clock.nowMs()));
-    return holds.filter((hold) => !isRestored(hold)).map(({ token }) => token);
-  }
-
-  end(): void {
-    this.#manager.endSession(this.#session);
-  }
-
-  /**
-   * The answer comes later, as an event that carries this request's context. It may come as early as the outcome is published,
-   * if the search for a deadlock is over by then.
-   */
-  #pend<Answer extends object>(
-    outcome: Outcome<unknown>,
-    request: LockRequest | LockAllRequest,
-  ): PendingResult<Answer> {
-    const pending = new PendingResult<Answer>();
-    request.context = pending;
-    this.#manager.publish(outcome);
-    return pending;
   }
 }

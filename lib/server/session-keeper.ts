@@ -159,16 +159,18 @@ export class SessionKeeper {
     const { maxLocksPerSession } = this.#limits;
     if (session.locks.claimCount + holds.length > maxLocksPerSession)
       return limitReached('maxLocksPerSession', maxLocksPerSession);
-    let lost: readonly number[];
+    // L3: what it is on record to have lost may be another's by now.
+    const [lost, had] = partition(holds, ({ token }) => kept.lostBefore.has(token));
+    const tokens = lost.map(({ token }) => token);
     try {
-      lost = await session.locks.restore(holds.map(toEarlierHold));
+      tokens.push(...(await session.locks.restore(had.map(toEarlierHold))));
     } catch (error) {
       if (error instanceof RangeError) return invalidParameters(`parameters.holds: ${error.message}`);
       throw error;
     }
     // The connection may have been lost meanwhile.
     if (last && kept.state === 'reclaiming' && kept.client === session) this.#sessions.completeReclaim(kept);
-    return { status: 'ok', lost };
+    return { status: 'ok', lost: kept.losses.describe(tokens) };
   }
 
   /** Whether the end of the connection ends no locks (S1): they stay, or were ended before. */
@@ -187,9 +189,12 @@ export class SessionKeeper {
     }
     if (end === 'lost' && session.locks.claimCount > 0 && this.#sessions.suspend(kept, session.connection.heardMs))
       return true;
-    void this.#sessions.end(kept);
+    const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
-    return false;
+    // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
+    if (end !== 'lost' || recorded === undefined) return false;
+    void recorded.then(() => session.locks.end());
+    return true;
   }
 
   get statistics(): SessionStatistics {
@@ -297,4 +302,8 @@ function confirmLater<Answer extends LockResult | LockAllResult>(
 function giveBack(locks: ManagedSession, answer: LockResult | LockAllResult): void {
   if (answer.status !== 'ok') return;
   for (const token of 'tokens' in answer ? answer.tokens : [answer.token]) locks.release({ token });
+}
+
+function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): readonly [Item[], Item[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

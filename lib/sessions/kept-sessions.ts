@@ -2,8 +2,9 @@
 
 import { Buffer } from 'node:buffer';
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { SessionList, SessionRecord } from '../ledger/ledger.ts';
+import type { EarlierSession, SessionList } from '../ledger/ledger.ts';
 import { startTimeout } from '../message/timeout.ts';
+import type { LostToken } from '../protocol.ts';
 import { LossReasons } from './loss-reasons.ts';
 
 const ID_BYTES = 12;
@@ -41,9 +42,13 @@ export class KeptSession<Client> {
   /** When the session ends, as long as it is suspended. */
   untilMs: number | undefined;
   stopTimeout: (() => void) | undefined;
-  losses: LossReasons = new LossReasons();
+  readonly losses: LossReasons = new LossReasons();
+  /** L3: the tokens of holds that it had lost in earlier runs. */
+  readonly lostBefore: ReadonlySet<number>;
 
-  constructor({ id, secretHash, timeoutMs }: SessionRecord, client: Client | undefined) {
+  constructor({ id, secretHash, timeoutMs, losses = [] }: EarlierSession, client: Client | undefined) {
+    this.losses.add(losses as readonly LostToken[]);
+    this.lostBefore = new Set(losses.map(({ token }) => token));
     this.id = id;
     this.secretHash = secretHash;
     this.timeoutMs = timeoutMs;

@@ -16,11 +16,15 @@ export class LossReasons {
 
   /** The client has these in mind and does not hold them any more. They are noted on, since the answer may be lost. */
   tell(tokens: readonly number[]): readonly LostToken[] {
-    const told = tokens.map((token) => ({ token, reason: this.#reasons.get(token) ?? 'forced' }));
+    const told = this.describe(tokens);
     this.#reasons.clear();
     this.add(told);
     this.#forgetOldest();
     return told;
+  }
+
+  describe(tokens: readonly number[]): readonly LostToken[] {
+    return tokens.map((token) => ({ token, reason: this.#reasons.get(token) ?? 'forced' }));
   }
 
   add(losses: readonly LostToken[]): void {

@@ -175,6 +175,43 @@ describe('a ledger in a directory', () => {
     expect(idsAtStart(await openLedger(directory))).to.deep.equal(['missing', 'here']);
   });
 
+  it('L3: tells the next runs what a session has lost, until it ends', async () => {
+    const before = await openLedger(directory);
+    await before.sessions.add(session('a'));
+    await before.sessions.add(session('b'));
+    await Promise.all([1, 2].map((token) => before.sessions.lose('a', { token, reason: 'stolen' })));
+    expect(before.sessions.lose('unknown', { token: 3, reason: 'forced' })).to.equal(undefined);
+    await before.closeOnce();
+    const losses = [
+      { token: 1, reason: 'stolen' },
+      { token: 2, reason: 'stolen' },
+    ];
+    for (let start = 0; start < 2; start += 1) {
+      const ledger = await openLedger(directory);
+      expect(ledger.sessions.atStart).to.deep.equal([{ ...session('a'), losses }, session('b')]);
+      await ledger.closeOnce();
+    }
+    const last = await openLedger(directory);
+    await last.sessions.end('a');
+    await last.closeOnce();
+    expect((await openLedger(directory)).sessions.atStart).to.deep.equal([session('b')]);
+  });
+
+  it('L3: forgets a loss when the time-out of its session is over, and the list is written anew', async () => {
+    const before = await openLedger(directory);
+    await before.sessions.add({ ...session('short'), timeoutMs: 0 });
+    await before.sessions.add(session('long'));
+    for (const id of ['short', 'long']) await before.sessions.lose(id, { token: 1, reason: 'forced' });
+    await before.closeOnce();
+    // A start gives each loss its time once more, since nobody knows how long the server was down.
+    await (await openLedger(directory)).closeOnce();
+    const { atStart } = (await openLedger(directory)).sessions;
+    expect(atStart.map(({ id, losses = [] }) => [id, losses.length])).to.deep.equal([
+      ['short', 0],
+      ['long', 1],
+    ]);
+  });
+
   describe('after damage', () => {
     let report: RecordingReport;
     let lineage: string;

@@ -145,7 +145,7 @@ describe('a server with a state directory', () => {
     ).to.deep.include({ lost: [] });
     expect(await firstBack.next()).to.deep.include({ event: 'lost', lockName: 'a', token, reason: 'forced' });
     expect(await firstBack.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true })).to.deep.include({
-      lost: [token],
+      lost: [{ token, reason: 'forced' }],
     });
   });
 
