@@ -1,0 +1,213 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { LossRecord, SessionList } from '../../lib/ledger/ledger.ts';
+import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
+import { makeGate } from '../../lib/message/gate.ts';
+import { granted } from '../server/answers.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { type Message, RawClient, until } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
+import { listenOnTcp, makeServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
+
+/** What the server says of a session. */
+interface Told {
+  readonly id: string;
+  readonly secret: string;
+}
+
+async function openSession(port: number, timeout = 20): Promise<[RawClient, Told]> {
+  const client = await RawClient.connect(port);
+  return [client, (await client.ask('hello', { protocol: 1, session: { timeout } })).session as Told];
+}
+
+/** Ways to lose the lock `jobs` to others. */
+const LOSSES: readonly {
+  readonly reason: string;
+  readonly terms: object;
+  readonly take: (other: RawClient) => Promise<unknown> | undefined;
+}[] = [
+  { reason: 'forced', terms: {}, take: (other) => other.ask('forceUnlock', { lockName: 'jobs' }) },
+  { reason: 'lease', terms: { lease: 0.001 }, take: () => undefined },
+  {
+    reason: 'stolen',
+    terms: { stealable: true },
+    take: async (other) => {
+      const { status, token } = await other.ask('lock', { lockName: 'jobs', steal: true, owner: 'thief' });
+      if (status === 'ok') await other.ask('unlock', { token });
+    },
+  },
+];
+
+describe('L3: what a session has lost', () => {
+  let port: number;
+  /** Ends the recording. */
+  let recorded: () => void;
+  let losses: [string, LossRecord][];
+  let ends: string[];
+
+  beforeEach(async () => {
+    const gate = makeGate();
+    recorded = gate.resolve;
+    losses = [];
+    ends = [];
+    const sessions: SessionList = {
+      ...NO_SESSIONS,
+      lose: (id, loss) => {
+        losses.push([id, loss]);
+        return gate.promise;
+      },
+      end: (id) => {
+        ends.push(id);
+        return gate.promise;
+      },
+    };
+    const ledger = Object.assign(new MemoryLedger(0), { sessions, isDurable: true });
+    const limits = { minSessionTimeoutMs: 1, maxSuspendedSessions: 1 };
+    port = await listenOnTcp(makeServer({ limits, ledger, forceUnlock: true }));
+  });
+  afterEach(endTest);
+
+  for (const { reason, terms, take } of LOSSES) {
+    it(`is on record before another is granted it: ${reason}`, async () => {
+      const [holder, { id }] = await openSession(port);
+      const [waiter, other] = [await RawClient.connect(port), await RawClient.connect(port)];
+      const token = await holder.take('jobs', terms);
+      if (reason !== 'lease') await waiter.queue(1, 'jobs');
+      const taken = take(other);
+      expect(await holder.next()).to.deep.include({ event: 'lost', token, reason });
+      expect(losses).to.deep.equal([[id, { token, reason }]]);
+      if (reason === 'lease') await waiter.queue(1, 'jobs');
+      // Everything else goes on.
+      const witness = await RawClient.connect(port);
+      const locks = [{ lockName: 'jobs' }, { lockName: 'more' }];
+      expect(await witness.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
+      expect(await witness.ask('lockAll', { locks, timeLimit: 0 })).to.deep.equal({ status: 'unavailable' });
+      await witness.take('another');
+      await waiter.settle();
+      if (reason === 'stolen') expect(other.unreadCount).to.equal(0);
+      recorded();
+      expect(await waiter.next())
+        .to.deep.include({ id: 1 })
+        .and.nested.include({ 'result.status': 'ok' });
+      await taken;
+    });
+  }
+
+  it('is not waited for where no session has lost anything', async () => {
+    const [holder, waiter, other] = [
+      await RawClient.connect(port),
+      await RawClient.connect(port),
+      await RawClient.connect(port),
+    ];
+    await holder.take('jobs');
+    await waiter.queue(1, 'jobs');
+    await other.ask('forceUnlock', { lockName: 'jobs' });
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
+    expect(await other.ask('lock', { lockName: 'jobs', steal: true, owner: 'x' })).to.deep.equal({
+      status: 'ok',
+      token: 3,
+      count: 1,
+    });
+    expect(losses).to.deep.equal([]);
+  });
+
+  it('lets in all whom it kept waiting: a lockAll, and permits without limit behind others', async () => {
+    const [holder] = await openSession(port);
+    const [limited, unlimited, several, other] = [
+      await RawClient.connect(port),
+      await RawClient.connect(port),
+      await RawClient.connect(port),
+      await RawClient.connect(port),
+    ];
+    await holder.take('jobs', { mode: 'permit', lease: 0.001 });
+    await holder.next();
+    await other.take('free');
+    await other.ask('unlock', { lockName: 'free' });
+    await unlimited.queue(1, 'jobs', { mode: 'permit' });
+    const locks = [{ lockName: 'jobs', mode: 'permit', limit: 5 }, { lockName: 'free' }];
+    several.send({ command: 'lockAll', parameters: { locks }, id: 1 });
+    await several.settle();
+    await limited.queue(1, 'jobs', { mode: 'permit', limit: 1 });
+    await unlimited.queue(2, 'jobs', { mode: 'permit', owner: 'behind' });
+    recorded();
+    for (const id of [1, 2]) expect(await unlimited.next()).to.deep.include({ id });
+    expect(await several.next()).to.nested.include({ id: 1, 'result.status': 'ok' });
+    await limited.settle();
+  });
+
+  it('is given up by a thief who comes back on another connection before that', async () => {
+    const [holder] = await openSession(port);
+    const [thief, { id, secret }] = await openSession(port);
+    await holder.take('jobs', { stealable: true });
+    thief.send({ command: 'lock', parameters: { lockName: 'jobs', steal: true }, id: 7 });
+    await holder.next();
+    const back = await RawClient.connect(port);
+    const { session } = await back.ask('hello', { protocol: 1, session: { id, secret, requests: [7] } });
+    expect(session).to.deep.include({ answers: [], unknown: [7] });
+    back.send({ command: 'lock', parameters: { lockName: 'jobs', steal: true }, id: 8 });
+    const witness = await RawClient.connect(port);
+    await until(async () => (await witness.ask('inspect', { lockName: 'jobs' })).holderCount === 1);
+    expect(back.unreadCount).to.equal(0);
+    recorded();
+    expect(await back.next()).to.nested.include({ id: 8, 'result.status': 'ok' });
+  });
+
+  it('is also what a client held that could not be suspended', async () => {
+    const [first] = await openSession(port);
+    const [second, { id }] = await openSession(port);
+    const waiter = await RawClient.connect(port);
+    await first.take('a');
+    await second.take('b');
+    await waiter.queue(1, 'b');
+    first.reset();
+    await until(async () => (await waiter.ask('stats')).suspendedSessions === 1);
+    second.reset();
+    await until(() => ends.length > 0);
+    expect(ends).to.deep.equal([id]);
+    expect(await waiter.ask('stats')).to.include({ holders: 2, waiting: 1 });
+    recorded();
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(3) });
+  });
+});
+
+describe('L3: a server with a state directory that is killed', () => {
+  let directory: string;
+  let port: number;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
+    whenTestEnds(() => rmSync(directory, { recursive: true }));
+    port = await freePort();
+  });
+  afterEach(endTest);
+
+  for (const { reason, terms, take } of LOSSES) {
+    it(`gives nothing back that another has had since: ${reason}`, async () => {
+      const options = ['--port', String(port), '--state', directory, '--force-unlock'];
+      const { program } = await startServerProgram(...options);
+      const [holder, { id, secret }] = await openSession(port);
+      const [kept, token] = [await holder.take('kept'), await holder.take('jobs', terms)];
+      const [next] = await openSession(port);
+      await take(next);
+      await next.take('jobs');
+      // The next holder has gone, so nobody else claims the lock.
+      await next.leave();
+      await program.kill();
+      await startServerProgram(...options);
+      const back = await RawClient.connect(port);
+      const { session } = await back.ask('hello', { protocol: 1, session: { id, secret } });
+      expect(session).to.include({ state: 'reclaim' });
+      const holds = [
+        { lockName: 'kept', token: kept },
+        { lockName: 'jobs', token },
+      ];
+      const lost: readonly Message[] = [{ token, reason }];
+      expect(await back.ask('reclaim', { holds, last: true })).to.deep.equal({ status: 'ok', lost });
+      expect(await back.ask('inspect', { lockName: 'jobs' })).to.include({ holderCount: 0 });
+      expect(await back.ask('inspect', { lockName: 'kept' })).to.include({ holderCount: 1 });
+    });
+  }
+});
