@@ -24,8 +24,6 @@ export class Audit {
   readonly #leftBehind = new Set<number>();
   /** When a token without a client was first seen in a listing. */
   readonly #strays = new Map<number, number>();
-  /** The locks that were free the last time, although somebody waited. */
-  #idle: ReadonlySet<string> = new Set();
 
   constructor(port: number, history: History, leftBehindMs: number) {
     this.#port = port;
@@ -39,7 +37,7 @@ export class Audit {
       const listing = await this.#list();
       if (listing === undefined) continue;
       this.#checkHolders(tokensIn(listing));
-      this.#checkWaiters(listing);
+      await this.#checkWaiters(listing);
     }
   }
 
@@ -99,16 +97,25 @@ export class Audit {
     }
   }
 
-  /** A lock that is free twice in a row, although somebody waits for it alone, has forgotten its waiters. */
-  #checkWaiters({ locks, isInGrace }: Listing): void {
-    const isIdle = ({ lockName, holderCount, waiterCount }: LockInformation): boolean =>
-      !isInGrace && LONE_NAMES.includes(lockName) && holderCount === 0 && waiterCount > 0;
-    const idle = locks.filter(isIdle).map(({ lockName }) => lockName);
-    for (const name of idle) {
-      if (this.#idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);
+  /** A lock that is free, and free still a moment later, although somebody waits for it, has forgotten its waiters. */
+  async #checkWaiters(listing: Listing): Promise<void> {
+    const names = idleIn(listing);
+    if (names.length === 0) return;
+    const fromMs = nowMs();
+    await pause(AGAIN_MS);
+    const next = await this.#list();
+    if (next === undefined || this.#history.serverStarvedMs(fromMs, nowMs()) > 0) return;
+    const idle = new Set(idleIn(next));
+    for (const name of names) {
+      if (idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);
     }
-    this.#idle = new Set(idle);
   }
+}
+
+function idleIn({ locks, isInGrace }: Listing): readonly string[] {
+  if (isInGrace) return [];
+  const idle = locks.filter(({ holderCount, waiterCount }) => holderCount === 0 && waiterCount > 0);
+  return idle.map(({ lockName }) => lockName).filter((name) => LONE_NAMES.includes(name));
 }
 
 function tokensIn({ locks }: Listing): Set<number> {

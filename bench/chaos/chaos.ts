@@ -9,6 +9,7 @@
  */
 
 import { isShort, numberGiven, printTable, textGiven } from '../program.ts';
+import { CLIENT_FAULTS, SERVER_FAULTS } from './faults.ts';
 import { canMakeHosts } from './hosts.ts';
 import { nowMs } from './messages.ts';
 import { ChaosRun } from './run.ts';
@@ -30,6 +31,8 @@ const runs = numberGiven('runs') ?? (isShort ? 1 : Number.POSITIVE_INFINITY);
 const rounds = numberGiven('rounds') ?? (isShort ? 2 : ROUNDS);
 const state = textGiven('state');
 const only = textGiven('only')?.split(',') ?? (isShort ? SHORT.only : undefined);
+const unknown = only?.find((kind) => !(kind in CLIENT_FAULTS || kind in SERVER_FAULTS));
+if (unknown !== undefined) throw new Error(`--only has ${JSON.stringify(unknown)}, which is no kind of fault`);
 const startMs = nowMs();
 const hasHosts = canMakeHosts();
 const faults = new Map<string, number>();

@@ -155,7 +155,7 @@ export class ClientFaults {
   async #hurtConnection(kind: ClientFaultKind, index: number, ms: number): Promise<void> {
     this.#act(index, ...(ACTIONS[kind] ?? []));
     if (kind === 'replies lost before a cut') await this.#loseReplies(index, ms);
-    if (kind === 'replies late, and cut off') await this.#cutOff(index, ms);
+    if (kind === 'replies late and cut off') await this.#cutOff(index, ms);
     else await pause(ms);
     this.#act(index, 'free');
   }

@@ -12,7 +12,7 @@ const BEAT_MS = 25;
 const LONGEST_WAIT_MS = 3_000;
 const LONGEST_HOLD_MS = 150;
 const LONGEST_LONG_HOLD_MS = 2_500;
-/** Most flows whose connection is lost keep their locks until that is over, but no longer. */
+/** Most flows keep their locks until the server has answered, but no longer. */
 const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
@@ -73,6 +73,17 @@ function enter(handle: LockHandle, leaseMs: number | undefined): { leave(): void
   return { leave };
 }
 
+/** Whether the server answers, as far as it is known within some time. */
+async function isAnswered(): Promise<boolean> {
+  if (client.state !== 'connected') return false;
+  try {
+    await client.rpc('ping', {}, { timeoutMs: LONGEST_SUSPENSION_MS });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function visit(
   guard: LockHandle | { readonly handles: readonly LockHandle[]; release(): Promise<boolean> },
   leaseMs?: number,
@@ -81,9 +92,9 @@ async function visit(
   const visits = handles.map((handle) => enter(handle, leaseMs));
   const isLost = (): boolean => handles.some(({ signal }) => signal.aborted);
   await pause(random() * (chance(0.2) ? LONGEST_LONG_HOLD_MS : LONGEST_HOLD_MS));
-  // Some release without a connection: the next one tells the server.
+  // The others may release without a connection: the next one tells the server.
   const endMs = nowMs() + (chance(0.3) ? 0 : LONGEST_SUSPENSION_MS);
-  while (client.state !== 'connected' && !isLost() && nowMs() < endMs && !isFinishing) await pause(BEAT_MS);
+  while (!isLost() && nowMs() < endMs && !isFinishing && !(await isAnswered())) await pause(BEAT_MS);
   for (const each of visits) each.leave();
   await guard.release();
 }

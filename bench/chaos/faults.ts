@@ -20,7 +20,7 @@ export type ClientFaultKind =
   | 'half-closed to the server'
   | 'half-closed to the client'
   | 'replies lost before a cut'
-  | 'replies late, and cut off'
+  | 'replies late and cut off'
   | 'host cut off'
   | 'host cut off for long';
 
@@ -33,9 +33,9 @@ export type ServerFaultKind =
   | 'server terminated'
   | 'server stopped'
   | 'server stopped for long'
-  | 'server killed, clock set back'
-  | 'server killed, disk full'
-  | 'server killed, disk read-only'
+  | 'server killed and clock set back'
+  | 'server killed and disk full'
+  | 'server killed and disk read-only'
   | 'disk full'
   | 'second server on the state'
   | 'proxy killed'
@@ -94,7 +94,7 @@ export const CLIENT_FAULTS: Readonly<Record<ClientFaultKind, FaultKindOptions>> 
   'half-closed to the server': { routes: PROXIES, ms: [0, 0] },
   'half-closed to the client': { routes: PROXIES, ms: [0, 0] },
   'replies lost before a cut': { routes: PROXIES, ms: [50, 400] },
-  'replies late, and cut off': { routes: PROXIES, timeouts: [1.2, 1.5] },
+  'replies late and cut off': { routes: PROXIES, timeouts: [1.2, 1.5] },
   'host cut off': { routes: ['host'], ms: [100, 900] },
   'host cut off for long': { routes: ['host'], timeouts: [1.2, 1.6] },
 };
@@ -108,9 +108,9 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
   'server terminated': { routes: ALL, ms: [0, 400], isDurable: true },
   'server stopped': { routes: ALL, ms: [300, 1_200] },
   'server stopped for long': { routes: ALL, timeouts: [1.1, 1.3] },
-  'server killed, clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
-  'server killed, disk full': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
-  'server killed, disk read-only': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
+  'server killed and clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
+  'server killed and disk full': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
+  'server killed and disk read-only': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
   'disk full': { routes: ALL, ms: [500, 1_500], isDurable: true, needsDisk: true },
   'second server on the state': { routes: ALL, ms: [0, 0], isDurable: true },
   'proxy killed': { routes: ['proxy'], ms: [0, 200] },
@@ -127,7 +127,7 @@ const FINS: ReadonlySet<FaultKind> = new Set([
 /** Longer than the session. */
 const CUT_OFF: ReadonlySet<FaultKind> = new Set([
   'client blocked and cut off',
-  'replies late, and cut off',
+  'replies late and cut off',
   'host cut off for long',
   'server stopped for long',
 ]);

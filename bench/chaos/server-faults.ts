@@ -36,13 +36,13 @@ export class ServerFaults {
       'server terminated': (ms) => this.#terminate(ms),
       'server stopped': (ms) => this.#stop(ms),
       'server stopped for long': (ms) => this.#stop(ms),
-      'server killed, clock set back': (ms) => this.#kill(ms, 'yesterday'),
-      'server killed, disk full': () =>
+      'server killed and clock set back': (ms) => this.#kill(ms, 'yesterday'),
+      'server killed and disk full': () =>
         this.#killWithoutDisk(
           () => server.disk?.fill(),
           () => server.disk?.empty(),
         ),
-      'server killed, disk read-only': () =>
+      'server killed and disk read-only': () =>
         this.#killWithoutDisk(
           () => server.disk?.setReadOnly(true),
           () => server.disk?.setReadOnly(false),

@@ -25,7 +25,7 @@ const MAX_SHOWN_CHARACTERS = 60;
 /** Resolves to the first violation of a run; undefined if there is none. */
 async function firstViolation(
   folder: string,
-  { only, rounds = ROUNDS }: PlantedBug,
+  { only, shows, rounds = ROUNDS }: PlantedBug,
   seed: number,
 ): Promise<string | undefined> {
   const program = join(folder, 'dist/bench/chaos/chaos.js');
@@ -38,12 +38,12 @@ async function firstViolation(
   });
   createInterface(child.stdout).on('line', (line) => {
     const text = /^VIOLATION \(.*?\) at [\d.]+: (.*)/.exec(line)?.[1];
-    if (text === undefined || violation !== undefined) return;
+    if (violation !== undefined || !shows.some((start) => text?.startsWith(start))) return;
     violation = text;
     child.kill('SIGTERM');
   });
   const [code] = (await exited) as [number | null];
-  if (violation === undefined && code !== 0) throw new Error(`the run ended with code ${code}: ${trouble}`);
+  if (violation === undefined && trouble !== '') throw new Error(`the run ended with code ${code}: ${trouble}`);
   return violation;
 }
 
