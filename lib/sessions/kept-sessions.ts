@@ -182,6 +182,8 @@ export class KeptSessions<Client> {
     const { state } = session;
     this.#leaveSuspension(session);
     session.state = 'ended';
+    // Its time may be over in this very turn, and what it held would end twice.
+    session.untilMs = undefined;
     this.#sessions.delete(session.id);
     const recorded = this.#list.end(session.id);
     if (state === 'awaited' || state === 'reclaiming') {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import type { SessionList } from '../../lib/ledger/ledger.ts';
 import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import { makeGate } from '../../lib/message/gate.ts';
+import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
@@ -186,6 +188,25 @@ describe('a session that outlives its connection', () => {
     await witness.take('jobs');
     expect(await witness.ask('stats')).to.include({ awaitedSessions: 0, suspendedSessions: 0, expiredSessions: 1 });
     expect(logger.entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
+  });
+
+  it('is over once, though its client leaves in the turn in which its time is over', async () => {
+    const secretHash = createHash('sha256').update('secret').digest('base64url');
+    const list: SessionList = { ...NO_SESSIONS, atStart: [{ id: 'before', secretHash, timeoutMs: 1 }] };
+    const expired: string[] = [];
+    const sessions = new KeptSessions<string>(LIMITS, list, () => performance.now(), {
+      expired: ({ id }) => expired.push(id),
+      graceOver: () => {},
+    });
+    const session = sessions.find({ id: 'before', secret: 'secret' }) as KeptSession<string>;
+    sessions.attach(session, 'client');
+    const left = delay(1).then(() => sessions.end(session));
+    // Both times are over when the event loop looks again.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    await left;
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    expect(expired).to.deep.equal([]);
+    expect(sessions).to.include({ awaitedCount: 0, expiredCount: 0 });
   });
 
   it('S1: is ended by nothing that comes from a connection once another has taken over', async () => {
