@@ -32,7 +32,7 @@ const ANSWER_MS = 3_000;
 const JUDGE_AFTER_MS = 1_000;
 const PERMIT_LIMIT = 2;
 /** The fewest crashes by which to say that they do not free at once. */
-const MIN_CRASHES = 2;
+const MIN_CRASHES = 4;
 
 /** How to run. */
 export interface RunOptions {

@@ -60,7 +60,7 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     replace: "'lost'",
     shows: ['of crashes'],
     only: ['client killed'],
-    rounds: 24,
+    rounds: 40,
   },
   {
     name: 'a session that is over frees nothing',
