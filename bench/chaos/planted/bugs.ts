@@ -137,6 +137,7 @@ const OF_RESTARTS: readonly PlantedBug[] = [
     replace: 'clock',
     shows: ['two holders', 'the token'],
     only: ['server killed and clock set back'],
+    rounds: 8,
   },
   {
     name: 'no session is recorded',
