@@ -71,6 +71,18 @@ describe("the limits of pkLockServer's framing", () => {
     await a.expect('{"id":4,"result":{"status":"limit"}}');
   });
 
+  it('refuse ids that are too long, of any kind', async () => {
+    const [a, b] = await connectThree();
+    const long = ['x'.repeat(129), Array(65).fill(0), { long: 'x'.repeat(120) }];
+    for (const id of long) {
+      a.lock('jobs', id);
+      await a.expect(`{"id":${JSON.stringify(id)},"result":{"status":"invalid"}}`);
+    }
+    a.lock('jobs', 'x'.repeat(128));
+    await a.expect(`{"id":"${'x'.repeat(128)}","result":{"status":"ok"}}`);
+    await b.queue('jobs', Array(63).fill(0));
+  });
+
   it('refuse waiting requests of a connection above maxPendingRequests, until one is answered', async () => {
     const [a, b] = await connectThree({ maxPendingRequests: 2 });
     for (const name of ['one', 'two', 'three']) {

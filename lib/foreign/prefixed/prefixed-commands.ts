@@ -13,6 +13,9 @@ import { PrefixedCodec } from './prefixed-codec.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
+/** An id may be any value, and is kept as long as its request waits. */
+const MAX_ID_CHARACTERS = 128;
+
 /** Serves `lock` and `unlock` as pkLockServer did. Messages that it left unanswered stay unanswered here. */
 export class PrefixedCommands implements ProtocolService<LockServerSession> {
   readonly #parts: LockServerParts;
@@ -44,7 +47,7 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
   #lock(session: LockServerSession, { id, parameters }: Message): void {
     if (id === undefined || id === null || typeof parameters !== 'object' || parameters === null) return;
     const name = toLockName((parameters as Message).lockName);
-    if (name === undefined) {
+    if (name === undefined || !isShort(id)) {
       reply(session, id, 'invalid');
       return;
     }
@@ -103,6 +106,12 @@ export function answerUnlock(session: LockServerSession, given: unknown, lockNam
     session.connection.send({ attempted: 'unlock', result: outcome, lockName: given });
     return result;
   });
+}
+
+function isShort(id: unknown): boolean {
+  if (typeof id === 'number') return true;
+  const text = typeof id === 'string' ? id : JSON.stringify(id);
+  return text.length <= MAX_ID_CHARACTERS;
 }
 
 /** A number names the same lock as its text. */
