@@ -79,6 +79,8 @@ class DirectSocket extends SocketStream {
   #state: 'clear' | 'waiting' = 'clear';
   /** The bytes of the one direct write that waits. */
   #pendingBytes = 0;
+  /** Called when that write is over. */
+  readonly #afterPending: (() => void)[] = [];
   readonly #handle: Handle;
 
   constructor(socket: Socket, peer: string, handle: Handle, use?: SocketUse) {
@@ -134,6 +136,14 @@ class DirectSocket extends SocketStream {
     spareRequest = undefined;
   }
 
+  /** The system may have taken all of the direct write before Node tells so, and an empty write is over at once then. */
+  override whenDrained(callback: () => void): void {
+    super.whenDrained(() => {
+      if (this.#pendingBytes === 0) callback();
+      else this.#afterPending.push(callback);
+    });
+  }
+
   override end(): void {
     if (this.hasPeerEnded && this.unsentBytes === 0) this.socket.destroy();
     else super.end();
@@ -159,7 +169,9 @@ class DirectSocket extends SocketStream {
     this.#pendingBytes = bytes;
     written.oncomplete = (status) => {
       this.#pendingBytes = 0;
+      const callbacks = this.#afterPending.splice(0);
       if (status < 0) this.socket.destroy(systemError('write', status));
+      else for (const callback of callbacks) callback();
     };
   }
 }

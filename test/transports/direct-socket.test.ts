@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { expect } from 'chai';
@@ -63,6 +64,24 @@ describe('a socket used directly', () => {
   });
   after(() => {
     server?.close();
+  });
+
+  it('has nothing unsent once it has drained, however fast the other side reads', async () => {
+    const { port } = server.address() as AddressInfo;
+    const reading = `require('node:net').connect(${port}, '127.0.0.1').resume()`;
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const reader = spawn(process.execPath, ['-e', reading], { stdio: 'ignore' });
+    const [socket] = await accepted;
+    const direct = acceptedStream(socket, 'far');
+    direct.start({ data: () => {}, ended: () => {}, closed: () => {} });
+    const text = 'x'.repeat(MUCH / 8);
+    for (let round = 0; round < 20; round += 1) {
+      direct.write(text, 'latin1');
+      await new Promise<void>((resolve) => direct.whenDrained(resolve));
+      expect(direct.unsentBytes).to.equal(0);
+    }
+    reader.kill();
+    direct.destroy();
   });
 
   it('is possible here, and tells of bytes and of the end, each time from one buffer', async () => {
