@@ -54,7 +54,7 @@ async function ask(peer: Peer, count: number, command: string, parametersOf: (in
 
 /** Opens a session and takes locks, loses its connection, and comes back with or without them. */
 async function resume({ port, number, peer, random }: Visitor): Promise<void> {
-  await ask(peer, 1, 'hello', () => ({ session: { timeout: SESSION_SECONDS } }));
+  await ask(peer, 1, 'hello', () => ({ protocol: 1, session: { timeout: SESSION_SECONDS } }));
   const [, id] = /"id":"([\w-]{16})"/.exec(peer.lastReply) ?? [];
   const [, secret] = /"secret":"([\w-]{32})"/.exec(peer.lastReply) ?? [];
   if (secret === undefined) return;
@@ -63,7 +63,7 @@ async function resume({ port, number, peer, random }: Visitor): Promise<void> {
   if (random.below(2) === 0) peer.reset();
   const next = await Peer.open(port);
   const holds = random.below(2) === 0 ? [] : Array.from({ length: 9_000 }, (_, index) => index);
-  await ask(next, 1, 'hello', () => ({ session: { timeout: SESSION_SECONDS, id, secret, holds } }));
+  await ask(next, 1, 'hello', () => ({ protocol: 1, session: { timeout: SESSION_SECONDS, id, secret, holds } }));
   if (random.below(4) === 0) await ask(next, 1, 'bye', () => ({}));
   next.reset();
 }

@@ -1,61 +1,9 @@
-/** The kinds of hostile and unlucky clients that the bench lets loose. */
+/** The kinds of hostile and unlucky clients of the message and line protocols that the bench lets loose. */
 
 import { setTimeout } from 'node:timers/promises';
+import { crowdFor, fill, fillWith, type Kind, many, open, queueWith } from './hostile-acts.ts';
 import { Peer } from './hostile-peer.ts';
 import { isShort } from './program.ts';
-
-/** A short run is a hundredth of a long one, to see that the program works. */
-const SCALE = isShort ? 0.02 : 1;
-
-/** How many of something, fewer in a short run. */
-function many(count: number): number {
-  return Math.max(2, Math.round(count * SCALE));
-}
-
-function open(port: number, count: number): Promise<Peer[]> {
-  return Promise.all(Array.from({ length: count }, () => Peer.open(port)));
-}
-
-/** Takes locks with these names. */
-function fill(peer: Peer, count: number, nameOf: (index: number) => string): Promise<void> {
-  return fillWith(peer, count, (index) => ({ lockName: nameOf(index) }));
-}
-
-/** Takes locks by writes of a hundred requests, each with the parameters that it is given. */
-async function fillWith(peer: Peer, count: number, parametersOf: (index: number) => object): Promise<void> {
-  for (let index = 0; index < count; index += 1) {
-    peer.send('lock', parametersOf(index), index);
-    if (index % 100 === 99) await peer.replied(index + 1);
-  }
-  await peer.replied(count);
-}
-
-/** Makes requests that wait. They are followed by one that is answered. */
-async function queueWith(
-  peer: Peer,
-  command: 'lock' | 'lockAll',
-  count: number,
-  parametersOf: (index: number) => object,
-): Promise<void> {
-  for (let index = 0; index < count; index += 1) peer.send(command, parametersOf(index), index);
-  const before = peer.replyCount;
-  peer.send('ping', {}, 'last');
-  await peer.replied(before + 1);
-}
-
-/** What one kind needs before the bystander comes, and what it does beside it. */
-export type Kind = (port: number) => Promise<() => Promise<void>>;
-
-/** A lock that somebody holds and many wait for. */
-async function crowdFor(port: number, count: number): Promise<Peer> {
-  const [holder, crowd] = (await open(port, 2)) as [Peer, Peer];
-  holder.send('lock', { lockName: 'hot' });
-  await holder.replied(1);
-  for (let index = 0; index < count; index += 1) crowd.send('lock', { lockName: 'hot', owner: `${index}` }, index);
-  crowd.send('stats', {}, 'last');
-  await crowd.replied(1);
-  return holder;
-}
 
 export const KINDS: Readonly<Record<string, Kind>> = {
   /** Many ask a small question with a large answer at the same moment. */

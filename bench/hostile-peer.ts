@@ -57,12 +57,21 @@ export class Peer {
     else this.socket.resetAndDestroy();
   }
 
+  /** Resolves when the last bytes contain the text, or the connection is closed. */
+  async received(text: string): Promise<void> {
+    while (!this.#tail.includes(text) && !this.socket.closed) await this.#more();
+  }
+
   /** Resolves when so many replies have come in all, or the connection is closed. */
   async replied(count: number): Promise<void> {
     while (this.#replies < count && !this.socket.closed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#more();
     }
+  }
+
+  #more(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }

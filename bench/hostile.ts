@@ -12,15 +12,21 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Kind, OtherPorts } from './hostile-acts.ts';
 import { beBystander, type Seen } from './hostile-bystander.ts';
 import { crowd } from './hostile-crowd.ts';
-import { KINDS, type Kind } from './hostile-kinds.ts';
+import { FRAME_KINDS } from './hostile-frames.ts';
+import { KINDS } from './hostile-kinds.ts';
 import { Peer } from './hostile-peer.ts';
+import { SESSION_KINDS } from './hostile-sessions.ts';
 import { allowedOpenFiles, askChild, residentBytes } from './processes.ts';
 import { numberGiven, printTable, shown, textGiven } from './program.ts';
-import { type LockServerProcess, startServer } from './servers.ts';
+import { canMakeCertificates, type LockServerProcess, makeCertificate, startServer } from './servers.ts';
 
 const PROGRAM = fileURLToPath(import.meta.url);
 const BYSTANDER = '--bystander';
@@ -36,6 +42,7 @@ const DEFAULT_CLIENTS = 200;
 const MAX_RAN_MS = 50;
 const HEADINGS = ['kind', 'waits at most, ms', 'of the server', 'it ran', 'pairs', 'MiB before', 'at most', 'after'];
 
+const ALL_KINDS: Readonly<Record<string, Kind>> = { ...KINDS, ...SESSION_KINDS, ...FRAME_KINDS };
 const minutes = numberGiven('minutes');
 const isCrowd = minutes !== undefined;
 
@@ -82,15 +89,31 @@ class MemoryWatch {
   }
 }
 
-/** Runs one kind against a server of its own; returns a row of the table. */
-async function measure(name: string, kind: Kind): Promise<string[]> {
+/** Starts a server with a listener for WebSocket and, if possible, one for TLS. */
+async function start(): Promise<LockServerProcess> {
   const heap = numberGiven('heap');
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-hostile-'));
+  const tls = canMakeCertificates() ? { ...makeCertificate(folder), ca: '' } : undefined;
+  const secure = tls === undefined ? [] : [{ transport: 'tcp', port: 'auto', tls }];
   const server = await startServer({
     openFiles: allowedOpenFiles(8_192),
     nodeArgs: heap === undefined ? [] : [`--max-old-space-size=${heap}`],
+    settings: { listeners: [{ transport: 'websocket', port: 'auto' }, ...secure] },
   });
+  rmSync(folder, { recursive: true });
+  return server;
+}
+
+function otherPorts({ addresses }: LockServerProcess): OtherPorts {
+  const [, webSocket, tls] = addresses.map((address) => Number(address.slice(address.lastIndexOf(':') + 1)));
+  return { webSocket: webSocket as number, tls };
+}
+
+/** Runs one kind against a server of its own; returns a row of the table. */
+async function measure(name: string, kind: Kind): Promise<string[]> {
+  const server = await start();
   const memory = new MemoryWatch(server.pid);
-  const attack = await kind(server.port);
+  const attack = await kind(server.port, otherPorts(server));
   const bystander = await startBystander(server);
   const end = await Promise.race([
     attack().then(() => 'over'),
@@ -120,10 +143,10 @@ function crowdFor(length: number): Kind {
 
 async function main(): Promise<void> {
   const chosen = textGiven('kind');
-  const kinds = Object.entries(isCrowd ? { crowd: crowdFor(minutes) } : KINDS).filter(
+  const kinds = Object.entries(isCrowd ? { crowd: crowdFor(minutes) } : ALL_KINDS).filter(
     ([name]) => chosen === undefined || name === chosen,
   );
-  if (kinds.length === 0) throw new Error(`--kind is ${chosen}; expected one of ${Object.keys(KINDS).join(', ')}`);
+  if (kinds.length === 0) throw new Error(`--kind is ${chosen}; expected one of ${Object.keys(ALL_KINDS).join(', ')}`);
   const rows: string[][] = [];
   for (const [name, kind] of kinds) rows.push(await measure(name, kind));
   printTable(HEADINGS, rows);
