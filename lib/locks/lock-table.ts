@@ -183,8 +183,8 @@ export class LockTable {
   resume(session: Session, resumption: Resumption, nowMs: number): Outcome<Resumed> {
     requireLive(session);
     for (const wait of unlistedWaits(session, resumption)) {
-      // The end of one may have granted another.
-      if (isWaiting(session, wait.request.id)) this.#settlement.endRequest(wait, 'cancelled', nowMs);
+      // The end of one may have refused another.
+      if (isWaiting(session, wait.request.id)) this.#settlement.withdraw(wait);
     }
     const holds = unlistedHolds(session, resumption);
     for (const hold of holds) {

@@ -11,7 +11,7 @@ import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { bytesOfText } from './table-bytes.ts';
-import type { Claim, Group, Lock, Place, Session, WaitingRequest, WaitResult } from './types.ts';
+import type { Claim, Group, Lock, Place, Session, Wait, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
 /**
@@ -20,6 +20,8 @@ import { viewNamedHolder } from './views.ts';
  */
 const MAX_HOLDERS_TOLD = 10;
 const MAX_NAME_BYTES_TOLD = 16_384;
+
+const CANCELLED = Object.freeze({ status: 'cancelled' } as const);
 
 /** What became of the first of a queue. `later`: there is room, but others have to be served in between. */
 type Turn = 'granted' | 'later' | 'no room';
@@ -124,10 +126,18 @@ export class Settlement {
       return;
     }
     const { claim } = request;
-    const limitBefore = claim.place?.limit ?? 0;
-    this.#book.endWait(request, resultOf(status, [claim], nowMs));
-    if (claim.place !== undefined && claim.place.limit < limitBefore) this.#endDeadlock(claim);
+    this.#endWait(request, resultOf(status, [claim], nowMs));
     this.settle(claim.lock, nowMs);
+  }
+
+  /** Cancels a waiting request. Its locks are left unsettled, so that many can be cancelled before anybody is let in. */
+  withdraw(request: WaitingRequest): void {
+    if (request.kind === 'group') {
+      this.#book.removeGroup(request, CANCELLED);
+      return;
+    }
+    this.#endWait(request, CANCELLED);
+    this.#book.unsettled.push(request.claim.lock);
   }
 
   /** Ends a hold that its owner did not release, and lets waiters in. */
@@ -171,6 +181,13 @@ export class Settlement {
   }
 
   /** A place whose limit became smaller may be in a deadlock now. */
+  #endWait(wait: Wait, result: WaitResult): void {
+    const { claim } = wait;
+    const limitBefore = claim.place?.limit ?? 0;
+    this.#book.endWait(wait, result);
+    if (claim.place !== undefined && claim.place.limit < limitBefore) this.#endDeadlock(claim);
+  }
+
   #endDeadlock(claim: Claim): void {
     const deadlock = isWaitedFor(claim.owner) ? this.#deadlocks.find(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
@@ -224,7 +241,7 @@ export class Settlement {
 }
 
 function resultOf(status: 'timeout' | 'cancelled', claims: readonly Claim[], nowMs: number): WaitResult {
-  return status === 'cancelled' ? { status } : { status, holders: viewSomeHolders(claims, nowMs) };
+  return status === 'cancelled' ? CANCELLED : { status, holders: viewSomeHolders(claims, nowMs) };
 }
 
 function viewSomeHolders(claims: readonly Claim[], nowMs: number): readonly NamedLockHolder[] {

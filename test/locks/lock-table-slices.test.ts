@@ -155,6 +155,23 @@ describe('what takes long in a lock table', () => {
       expect([work.isOver, holders('c'), holders('d')]).to.deep.equal([true, [], ['anna again']]);
     });
 
+    it('lets in some of those whom all its waits kept waiting when its client comes back, and the others in slices', () => {
+      startWith(3);
+      const names = ['a', 'b', 'c'];
+      for (const name of names) {
+        acquire(anna, { ...SHARED, name });
+        acquire(ben, { name, id: name });
+        acquire(cara, { ...SHARED, name });
+        acquire(dora, { ...SHARED, name });
+      }
+      takeNews();
+      table.resume(ben, { tokens: new Set(), requests: new Map() }, 0);
+      const countHolders = (): number => names.flatMap((name) => holders(name)).length;
+      expect([countHolders(), table.isSettling]).to.deep.equal([6, true]);
+      settle();
+      expect([countHolders(), table.isSettling]).to.deep.equal([9, false]);
+    });
+
     it('counts those that are let in as steps, too', () => {
       acquireEach([anna, 'a'], [anna, 'b']);
       for (let owner = 0; owner < 10; owner += 1) acquire(ben, { ...SHARED, name: 'a', tag: `${owner}` });
