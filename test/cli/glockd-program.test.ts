@@ -117,7 +117,7 @@ describe('the server program under the command line of glockd', () => {
   });
 
   describe('says in its first line', () => {
-    it('that only this machine may connect, and which flag opens the server', async () => {
+    it('that only this machine may connect, and the flag that opens the server', async () => {
       const { startLine } = await startListening('bin/glockd.js', ...lone());
       expect(startLine)
         .to.match(/^holdfast \S+ listens as glockd on \[::\]:\d+, /)

@@ -3,7 +3,7 @@
 import { WebSocket } from 'ws';
 import { whenTestEnds } from '../server/clean-up.ts';
 
-/** The status that a page gets which the server served under this name. */
+/** The HTTP status of a handshake by a page that came from the server under this name. */
 export function handshakeStatus(port: number, name: string): Promise<number> {
   const host = `${name}:${port}`;
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { Host: host }, origin: `http://${host}` });

@@ -32,7 +32,7 @@ describe('the options of the server program for its listeners', () => {
     expect(await overWebSocket(ports[1] as number, tryLock)).to.equal('{"id":1,"result":{"status":"unavailable"}}');
   });
 
-  it('switch off, by 0 or an empty value, what the settings switch on', async () => {
+  it('switch off, by 0 or an empty value, listeners that the settings switch on', async () => {
     const path = folder.at('lock.sock');
     const pidfile = folder.at('server.pid');
     folder.writeSettings({ port: 'auto', pidfile, listeners: [{ transport: 'unix', path }, webSocketOn('auto')] });
@@ -67,7 +67,7 @@ describe('the options of the server program for its listeners', () => {
     expect(existsSync(first)).to.equal(false);
   });
 
-  it("let the server's own pages call it by the names of --ws-host, instead of those of the settings", async () => {
+  it("let the server's own pages call it by the names of --ws-host instead of the names in the settings", async () => {
     folder.writeSettings({ port: 'auto', hosts: ['old.example'], listeners: [webSocketOn('auto')] });
     const { ports } = await start('--ws-host', 'locks.example', 'Other.Example');
     for (const [name, status] of [

@@ -24,7 +24,7 @@ describe('a server that may open few files', () => {
   });
   afterEach(endTest);
 
-  /** Starts one whose next lines are those of its log, and of its standard output. */
+  /** Starts a server; the lines of its log and of its standard output come together. */
   function start(settings: object): SystemProgram {
     const config = join(makeFolder(), 'settings.json');
     writeFileSync(config, JSON.stringify({ port: 'auto', ...settings }));
@@ -71,7 +71,7 @@ describe('a server that may open few files', () => {
     expect(refusalsOf(stats)).to.deep.equal({ maxConnections: CONNECTIONS - maxConnections });
     await (clients[1] as RawClient).leave();
     let answer: unknown;
-    // The server may learn a little later than the client that this one has gone.
+    // The server may notice the end of this connection a little later than the client.
     while (answer === undefined) answer = await (await RawClient.connect(port)).ask('ping').catch(() => undefined);
     expect(answer).to.deep.equal({ status: 'ok' });
   });

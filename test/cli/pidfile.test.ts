@@ -39,7 +39,7 @@ describe('the pidfile of a server', () => {
     expect(existsSync(pidfile)).to.equal(false);
   });
 
-  it('keeps a second server out, which does not change it', async () => {
+  it('keeps a second server out, and that server does not change it', async () => {
     const first = await start();
     await isKeptOut(pidfile);
     await isKeptOut(pidfile);
@@ -119,7 +119,7 @@ describe('the pidfile of a server', () => {
     await serves(first);
   });
 
-  it('does not keep out a server whose pidfile differs only at the end of a long name', async () => {
+  it('does not keep out a server with another pidfile, even if the long names differ only at the end', async () => {
     const name = 'n'.repeat(200);
     await startListening('bin/server.js', ...args(folder.at(`${name}1.pid`)));
     await serves(await startListening('bin/server.js', ...args(folder.at(`${name}2.pid`))));
@@ -239,7 +239,7 @@ describe('the pidfile of a server with settings', () => {
     expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
   });
 
-  it('works where the system hides who holds files', async function () {
+  it('works if the system hides who holds files', async function () {
     needs(this, 'unshare');
     const mount = 'mount --types proc --options subset=pid proc /proc && [ ! -e /proc/locks ]';
     const namespaces = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'];

@@ -76,7 +76,7 @@ describe('the command line of the server program', () => {
     expect(await client.ask('lock', { lockName: 'more' })).to.deep.equal(limitReached('maxTableBytes', 1));
   });
 
-  it('can allow nobody', async () => {
+  it('can allow no address at all', async () => {
     const file = folder.writeSettings({ allowed: [] });
     const { port, startLine } = await startServerProgram('--config', file);
     expect(startLine).to.match(/, allowed: nobody$/);

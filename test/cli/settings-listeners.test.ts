@@ -14,7 +14,7 @@ import { lineFor } from '../transports/proxy-headers.ts';
 describe('the listeners of a settings file', () => {
   const folder = folderForEachTest();
 
-  it('speak each its own dialect, about the same locks', async () => {
+  it('each speak their own dialect, about the same locks', async () => {
     const glockd = { transport: 'tcp', port: 'auto', protocols: ['line'], dialect: 'glockd' };
     const { ports } = await start([glockd, { ...glockd, dialect: 'lockd' }]);
     const [glock, lock] = [await LineClient.connect(ports[1] as number), await LineClient.connect(ports[2] as number)];
@@ -71,7 +71,7 @@ describe('the listeners of a settings file', () => {
     await until(async () => (await witness.ask('stats')).suspendedSessions === 2);
   });
 
-  it('are only those that are enabled', async () => {
+  it('are opened only if they are enabled', async () => {
     const path = folder.at('lock.sock');
     const off = { enabled: false, transport: 'tcp', port: 'auto' };
     const { addresses } = await start([

@@ -19,7 +19,7 @@ describe('a server that cannot print where it listens', () => {
       await servesAndLogs(script, (command) => `${command} 2>&1 >/dev/full`, 'ENOSPC');
     });
 
-    it(`serves, and logs the line, when nobody reads its standard output any more: ${script}`, async () => {
+    it(`serves, and logs the line, even if nobody reads its standard output: ${script}`, async () => {
       await servesAndLogs(script, (command) => `{ ${command} 2>&3 | true; } 3>&1`, 'EPIPE');
     });
 

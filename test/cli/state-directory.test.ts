@@ -93,7 +93,7 @@ describe('a server program with a state directory', () => {
     await expectStartFails('bin/server.js', 5, noFolder, '--port', 'auto', '--state', missing);
   });
 
-  it('comes from the settings, and an empty path on the command line is none', async () => {
+  it('comes from the settings, and an empty path on the command line switches it off', async () => {
     const config = folder.writeSettings({ port: 'auto', stateDirectory: state });
     const hello = async (...args: readonly string[]): Promise<object> => {
       const { port } = await startServerProgram('--config', config, ...args);

@@ -184,7 +184,7 @@ describe('the test client program', () => {
     return startProgram('bin/testClient.js', '--port', `${server.port}`, ...args);
   }
 
-  /** Starts each when the one before has printed that it waits. */
+  /** Starts each client when the one before has printed that it waits. */
   async function startInOrder(count: number, ...args: readonly string[]): Promise<SystemProgram[]> {
     const clients: SystemProgram[] = [];
     for (let index = 0; index < count; index += 1) {

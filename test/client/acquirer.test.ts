@@ -25,7 +25,7 @@ describe('the turns of an owner at a lock', () => {
     expect(await client.lock('jobs', BATCH)).to.include({ isHeld: true });
   });
 
-  it('are never those of a caller who chose a tag that a fresh owner would have', async () => {
+  it('never mix with those of a caller that chose the tag of a fresh owner', async () => {
     const tags = Array.from({ length: 9 }, (_, index) => `#${index + 1}`);
     for (const owner of tags) await client.lock(`the lock of ${owner}`, { owner });
     expect(tags).to.not.include((await client.lock('jobs')).owner);

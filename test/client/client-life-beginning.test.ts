@@ -28,7 +28,7 @@ describe('the life of a client', () => {
       expect(await (await server.client()).stats()).to.include({ connections: 1 });
     });
 
-    it('connects with the first call, whichever it is', async () => {
+    it('connects with the first call of any kind', async () => {
       const calls: ((client: LockClient) => Promise<unknown>)[] = [
         (client) => client.connect(),
         (client) => client.lock('a'),

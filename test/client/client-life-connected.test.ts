@@ -119,7 +119,7 @@ describe('the life of a client', () => {
       expect(await waiting).to.include({ isHeld: true });
     });
 
-    it('ends for calls whose signal aborts or whose wait is over', async () => {
+    it('ends for a call when its signal aborts or its wait is over', async () => {
       const client = await disconnected({ reconnect: NEVER });
       const given = abortable((signal) => client.lock('jobs', { signal }));
       await given.abort();

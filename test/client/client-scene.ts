@@ -64,7 +64,7 @@ export async function throughProxy(options: LockClientOptions = {}): Promise<Loc
   return await server.client({ port: proxy.port, ...options });
 }
 
-/** A client whose connection was cut, and that cannot reconnect until the proxy admits it. */
+/** A client without a connection; it cannot reconnect until the proxy admits it. */
 export async function disconnected(options: LockClientOptions = {}): Promise<LockClient> {
   const cut = await throughProxy(options);
   await cutAndRefuse(cut);
@@ -79,12 +79,12 @@ export async function cutAndRefuse(cut: LockClient): Promise<void> {
   await lost;
 }
 
-/** Asks, and returns when the proxy has the request and holds it back. */
+/** Makes a call, and returns when the proxy holds its request back. */
 export async function delayRequest<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
   return await delayOf('toServer', ask);
 }
 
-/** Asks, and returns when the proxy has the answer and holds it back. */
+/** Makes a call, and returns when the proxy holds its answer back. */
 export async function delayAnswer<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
   return await delayOf('toClient', ask);
 }
@@ -96,7 +96,7 @@ async function delayOf<Asked>(direction: Direction, ask: () => Asked): Promise<{
   return { asked };
 }
 
-/** Asks for `jobs` while it is held, then has it released; returns when the proxy has the grant and holds it back. */
+/** Asks for `jobs` while it is held, then releases it; returns when the proxy holds the grant back. */
 export async function delayGrant<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
   const held = await other.lock('jobs');
   const asked = ask();
@@ -127,7 +127,7 @@ export function whenLost({ signal }: { readonly signal: AbortSignal }): Promise<
   });
 }
 
-/** Expects that nobody holds the lock or waits for it, as the other client sees it. */
+/** Expects that the lock has no holder and no waiter, as the other client sees it. */
 export async function isFree(name: string = 'jobs'): Promise<void> {
   expect(await other.inspect(name)).to.include({ holderCount: 0, waiterCount: 0 });
 }
@@ -138,7 +138,7 @@ export async function waits(count: number, name: string = 'jobs'): Promise<void>
   expect((await other.inspect(name)).waiterCount).to.equal(count);
 }
 
-/** The tokens of those who hold a lock. */
+/** The tokens of the holders of a lock. */
 export async function tokensOf(name: string): Promise<number[]> {
   return (await other.inspect(name)).holders.map(({ token }) => token);
 }

@@ -59,7 +59,7 @@ describe('connecting to a lock server', () => {
     await client.close();
   });
 
-  it('fails with the error of the system when nobody listens on it', async () => {
+  it('fails with the error of the system if nobody listens there', async () => {
     const port = await freePort();
     expect(await rejection(LockClient.connect({ port }))).to.include({ code: 'ECONNREFUSED' });
     expect(await rejection(LockClient.connect({ host: 'x'.repeat(300), port }))).to.include({
@@ -83,7 +83,7 @@ describe('connecting to a lock server', () => {
     await rejects(LockClient.connect({ port }), LockError, { code: 'protocol' });
   });
 
-  it('fails when the server closes the connection, whatever it sends', async () => {
+  it('fails if the server closes the connection, even if it sends something before', async () => {
     const protocol = ['HTTP/1.1 400 Bad Request\r\n\r\n', '220 mail ready\r\n', '{"event":5}\n[]\nnull\n'];
     for (const text of ['', ...protocol]) {
       const port = await listen((socket) => socket.end(text));

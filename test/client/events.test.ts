@@ -59,7 +59,7 @@ describe('the events of a client', () => {
     expect([(await events.next()).value?.lockName, (await events.next()).value?.lockName]).to.deep.equal(['a', 'b']);
   });
 
-  it('leave no listener behind, even on a signal, however calls end', async () => {
+  it('leave no listener behind, even on a signal, whichever way calls end', async () => {
     const { signal } = new AbortController();
     await (await client.lock('a', { signal })).release();
     const handle = await client.lock('a', { signal, leaseMs: 60_000 });

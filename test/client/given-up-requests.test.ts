@@ -148,7 +148,7 @@ async function timesOut(parameters: object, timeoutMs: number): Promise<void> {
   await rejects(client.rpc('lock', parameters, { timeoutMs }), MessageError, { code: 'timeout' });
 }
 
-/** Asks for a lock and gives up before the answer comes, which the proxy then holds back. */
+/** Asks for a lock and gives up while the proxy holds the answer back. */
 async function missAnswer(parameters: object): Promise<void> {
   const { asked } = await delayAnswer(() => timesOut(parameters, 30));
   await asked;

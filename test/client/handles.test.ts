@@ -163,7 +163,7 @@ describe('the handle of a lock', () => {
       await until(async () => (await other.inspect('b')).waiterCount === 0);
     });
 
-    it('adds one listener to a signal however many calls wait, and leaves none behind', async () => {
+    it('adds one listener to a signal for any number of waiting calls, and leaves none behind', async () => {
       await other.lock('b');
       const handle = await client.lock('a');
       const abort = new AbortController();

@@ -18,7 +18,7 @@ const SHORT_MS = 1_000;
 const LIMITS = { minSessionTimeoutMs: SHORT_MS, maxSessionTimeoutMs: LONG_MS };
 const SOON = { minDelayMs: 1, maxDelayMs: 20 };
 
-/** A client whose session lasts, unless the options say otherwise. */
+/** A client with a long session, unless the options say otherwise. */
 function connect(options: LockClientOptions = {}): Promise<LockClient> {
   return throughProxy({ reconnect: SOON, session: { timeoutMs: LONG_MS }, ...options });
 }
@@ -123,7 +123,7 @@ describe("a client's session", () => {
     expect(await handle.release()).to.equal(true);
   });
 
-  it('gives up a call whose wait is over while it has no connection', async () => {
+  it('gives up a call when its wait is over while there is no connection', async () => {
     await witness.lock('jobs');
     const client = await connect();
     const waiting = client.lock('jobs', { waitMs: 50 });
@@ -167,7 +167,7 @@ describe("a client's session", () => {
     expect(await witness.tryLock('jobs')).not.to.equal(null);
   });
 
-  it('tells a handle whose lock was stolen meanwhile', async () => {
+  it('tells a handle that its lock was stolen meanwhile', async () => {
     const client = await connect();
     const handle = await client.lock('jobs', { stealable: true });
     proxy.refuse();
@@ -190,7 +190,7 @@ describe("a client's session", () => {
     expect(await witness.stats()).to.include({ holders: 10_000 });
   }).timeout(20_000);
 
-  it('ends with the client: what it held is free at once', async () => {
+  it('ends with the client: its locks are free at once', async () => {
     const client = await connect();
     await client.lock('jobs');
     await client.close();
@@ -208,7 +208,7 @@ describe("a client's session", () => {
     expect(client.state).to.equal('reconnecting');
   });
 
-  it('asks again for what was asked for between the end of the session and that of the connection', async () => {
+  it('repeats requests that were made between the end of the session and the end of the connection', async () => {
     const first = await startServer(LIMITS);
     const client = lazyClient({ port: first.port, reconnect: SOON });
     await client.lock('jobs');
@@ -313,7 +313,7 @@ describe("a client's session", () => {
     expect(result).to.equal('unreachable');
   });
 
-  it('S6: dials anew when nobody answers after the event loop was blocked', async () => {
+  it('S6: opens a new connection if nobody answers after the event loop was blocked', async () => {
     const client = await connect({ session: { timeoutMs: SHORT_MS } });
     const handle = await client.lock('jobs');
     const dialled = proxy.nextConnection();

@@ -41,7 +41,7 @@ describe('the lease of a lock', () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
     await handle.release();
     proxy.sent = '';
-    // The first renewal of this lease comes later than one of the released lock would.
+    // A renewal of the released lock would come before the first renewal of this lease.
     await other.lock('clock', { leaseMs: MEDIUM_MS });
     await until(async () => ((await other.stats()).requests.lock ?? 0) === 3);
     expect(proxy.sent).to.equal('');
@@ -152,7 +152,7 @@ describe('the lease of a lock', () => {
     expect(await other.stats()).to.include({ expiredLeases: 1, releases: 1 });
   });
 
-  it('does not give its owner the lock that a late renewal took', async () => {
+  it('does not give its owner the lock that a late renewal took again', async () => {
     await outliveRenewal({ owner: 'batch' });
     const next = client.lock('jobs', { owner: 'batch' });
     proxy.free('toServer');

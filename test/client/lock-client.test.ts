@@ -44,7 +44,7 @@ describe('a lock client', () => {
       await isFree();
     });
 
-    it('releases it once, however often it is told to', async () => {
+    it('releases it once, even if it is told to several times', async () => {
       const handle = await client.lock('jobs');
       expect(await Promise.all([handle.release(), handle.release()])).to.deep.equal([true, true]);
       const again = await other.lock('jobs');
@@ -55,7 +55,7 @@ describe('a lock client', () => {
       expect(handle.signal.aborted).to.equal(false);
     });
 
-    it('names it by a string only, which may not be too long', async () => {
+    it('takes only a string as a name, and not a long one', async () => {
       const name = 5 as unknown as string;
       await rejects(client.lock(name), LockInvalidError, 'name is 5; expected a string');
       for (const call of [client.lock('x'.repeat(101)), client.tryLock('x'.repeat(101))]) {
@@ -129,7 +129,7 @@ describe('a lock client', () => {
       expect(order).to.deep.equal(indexes);
     });
 
-    it('releases the lock of one of them, and nothing of the others', async () => {
+    it('releases the lock of one of them, but no lock of the others', async () => {
       const [first, second] = [await client.lock('a'), await client.lock('b')];
       expect(first.owner).to.not.equal(second.owner);
       await first.release();

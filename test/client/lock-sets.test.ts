@@ -132,7 +132,7 @@ describe('several locks at once', () => {
 describe('a lock that is taken away', () => {
   clientScene({ switches: { forceUnlock: true } });
 
-  it('by force is lost to all its holders, who are told', async () => {
+  it('by force is lost by all its holders, and they are told', async () => {
     const handles = [await client.lock('jobs', { mode: 'shared' }), await other.lock('jobs', { mode: 'shared' })];
     const losses = handles.map(whenLost);
     const waiting = client.lock('jobs');

@@ -77,7 +77,7 @@ describe('a lock is lost', () => {
     await until(async () => (await other.inspect('jobs')).holderCount === 0);
   });
 
-  it('when a lease that another call of its owner asked for is over', async () => {
+  it('when a lease is over that another call of its owner asked for', async () => {
     const [handle, kept] = [await client.lock('jobs'), await client.lock('kept')];
     const lost = whenLost(handle);
     await client.rpc('lock', { lockName: 'jobs', owner: handle.owner, lease: 0.03 });
@@ -88,7 +88,7 @@ describe('a lock is lost', () => {
     expect(await kept.release()).to.equal(true);
   });
 
-  it('by force, one after the other: each handle learns of its own loss, in each of several rounds', async () => {
+  it('by force, one after the other: each handle reports only its own loss, in several rounds', async () => {
     for (let round = 0; round < 3; round += 1) {
       const [first, second, third] = [await client.lock('a'), await client.lock('b'), await client.lock('c')];
       for (const handle of [first, second]) {

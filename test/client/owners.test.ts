@@ -85,7 +85,7 @@ describe('calls with one owner', () => {
     for (const handle of handles) expect(await handle.release()).to.equal(true);
   });
 
-  it('never name a fresh owner by a number, which could look like part of a deadlock', async () => {
+  it('never name a fresh owner by a number, since that could be the tag of a caller', async () => {
     const fresh = await Promise.all([1, 2, 3, 4].map((index) => client.lock(`fresh ${index}`)));
     for (const { owner } of fresh) expect(owner).to.not.match(/^[0-9]+$/);
   });

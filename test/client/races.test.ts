@@ -24,7 +24,7 @@ import {
 describe('between a client and its server', () => {
   clientScene({ client: { reconnect: AT_ONCE } });
 
-  it('a grant that crosses the abort of its call is released, at whichever moment the abort comes', async () => {
+  it('a grant that crosses the abort of its call is released, at any moment of the abort', async () => {
     for (let steps = 0; steps < 12; steps += 1) {
       const abort = new AbortController();
       const held = await other.lock('jobs');
@@ -161,7 +161,7 @@ describe('between a client and its server', () => {
     expect(await other.inspect('free')).to.include({ holderCount: 0, waiterCount: 0 });
   });
 
-  it('a close that crosses a grant leaves no lock behind, at whichever moment it comes', async () => {
+  it('a close that crosses a grant leaves no lock behind, at any moment', async () => {
     for (let steps = 0; steps < 12; steps += 1) {
       const closing = await throughProxy({ reconnect: AT_ONCE });
       proxy.delay('toClient');

@@ -27,7 +27,7 @@ describe('a lease, when the machine has slept', () => {
     expect(() => lock.throwIfLost())
       .to.throw(LockLostError)
       .with.property('code', 'leaseOver');
-    // The server, whose lease goes on, is told.
+    // The lease goes on at the server, so the client tells it.
     await client.rpc('ping');
     await isFree();
   });

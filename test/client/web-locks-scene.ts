@@ -48,7 +48,7 @@ export class HeldRequest {
       granted.open(lock);
       return this.#end.promise;
     });
-    // Tests leave some held until their client is closed, which ends them.
+    // Some requests hold their lock until the client is closed.
     this.settled.catch(() => {});
   }
 

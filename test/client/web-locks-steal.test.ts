@@ -34,7 +34,7 @@ describe('a steal by the Web Locks API', () => {
     expect(await locks.request('a', () => 'granted')).to.equal('granted');
   });
 
-  it('passes waiting requests, which are granted after it', async () => {
+  it('passes waiting requests, and they are granted after it', async () => {
     const order: string[] = [];
     await hold(locks, 'jobs');
     const waiting = locks.request('jobs', () => order.push('waiting'));
@@ -68,7 +68,7 @@ describe('a steal by the Web Locks API', () => {
     expectLoss(await held, 'stolen');
   });
 
-  it('is reported to a holder whose callback ends before the news arrives', async () => {
+  it('is reported to a holder even if its callback ends before the news arrives', async () => {
     const held = await hold(locks, 'jobs');
     proxy.delay('toClient');
     await hold(other.locks, 'jobs', STEAL);

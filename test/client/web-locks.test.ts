@@ -8,7 +8,7 @@ describe('the Web Locks API', () => {
   webLocksScene();
 
   describe('holds a lock', () => {
-    it('while the callback runs, which gets the name and the mode', async () => {
+    it('while the callback runs, and passes the name and the mode to it', async () => {
       for (const mode of ['exclusive', 'shared'] as const) {
         const seen = await locks.request('jobs', { mode }, async (lock) => {
           expect((await other.inspect('jobs')).holders.map((holder) => holder.mode)).to.deep.equal([mode]);
@@ -77,7 +77,7 @@ describe('the Web Locks API', () => {
     it('and does not call the then method of a thrown object', async () => {
       let thenCalls = 0;
       const thrown = {
-        // biome-ignore lint/suspicious/noThenProperty: that it is not called is what is tested
+        // biome-ignore lint/suspicious/noThenProperty: the test checks that it is not called
         then: () => {
           thenCalls += 1;
         },

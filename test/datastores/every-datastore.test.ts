@@ -104,7 +104,7 @@ for (const { name, programs, isShared, shortestTtlSeconds, start } of STORE_KIND
       expect(await new Lock(other, 'jobs').acquire(0.02)).to.equal(false);
     });
 
-    it('has one holder at a time however many contend', async () => {
+    it('has one holder at a time, even if many contend', async () => {
       const holders = new Set<number>();
       let turnCount = 0;
       const contend = async (contender: number): Promise<void> => {

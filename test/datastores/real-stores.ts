@@ -20,7 +20,7 @@ import { freePort } from '../support/free-port.ts';
 
 /** A store that runs. */
 export interface RunningStore {
-  /** A datastore such as another process would have; the same one again if the store is within one process. */
+  /** A datastore as in another process; the same instance if the store is within one process. */
   open(options?: { readonly ttlSeconds: number }): Promise<Datastore>;
 }
 
@@ -90,7 +90,7 @@ export async function startMemcached(): Promise<StoreServer> {
   const ends = program.exit.then(({ code }) => {
     throw new Error(`memcached ended (${code}): ${program.errorOutput}`);
   });
-  // The server ends with its test, which is no failure.
+  // The server ends with its test; that is no failure.
   ends.catch(() => {});
   await Promise.race([listens, ends]);
   return { program, port };

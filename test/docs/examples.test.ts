@@ -59,7 +59,7 @@ describe('the examples', () => {
       return run(process.execPath, command).then(({ stdout }) => stdout);
     }
 
-    it('run a job of cron once on however many hosts', async () => {
+    it('run a job of cron once on several hosts', async () => {
       const lastRun = join(folder, 'last-run');
       const runs = await Promise.all([1, 2, 3].map(() => start('cron-job', '2026-11-21', lastRun)));
       expect(runs.sort()).to.deep.equal(['2026-11-21 is done\n', '2026-11-21 is done\n', 'ran 2026-11-21\n']);

@@ -24,7 +24,7 @@ const WHERE = { host: '127.0.0.1', port: 0, allowed: [CLIENT, '::1'], proxies: [
 const WITH_PROXY = { ...WHERE, allowed: ['127.0.0.1', ...WHERE.allowed] };
 const PAGES = { origins: [], hosts: [], maxMessageBytes: 1_000 };
 
-/** Where HAProxy listens, where the server does, and what is said of the server besides. */
+/** Where HAProxy and the server listen, and further words about the server in HAProxy's configuration. */
 interface Passage {
   readonly bind: string;
   readonly target: number;
@@ -83,7 +83,7 @@ for (const [version, sends] of [
       expect(await client.ask('whoami')).to.include({ address: `[::1]:${client.socket.localPort}` });
     });
 
-    it('counts by its own address for a client on its Unix socket', async () => {
+    it('is shown by its own address for a client on its Unix socket', async () => {
       const path = join(makeFolder(), 'proxy.sock');
       const target = portOf(await server.listen(tcp(WITH_PROXY)));
       await startProxy({ bind: `unix@${path}`, target, server: sends });
@@ -109,7 +109,7 @@ for (const [version, sends] of [
       expect(await byFrames.ask(WHOAMI)).to.include(`"address":"${byFrames.address}"`);
     });
 
-    it('finds by its checks that the server lives, and the server refuses none of them', async () => {
+    it('finds by its checks that the server lives, and the server refuses no check', async () => {
       const tls = new Authority().issue('server');
       const checks = 'check check-send-proxy inter 20ms';
       const plain = portOf(await server.listen(tcp(WITH_PROXY)));
@@ -163,7 +163,7 @@ describe('HAProxy that sends no header', () => {
   });
   afterEach(endTest);
 
-  it('is refused with a word for what it has to send', async () => {
+  it('is refused, and the log says that it has to send a header', async () => {
     const logger = new RecordingLogger();
     const target = portOf(await makeServer({ logger }).listen(tcp(WHERE)));
     const file = join(makeFolder(), 'haproxy.cfg');

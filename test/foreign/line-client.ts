@@ -1,4 +1,4 @@
-/** A connection that speaks the line protocol, to watch a server beside a foreign client. */
+/** A connection that speaks the line protocol. */
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';

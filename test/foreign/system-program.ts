@@ -1,4 +1,4 @@
-/** Processes of programs, which do not outlive their test. */
+/** Processes that end with their test. */
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';

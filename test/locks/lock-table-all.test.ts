@@ -49,7 +49,7 @@ describe('lock table', () => {
       expectNews('cara: ok');
     });
 
-    it('grants in one step what several releases have made room for', () => {
+    it('grants in one step, once several releases have made room', () => {
       acquireEach([anna, 'a'], [ben, 'b']);
       acquireAll(cara, ALL_OF);
       release(ben, 'b');
@@ -137,7 +137,7 @@ describe('lock table', () => {
       expect(acquireAll(anna, ['b', 'c', 'd'])).to.deep.equal(refusal);
     });
 
-    it('is refused for a lock that the owner awaits, and so is the other way round', () => {
+    it('is refused for a lock that the owner awaits, and so is a request for one lock that a lockAll awaits', () => {
       acquireAll(anna, ['a', 'b']);
       acquire(ben, 'a');
       expect(acquireAll(ben, ['a', 'c'])).to.include({ status: 'invalid' });

@@ -68,7 +68,7 @@ describe('the memory that a lock table counts', () => {
       expect(table.counts).to.include({ waiting: 1 });
     });
 
-    it('answers who asks again for what it holds, and renews leases', () => {
+    it('answers an owner that asks again for its lock, and renews leases', () => {
       startTable({ maxTableBytes: LONG });
       acquire(anna, { name: longName('a'), leaseMs: 5 });
       const again = { status: 'ok', alreadyHeld: true };
@@ -92,7 +92,7 @@ describe('the memory that a lock table counts', () => {
       expect(acquire(cara, { name: 'd' })).to.include({ status: 'ok' });
     });
 
-    it('grants to those who wait', () => {
+    it('grants to waiters', () => {
       startTable({ maxTableBytes: LONG });
       acquire(anna);
       acquire(ben);
@@ -116,7 +116,7 @@ describe('the memory that a lock table counts', () => {
     expect(bytesOf(`\ud800${short}`) - bytesOf('')).to.equal(130);
   });
 
-  it('is nothing again when everything is gone, however it went', () => {
+  it('is 0 again when everything is gone, whichever way it went', () => {
     startTable();
     acquire(anna, { name: 'a', tag: 'x', id: 'one', leaseMs: 5 });
     acquire(ben, { name: 'a', tag: 'yy', id: 'two', waitMs: 3 });
@@ -135,7 +135,7 @@ describe('the memory that a lock table counts', () => {
     expect([anna, ben, cara, dora].map(({ bytes }) => bytes)).to.deep.equal([0, 0, 0, 0]);
   });
 
-  it('is what it was before a request that would have closed a deadlock', () => {
+  it('does not change by a request that would have closed a deadlock', () => {
     startTable();
     acquire(dora, { ...PERMIT, name: 'p' });
     acquire(ben, { tag: 'x', name: 'b' });

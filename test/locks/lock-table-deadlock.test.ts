@@ -198,7 +198,7 @@ describe('lock table', () => {
       ]);
     });
 
-    it('count a permit without limit among several locks as waiting its turn while its owner waits elsewhere', () => {
+    it('let a permit without limit in a request for several locks wait its turn while its owner waits elsewhere', () => {
       const READ = { name: 'a', mode: 'shared' } as const;
       acquireEach([dora, 'a'], [anna, permit('p')], [dora, { tag: 'y', mode: 'permit', name: 'p', limit: 1 }]);
       acquire(ben, x('h'));
@@ -208,7 +208,7 @@ describe('lock table', () => {
       expect(acquire(ben, x('c'))).to.include({ status: 'deadlock' });
     });
 
-    it('forbid a permit without limit that would block an owner that its own owner waits for', () => {
+    it('forbid a permit without limit if its owner waits for an owner that it would block', () => {
       acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [anna, x('b')]);
       expect(viewCycle(acquire(anna, permit('p')))).to.deep.equal(ANNA_AND_BEN_AT_A_PERMIT);
       expect(viewCycle(acquireAll(anna, [{ name: 'p', mode: 'permit' }, 'free'], X))).to.have.lengthOf(2);
@@ -216,14 +216,14 @@ describe('lock table', () => {
       expect(table.counts).to.include({ locks: 1, holders: 2 });
     });
 
-    it('forbid a place to pass those ahead of it, and leave it where it is', () => {
+    it('forbid a place to pass the places ahead of it, and leave it where it is', () => {
       acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [anna, x('b')]);
       acquire(anna, permit('p', { limit: 1 }));
       expect(viewCycle(acquire(anna, permit('p')))).to.deep.equal(ANNA_AND_BEN_AT_A_PERMIT);
       expect(waiters('p')).to.deep.equal(['ben/x', 'anna/x']);
     });
 
-    it('run through a request for several locks that may no longer pass, because its owner waits elsewhere', () => {
+    it('run through a request for several locks that may no longer pass because its owner waits elsewhere', () => {
       acquireEach([dora, permit('p')], [ben, x('b')], [ben, permit('p', { limit: 1 })], [cara, 'c']);
       acquireAll(anna, [{ name: 'p', mode: 'permit' }, 'c'], X);
       acquire(dora, x('c'));
@@ -235,7 +235,7 @@ describe('lock table', () => {
       expect(waiters('b')).to.deep.equal([]);
     });
 
-    it('never include an owner whose session has ended, even before its locks are released', () => {
+    it('never include an owner after its session has ended, even before its locks are released', () => {
       benWaitsForAnna();
       acquireEach([cara, x('c')], [cara, x('b')]);
       endSession(ben, 0);
@@ -253,7 +253,7 @@ describe('lock table', () => {
       expectNews('anna: timeout');
     });
 
-    it('are looked for only when somebody who has something else waits for the owner', () => {
+    it('are looked for only if an owner with another claim waits for the owner', () => {
       startTable({ maxWaitersPerLock: 20_000, maxLocksPerSession: 20_000 });
       acquireEach([anna, x('a')], [ben, x('busy')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });

@@ -30,7 +30,7 @@ const ALL = Number.POSITIVE_INFINITY;
 describe('lock table beside the naive lock table', function () {
   this.timeout(300_000);
 
-  it('gives the same answers and events, whatever is done', () => {
+  it('gives the same answers and events for any sequence of steps', () => {
     fc.assert(
       fc.property(LIMITS, steps, (limits, sequence) => compare(limits, sequence)),
       { numRuns: RUNS },
@@ -44,13 +44,13 @@ describe('lock table beside the naive lock table', function () {
     );
   });
 
-  it('finds every deadlock later, and none that is none, while they are searched for in slices', () => {
+  it('finds every deadlock in the end, and no false one, while it searches in slices', () => {
     fc.assert(fc.property(fc.constantFrom(0, 0, 1, 4, 16), searchingSteps, compareSearch), {
       numRuns: Math.ceil(RUNS / 2),
     });
   });
 
-  it('answers the same in the end, and nobody out of turn, while requests are answered in slices', () => {
+  it('gives the same answers in the end, and in order, while requests are answered in slices', () => {
     fc.assert(
       fc.property(fc.constantFrom(0, 0, 1, 2, 4), settlingSteps, (answersAtOnce, sequence) =>
         compareSlices(new TablePair(NO_LIMITS, { answersAtOnce }), sequence),
@@ -59,7 +59,7 @@ describe('lock table beside the naive lock table', function () {
     );
   });
 
-  it('refuses only what is in a deadlock, and answers the same in the end, while all that takes long is done in slices', () => {
+  it('refuses only requests in a deadlock, and gives the same answers in the end, while all long work is done in slices', () => {
     const few = fc.constantFrom(0, 0, 1, 2);
     fc.assert(
       fc.property(few, few, slicedSearchingSteps, (searchStepsAtOnce, answersAtOnce, sequence) =>

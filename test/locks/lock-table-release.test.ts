@@ -68,7 +68,7 @@ describe('lock table', () => {
       expect(release(anna, { name: 'jobs', mode: 'exclusive' })).to.include({ status: 'ok' });
     });
 
-    it('finds a hold by its token alone, whatever its tag and mode', () => {
+    it('finds a hold by its token alone, with any tag and mode', () => {
       acquire(anna, { tag: 'x', ...PERMIT });
       expect(release(anna, { token: 1 })).to.deep.equal({ status: 'ok', count: 0 });
     });
@@ -99,7 +99,7 @@ describe('lock table', () => {
       expect(table.counts).to.include({ holders: 1, waiting: 0 });
     });
 
-    it('frees what one owner has when a tag is given', () => {
+    it('frees only the locks of one owner if a tag is given', () => {
       acquireEach([anna], [anna, { name: 'mail', tag: 'x' }]);
       expect(releaseAll(anna, 'x')).to.deep.equal({ status: 'ok', released: 1 });
       expect(releaseAll(anna, '')).to.deep.equal({ status: 'ok', released: 1 });
@@ -163,7 +163,7 @@ describe('lock table', () => {
       expectNews('ben: ok');
     });
 
-    it('of the same millisecond end in the order in which they were set, as many as are asked for', () => {
+    it('of the same millisecond end in the order in which they were set, in parts if the caller asks for parts', () => {
       acquireEach([anna], [ben, { waitMs: 10 }]);
       wait(4);
       acquireEach([cara, { waitMs: 6 }], [dora, { waitMs: 6 }]);

@@ -139,7 +139,7 @@ describe('lock table', () => {
       );
     });
 
-    it('are found although one of the circle is let in elsewhere meanwhile', () => {
+    it('are found although a member of the circle is let in elsewhere meanwhile', () => {
       const start = () => {
         startWithAnnaWaitedFor();
         acquire(ben, { ...X, name: 'j' });
@@ -153,7 +153,7 @@ describe('lock table', () => {
       );
     });
 
-    it('are found although one of the circle is let in behind another meanwhile', () => {
+    it('are found although a member of the circle is let in behind another meanwhile', () => {
       const start = () => {
         startWithAnnaWaitedFor();
         acquire(anna, { ...X, name: 'busy', context: 'anna' });
@@ -168,7 +168,7 @@ describe('lock table', () => {
       });
     });
 
-    it('are found although one who waits ahead gives up meanwhile', () => {
+    it('are found although a waiter ahead gives up meanwhile', () => {
       const start = () => {
         startWithAnnaWaitedFor();
         acquire(anna, { ...X, name: 'busy', id: 1, context: 'anna' });
@@ -192,7 +192,7 @@ describe('lock table', () => {
       expect(takeNews()).to.deep.equal(['anna at b: deadlock']);
     });
 
-    it('are refused to the last of those who were not looked into', () => {
+    it('are refused to the last request that was not searched yet', () => {
       startWithoutStepsAtOnce();
       for (const [session, name] of [
         [anna, 'a'],
@@ -267,7 +267,7 @@ describe('lock table', () => {
       expect(takeNews()).to.deep.equal(['anna: deadlock', 'cara: ok']);
     });
 
-    it('end the wait of an owner whose permit without limit passed the others', () => {
+    it('end the wait of an owner after its permit without limit passed the others', () => {
       startWithoutStepsAtOnce();
       acquire(dora, { ...PERMIT, name: 'p' });
       acquire(ben, { ...X, name: 'b' });

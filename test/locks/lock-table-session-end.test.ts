@@ -42,7 +42,7 @@ describe('lock table', () => {
       expectNews('ben: cancelled', 'cara: ok');
     });
 
-    it('grants a lock of one of its owners to none of the others', () => {
+    it('does not grant a lock of one of its owners to another of its owners', () => {
       acquireEach([anna, { tag: 'x' }], [anna, { tag: 'y' }], [ben]);
       endSession(anna);
       expectNews('anna: cancelled', 'anna lost jobs: sessionEnded', 'ben: ok');
@@ -120,7 +120,7 @@ describe('lock table', () => {
       expect(acquire(dora, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'draining' });
     });
 
-    it('answers in the order of names, whatever the order in which they were asked for', () => {
+    it('answers in the order of names, not in the order of the requests', () => {
       const inOrder = Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index));
       for (const name of [...inOrder].reverse()) {
         acquireEach([anna, { name, ...PERMIT }], [anna, { name }]);
@@ -142,7 +142,7 @@ describe('lock table', () => {
       expectNews('anna lost jobs: lease');
     });
 
-    it('still releases, and admits nobody', () => {
+    it('still releases, but lets nobody in', () => {
       acquireEach([anna], [ben]);
       drain();
       expect(release(anna)).to.deep.equal({ status: 'ok', count: 0 });

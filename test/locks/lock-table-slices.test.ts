@@ -46,7 +46,7 @@ function startWith(answersAtOnce: number): void {
   startTable(PLENTY, [], { answersAtOnce });
 }
 
-describe('what takes long in a lock table', () => {
+describe('long work in a lock table', () => {
   beforeEach(() => startTable(PLENTY));
 
   describe('when a release makes room for very many', () => {
@@ -67,7 +67,7 @@ describe('what takes long in a lock table', () => {
       expect(takeNews().at(-1)).to.equal('the last: ok');
     });
 
-    it('lets nobody pass those whose turn comes later', () => {
+    it('lets nobody pass the waiters that are let in later', () => {
       release(anna);
       expect(acquire(dora, { ...SHARED, waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
       expect(acquire(dora, { ...SHARED, context: 'dora' })).to.deep.equal({ status: 'queued' });
@@ -75,7 +75,7 @@ describe('what takes long in a lock table', () => {
       expect(takeNews().slice(-2)).to.deep.equal(['the last: ok', 'dora: ok']);
     });
 
-    it('lets in nobody who has left meanwhile', () => {
+    it('does not let in a waiter that has left meanwhile', () => {
       release(anna);
       takeNews();
       release(cara);
@@ -91,7 +91,7 @@ describe('what takes long in a lock table', () => {
     });
   });
 
-  it('grants a request for more locks than that in a slice of its own', () => {
+  it('grants a request for more locks than an operation may in a slice of its own', () => {
     const locks = Array.from({ length: AT_ONCE + 1 }, (_, index) => (index === 0 ? 'jobs' : `${index}`));
     startTable({ ...PLENTY, maxLocksPerRequest: 1_000 });
     acquire(anna);
@@ -104,7 +104,7 @@ describe('what takes long in a lock table', () => {
     expect(waiters()).to.deep.equal(['cara']);
   });
 
-  it('lets waiters of one lock in while those of another take long', () => {
+  it('lets waiters of one lock in while letting in those of another takes long', () => {
     acquire(anna);
     acquireByMany(3 * AT_ONCE, ben);
     release(anna);
@@ -143,7 +143,7 @@ describe('what takes long in a lock table', () => {
       expect(holders('d')).to.deep.equal(['ben']);
     });
 
-    it('ends the release of all when the client has come back, and keeps what it takes then', () => {
+    it('ends the release of all after the client has come back, and keeps the locks that it takes then', () => {
       startWith(1);
       for (const name of ['a', 'b']) acquireEach([ben, name], [anna, name]);
       acquire(anna, 'c');
@@ -155,7 +155,7 @@ describe('what takes long in a lock table', () => {
       expect([work.isOver, holders('c'), holders('d')]).to.deep.equal([true, [], ['anna again']]);
     });
 
-    it('lets in some of those whom all its waits kept waiting when its client comes back, and the others in slices', () => {
+    it('lets in some of the waiters behind the cancelled waits of a client that comes back, and the others in slices', () => {
       startWith(3);
       const names = ['a', 'b', 'c'];
       for (const name of names) {
@@ -172,7 +172,7 @@ describe('what takes long in a lock table', () => {
       expect([countHolders(), table.isSettling]).to.deep.equal([9, false]);
     });
 
-    it('counts those that are let in as steps, too', () => {
+    it('counts each waiter that is let in as a step, too', () => {
       acquireEach([anna, 'a'], [anna, 'b']);
       for (let owner = 0; owner < 10; owner += 1) acquire(ben, { ...SHARED, name: 'a', tag: `${owner}` });
       const end = endSession(anna, 5);
@@ -196,7 +196,7 @@ describe('what takes long in a lock table', () => {
       takeNews();
     });
 
-    it('frees it in one step, and tells some of them later', () => {
+    it('frees it in one step, and tells some holders later', () => {
       const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
       expect(holders()).to.deep.equal(['cara']);
       expect(table.counts).to.include({ locks: 1, holders: 1 });
@@ -219,7 +219,7 @@ describe('what takes long in a lock table', () => {
       expect(slicesOf(result.rest, 2)).to.equal(2);
     });
 
-    it('lets those who lost it neither release nor count on it', () => {
+    it('lets its old holders neither release it nor count on it', () => {
       acquire(dora, 'other');
       acquireAll(ben, [{ name: 'jobs', mode: 'shared' }, 'other'], { context: 'both' });
       const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
@@ -233,7 +233,7 @@ describe('what takes long in a lock table', () => {
       expect(takeNews()).to.include.members(['ben lost jobs: forced', 'both: cancelled']);
     });
 
-    it('tells also those whose sessions end meanwhile', () => {
+    it('also tells holders whose sessions end meanwhile', () => {
       const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
       endSession(ben);
       expect(takeNews()).to.not.include('ben lost jobs: sessionEnded');
@@ -250,7 +250,7 @@ describe('what takes long in a lock table', () => {
     });
   });
 
-  it('tells as many at once as an operation may', () => {
+  it('tells as many holders at once as an operation may', () => {
     acquireByMany(AT_ONCE + 1, anna);
     expect(forceRelease()).to.equal(AT_ONCE + 1);
     expect(takeNews()).to.have.lengthOf(AT_ONCE);

@@ -33,7 +33,7 @@ describe('lock table', () => {
       expect(waiters()).to.deep.equal(['cara']);
     });
 
-    it('is denied unless every holder is stealable, if it may steal only from those', () => {
+    it('is denied unless every holder is stealable, if it may steal only from stealable holders', () => {
       acquireEach([anna, { ...SHARED, isStealable: true }], [ben, SHARED]);
       expect(inspect().holders.map(({ stealable }) => stealable)).to.deep.equal([true, undefined]);
       expect(acquire(cara, { steal: 'stealable' })).to.deep.equal({ status: 'denied' });

@@ -66,7 +66,7 @@ describe('the lock table without tokens', () => {
     expectNews('ben: ok', 'ben: ok', 'ben: ok');
   });
 
-  it('answers a try-lock and a steal that there are none, and takes nothing from the holder', () => {
+  it('answers a try-lock and a steal with unavailable, and takes nothing from the holder', () => {
     expect(acquire(anna, { waitMs: 0 })).to.deep.equal(UNAVAILABLE);
     expect(acquireAll(anna, ['a', 'b'], { waitMs: 0 })).to.deep.equal(UNAVAILABLE);
     withTokens(() => acquire(anna, { isStealable: true }));
@@ -108,7 +108,7 @@ describe('the lock table without tokens', () => {
     expect([holders('a'), holders('b'), waiters('b')]).to.deep.equal([['anna'], ['anna'], ['ben']]);
   });
 
-  it('lets permits without a limit pass those that have no room, once there are tokens', () => {
+  it('lets permits without a limit pass permits without room, once there are tokens', () => {
     withTokens(() => acquire(anna, { mode: 'permit', limit: 1 }));
     acquireEach([ben, { mode: 'permit', limit: 1 }], [cara, { mode: 'permit' }]);
     acquireAll(dora, [{ name: 'jobs', mode: 'permit' }]);
@@ -130,7 +130,7 @@ describe('the lock table without tokens', () => {
     expect([holders(), waiters()]).to.deep.equal([[], []]);
   });
 
-  it('takes nobody for stuck who waits for a token only', () => {
+  it('does not take an owner for stuck that only waits for a token', () => {
     withTokens(() => acquireEach([anna, { name: 'a', tag: 't' }], [ben, { name: 'b', tag: 't' }]));
     release(ben, { name: 'b', tag: 't' });
     acquire(anna, { name: 'b', tag: 't' });

@@ -32,12 +32,12 @@ describe('lock table', () => {
   tableScene();
 
   describe('inspecting', () => {
-    it('shows nobody under a name that nobody holds', () => {
+    it('shows no holder and no waiter under a free name', () => {
       const view = { lockName: 'jobs', holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
       expect(inspect('jobs')).to.deep.equal(view);
     });
 
-    it('shows who holds since when and who waits since when', () => {
+    it('shows the holders and the waiters, and since when', () => {
       wait(5);
       acquire(anna, { tag: 'x' });
       wait(5);

@@ -179,7 +179,7 @@ describe('lock table', () => {
       expect(table.counts.waiting).to.equal(3);
     });
 
-    it('are all answered at the grant, which goes to the first', () => {
+    it('are all answered at the grant, the first one with the grant', () => {
       acquireEach([anna], [ben, { context: 'first' }], [ben, { context: 'second' }]);
       release(anna);
       expectNews('first: ok', 'second: ok alreadyHeld');
@@ -250,7 +250,7 @@ describe('lock table', () => {
       expect(waiters()).to.deep.equal(['dora']);
     });
 
-    it('count an owner once however often it asks', () => {
+    it('count an owner once, even if it asks several times', () => {
       acquireEach([anna, permitOf(2)], [anna, permitOf(2)]);
       expect(acquire(ben, permitOf(2))).to.include({ status: 'ok', count: 2 });
     });

@@ -58,7 +58,7 @@ function letIn(before: NaiveState): NaiveState {
   return state;
 }
 
-/** Owners without a tag, owners that wait for nothing, and those of sessions that have ended. */
+/** Owners without a tag, owners that wait for nothing, and owners of ended sessions. */
 function ownersThatMayLeave(state: NaiveState): readonly NaiveOwner[] {
   const claims: readonly NaiveOwner[] = [...state.holds, ...state.places];
   const owners = claims.filter((claim, index) => claims.findIndex((other) => isSameOwner(other, claim)) === index);

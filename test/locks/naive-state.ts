@@ -1,4 +1,4 @@
-/** Holds and places as plain arrays, and the rules about who may be granted. */
+/** Holds and places as plain arrays, and the rules that decide about a grant. */
 
 import type { LockAllRequest, LockRequest, ReleaseRequest } from '../../lib/locks/types.ts';
 import type { LockMode, RequestedLock, RequestId } from '../../lib/protocol.ts';

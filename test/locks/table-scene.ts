@@ -42,7 +42,7 @@ export let ben: Session;
 export let cara: Session;
 export let dora: Session;
 let nowMs = 0;
-/** The events for sessions other than the one that acted. */
+/** The events so far, as text. */
 let news: string[] = [];
 
 /** Starts a table before each test of the suite. */
@@ -72,7 +72,7 @@ export function startTable(
   news = [];
 }
 
-/** Asks for `jobs`, exclusively, untagged and for as long as it takes, unless the request or its name says otherwise. */
+/** Asks for `jobs`, exclusively, without a tag and a time limit, unless the request says otherwise. */
 export function acquire(session: Session, request: string | Partial<LockRequest> = {}): AcquireResult {
   const context = session.client.clientName;
   const usual: LockRequest = { name: 'jobs', mode: 'exclusive', tag: '', waitMs: ALL, context };
@@ -86,7 +86,7 @@ export function acquireEach(...requests: readonly (readonly [Session, (string | 
   for (const [session, request] of requests) acquire(session, request);
 }
 
-/** Asks for several locks, exclusively unless the mode is given, untagged and for as long as it takes. */
+/** Asks for several locks, exclusively unless a mode is given, without a tag and a time limit. */
 export function acquireAll(
   session: Session,
   locks: readonly (string | RequestedLock)[],
@@ -115,7 +115,7 @@ export function cancel(session: Session, id: RequestId): CancelResult['outcome']
   return note(table.cancel(session, id, nowMs)).outcome;
 }
 
-/** Lets time pass and ends what is due then. */
+/** Lets time pass and ends all waits and leases that are due then. */
 export function wait(ms: number, max: number = ALL): void {
   nowMs += ms;
   tell(table.expire(max, nowMs));

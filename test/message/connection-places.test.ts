@@ -5,7 +5,7 @@ import type { Refusal } from '../../lib/message/refusals.ts';
 /** Places for five connections, two of one address. */
 class Scene {
   readonly refusals: Refusal[] = [];
-  /** Names of those that had to go, in order. */
+  /** The names of closed connections, in order. */
   readonly gone: string[] = [];
   readonly #places = new ConnectionPlaces({ maxConnections: 5, maxConnectionsPerAddress: 2 }, (refusal) =>
     this.refusals.push(refusal),
@@ -49,7 +49,7 @@ describe('ConnectionPlaces', () => {
     );
   });
 
-  it('refuses an address whose connections have all sent a message, and no other', () => {
+  it('refuses a further connection of an address if all of its connections have sent a message', () => {
     scene.take('10.0.0.8', 'silent');
     const [place] = [scene.keep('10.0.0.7'), scene.keep('10.0.0.7')];
     expect(scene.take('10.0.0.7')).to.equal('maxConnectionsPerAddress');
@@ -75,7 +75,7 @@ describe('ConnectionPlaces', () => {
   });
 
   for (const address of ['127.0.0.1', '127.1.2.3', '::1', 'unix', 'memory']) {
-    it(`counts those of ${address} among all only`, () => {
+    it(`counts connections of ${address} only among all connections`, () => {
       for (let count = 0; count < 5; count += 1) scene.keep(address);
       expect(scene.take(address)).to.equal('maxConnections');
     });

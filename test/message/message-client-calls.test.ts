@@ -109,7 +109,7 @@ describe('MessageClient: options that it does not know', () => {
     );
   });
 
-  it('are refused by connect, which can then be called again', async () => {
+  it('are refused by connect, and connect can be called again', async () => {
     const server = await scope.startRawServer();
     const client = new MessageClient();
     whenTestEnds(() => client.close());
@@ -122,7 +122,7 @@ describe('MessageClient: options that it does not know', () => {
     expect(client.state).to.equal('open');
   });
 
-  it('are refused by rpc, which sends nothing', async () => {
+  it('are refused by rpc, and nothing is sent', async () => {
     const { client, peer } = await scope.connectByHand(new MessageClient());
     const refused = await errorOf(client.rpc('a', {}, wrong({ timeout: 5 })));
     expect(refused).to.be.instanceOf(MessageError).with.property('code', 'invalid');
@@ -258,7 +258,7 @@ describe('MessageClient: calls that end early', () => {
     expect(client.learnt).to.deep.equal([]);
   });
 
-  it('leaves no listener on a signal, however a call ends', async () => {
+  it('leaves no listener on a signal, whichever way a call ends', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const expectNone = (): void => {
@@ -297,7 +297,7 @@ describe('MessageClient: calls that end early', () => {
     await sync();
   });
 
-  it('forgets a call whose parameters cannot be sent', async () => {
+  it('forgets a call if its parameters cannot be sent', async () => {
     for (let count = 0; count < 5; count += 1) {
       expect(await errorOf(client.rpc('a', { value: 1n }))).to.be.instanceOf(TypeError);
     }

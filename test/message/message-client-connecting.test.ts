@@ -8,7 +8,7 @@ import { messageScope } from '../support/message-scope.ts';
 import type { RawServer } from '../support/raw-server.ts';
 import { errorOf } from '../support/rejection.ts';
 
-/** Never connects, and gives up when it is told to. */
+/** Never connects, and gives up when its signal aborts. */
 const dialNowhere: Dialer = (signal) =>
   new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));

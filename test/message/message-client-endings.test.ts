@@ -128,7 +128,7 @@ describe('MessageClient: the end of the connection', () => {
     expect(await call).to.deep.equal({ status: 'ok' });
   });
 
-  it('rejects a call whose reply has neither result nor error', async () => {
+  it('rejects a call if its reply has neither result nor error', async () => {
     for (const reply of [{}, { result: null }, { result: 'ok' }, { error: 'bad' }, { result: [] }]) {
       const call = errorOf(client.rpc('a'));
       const { id } = await peer.next();

@@ -119,7 +119,7 @@ describe('MessageConnection', () => {
     expect(told.slice(32)).to.deep.equal([...Array.from({ length: 28 }, () => '{"a":1}'), 'finished']);
   });
 
-  it('counts the bytes of a message that has begun, not those of the messages before it', async () => {
+  it('counts the bytes of an unfinished message, but not of the messages before it', async () => {
     const batches = new TurnBudget(0);
     const { stream, told } = connectionThat(() => {}, { batches }, 300);
     stream.receive(`${'{"a":1}\n'.repeat(60)}{"a":"${'x'.repeat(200)}`);
@@ -154,7 +154,7 @@ describe('MessageConnection', () => {
     expect(firstPart.every((pair) => pair.join() === 'first,second')).to.equal(true);
   });
 
-  it('leaves the ends of peers to later turns once the budget is used up, but not of those that closed', async () => {
+  it('leaves the ends of peers to later turns once the budget is used up, unless a peer has closed', async () => {
     const ends = new TurnBudget(0);
     const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends }));
     for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
@@ -368,7 +368,7 @@ describe('MessageConnection on a stream that answers within a write', () => {
 });
 
 describe('MessageConnection without input', () => {
-  it('does not cut off a peer whose output has drained meanwhile', async () => {
+  it('does not cut off a peer if its output has drained meanwhile', async () => {
     const { stream, connection, told } = connectionThat(echo);
     stream.receive('{"a":1}\n');
     stream.isStuck = true;

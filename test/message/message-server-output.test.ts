@@ -83,7 +83,7 @@ describe('MessageServer: clients that do not read', () => {
     await bystander.settle();
   });
 
-  it('does not count the time in which it does not read towards messageTimeoutMs', async () => {
+  it('does not count the time while the server does not read towards messageTimeoutMs', async () => {
     const server = await scope.startServer({ softOutputBytes: SOFT_BYTES, messageTimeoutMs: 200 });
     const deaf = await scope.connectPeer();
     const bystander = await scope.connectPeer();
@@ -154,7 +154,7 @@ describe('MessageServer: clients that do not read', () => {
       expect(reply).to.have.nested.property('result.status', 'ok');
     });
 
-    it('gives the room of a client back that goes', async () => {
+    it('frees the room of a client that leaves', async () => {
       const server = await scope.startServer(limits);
       const bystander = await scope.connectPeer();
       const deaf = await deafPeer(server, bystander);
@@ -164,7 +164,7 @@ describe('MessageServer: clients that do not read', () => {
       expect(await bystander.request('page', {}, 2)).to.have.nested.property('result.status', 'ok');
     });
 
-    it('cuts off a client that does not read when it gets more, and nobody else', async () => {
+    it('cuts off only the client that does not read, when it gets more', async () => {
       const server = await scope.startServer(limits);
       const bystander = await scope.connectPeer();
       await deafPeer(server, bystander);

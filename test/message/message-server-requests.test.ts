@@ -154,7 +154,7 @@ describe('MessageServer: requests', () => {
     });
   });
 
-  describe('what cannot be understood', () => {
+  describe('messages that make no sense', () => {
     const ID_EXPECTED = 'expected a whole number between -2^53 and 2^53, or a string of up to 128 bytes';
     const wrong: [what: string, line: string, id: object, message: string][] = [
       ['null', 'null', {}, 'the message is null; expected an object'],

@@ -78,7 +78,7 @@ describe('MessageServer: programs with mistakes', () => {
     expect(server.counters.failedRequests).to.equal(3);
   });
 
-  it('closes a connection whose session cannot be made, and serves the others', async () => {
+  it('closes a connection if its session cannot be made, and serves the others', async () => {
     await using client = await connectClient();
     server.begins = 'badly';
     const socket = connect(parseAddress(address));
@@ -100,7 +100,7 @@ describe('MessageServer: closing in odd moments', () => {
   });
 });
 
-describe('what does not fit into a message', () => {
+describe('a result that does not fit into a message', () => {
   it('is refused to the caller and leaves nothing behind', async () => {
     const server = new LockServer();
     const { port } = parseAddress(await server.listen(tcp(LOOPBACK)));

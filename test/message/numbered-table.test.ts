@@ -14,7 +14,7 @@ function addTo(table: NumberedTable<Entry>): Entry {
 }
 
 describe('NumberedTable', () => {
-  it('has the same entries as a map, whatever is added and deleted', () => {
+  it('has the same entries as a map after any additions and deletions', () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 200 }), { maxLength: 400 }), (steps) => {
         const table = new NumberedTable<Entry>();
@@ -40,7 +40,7 @@ describe('NumberedTable', () => {
     );
   });
 
-  it('never gives a number twice, however long one entry stays', () => {
+  it('never gives a number twice, even if one entry stays very long', () => {
     const table = new NumberedTable<Entry>();
     const old = addTo(table);
     const ids = new Set([old.id]);

@@ -9,7 +9,7 @@ const PAGES = 60;
 describe('MessageServer: commands that are served in pages', () => {
   const scope = messageScope();
 
-  it('serves those of one client one after the other, and those of another client meanwhile', async () => {
+  it('serves the listings of one client one after the other, and those of another client meanwhile', async () => {
     const server = await scope.startServer();
     const [greedy, modest] = [await scope.connectPeer(), await scope.connectPeer()];
     for (const key of ['first', 'second', 'third']) greedy.send({ command: 'page', parameters: { key }, id: key });
@@ -48,10 +48,10 @@ describe('MessageServer: commands that are served in pages', () => {
     expect(await peer.next()).to.have.nested.property('result.status', 'ok');
   });
 
-  it('makes no page for a client that does not read, and loses none when it reads again', async () => {
+  it('makes no page for a client that does not read, and sends all of them when it reads again', async () => {
     const server = await scope.startServer({ softOutputBytes: SOFT_BYTES });
     const deaf = await scope.connectPeer();
-    // While the first page is waited for, the others queue behind it; otherwise they would not be read.
+    // The others queue behind the first page while that is awaited; otherwise they would not be read.
     deaf.send({ command: 'page', parameters: { key: 'gate' }, id: 'gate' });
     for (let id = 0; id < PAGES; id += 1) deaf.send({ command: 'page', parameters: { bytes: PAGE_BYTES }, id });
     await deaf.settle();

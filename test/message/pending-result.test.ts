@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mapResult, PendingResult } from '../../lib/message/pending-result.ts';
 
 describe('PendingResult', () => {
-  it('calls back in the turn in which it is settled', () => {
+  it('calls back in the turn that settles it', () => {
     const results: object[] = [];
     const pending = new PendingResult<{ number: number }>();
     pending.whenSettled((result) => results.push(result));
@@ -33,7 +33,7 @@ describe('mapResult', () => {
     expect(mapResult({ number: 1 }, convert)).to.deep.equal({ text: '1' });
   });
 
-  it('converts a result that comes later, in the turn in which it comes', () => {
+  it('converts a later result in the turn in which it comes', () => {
     const pending = new PendingResult<{ number: number }>();
     const results: object[] = [];
     const mapped = mapResult(pending, convert);

@@ -18,7 +18,7 @@ describe('the budget of a turn', () => {
     expect(done).to.equal(1);
   });
 
-  it('runs at least one piece of work in each turn, however small the budget is', async () => {
+  it('runs at least one piece of work in each turn, even with the smallest budget', async () => {
     const budget = new TurnBudget(0);
     const done: number[] = [];
     for (const number of [1, 2, 3]) budget.add(() => done.push(number));

@@ -59,7 +59,7 @@ describe('the builds of the package', () => {
     expect(printed("import('holdfast').then((it) => console.log(it === require('holdfast')))")).to.equal(true);
   });
 
-  it('are CommonJS for what cannot require ES modules', () => {
+  it('are CommonJS for tools that cannot require ES modules', () => {
     for (const file of required(WITHOUT_REQUIRE)) expect(file).to.match(/^commonjs\/\w+\.cjs$/);
   });
 
@@ -79,7 +79,7 @@ describe('the builds of the package', () => {
     expect(printed(script, WITHOUT_REQUIRE)).to.equal(true);
   });
 
-  it('are those for Node in Jest with jsdom, which asks for what is meant for browsers', () => {
+  it('are those for Node in Jest with jsdom, although that asks for the build for browsers', () => {
     const commonJs = required(WITHOUT_REQUIRE);
     expect(required('--conditions', 'browser')).to.deep.equal(commonJs);
     expect(required('--conditions', 'browser', WITHOUT_REQUIRE)).to.deep.equal(commonJs);
@@ -94,7 +94,7 @@ describe('the builds of the package', () => {
     }
   });
 
-  it('are those for pages for a bundler that makes pages, whatever else it asks for', async () => {
+  it('are those for pages if a bundler makes pages, with any other conditions', async () => {
     for (const conditions of [undefined, ['development']]) {
       const files = await bundled("import { LockClient } from 'holdfast'; LockClient;", 'browser', conditions);
       expect(files).to.include('dist/lib/client/browser-client.js');

@@ -1,6 +1,5 @@
 /**
- * Does with the published package what users do, each with tools of their own that npm installs for it: too slow to be
- * part of `npm test`.
+ * Uses the published package like its users, with tools that npm installs for that. Too slow to be part of `npm test`.
  *
  *     npm run test:package
  */
@@ -128,7 +127,7 @@ describe('the published package, in a fresh project', function () {
     expect(await npx('holdfast-glockd', '-h').catch((error: Error) => error.message)).to.include('-port');
   });
 
-  it('has no script that names a source map which is not there', () => {
+  it('has no script that names a missing source map', () => {
     const folder = join(project.path, 'node_modules/holdfast');
     const scripts = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
     expect(scripts).to.include('dist/lib/index.js');

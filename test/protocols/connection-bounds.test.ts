@@ -94,7 +94,7 @@ describe('the bounds on connections', () => {
     }
 
     for (const [what, connect, transport, kind, bytes] of open) {
-      it(`count those ${what}, and close the oldest for a new connection`, async () => {
+      it(`include those ${what}, and the oldest is closed for a new connection`, async () => {
         serve({ maxConnections: 3 });
         const plainPort = portOf(await server.listen(tcp(HERE)));
         const port = await listen(transport, kind);
@@ -110,7 +110,7 @@ describe('the bounds on connections', () => {
       });
     }
 
-    it('have room again for those that failed', async () => {
+    it('end without keeping a place when they fail', async () => {
       serve({ maxConnections: 2 });
       const plainPort = portOf(await server.listen(tcp(HERE)));
       const failing: readonly ['tcp' | 'webSocket', 'plain' | 'secure', string][] = [
@@ -198,7 +198,7 @@ describe('the bounds on connections', () => {
     const connectFrom = (localAddress: string): Promise<RawClient> =>
       RawClient.connect(port, { host: localAddress, localAddress });
 
-    it('refuse a further connection, and none from elsewhere', async () => {
+    it('refuse a further connection from there, but none from elsewhere', async () => {
       const peers = [await connectFrom(address), await connectFrom(address)];
       for (const peer of peers) await peer.settle();
       const refused = await connectFrom(address);
@@ -215,7 +215,7 @@ describe('the bounds on connections', () => {
       await (await connectFrom(address)).settle();
     });
 
-    it('close the oldest of that address that has sent no message, and none from elsewhere', async () => {
+    it('close the oldest connection of that address that has sent no message, but none from elsewhere', async () => {
       const elsewhere = await connectFrom('127.0.0.1');
       const [first, second] = [await connectFrom(address), await connectFrom(address)];
       await (await connectFrom(address)).settle();

@@ -61,7 +61,7 @@ for (const transport of TRANSPORTS) {
     });
     afterEach(endTest);
 
-    /** Expects that the server closes without an answer of its own, and without effect. */
+    /** Expects that the server closes the connection without an answer and without any effect. */
     async function isRefused(request: string): Promise<void> {
       const peer = await connect();
       peer.socket.write(request, 'latin1');

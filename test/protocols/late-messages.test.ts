@@ -21,7 +21,7 @@ const PONG = '{"id":1,"result":{"status":"ok"}}';
 const BINARY_FRAME = 0x82;
 const MASKED = 0x80;
 
-/** Beginnings of a message, and what the client is told when the rest does not come. */
+/** Beginnings of a message, and the answer when the rest does not come. */
 const BEGINNINGS: readonly [string, string, string][] = [
   ['half a message', '{"command":"pi', `{"error":{"status":"limit","message":"${TOLD}"}}\n`],
   ['half a line', 'g fo', `0 ${TOLD}\n`],
@@ -233,7 +233,7 @@ describe('the bytes of all messages that have begun', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('are free again when a message was broken off, whatever its client does then', async () => {
+  it('are free again after a message was broken off, even if its client stays', async () => {
     server = makeServer({ limits: { totalInputBytes: TOTAL_BYTES } });
     const port = await listenOnTcp(server);
     // They neither read nor close their side, so the server waits for them for ten seconds.
@@ -276,7 +276,7 @@ describe('the bytes of all messages that have begun', () => {
     return Buffer.from(`{"command":"${'x'.repeat(2 * TOTAL_BYTES)}`);
   }
 
-  /** A frame whose last byte does not come. */
+  /** A frame without its last byte. */
   function longFrame(): Buffer {
     const frame = Buffer.alloc(8 + 2 * TOTAL_BYTES);
     frame.set([BINARY_FRAME, MASKED | 126, (2 * TOTAL_BYTES + 1) >> 8, (2 * TOTAL_BYTES + 1) & 0xff, 0, 0, 0, 0]);

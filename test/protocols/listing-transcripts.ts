@@ -127,7 +127,7 @@ const HOLDERS: readonly Transcript[] = [
       A< map[five:[{B}] four:[{B}] three:[{B}]]`,
   },
   {
-    shows: 'a listing is one reply, however long',
+    shows: 'a listing is one reply, even if it is very long',
     lines: `
       A> g ${LONG}1 => 1 Lock Get Success: ${LONG}1
       A> g ${LONG}2 => 1 Lock Get Success: ${LONG}2

@@ -94,7 +94,7 @@ export const LOCK_ALL_TRANSCRIPTS: readonly Transcript[] = [
       A> g a => 1 Lock Get Success: a`,
   },
   {
-    shows: 'a half-close cancels a waiting lockAll, which leaves its places',
+    shows: 'a half-close cancels a waiting lockAll and removes its places',
     lines: `
       A> g b => 1 Lock Get Success: b
       J> {"command":"ping","id":1} => {"id":1,"result":{"status":"ok"}}

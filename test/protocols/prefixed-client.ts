@@ -42,7 +42,7 @@ export class PrefixedClient {
     });
   }
 
-  /** Messages that nobody has read, and bytes after the last whole one. */
+  /** The number of messages that the test has not read, plus the bytes after the last whole one. */
   get unreadCount(): number {
     return this.#inbox.size + this.#incomplete.length;
   }
@@ -84,7 +84,7 @@ export class PrefixedClient {
     expect(await this.#inbox.next()).to.equal(text);
   }
 
-  /** Returns once the server has handled everything before; fails if a message came that nobody has read. */
+  /** Returns once the server has handled all earlier requests; fails if there is a message that the test has not read. */
   async settle(): Promise<void> {
     this.#questions += 1;
     const lockName = `settle ${this.#questions}`;

@@ -209,7 +209,7 @@ describe("pkLockServer's framing", () => {
     await c.take('free', 3);
   });
 
-  it('answers many frames of one packet in order, of which the first is empty', async () => {
+  it('answers many frames of one packet in order, even if the first is empty', async () => {
     a.send('', { command: 'lock', parameters: { lockName: 'x' }, id: 1 }, 'x', { command: 'unlock', lockName: 'x' });
     await a.expect('{"id":1,"result":{"status":"ok"}}');
     await a.expect('{"attempted":"unlock","result":"ok","lockName":"x"}');

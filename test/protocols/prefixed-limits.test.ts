@@ -32,7 +32,7 @@ describe("the limits of pkLockServer's framing", () => {
     await b.take('jobs', 1);
   });
 
-  it('close a connection whose first frame announces 4 GB, which is no known protocol', async () => {
+  it('close a connection when its first frame announces 4 GB, since that is no known protocol', async () => {
     const [a, b] = await connectThree();
     a.socket.write(Buffer.of(0xff, 0xff, 0xff, 0xff));
     await a.closed;
@@ -104,7 +104,7 @@ describe("the limits of pkLockServer's framing", () => {
     await a.settle();
   });
 
-  it('grant nothing to a request whose id is nested too deep to be echoed', async () => {
+  it('grant nothing to a request if its id is nested too deep to be echoed', async () => {
     const [a, b] = await connectThree();
     a.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":${NESTED}}`);
     await a.settle();

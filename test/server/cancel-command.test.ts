@@ -4,7 +4,7 @@ import { serverForEachTest } from './running-server.ts';
 describe('the cancel command', () => {
   const server = serverForEachTest();
 
-  it('ends a waiting request, whose answer comes first', async () => {
+  it('ends a waiting request, and the answer to that request comes first', async () => {
     const [holder, waiter] = await server.connectWaiter('jobs');
     waiter.send({ command: 'cancel', parameters: { id: 1 }, id: 2 });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'cancelled' } });
@@ -30,7 +30,7 @@ describe('the cancel command', () => {
     expect(await client.ask('stats')).to.include({ holders: 2 });
   });
 
-  it('answers unknown for an id that was never used, or whose request is over', async () => {
+  it('answers unknown for an id that was never used, or after its request is over', async () => {
     const [holder, client] = await server.connectTwo();
     await holder.take('jobs');
     client.send({ command: 'lock', parameters: { lockName: 'jobs', timeLimit: 0 }, id: 1 });

@@ -1,4 +1,4 @@
-/** Closes what a test left open when it ends, whether it passed or not, the last opened first. */
+/** Closes everything that a test left open, when it passes or fails. What was opened last is closed first. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 
 const actions: (() => unknown)[] = [];
 
-/** Rejections that nobody handled: they fail the test that ran then. */
+/** Unhandled rejections fail the test that runs when they come. */
 const unhandled = new Set<unknown>();
 process.on('unhandledRejection', (reason) => unhandled.add(reason));
 
@@ -23,7 +23,7 @@ export function makeFolder(): string {
   return folder;
 }
 
-/** For `afterEach`: does all of that, and fails if any of it failed or nobody handled a rejection. */
+/** For `afterEach`: runs these actions, and fails if one of them failed or a rejection was not handled. */
 export async function endTest(): Promise<void> {
   const errors: unknown[] = [];
   for (let action = actions.pop(); action !== undefined; action = actions.pop()) {

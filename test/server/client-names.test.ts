@@ -123,7 +123,7 @@ describe('the hello command', () => {
     expect(lineage).to.be.a('string').with.length.above(0);
   });
 
-  it('gives all clients of one server the same epoch, and those of another server another', async () => {
+  it('gives all clients of one server the same epoch, and another server has another', async () => {
     const other = await startServer();
     const epochs = [];
     for (const each of [server, server, other]) {

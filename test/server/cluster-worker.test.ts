@@ -22,11 +22,11 @@ function runWorker(exec: string, ...args: readonly string[]): Promise<{ code: nu
   return new Promise((resolve) => worker.process.once('close', (code) => resolve({ code, text })));
 }
 
-describe('a worker of node:cluster, which shares its ports with others', () => {
+describe('a worker of node:cluster, since workers share their ports', () => {
   afterEach(endTest);
 
   for (const program of ['bin/server.js', 'bin/glockd.js']) {
-    it(`cannot run ${program}, which says why`, async () => {
+    it(`cannot run ${program}, and the program says why`, async () => {
       const pidfile = join(makeFolder(), 'server.pid');
       const { code, text } = await runWorker(ROOT + program, '--port', String(await freePort()), '--pidfile', pidfile);
       expect(code).to.not.equal(0);

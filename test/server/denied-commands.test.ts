@@ -27,7 +27,7 @@ describe('a command that a setting forbids', () => {
     });
   }
 
-  it('is not hello, which ignores the name without registry', async () => {
+  it('is not hello: without registry it ignores the name', async () => {
     const client = await (await startServer({}, undefined, { registry: false })).connect();
     expect(await client.ask('hello', { protocol: 1, name: 'Ann' })).to.include({ status: 'ok' });
     expect(await client.ask('whoami')).to.include({ name: '' });

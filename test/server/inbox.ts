@@ -1,4 +1,4 @@
-/** Things that come one by one, and are awaited one by one. */
+/** Items that arrive and are awaited one by one. */
 
 import type { Duplex } from 'node:stream';
 import { whenTestEnds } from './clean-up.ts';
@@ -8,13 +8,13 @@ interface Reader<Item> {
   readonly reject: (error: Error) => void;
 }
 
-/** Keeps things in their order until somebody asks for them. */
+/** Keeps items in order until the test asks for them. */
 export class Inbox<Item> {
   readonly #items: Item[] = [];
   readonly #readers: Reader<Item>[] = [];
   #end: Error | undefined;
 
-  /** How many have come that nobody asked for. */
+  /** The number of items that the test has not asked for. */
   get size(): number {
     return this.#items.length;
   }
@@ -25,7 +25,7 @@ export class Inbox<Item> {
     else reader.resolve(item);
   }
 
-  /** Ends it: everybody who waits, or asks for more than came, gets this error. */
+  /** Rejects all waiting reads, and reads beyond the last item, with this error. */
   end(error: Error): void {
     this.#end = error;
     for (const reader of this.#readers.splice(0)) reader.reject(error);

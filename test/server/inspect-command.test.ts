@@ -5,7 +5,7 @@ import { serverForEachTest, startServer } from './running-server.ts';
 describe('the inspect command', () => {
   const server = serverForEachTest();
 
-  it('shows nobody when there is no such lock', async () => {
+  it('shows no holder and no waiter if there is no such lock', async () => {
     const client = await server.connect();
     const nobody = { holderCount: 0, waiterCount: 0, holders: [], waiters: [] };
     const found = await client.ask('inspect', { lockName: 'jobs' });

@@ -54,7 +54,7 @@ describe('the limits of the server', () => {
     expect(await client.ask('whoami')).to.include({ name: 'éé' });
   });
 
-  it('apply to each lock of a lockAll, which then does nothing', async () => {
+  it('apply to each lock of a lockAll, and a refused lockAll takes nothing', async () => {
     const perLock = { maxWaitersPerLock: 1, maxNameBytes: 8, maxOwnerBytes: 8 };
     const limits = { maxLocks: 6, maxLocksPerSession: 4, maxLocksPerRequest: 5, ...perLock };
     const [holder, client, waiter] = await (await startServer(limits)).connectThree();

@@ -91,7 +91,7 @@ describe('the list command', () => {
     expect(await allPages(client, { prefix: 'app', max: 3 })).to.deep.equal([['app', 'app/', 'app/1'], ['app/2']]);
   });
 
-  it('begins after a name, which need not exist', async () => {
+  it('begins after a name, even if that name does not exist', async () => {
     const client = await server.connect();
     for (const name of ['a', 'b', 'd']) await client.take(name);
     expect(namesOf(await client.ask('list', { after: 'a' }))).to.deep.equal(['b', 'd']);
@@ -110,7 +110,7 @@ describe('the list command', () => {
     expect(namesOf(await client.ask('list', { max: 9, after: first.next }))).to.deep.equal(['c', 'cc', 'd']);
   });
 
-  it('lets others be served in between, however many a client asks for at once', async () => {
+  it('serves others in between, even if one client asks for very many at once', async () => {
     const [asking, bystander] = await server.connectTwo();
     await asking.takeMany(numbered(5_000));
     const lists = 1_000;

@@ -74,7 +74,7 @@ describe('a listing', () => {
     expect(nextPage(listing, 4)).to.deep.equal(['4', '5', '6', '7']);
   });
 
-  it('gives the sorted items, whatever the sizes of steps and pages', () => {
+  it('returns the sorted items for all sizes of steps and pages', () => {
     fc.assert(
       fc.property(
         fc.array(name, { maxLength: 40 }),

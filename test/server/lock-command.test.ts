@@ -32,7 +32,7 @@ describe('the lock command', () => {
     expect(waiter.unreadCount).to.equal(0);
   });
 
-  it('names with a timeout who holds the lock then, at most ten of them', async () => {
+  it('names up to ten holders of the lock in the answer timeout', async () => {
     const [holder, waiter] = await server.connectTwo();
     await holder.ask('identify', { name: 'import' });
     await holder.take('jobs', { stealable: true });

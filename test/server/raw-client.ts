@@ -45,7 +45,7 @@ export class RawClient {
     this.closed = this.#lines.closed.then(() => ({ hasEnded, error }));
   }
 
-  /** How many messages came that nobody has read. */
+  /** The number of messages that the test has not read. */
   get unreadCount(): number {
     return this.#lines.size;
   }
@@ -121,7 +121,7 @@ export class RawClient {
     if (message.id !== ping) throw new Error(`expected ${lockName} to be held, got ${JSON.stringify(message)}`);
   }
 
-  /** Returns once the server has handled everything before; fails if a message came that nobody has read. */
+  /** Returns once the server has handled all earlier requests; fails if there is a message that the test has not read. */
   async settle(): Promise<void> {
     await this.ask('ping');
   }

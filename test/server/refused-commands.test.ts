@@ -73,7 +73,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     await closed;
   });
 
-  it('are counted and logged for a line that is too long, which closes the connection', async () => {
+  it('are counted and logged for a line that is too long, and the connection is closed', async () => {
     await listen({ maxMessageBytes: 100 });
     const peer = await connectTcp(port);
     expect(await peer.ask(`g ${'n'.repeat(100)}`)).to.equal('0 Line Too Long');
@@ -84,7 +84,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     ]);
   });
 
-  it('are counted and logged for an HTTP request in lower case, which closes the connection', async () => {
+  it('are counted and logged for an HTTP request in lower case, and the connection is closed', async () => {
     await listen();
     const peer = await connectTcp(port);
     peer.socket.write('get / HTTP/1.1\r\nhost: localhost\r\n\r\n');
@@ -131,7 +131,7 @@ describe('commands that are refused in protocols that cannot say why', () => {
     expectRefused({ maxPendingRequests: 1 }, passes('maxPendingRequests', 1));
   });
 
-  it('do not include messages, whose answer names the limit', async () => {
+  it('do not include messages, since their answers name the limit', async () => {
     await listen({ maxNameBytes: 5 });
     const client = await RawClient.connect(port);
     expect(await client.ask('lock', { lockName: 'sixsix' })).to.include({ status: 'limit', limit: 'maxNameBytes' });

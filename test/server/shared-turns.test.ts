@@ -27,7 +27,7 @@ const PONG = { id: 'ping', result: { status: 'ok' } };
 describe('others are answered while one request', () => {
   afterEach(endTest);
 
-  it("releases thousands of locks, and so are its own client's next requests afterwards", async () => {
+  it("releases thousands of locks; its own client's next requests are answered afterwards", async () => {
     const server = await startServer(LIMITS);
     const [holder, bystander] = await server.connectTwo();
     await holder.takeMany(numbered(MANY));

@@ -16,7 +16,7 @@ describe('a lock that is taken away', () => {
   });
   afterEach(endTest);
 
-  it('is logged after forceUnlock: who asked, which lock, and who held it', async () => {
+  it('is logged after forceUnlock with the client that asked, the lock and its holders', async () => {
     const [holder, admin] = await server.connectTwo();
     await holder.ask('identify', { name: 'import' });
     await admin.ask('identify', { name: 'Ann' });
@@ -47,7 +47,7 @@ describe('a lock that is taken away', () => {
     ]);
   });
 
-  it('is not logged when nobody held it, nor when it was denied', async () => {
+  it('is not logged if nobody held it, or if the request was denied', async () => {
     const logOfOther = new RecordingLogger();
     const other = await startServer({}, logOfOther);
     const [first, second] = [await other.connect(), await other.connect()];
@@ -77,7 +77,7 @@ describe('a lock that is taken away', () => {
     expect(entry?.details.holders).to.have.lengthOf(100);
   });
 
-  it('by steal, however often, fills no log: each lock is logged once, and the others are counted', async () => {
+  it('by steal cannot fill the log: each lock is logged once, and further steals are counted', async () => {
     const [one, other] = await server.connectTwo();
     await one.take('jobs', { stealable: true });
     await one.take('other', { stealable: true });

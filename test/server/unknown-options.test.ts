@@ -7,7 +7,7 @@ import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 
-/** Passes a value as a caller without types would. */
+/** Passes a value like a caller in JavaScript. */
 const given = <Options>(options: unknown): Options => options as Options;
 const where = { host: '127.0.0.1', port: 0, allowed: [] };
 const frames = { origins: [], hosts: [], maxMessageBytes: 100 };
@@ -47,7 +47,7 @@ function unknown(option: string, advice: string): string {
 
 describe('an unknown option', () => {
   for (const [call, make, message] of CALLS) {
-    it(`is refused by ${call}, which names it`, async () => {
+    it(`is refused by ${call}, and the error names it`, async () => {
       const error: unknown = await Promise.resolve()
         .then(make)
         .catch((thrown: unknown) => thrown);

@@ -17,7 +17,7 @@ describe('the unlock command', () => {
     expect(await second.ask('unlock', { lockName: 'jobs' })).to.deep.equal({ status: 'ok', count: 0 });
   });
 
-  it('releases nothing when one of several keys does not fit', async () => {
+  it('releases nothing if one of several keys does not fit', async () => {
     const client = await server.connect();
     const token = await client.take('jobs', { owner: 'a' });
     const other = await client.take('other', { owner: 'a' });

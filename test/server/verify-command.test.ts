@@ -30,7 +30,7 @@ describe('the verify command', () => {
   }
 
   for (const mode of ['shared', 'permit'] as const) {
-    it(`finds each of many holds, and none that has ended: ${mode}`, async () => {
+    it(`finds each of many holds, but no ended one: ${mode}`, async () => {
       const client = await (await startServer()).connect();
       const tokens: number[] = [];
       for (let count = 0; count < 20; count += 1) tokens.push(await client.take('jobs', { mode, owner: `${count}` }));

@@ -13,7 +13,7 @@ function slowLedger(): { readonly ledger: Ledger; readonly confirm: () => void }
   return { ledger: Object.assign(new MemoryLedger(0), { tokens }), confirm: () => confirms.shift()?.() };
 }
 
-describe('a server whose tokens are used up', () => {
+describe('a server without further tokens', () => {
   let server: RunningServer;
   let confirm: () => void;
 
@@ -39,7 +39,7 @@ describe('a server whose tokens are used up', () => {
     expect(await second.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 12, count: 1 } });
   });
 
-  it('L1: lets in nobody who waits for a lock that is freed meanwhile', async () => {
+  it('L1: lets no waiter in when a lock is freed meanwhile', async () => {
     const [holder, waiter] = await server.connectWaiter('jobs');
     for (let token = 2; token <= 10; token += 1) await holder.take(`a${token}`);
     await holder.ask('unlock', { lockName: 'jobs' });
@@ -48,7 +48,7 @@ describe('a server whose tokens are used up', () => {
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: 11, count: 1 } });
   });
 
-  it('frees what a client held that leaves meanwhile', async () => {
+  it('frees the locks of a client that leaves meanwhile', async () => {
     const [holder, waiter] = await server.connectTwo();
     for (let token = 1; token <= 10; token += 1) await holder.take(`a${token}`);
     await waiter.queue(1, 'a1');

@@ -16,7 +16,7 @@ const NO_TIME_LIMITS = [null, '1', true, [], {}, -1, 1_000_000_001];
 const NO_FLAGS = [null, 0, 1, 'true', [], {}];
 const NO_MAXIMA = [...NO_WHOLE_NUMBERS, 0, -1, 10_001];
 
-/** For each parameter of each command: the parameters it needs beside it, its wrong values, and the expected one. */
+/** For each parameter of each command: the other parameters that the command needs, wrong values, and the expected value. */
 const CASES: readonly [
   command: string,
   parameter: string,

@@ -46,7 +46,7 @@ export class CounterServer extends MessageServer {
   readonly ended: MessageSession[] = [];
   /** The unsent output at each `blob`. */
   readonly unsentAtBlob: number[] = [];
-  /** The keys of every `page` that was begun, and how much output was unsent when one without a key was. */
+  /** The keys of every `page` request, and the unsent bytes at each `page` without a key. */
   readonly pages: string[] = [];
   readonly unsentAtPage: number[] = [];
   count = 0;

@@ -1,6 +1,6 @@
 /**
- * A rejection that nobody handles ends a process of Node, but mocha swallows it. Whoever imports this makes it fail the
- * test that is running, in all files of the run.
+ * An unhandled rejection ends a process of Node, but mocha swallows it. This file makes it fail the running test, in all
+ * files of the run.
  */
 
 process.on('unhandledRejection', (reason) => {

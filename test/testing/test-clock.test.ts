@@ -45,7 +45,7 @@ for (const socket of [false, true]) {
     it('lets all consequences of one deadline happen before the next', async () => {
       const told: string[] = [];
       await holder.lock('jobs');
-      // Each wait, when it is over, is followed by one that ends within the same advance.
+      // Each wait that is over is followed by another that ends within the same advance.
       const retry = (async () => {
         for (let time = 1; time <= 3; time += 1) {
           const error = await rejection(waiter.lock('jobs', { waitMs: 10_000 }));

@@ -35,7 +35,7 @@ for (const socket of [false, true]) {
       expect([first.state, second.state]).to.deep.equal(['closed', 'closed']);
     });
 
-    it('starts whatever the date is that a test has set', async () => {
+    it('starts even if a test has set another date', async () => {
       const { now } = Date;
       try {
         Date.now = () => Date.UTC(1960, 0);
@@ -63,7 +63,7 @@ for (const socket of [false, true]) {
       expect(other.isHeld).to.equal(true);
     });
 
-    it('rejects when nobody holds the lock that is to be lost', async () => {
+    it('rejects if nobody holds the lock', async () => {
       await rejects(server.loseLock('jobs'), Error, 'nobody holds the lock "jobs"');
     });
 

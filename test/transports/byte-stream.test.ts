@@ -117,7 +117,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
     it('keeps input until the connecting side reads', async () => {
       const [early, other] = await openSecond();
       new Side(other).stream.write('early', 'utf8');
-      // What is read into the same buffer meanwhile.
+      // This is read into the same buffer meanwhile.
       far.stream.write('meanwhile', 'utf8');
       await until(() => near.text === 'meanwhile');
       const late = new Side(early);
@@ -142,7 +142,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       far.stream.pause();
       near.stream.write('bytes', 'utf8');
       near.stream.end();
-      // What goes the other way and comes back has had the time.
+      // By the time that these bytes have arrived, the others could have arrived, too.
       far.stream.write('bystander', 'utf8');
       await until(() => near.text === 'bystander');
       expect([far.text, far.told]).to.deep.equal(['', []]);
@@ -173,7 +173,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(writer.stream.unsentBytes).to.be.greaterThan(0);
     });
 
-    it('counts what the other side has not taken, and calls back when it has', async () => {
+    it('counts the bytes that the other side has not taken, and calls back when it has', async () => {
       const called: string[] = [];
       far.stream.pause();
       near.stream.write('x'.repeat(MUCH), 'latin1');
@@ -206,7 +206,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(near.told).to.deep.equal([]);
       await until(() => near.told.length === 1 && far.told.length > 0);
       expect(near.told).to.deep.equal(['closed']);
-      // A system may tell the end first, and then waits for the other side's.
+      // A system may report the end first, and then waits for the end of the other side.
       far.stream.end();
       await until(() => far.told.includes('closed'));
       expect(far.told.filter((what) => what === 'closed')).to.have.length(1);
@@ -224,7 +224,7 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(isDrained).to.equal(false);
     });
 
-    it('stays open when the listener is closed, which opens no other', async () => {
+    it('stays open when the listener is closed, and the listener opens no other', async () => {
       await listener.close();
       expect(await rejection(dial(new AbortController().signal)))
         .to.have.property('code')

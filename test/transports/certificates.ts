@@ -36,7 +36,7 @@ export class Authority {
     return this.#own.cert;
   }
 
-  /** Makes a certificate; one of the same name before it is overwritten. */
+  /** Makes a certificate, and overwrites an earlier one of the same name. */
   issue(name: string): Certificate {
     const { certFile, keyFile } = this.#own;
     return this.#make(name, [

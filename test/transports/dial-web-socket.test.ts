@@ -23,7 +23,7 @@ const CLASSES: Readonly<Record<string, WebSocketClass>> = {
   'that of the package ws': WebSocket,
 };
 
-/** A stream with what was read from it. */
+/** A stream and the lines that were read from it. */
 interface Reading {
   readonly stream: ByteStream;
   readonly lines: Inbox<string>;
@@ -75,7 +75,7 @@ describe('connecting by WebSocket', () => {
         expect(await peer.frames.next()).to.equal('text:four');
       });
 
-      it('sends text whose characters are bytes as bytes', async () => {
+      it('sends Latin-1 text as bytes', async () => {
         const { stream, peer } = await connect();
         stream.write('g \xff\xfe\n', 'latin1');
         expect(await peer.frames.next()).to.equal('binary:g \xff\xfe');
@@ -97,7 +97,7 @@ describe('connecting by WebSocket', () => {
         expect(await lines.next()).to.equal('welcome\n');
       });
 
-      it('counts what the system has not taken, and calls back when it has', async () => {
+      it('counts the bytes that the system has not taken, and calls back when it has', async () => {
         const { stream, peer } = await connect();
         peer.webSocket.pause();
         const text = 'x'.repeat(64 * 1024 * 1024);

@@ -57,7 +57,7 @@ describe('a socket used directly', () => {
   let server: Server;
 
   before(async function () {
-    // direct-fallback.test.ts and all tests of connections show how sockets work then.
+    // direct-fallback.test.ts and all tests of connections cover sockets as streams.
     if (isSwitchedOff) this.skip();
     server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -108,7 +108,7 @@ describe('a socket used directly', () => {
     near.destroy();
   });
 
-  it('writes what it is given, in either encoding, and in the order in which the socket itself was written to', async () => {
+  it('writes in either encoding, and in order with writes to the socket itself', async () => {
     const { near, far, direct } = await openPair(server);
     direct.write('\u00e9, ', 'latin1');
     near.write('by the socket, ');
@@ -119,7 +119,7 @@ describe('a socket used directly', () => {
     far.destroy();
   });
 
-  it('counts what the system has not taken, and keeps all of it in order until the end', async () => {
+  it('counts the bytes that the system has not taken, and keeps them in order until the end', async () => {
     const { near, far, direct } = await openPair(server);
     direct.write('a little', 'latin1');
     expect(direct.unsentBytes, 'of a little').to.equal(0);

@@ -8,7 +8,7 @@ import { Inbox } from '../server/inbox.ts';
 /** One connection, with the frames that came. */
 export interface FrameConnection {
   readonly webSocket: WebSocket;
-  /** `text:` or `binary:`, and what is in it, in Latin-1. */
+  /** Each frame as `text:` or `binary:` and its content, in Latin-1. */
   readonly frames: Inbox<string>;
   readonly closed: Promise<number>;
 }

@@ -88,7 +88,7 @@ describe('PageAccess', () => {
     }
   });
 
-  it('refuses a page whose own name was pointed to this machine', () => {
+  it('refuses a page that let its own name point to this machine', () => {
     for (const name of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', 'x.locks.example', 'localhos']) {
       const hosts = [name, `${name}:9998`];
       everyOne(hosts, '403 host', (host) => ({ host, origin: `http://${host}` }));
@@ -101,7 +101,7 @@ describe('PageAccess', () => {
     expect(outcome({ origin: 'http://localhost:443', host: 'localhost' }, true)).to.equal('allowed');
   });
 
-  it('allows an origin with a path, which no browser sends', () => {
+  it('allows an origin with a path, since no browser sends one', () => {
     const hosts = ['http://localhost/', 'http://LOCALHOST/', 'https://evil.example/', 'http://[::1]/'];
     everyOne([...hosts, 'ws://a:1/b/c?d'], 'allowed', (origin) => ({ origin, host: 'other.example' }));
   });
@@ -133,7 +133,7 @@ describe('PageAccess', () => {
     }
   });
 
-  it('says what is wrong and what would allow it, cut where it is long', () => {
+  it('says the mistake and the remedy, and shortens long values', () => {
     const access = new PageAccess({ origins: [], hosts: [], isSecure: false });
     const causeOf = (origin: string, host: string): object => {
       const answer = access.answer({ origins: [origin], hosts: [host] });

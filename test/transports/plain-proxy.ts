@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whenTestEnds } from '../server/clean-up.ts';
 
-/** How the header comes: in one piece with the first bytes of the client, before them, or byte by byte as those. */
+/** The header comes in one piece with the first bytes of the client, before them, or byte by byte like them. */
 export type HeaderWay = 'glued' | 'apart' | 'bytes';
 
 /** Ends with the test. */

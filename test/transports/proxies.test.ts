@@ -114,7 +114,7 @@ describe('a listener that trusts a proxy', () => {
       await expectRefused('proxyHeader', `${why}; to allow it, ${NEEDS}`);
     });
 
-    it(`on ${kind} refuses a client whose address is not allowed, whatever the proxy's is`, async () => {
+    it(`on ${kind} refuses a client if its address is not allowed, even if the proxy's is`, async () => {
       const port = await listen(kind);
       await untilClosed(await send(port, Buffer.concat([lineFor('198.51.100.1', 4711), WHOAMI])));
       const remedy = 'add "198.51.100.1" to "allowed" in the settings';
@@ -186,7 +186,7 @@ describe('a listener that trusts a proxy', () => {
     }
   });
 
-  it('keeps the address of a proxy that speaks for itself or cannot tell the client, which has to be allowed', async () => {
+  it('uses the address of a proxy that speaks for itself or does not know its client, and that address must be allowed', async () => {
     const port = await listen('TCP', { allowed: ['127.0.0.1'] });
     const unixClient = binaryHeader(0x21, 0x31, Buffer.alloc(216));
     const unknown = Buffer.from('PROXY UNKNOWN\r\n');
@@ -221,7 +221,7 @@ describe('a listener that trusts a proxy', () => {
     expect(server.counters).to.include({ connections: 0 });
   });
 
-  it('leaves a connection alone whose header came in time', async () => {
+  it('does not touch a connection after its header came in time', async () => {
     const port = await listen('TCP', { handshakeTimeoutMs: 200 });
     const peer = await connectTcp(port);
     peer.socket.write(lineFor('192.0.2.7', 4711));
@@ -233,7 +233,7 @@ describe('a listener that trusts a proxy', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({ handshakeTimeout: 1 });
   });
 
-  it('answers a client whose header, message and end come at once', async () => {
+  it('answers a client when its header, message and end come at once', async () => {
     const port = await listen();
     const socket = connect({ host: '127.0.0.1', port });
     const peer = new StreamPeer(socket, '');
@@ -270,7 +270,7 @@ describe('a listener that trusts a proxy', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({ maxConnectionsPerAddress: 1 });
   });
 
-  it('gives a connection a place from its arrival on, which it loses to others before it has sent a message', async () => {
+  it('counts a connection as soon as it arrives, and closes it for others if it has sent no message', async () => {
     start({ maxConnections: 2 });
     const port = await listen();
     const waiting = await send(port, 'PROXY TCP4');
@@ -293,7 +293,7 @@ describe('a listener that trusts a proxy', () => {
     expect(await again.ask(WHOAMI.toString())).to.include('192.0.2.7');
   });
 
-  it('closes a connection whose header is not whole when it is closed', async () => {
+  it('closes connections with half a header when the listener is closed', async () => {
     const listener = tcp(BEHIND);
     const port = portOf(await server.listen(listener));
     const socket = await send(port, 'PROXY TCP4');

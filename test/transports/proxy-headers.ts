@@ -2,12 +2,12 @@
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 
-/** Of version 2: the command, the family and protocol, and what follows the length. */
+/** A header of version 2 with this command, this byte for family and protocol, and these bytes after the length. */
 export function binaryHeader(command: number, family: number, rest: Uint8Array = Buffer.alloc(0)): Buffer {
   return Buffer.concat([SIGNATURE, Buffer.of(command, family, rest.length >> 8, rest.length & 0xff), rest]);
 }
 
-/** Of version 2, for a client at that address, with so many bytes behind the addresses. */
+/** A header of version 2 for a client at that address, with extra bytes behind the addresses. */
 export function headerFor(address: string, port: number, extraBytes = 0): Buffer {
   const ports = Buffer.of(port >> 8, port & 0xff, 0x51, 0xc6);
   const extra = Buffer.alloc(extraBytes, 0xaa);
@@ -18,7 +18,7 @@ export function headerFor(address: string, port: number, extraBytes = 0): Buffer
   return binaryHeader(0x21, 0x21, Buffer.concat([groupsOf(address), groupsOf('fd00::1'), ports, extra]));
 }
 
-/** Of version 1. */
+/** A header of version 1. */
 export function lineFor(address: string, port: number): Buffer {
   const [family, target] = address.includes(':') ? ['TCP6', 'fd00::1'] : ['TCP4', '10.0.0.1'];
   return Buffer.from(`PROXY ${family} ${address} ${target} ${port} 20934\r\n`);

@@ -67,7 +67,7 @@ describe('the table of TCP connections', () => {
     });
   }
 
-  it('has listeners, which nobody watches', () => {
+  it('shows listeners, which are not watched', () => {
     expect(parseTcpRow(LISTENING)?.key).to.equal('0100007F:9A33 00000000:0000');
   });
 
@@ -75,7 +75,7 @@ describe('the table of TCP connections', () => {
     expect(tcpRowOf({})).to.equal(undefined);
   });
 
-  it('is the one of IPv6 for its addresses, in each notation', () => {
+  it('is the table of IPv6 for IPv6 addresses, in each notation', () => {
     const [localPort, remotePort] = [1, 0xabcd];
     for (const [localAddress, key] of [
       ['fe80::1:2%eth0', '000080FE000000000000000002000100:0001'],

@@ -104,7 +104,7 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       expect(() => makeListener({ ...certificate, keyFile: certificate.certFile })).to.throw();
     });
 
-    it('cannot be set up with files of which only the first certificate is one, and names them', () => {
+    it('cannot be set up with files that have a broken certificate behind a good one, and names them', () => {
       const file = join(dirname(certificate.certFile), 'several.pem');
       const wrong = '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n';
       const good = readFileSync(certificate.certFile, 'utf8');
@@ -181,7 +181,7 @@ describe('a client over TLS', () => {
     expect(await named.rpc('ping')).to.deep.equal({ status: 'ok' });
   });
 
-  it('does not connect to a server whose certificate it does not trust or is for another name', async () => {
+  it('does not connect to a server with a certificate that it does not trust, or for another name', async () => {
     const port = await listen();
     const codeOf = (tls: DialTlsOptions): Promise<string | undefined> =>
       connectClient(port, tls).then(
@@ -201,7 +201,7 @@ describe('a client over TLS', () => {
     expect(await client.rpc('ping')).to.deep.equal({ status: 'ok' });
   });
 
-  it('learns that the connection is lost when the server asks for a certificate and gets none', async () => {
+  it('notices the lost connection when the server demands a certificate and gets none', async () => {
     const port = await listen(true);
     const client = new MessageClient();
     const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));

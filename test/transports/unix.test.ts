@@ -105,7 +105,7 @@ describe('a Unix socket', () => {
     expect(await client.rpc('whoami')).to.deep.equal({ status: 'ok', address: 'unix:1', name: '' });
   });
 
-  it('is for its own user only, unless the mode says otherwise', async () => {
+  it('is open to its own user only, unless the mode says otherwise', async () => {
     await makeServer().listen(unix({ path }));
     expect(fs.statSync(path).mode & 0o777).to.equal(0o600);
     for (const mode of [0o660, 0o666, 0o700, 0o777, 0o400]) {
@@ -203,12 +203,12 @@ describe('a Unix socket', () => {
     }
   });
 
-  it('is served in a worker thread, which cannot set the umask', async () => {
+  it('is served in a worker thread, although that cannot set the umask', async () => {
     expect(await listenInWorker(0o600)).to.equal(path);
     expect(fs.statSync(path).mode & 0o777).to.equal(0o600);
   });
 
-  it('is for its own user only there from the start, whatever the umask', async () => {
+  it('is open to its own user only from the start, whatever the umask', async () => {
     const umask = process.umask(0);
     whenTestEnds(() => process.umask(umask));
     const listening = listenInWorker(0o600);
@@ -230,7 +230,7 @@ describe('a Unix socket', () => {
     expect(fs.readdirSync(folder.path)).to.deep.equal(['lock.sock']);
   });
 
-  it('is served by only one of several servers that find the file of a dead one', async () => {
+  it('is served by only one of several servers that find the file of a dead server', async () => {
     leaveASocket();
     const servers = [makeServer(), makeServer(), makeServer()];
     const started = await Promise.allSettled(servers.map((server) => server.listen(unix({ path }))));

@@ -28,7 +28,7 @@ describe('the refusals of WebSocket', () => {
     return await peer.rest();
   }
 
-  /** Expects one log line, which the client got as well; returns it without its beginning. */
+  /** Expects one log line, and the same text in the answer to the client; returns it without its beginning. */
   function expectTold(answer: string, status: number, reason: string): string {
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head).to.match(new RegExp(`^HTTP/1\\.1 ${status} \\w`));
@@ -148,7 +148,7 @@ describe('the refusals of WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
-  it('shorten and quote what the client sent', async () => {
+  it('shorten and quote the text of the client', async () => {
     const answer = await answerTo(handshake({ Origin: `http://${'a'.repeat(5_000)}.example` }));
     expect(expectTold(answer, 403, 'origin')).to.have.lengthOf.below(300);
     const quoted = await answerTo(handshake({ Origin: '<script>"' }));

@@ -32,12 +32,12 @@ describe('WebSocket', () => {
     expect(await peer.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
   }
 
-  it('is for programs, which send no origin, and for pages of listed origins', async () => {
+  it('serves programs, which send no origin, and pages of listed origins', async () => {
     await isServed({});
     await isServed({ origin: PAGE });
   });
 
-  it("serves what Go's client sends, whose origin has a path", async () => {
+  it("serves Go's client, although its origin has a path", async () => {
     const peer = await connectTcp(port);
     // As golang.org/x/net/websocket writes it.
     const lines = [

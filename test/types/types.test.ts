@@ -53,7 +53,7 @@ describe('the types of the package', function () {
     expect(await packed.compile(importing(['holdfast/browser'], BROWSER))).to.deep.equal([]);
   });
 
-  it('are those for browsers when the condition browser is set', async () => {
+  it('are those for browsers if the condition browser is set', async () => {
     const compilerOptions = { ...BROWSER.compilerOptions, customConditions: ['browser'] };
     const files = { 'page.ts': read('browser.ts').replace("'holdfast/browser'", "'holdfast'") };
     expect(await packed.compile({ ...BROWSER, compilerOptions, files })).to.deep.equal([]);
@@ -65,7 +65,7 @@ describe('the types of the package', function () {
     ).to.not.deep.equal([]);
   });
 
-  it('name no other package than eventemitter3, for browsers not even Node', () => {
+  it('name no other package than eventemitter3, and for browsers not even Node', () => {
     const entries = typesOf(JSON.parse(readFileSync(join(packed.path, 'package.json'), 'utf8')).exports);
     expect(entries).to.include.members(['dist/lib/index.d.ts', 'dist/lib/browser.d.ts']);
     for (const entry of entries) {

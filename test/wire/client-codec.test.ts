@@ -37,7 +37,7 @@ describe('ClientCodec', () => {
     expect(bytesKept).to.be.below(50_000);
   });
 
-  it('keeps little more than the bytes of an unfinished line, however many pieces it came in', () => {
+  it('keeps little more than the bytes of an unfinished line, even if it came in very many pieces', () => {
     const one = Buffer.from('x');
     const bytesKept = measureKept(1, (codec) => {
       for (let count = 0; count < 500_000; count += 1) {

@@ -81,7 +81,7 @@ describe('the line splitter', () => {
     }
   });
 
-  it('finds the same lines however the bytes come', () => {
+  it('finds the same lines wherever the bytes are cut', () => {
     const byte = fc.oneof(fc.constant(0x0a), fc.integer({ min: 0, max: 255 }));
     const pieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 20 });
     const withBreaks = fc.array(fc.array(byte, { maxLength: 12 }), { maxLength: 20 });

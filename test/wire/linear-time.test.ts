@@ -7,12 +7,12 @@ import { ServerCodec } from '../../lib/wire/server-codec.ts';
 const KIB = 1_024;
 const SHORT_BYTES = 64 * KIB;
 const LONG_BYTES = 1_024 * KIB;
-/** So many short texts are as long as the long one. Quadratic work would take so many times as long. */
+/** This many short texts are as long as the long one. Quadratic work would take this many times as long. */
 const SHORT_TEXTS = LONG_BYTES / SHORT_BYTES;
 const MAX_FACTOR = 6;
 const ROUNDS = 5;
 
-/** Texts of a given length that are as hard as can be for a decoder. */
+/** Texts of a given length that are as hard as possible for a decoder. */
 const HARD_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
   'spaces between two words': (bytes) => `g a${' '.repeat(bytes)}b`,
   'spaces before a word': (bytes) => `${' '.repeat(bytes)}g a`,
@@ -47,7 +47,7 @@ function pushed(codec: Codec, latin1: string): Codec {
   return codec;
 }
 
-/** The shortest of several rounds, as processor time in microseconds, which other programs do not lengthen. */
+/** The shortest of several rounds, in microseconds of processor time, so that other programs do not matter. */
 function timeToDecode(makeCodec: (text: string) => Codec, text: string, count: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round += 1) {

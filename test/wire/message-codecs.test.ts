@@ -53,7 +53,7 @@ for (const Codec of [ClientCodec, ServerCodec]) {
   };
 
   describe(`${Codec.name} reading messages`, () => {
-    it('finds the same ones however the bytes are cut', () => {
+    it('finds the same messages wherever the bytes are cut', () => {
       fc.assert(
         fc.property(someLines, places, ({ bytes, expected }, cuts) => {
           expect(decodePieces(cutAt(bytes, cuts))).to.deep.equal(expected);
@@ -115,7 +115,7 @@ for (const Codec of [ClientCodec, ServerCodec]) {
       expect(readAll(codec)).to.deep.equal([{ b: 2 }]);
     });
 
-    it('says what is wrong with a line that is not JSON and goes on with the next', () => {
+    it('explains the mistake in a line that is not JSON, and goes on with the next line', () => {
       for (const wrong of ['{"a":}', '{', 'nonsense', "{'a':1}", '{"a":1}{"b":2}', '"', '\ufeff{}', 'NaN', '\u0000']) {
         const [error, next, ...more] = decode(`${wrong}\n{"fine":true}\n`);
         expect(error, wrong).to.be.instanceOf(RequestError).with.property('status', 'invalid');
@@ -186,7 +186,7 @@ for (const Codec of [ClientCodec, ServerCodec]) {
       expect(decode('4\n5\n', codec)).to.deep.equal([]);
     });
 
-    it('breaks off at the same line however the bytes are cut', () => {
+    it('breaks off at the same line wherever the bytes are cut', () => {
       const lengths = fc.array(fc.integer({ min: 1, max: MAX + 2 }), { minLength: 1, maxLength: 8 });
       fc.assert(
         fc.property(lengths, places, fc.boolean(), (counts, cuts, hasLastNewline) => {

@@ -2,7 +2,7 @@
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Takes a character wherever one to four bytes are one, and escapes the byte otherwise. */
+/** Reads one to four bytes as a character if they are one, and escapes the first byte otherwise. */
 export function naiveDecode(bytes: Uint8Array): string {
   let text = '';
   for (let index = 0; index < bytes.length; ) {
@@ -18,7 +18,7 @@ function characterAt(bytes: Uint8Array, index: number): [string, number] | undef
     try {
       return [decoder.decode(bytes.subarray(index, index + length)), length];
     } catch {
-      // A longer one may be a character.
+      // More bytes may be a character.
     }
   }
   return undefined;

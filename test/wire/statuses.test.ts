@@ -9,7 +9,7 @@ describe('STATUSES', () => {
     ]);
   });
 
-  it('says what each means, in a sentence that fits into a row of a table', () => {
+  it('explains each in a sentence that fits into a row of a table', () => {
     for (const [status, meaning] of Object.entries(STATUSES)) {
       expect(meaning, status).to.match(/^[A-Z][^\n|]+\.$/);
     }

@@ -26,7 +26,7 @@ describe('the length-prefixed codec', () => {
     }
   });
 
-  it('reads the same messages however the bytes come', () => {
+  it('reads the same messages wherever the bytes are cut', () => {
     const values = fc.array(fc.oneof(fc.string({ unit: 'grapheme' }), fc.integer(), fc.jsonValue()), { maxLength: 5 });
     const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 50 });
     fc.assert(

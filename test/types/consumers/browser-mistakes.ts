@@ -1,4 +1,4 @@
-/** What a page may not write: each line below an expectation is wrong, for the reason that it names. */
+/** Mistakes in a page: each line below an expectation is wrong, for the reason that the expectation names. */
 
 // @ts-expect-error TS2305: there are no servers in browsers
 import { dialWebSocket, LockClient, LockServer } from 'holdfast/browser';

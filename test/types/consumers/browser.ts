@@ -1,4 +1,4 @@
-/** What a page may write. */
+/** Correct code of a page. */
 
 import {
   type BrowserClientOptions,

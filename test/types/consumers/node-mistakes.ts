@@ -1,4 +1,4 @@
-/** What a program for Node may not write: each line below an expectation is wrong, for the reason that it names. */
+/** Mistakes in a program for Node: each line below an expectation is wrong, for the reason that the expectation names. */
 
 import { LockClient, type LockError, LockHandle } from 'holdfast';
 
@@ -17,7 +17,7 @@ const client = new LockClient();
 await client.lock('jobs', { limit: 3 });
 // @ts-expect-error TS2322: and not to a shared lock
 await client.lock('jobs', { mode: 'shared', limit: 3 });
-// @ts-expect-error TS2322: who shares steals nothing
+// @ts-expect-error TS2322: only an exclusive lock can be stolen
 await client.lock('jobs', { mode: 'shared', steal: true });
 // @ts-expect-error TS2322: nor is a permit stolen
 await client.lock('jobs', { mode: 'permit', steal: true });
@@ -29,7 +29,7 @@ await client.lock(7);
 await client.lock();
 // @ts-expect-error TS2322: milliseconds are a number
 await client.lock('jobs', { waitMs: '5s' });
-// @ts-expect-error TS2353: the wire's word, and not ours
+// @ts-expect-error TS2353: this is the word of the protocol, not of the client
 await client.lock('jobs', { timeLimit: 5 });
 // @ts-expect-error TS2740: the signal, and not its controller
 await client.lock('jobs', { signal: new AbortController() });
@@ -41,26 +41,26 @@ await client.tryLocked('jobs', () => 1, { waitMs: 5 });
 await client.tryLockAll(['jobs'], { leaseMs: 5 });
 // @ts-expect-error TS2322: here, too, a limit belongs to a permit
 await client.lockAll([{ name: 'jobs', limit: 1 }]);
-// @ts-expect-error TS2345: a function is what is run
+// @ts-expect-error TS2345: it takes a function
 await client.locked('jobs', 42);
 
 const handle = await client.lock('jobs');
-// @ts-expect-error TS2353: a handle asks as its own owner
+// @ts-expect-error TS2353: a handle always asks for its own owner
 await handle.lock('more', { owner: 'me' });
 // @ts-expect-error TS2353: it does so without waiting, too
 await handle.tryLock('more', { owner: 'me' });
 // @ts-expect-error TS2353: and a try-lock of it does not wait either
 await handle.tryLock('more', { waitMs: 5 });
-// @ts-expect-error TS2540: what was granted stays as it is
+// @ts-expect-error TS2540: a handle does not change
 handle.token = 7;
 // @ts-expect-error TS2740: handles are made by the client
 new LockHandle({}, {});
 
 const tried = await client.tryLock('jobs');
-// @ts-expect-error TS18047: it may not have been granted
+// @ts-expect-error TS18047: it is null if the lock is not free
 await tried.release();
 const outcome = await client.tryLocked('jobs', () => 'value');
-// @ts-expect-error TS2339: it may not have run
+// @ts-expect-error TS2339: there is no value if the function did not run
 outcome.value.trim();
 // @ts-expect-error TS2322: the value is a string
 const value: number = await client.locked('jobs', () => 'value');

@@ -1,4 +1,4 @@
-/** What a program for Node may write. */
+/** Correct code of a program for Node. */
 
 import {
   dialTcp,

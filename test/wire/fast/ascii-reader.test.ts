@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { cachedText } from '../../../lib/wire/fast/ascii-reader.ts';
 
-/** The text as the cache finds it, under a hash of the caller's choice. */
+/** The text that the cache finds under this hash. */
 function cached(text: string, hash: number): string {
   const bytes = Buffer.from(`"${text}"`);
   return cachedText(bytes, 1, bytes.length - 1, hash);

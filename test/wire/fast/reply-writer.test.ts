@@ -68,7 +68,7 @@ describe('writeReply', () => {
     );
   });
 
-  it('writes tokens whose billions differ, one after the other', () => {
+  it('writes tokens that differ in their billions, one after the other', () => {
     for (const token of [1_763_650_000_000_001, 5_000_000_000, 1_763_650_999_999_999, 1_763_651_000_000_000, 7]) {
       const message = { id: 1, result: granted(token, 1) };
       expect(writeReply(message)).to.equal(`${JSON.stringify(message)}\n`);
@@ -84,7 +84,7 @@ describe('writeReply', () => {
     );
   });
 
-  it('never differs from JSON.stringify, whatever a handler returns', () => {
+  it('never differs from JSON.stringify, for any result of a handler', () => {
     fc.assert(
       fc.property(fc.object({ withBigInt: false, withDate: true, withMap: true }), (result) =>
         expectAgreement({ id: 1, result }),

@@ -26,7 +26,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** A request that is read must equal the parsed one, with members in the same order. It may also be left unread. */
+/** The reader must return the same request as `JSON.parse`, with members in the same order, or none. */
 function expectAgreement(text: string): void {
   const request = read(text);
   if (request === undefined) return;
@@ -103,7 +103,7 @@ describe('readRequest', () => {
     expect(read(`${message}\n}`)).to.equal(undefined);
   });
 
-  it('distinguishes all names, however many share a place in the cache', () => {
+  it('distinguishes all names, even if they share a place in the cache', () => {
     for (let index = 0; index < 40_000; index += 1) {
       const lockName = `lock-${index % 20_000}`;
       const message = { command: 'lock', parameters: { lockName }, id: 1 };
