@@ -204,7 +204,7 @@ const WAYS: readonly Way[] = [
   { name: 'etcd, /v3/lock/lock', server: 'etcd', handovers: isShort ? 5 : 15, lanes: 3, connect: connectEtcd },
 ];
 
-/** Two clients with connections of their own, who want the same lock. */
+/** Two clients with separate connections that want the same lock. */
 interface Lane {
   readonly lock: number;
   readonly both: readonly [WaitingClient, WaitingClient];
@@ -268,7 +268,7 @@ async function compareHandovers(servers: Servers): Promise<void> {
     const server = servers.get(way.server);
     if (server !== undefined) contestants.push(await connectLanes(way, server.port));
   }
-  // The first turns warm up: until then the engine has not compiled what a release goes through.
+  // The first rounds let the engine compile the code of a release.
   for (let turn = 0; turn < WARM_UP_HANDOVER_TURNS + HANDOVER_TURNS; turn += 1) {
     for (const contestant of contestants) await handOverInTurn(contestant, turn >= WARM_UP_HANDOVER_TURNS);
   }

@@ -6,9 +6,9 @@ import { LockClient, type LockHandle } from 'holdfast';
 import pg from 'pg';
 import { createClient, type RedisClientType } from 'redis';
 
-/** A client as one application would have it. Locks are numbered. Calls reject when an answer is wrong. */
+/** A client of one application. Locks have numbers. Calls reject when an answer is wrong. */
 export interface ComparedClient {
-  /** Waits until it has the lock, however long that takes. */
+  /** Waits for the lock without a time limit. */
   lock(lock: number): Promise<void>;
   unlock(lock: number): Promise<void>;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-/** One peer of the fuzz program: where it connects, what it sends in which pieces, how it leaves, and what must come back. */
+/** One peer of the fuzz program: the place it connects to, the pieces it sends, its way to leave, and the expected answers. */
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -29,7 +29,7 @@ type Ending = 'end' | 'destroy' | 'reset';
 interface FuzzCase {
   readonly transport: Transport;
   readonly pieces: readonly Buffer[];
-  /** Whether to speak TLS where the server does; otherwise the bytes are TLS records, or what should have been. */
+  /** Whether to speak TLS if the server does; otherwise the bytes are TLS records, or a damaged form of them. */
   readonly isTls: boolean;
   /** Whether bytes below TLS are damaged. */
   readonly isTlsDamaged: boolean;
@@ -94,7 +94,7 @@ const LONGEST_STAY_MS = 30;
 /** For a server that waits for the end of a message that will not come. */
 const CLOSE_MS = 50;
 
-/** Does what the case says; resolves to what was wrong with the answers, if anything was. */
+/** Plays the case; resolves to the mistake in the answers, if there is one. */
 export async function runCase(each: FuzzCase, places: Places): Promise<string | undefined> {
   const socket = connect({ allowHalfOpen: true, noDelay: true, ...(places[each.transport] as NetConnectOpts) });
   const stream = each.isTls ? openTls(socket, each) : socket;
@@ -131,7 +131,7 @@ class Peer {
     else stream.pause();
   }
 
-  /** Writes piece by piece, mostly a turn apart, since Node joins what is written in one turn. */
+  /** Writes piece by piece, mostly in separate turns, since Node joins the writes of one turn. */
   async send(): Promise<void> {
     const { pieces, random } = this.#case;
     for (const piece of pieces) {
@@ -192,7 +192,7 @@ function openTls(socket: Socket, { random, isTlsDamaged }: FuzzCase): TLSSocket 
   return connectTls({ socket: carrier, secureContext: SECURE_CONTEXT, rejectUnauthorized: false });
 }
 
-/** Damages some of what is written to a socket. */
+/** Damages some of the bytes that are written to a socket. */
 class DamagingStream extends Duplex {
   readonly #socket: Socket;
   readonly #random: Random;

@@ -80,7 +80,7 @@ const MESSAGES_A_CASE = 30;
 /** More would only take longer. */
 const MAX_PIECES = 60;
 
-/** Locks and unlocks names of its own, which nobody else asks for. */
+/** Locks and unlocks names that no other peer asks for. */
 export function goodTraffic(random: Random, protocol: Protocol, ownName: string): GoodTraffic {
   const count = 1 + random.below(PAIRS_A_CASE);
   const names = Array.from({ length: count }, (_, index) => `${ownName}.${index}\u00e9`);
@@ -96,7 +96,7 @@ function goodPair(protocol: Protocol, lockName: string, id: number): Buffer[] {
   return [lock, unlock].map((message) => encode(protocol, JSON.stringify(message)));
 }
 
-/** Messages of which some are valid, some nearly, and some not at all. */
+/** Valid, nearly valid and invalid messages. */
 export function wildTraffic(random: Random, protocol: Protocol): Buffer[] {
   return random.many(random.below(MESSAGES_A_CASE), () => {
     if (protocol === 'line') return Buffer.from(wildLine(random));
@@ -286,7 +286,7 @@ function frame(payload: Buffer, { opcode, isFinal = true, reserved = 0, isMasked
   return Buffer.concat([Buffer.from(head), Buffer.alloc(isMasked ? 4 : 0), payload]);
 }
 
-/** Records of which the first mostly is a client's hello, as a server expects it. */
+/** TLS records; the first one is mostly a client's hello, as a server expects. */
 export function tlsRecords(random: Random): Buffer[] {
   const first = random.chance(0.8) ? record(RECORD_TYPES.handshake, clientHello(random)) : wildRecord(random);
   return [first, ...random.many(random.below(6), () => wildRecord(random))];

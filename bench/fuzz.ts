@@ -100,7 +100,7 @@ const PEERS = 32;
 const SETTLE_MS = 20_000;
 /** When to look at the memory first: by then the server has met nearly everything. */
 const WARM_UP_SHARE = 0.4;
-/** Far less than a leak of one connection or message in ten would leave behind in a minute. */
+/** Far less than the memory that a leak of every tenth connection or message would keep in a minute. */
 const MAX_GROWTH_BYTES = 4 * 2 ** 20;
 /** Small, so that the input reaches them. */
 const LIMITS = {

@@ -91,7 +91,7 @@ const READ_BYTES = 65_536;
 /** All connections share it: each handles its input before the next one reads. */
 const readBuffer = new Uint8Array(READ_BYTES);
 
-/** Is told of the replies. */
+/** Gets the replies. */
 export interface LoadObserver {
   /** The request at that place was answered as expected. */
   answered(connection: LoadConnection, place: number): void;

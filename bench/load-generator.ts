@@ -38,7 +38,7 @@ interface CommonJob {
 export interface ClosedLoopJob extends CommonJob {
   readonly kind: 'closedLoop';
   readonly depth: number;
-  /** `own`: names that nobody else wants. `one`: all connections queue for the same lock, one request in flight each. */
+  /** `own`: each connection has names of its own. `one`: all connections queue for the same lock, one request in flight each. */
   readonly names: 'own' | 'one';
 }
 
@@ -54,7 +54,7 @@ export interface ClosedLoopResult extends ProcessUsage {
   /** The fewest and the most locks that a connection got, when all queue for one. */
   readonly fewestGrants: number;
   readonly mostGrants: number;
-  /** The most grants of others between two of one connection, when all queue for one. It is fair as the number of others. */
+  /** The most grants of others between two grants of one connection, when all queue for one lock; the number of others is fair. */
   readonly longestGap: number;
 }
 

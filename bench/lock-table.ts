@@ -175,7 +175,7 @@ const SEARCH_ROUNDS = isShort ? 1 : 15;
 const SLICE_STEPS = 200;
 const FOREVER = Number.POSITIVE_INFINITY;
 
-/** Milliseconds of the processor, which say more than those of the clock where other work shares the machine. */
+/** Milliseconds of processor time, which other work on the machine does not change. */
 function processorMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
@@ -239,7 +239,7 @@ function chain(order: (count: number) => number[]): (crowd: Crowd) => Session | 
 
 const forwards = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const backwards = (count: number): number[] => forwards(count).reverse();
-/** Every one once, in leaps. */
+/** Each index once, in leaps. */
 const leaping = (count: number): number[] => forwards(count).map((index) => (index * 1_997) % count);
 
 /** Each owner holds a lock that somebody waits for, and all ask for one lock. */

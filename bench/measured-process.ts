@@ -1,7 +1,6 @@
 /**
- * Tells what goes on in a process that is measured, when it is asked by a message: how much memory it uses after a collection of
- * garbage, and which functions of `lib` ran, by V8's precise coverage. Load it with `node --import`, so that the process need not
- * know of it.
+ * Answers messages about the process that loads it: how much memory it uses after a collection of garbage, and which functions
+ * of `lib` ran, by V8's precise coverage. Load it with `node --import`, so that the measured program need not know of it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -11,8 +10,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * `functions`: which ones ran since it was asked last; the first time none, since it begins to count. `memory`: the bytes that
- * it uses.
+ * `functions`: the functions that ran since the last order; none at first, since it begins to count then. `memory`: the bytes in
+ * use.
  */
 export interface MeasuredProcessOrder {
   readonly tell: 'functions' | 'memory';

@@ -1,4 +1,4 @@
-/** Other processes: how to ask them, keep them on a core and read what they use. Usage is read on Linux only. */
+/** Other processes: asks them, keeps them on a core, and reads their processor time and memory, on Linux only. */
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -29,7 +29,7 @@ export function describeLatencies(name: string, latenciesMs: readonly number[]):
   return `${name.padEnd(44)} p50 ${shown[0]} us  p99 ${shown[1]} us  max ${shown[2]} us`;
 }
 
-/** The one in the middle, or between the two in the middle. */
+/** The middle value, or the mean of the two middle values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;

@@ -15,7 +15,7 @@ import {
   MessageError,
 } from 'holdfast';
 
-/** How a visitor holds the lock. */
+/** The hold of a visitor. */
 export interface Entry {
   readonly mode: 'exclusive' | 'shared' | 'permit';
   /** Of a permit: how many visitors there may be at most. */
@@ -24,7 +24,7 @@ export interface Entry {
 }
 
 /** One guarded folder. */
-export class SoakResource {
+class SoakResource {
   readonly #folder: string;
   readonly #tokens: string;
 

@@ -14,7 +14,7 @@ export const EXIT_CODES = {
   pidfile: 4,
   /** The state directory cannot be used: another running server has it, it is damaged, or cannot be written. */
   stateDirectory: 5,
-  /** The disk under the state directory did not confirm a write, so nobody can say what a restart would find. */
+  /** The disk under the state directory did not confirm a write, so nobody knows the content that a restart would find. */
   stateLost: 6,
 } as const;
 

@@ -127,7 +127,7 @@ function takeExclusively(path: string): void {
   }
 }
 
-/** Checks for a running glockd, which does not know our name but locks the file. */
+/** Checks for a running glockd: it does not hold our name, but locks the file. */
 function refuseIfLocked(path: string, found: Stats): void {
   const pid = pidOfFileLock(found);
   if (pid !== undefined) throw taken(path, pid);

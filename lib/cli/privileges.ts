@@ -22,7 +22,7 @@ export function dropPrivileges({ user, group }: Account, socketFiles: readonly s
   if (user !== '') become('user', user, (id) => process.setuid?.(id));
 }
 
-/** Does something as the user and the group, whose files will be what it makes, and is itself again. */
+/** Runs a function as the user and the group, so that they own the files that it makes. */
 export async function withAccount<Result>({ user, group }: Account, act: () => Promise<Result>): Promise<Result> {
   const [ownUser, ownGroup] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
   try {
@@ -44,7 +44,7 @@ function giveAway(user: string, files: readonly string[]): void {
   if (user !== '') become('user', user, (id) => process.seteuid?.(id));
   const uid = process.geteuid?.() ?? own;
   process.seteuid?.(own);
-  // Not through a link, which whoever may write the folder can put there meanwhile.
+  // Not through a link: a user who may write the folder can put one there meanwhile.
   for (const file of files) lchownSync(file, uid, process.getgid?.() ?? 0);
 }
 

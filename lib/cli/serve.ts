@@ -95,7 +95,7 @@ function limitsOf({ limits }: Settings): LockServerLimits {
   return { ...DEFAULT_LOCK_SERVER_LIMITS, ...Object.fromEntries(given) };
 }
 
-/** A full disk, or nobody who reads the line, must not end a server that serves already. */
+/** A full disk or a closed standard output must not end a server that serves already. */
 function announce(line: string, logger: PinoLogger): void {
   process.stdout.on('error', ({ message }) => {
     logger.warn({ line, why: message }, 'the line that tells where the server listens could not be printed');

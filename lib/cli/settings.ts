@@ -19,14 +19,14 @@ export interface TlsSettings {
   readonly ca: string;
 }
 
-/** One more way to connect, besides `host` and `port`. Anything left out is as for those. */
+/** A further way to connect, besides `host` and `port`. Members that are left out have the values of the main port. */
 export interface ListenerSettings {
   readonly enabled: boolean;
   readonly transport: 'tcp' | 'unix' | 'websocket';
   readonly host?: string;
   readonly port?: Port;
   readonly allowed?: readonly string[];
-  /** Whether clients come through a proxy, so that a connection which was closed may be the proxy's loss. */
+  /** Whether clients come through a proxy, which may close a connection although its client is still there. */
   readonly proxied?: boolean;
   /** Addresses and CIDR ranges of proxies that tell by the PROXY protocol where their clients are. */
   readonly proxies?: readonly string[];
@@ -54,7 +54,7 @@ export interface Settings {
   readonly tls: TlsSettings;
   /** The file for the process id, which also keeps a second server out; empty for none. */
   readonly pidfile: string;
-  /** The directory for what outlives the process; empty for none. */
+  /** The state directory; empty for none. */
   readonly stateDirectory: string;
   /** The user and group to become once all listeners are open; empty for no change. */
   readonly user: string;
@@ -69,7 +69,7 @@ export interface Settings {
   readonly forceUnlock: boolean;
   /** Whether to log connections and other details too. */
   readonly verbose: boolean;
-  /** How many seconds holders may take to release their locks when the server is told to stop. */
+  /** How many seconds the server waits for holders to release their locks when it is told to stop. */
   readonly drainSeconds: number;
   /** How many milliseconds a handshake of TLS or of WebSocket may take. */
   readonly handshakeTimeoutMs: number;

@@ -10,7 +10,7 @@ import { withAccount } from './privileges.ts';
 import type { Settings } from './settings.ts';
 
 const STDERR = 2;
-/** pino's level of what ends a process. */
+/** pino's level for errors that end a process. */
 const FATAL = 60;
 
 /** Undefined without a state directory. Rejects with a `LedgerError`, a RangeError of the clock, or an Error of `user`. */
@@ -18,7 +18,7 @@ export async function openState(settings: Settings, logger: Logger, isForced: bo
   const { stateDirectory: directory } = settings;
   if (directory === '') return undefined;
   const report: LedgerReport = { tell: (level, message) => logger[level]({}, message), fail: endProcess };
-  // The files are the user's, who must write them when the server has become that user.
+  // The files must belong to the user that the server becomes, since it must write them then.
   return await withAccount(settings, () => openFileLedger({ directory, nowMs: Date.now(), report, isForced }));
 }
 

@@ -47,7 +47,7 @@ export async function runTestClient(args: readonly string[]): Promise<void> {
 
 async function take(client: LockClient, name: string, waitMs: number): Promise<LockHandle | undefined> {
   const granted = client.lock(name, { waitMs });
-  // The request goes out with this turn's microtasks, so anyone who reads "Waiting" asks after it.
+  // The request goes out with this turn's microtasks, so a program that reads "Waiting" can only ask after it.
   await Promise.resolve();
   say('Waiting');
   try {
@@ -70,7 +70,7 @@ async function keep(handle: LockHandle, holdMs: number): Promise<void> {
   await handle.release();
 }
 
-/** Resolves after that time, however long it is, or when the signal aborts. */
+/** Resolves after that time, which may be longer than a timer can wait, or when the signal aborts. */
 function delay(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const stop = startTimeout(delayMs, resolve);
@@ -83,7 +83,7 @@ function delay(delayMs: number, signal?: AbortSignal): Promise<void> {
 
 function parseCommandLine(args: readonly string[]): CommandLine {
   const program = new Command('testClient')
-    .description('Takes a lock, holds it, gives it back and lingers before it goes. Times are seconds.')
+    .description('Takes a lock, holds it, releases it and lingers before it goes. Times are seconds.')
     .option('--host <address>', 'where the server is', '127.0.0.1')
     .option('--port <number>', 'its port', parseTargetPort, 20_934)
     .option('--name <name>', 'the lock', 'test')

@@ -25,7 +25,7 @@ export class OwnTokens {
     return this.#tokens.get(lockId)?.token;
   }
 
-  /** Records a lock that was taken. */
+  /** Records the token of a lock that was taken. */
   keep(lockId: string, token: string): void {
     const nowMs = performance.now();
     for (const [oldest, { keptUntilMs }] of this.#tokens) {

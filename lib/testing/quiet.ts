@@ -1,4 +1,4 @@
-/** Waits until nothing changes any more, however long that takes. */
+/** Waits, without a time limit, until nothing changes any more. */
 
 /**
  * How many rounds must pass without a change: deferred work of the server or a callback of the test may take a turn or

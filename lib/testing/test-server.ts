@@ -150,7 +150,7 @@ export class TestServer implements AsyncDisposable {
 
   /**
    * Resolves when no lock is held or waited for, once all that is on its way has arrived. Otherwise rejects with an
-   * `AssertionError` that says who holds or waits for what.
+   * `AssertionError` that lists the holders and the waiters.
    */
   async assertNoLocks(): Promise<void> {
     await this.settled();

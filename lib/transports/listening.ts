@@ -15,7 +15,7 @@ export function bind(server: Server, options: ListenOptions, events: ListenerEve
   });
 }
 
-/** Closes a connection that nobody listens to, so that its errors are nobody's. */
+/** Closes a connection and ignores its errors. */
 export function turnAway(socket: Socket): void {
   socket.on('error', () => {});
   socket.destroy();

@@ -87,7 +87,7 @@ class Connection {
     });
   }
 
-  /** Called when one side has read the end of the other's data. */
+  /** Called when one side has read all data of the other and its end. */
   endWasRead(): void {
     if (this.#pipes.every(({ state }) => state === 'read')) this.#close(undefined, undefined);
   }

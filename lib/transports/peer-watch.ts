@@ -74,7 +74,7 @@ export class PeerWatch {
     return watched;
   }
 
-  /** Called once for each. The last one takes its place. */
+  /** Called once for each peer. The last peer takes its place. */
   delete({ place }: Watched): void {
     const last = this.#all.pop() as Watched;
     if (last.place === place) return;

@@ -10,15 +10,15 @@ import { readProxyHeader } from './proxy-reading.ts';
 
 /** Where a new connection comes from. */
 export interface Origin extends ProxySource {
-  /** How many bytes a proxy sent to tell that, which were read as a stream; 0 for a direct connection. */
+  /** The length of the proxy's header, which was read as a stream; 0 for a direct connection. */
   readonly headerBytes: number;
 }
 
-/** Takes their headers. */
+/** Reads the headers that they send. */
 export class Proxies {
   readonly #addresses: AllowList;
   readonly #timeoutMs: number;
-  /** Connections whose header is not whole. */
+  /** Connections without a whole header. */
   readonly #begun = new Set<Socket>();
 
   /** @throws TypeError for an entry that is neither an address nor a range. */
@@ -31,7 +31,7 @@ export class Proxies {
     return this.#addresses.allows(address);
   }
 
-  /** Calls `enter` once the proxy has told where its client is. Until then the connection has a place of the proxy's. */
+  /** Calls `enter` once the proxy has told where its client is. Until then the connection counts for the address of the proxy. */
   receive(socket: Socket, proxy: Origin, events: ListenerEvents, enter: (origin: Origin) => void): void {
     const { address } = proxy;
     const place = events.arrived?.(address, socket);
@@ -53,7 +53,7 @@ export class Proxies {
     });
   }
 
-  /** Closes the connections whose header is not whole. */
+  /** Closes the connections without a whole header. */
   close(): void {
     for (const socket of this.#begun) socket.destroy();
   }

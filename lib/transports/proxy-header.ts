@@ -96,7 +96,7 @@ function hasAddresses(family: number, restBytes: number): boolean {
   return neededBytes !== undefined && restBytes >= neededBytes && (family & 0xf) <= MAX_PROTOCOL;
 }
 
-/** Undefined for what has no address of its own here, such as a client of the proxy's Unix socket. */
+/** Undefined if there is no address, as for a client of the proxy's Unix socket. */
 function binarySource(family: number, rest: Buffer): ProxySource | undefined {
   if (family === TCP_OVER_IPV4) return sourceOf(rest.subarray(0, 4).join('.'), rest.readUInt16BE(8));
   if (family !== TCP_OVER_IPV6) return undefined;
@@ -104,7 +104,7 @@ function binarySource(family: number, rest: Buffer): ProxySource | undefined {
   return sourceOf(groups.join(':'), rest.readUInt16BE(32));
 }
 
-/** The one form of an address that the system would tell of a direct connection. */
+/** The address in the form that the system uses for direct connections. */
 function sourceOf(address: string, port: number): ProxySource {
   const family = isIPv4(address) ? 'ipv4' : 'ipv6';
   return { address: canonicalAddress(new SocketAddress({ address, family }).address), port };

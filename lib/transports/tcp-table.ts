@@ -7,7 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isIPv4, type Socket } from 'node:net';
 import { endianness } from 'node:os';
 
-/** What the kernel tells of one connection. */
+/** The kernel's figures of one connection. */
 export interface TcpRow {
   /** The two ends, as `tcpRowOf` writes them. */
   readonly key: string;
@@ -23,7 +23,7 @@ export interface TcpRow {
 /** A table for each family of addresses. */
 export type TcpTable = '/proc/self/net/tcp' | '/proc/self/net/tcp6';
 
-/** A read returns one page of the kernel's at most, which has whole lines. */
+/** A read returns at most one page of the kernel, and a page has whole lines. */
 const BUFFER_BYTES = 16_384;
 const RETRANSMISSION_TIMER = '01';
 const WINDOW_PROBE_TIMER = '04';
@@ -32,7 +32,7 @@ const WINDOW_PROBE_TIMER = '04';
 const ROW =
   /^ *\d+: ([\dA-F]+:[\dA-F]{4} [\dA-F]+:[\dA-F]{4}) [\dA-F]{2} ([\dA-F]{8}):[\dA-F]{8} ([\dA-F]{2}):[\dA-F]+ ([\dA-F]{8}) +\d+ +(\d+) /;
 
-/** Reads one line of a table; undefined for the heading and for anything else that is no connection. */
+/** Reads one line of a table; undefined for the heading and for any other line that is no connection. */
 export function parseTcpRow(line: string): TcpRow | undefined {
   const [, key, queued, timer, retransmissions, probes] = ROW.exec(line) ?? [];
   if (key === undefined || queued === undefined || retransmissions === undefined) return undefined;

@@ -91,14 +91,14 @@ export interface Arrival extends Origin {
 
 /** Handles the connections of a listener, once TLS is spoken where it is set. */
 interface Admission {
-  /** Whether a handshake follows, which can tell a client why there is no place for it. */
+  /** Whether a handshake follows: its answer can tell a client why there is no place for it. */
   readonly hasHandshake: boolean;
   admit(socket: Socket, arrival: Arrival): void;
   /** No more connections will come. */
   close(): void;
 }
 
-/** How many connections without a place may have their handshake at a time, in order to be told. */
+/** How many connections without a place may have their handshake at a time, so that they can be told why. */
 const MAX_UNPLACED = 16;
 
 /** A TCP server that checks the allow-list before it reads a byte or starts a handshake. */

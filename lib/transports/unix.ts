@@ -69,7 +69,7 @@ class UnixListener implements Listener {
   async #bind(events: ListenerEvents): Promise<void> {
     if (!isMainThread) return await this.#bindHidden(events);
     await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
-    // The umask is enough on Linux. Never changes what a link leads to, which somebody may have put there meanwhile.
+    // The umask is enough on Linux. Never changes the target of a link that somebody may have put there meanwhile.
     const made = lstatSync(this.#path);
     if (made.isSocket() && (made.mode & 0o777) !== this.#mode) chmodSync(this.#path, this.#mode);
   }
@@ -121,7 +121,7 @@ function requireFolderOf(path: string): void {
   throw Object.assign(new Error(`the folder ${folder} of the Unix socket ${path} does not exist`), { code: 'ENOENT' });
 }
 
-/** Keeps others out between the bind, which happens at once, and the change of the mode. */
+/** Keeps others out between the bind and the change of the mode. */
 function withUmaskFor<Bound>(mode: number, bind: () => Bound): Bound {
   const umask = process.umask(0o777 & ~mode);
   try {

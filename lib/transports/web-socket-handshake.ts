@@ -18,7 +18,7 @@ interface HandshakesOptions {
   readonly maxMessageBytes: number;
 }
 
-/** A connection whose handshake is not over, and the callbacks that learn how it ends. */
+/** A connection with an unfinished handshake, and the callbacks for its end. */
 interface Guest extends Arrival {
   readonly upgraded: (connection: ws.WebSocket) => void;
   state: 'waiting' | 'refused';
@@ -63,7 +63,7 @@ export class Handshakes {
     this.#server.emit('connection', socket);
   }
 
-  /** Closes the connections whose handshake is not over. */
+  /** Closes the connections with an unfinished handshake. */
   close(): void {
     for (const socket of this.#guests.keys()) socket.destroy();
   }

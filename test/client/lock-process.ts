@@ -10,7 +10,7 @@ import { whenTestEnds } from '../server/clean-up.ts';
 const SELF = fileURLToPath(import.meta.url);
 
 /** An order for the process. */
-export type Order =
+type Order =
   | { readonly do: 'lock'; readonly name: string; readonly leaseMs?: number }
   | { readonly do: 'check' }
   | { readonly do: 'unref' };

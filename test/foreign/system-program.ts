@@ -28,7 +28,7 @@ export function needs(test: Context, ...programs: readonly string[]): void {
 }
 
 /** How a process ended: with a code, or by a signal. */
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

@@ -82,7 +82,7 @@ export function modeOf(place: Place): LockMode {
 }
 
 /** The places that are granted in one step: those of a group, or one place. */
-export function unitOf(state: NaiveState, place: Place): readonly Place[] {
+function unitOf(state: NaiveState, place: Place): readonly Place[] {
   return state.groups.find((group) => group.places.includes(place))?.places ?? [place];
 }
 

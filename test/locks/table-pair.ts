@@ -29,7 +29,7 @@ const MAX_SESSIONS = 4;
  * The outcome of a step. Sessions are numbers, and a token is replaced by the context of the request that it was granted
  * to, so that both sides can be compared.
  */
-export interface Report<Result = unknown> {
+interface Report<Result = unknown> {
   readonly result: Result;
   readonly events: readonly NaiveEvent[];
 }

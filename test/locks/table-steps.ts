@@ -36,7 +36,7 @@ export type AcquireAllStep = RequestStep<'acquireAll'> &
 export type Key = 'name' | 'mode' | 'tag' | 'token';
 
 /** The part of a release that is made wrong. */
-export type Wrong = 'nothing' | 'session' | Key;
+type Wrong = 'nothing' | 'session' | Key;
 
 /** Orders names from last to first, to show that the table uses the order it was given. */
 export function lastNameFirst(a: string, b: string): number {

@@ -41,7 +41,7 @@ export async function endTest(): Promise<void> {
 }
 
 /** A new folder for each test of a suite. */
-export class TestFolder {
+class TestFolder {
   path = '';
 
   at(name: string): string {

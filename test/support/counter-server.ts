@@ -34,7 +34,7 @@ export const COUNTER_COMMANDS: CommandTable = {
 /** A result that cannot be JSON. */
 const UNSENDABLE = { status: 'ok', value: 1n };
 
-export interface CounterServerOptions {
+interface CounterServerOptions {
   readonly limits: Partial<MessageLimits>;
   readonly logger: RecordingLogger;
   readonly commands?: CommandTable;

@@ -12,7 +12,7 @@ import { parseAddress } from './parse-address.ts';
 import { RawServer } from './raw-server.ts';
 import { RecordingLogger } from './recording-logger.ts';
 
-export class MessageScope {
+class MessageScope {
   logger: RecordingLogger = new RecordingLogger();
   /** Where the last counter server listens. */
   address = '';

@@ -3,7 +3,7 @@
 import type { Logger } from '../../lib/message/logger.ts';
 
 /** One call of the logger. */
-export interface LogEntry {
+interface LogEntry {
   readonly level: keyof Logger;
   readonly details: Readonly<Record<string, unknown>>;
   readonly message: string;

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { whenTestEnds } from '../server/clean-up.ts';
 
 /** The header comes in one piece with the first bytes of the client, before them, or byte by byte like them. */
-export type HeaderWay = 'glued' | 'apart' | 'bytes';
+type HeaderWay = 'glued' | 'apart' | 'bytes';
 
 /** Ends with the test. */
 export class PlainProxy {

@@ -8,7 +8,7 @@ import { RecordingLogger } from '../support/recording-logger.ts';
 /** The origin of a page that may connect. */
 export const PAGE = 'https://intranet.example';
 
-export interface WebSocketScene {
+interface WebSocketScene {
   readonly server: LockServer;
   readonly port: number;
   readonly logger: RecordingLogger;

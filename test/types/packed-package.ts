@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** One complaint of the compiler, as `file.ts:12 TS2322`. */
-export type Complaint = string;
+type Complaint = string;
 
 /** A project of a user. */
 export interface Project {
