@@ -149,9 +149,9 @@ export class LockServer extends MessageServer<LockServerSession> {
   override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
     try {
       await super.close(options);
+    } finally {
       // In grace nobody knows what those hold who are not back: the next run waits for them as well.
       if (!this.#sessionKeeper.isInGrace) await this.#plannedStop?.saveOnce(() => this.#sessionKeeper.save());
-    } finally {
       this.#sessionKeeper.close();
       this.#manager.close();
     }

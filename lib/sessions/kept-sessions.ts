@@ -9,6 +9,7 @@ import { LossReasons } from './loss-reasons.ts';
 
 const ID_BYTES = 12;
 const SECRET_BYTES = 24;
+const NONE: ReadonlySet<number> = new Set();
 
 /** What sessions may take. All times are milliseconds. */
 export interface SessionLimits {
@@ -48,7 +49,7 @@ export class KeptSession<Client> {
 
   constructor({ id, secretHash, timeoutMs, losses = [] }: EarlierSession, client: Client | undefined) {
     this.losses.add(losses as readonly LostToken[]);
-    this.lostBefore = new Set(losses.map(({ token }) => token));
+    this.lostBefore = losses.length === 0 ? NONE : new Set(losses.map(({ token }) => token));
     this.id = id;
     this.secretHash = secretHash;
     this.timeoutMs = timeoutMs;

@@ -1,11 +1,14 @@
+import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
+import { expectStartFails, type ServerProgram, startServerProgram } from '../server/running-program.ts';
 import { freePort } from '../support/free-port.ts';
 
 /** What the server says of a session. */
@@ -207,6 +210,29 @@ describe('a planned stop with a state directory', () => {
     await start('--config', settings);
     const [, { state }] = await comeBack(told, { holds: [token] });
     expect(state).to.equal('gone');
+  });
+
+  it('is saved again by a start that found nowhere to listen', async () => {
+    const server = await start();
+    const [holder, told] = await open();
+    const [waiter, waiterTold] = await open();
+    const token = await holder.take('a');
+    await waiter.queue(1, 'a');
+    await stop(server);
+    const other = createServer();
+    other.listen(port, '127.0.0.1');
+    await once(other, 'listening');
+    const args = ['--port', String(port), '--state', directory];
+    await expectStartFails('bin/server.js', EXIT_CODES.cannotListen, /EADDRINUSE/, ...args);
+    other.close();
+    await once(other, 'close');
+    await start();
+    const [back, { state, lost }] = await comeBack(told, { holds: [token] });
+    expect({ state, lost }).to.deep.equal({ state: 'resumed', lost: [] });
+    const [waiterBack, { unknown }] = await comeBack(waiterTold, { requests: [1] });
+    expect(unknown).to.deep.equal([]);
+    await back.ask('unlock', { token });
+    expect(await waiterBack.next()).to.nested.include({ id: 1, 'result.status': 'ok' });
   });
 
   it('L4: is followed by a grace when the server is killed after the next start', async () => {
