@@ -89,7 +89,7 @@ export class Audit {
       if (known !== undefined && known.endMs === undefined) continue;
       const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
       if (known === undefined) this.#strays.set(token, sinceMs);
-      const listedMs = atMs - sinceMs - this.#history.serverStarvedMs(sinceMs, atMs);
+      const listedMs = atMs - sinceMs - this.#history.log.serverStarvedMs(sinceMs, atMs);
       if (listedMs <= this.#leftBehindMs || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
@@ -104,7 +104,7 @@ export class Audit {
     const fromMs = nowMs();
     await pause(AGAIN_MS);
     const next = await this.#list();
-    if (next === undefined || this.#history.serverStarvedMs(fromMs, nowMs()) > 0) return;
+    if (next === undefined || this.#history.log.serverStarvedMs(fromMs, nowMs()) > 0) return;
     const idle = new Set(idleIn(next));
     for (const name of names) {
       if (idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);

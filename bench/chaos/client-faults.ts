@@ -69,7 +69,7 @@ export class ClientFaults {
     const route = this.#route(client);
     const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
     const fault: Fault = { kind, client, route, fromMs, untilMs, ...costOf(kind, route, isDurable) };
-    history.faults.push(fault);
+    history.log.faults.push(fault);
     this.#hurt.add(client);
     return this.#inject(kind, client, ms).finally(() => {
       fault.untilMs = nowMs();
@@ -122,7 +122,7 @@ export class ClientFaults {
     await pause(CRASH_MS);
     const listed = await this.#options.listTokens();
     const isOfServer = (fault: Fault): boolean => fault.client === undefined && fault.untilMs > fromMs;
-    if (listed === undefined || this.#options.history.faults.some(isOfServer)) return;
+    if (listed === undefined || this.#options.history.log.faults.some(isOfServer)) return;
     this.crashes.all += 1;
     if (tokens.some((token) => listed.has(token))) this.crashes.kept += 1;
   }

@@ -1,7 +1,8 @@
 /** What happened in a chaos run as the clients saw it, and the check that it was right. */
 
 import type { LockMode } from 'holdfast';
-import type { Fault, Route } from './faults.ts';
+import { type FaultLog, longestMs } from './fault-log.ts';
+import type { Fault } from './faults.ts';
 import { type ClientEvent, nowMs } from './messages.ts';
 import { overtakings } from './turns.ts';
 
@@ -44,26 +45,23 @@ export interface CheckerOptions {
   /** How long a call may take beyond its wait and the faults meanwhile. */
   readonly answerMs: number;
   readonly permitLimit: number;
-  /** The route of each client. */
-  readonly routes: readonly Route[];
   /** Called at once with each violation. */
   readonly tell: (violation: string) => void;
 }
 
 /** Of the session's time-out: after so much silence a session may be over although no fault alone took so long. */
 const SILENCE_SHARE = 0.4;
-/** What a fault costs beyond its own time: redialling, and the next request. */
-const RECOVERY_MS = 500;
 /** A loss is noticed at most this much after the session is over. */
 const NOTICE_MS = 2_000;
 const CLOCK_SLACK_MS = 100;
+/** A process that waits for a processor for less does not change the order of requests that are a second apart. */
+const LONGEST_CALM_STARVED_MS = 300;
 /** No client learns of a grant so much later than others do. */
 const LONGEST_DISORDER_MS = 60_000;
 
 /** Collects events and faults, and judges them. */
 export class History {
-  readonly faults: Fault[] = [];
-  readonly #starved: Fault[] = [];
+  readonly log: FaultLog;
   /** What is judged once it is known who was starved. */
   #unjudged: { readonly atMs: number; readonly judge: () => void }[] = [];
   readonly violations: string[] = [];
@@ -74,11 +72,9 @@ export class History {
   readonly #byToken = new Map<number, Hold>();
   /** The greatest tokens that a resource has taken, by lock. */
   readonly #greatest = new Map<string, number>();
-  readonly #startMs: number;
-
-  constructor(options: CheckerOptions, startMs: number) {
+  constructor(options: CheckerOptions, log: FaultLog) {
     this.#options = options;
-    this.#startMs = startMs;
+    this.log = log;
   }
 
   /** A client process starts. Returns what takes its events. */
@@ -98,7 +94,7 @@ export class History {
   }
 
   violation(atMs: number, text: string): void {
-    const violation = `at ${this.#time(atMs)}: ${text}`;
+    const violation = `at ${this.log.time(atMs)}: ${text}`;
     this.violations.push(violation);
     this.#options.tell(violation);
   }
@@ -106,20 +102,6 @@ export class History {
   /** Whether a token that the server lists may still be held. Undefined for one that no client has told of. */
   endOf(token: number): { readonly endMs: number | undefined; readonly end: string | undefined } | undefined {
     return this.#byToken.get(token);
-  }
-
-  /** The processes of a client, of a route or of all waited for a processor. */
-  starved(whom: { readonly client?: number; readonly route?: Route }, fromMs: number, untilMs: number): void {
-    const { client, route } = whom;
-    const costs = { mayCost: false, mayOverlap: false, mayDelay: false };
-    this.#starved.push({ kind: 'starved', client, route, fromMs, untilMs, ...costs });
-    this.count('starved for a while');
-  }
-
-  /** For how long the server waited for a processor within some time. */
-  serverStarvedMs(fromMs: number, untilMs: number): number {
-    const ofServer = this.#starved.filter(({ client, route }) => client === undefined && route === undefined);
-    return ofServer.reduce((sum, fault) => sum + Math.max(0, overlapMs(fault, fromMs, untilMs)), 0);
   }
 
   /** Judges what happened until some time, by when it must be known who was starved. */
@@ -162,23 +144,23 @@ export class History {
 
   #checkOrder(): void {
     const isCalm = (client: number, fromMs: number, untilMs: number): boolean => {
-      const { sessionMs } = this.#options;
-      return this.#near(client, fromMs - sessionMs - NOTICE_MS, untilMs).length === 0;
+      const near = this.log.near(client, fromMs - this.#options.sessionMs - NOTICE_MS, untilMs);
+      return near.every((fault) => fault.kind === 'starved' && fault.untilMs - fault.fromMs < LONGEST_CALM_STARVED_MS);
     };
     for (const [earlier, later] of overtakings(this.#calls, isCalm)) {
       const { lock: { name, mode } = {}, fromMs, client } = earlier;
-      const other = `${later.lock?.mode} of client ${later.client}, asked at ${this.#time(later.fromMs)}`;
-      const waiter = `${mode} ${name} of client ${client}, asked at ${this.#time(fromMs)}`;
+      const other = `${later.lock?.mode} of client ${later.client}, asked at ${this.log.time(later.fromMs)}`;
+      const waiter = `${mode} ${name} of client ${client}, asked at ${this.log.time(fromMs)}`;
       this.violation(later.endMs as number, `out of turn: ${other}, was granted before ${waiter}`);
     }
   }
 
   /** A proxy's end or a restart without a ledger frees what its client still believes in, up to its deadline. */
   #mayOverlap(earlier: Hold, later: Hold): boolean {
-    const isOver = this.faults.some(
+    const isOver = this.log.faults.some(
       (fault) =>
         fault.mayOverlap &&
-        this.#hits(fault, earlier.client) &&
+        this.log.hits(fault, earlier.client) &&
         earlier.grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
         (later.firstMs as number) >= fault.fromMs &&
         (earlier.lastMs as number) <= fault.untilMs + this.#options.sessionMs,
@@ -272,9 +254,9 @@ export class History {
     const lateMs = endMs - fromMs - waitMs;
     if (lateMs <= answerMs) return;
     this.#judgeLater(() => {
-      if (lateMs - this.#hurtMs(client, fromMs, endMs) <= answerMs) return;
+      if (lateMs - this.log.hurtMs(client, fromMs, endMs) <= answerMs) return;
       const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
-      const faults = this.#showFaults(client, fromMs - sessionMs, endMs);
+      const faults = this.log.show(client, fromMs - sessionMs, endMs);
       this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
     });
   }
@@ -285,72 +267,26 @@ export class History {
     const { sessionMs } = this.#options;
     const isOwed = (fault: Fault): boolean =>
       fault.mayCost &&
-      this.#hits(fault, hold.client) &&
+      this.log.hits(fault, hold.client) &&
       hold.grantedMs <= fault.untilMs + NOTICE_MS &&
       fault.fromMs <= atMs &&
       atMs <= fault.untilMs + sessionMs + NOTICE_MS;
-    if (this.faults.some(isOwed)) return;
+    if (this.log.faults.some(isOwed)) return;
     const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : sessionMs;
-    const near = this.#near(hold.client, atMs - boundMs - NOTICE_MS, atMs);
+    const near = this.log.near(hold.client, atMs - boundMs - NOTICE_MS, atMs);
     // A pause of the client alone costs nothing but a lease.
     const isExcused = code === 'leaseOver' || near.some(({ kind }) => !kind.startsWith('client '));
     if (isExcused && longestMs(near, atMs) > boundMs * SILENCE_SHARE) return;
     this.violation(atMs, `lost by no fault that may cost it (${code}): ${this.#show(hold)}`);
   }
 
-  /** How long faults kept a client from an answer within some time. */
-  #hurtMs(client: number, fromMs: number, untilMs: number): number {
-    const graceMs = this.#options.sessionMs;
-    return this.#near(client, fromMs - graceMs, untilMs).reduce((sum, fault) => {
-      const overMs = fault.untilMs + (fault.mayDelay ? graceMs : 0);
-      if (overMs < fromMs) return sum;
-      return sum + Math.min(overMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
-    }, 0);
-  }
-
-  #near(client: number, fromMs: number, untilMs: number): Fault[] {
-    return [...this.faults, ...this.#starved].filter(
-      (fault) => this.#hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
-    );
-  }
-
-  #hits({ client, route }: Fault, hit: number): boolean {
-    if (client !== undefined) return client === hit;
-    return route === undefined || route === this.#options.routes[hit];
-  }
-
   /** For people: a hold and the faults that hit its client while it lasted. */
   #show(hold: Hold): string {
     const { client, name, mode, token, grantedMs, lastMs = grantedMs, end = 'held' } = hold;
-    const time = `${this.#time(grantedMs)}-${this.#time(lastMs)}`;
-    const faults = this.#showFaults(client, grantedMs - this.#options.sessionMs, lastMs);
+    const time = `${this.log.time(grantedMs)}-${this.log.time(lastMs)}`;
+    const faults = this.log.show(client, grantedMs - this.#options.sessionMs, lastMs);
     return `${mode} ${name} token ${token} of client ${client}, ${time}, ${end} ${faults}`;
   }
-
-  #showFaults(client: number, fromMs: number, untilMs: number): string {
-    const near = this.#near(client, fromMs, untilMs);
-    return `[${near.map((fault) => `${fault.kind} ${this.#time(fault.fromMs)}-${this.#time(fault.untilMs)}`).join('; ')}]`;
-  }
-
-  #time(atMs: number): string {
-    return ((atMs - this.#startMs) / 1_000).toFixed(3);
-  }
-}
-
-/** The longest time that faults took, with those that the one before left no time to recover from. */
-function longestMs(faults: readonly Fault[], nowMs: number): number {
-  let [longest, fromMs, untilMs] = [0, 0, Number.NEGATIVE_INFINITY];
-  for (const fault of [...faults].sort((a, b) => a.fromMs - b.fromMs)) {
-    if (fault.fromMs > untilMs) fromMs = fault.fromMs;
-    untilMs = Math.max(untilMs, Math.min(fault.untilMs, nowMs) + RECOVERY_MS);
-    longest = Math.max(longest, untilMs - fromMs);
-  }
-  return longest;
-}
-
-/** How long a fault lasted within some time; negative if it did not. */
-function overlapMs(fault: Fault, fromMs: number, untilMs: number): number {
-  return Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs);
 }
 
 function excludes(a: Hold, b: Hold): boolean {

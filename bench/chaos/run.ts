@@ -5,6 +5,7 @@ import { Audit } from './audit.ts';
 import { ChaosServer } from './chaos-server.ts';
 import { freePorts } from './children.ts';
 import { ClientFaults } from './client-faults.ts';
+import { FaultLog } from './fault-log.ts';
 import { CLIENT_FAULTS, type Route, SERVER_FAULTS } from './faults.ts';
 import { History } from './history.ts';
 import { ChaosHost } from './hosts.ts';
@@ -60,7 +61,7 @@ interface Watched {
   readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
   readonly clientFaults: ClientFaults;
 }
-type Whom = Parameters<History['starved']>[0];
+type Whom = Parameters<FaultLog['starved']>[0];
 
 const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
 const HOST_ROUTES: readonly Route[] = ['host', 'host'];
@@ -76,7 +77,8 @@ export class ChaosRun {
     this.#hosts = options.hasHosts ? HOST_ROUTES.map(() => new ChaosHost()) : [];
     this.#routes = options.hasHosts ? [...ROUTES, ...HOST_ROUTES] : ROUTES;
     const bounds = { sessionMs: SESSION_MS, answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
-    this.#history = new History({ ...bounds, routes: this.#routes, tell: options.tell }, nowMs());
+    const log = new FaultLog({ routes: this.#routes, sessionMs: SESSION_MS, startMs: nowMs() });
+    this.#history = new History({ ...bounds, tell: options.tell }, log);
   }
 
   /** Resolves once everything that belongs to the run has ended. */
@@ -116,7 +118,8 @@ export class ChaosRun {
     await Promise.all([proxies.proxy.kill(), proxies.proxiedListener.kill()]);
     await server.remove();
     for (const host of hosts) host.remove();
-    return history;
+    const { counts, violations } = history;
+    return { faults: history.log.faults, counts, violations };
   }
 
   async #watchStarvation(signal: AbortSignal, { server, proxies, clientFaults }: Watched): Promise<void> {
@@ -127,7 +130,10 @@ export class ChaosRun {
       ...clientFaults.pids.map((pid, client) => [{ client }, pid] as const),
     ];
     const history = this.#history;
-    const found = (whom: Whom, fromMs: number, untilMs: number): void => history.starved(whom, fromMs, untilMs);
+    const found = (whom: Whom, fromMs: number, untilMs: number): void => {
+      history.log.starved(whom, fromMs, untilMs);
+      history.count('starved for a while');
+    };
     await watchStarvation(signal, list, found, (atMs) => history.judge(atMs - JUDGE_AFTER_MS));
   }
 

@@ -60,7 +60,7 @@ export class ServerFaults {
     const route = routeOf(kind);
     const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
     const fault: Fault = { kind, client: undefined, route, fromMs, untilMs, ...costOf(kind, route, server.isDurable) };
-    history.faults.push(fault);
+    history.log.faults.push(fault);
     await this.#ways[kind](ms);
     fault.untilMs = nowMs();
   }
@@ -83,7 +83,7 @@ export class ServerFaults {
     const { server, history } = this.#options;
     const fromMs = nowMs();
     const code = await server.terminate(END_MS);
-    const isStarved = code === undefined && history.serverStarvedMs(fromMs, nowMs()) > 0;
+    const isStarved = code === undefined && history.log.serverStarvedMs(fromMs, nowMs()) > 0;
     if (code !== 0 && !isStarved) {
       history.violation(nowMs(), `the server was told to end, and did with code ${code}: ${server.log}`);
     }

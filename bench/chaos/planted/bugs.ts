@@ -203,7 +203,8 @@ const OF_LOCKS: readonly PlantedBug[] = [
     find: 'return !isAwaited(lock) && hasRoomFor(',
     replace: 'return hasRoomFor(',
     shows: ['out of turn'],
-    only: ANY,
+    only: ['delay to the client'],
+    rounds: 10,
   },
   {
     name: 'readers share with a writer',
