@@ -55,6 +55,8 @@ export class ClientFaults {
   readonly #options: ClientFaultsOptions;
   readonly #running: Running[];
   readonly #hurt = new Set<number>();
+  /** Clients that are being replaced. */
+  readonly #replacing = new Map<number, Promise<number[]>>();
   #startCount = 0;
 
   constructor(options: ClientFaultsOptions) {
@@ -80,6 +82,11 @@ export class ClientFaults {
   /** The number of each client's process. */
   get pids(): readonly (number | undefined)[] {
     return this.#running.map(({ client }) => client.pid);
+  }
+
+  /** Kills all client processes, those that are hurt, too, and starts others. */
+  async restartAll(): Promise<void> {
+    await Promise.all(this.#running.map((_, index) => this.#replace(index)));
   }
 
   /** Lets all client processes end. */
@@ -113,11 +120,8 @@ export class ClientFaults {
   }
 
   async #killClient(index: number): Promise<void> {
-    const { client, run } = this.#running[index] as Running;
     const fromMs = nowMs() - CALM_MS;
-    await client.kill();
-    const tokens = run.killed(nowMs());
-    this.#running[index] = this.#start(index);
+    const tokens = await this.#replace(index);
     if (this.#isProxied(index) || tokens.length === 0) return;
     await pause(CRASH_MS);
     const listed = await this.#options.listTokens();
@@ -125,6 +129,22 @@ export class ClientFaults {
     if (listed === undefined || this.#options.history.log.faults.some(isOfServer)) return;
     this.crashes.all += 1;
     if (tokens.some((token) => listed.has(token))) this.crashes.kept += 1;
+  }
+
+  /** Kills a client process and starts another; resolves to the tokens of what it held. */
+  #replace(index: number): Promise<number[]> {
+    const replacing =
+      this.#replacing.get(index) ?? this.#killAndStart(index).finally(() => this.#replacing.delete(index));
+    this.#replacing.set(index, replacing);
+    return replacing;
+  }
+
+  async #killAndStart(index: number): Promise<number[]> {
+    const { client, run } = this.#running[index] as Running;
+    await client.kill();
+    const tokens = run.killed(nowMs());
+    this.#running[index] = this.#start(index);
+    return tokens;
   }
 
   async #pauseClient(kind: ClientFaultKind, index: number, ms: number): Promise<void> {

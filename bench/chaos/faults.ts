@@ -34,6 +34,7 @@ export type ServerFaultKind =
   | 'server stopped'
   | 'server stopped for long'
   | 'server killed and clock set back'
+  | 'all killed and clock set back'
   | 'server killed and disk full'
   | 'server killed and disk read-only'
   | 'disk full'
@@ -109,6 +110,7 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
   'server stopped': { routes: ALL, ms: [300, 1_200] },
   'server stopped for long': { routes: ALL, timeouts: [1.1, 1.3] },
   'server killed and clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
+  'all killed and clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
   'server killed and disk full': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
   'server killed and disk read-only': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
   'disk full': { routes: ALL, ms: [500, 1_500], isDurable: true, needsDisk: true },
@@ -143,6 +145,8 @@ export function costOf(
   if (FINS.has(kind) && route === 'proxy') return { ...costs, mayCost: true, mayOverlap: true };
   // A client that finds nobody at the address gives up at once, unless locks outlive the server's process.
   if (kind === 'known proxy killed') return { ...costs, mayCost: !isDurable };
-  if (kind.startsWith('server killed') || kind === 'server terminated') return { ...costs, mayDelay: true };
+  if (kind.startsWith('server killed') || kind === 'server terminated' || kind === 'all killed and clock set back') {
+    return { ...costs, mayDelay: true };
+  }
   return { ...costs, mayCost: CUT_OFF.has(kind) };
 }

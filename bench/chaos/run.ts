@@ -107,7 +107,11 @@ export class ChaosRun {
     });
     const stopWatch = new AbortController();
     const watched = this.#watchStarvation(stopWatch.signal, { server, proxies, clientFaults });
-    await this.#hurt(clientFaults, new ServerFaults({ server, proxies, history }), audit);
+    await this.#hurt(
+      clientFaults,
+      new ServerFaults({ server, proxies, history, restartClients: () => clientFaults.restartAll() }),
+      audit,
+    );
     await clientFaults.finish(FINISH_MS);
     stopWatch.abort();
     await watched;

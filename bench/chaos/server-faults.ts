@@ -18,6 +18,8 @@ export interface ServerFaultsOptions {
   readonly server: ChaosServer;
   readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
   readonly history: History;
+  /** Kills all clients and starts others. */
+  readonly restartClients: () => Promise<void>;
 }
 
 export class ServerFaults {
@@ -37,6 +39,7 @@ export class ServerFaults {
       'server stopped': (ms) => this.#stop(ms),
       'server stopped for long': (ms) => this.#stop(ms),
       'server killed and clock set back': (ms) => this.#kill(ms, 'yesterday'),
+      'all killed and clock set back': (ms) => this.#killAll(ms),
       'server killed and disk full': () =>
         this.#killWithoutDisk(
           () => server.disk?.fill(),
@@ -70,6 +73,15 @@ export class ServerFaults {
     await server.kill();
     await pause(ms);
     await server.start(clock);
+  }
+
+  /** Tokens grow although nobody is left to tell of an earlier one. */
+  async #killAll(ms: number): Promise<void> {
+    const { server, restartClients } = this.#options;
+    await server.kill();
+    await restartClients();
+    await pause(ms);
+    await server.start('yesterday');
   }
 
   /** The second time, clients are on their way back. */

@@ -65,7 +65,8 @@ export class ChaosClient {
   }
 
   block(ms: number): void {
-    this.#child.send({ order: 'block', ms });
+    // It may have been killed meanwhile.
+    if (this.#child.connected) this.#child.send({ order: 'block', ms });
   }
 
   async kill(): Promise<void> {

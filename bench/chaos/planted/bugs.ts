@@ -136,8 +136,8 @@ const OF_RESTARTS: readonly PlantedBug[] = [
     find: 'Math.max(tokens?.reserved ?? 0, clock)',
     replace: 'clock',
     shows: ['two holders', 'the token'],
-    only: ['server killed and clock set back'],
-    rounds: 8,
+    only: ['all killed and clock set back'],
+    rounds: 2,
   },
   {
     name: 'no session is recorded',
@@ -258,7 +258,8 @@ const OF_LOCKS: readonly PlantedBug[] = [
     find: 'nowMs + leaseMs',
     replace: 'nowMs + leaseMs / 4',
     shows: ['lost by no fault', 'two holders'],
-    only: ANY,
+    only: ['delay to the client'],
+    rounds: 12,
   },
   {
     name: 'waits have no end',
