@@ -116,9 +116,9 @@ export class ChaosRun {
     stopWatch.abort();
     await watched;
     history.checkHolds();
-    await audit.checkRemains();
     this.#checkCrashes(clientFaults.crashes);
-    if (!server.isRunning) history.violation(nowMs(), `the server ended by itself: ${server.log}`);
+    if (server.isRunning) await audit.checkRemains();
+    else history.violation(nowMs(), `the server ended by itself: ${server.log}`);
     await Promise.all([proxies.proxy.kill(), proxies.proxiedListener.kill()]);
     await server.remove();
     for (const host of hosts) host.remove();

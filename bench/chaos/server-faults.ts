@@ -60,6 +60,10 @@ export class ServerFaults {
   /** Resolves once the fault is over. */
   async inject({ kind, ms }: Planned<ServerFaultKind>): Promise<void> {
     const { history, server } = this.#options;
+    if (!server.isRunning) {
+      history.violation(nowMs(), `the server ended by itself: ${server.log}`);
+      await server.start();
+    }
     const route = routeOf(kind);
     const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
     const fault: Fault = { kind, client: undefined, route, fromMs, untilMs, ...costOf(kind, route, server.isDurable) };
