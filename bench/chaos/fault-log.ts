@@ -63,7 +63,11 @@ export class FaultLog {
   /** For people. */
   show(client: number, fromMs: number, untilMs: number): string {
     const near = this.near(client, fromMs, untilMs);
-    return `[${near.map((fault) => `${fault.kind} ${this.time(fault.fromMs)}-${this.time(fault.untilMs)}`).join('; ')}]`;
+    const injected = near.filter(({ kind }) => kind !== 'starved');
+    const starvedCount = near.length - injected.length;
+    const shown = injected.map((fault) => `${fault.kind} ${this.time(fault.fromMs)}-${this.time(fault.untilMs)}`);
+    if (starvedCount > 0) shown.push(`starved ${starvedCount} times`);
+    return `[${shown.join('; ')}]`;
   }
 
   /** Seconds since the start. */
