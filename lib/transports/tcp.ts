@@ -15,6 +15,7 @@ import type { ConnectionRefusalReason, Refusal, RefusalCause } from '../message/
 import { AllowList, canonicalAddress, formatAddress } from './allow-list.ts';
 import { dialPlainSocket, dialSocket } from './dial-socket.ts';
 import { acceptedStream } from './direct-socket.ts';
+import { awaitHandshakeTurn } from './handshake-turns.ts';
 import { bind, turnAway } from './listening.ts';
 import { type PeerWatch, sharedPeerWatch } from './peer-watch.ts';
 import { type Origin, Proxies } from './proxies.ts';
@@ -27,7 +28,7 @@ import {
   type TlsFiles,
   tlsConnectOptions,
 } from './tls.ts';
-import { causeOfFailure, rawSocketOf } from './tls-failure.ts';
+import { causeOfFailure, HANDSHAKE_LATE, rawSocketOf } from './tls-failure.ts';
 
 /**
  * How long a connection may be silent before the system asks whether the other end is still there. The system then asks
@@ -207,8 +208,18 @@ export class AllowedTcpListener implements TcpListener {
     });
     const arrival = { ...origin, events, place, obstacle };
     this.#arrivals.set(socket, arrival);
-    if (this.#tls === undefined) this.#admission.admit(socket, arrival);
-    else this.#tls.emit('connection', socket);
+    const tls = this.#tls;
+    if (tls === undefined) {
+      this.#admission.admit(socket, arrival);
+      return;
+    }
+    awaitHandshakeTurn(socket, handshakeTimeoutOf(this.#options), {
+      begin: () => tls.emit('connection', socket),
+      late: () => {
+        events.refused({ ...HANDSHAKE_LATE, address });
+        giveWay();
+      },
+    });
   }
 
   get #canTell(): boolean {

@@ -6,6 +6,9 @@ import type { ConnectionRefusalReason, RefusalCause } from '../message/refusals.
 
 type Cause = RefusalCause<ConnectionRefusalReason>;
 
+/** Why a client is refused that begins no handshake, or does not end it. */
+export const HANDSHAKE_LATE: Cause = { reason: 'handshakeTimeout', why: 'its TLS handshake did not end in time' };
+
 /** The codes for a client that does not speak TLS. */
 const NOT_TLS = [
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -42,9 +45,7 @@ export function causeOfFailure(
     const remedy = 'connect with TLS, or leave "tls" out of the settings';
     return { reason: 'tlsExpected', why: 'it does not speak TLS, as this port does', remedy };
   }
-  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') {
-    return { reason: 'handshakeTimeout', why: 'its TLS handshake did not end in time' };
-  }
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return HANDSHAKE_LATE;
   if (code === 'ECONNRESET' && rawSocketOf(socket).bytesRead === headerBytes) return undefined;
   const remedy = NOT_ACCEPTED.test(code) ? 'have it trust the authority of the file "tls.cert"' : undefined;
   return { reason: 'tlsHandshake', why: `its TLS handshake failed (${code})`, remedy };
