@@ -119,6 +119,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       list: own?.sessions ?? NO_SESSIONS,
       manager: this.#manager,
       nowMs: () => performance.now(),
+      logger: this.logger,
       present: (answer) => (dump ? answer : hideOthers(answer)),
     });
     this.#plannedStop = own?.isDurable === true ? new PlannedStop(own, this.logger) : undefined;

@@ -2,6 +2,7 @@
 
 import type { SessionList } from '../ledger/ledger.ts';
 import type { EarlierHold, SavedSession } from '../locks/types.ts';
+import type { Logger } from '../message/logger.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { PendingResult } from '../message/pending-result.ts';
@@ -35,6 +36,7 @@ export interface SessionKeeperOptions {
   readonly list: SessionList;
   readonly manager: LockManager;
   readonly nowMs: () => number;
+  readonly logger: Logger;
   /** What a client may know of the answer to a request for locks. */
   readonly present: (answer: LockResult | LockAllResult) => object;
 }
@@ -44,12 +46,14 @@ export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
   readonly #manager: LockManager;
+  readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
   /** The locks of sessions of a planned stop that are not back, by their ids. */
   readonly #loaded = new Map<string, ManagedSession>();
 
-  constructor({ limits, list, manager, nowMs, present }: SessionKeeperOptions) {
+  constructor({ limits, list, manager, nowMs, logger, present }: SessionKeeperOptions) {
     this.#limits = limits;
+    this.#logger = logger;
     this.#manager = manager;
     this.#present = present;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
@@ -121,7 +125,32 @@ export class SessionKeeper {
     if (this.isInGrace && 'status' in answer && answer.status === 'unavailable') return IN_GRACE as Answer;
     const { kept } = session;
     const recorded = kept === undefined || kept.recorded === true ? undefined : this.#sessions.record(kept);
-    return recorded === undefined ? answer : confirmLater(session.locks, id, answer, recorded);
+    return kept === undefined || recorded === undefined
+      ? answer
+      : this.#confirmLater(session, kept, id, answer, recorded);
+  }
+
+  #confirmLater<Answer extends LockResult | LockAllResult>(
+    { locks }: LockServerSession,
+    kept: KeptSession<LockServerSession>,
+    id: MessageId,
+    answer: Answer | PendingResult<Answer>,
+    recorded: Promise<void>,
+  ): PendingResult<Answer> {
+    const confirmed = new PendingResult<Answer>(answer instanceof PendingResult && answer.isOrdered);
+    const confirm = (): void => {
+      if (answer instanceof PendingResult) answer.whenSettled((settled) => confirmed.settle(settled));
+      else confirmed.settle(answer);
+    };
+    const refuse = (): void => {
+      // The end of a session ends all that it has.
+      if (kept.state !== 'ended') withdraw(locks, id, answer);
+      confirmed.settle(NOT_RECORDED as Answer);
+    };
+    recorded.then(confirm, refuse).catch((error: unknown) => {
+      this.#logger.error({ err: error, peer: kept.client?.address }, 'a request for locks could not be answered');
+    });
+    return confirmed;
   }
 
   /** Opens a session or resumes one, as the client asks in its `hello`. */
@@ -278,25 +307,14 @@ function limitReached(limit: 'maxLocksPerSession' | 'maxPendingRequests', value:
 const IN_GRACE: NotGranted = { status: 'unavailable', reason: 'grace' };
 const NOT_RECORDED: NotGranted = { status: 'unavailable', reason: 'ledger' };
 
-function confirmLater<Answer extends LockResult | LockAllResult>(
+function withdraw<Answer extends LockResult | LockAllResult>(
   locks: ManagedSession,
   id: MessageId,
   answer: Answer | PendingResult<Answer>,
-  recorded: Promise<void>,
-): PendingResult<Answer> {
-  const confirmed = new PendingResult<Answer>(answer instanceof PendingResult && answer.isOrdered);
-  const confirm = (): void => {
-    if (answer instanceof PendingResult) answer.whenSettled((settled) => confirmed.settle(settled));
-    else confirmed.settle(answer);
-  };
-  const refuse = (): void => {
-    locks.cancel(id);
-    if (answer instanceof PendingResult) answer.whenSettled((settled) => giveBack(locks, settled));
-    else giveBack(locks, answer);
-    confirmed.settle(NOT_RECORDED as Answer);
-  };
-  recorded.then(confirm, refuse);
-  return confirmed;
+): void {
+  locks.cancel(id);
+  if (answer instanceof PendingResult) answer.whenSettled((settled) => giveBack(locks, settled));
+  else giveBack(locks, answer);
 }
 
 function giveBack(locks: ManagedSession, answer: LockResult | LockAllResult): void {

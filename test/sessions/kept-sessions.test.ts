@@ -9,28 +9,9 @@ import { makeGate } from '../../lib/message/gate.ts';
 import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
-import { type Message, RawClient, until } from '../server/raw-client.ts';
+import { RawClient, until } from '../server/raw-client.ts';
 import { LOOPBACK, LogRecorder, listenOnTcp, makeServer, portOf, serverForEachTest } from '../server/running-server.ts';
-
-/** What the server says of a session. */
-interface Told {
-  readonly state: string;
-  readonly id: string;
-  readonly secret: string;
-  readonly timeout: number;
-}
-
-async function open(client: RawClient, timeout = 20): Promise<Told> {
-  return (await client.ask('hello', { protocol: 1, session: { timeout } })).session as Told;
-}
-
-/** Resumes a session with what the client has; returns what the server says of it. */
-async function resume(client: RawClient, { id, secret }: Told, has: object = {}): Promise<Message> {
-  return (await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).session as Message;
-}
-
-/** Long enough for nothing to expire within a test. */
-const LIMITS = { minSessionTimeoutMs: 1, maxSessionTimeoutMs: 3_600_000, maxSuspendedSessions: 3 };
+import { LIMITS, open, resume, type Told } from './session-scene.ts';
 
 /** A WebSocket client with a session that holds a lock. */
 async function holdByWebSocket(port: number): Promise<WebSocket> {
