@@ -45,6 +45,8 @@ export class SessionLife {
   readonly #isKept: boolean;
   /** What the server told of a session that outlives its connection. */
   #key: { readonly id: string; readonly secret: string } | undefined;
+  /** S1: by this number the server tells a resume that was given up and comes late. */
+  #attempts = 0;
   /** Whether the locks of the server outlive its process. */
   #isDurable = false;
   /** Close the connections that were left open. */
@@ -75,9 +77,11 @@ export class SessionLife {
     const timeout = this.timeoutMs / MS_A_SECOND;
     if (this.#key === undefined) return { timeout };
     const requests = this.#client.unanswered().filter(isWanted);
+    this.#attempts += 1;
     return {
       ...this.#key,
       timeout,
+      attempt: this.#attempts,
       holds: this.#holds.wanted().map(({ token }) => token),
       requests: requests.map(({ id, call: { parameters } }) =>
         'locks' in parameters ? { id, locks: (parameters.locks as readonly unknown[]).length } : id,

@@ -15,7 +15,7 @@ const owner: JsonSchema = { type: 'string', description: 'a string' };
 const EXACT = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
 const token: JsonSchema = { type: 'integer', ...EXACT, description: 'a whole number below 2^53' };
 const flag: JsonSchema = { type: 'boolean', description: 'true or false' };
-const limit: JsonSchema = {
+const fromOne: JsonSchema = {
   type: 'integer',
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -54,6 +54,7 @@ const session: JsonSchema = {
     timeout: lease,
     id: name,
     secret: name,
+    attempt: fromOne,
     holds: { type: 'array', items: token, description: 'a list of tokens' },
     requests: {
       type: 'array',
@@ -77,7 +78,7 @@ export const LOCK_COMMANDS: CommandTable = {
       {
         lockName: name,
         mode,
-        limit,
+        limit: fromOne,
         timeLimit,
         owner,
         lease,
@@ -98,7 +99,7 @@ export const LOCK_COMMANDS: CommandTable = {
           items: {
             type: 'object',
             description: 'an object',
-            ...parameters({ lockName: name, mode, limit }, 'lockName'),
+            ...parameters({ lockName: name, mode, limit: fromOne }, 'lockName'),
           },
         },
         timeLimit,
@@ -237,6 +238,8 @@ export interface SessionParameters {
   readonly timeout?: number;
   readonly id?: string;
   readonly secret?: string;
+  /** Grows with each `hello` of the client that names the session. */
+  readonly attempt?: number;
   /** The tokens of the holds. */
   readonly holds?: readonly number[];
   /** The requests that the client still wants answered. */

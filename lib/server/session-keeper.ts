@@ -25,6 +25,7 @@ interface KeeperLimits extends SessionLimits {
 
 /** What a client asks to go on with. */
 interface Listed {
+  readonly attempt: number | undefined;
   readonly tokens: readonly number[];
   readonly requests: readonly (MessageId | { readonly id: MessageId; readonly locks: number })[];
 }
@@ -155,7 +156,7 @@ export class SessionKeeper {
 
   /** Opens a session or resumes one, as the client asks in its `hello`. */
   hello(session: LockServerSession, parameters: SessionParameters): SessionInformation | Refusal {
-    const { id, secret, holds = [], requests = [] } = parameters;
+    const { id, secret, attempt, holds = [], requests = [] } = parameters;
     if (session.kept !== undefined) return invalidParameters('parameters.session is here twice; expected it once');
     if ((id === undefined) !== (secret === undefined)) {
       const missing = id === undefined ? 'id' : 'secret';
@@ -169,7 +170,8 @@ export class SessionKeeper {
     if (holds.length > maxLocksPerSession) return limitReached('maxLocksPerSession', maxLocksPerSession);
     if (requests.length > maxPendingRequests) return limitReached('maxPendingRequests', maxPendingRequests);
     return (
-      this.#resume(session, { id, secret }, { tokens: holds, requests }) ?? this.#open(session, parameters, 'gone')
+      this.#resume(session, { id, secret }, { tokens: holds, requests, attempt }) ??
+      this.#open(session, parameters, 'gone')
     );
   }
 
@@ -256,9 +258,16 @@ export class SessionKeeper {
     session: LockServerSession,
     key: { readonly id: string; readonly secret: string },
     listed: Listed,
-  ): SessionInformation | undefined {
+  ): SessionInformation | Refusal | undefined {
     const kept = this.#sessions.find(key);
     if (kept === undefined) return undefined;
+    const { attempt } = listed;
+    if (attempt !== undefined && attempt <= kept.lastAttempt) {
+      // S1: its client has given this connection up, so the list is old.
+      session.connection.destroy();
+      return invalidParameters('parameters.session.attempt is not above the last one');
+    }
+    kept.lastAttempt = attempt ?? kept.lastAttempt;
     const { client: before, state } = kept;
     if (state === 'reclaiming' && before !== undefined) {
       this.#sessions.awaitAgain(kept);

@@ -37,6 +37,8 @@ export class KeptSession<Client> {
   client: Client | undefined;
   /** Only a hash of the secret is kept, as text. */
   readonly secretHash: string;
+  /** The greatest number that its client gave a resume. */
+  lastAttempt = 0;
   state: 'attached' | 'suspended' | 'awaited' | 'reclaiming' | 'ended';
   /** Whether the next run of the server will know the session; a promise while that is being written. */
   recorded: boolean | Promise<void>;
