@@ -285,19 +285,10 @@ export class LockServer extends MessageServer<LockServerSession> {
       if (refusal !== undefined) return refusal;
       this.#registry.register(session, name);
     }
-    const kept = asked === undefined ? undefined : this.#sessionKeeper.hello(session, asked);
-    if (kept !== undefined && 'status' in kept) return kept;
-    return {
-      status: 'ok',
-      server: 'holdfast',
-      version: VERSION,
-      protocol: PROTOCOL,
-      epoch: this.#manager.epoch,
-      lineage: this.#manager.lineage,
-      durable: this.#manager.isDurable,
-      limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
-      ...(kept !== undefined && { session: kept }),
-    };
+    if (asked === undefined) return this.#describe();
+    return mapResult<object, object>(this.#sessionKeeper.hello(session, asked), (kept) =>
+      'status' in kept ? kept : { ...this.#describe(), session: kept },
+    );
   }
 
   /** Takes what the client held before the server was started. */
@@ -331,6 +322,19 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   protected override answerBare(session: LockServerSession, message: Request): boolean {
     return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
+  }
+
+  #describe(): object {
+    return {
+      status: 'ok',
+      server: 'holdfast',
+      version: VERSION,
+      protocol: PROTOCOL,
+      epoch: this.#manager.epoch,
+      lineage: this.#manager.lineage,
+      durable: this.#manager.isDurable,
+      limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
+    };
   }
 
   #parts(): LockServerParts {

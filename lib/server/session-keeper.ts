@@ -148,14 +148,22 @@ export class SessionKeeper {
       if (kept.state !== 'ended') withdraw(locks, id, answer);
       confirmed.settle(NOT_RECORDED as Answer);
     };
-    recorded.then(confirm, refuse).catch((error: unknown) => {
-      this.#logger.error({ err: error, peer: kept.client?.address }, 'a request for locks could not be answered');
-    });
+    this.#whenDone(recorded, confirm, refuse);
     return confirmed;
   }
 
+  /** A fault in an answer must not end the process. */
+  #whenDone(recorded: Promise<void>, succeeded: () => void, failed: () => void): void {
+    recorded.then(succeeded, failed).catch((error: unknown) => {
+      this.#logger.error({ err: error }, 'a session was recorded, or not, and its client could not be answered');
+    });
+  }
+
   /** Opens a session or resumes one, as the client asks in its `hello`. */
-  hello(session: LockServerSession, parameters: SessionParameters): SessionInformation | Refusal {
+  hello(
+    session: LockServerSession,
+    parameters: SessionParameters,
+  ): SessionInformation | Refusal | PendingResult<SessionInformation> {
     const { id, secret, attempt, holds = [], requests = [] } = parameters;
     if (session.kept !== undefined) return invalidParameters('parameters.session is here twice; expected it once');
     if ((id === undefined) !== (secret === undefined)) {
@@ -258,7 +266,7 @@ export class SessionKeeper {
     session: LockServerSession,
     key: { readonly id: string; readonly secret: string },
     listed: Listed,
-  ): SessionInformation | Refusal | undefined {
+  ): SessionInformation | Refusal | PendingResult<SessionInformation> | undefined {
     const kept = this.#sessions.find(key);
     if (kept === undefined) return undefined;
     const { attempt } = listed;
@@ -275,10 +283,9 @@ export class SessionKeeper {
     }
     this.#sessions.attach(kept, session);
     session.kept = kept;
-    const timeout = kept.timeoutMs / MS_A_SECOND;
     if (state === 'awaited' || state === 'reclaiming') {
       before?.connection.destroy();
-      return { state: 'reclaim', id: kept.id, timeout };
+      return { state: 'reclaim', id: kept.id, timeout: kept.timeoutMs / MS_A_SECOND };
     }
     // One that is back after a planned stop and had nothing goes on with the locks of its connection.
     const locks = before?.locks ?? this.#takeLoaded(kept);
@@ -287,12 +294,35 @@ export class SessionKeeper {
       session.locks = locks;
     }
     before?.connection.destroy();
+    // L2: a grant that cannot be recorded is refused, so the client is not told of it before.
+    if (kept.recorded instanceof Promise) return this.#listLater(session, kept, listed, kept.recorded);
+    return this.#list(session, kept, listed);
+  }
+
+  #listLater(
+    session: LockServerSession,
+    kept: KeptSession<LockServerSession>,
+    listed: Listed,
+    recorded: Promise<void>,
+  ): PendingResult<SessionInformation> {
+    const information = new PendingResult<SessionInformation>(true);
+    const list = (): void => {
+      // Otherwise the connection is lost, and its client may have come back on another.
+      if (kept.client === session && kept.state === 'attached') information.settle(this.#list(session, kept, listed));
+    };
+    this.#whenDone(recorded, list, list);
+    return information;
+  }
+
+  /** Ends what the client does not list, and tells it how the rest stands (S3). */
+  #list(session: LockServerSession, kept: KeptSession<LockServerSession>, listed: Listed): SessionInformation {
     const requests = new Map(
       listed.requests.map((each) => (typeof each === 'object' ? [each.id, each.locks] : [each, undefined])),
     );
     const { lost, answers, unknown } = session.locks.resume(session, { tokens: new Set(listed.tokens), requests });
     const settled = new Set([...answers.map((answer) => answer.id), ...unknown]);
     for (const id of requests.keys()) if (!settled.has(id)) session.addPending(id);
+    const timeout = kept.timeoutMs / MS_A_SECOND;
     return { state: 'resumed', id: kept.id, timeout, lost: kept.losses.tell(lost), answers, unknown };
   }
 }

@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
-import type { SessionList } from '../../lib/ledger/ledger.ts';
-import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import { makeGate } from '../../lib/message/gate.ts';
 import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
-import { RawClient, until } from '../server/raw-client.ts';
-import { LOOPBACK, LogRecorder, listenOnTcp, makeServer, portOf, serverForEachTest } from '../server/running-server.ts';
-import { LIMITS, open, resume, type Told } from './session-scene.ts';
+import { type RawClient, until } from '../server/raw-client.ts';
+import { LOOPBACK, LogRecorder, portOf, serverForEachTest } from '../server/running-server.ts';
+import { LIMITS, open, resume, startWithList, type Told } from './session-scene.ts';
 
 /** A WebSocket client with a session that holds a lock. */
 async function holdByWebSocket(port: number): Promise<WebSocket> {
@@ -115,16 +113,13 @@ describe('a session that outlives its connection', () => {
   it('L3: hands its locks on only when its end is on record', async () => {
     const recorded = makeGate();
     const ended: string[] = [];
-    const sessions: SessionList = {
-      ...NO_SESSIONS,
+    const server = await startWithList({
       end: (id) => {
         ended.push(id);
         return recorded.promise;
       },
-    };
-    const ledger = Object.assign(new MemoryLedger(0), { sessions });
-    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger }));
-    const [holder, waiter] = [await RawClient.connect(port), await RawClient.connect(port)];
+    });
+    const [holder, waiter] = await server.connectTwo();
     const session = await open(holder, 0.001);
     await holder.take('jobs');
     await waiter.queue(1, 'jobs');
@@ -132,36 +127,16 @@ describe('a session that outlives its connection', () => {
     await until(() => ended.length > 0);
     expect(ended).to.deep.equal([session.id]);
     expect(await waiter.ask('stats')).to.include({ expiredSessions: 1, holders: 1, waiting: 1 });
-    expect(await resume(await RawClient.connect(port), session)).to.include({ state: 'gone' });
+    expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
     recorded.resolve();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(2) });
   });
 
-  it('L2: is recorded before a steal from many is answered, and the requests after that wait', async () => {
-    const recorded = makeGate();
-    const ledger = Object.assign(new MemoryLedger(0), { sessions: { ...NO_SESSIONS, add: () => recorded.promise } });
-    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger }));
-    const [holder, taker] = [await RawClient.connect(port), await RawClient.connect(port)];
-    const parameters = { lockName: 'hot', mode: 'shared', stealable: true };
-    const ids = [...Array(300).keys()];
-    holder.send(...ids.map((id) => ({ command: 'lock', parameters: { ...parameters, owner: `${id}` }, id })));
-    await holder.nextMany(ids.length);
-    await open(taker);
-    const steal = { lockName: 'hot', steal: true };
-    taker.send({ command: 'lock', parameters: steal, id: 'steal' }, { command: 'ping', id: 'behind' });
-    await holder.nextMany(ids.length);
-    recorded.resolve();
-    expect(await taker.next()).to.deep.equal({ id: 'steal', result: granted(301) });
-    expect(await taker.next()).to.deep.include({ id: 'behind' });
-  });
-
   it('is over, with its connection, when its client does not tell in time what it held before a restart', async () => {
     const secretHash = createHash('sha256').update('secret').digest('base64url');
-    const sessions: SessionList = { ...NO_SESSIONS, atStart: [{ id: 'before', secretHash, timeoutMs: 200 }] };
     const logger = new LogRecorder();
-    const ledger = Object.assign(new MemoryLedger(0), { sessions });
-    const port = await listenOnTcp(makeServer({ limits: LIMITS, ledger, logger }));
-    const [slow, witness] = [await RawClient.connect(port), await RawClient.connect(port)];
+    const server = await startWithList({ atStart: [{ id: 'before', secretHash, timeoutMs: 200 }] }, logger);
+    const [slow, witness] = await server.connectTwo();
     const before = { state: 'opened', id: 'before', secret: 'secret', timeout: 0.2 };
     expect(await resume(slow, before)).to.deep.equal({ state: 'reclaim', id: 'before', timeout: 0.2 });
     await slow.queue(1, 'jobs');

@@ -2,6 +2,7 @@
 
 import type { SessionList } from '../../lib/ledger/ledger.ts';
 import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
+import type { Logger } from '../../lib/message/logger.ts';
 import type { Message, RawClient } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
 
@@ -26,7 +27,7 @@ export async function resume(client: RawClient, { id, secret }: Told, has: objec
 }
 
 /** Starts a server that records its sessions on this list. */
-export function startWithList(list: Partial<SessionList>): ReturnType<typeof startServer> {
+export function startWithList(list: Partial<SessionList>, logger?: Logger): ReturnType<typeof startServer> {
   const ledger = Object.assign(new MemoryLedger(0), { sessions: { ...NO_SESSIONS, ...list } });
-  return startServer(LIMITS, undefined, { ledger });
+  return startServer(LIMITS, logger, { ledger });
 }
