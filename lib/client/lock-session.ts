@@ -78,7 +78,7 @@ export class LockSession implements HoldSession {
     const limits = { maxMessageBytes, maxPendingRequests, maxUnsentBytes, requestTimeoutMs };
     this.#client = new MessageClient(limits as MessageClientOptions, {
       keepsCalls: isKept,
-      // A greeting counts once the server has taken it (S4).
+      // A greeting counts once the server has taken it, and all that it asks the client to reclaim (S4).
       sent: (id) => this.#isGreeted && this.life.deadline.sent(id),
       answered: (id) => this.#isGreeted && this.life.deadline.answered(id),
     });
@@ -132,9 +132,9 @@ export class LockSession implements HoldSession {
       const isGivenUp = name === undefined && result.status === 'limit';
       const greeting = isGivenUp ? await this.#greet(undefined, endMs) : result;
       requireGreeting(greeting);
-      this.#isGreeted = true;
       const told = greeting.session as SessionInformation | undefined;
       if (told?.state === 'reclaim') await this.life.reclaim(endMs);
+      this.#isGreeted = true;
       return this.life.begin(told, greeting.durable === true, sent);
     } catch (error) {
       const { cause, code } = error as MessageError;
