@@ -120,12 +120,7 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
 };
 
 /** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
-const FINS: ReadonlySet<FaultKind> = new Set([
-  'connection cut',
-  'half-closed to the server',
-  'half-closed to the client',
-  'proxy killed',
-]);
+const FINS: ReadonlySet<FaultKind> = new Set(['connection cut', 'half-closed to the server', 'proxy killed']);
 /** Longer than the session. */
 const CUT_OFF: ReadonlySet<FaultKind> = new Set([
   'client blocked and cut off',

@@ -81,6 +81,7 @@ export class LockSession implements HoldSession {
       // A greeting counts once the server has taken it, and all that it asks the client to reclaim (S4).
       sent: (id) => this.#isGreeted && this.life.deadline.sent(id),
       answered: (id) => this.#isGreeted && this.life.deadline.answered(id),
+      leaves: (reason) => this.life.abandons(reason),
     });
     this.#givenUp = new GivenUpCalls(this.#client);
     const { timeoutMs } = options;
@@ -90,10 +91,12 @@ export class LockSession implements HoldSession {
       if (event.event === 'lost') this.#holds.lose(event.token, lossCode(event.reason));
       if (event.event === 'ended') this.life.end();
       events.event(event);
+      // The server has begun to close the connection, so its end ends nothing (S1).
+      if (event.event === 'goaway') this.#client.drop();
     });
     this.#client.on('error', (error) => {
       events.failed(error);
-      if (!this.#isGreeted && !(error instanceof MessageError)) this.#client.drop(anotherProtocol(error));
+      if (!this.#isGreeted && !(error instanceof MessageError)) this.life.leave(anotherProtocol(error));
     });
     this.#client.on('close', (error) => {
       this.#isGreeted = false;

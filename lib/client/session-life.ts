@@ -3,6 +3,7 @@
  * sure of is lost in time. See docs/protocol.md, Sessions.
  */
 
+import type { ByteStream } from '../message/byte-stream.ts';
 import type { UnansweredCall } from '../message/call.ts';
 import type { MessageClient } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
@@ -49,8 +50,8 @@ export class SessionLife {
   #attempts = 0;
   /** Whether the locks of the server outlive its process. */
   #isDurable = false;
-  /** Close the connections that were left open. */
-  readonly #abandoned: (() => void)[] = [];
+  /** Connections that were left open. */
+  readonly #abandoned: ByteStream[] = [];
   /** As long as it is not known whether the session goes on. */
   #suspension: Suspension | undefined;
 
@@ -98,7 +99,7 @@ export class SessionLife {
     else if (told?.state === 'gone') this.#startAnew();
     else this.#failUnanswered();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
-    for (const close of this.#abandoned.splice(0)) close();
+    for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
     this.#endSuspension(isResumed ? 'resumed' : 'over');
     return isResumed;
   }
@@ -181,7 +182,7 @@ export class SessionLife {
     this.#key = undefined;
     this.loseHolds('closed');
     this.deadline.stop();
-    for (const close of this.#abandoned.splice(0)) close();
+    for (const stream of this.#abandoned.splice(0)) stream.destroy();
   }
 
   /** The server frees them, or has done so. */
@@ -192,14 +193,18 @@ export class SessionLife {
     this.deadline.end();
   }
 
-  /** Goes on without this connection. It stays open as long as its end might end the session (S2). */
+  /** Goes on without this connection. */
   leave(reason: Error): void {
-    if (this.#key === undefined) {
-      this.#client.drop(reason);
-      return;
-    }
-    this.#abandoned.push(this.#client.abandon(reason));
-    if (this.#abandoned.length > MAX_ABANDONED) this.#abandoned.shift()?.();
+    if (!this.abandons(reason)) this.#client.drop(reason);
+  }
+
+  /** Leaves this connection open as long as its end might end the session (S2). Returns false when there is no session to keep. */
+  abandons(reason: Error | undefined): boolean {
+    if (this.#key === undefined) return false;
+    const stream = this.#client.abandon(reason);
+    if (stream !== undefined) this.#abandoned.push(stream);
+    if (this.#abandoned.length > MAX_ABANDONED) closeQuietly(this.#abandoned.shift() as ByteStream);
+    return true;
   }
 
   async #ping(): Promise<void> {
@@ -219,6 +224,12 @@ export class SessionLife {
     suspension.outcome = outcome;
     suspension.end.abort();
   }
+}
+
+/** Closes a connection by a reset if it can: the server takes any other end for that of the client. */
+function closeQuietly(stream: ByteStream): void {
+  if (stream.reset === undefined) stream.destroy();
+  else stream.reset();
 }
 
 /** Why a client leaves a connection by itself. */

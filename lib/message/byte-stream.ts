@@ -36,6 +36,8 @@ export interface ByteStream {
   end(): void;
   /** Closes at once, whatever was not sent. */
   destroy(): void;
+  /** Closes at once, and the other side does not take it for the end of what it serves; not every stream can. */
+  reset?(): void;
 }
 
 /** Receives the bytes of a stream. */

@@ -35,6 +35,8 @@ export interface Persistence {
   sent(id: number): unknown;
   /** A request was answered. */
   answered(id: number): unknown;
+  /** This side is about to end the connection. Returns whether it has abandoned the connection instead. */
+  leaves(reason: Error | undefined): boolean;
 }
 
 /** A call that the server has not answered. */

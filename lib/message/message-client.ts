@@ -10,8 +10,9 @@ import { ledToCaller } from './caller-stack.ts';
 import { type Gate, makeGate } from './gate.ts';
 import { unknownOption } from './known-options.ts';
 import { MessageConnection } from './message-connection.ts';
-import { connectionLost, MessageError } from './message-error.ts';
+import { connectionLost, MessageError, UnreadOutputError } from './message-error.ts';
 import { NumberedTable } from './numbered-table.ts';
+import { fail, type PendingRequest, stopTimers } from './pending-request.ts';
 import { tell } from './tell.ts';
 import { startTimeout } from './timeout.ts';
 
@@ -68,21 +69,9 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly abort: AbortController }
-  | { readonly kind: 'open'; readonly connection: MessageConnection }
+  | { readonly kind: 'open'; readonly connection: MessageConnection; readonly stream: ByteStream }
   | { readonly kind: 'closing'; readonly connection: MessageConnection; readonly gone: Gate }
   | { readonly kind: 'closed' };
-
-/** A request that the server has not answered. */
-interface PendingRequest extends UnansweredCall {
-  id: number;
-  isGivenUp: boolean;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-  readonly stopTimeout: () => void;
-  readonly stopListening: (() => void) | undefined;
-  /** While it waits for a connection. */
-  stopWaiting: (() => void) | undefined;
-}
 
 /**
  * One connection to a message server. Its events are those of eventemitter3: `connect`, `close`, `event`, `error`.
@@ -153,7 +142,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /** Sends a command and does not ask for an answer. Without a connection it goes nowhere. */
   notify(command: string, parameters: object = {}): void {
-    if (this.#state.kind === 'open') this.#state.connection.send({ command, parameters });
+    if (this.#state.kind === 'open') this.#send(this.#state.connection, { command, parameters });
   }
 
   /**
@@ -211,7 +200,7 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       this.#pending.add(request);
       try {
         this.#persistence?.sent(request.id);
-        this.#state.connection.send({ command, parameters, id: request.id });
+        this.#send(this.#state.connection, { command, parameters, id: request.id });
       } catch (error) {
         // JSON cannot hold the parameters.
         this.#pending.delete(request.id);
@@ -248,18 +237,15 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
     else fail(request, connectionLost(undefined));
   }
 
-  /**
-   * Leaves the connection as it is, reads nothing more from it, and goes on as after a loss. Returns a function that closes it:
-   * closing might tell the server that this client has left.
-   */
-  abandon(reason: Error): () => void {
+  /** Goes on as after a loss, and reads nothing more from the connection. Returns it as it is, open, for the caller to close. */
+  abandon(reason: Error | undefined): ByteStream | undefined {
     const state = this.#state;
-    if (state.kind !== 'open') return () => {};
-    const { connection } = state;
+    if (state.kind !== 'open') return undefined;
+    const { connection, stream } = state;
     connection.abandon();
     connection.setReferenced(false);
     this.#lost(reason);
-    return () => connection.destroy();
+    return stream;
   }
 
   /** Gives up the calls of some commands: they reject with the reason. */
@@ -270,14 +256,14 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   }
 
   /** Drops the connection at once: calls in flight reject with `connectionLost`. */
-  drop(reason: Error): void {
+  drop(reason?: Error): void {
     if (this.#state.kind === 'open' || this.#state.kind === 'closing') this.#state.connection.destroy(reason);
   }
 
   #open(stream: ByteStream): void {
-    const { maxMessageBytes, maxUnsentBytes, requestTimeoutMs } = this.#options;
-    // The application's own requests never stop the client from reading answers.
-    const limits = { hardOutputBytes: maxUnsentBytes, closeTimeoutMs: requestTimeoutMs };
+    const { maxMessageBytes, requestTimeoutMs } = this.#options;
+    // `#send` looks at the unsent output.
+    const limits = { hardOutputBytes: Number.POSITIVE_INFINITY, closeTimeoutMs: requestTimeoutMs };
     let failure: Error | undefined;
     const connection = new MessageConnection(stream, new ClientCodec(maxMessageBytes), limits, {
       message: this.#receive,
@@ -285,18 +271,35 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       broken: (error) => {
         failure = error;
         this.#tellError(error);
+        this.#leave(error);
       },
       // The server closed its side, so it answers nothing more.
-      finished: () => connection.end(),
+      finished: () => {
+        if (!this.#leave(undefined)) connection.end();
+      },
       closed: (error) => {
         const { kind } = this.#state;
         const isCurrent = (kind === 'open' || kind === 'closing') && this.#state.connection === connection;
         if (isCurrent) this.#lost(error ?? failure);
       },
     });
-    this.#state = { kind: 'open', connection };
+    this.#state = { kind: 'open', connection, stream };
     connection.start();
     tell(() => this.emit('connect'));
+  }
+
+  /** The application's own requests never stop the client from reading answers, so the limit is a hard one. */
+  #send(connection: MessageConnection, message: object): void {
+    connection.send(message);
+    const { maxUnsentBytes } = this.#options;
+    if (connection.unsentBytes <= maxUnsentBytes) return;
+    const error = new UnreadOutputError('hardOutputBytes', `more than ${maxUnsentBytes} bytes of unsent output`);
+    if (!this.#leave(error)) connection.destroy(error);
+  }
+
+  /** Returns whether the connection was left open, since its end might end more. */
+  #leave(reason: Error | undefined): boolean {
+    return this.#persistence?.leaves(reason) === true;
   }
 
   #giveUp(request: PendingRequest, reason: unknown): void {
@@ -376,17 +379,6 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
       if (!request.isGivenUp) fail(request, error);
     }
   }
-}
-
-function stopTimers({ stopTimeout, stopListening, stopWaiting }: PendingRequest): void {
-  stopTimeout();
-  stopListening?.();
-  stopWaiting?.();
-}
-
-function fail(request: PendingRequest, error: unknown): void {
-  stopTimers(request);
-  request.reject(error);
 }
 
 function requireKnown(options: object, known: readonly string[]): void {

@@ -264,7 +264,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#stopCloseTimeout = startTimeout(closeTimeoutMs, () => this.#stream.destroy());
   }
 
-  /** Takes no further input, sends nothing, and leaves the stream open until `destroy`. */
+  /** Takes no further input, sends nothing, and leaves the stream open. */
   abandon(): void {
     if (this.isClosed) return;
     this.#step('end');
@@ -281,7 +281,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   breakOff(error: ProtocolError): void {
     if (this.isClosed) return;
     this.#events.broken(error);
-    this.end();
+    if (!this.isClosed) this.end();
   }
 
   data(bytes: Uint8Array, end: number = bytes.length): void {

@@ -75,6 +75,12 @@ export class SocketStream implements ByteStream, WatchedPeer {
     this.rawSocket.resetAndDestroy();
   }
 
+  reset(): void {
+    // Only TCP has resets, and addresses.
+    if (this.rawSocket.remoteAddress === undefined) this.destroy();
+    else this.rawSocket.resetAndDestroy();
+  }
+
   start(sink: ByteSink): void {
     this.sink = sink;
     this.#watched = this.#use.watch?.add(this);

@@ -13,6 +13,8 @@ const MOVED_MS = 12_000;
 /** Two of them are too much for one message. */
 const LONG_NAMES = ['a', 'b'].map((letter) => letter.repeat(150_000)) as [string, string];
 
+const MAX_BYTES = 100_000;
+
 /** A request of the client. */
 interface Asked extends Message {
   readonly command: string;
@@ -37,7 +39,13 @@ describe('a client that goes on with its session', () => {
   beforeEach(async () => {
     server = await RawServer.listen();
     whenTestEnds(() => server.close());
-    client = lazyClient({ port: server.port, reconnect: { minDelayMs: 1, maxDelayMs: 20 } });
+    client = lazyClient({
+      port: server.port,
+      reconnect: { minDelayMs: 1, maxDelayMs: 20 },
+      requestTimeoutMs: 100,
+      maxMessageBytes: MAX_BYTES,
+      maxUnsentBytes: 10 * MAX_BYTES,
+    });
     const connected = client.connect();
     peer = await server.accept();
     answer(await next('hello'), { protocol: 1, session: { ...KEY, state: 'opened', timeout: TIMEOUT } });
@@ -61,10 +69,10 @@ describe('a client that goes on with its session', () => {
     return await locked;
   }
 
-  /** Resets the connection; returns the greeting on the next one. */
-  async function comeBack(): Promise<Asked> {
+  /** Resets the connection, or ends it in another way; returns the greeting on the next one. */
+  async function comeBack(end: () => unknown = () => peer.reset()): Promise<Asked> {
     const suspended = emitted(client, 'suspend');
-    peer.reset();
+    end();
     await suspended;
     peer = await server.accept();
     return await next('hello');
@@ -91,5 +99,70 @@ describe('a client that goes on with its session', () => {
     expect(handle.isHeld).to.equal(true);
     moveWallClock(MOVED_MS);
     expect(handle.isHeld).to.equal(false);
+  });
+
+  /** The ends by this side of a connection, while it wants to keep its session. */
+  const ENDS: Readonly<Record<string, () => unknown>> = {
+    'the other side closes its half': () => peer.socket.end(),
+    'a message is too long': () => peer.write('x'.repeat(2 * MAX_BYTES)),
+    'too much is unsent': () => {
+      peer.socket.pause();
+      client.lock('x'.repeat(200 * MAX_BYTES)).catch(() => {});
+    },
+    'an unlock is not answered': async () => {
+      const handle = await take('unanswered', 2);
+      void handle.release();
+    },
+  };
+
+  for (const [when, end] of Object.entries(ENDS)) {
+    it(`S2: leaves a connection open until the next is answered, then resets it, when ${when}`, async () => {
+      const handle = await take('jobs', 1);
+      const before = peer;
+      const greeting = await comeBack(end);
+      before.socket.resume();
+      let isOpen = true;
+      void before.closed.then(() => {
+        isOpen = false;
+      });
+      await settle();
+      expect(isOpen).to.equal(true);
+      answerGreeting(greeting, { state: 'resumed' });
+      const { hasEnded, error } = await before.closed;
+      expect({ hasEnded, error }).to.have.nested.include({ hasEnded: false, 'error.code': 'ECONNRESET' });
+      expect(handle.isHeld).to.equal(true);
+    });
+  }
+
+  it('S2: leaves a connection open however many attempts fail', async () => {
+    const handle = await take('jobs', 1);
+    const before = peer;
+    let greeting = await comeBack(() => before.socket.end());
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      peer.reset();
+      peer = await server.accept();
+      greeting = await next('hello');
+    }
+    expect(before.socket.readyState).to.equal('readOnly');
+    answerGreeting(greeting, { state: 'resumed' });
+    expect((await before.closed).hasEnded).to.equal(false);
+    expect(handle.isHeld).to.equal(true);
+  });
+
+  it('S2: leaves a connection open on which the greeting is answered by nonsense', async () => {
+    await take('jobs', 1);
+    await comeBack();
+    const before = peer;
+    before.write('nonsense\n');
+    peer = await server.accept();
+    answerGreeting(await next('hello'), { state: 'resumed' });
+    expect((await before.closed).hasEnded).to.equal(false);
+  });
+
+  it('closes its side at once when the server says that it stops', async () => {
+    await take('jobs', 1);
+    const before = peer;
+    await comeBack(() => before.send({ event: 'goaway' }));
+    expect((await before.closed).hasEnded).to.equal(true);
   });
 });
