@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
+import type { SessionList } from '../../lib/ledger/ledger.ts';
+import { NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import { makeGate } from '../../lib/message/gate.ts';
 import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
