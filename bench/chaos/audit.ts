@@ -10,6 +10,14 @@ const AGAIN_MS = 200;
 const CONNECT_TIMEOUT_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 
+/** What an audit allows. */
+export interface AuditBounds {
+  /** A hold that nobody has any more may be listed for so long. */
+  readonly leftBehindMs: number;
+  /** No client is stopped for longer. */
+  readonly longestPauseMs: number;
+}
+
 interface Listing {
   readonly locks: readonly LockInformation[];
   /** Whether nothing is granted since sessions of the run before are awaited. */
@@ -19,16 +27,15 @@ interface Listing {
 export class Audit {
   readonly #port: number;
   readonly #history: History;
-  /** A hold that nobody has any more may be listed for so long. */
-  readonly #leftBehindMs: number;
+  readonly #bounds: AuditBounds;
   readonly #leftBehind = new Set<number>();
   /** When a token without a client was first seen in a listing. */
   readonly #strays = new Map<number, number>();
 
-  constructor(port: number, history: History, leftBehindMs: number) {
+  constructor(port: number, history: History, bounds: AuditBounds) {
     this.#port = port;
     this.#history = history;
-    this.#leftBehindMs = leftBehindMs;
+    this.#bounds = bounds;
   }
 
   async runUntil(signal: AbortSignal): Promise<void> {
@@ -49,7 +56,7 @@ export class Audit {
 
   /** Once all clients have ended, nothing may be listed and no connection be open but one. */
   async checkRemains(): Promise<void> {
-    const endMs = nowMs() + this.#leftBehindMs;
+    const endMs = nowMs() + this.#bounds.leftBehindMs;
     for (;;) {
       const client = await LockClient.connect({ port: this.#port });
       const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
@@ -90,7 +97,9 @@ export class Audit {
       const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
       if (known === undefined) this.#strays.set(token, sinceMs);
       const listedMs = atMs - sinceMs - this.#history.log.serverStarvedMs(sinceMs, atMs);
-      if (listedMs <= this.#leftBehindMs || this.#leftBehind.has(token)) continue;
+      // A client that is stopped tells of its grant when it goes on.
+      const boundMs = this.#bounds.leftBehindMs + (known === undefined ? this.#bounds.longestPauseMs : 0);
+      if (listedMs <= boundMs || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
       this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);

@@ -27,6 +27,8 @@ const TRY_AGAIN_MS = 100;
 const BEGIN_MS = 2_000;
 /** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
 const LEFT_BEHIND_MS = SESSION_MS + 4_000;
+/** Of a client; and some time to go on. */
+const LONGEST_PAUSE_MS = 2 * SESSION_MS;
 const FINISH_MS = 20_000;
 const ANSWER_MS = 3_000;
 /** A process is known to have been starved when it runs again. */
@@ -85,7 +87,7 @@ export class ChaosRun {
   async run(): Promise<RunResult> {
     const { isDurable, hasHosts, seed } = this.#options;
     const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#routes.length);
-    const audit = new Audit(port, this.#history, LEFT_BEHIND_MS);
+    const audit = new Audit(port, this.#history, { leftBehindMs: LEFT_BEHIND_MS, longestPauseMs: LONGEST_PAUSE_MS });
     const hosts = this.#hosts;
     const server = new ChaosServer({ port, proxiedPort, isDurable, hosts, hasDisk: hasHosts && isDurable });
     const places = this.#routes.map((route, index) => {
