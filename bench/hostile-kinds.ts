@@ -159,6 +159,19 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       await Promise.all([holder.replied(many(9_900) + 1), ...crowd.map((peer) => peer.replied(many(9_900) + 1))]);
     };
   },
+  /** Each of some owners asks for its lock thousands of times, and all of that is granted at once. */
+  'one lock asked for very often': async (port) => {
+    const holder = await Peer.open(port);
+    const crowd = await open(port, 20);
+    await fill(holder, crowd.length, (number) => `hot ${number}`);
+    const askEach = (peer: Peer, number: number) =>
+      queueWith(peer, 'lock', many(9_900), () => ({ lockName: `hot ${number}` }));
+    await Promise.all(crowd.map(askEach));
+    return async () => {
+      holder.send('unlockAll', {}, 'all');
+      await Promise.all(crowd.map((peer) => peer.replied(many(9_900) + 1)));
+    };
+  },
   /** One unlock lets in many requests for a thousand locks each. */
   'lockAlls let in': async (port) => {
     const holder = await Peer.open(port);

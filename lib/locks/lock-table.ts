@@ -14,7 +14,7 @@ import { LockBook } from './lock-book.ts';
 import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { loadTable, saveTable } from './saved-table.ts';
-import { findHoldByToken, findOwner, holdsGrantOf, isWaiting, makeSession } from './session.ts';
+import { findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
@@ -182,10 +182,7 @@ export class LockTable {
    */
   resume(session: Session, resumption: Resumption, nowMs: number): Outcome<Resumed> {
     requireLive(session);
-    for (const wait of unlistedWaits(session, resumption)) {
-      // The end of one may have refused another.
-      if (isWaiting(session, wait.request.id)) this.#settlement.withdraw(wait);
-    }
+    this.#settlement.withdraw(unlistedWaits(session, resumption));
     const holds = unlistedHolds(session, resumption);
     for (const hold of holds) {
       this.#book.removeClaim(hold);

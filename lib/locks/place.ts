@@ -17,11 +17,19 @@ export function joinPlace(place: Place, wait: Wait): void {
 export function leavePlace(place: Place, wait: Wait): void {
   place.waits.remove(wait);
   if (wait.request.mode === 'exclusive') place.exclusiveCount -= 1;
-  if (limitOf(wait.request) !== place.limit) return;
-  place.greatestCount -= 1;
-  if (place.greatestCount > 0) return;
-  place.limit = 0;
-  for (const other of place.waits) regardLimit(place, other);
+  if (limitOf(wait.request) === place.limit) place.greatestCount -= 1;
+}
+
+/**
+ * The greatest limit among the requests, by which the place is granted. When the last request with that limit has left, it is
+ * looked for only when somebody asks, since thousands may leave at once.
+ */
+export function limitOfPlace(place: Place): number {
+  if (place.greatestCount === 0) {
+    place.limit = 0;
+    for (const wait of place.waits) regardLimit(place, wait);
+  }
+  return place.limit;
 }
 
 /** The strongest mode among the requests. */
@@ -36,7 +44,7 @@ export function limitOf(request: Pick<LockRequest, 'limit'>): number {
 
 /** The limit that a claim waits with, alone or as one of a group. */
 export function waitLimitOf({ place, groupLimit }: Claim): number {
-  return place?.limit ?? groupLimit ?? 0;
+  return place === undefined ? (groupLimit ?? 0) : limitOfPlace(place);
 }
 
 function regardLimit(place: Place, wait: Wait): void {

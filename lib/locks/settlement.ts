@@ -10,8 +10,9 @@ import { Eviction } from './eviction.ts';
 import { canGrant, isWaitingStill } from './group.ts';
 import { admitsWaiter, holdersOf, isAwaited } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
+import { limitOfPlace, waitLimitOf } from './place.ts';
 import { bytesOfText } from './table-bytes.ts';
-import type { Claim, Group, Lock, Place, Session, Wait, WaitingRequest, WaitResult } from './types.ts';
+import type { Claim, Group, Lock, Place, Session, WaitingRequest, WaitResult } from './types.ts';
 import { viewNamedHolder } from './views.ts';
 
 /**
@@ -126,18 +127,28 @@ export class Settlement {
       return;
     }
     const { claim } = request;
-    this.#endWait(request, resultOf(status, [claim], nowMs));
+    const limitBefore = waitLimitOf(claim);
+    this.#book.endWait(request, resultOf(status, [claim], nowMs));
+    this.#endDeadlock(claim, limitBefore);
     this.settle(claim.lock, nowMs);
   }
 
-  /** Cancels a waiting request. Its locks are left unsettled, so that many can be cancelled before anybody is let in. */
-  withdraw(request: WaitingRequest): void {
-    if (request.kind === 'group') {
-      this.#book.removeGroup(request, CANCELLED);
-      return;
+  /** Cancels waiting requests before anybody is let in: their locks are left unsettled. */
+  withdraw(requests: readonly WaitingRequest[]): void {
+    const limits = new Map<Claim, number>();
+    for (const request of requests) {
+      if (request.kind === 'group') {
+        this.#book.removeGroup(request, CANCELLED);
+        continue;
+      }
+      const { claim } = request;
+      if (claim.place !== undefined && !limits.has(claim)) limits.set(claim, limitOfPlace(claim.place));
+      this.#book.endWait(request, CANCELLED);
     }
-    this.#endWait(request, CANCELLED);
-    this.#book.unsettled.push(request.claim.lock);
+    for (const [claim, limitBefore] of limits) {
+      this.#endDeadlock(claim, limitBefore);
+      this.#book.unsettled.push(claim.lock);
+    }
   }
 
   /** Ends a hold that its owner did not release, and lets waiters in. */
@@ -181,14 +192,8 @@ export class Settlement {
   }
 
   /** A place whose limit became smaller may be in a deadlock now. */
-  #endWait(wait: Wait, result: WaitResult): void {
-    const { claim } = wait;
-    const limitBefore = claim.place?.limit ?? 0;
-    this.#book.endWait(wait, result);
-    if (claim.place !== undefined && claim.place.limit < limitBefore) this.#endDeadlock(claim);
-  }
-
-  #endDeadlock(claim: Claim): void {
+  #endDeadlock(claim: Claim, limitBefore: number): void {
+    if (claim.place === undefined || limitOfPlace(claim.place) >= limitBefore) return;
     const deadlock = isWaitedFor(claim.owner) ? this.#deadlocks.find(claim.owner, { waiting: [claim] }) : undefined;
     if (deadlock !== undefined) this.#book.removeClaim(claim, deadlock);
   }
@@ -220,10 +225,11 @@ export class Settlement {
     return place === undefined ? this.#grantGroupOf(claim, nowMs) : this.#grantPlace(claim, place, nowMs);
   }
 
-  #grantPlace(claim: Claim, { limit, waits }: Place, nowMs: number): Turn {
+  #grantPlace(claim: Claim, place: Place, nowMs: number): Turn {
     const { name, kind } = claim.lock;
-    if (!admitsWaiter(claim, limit) || !this.#book.mayGrant(1) || !this.#book.isOpen(name, kind)) return 'no room';
-    if (!this.#take(waits.size)) return 'later';
+    const admits = admitsWaiter(claim, limitOfPlace(place));
+    if (!admits || !this.#book.mayGrant(1) || !this.#book.isOpen(name, kind)) return 'no room';
+    if (!this.#take(place.waits.size)) return 'later';
     this.#book.grantPlace(claim, nowMs);
     return 'granted';
   }

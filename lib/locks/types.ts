@@ -129,7 +129,7 @@ export interface HoldIndex {
 /** The place of one owner in a queue, shared by all its requests that wait for the lock. */
 export interface Place {
   readonly waits: LinkedList<Wait>;
-  /** The greatest limit among the requests, `Infinity` when one has none: the one that the place is granted by. */
+  /** The greatest limit among the requests, `Infinity` when one has none, unless `greatestCount` is 0: see `limitOfPlace`. */
   limit: number;
   /** How many requests have that limit, and how many ask for the exclusive lock. */
   greatestCount: number;

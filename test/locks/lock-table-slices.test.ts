@@ -172,6 +172,18 @@ describe('long work in a lock table', () => {
       expect([countHolders(), table.isSettling]).to.deep.equal([9, false]);
     });
 
+    it('goes on with the limit of the requests that its client still wants when it comes back', () => {
+      const permit = { mode: 'permit' } as const;
+      acquireEach([anna, permit], [cara, permit]);
+      acquire(ben, { ...permit, limit: 2, id: 'given up' });
+      acquire(ben, { ...permit, limit: 1, id: 'wanted' });
+      table.resume(ben, { tokens: new Set(), requests: new Map([['wanted', undefined]]) }, 0);
+      release(cara, { ...permit, name: 'jobs' });
+      expect([holders(), waiters()]).to.deep.equal([['anna'], ['ben']]);
+      release(anna, { ...permit, name: 'jobs' });
+      expect(holders()).to.deep.equal(['ben']);
+    });
+
     it('counts each waiter that is let in as a step, too', () => {
       acquireEach([anna, 'a'], [anna, 'b']);
       for (let owner = 0; owner < 10; owner += 1) acquire(ben, { ...SHARED, name: 'a', tag: `${owner}` });
