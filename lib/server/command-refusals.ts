@@ -4,7 +4,7 @@ import { DRAINING } from '../message/refusal-causes.ts';
 import type { RefusalCause } from '../message/refusals.ts';
 import type { LockResult } from './lock-manager.ts';
 
-/** Every reason to refuse a command, with its meaning. The documents repeat them. */
+/** Every reason to refuse a command, or to end a session with its connection, with its meaning. The documents repeat them. */
 export const COMMAND_REFUSALS = {
   maxNameBytes: 'The name of a lock was longer than `maxNameBytes`.',
   maxClientNameBytes: 'The name of a client was longer than `maxClientNameBytes`.',
@@ -14,6 +14,8 @@ export const COMMAND_REFUSALS = {
   maxBytesPerSession: 'The locks and waiting requests of the connection counted `maxBytesPerSession` already.',
   maxWaitersPerLock: 'There were `maxWaitersPerLock` waiting for the lock already.',
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
+  maxSuspendedSessions:
+    'A session ended with its connection, since `maxSuspendedSessions` waited for their clients already.',
 } as const;
 
 /** A limit that can be the reason for a refusal. */
@@ -22,10 +24,14 @@ export type CommandLimit = keyof typeof COMMAND_REFUSALS;
 /** Called for each refused command. */
 export type OnRefused<Session> = (session: Session, cause: RefusalCause) => void;
 
-/** Explains that a command would exceed a limit. */
-export function atLimit(limit: CommandLimit, value: number): RefusalCause {
+/** Explains that a command, or what else is refused, would exceed a limit. */
+export function atLimit(
+  limit: CommandLimit,
+  value: number,
+  refused: NonNullable<RefusalCause['refused']> = 'a command',
+): RefusalCause {
   const remedy = `raise "limits.${limit}" in the settings`;
-  return { reason: limit, refused: 'a command', why: `it would pass ${limit}, ${value}`, remedy };
+  return { reason: limit, refused, why: `it would pass ${limit}, ${value}`, remedy };
 }
 
 /** Explains a result if the server itself refused the lock, because it drains or a limit was reached. */

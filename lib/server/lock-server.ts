@@ -121,6 +121,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       nowMs: () => performance.now(),
       logger: this.logger,
       present: (answer) => (dump ? answer : hideOthers(answer)),
+      onRefused: (session, cause) => this.refused(session.address, cause),
     });
     this.#plannedStop = own?.isDurable === true ? new PlannedStop(own, this.logger) : undefined;
     this.#isRegistryOn = registry;

@@ -8,6 +8,7 @@ import type { MessageId } from '../message/message-session.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
 import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
+import { atLimit, type OnRefused } from './command-refusals.ts';
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
 import { invalidParameters, type Refusal } from './lock-requests.ts';
@@ -40,6 +41,8 @@ export interface SessionKeeperOptions {
   readonly logger: Logger;
   /** What a client may know of the answer to a request for locks. */
   readonly present: (answer: LockResult | LockAllResult) => object;
+  /** Told of a session that ends with its connection, because too many wait for their clients already. */
+  readonly onRefused: OnRefused<LockServerSession>;
 }
 
 /** The kept sessions of a lock server. */
@@ -49,12 +52,14 @@ export class SessionKeeper {
   readonly #manager: LockManager;
   readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
+  readonly #onRefused: SessionKeeperOptions['onRefused'];
   /** The locks of sessions of a planned stop that are not back, by their ids. */
   readonly #loaded = new Map<string, ManagedSession>();
 
-  constructor({ limits, list, manager, nowMs, logger, present }: SessionKeeperOptions) {
+  constructor({ limits, list, manager, nowMs, logger, present, onRefused }: SessionKeeperOptions) {
     this.#limits = limits;
     this.#logger = logger;
+    this.#onRefused = onRefused;
     this.#manager = manager;
     this.#present = present;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
@@ -226,8 +231,11 @@ export class SessionKeeper {
       session.sendEvent({ event: 'goaway' });
       return true;
     }
-    if (end === 'lost' && session.locks.claimCount > 0 && this.#sessions.suspend(kept, session.connection.heardMs))
-      return true;
+    if (end === 'lost' && session.locks.claimCount > 0) {
+      if (this.#sessions.suspend(kept, session.connection.heardMs)) return true;
+      const { maxSuspendedSessions } = this.#limits;
+      this.#onRefused(session, atLimit('maxSuspendedSessions', maxSuspendedSessions, 'a session without a connection'));
+    }
     const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.

@@ -331,7 +331,9 @@ describe('a session that outlives its connection', () => {
         return Number(suspendedSessions) + Number(orphans) === count;
       });
     }
-    expect(await witness.ask('stats')).to.include({ suspendedSessions: 3, orphans: 1 });
+    const stats = await witness.ask('stats');
+    expect(stats).to.include({ suspendedSessions: 3, orphans: 1 });
+    expect(stats.refusals).to.include({ maxSuspendedSessions: 1 });
     expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
   });
 
