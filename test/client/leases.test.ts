@@ -71,6 +71,21 @@ describe('the lease of a lock', () => {
     expect(await handle.release()).to.equal(false);
   });
 
+  it('does not last longer for the client when the answer to a renewal is late', async () => {
+    const handle = await client.lock('jobs', { leaseMs: MEDIUM_MS });
+    const order: string[] = [];
+    handle.signal.addEventListener('abort', () => order.push('lost'));
+    const waiting = other.lock('jobs').then(() => order.push('granted'));
+    proxy.delay('toClient');
+    await proxy.holds('toClient');
+    await hasWaited((MEDIUM_MS * 2) / 3);
+    // No further renewal arrives.
+    proxy.delay('toServer');
+    proxy.free('toClient');
+    await waiting;
+    expect(order).to.deep.equal(['lost', 'granted']);
+  });
+
   it('ends for a flow that keeps the process busy', async () => {
     const handle = await client.lock('jobs', { leaseMs: SHORT_MS });
     const work = (): void => {
@@ -83,7 +98,7 @@ describe('the lease of a lock', () => {
 
   it('ends for a process that was paused, before it does anything else', async () => {
     const paused = new LockProcess(server.port);
-    expect(await paused.tell({ do: 'lock', name: 'jobs', leaseMs: SHORT_MS })).to.equal('held');
+    expect(await paused.tell({ do: 'lock', name: 'jobs', leaseMs: MEDIUM_MS })).to.equal('held');
     expect(await paused.tell({ do: 'check' })).to.equal('still held');
     paused.signal('SIGSTOP');
     const handle = await other.lock('jobs');

@@ -24,11 +24,6 @@ describe("a PHP client with pkLockServer's framing", () => {
     expect(await isLocked('jobs')).to.equal(false);
   });
 
-  it('gets an answer when it unlocks a lock that it does not hold', async () => {
-    const client = await startClient();
-    expect(await client.ask('unlock jobs')).to.equal('{"attempted":"unlock","result":"notFound","lockName":"jobs"}');
-  });
-
   it('waits in line behind others and is granted the lock in its turn', async () => {
     const [first, second, third] = [await startClient(), await startClient(), await startClient()];
     await first.ask('lock jobs');
@@ -61,15 +56,6 @@ describe("a PHP client with pkLockServer's framing", () => {
     await until(async () => (await waiterCount('jobs')) === 1);
     await holder.kill();
     expect(await next.nextLine()).to.equal('{"id":1,"result":{"status":"ok"}}');
-  });
-
-  it('excludes the clients of the other protocols', async () => {
-    const client = await startClient();
-    await client.ask('lock jobs');
-    const line = await LineClient.connect(port);
-    expect(await line.ask('g jobs')).to.equal('0 Lock Get Failure: jobs');
-    await client.ask('unlock jobs');
-    expect(await line.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
   });
 
   async function startClient(): Promise<SystemProgram> {

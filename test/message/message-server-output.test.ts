@@ -101,29 +101,6 @@ describe('MessageServer: clients that do not read', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({ messageTimeoutMs: 1 });
   });
 
-  it('closes connections above maxConnections, says so once, and takes new ones when there is room', async () => {
-    const server = await scope.startServer({ maxConnections: 2 });
-    const [first, second] = [await scope.connectPeer(), await scope.connectPeer()];
-    await first.settle();
-    await second.settle();
-    for (let count = 0; count < 3; count += 1) {
-      const excess = await scope.connectPeer();
-      await excess.closed;
-      expect(excess.bytesReceived).to.equal(0);
-    }
-    expect(server.counters).to.include({ connections: 2 });
-    expect(refusalsOf(server.counters)).to.deep.equal({ maxConnections: 3 });
-    expect(scope.logger.warnings).to.deep.equal([
-      'refused a connection from 127.0.0.1: there are as many connections already as maxConnections, 2; to allow it, raise "limits.maxConnections" in the settings, and the limit of open files where that is lower',
-    ]);
-    first.socket.end();
-    await first.closed;
-    await server.until(() => server.sessionCount === 1);
-    const next = await scope.connectPeer();
-    await next.settle();
-    await second.settle();
-  });
-
   describe('totalOutputBytes', () => {
     const TOTAL_BYTES = 1_048_576;
     const limits = { softOutputBytes: SOFT_BYTES, hardOutputBytes: 100_000_000, totalOutputBytes: TOTAL_BYTES };

@@ -145,15 +145,4 @@ describe('MessageServer: results', () => {
     }
     expect(await peer.request('add', {}, 1)).to.have.nested.property('result.status', 'ok');
   });
-
-  it('sends events that no client asked for', async () => {
-    const other = await scope.connectPeer();
-    await other.settle();
-    await peer.request('broadcast', { count: 2 }, 1);
-    expect(await other.nextMany(2)).to.deep.equal([
-      { event: 'tick', number: 1, blob: '' },
-      { event: 'tick', number: 2, blob: '' },
-    ]);
-    await peer.settle();
-  });
 });

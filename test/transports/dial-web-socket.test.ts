@@ -246,6 +246,19 @@ describe('connecting by WebSocket', () => {
     dialWebSocket({ url: 'ws://127.0.0.1' });
   });
 
+  it('says what each attempt failed by when a name has several addresses', async () => {
+    class Failing extends EventTarget {
+      constructor() {
+        super();
+        const error = new AggregateError([new Error('refused at ::1'), new Error('refused at 127.0.0.1')]);
+        queueMicrotask(() => this.dispatchEvent(Object.assign(new Event('error'), { error })));
+      }
+    }
+    const dial = dialWebSocket({ url: 'ws://localhost', WebSocket: Failing as unknown as WebSocketClass });
+    const error = await rejection(dial(new AbortController().signal));
+    expect(error).to.have.property('message', 'refused at ::1; refused at 127.0.0.1');
+  });
+
   it('from Node reports the other answer of the server', async () => {
     const http = createHttpServer((_request, response) => response.writeHead(403).end());
     whenTestEnds(() => http.close());
