@@ -14,6 +14,12 @@ export function restore(book: LockBook, session: Session, hold: EarlierHold, now
   const lock = book.locks[KIND_OF[mode]].getOrAdd(name);
   const owner = ownerOf(session, tag);
   const rivals = rivalsOf(lock, hold);
+  // Its client told of it before, on a connection whose end is still being carried out.
+  const same = rivals.find((rival) => rival.token === token && rival.owner.session.state === 'ended');
+  if (same !== undefined) {
+    book.removeClaim(same);
+    return restore(book, session, hold, nowMs);
+  }
   if (findClaim(lock, owner) !== undefined || rivals.some((rival) => rival.token >= token)) {
     book.forgetIfUnused(lock);
     return false;

@@ -5,6 +5,7 @@ import { LockTable } from '../../lib/locks/lock-table.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
+  EarlierHold,
   LockAllRequest,
   LockKind,
   LockRequest,
@@ -130,6 +131,11 @@ export function endSession(session: Session, max: number = ALL): Work {
 
 export function goOn(work: Work, max: number = ALL): void {
   tell(table.goOn(work, max, nowMs));
+}
+
+/** Gives a hold of an earlier run back; returns whether that was possible. */
+export function restore(session: Session, hold: EarlierHold): boolean {
+  return note(table.restore(session, hold, nowMs));
 }
 
 /** Lets waiters in, in the shortest slices: so many of them, or until all are in. */

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import { endTest } from '../server/clean-up.ts';
+import type { RawClient } from '../server/raw-client.ts';
+import type { RunningServer } from '../server/running-server.ts';
+import { startWithList } from './session-scene.ts';
+
+/** A session of the run before. */
+const KEY = { id: 'before', secret: 'secret' };
+const RECORD = { id: KEY.id, secretHash: createHash('sha256').update(KEY.secret).digest('base64url') };
+
+describe('a client that reclaims its locks', () => {
+  let server: RunningServer;
+
+  beforeEach(async () => {
+    server = await startWithList({ atStart: [{ ...RECORD, timeoutMs: 3_600_000 }] });
+  });
+  afterEach(endTest);
+
+  async function comeBack(client: RawClient): Promise<void> {
+    const { session } = await client.ask('hello', { protocol: 1, session: KEY });
+    expect(session).to.include({ state: 'reclaim' });
+  }
+
+  it('gets those again that an attempt before had got, though these are still being freed', async () => {
+    const holds = Array.from({ length: 3_000 }, (_, index) => ({ lockName: `${index}`, token: index + 1 }));
+    const [first, second] = await server.connectTwo();
+    await comeBack(first);
+    await first.ask('reclaim', { holds });
+    const hello = { protocol: 1, session: KEY };
+    second.send(
+      { command: 'hello', parameters: hello, id: 1 },
+      { command: 'reclaim', parameters: { holds, last: true }, id: 2 },
+    );
+    await second.next();
+    expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'ok', lost: [] } });
+    await second.settle();
+    expect(await second.ask('stats')).to.include({ holders: holds.length, awaitedSessions: 0 });
+  });
+});
