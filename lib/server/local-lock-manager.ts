@@ -165,9 +165,8 @@ export class LocalLockManager implements LockManager {
     if (!isHeldBack) this.#letInAll();
   }
 
-  /** Makes all further tokens greater than this one of an earlier run; resolves once that is on record. */
-  async raiseTokens(token: number): Promise<void> {
-    await this.#ledger.tokens.raiseTo(token);
+  raiseTokens(token: number): Promise<void> {
+    return this.#ledger.tokens.raiseTo(token);
   }
 
   statistics(): LockStatistics {

@@ -35,7 +35,6 @@ interface Manager {
   /** Calls back once the lock is open, at once if it is. */
   whenOpen(name: string, kind: LockKind, callBack: () => void): void;
   recordReleases(count: number): void;
-  raiseTokens(token: number): Promise<void>;
   endSession(session: Session): void;
 }
 
@@ -138,9 +137,8 @@ export class LocalSession implements ManagedSession {
     return [[...requests.keys()].filter((id) => thefts.has(id)), new Map(others)];
   }
 
-  async restore(holds: readonly EarlierHold[]): Promise<readonly number[]> {
+  restore(holds: readonly EarlierHold[]): readonly number[] {
     const { table, clock } = this.#manager;
-    await this.#manager.raiseTokens(holds.reduce((greatest, { token }) => Math.max(greatest, token), 0));
     const isRestored = (hold: EarlierHold): boolean =>
       this.#manager.publish(table.restore(this.#session, hold, clock.nowMs()));
     return holds.filter((hold) => !isRestored(hold)).map(({ token }) => token);

@@ -77,11 +77,8 @@ export interface ManagedSession {
   readonly claimCount: number;
   /** Goes on for a client that has come back. In one step, everything that it does not list ends. */
   resume(client: LockClientInfo, resumption: Resumption): Resumed;
-  /**
-   * Gives the session back what it held in an earlier run of the server; resolves to the tokens that it has lost. Rejects with a
-   * RangeError when no run can have given such a token.
-   */
-  restore(holds: readonly EarlierHold[]): Promise<readonly number[]>;
+  /** Gives the session back what it held in an earlier run of the server; returns the tokens that it has lost. */
+  restore(holds: readonly EarlierHold[]): readonly number[];
   /** Cancels the session's waits and frees its locks. The session cannot be used afterwards. */
   end(): void;
 }
@@ -137,6 +134,11 @@ export interface LockManager {
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease>;
   /** Whether grants are held back: requests queue, and a try-lock is unavailable. */
   holdBack(isHeldBack: boolean): void;
+  /**
+   * Makes all further tokens greater than this one of an earlier run; resolves once that is on record. Rejects with a RangeError when no
+   * run can have given such a token.
+   */
+  raiseTokens(token: number): Promise<void>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
   /**
    * From now on grants nothing and answers all waiters `draining`, but those whose sessions outlive the process. Resolves when nothing

@@ -293,7 +293,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   }
 
   /** Takes what the client held before the server was started. */
-  commandReclaim(session: LockServerSession, parameters: ReclaimParameters): Promise<object> {
+  commandReclaim(session: LockServerSession, parameters: ReclaimParameters): object {
     return this.#sessionKeeper.reclaim(session, parameters);
   }
 

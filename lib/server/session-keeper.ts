@@ -158,9 +158,9 @@ export class SessionKeeper {
   }
 
   /** A fault in an answer must not end the process. */
-  #whenDone(recorded: Promise<void>, succeeded: () => void, failed: () => void): void {
+  #whenDone(recorded: Promise<void>, succeeded: () => void, failed: (error: Error) => void): void {
     recorded.then(succeeded, failed).catch((error: unknown) => {
-      this.#logger.error({ err: error }, 'a session was recorded, or not, and its client could not be answered');
+      this.#logger.error({ err: error }, 'a client could not be answered once its request was on record');
     });
   }
 
@@ -194,26 +194,38 @@ export class SessionKeeper {
     session.kept = undefined;
   }
 
-  /** Takes what the client held in an earlier run of the server. */
-  async reclaim(session: LockServerSession, { holds, last = false }: ReclaimParameters): Promise<object> {
+  /** Takes what the client held in an earlier run of the server. Its further requests wait: they may release some of that. */
+  reclaim(session: LockServerSession, { holds, last = false }: ReclaimParameters): Refusal | PendingResult<object> {
     const { kept } = session;
-    if (kept?.state !== 'reclaiming' || kept.client !== session) {
+    const isReclaiming = (): boolean => kept?.state === 'reclaiming' && kept.client === session;
+    if (kept === undefined || !isReclaiming()) {
       return invalidParameters('there is nothing to reclaim; expected it behind a hello that answered reclaim');
     }
     const { maxLocksPerSession } = this.#limits;
     if (session.locks.claimCount + holds.length > maxLocksPerSession)
       return limitReached('maxLocksPerSession', maxLocksPerSession);
+    const answer = new PendingResult<object>(true);
+    const restore = (): void => {
+      // Otherwise the connection was lost meanwhile.
+      if (isReclaiming()) answer.settle(this.#restore(session, kept, holds, last));
+    };
+    const refuse = ({ message }: Error): void => answer.settle(invalidParameters(`parameters.holds: ${message}`));
+    const greatest = holds.reduce((token, hold) => Math.max(token, hold.token), 0);
+    this.#whenDone(this.#manager.raiseTokens(greatest), restore, refuse);
+    return answer;
+  }
+
+  #restore(
+    session: LockServerSession,
+    kept: KeptSession<LockServerSession>,
+    holds: readonly ReclaimedHold[],
+    isLast: boolean,
+  ): object {
     // L3: what it is on record to have lost may be another's by now.
     const [lost, had] = partition(holds, ({ token }) => kept.lostBefore.has(token));
     const tokens = lost.map(({ token }) => token);
-    try {
-      tokens.push(...(await session.locks.restore(had.map(toEarlierHold))));
-    } catch (error) {
-      if (error instanceof RangeError) return invalidParameters(`parameters.holds: ${error.message}`);
-      throw error;
-    }
-    // The connection may have been lost meanwhile.
-    if (last && kept.state === 'reclaiming' && kept.client === session) this.#sessions.completeReclaim(kept);
+    tokens.push(...session.locks.restore(had.map(toEarlierHold)));
+    if (isLast) this.#sessions.completeReclaim(kept);
     return { status: 'ok', lost: kept.losses.describe(tokens) };
   }
 

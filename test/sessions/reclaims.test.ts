@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import { granted } from '../server/answers.ts';
 import { endTest } from '../server/clean-up.ts';
-import type { RawClient } from '../server/raw-client.ts';
+import type { Message, RawClient } from '../server/raw-client.ts';
 import type { RunningServer } from '../server/running-server.ts';
 import { startWithList } from './session-scene.ts';
 
@@ -36,5 +37,30 @@ describe('a client that reclaims its locks', () => {
     expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'ok', lost: [] } });
     await second.settle();
     expect(await second.ask('stats')).to.include({ holders: holds.length, awaitedSessions: 0 });
+  });
+
+  it('may release a lock at once, and ask for others in the order of its requests', async () => {
+    const [client, other] = await server.connectTwo();
+    await comeBack(client);
+    await other.queue(1, 'jobs');
+    client.send(
+      { command: 'reclaim', parameters: { holds: [{ lockName: 'jobs', token: 7 }] }, id: 1 },
+      { command: 'unlock', parameters: { lockName: 'jobs', token: 7 }, id: 2 },
+      { command: 'reclaim', parameters: { holds: [{ lockName: 'more', token: 8 }], last: true }, id: 3 },
+      { command: 'lock', parameters: { lockName: 'more' }, id: 4 },
+    );
+    const results = (await client.nextMany(4)).map(({ id, result }) => [id, (result as Message).status]);
+    expect(results).to.deep.equal([1, 2, 3, 4].map((id) => [id, 'ok']));
+    expect(await other.next()).to.deep.equal({ id: 1, result: granted(9) });
+  });
+
+  it('ends when it closes its side behind its reclaim', async () => {
+    const [first, second] = await server.connectTwo();
+    await comeBack(first);
+    const reclaim = { holds: [{ lockName: 'jobs', token: 7 }], last: true };
+    first.send({ command: 'reclaim', parameters: reclaim, id: 1 });
+    first.socket.end();
+    expect(await first.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', lost: [] } }]);
+    expect(await second.ask('stats')).to.include({ awaitedSessions: 0, holders: 0 });
   });
 });
