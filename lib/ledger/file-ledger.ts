@@ -51,16 +51,13 @@ async function startLedger(directory: StateDirectory, options: FileLedgerOptions
   const { nowMs, report, isForced = false, blockSize = BLOCK_SIZE } = options;
   const clock = tokenAt(nowMs);
   const { tokens, listed } = await findEarlier(directory, isForced, report);
-  const lineage = tokens?.lineage ?? listed?.lineage ?? randomUUID();
+  // Tokens of a lineage must not fall, so one whose reservation is not known has ended.
+  const lineage = tokens?.lineage ?? randomUUID();
   // L1: next = max(reserved, clock).
   const begin = Math.max(tokens?.reserved ?? 0, clock);
   const tokenFile = new TokenFile(directory, lineage, report);
-  const sessions = new SessionFile(
-    directory,
-    listed ?? { lineage, sessions: new ListedSessions(), isTorn: false, damagedLines: 0 },
-    report,
-  );
-  // The sessions first: an empty list without tokens is a first start that was cut short.
+  const sessions = new SessionFile(directory, lineage, listed?.sessions ?? new ListedSessions(), report);
+  // The sessions first: an empty list without tokens may be a first start that was cut short.
   await sessions.start();
   await tokenFile.write(begin + blockSize);
   const runBefore = tokens?.run;
@@ -71,7 +68,7 @@ async function startLedger(directory: StateDirectory, options: FileLedgerOptions
 async function findEarlier(directory: StateDirectory, isForced: boolean, report: LedgerReport): Promise<Found> {
   try {
     const found = readEarlier(directory, isForced);
-    await tellOfLoss(directory, found.listed, report);
+    await tellOfLoss(directory, found, report);
     return found;
   } catch (error) {
     if (!isForced || !(error instanceof LedgerError)) throw error;
@@ -84,11 +81,9 @@ async function findEarlier(directory: StateDirectory, isForced: boolean, report:
   }
 }
 
-async function tellOfLoss(
-  directory: StateDirectory,
-  listed: ReadSessions | undefined,
-  report: LedgerReport,
-): Promise<void> {
+async function tellOfLoss(directory: StateDirectory, { tokens, listed }: Found, report: LedgerReport): Promise<void> {
+  if (tokens === undefined && listed !== undefined)
+    report.tell('warn', `${directory.pathOf('tokens')} is missing; another lineage of tokens begins`);
   const path = directory.pathOf('sessions');
   if (listed?.isTorn === true) report.tell('warn', `${path}: the last line was not written whole and is left out`);
   const damaged = listed?.damagedLines ?? 0;

@@ -65,7 +65,7 @@ export class SessionFile implements SessionList {
   #retry: NodeJS.Timeout | undefined;
 
   /** Call `start` before anything else. */
-  constructor(directory: StateDirectory, { lineage, sessions }: ReadSessions, report: LedgerReport) {
+  constructor(directory: StateDirectory, lineage: string, sessions: ListedSessions, report: LedgerReport) {
     this.atStart = sessions.describe();
     this.#directory = directory;
     this.#lineage = lineage;

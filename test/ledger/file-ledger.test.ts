@@ -323,11 +323,20 @@ describe('a ledger in a directory', () => {
       expect(readdirSync(directory)).to.include.members(['tokens.damaged', 'sessions.damaged']);
     });
 
-    it('starts after a first start that was cut short', async () => {
-      const started = await openLedger(folder.at('fresh'));
-      await started.closeOnce();
-      rmSync(folder.at('fresh/tokens'));
-      expect((await openLedger(folder.at('fresh'))).lineage).to.equal(started.lineage);
+    it('L1: begins another lineage, and says so, when the file of tokens is missing and no session is listed', async () => {
+      const fresh = folder.at('fresh');
+      const first = await openLedger(fresh);
+      const last = take(first, 10);
+      await first.closeOnce();
+      rmSync(`${fresh}/tokens`);
+      const second = await openLedger(fresh, { nowMs: CLOCK - DAY_MS, report });
+      expect(second.tokens.begin).to.be.below(last);
+      expect(second.lineage).not.to.equal(first.lineage);
+      expect(report.told).to.deep.equal([`warn: ${fresh}/tokens is missing; another lineage of tokens begins`]);
+      await second.sessions.add(session('new'));
+      await second.closeOnce();
+      const third = await openLedger(fresh);
+      expect([third.lineage, idsAtStart(third)]).to.deep.equal([second.lineage, ['new']]);
     });
   });
 
