@@ -170,10 +170,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     return (this.#codec?.output.length ?? 0) + this.#unsentBefore;
   }
 
-  /**
-   * Sends a message, or the text of one, with everything else of this input; a piece of a message if more of it follows. On
-   * a closed connection it goes nowhere.
-   */
+  /** Sends a message, its text or a piece of it, with the other output of this input; nothing on a closed connection. */
   send(message: object, completeness?: Completeness): void {
     const codec = this.#codec;
     if (codec === undefined || this.isClosed) return;
@@ -289,7 +286,10 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     if (this.#codec === undefined) this.#codec = this.#finder?.find(bytes.subarray(0, end));
     else this.#codec.push(bytes, end);
     if (this.#step('input')) handleInput(this.#giveOut, end);
-    else if (this.#state === 'held') this.#setPaused(true);
+    else {
+      this.#heardMs = inputTimeMs();
+      if (this.#state === 'held') this.#setPaused(true);
+    }
     this.#codec?.keep?.();
   }
 

@@ -244,6 +244,16 @@ describe('MessageConnection', () => {
     expect(stream.isPaused).to.equal(true);
   });
 
+  it('tells when the peer was last heard of, also while messages wait', () => {
+    const { stream, connection } = connectionThat(echo);
+    stream.isStuck = true;
+    for (let time = 0; time < 3; time += 1) {
+      const before = performance.now();
+      stream.receive(sized(60).repeat(3));
+      expect(connection.heardMs).to.be.at.least(before);
+    }
+  });
+
   it('handles the end of the peer only when the output has drained', () => {
     const { stream, told } = connectionThat(echo);
     stream.isStuck = true;
