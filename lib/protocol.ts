@@ -178,7 +178,7 @@ export interface CancelResult {
 
 /**
  * What a token is worth. `current`: the lock is held with it. `superseded`: it is not any more. `unknown`: the server cannot
- * tell whether it ever was.
+ * tell.
  */
 export type TokenStanding = 'current' | 'superseded' | 'unknown';
 

@@ -127,6 +127,8 @@ export class LocalLockManager implements LockManager {
 
   verify(lockName: string, token: number): VerifyResult {
     if (this.table.isHeldWith(lockName, token)) return { status: 'ok', outcome: 'current' };
+    // In grace, its client may still claim the lock with this token.
+    if (this.#isHeldBack) return { status: 'ok', outcome: 'unknown' };
     const { begin, last } = this.#ledger.tokens;
     // Whatever earlier runs without a lasting ledger have given, nothing is known of it.
     const isOfThisLineage = token > (this.isDurable ? 0 : begin) && token <= last;

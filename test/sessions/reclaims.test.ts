@@ -63,4 +63,15 @@ describe('a client that reclaims its locks', () => {
     expect(await first.rest()).to.deep.equal([{ id: 1, result: { status: 'ok', lost: [] } }]);
     expect(await second.ask('stats')).to.include({ awaitedSessions: 0, holders: 0 });
   });
+
+  it('has tokens of which nobody knows whether they are current before it has told all', async () => {
+    const [client, other] = await server.connectTwo();
+    const outcome = async (lockName: string, token: number): Promise<unknown> =>
+      (await other.ask('verify', { lockName, token })).outcome;
+    await comeBack(client);
+    await client.ask('reclaim', { holds: [{ lockName: 'more', token: 9 }] });
+    expect([await outcome('more', 9), await outcome('jobs', 7)]).to.deep.equal(['current', 'unknown']);
+    await client.ask('reclaim', { holds: [{ lockName: 'jobs', token: 7 }], last: true });
+    expect([await outcome('jobs', 7), await outcome('jobs', 8)]).to.deep.equal(['current', 'superseded']);
+  });
 });
