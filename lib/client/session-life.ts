@@ -52,6 +52,8 @@ export class SessionLife {
   #isDurable = false;
   /** Connections that were left open. */
   readonly #abandoned: ByteStream[] = [];
+  /** The requests that the server was told last. */
+  #listed = new Set<number>();
   /** As long as it is not known whether the session goes on. */
   #suspension: Suspension | undefined;
 
@@ -79,6 +81,7 @@ export class SessionLife {
     if (this.#key === undefined) return { timeout };
     const requests = this.#client.unanswered().filter(isWanted);
     this.#attempts += 1;
+    this.#listed = new Set(requests.map(({ id }) => id));
     return {
       ...this.#key,
       timeout,
@@ -107,12 +110,9 @@ export class SessionLife {
   #takeUp({ lost = [], answers = [], unknown = [] }: SessionInformation): void {
     for (const { token, reason } of lost) this.#holds.lose(token, lossCode(reason));
     for (const { id, result } of answers) this.#client.settle(id as number, { ...result });
-    const gone = new Set(unknown);
-    for (const call of this.#client.unanswered()) {
-      // Those that nobody waits for were not listed, so the server has ended them.
-      if (gone.has(call.id) || call.isGivenUp) this.#client.fail(call.id);
-    }
-    this.#givenUp.clear();
+    for (const id of unknown) this.#listed.delete(id as number);
+    this.#failUnless(this.#listed);
+    this.#givenUp.leftGrants.clear();
   }
 
   /**
@@ -131,9 +131,15 @@ export class SessionLife {
     }
   }
 
-  /** The server does not know the requests that wait. They reject, and the acquirers make them again, in their order. */
+  /** The server has not got the others that wait. They reject, and the acquirers make them again, in their order. */
+  #failUnless(listed: ReadonlySet<number>): void {
+    for (const { id, call } of this.#client.unanswered()) {
+      if (call.keptUntilMs !== undefined && !listed.has(id)) this.#client.fail(id);
+    }
+  }
+
   #failUnanswered(): void {
-    for (const { id, call } of this.#client.unanswered()) if (call.keptUntilMs !== undefined) this.#client.fail(id);
+    this.#failUnless(new Set());
     this.#givenUp.clear();
   }
 

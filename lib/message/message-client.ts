@@ -231,10 +231,8 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /** The server will not answer that request: its call rejects with `connectionLost`. */
   fail(id: number): void {
-    const request = this.#pending.delete(id);
-    if (request === undefined) return;
-    if (request.isGivenUp) request.call.watcher?.answeredLate(request.call, undefined);
-    else fail(request, connectionLost(undefined));
+    const request = this.#pending.get(id);
+    if (request !== undefined) this.#fail(request, connectionLost(undefined));
   }
 
   /** Goes on as after a loss, and reads nothing more from the connection. Returns it as it is, open, for the caller to close. */
@@ -375,9 +373,14 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
   #failAll(error: MessageError, persistence?: Persistence): void {
     for (const request of this.#pending.inOrder()) {
       if (persistence?.keepsCalls === true && this.#keep(request)) continue;
-      this.#pending.delete(request.id);
-      if (!request.isGivenUp) fail(request, error);
+      this.#fail(request, error);
     }
+  }
+
+  #fail(request: PendingRequest, error: MessageError): void {
+    this.#pending.delete(request.id);
+    if (request.isGivenUp) request.call.watcher?.answeredLate(request.call, undefined);
+    else fail(request, error);
   }
 }
 
