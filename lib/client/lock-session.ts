@@ -225,13 +225,19 @@ export class LockSession implements HoldSession {
     const timeoutMs = Math.min(this.#requestTimeoutMs, leaseLeftMs);
     let code: LockLostCode | undefined;
     try {
-      const { status } = await this.rpc('unlock', { lockName: name, owner, token }, timeoutMs);
+      const { status } = await this.#tell('unlock', { lockName: name, owner, token }, timeoutMs);
       if (status !== 'ok') code = hold.freed ?? 'forced';
     } catch (error) {
       code = await this.#unlockFailed(error as MessageError, leaseLeftMs <= this.#requestTimeoutMs);
     }
     this.#holds.delete(hold);
     return code && new LockLostError(code, name);
+  }
+
+  /** Sends what concerns a hold. A server that has restarted does not know the hold before the session goes on. */
+  async #tell(command: string, parameters: object, timeoutMs: number): Promise<RpcResult> {
+    if (this.life.isSuspended) throw new MessageError('closed', 'the session is suspended');
+    return await this.rpc(command, parameters, timeoutMs);
   }
 
   /** A hold that is not listed when the session goes on is freed; so the client leaves a connection that does not answer. */
@@ -249,9 +255,11 @@ export class LockSession implements HoldSession {
   async renew(hold: Hold, leaseMs: number): Promise<boolean> {
     const { name, mode, owner, token } = hold;
     const parameters = { lockName: name, owner, mode, lease: leaseMs / MS_A_SECOND, timeLimit: 0 };
+    await this.life.outcome(this.#requestTimeoutMs);
+    if (!hold.isWanted) return false;
     this.#givenUp.add(parameters);
     try {
-      const result = await this.rpc('lock', parameters, this.#requestTimeoutMs);
+      const result = await this.#tell('lock', parameters, this.#requestTimeoutMs);
       if (result.status === 'ok' && result.token !== token) {
         // The lease had ended before the renewal arrived, and the lock was free. Nobody wants this new grant.
         this.#client.notify('unlock', { token: result.token });

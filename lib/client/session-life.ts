@@ -52,8 +52,8 @@ export class SessionLife {
   #isDurable = false;
   /** Connections that were left open. */
   readonly #abandoned: ByteStream[] = [];
-  /** The requests that the server was told last. */
-  #listed = new Set<number>();
+  /** The requests and the holds that the server was told last. It has them once it answers. */
+  #listed: Listed = { requests: new Set(), holds: [] };
   /** As long as it is not known whether the session goes on. */
   #suspension: Suspension | undefined;
 
@@ -80,13 +80,14 @@ export class SessionLife {
     const timeout = this.timeoutMs / MS_A_SECOND;
     if (this.#key === undefined) return { timeout };
     const requests = this.#client.unanswered().filter(isWanted);
+    const holds = this.#holds.wanted();
     this.#attempts += 1;
-    this.#listed = new Set(requests.map(({ id }) => id));
+    this.#listed = { requests: new Set(requests.map(({ id }) => id)), holds };
     return {
       ...this.#key,
       timeout,
       attempt: this.#attempts,
-      holds: this.#holds.wanted().map(({ token }) => token),
+      holds: holds.map(({ token }) => token),
       requests: requests.map(({ id, call: { parameters } }) =>
         'locks' in parameters ? { id, locks: (parameters.locks as readonly unknown[]).length } : id,
       ),
@@ -101,6 +102,7 @@ export class SessionLife {
     if (told?.state === 'resumed') this.#takeUp(told);
     else if (told?.state === 'gone') this.#startAnew();
     else this.#failUnanswered();
+    if (isResumed) this.#unlockUnwanted();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
     for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
     this.#endSuspension(isResumed ? 'resumed' : 'over');
@@ -110,22 +112,32 @@ export class SessionLife {
   #takeUp({ lost = [], answers = [], unknown = [] }: SessionInformation): void {
     for (const { token, reason } of lost) this.#holds.lose(token, lossCode(reason));
     for (const { id, result } of answers) this.#client.settle(id as number, { ...result });
-    for (const id of unknown) this.#listed.delete(id as number);
-    this.#failUnless(this.#listed);
+    const { requests } = this.#listed;
+    for (const id of unknown) requests.delete(id as number);
+    this.#failUnless(requests);
     this.#givenUp.leftGrants.clear();
   }
 
+  /** Frees what the server was told and nobody holds any more: until now it could not know. */
+  #unlockUnwanted(): void {
+    for (const hold of this.#listed.holds) if (!hold.isWanted) this.#client.notify('unlock', { token: hold.token });
+  }
+
   /**
-   * Tells a server that has restarted what the client holds, by parts. A client that cannot be sure of its locks reclaims none (S6).
+   * Tells a server that has restarted what the client holds, by parts that go out at once. A client that cannot be sure of its locks reclaims none (S6).
    * Rejects as `MessageClient.rpc` does.
    */
   async reclaim(endMs: number): Promise<void> {
     if (!this.deadline.isConfirmed) this.loseHolds('unconfirmed');
-    const parts = toParts(this.#holds.wanted());
-    for (const [index, part] of parts.entries()) {
+    const holds = this.#holds.wanted();
+    this.#listed.holds = holds;
+    const parts = toParts(holds);
+    const timeoutMs = Math.max(0, endMs - performance.now());
+    const answers = parts.map((part, index) => {
       const parameters = { holds: part.map(toReclaimed), last: index === parts.length - 1 };
-      const timeoutMs = Math.max(0, endMs - performance.now());
-      const { status, lost } = await this.#client.rpc('reclaim', parameters, { timeoutMs });
+      return this.#client.rpc('reclaim', parameters, { timeoutMs });
+    });
+    for (const { status, lost } of await Promise.all(answers)) {
       if (status !== 'ok') throw new MessageError('connectionLost', 'the server did not take what the client held');
       for (const { token, reason } of lost as readonly LostToken[]) this.#holds.lose(token, lossCode(reason));
     }
@@ -173,6 +185,11 @@ export class SessionLife {
     if (this.#isDurable) return false;
     this.loseHolds('connectionLost');
     return true;
+  }
+
+  /** Whether it is not known yet that the session goes on. Until then nothing is sent that concerns its holds. */
+  get isSuspended(): boolean {
+    return this.#suspension !== undefined;
   }
 
   /** How the time without a connection ended; undefined when there is a connection, or nobody knows within `timeoutMs`. */
@@ -241,6 +258,12 @@ function closeQuietly(stream: ByteStream): void {
 /** Why a client leaves a connection by itself. */
 export function silence(): MessageError {
   return new MessageError('connectionLost', 'the server does not answer');
+}
+
+/** What a server is told of a session. */
+interface Listed {
+  readonly requests: Set<number>;
+  holds: readonly Hold[];
 }
 
 /** How the time without a connection ended: the session goes on, or what it held is lost. */

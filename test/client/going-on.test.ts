@@ -10,6 +10,9 @@ const KEY = { id: 'session', secret: 'secret' };
 const TIMEOUT = 20;
 /** More than half of what a client trusts its session without an answer, and less than all of it. */
 const MOVED_MS = 12_000;
+const LEASE_MS = 3_000;
+/** When a lease is renewed. */
+const RENEWAL_MS = LEASE_MS / 3;
 /** Two of them are too much for one message. */
 const LONG_NAMES = ['a', 'b'].map((letter) => letter.repeat(150_000)) as [string, string];
 
@@ -28,6 +31,11 @@ function moveWallClock(byMs: number): void {
   whenTestEnds(() => {
     Date.now = now;
   });
+}
+
+/** Resolves once all timers have run that were set before, for so long. */
+function timerBehind(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms + 1));
 }
 
 /** The test answers in the place of the server. */
@@ -200,5 +208,69 @@ describe('a client that goes on with its session', () => {
     expect((await next('unlock')).parameters).to.deep.equal({ token: 7 });
     answer(await next('ping'));
     await pinged;
+  });
+
+  it('tells all that it held at once to a server that has restarted', async () => {
+    const handles = [await take(LONG_NAMES[0], 1), await take(LONG_NAMES[1], 2)];
+    await comeBack().then((greeting) => answerGreeting(greeting, { state: 'reclaim' }));
+    const parts = [await next('reclaim'), await next('reclaim')];
+    const told = parts.map(({ parameters: { holds, last } }) => [(holds as { token: number }[])[0]?.token, last]);
+    expect(told).to.deep.equal([
+      [1, false],
+      [2, true],
+    ]);
+    const resumed = emitted(client, 'resume');
+    for (const part of parts) answer(part, { lost: [] });
+    await resumed;
+    expect(handles.every(({ isHeld }) => isHeld)).to.equal(true);
+  });
+
+  it('unlocks a lock that is released during a resume only when the session goes on', async () => {
+    const [handle] = [await take('jobs', 1), await take('kept', 2)];
+    const greeting = await comeBack();
+    expect(listed(greeting).holds).to.deep.equal([1, 2]);
+    const released = handle.release();
+    answerGreeting(greeting, { state: 'resumed' });
+    expect((await next('unlock')).parameters).to.deep.equal({ token: 1 });
+    expect(await released).to.equal(true);
+  });
+
+  it('tells a server that has restarted nothing of a lock that was released before', async () => {
+    const [handle] = [await take('jobs', 1), await take('kept', 2)];
+    const greeting = await comeBack();
+    const released = handle.release();
+    answerGreeting(greeting, { state: 'reclaim' });
+    const reclaim = await next('reclaim');
+    expect(reclaim.parameters).to.deep.include({
+      holds: [{ lockName: 'kept', mode: 'exclusive', owner: '#2', token: 2 }],
+    });
+    answer(reclaim, { lost: [] });
+    expect(await released).to.equal(true);
+  });
+
+  it('unlocks a lock that is released during a reclaim only when all is told', async () => {
+    const [first, second] = [await take(LONG_NAMES[0], 1), await take(LONG_NAMES[1], 2)];
+    await comeBack().then((greeting) => answerGreeting(greeting, { state: 'reclaim' }));
+    const parts = [await next('reclaim'), await next('reclaim')];
+    const released = second.release();
+    for (const part of parts) answer(part, { lost: [] });
+    expect((await next('unlock')).parameters).to.deep.equal({ token: 2 });
+    expect(await released).to.equal(true);
+    expect(first.isHeld).to.equal(true);
+  });
+
+  it('renews a lease only when the session goes on', async () => {
+    const locked = client.lock('jobs', { leaseMs: LEASE_MS });
+    answer(await next('lock'), { token: 1, count: 1 });
+    const handle = await locked;
+    const greeting = await comeBack();
+    await timerBehind(RENEWAL_MS);
+    answerGreeting(greeting, { state: 'reclaim' });
+    answer(await next('reclaim'), { lost: [] });
+    const renewal = await next('lock');
+    expect(renewal.parameters).to.include({ lockName: 'jobs', lease: LEASE_MS / 1_000 });
+    answer(renewal, { token: 1, count: 1, alreadyHeld: true });
+    await settle();
+    expect(handle.isHeld).to.equal(true);
   });
 });

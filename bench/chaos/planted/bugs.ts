@@ -84,7 +84,7 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     name: 'a resume lists no holds',
     rule: 'S3',
     file: LIFE,
-    find: 'holds: this.#holds.wanted().map(',
+    find: 'holds: holds.map(',
     replace: 'holds: [].map(',
     shows: ['two holders'],
     only: RESETS,
