@@ -138,7 +138,7 @@ export class LockSession implements HoldSession {
       const told = greeting.session as SessionInformation | undefined;
       if (told?.state === 'reclaim') await this.life.reclaim(endMs);
       this.#isGreeted = true;
-      return this.life.begin(told, greeting.durable === true, sent);
+      return this.life.begin(greeting, sent);
     } catch (error) {
       const { cause, code } = error as MessageError;
       const isInvalid = error instanceof MessageError && code === 'invalid';

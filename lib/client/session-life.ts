@@ -5,7 +5,7 @@
 
 import type { ByteStream } from '../message/byte-stream.ts';
 import type { UnansweredCall } from '../message/call.ts';
-import type { MessageClient } from '../message/message-client.ts';
+import type { MessageClient, RpcResult } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { pause } from '../message/timeout.ts';
 import type { LostToken, SessionInformation } from '../protocol.ts';
@@ -21,6 +21,10 @@ const MS_A_SECOND = 1_000;
 const DEFAULT_TIMEOUT_MS = 20_000;
 /** Connections that are left open until a later one was answered. Closing one sooner could end the session. */
 const MAX_ABANDONED = 8;
+
+/** The values in one message that a server takes which does not tell, and those that a greeting has without its list. */
+const DEFAULT_MESSAGE_VALUES = 25_000;
+const VALUES_OF_GREETING = 20;
 
 /** What a session consists of. */
 interface SessionLifeOptions {
@@ -50,6 +54,8 @@ export class SessionLife {
   #attempts = 0;
   /** Whether the locks of the server outlive its process. */
   #isDurable = false;
+  /** What the server told of its own. */
+  #limits: Limits = {};
   /** Connections that were left open. */
   readonly #abandoned: ByteStream[] = [];
   /** The requests and the holds that the server was told last. It has them once it answers. */
@@ -79,7 +85,7 @@ export class SessionLife {
     if (!this.#isKept) return undefined;
     const timeout = this.timeoutMs / MS_A_SECOND;
     if (this.#key === undefined) return { timeout };
-    const requests = this.#client.unanswered().filter(isWanted);
+    const requests = this.#listable();
     const holds = this.#holds.wanted();
     this.#attempts += 1;
     this.#listed = { requests: new Set(requests.map(({ id }) => id)), holds };
@@ -94,9 +100,23 @@ export class SessionLife {
     };
   }
 
-  /** Goes on as the server says. Returns whether the session is the same as before. */
-  begin(told: SessionInformation | undefined, isDurable: boolean, sent: Moment): boolean {
-    this.#isDurable = isDurable;
+  /** The requests that wait, as many of the first as the server takes; the others are made again. */
+  #listable(): readonly UnansweredCall[] {
+    const { maxPendingRequests = Number.POSITIVE_INFINITY, maxMessageValues = DEFAULT_MESSAGE_VALUES } = this.#limits;
+    let values = maxMessageValues - VALUES_OF_GREETING - this.#holds.size;
+    const requests = this.#client.unanswered().filter(isWanted).slice(0, maxPendingRequests);
+    return requests.filter(({ call: { parameters } }) => {
+      values -= 'locks' in parameters ? 3 : 1;
+      return values >= 0;
+    });
+  }
+
+  /** Goes on as the server says in its answer to `hello`. Returns whether the session is the same as before. */
+  begin(greeting: RpcResult, sent: Moment): boolean {
+    const { durable, limits = {} } = greeting;
+    const told = greeting.session as SessionInformation | undefined;
+    this.#isDurable = durable === true;
+    this.#limits = limits as Limits;
     const isResumed = told?.state === 'resumed' || told?.state === 'reclaim';
     if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
     if (told?.state === 'resumed') this.#takeUp(told);
@@ -258,6 +278,12 @@ function closeQuietly(stream: ByteStream): void {
 /** Why a client leaves a connection by itself. */
 export function silence(): MessageError {
   return new MessageError('connectionLost', 'the server does not answer');
+}
+
+/** The limits of a server that matter to a greeting. */
+interface Limits {
+  readonly maxPendingRequests?: number;
+  readonly maxMessageValues?: number;
 }
 
 /** What a server is told of a session. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { LockClient, LockClientOptions } from '../../lib/client/lock-client.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { findTooManyValues } from '../../lib/wire/json-values.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import type { Message, RawClient } from '../server/raw-client.ts';
 import { RawServer } from '../support/raw-server.ts';
@@ -51,13 +52,13 @@ describe('a client that goes on with its session', () => {
   });
   afterEach(endTest);
 
-  async function open(options: LockClientOptions = {}): Promise<void> {
+  async function open(options: LockClientOptions = {}, serverLimits: object = {}): Promise<void> {
     const limits = { maxMessageBytes: MAX_BYTES, maxUnsentBytes: 10 * MAX_BYTES };
     client = lazyClient({ port: server.port, reconnect: { minDelayMs: 1, maxDelayMs: 20 }, ...limits, ...options });
     const connected = client.connect();
     peer = await server.accept();
     const session = { ...KEY, state: 'opened', timeout: TIMEOUT };
-    answer(await next('hello'), { protocol: 1, session });
+    answer(await next('hello'), { protocol: 1, session, limits: serverLimits });
     await connected;
   }
 
@@ -75,6 +76,12 @@ describe('a client that goes on with its session', () => {
     const locked = client.lock(name);
     answer(await next('lock'), { token, count: 1 });
     return await locked;
+  }
+
+  /** Asks for locks that are not granted. */
+  async function wait(...names: readonly string[]): Promise<void> {
+    for (const name of names) client.lock(name).catch(() => {});
+    for (const _ of names) await next('lock');
   }
 
   /** Resets the connection, or ends it in another way; returns the greeting on the next one. */
@@ -272,5 +279,29 @@ describe('a client that goes on with its session', () => {
     answer(renewal, { token: 1, count: 1, alreadyHeld: true });
     await settle();
     expect(handle.isHeld).to.equal(true);
+  });
+
+  it('lists as many requests as the server takes, and makes the others again in their order', async () => {
+    await open({}, { maxPendingRequests: 3 });
+    await wait('a', 'b', 'c', 'd', 'e');
+    const greeting = await comeBack();
+    expect(listed(greeting).requests).to.have.length(3);
+    answerGreeting(greeting, { state: 'resumed' });
+    expect((await next('lock')).parameters).to.include({ lockName: 'd' });
+    expect((await next('lock')).parameters).to.include({ lockName: 'e' });
+  });
+
+  it('lists no more values than the server takes in a message', async () => {
+    const maxMessageValues = 70;
+    await open({}, { maxMessageValues });
+    const names = Array.from({ length: 20 }, (_, index) => `lock ${index}`);
+    for (const name of names) client.lockAll([name, 'other']).catch(() => {});
+    for (const _ of names) await next('lockAll');
+    await take('jobs', 1);
+    const greeting = await comeBack();
+    expect(listed(greeting).requests).to.have.length.above(1);
+    expect(findTooManyValues(Buffer.from(JSON.stringify(greeting)), maxMessageValues)).to.equal(undefined);
+    answerGreeting(greeting, { state: 'resumed' });
+    await next('lockAll');
   });
 });
