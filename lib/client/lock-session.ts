@@ -155,6 +155,8 @@ export class LockSession implements HoldSession {
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
   async close(): Promise<void> {
+    // A proxy could close the connection as well, so its end alone does not say that the client has left.
+    this.life.sayBye();
     const closed = this.#client.close();
     this.life.close();
     await closed;

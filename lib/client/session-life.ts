@@ -220,6 +220,11 @@ export class SessionLife {
     return suspension.outcome ?? 'over';
   }
 
+  /** Ends the session on the server, if there is one and a connection. */
+  sayBye(): void {
+    if (this.#key !== undefined) this.#client.notify('bye');
+  }
+
   /** Everything is lost: the client closes. */
   close(): void {
     this.#key = undefined;

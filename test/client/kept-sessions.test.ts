@@ -9,7 +9,7 @@ import { webSocket } from '../../lib/transports/websocket.ts';
 import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
-import { LOOPBACK, portOf, startServer } from '../server/running-server.ts';
+import { LOOPBACK, listenOnTcp, portOf, startServer } from '../server/running-server.ts';
 import { emitted, LONG_MS, lazyClient, proxy, server, serverScene, throughProxy, whenLost } from './client-scene.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 
@@ -192,6 +192,15 @@ describe("a client's session", () => {
 
   it('ends with the client: its locks are free at once', async () => {
     const client = await connect();
+    await client.lock('jobs');
+    await client.close();
+    expect(await witness.lock('jobs')).to.include({ count: 1 });
+    expect(await witness.stats()).to.include({ suspendedSessions: 0 });
+  });
+
+  it('ends with the client behind a proxy, too', async () => {
+    const port = await listenOnTcp(server.server, { proxied: true });
+    const client = lazyClient({ port });
     await client.lock('jobs');
     await client.close();
     expect(await witness.lock('jobs')).to.include({ count: 1 });
