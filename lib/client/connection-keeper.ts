@@ -17,12 +17,12 @@ import {
 } from './lock-error.ts';
 import type { Outside } from './lock-handle.ts';
 import { LockSession } from './lock-session.ts';
-import { type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
+import { ABOVE_ZERO, type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
 import { silence } from './session-life.ts';
 import { type ConnectionPatience, WaitingCalls } from './waiting-calls.ts';
 
 const RPC_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO, signal: SIGNAL };
-const SESSION_OPTIONS: OptionRules = { timeoutMs: FROM_ZERO };
+const SESSION_OPTIONS: OptionRules = { timeoutMs: ABOVE_ZERO };
 const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM_ZERO };
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;

@@ -155,6 +155,11 @@ export const ANYTHING: OptionRule = () => undefined;
 const TEXT: OptionRule = rule('a string', (value) => typeof value === 'string');
 /** A time or a count. */
 export const FROM_ZERO: OptionRule = rule('a number from 0, or Infinity', (value) => isNumber(value) && value >= 0);
+/** A time that has an end. */
+export const ABOVE_ZERO: OptionRule = rule(
+  'a finite number above 0',
+  (value) => isNumber(value) && 0 < value && value < Infinity,
+);
 export const SIGNAL: OptionRule = rule(
   'an AbortSignal',
   (value) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',

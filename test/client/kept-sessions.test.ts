@@ -344,9 +344,11 @@ describe("a client's session", () => {
   });
 
   it('refuses options that make no sense', () => {
-    expect(() => lazyClient({ session: { timeoutMs: -1 } })).to.throw(
-      'session.timeoutMs is -1; expected a number from 0, or Infinity',
-    );
+    for (const timeoutMs of [-1, 0, Number.POSITIVE_INFINITY, Number.NaN]) {
+      expect(() => lazyClient({ session: { timeoutMs } })).to.throw(
+        `session.timeoutMs is ${timeoutMs}; expected a finite number above 0`,
+      );
+    }
     expect(() => lazyClient({ session: { timeout: 1 } as never })).to.throw(
       'session has "timeout", which is not known',
     );
