@@ -388,8 +388,9 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
 
   readonly #goOn = (): void => {
     if (!this.#step('goOn')) return;
-    this.#setPaused(false);
     handleInput(this.#giveOut, 0);
+    // While messages still wait, more input would pile up behind them.
+    if (this.#state !== 'held' && this.#state !== 'closed') this.#setPaused(false);
   };
 }
 

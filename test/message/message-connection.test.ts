@@ -1,68 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { type ConnectionLimits, MessageConnection } from '../../lib/message/message-connection.ts';
-import { DetectingCodecFinder } from '../../lib/message/protocol.ts';
-import { TurnBudget } from '../../lib/message/scheduler.ts';
-import { type ReadingBudgets, ServerReading } from '../../lib/message/server-reading.ts';
-import { ServerCodec } from '../../lib/wire/server-codec.ts';
-import { ManualStream } from '../support/manual-stream.ts';
-
-const LIMITS: ConnectionLimits = { hardOutputBytes: 1_000, closeTimeoutMs: 60_000 };
-const SOFT_OUTPUT_BYTES = 100;
-const MAX_MESSAGE_BYTES = 500;
-
-type Handler = (message: Record<string, unknown>, connection: MessageConnection) => void;
-
-const UNLIMITED: ReadingBudgets = {
-  batches: new TurnBudget(Number.POSITIVE_INFINITY),
-  ends: new TurnBudget(Number.POSITIVE_INFINITY),
-};
-
-const streams: ManualStream[] = [];
-
-/** A connection over a manual stream, and the events that it reported. */
-function connectionThat(
-  handle: Handler,
-  budgets: Partial<ReadingBudgets> = UNLIMITED,
-  totalInputBytes: number = Number.POSITIVE_INFINITY,
-): { stream: ManualStream; connection: MessageConnection; told: string[] } {
-  const stream = new ManualStream();
-  const told: string[] = [];
-  const connection: MessageConnection = new MessageConnection(
-    stream,
-    new DetectingCodecFinder((bytes) => {
-      if (bytes[0] === 0x7b) return new ServerCodec(MAX_MESSAGE_BYTES);
-      if (bytes[0] !== 0x20) connection.destroy();
-      return undefined;
-    }),
-    LIMITS,
-    {
-      message: (message) => {
-        told.push(JSON.stringify(message));
-        handle(message as Record<string, unknown>, connection);
-      },
-      malformed: ({ message }) => told.push(message.replace(/: .*/, '')),
-      broken: () => {
-        told.push('broken');
-        connection.send({ last: 'word' });
-      },
-      finished: () => told.push('finished'),
-      closed: (error) => told.push(error === undefined ? 'closed' : `closed: ${error.message}`),
-    },
-    new ServerReading(
-      {
-        softOutputBytes: SOFT_OUTPUT_BYTES,
-        totalOutputBytes: Number.POSITIVE_INFINITY,
-        messageTimeoutMs: 60_000,
-        totalInputBytes,
-      },
-      { ...UNLIMITED, ...budgets },
-    ),
-  );
-  connection.start();
-  streams.push(stream);
-  return { stream, connection, told };
-}
+import { closeStreams, connectionThat, type Handler, MAX_MESSAGE_BYTES } from '../support/connection-by-hand.ts';
 
 const echo: Handler = (message, connection) => connection.send(message);
 
@@ -72,9 +10,7 @@ function sized(bytes: number): string {
 }
 
 describe('MessageConnection', () => {
-  afterEach(() => {
-    for (const stream of streams.splice(0)) stream.close();
-  });
+  afterEach(closeStreams);
 
   it('sends all replies to one piece of input in one write', () => {
     const { stream } = connectionThat(echo);
@@ -107,86 +43,6 @@ describe('MessageConnection', () => {
     }
     stream.receive('{"a":1}\n{"a":2}\n');
     expect(order).to.deep.equal(['other', 'own']);
-  });
-
-  it('lets others have a turn when a peer has sent many messages together', async () => {
-    const batches = new TurnBudget(0);
-    const { stream, told } = connectionThat(() => {}, { batches });
-    stream.receive('{"a":1}\n'.repeat(60));
-    stream.receiveEnd();
-    expect(told).to.have.length(32);
-    await nextTurn();
-    expect(told.slice(32)).to.deep.equal([...Array.from({ length: 28 }, () => '{"a":1}'), 'finished']);
-  });
-
-  it('counts the bytes of an unfinished message, but not of the messages before it', async () => {
-    const batches = new TurnBudget(0);
-    const { stream, told } = connectionThat(() => {}, { batches }, 300);
-    stream.receive(`${'{"a":1}\n'.repeat(60)}{"a":"${'x'.repeat(200)}`);
-    while (told.length < 60) await nextTurn();
-    stream.receive('x'.repeat(90));
-    expect(told).to.have.length(60);
-    stream.receive('x'.repeat(90));
-    expect(told.slice(60)).to.deep.equal(['broken']);
-  });
-
-  it('counts the bytes of a message that has begun in input that had to wait', async () => {
-    const batches = new TurnBudget(0);
-    const { stream, told } = connectionThat(() => {}, { batches }, 300);
-    stream.receive(`${'{"a":1}\n'.repeat(60)}{"a":"${'x'.repeat(400)}`);
-    expect(told).to.not.include('broken');
-    while (told.length < 61) await nextTurn();
-    expect(told.slice(60)).to.deep.equal(['broken']);
-  });
-
-  it('leaves many messages to later turns, in order of the peers, once the budget is used up', async () => {
-    const batches = new TurnBudget(0);
-    const order: string[] = [];
-    const [first, second, third] = ['first', 'second', 'third'].map((name) =>
-      connectionThat(() => order.push(name), { batches }),
-    );
-    for (const peer of [first, second]) peer?.stream.receive('{"a":1}\n'.repeat(70));
-    expect(order).to.deep.equal([]);
-    third?.stream.receive('{"a":1}\n');
-    expect(order).to.deep.equal(['third']);
-    while (order.length < 141) await nextTurn();
-    const firstPart = Array.from({ length: 32 }, (_, index) => [order[1 + index], order[33 + index]]);
-    expect(firstPart.every((pair) => pair.join() === 'first,second')).to.equal(true);
-  });
-
-  it('leaves the ends of peers to later turns once the budget is used up, unless a peer has closed', async () => {
-    const ends = new TurnBudget(0);
-    const peers = Array.from({ length: 4 }, () => connectionThat(() => {}, { ends }));
-    for (const { stream } of peers) stream.receive('{"a":1}\n{"a":2}');
-    for (const { stream } of peers) stream.receiveEnd();
-    const whatCame = (): number[] => peers.map(({ told }) => told.length);
-    expect(whatCame()).to.deep.equal([1, 1, 1, 1]);
-    peers[1]?.stream.close();
-    while (peers[3]?.told.length === 1) {
-      const before = whatCame();
-      await nextTurn();
-      expect(
-        whatCame().filter((count, index) => count > (before[index] as number)).length,
-        'ends in a turn',
-      ).to.be.at.most(1);
-    }
-    const [finished, gone] = [
-      ['{"a":1}', '{"a":2}', 'finished'],
-      ['{"a":1}', 'closed'],
-    ];
-    expect(peers.map(({ told }) => told)).to.deep.equal([finished, gone, finished, finished]);
-  });
-
-  it('handles the end of a peer before the many messages of others', async () => {
-    const [batches, ends] = [new TurnBudget(0), new TurnBudget()];
-    const busy = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches, ends }));
-    for (const { stream } of busy) stream.receive('{"a":1}\n'.repeat(70));
-    const { stream, told } = connectionThat(() => {}, { batches, ends });
-    stream.receive('{"a":1}\n');
-    stream.receiveEnd();
-    expect(told).to.deep.equal(['{"a":1}', 'finished']);
-    expect(busy.map((each) => each.told.length)).to.deep.equal([0, 0, 0]);
-    while (busy[2]?.told.length !== 70) await nextTurn();
   });
 
   it('stops decoding at the soft limit of unsent output, even within a chunk', async () => {
