@@ -14,6 +14,12 @@ const MESSAGES_A_LOOK = 32;
 /** A larger input may hold very many messages, so it waits when the budget of the turn is used up. */
 const MAX_SMALL_BYTES = 512;
 
+/**
+ * Of a smaller input so many messages never wait. Nearly all inputs have one, and the question comes once more behind the last
+ * message, so most never need to look at the clock.
+ */
+const MESSAGES_AT_ONCE = 2;
+
 /** How much of a turn is spent on many messages that came together, of all peers. */
 const BATCHES_BUDGET_MS = 2;
 
@@ -63,8 +69,7 @@ export class ServerReading implements ReadingPolicy {
     pending: PendingResult | undefined,
   ): Wait | undefined {
     if (pending !== undefined && !pending.isSettled) return (goOn) => pending.whenSettled(goOn);
-    const isLook = count === 0 ? byteCount > MAX_SMALL_BYTES : count % MESSAGES_A_LOOK === 0;
-    if (isLook && this.#batches.isUsedUp) return (goOn) => this.#batches.add(goOn);
+    if (isLook(byteCount, count) && this.#batches.isUsedUp) return (goOn) => this.#batches.add(goOn);
     if (connection.unsentBytes < this.#softOutputBytes) return undefined;
     // The system may take it at once.
     connection.flush();
@@ -87,4 +92,11 @@ export class ServerReading implements ReadingPolicy {
   beforeEnd(): Wait | undefined {
     return this.#ends.isUsedUp ? (goOn) => this.#ends.add(goOn) : undefined;
   }
+}
+
+/** Whether to look at the budget before message `count`, counted from 0. */
+function isLook(byteCount: number, count: number): boolean {
+  if (count === 0) return byteCount > MAX_SMALL_BYTES;
+  const isSmall = byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
+  return isSmall ? count >= MESSAGES_AT_ONCE : count % MESSAGES_A_LOOK === 0;
 }

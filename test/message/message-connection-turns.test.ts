@@ -11,9 +11,20 @@ describe('MessageConnection beside others', () => {
     const { stream, told } = connectionThat(() => {}, { batches });
     stream.receive('{"a":1}\n'.repeat(60));
     stream.receiveEnd();
-    expect(told).to.have.length(32);
+    expect(told).to.have.length(2);
     await nextTurn();
-    expect(told.slice(32)).to.deep.equal([...Array.from({ length: 28 }, () => '{"a":1}'), 'finished']);
+    expect(told).to.have.length(34);
+    await nextTurn();
+    expect(told.slice(34)).to.deep.equal([...Array.from({ length: 26 }, () => '{"a":1}'), 'finished']);
+  });
+
+  it('serves two messages of each small input at once, and leaves the others to later turns', async () => {
+    const batches = new TurnBudget(0);
+    const peers = Array.from({ length: 3 }, () => connectionThat(() => {}, { batches }));
+    for (const { stream } of peers) stream.receive('{"a":1}\n'.repeat(5));
+    expect(peers.map(({ told }) => told.length)).to.deep.equal([2, 2, 2]);
+    while (peers[2]?.told.length === 2) await nextTurn();
+    expect(peers.map(({ told }) => told.length)).to.deep.equal([5, 5, 5]);
   });
 
   it('counts the bytes of an unfinished message, but not of the messages before it', async () => {
