@@ -34,8 +34,8 @@ export interface MessageRouterOptions<Session extends MessageSession> {
   readonly logger: Logger;
   readonly counters: MessageCounters;
   readonly pagedWork: PagedWork;
-  /** Whether there is no room for the answers to listings. */
-  readonly isOutputFull: () => boolean;
+  /** Whether there is no room for the answers to listings, beside the listings that wait and take `furtherBytes`. */
+  readonly isOutputFull: (furtherBytes?: number) => boolean;
   /** Serves a message without an id and without `parameters` where that is another protocol's custom. */
   readonly answerBare: (session: Session, request: Request) => boolean;
 }
@@ -47,7 +47,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   readonly #logger: Logger;
   readonly #counters: MessageCounters;
   readonly #pagedWork: PagedWork;
-  readonly #isOutputFull: () => boolean;
+  readonly #isOutputFull: MessageRouterOptions<Session>['isOutputFull'];
   readonly #answerBareWith: MessageRouterOptions<Session>['answerBare'];
 
   constructor(options: MessageRouterOptions<Session>) {
@@ -135,14 +135,16 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingListings', value: maxPendingListings });
       return;
     }
+    if (this.#isOutputFull(this.#pagedWork.bytesWith(characters))) {
+      this.#answer(session, id, name, this.#noRoom());
+      return;
+    }
     session.addPending(id);
     this.#pagedWork.add(
       session,
       (done) => {
         try {
-          const result = this.#isOutputFull()
-            ? { status: 'limit', limit: 'totalOutputBytes', value: this.#limits.totalOutputBytes }
-            : handler.call(server, session, parameters, id);
+          const result = this.#isOutputFull() ? this.#noRoom() : handler.call(server, session, parameters, id);
           this.#answerWhenSettled(session, id, name, result, done);
         } catch (error) {
           this.#fail(session, id, name, error);
@@ -152,6 +154,10 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       },
       characters,
     );
+  }
+
+  #noRoom(): object {
+    return { status: 'limit', limit: 'totalOutputBytes', value: this.#limits.totalOutputBytes };
   }
 
   /**

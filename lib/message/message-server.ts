@@ -103,7 +103,7 @@ export abstract class MessageServer<
       logger: this.logger,
       counters: this.counters,
       pagedWork: this.pagedWork,
-      isOutputFull: () => this.#reading.isFull,
+      isOutputFull: (furtherBytes) => this.#reading.isFull(furtherBytes),
       answerBare: (session, request) => this.answerBare(session, request),
     });
     this.#protocols = [

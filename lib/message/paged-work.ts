@@ -6,6 +6,9 @@ import { TurnBudget } from './scheduler.ts';
 /** A piece of work, short or in slices of its own. Calls `done` when it is over, at once or later. It must not throw. */
 export type Piece = (done: () => void) => void;
 
+/** What a piece that waits takes beside the texts of its request, about. */
+const PIECE_BYTES = 1_000;
+
 /** The pieces of one client, each with the characters of its request, and all these characters. */
 interface Queue {
   readonly pieces: { readonly piece: Piece; readonly characters: number }[];
@@ -20,11 +23,18 @@ export class PagedWork {
   readonly #softOutputBytes: number;
   readonly #budget: TurnBudget;
   readonly #queues = new Map<MessageSession, Queue>();
+  /** What the pieces of all clients take that wait or are under way, about. */
+  #waitingBytes = 0;
 
   /** Nothing more is done for a client while more than `softOutputBytes` of its output is unsent. */
   constructor(softOutputBytes: number, budget: TurnBudget = new TurnBudget()) {
     this.#softOutputBytes = softOutputBytes;
     this.#budget = budget;
+  }
+
+  /** What the pieces of all clients would take with one more, whose request has so many characters. */
+  bytesWith(characters: number): number {
+    return this.#waitingBytes + sizeOf(characters);
   }
 
   /** How many pieces of the client wait, the one under way included, and how many characters their requests have. */
@@ -38,6 +48,7 @@ export class PagedWork {
    * keeps so many characters meanwhile.
    */
   add(session: MessageSession, piece: Piece, characters = 0): void {
+    this.#waitingBytes += sizeOf(characters);
     const queue = this.#queues.get(session);
     if (queue !== undefined) {
       queue.pieces.push({ piece, characters });
@@ -50,6 +61,7 @@ export class PagedWork {
 
   /** Drops what was not done for a client that is gone. */
   forget(session: MessageSession): void {
+    for (const { characters } of this.#queues.get(session)?.pieces ?? []) this.#waitingBytes -= sizeOf(characters);
     this.#queues.delete(session);
   }
 
@@ -71,6 +83,8 @@ export class PagedWork {
     const { piece, characters } = queue.pieces[0] as Queue['pieces'][number];
     piece(() => {
       isDone = true;
+      if (this.#queues.get(session) !== queue) return;
+      this.#waitingBytes -= sizeOf(characters);
       queue.pieces.shift();
       queue.characters -= characters;
       if (queue.pieces.length === 0) this.#queues.delete(session);
@@ -79,4 +93,9 @@ export class PagedWork {
     isLater = !isDone;
     return isDone && queue.pieces.length > 0 ? 'again' : undefined;
   }
+}
+
+/** A character takes up to two bytes. */
+function sizeOf(characters: number): number {
+  return PIECE_BYTES + 2 * characters;
 }

@@ -76,9 +76,9 @@ export class ServerReading implements ReadingPolicy {
     return connection.unsentBytes < this.#softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
   }
 
-  /** Whether all connections together have more to read than the process can keep. */
-  get isFull(): boolean {
-    return this.#unreadBytes > this.#totalOutputBytes;
+  /** Whether all connections together have more to read than the process can keep, if `furtherBytes` are added. */
+  isFull(furtherBytes = 0): boolean {
+    return this.#unreadBytes + furtherBytes > this.#totalOutputBytes;
   }
 
   unreadChanged(bytes: number): void {
@@ -86,7 +86,7 @@ export class ServerReading implements ReadingPolicy {
   }
 
   isTooMuch(unreadBytes: number): boolean {
-    return this.isFull && unreadBytes > this.#softOutputBytes;
+    return this.isFull() && unreadBytes > this.#softOutputBytes;
   }
 
   beforeEnd(): Wait | undefined {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { RawClient } from '../server/raw-client.ts';
 import { messageScope } from '../support/message-scope.ts';
 
 const SOFT_BYTES = 65_536;
@@ -100,5 +101,34 @@ describe('MessageServer: commands that are served in pages', () => {
       await peer.settle();
     }
     expect(server.pages).to.have.length(6);
+  });
+
+  it('bounds the requests of all clients that wait for pages by totalOutputBytes', async () => {
+    const server = await scope.startServer({ totalOutputBytes: 150_000 });
+    const peers = [await scope.connectPeer(), await scope.connectPeer()];
+    const [first, second] = peers as [RawClient, RawClient];
+    const bystander = await scope.connectPeer();
+    const refusal = { status: 'limit', limit: 'totalOutputBytes', value: 150_000 };
+    const [long, other] = ['k'.repeat(30_000), 'o'.repeat(30_000)];
+    for (let round = 0; round < 3; round += 1) {
+      first.send({ command: 'page', parameters: { key: long }, id: 1 });
+      second.send({ command: 'page', parameters: { key: other }, id: 2 });
+      await first.settle();
+      await second.settle();
+      expect(await bystander.request('page', { key: long }, 3)).to.deep.equal({ id: 3, result: refusal });
+      expect(await bystander.request('page', {}, 4)).to.have.nested.property('result.status', 'ok');
+      for (const key of [long, other]) bystander.send({ command: 'release', parameters: { key } });
+      await first.next();
+      await second.next();
+    }
+    first.send({ command: 'page', parameters: { key: long }, id: 1 });
+    await first.settle();
+    first.socket.resetAndDestroy();
+    await server.until(() => server.ended.length === 1);
+    second.send({ command: 'page', parameters: { key: other }, id: 2 });
+    await second.settle();
+    bystander.send({ command: 'page', parameters: { key: 'x'.repeat(30_000) }, id: 5 });
+    await bystander.settle();
+    expect(server.pages).to.have.length(9);
   });
 });
