@@ -14,6 +14,7 @@ import { bytesOfClaim, bytesOfId, bytesOfWait, LEASE_BYTES } from './table-bytes
 import type {
   Claim,
   Group,
+  HolderWalk,
   Lease,
   Lock,
   LockAllRequest,
@@ -45,6 +46,8 @@ export class LockBook {
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
   /** Locks where a waiter may be granted now, and groups to be cancelled. The settlement empties this list. */
   readonly unsettled: (Lock | Group)[] = [];
+  /** The listings of holders under way. */
+  readonly walks: Set<HolderWalk> = new Set();
   sessionCount = 0;
   /** How much memory all claims and waiting requests count. */
   bytes = 0;
@@ -322,6 +325,7 @@ export class LockBook {
       if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
       if (owner.session.holdIndex !== undefined) removeFromIndex(owner.session.holdIndex, claim);
       if (lock.isInMap) this.#countLess(lock);
+      for (const walk of this.walks) if (walk.next === claim) walk.next = claim.next;
     } else {
       this.#waitLess(owner);
     }

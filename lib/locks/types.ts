@@ -75,6 +75,11 @@ export interface Claim {
   lease?: Lease | undefined;
 }
 
+/** Where a listing of the holders is. They may be very many, so it looks at them in slices while holds begin and end. */
+export interface HolderWalk {
+  next: Claim | undefined;
+}
+
 /** Holds and waits: the untagged part of a session, or a part with a tag. One with a tag lives as long as it has claims. */
 export interface Owner {
   readonly session: Session;

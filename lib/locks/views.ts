@@ -1,10 +1,9 @@
 /** What clients may see of the locks: one name, all names, all holders. */
 
 import type { DeadlockStep, LockHolder, LockInformation, LockWaiter, NamedLockHolder, Suspended } from '../protocol.ts';
-import { holdersOf } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { waitLimitOf } from './place.ts';
-import type { Claim, LockKind, Session } from './types.ts';
+import type { Claim, HolderWalk, LockKind, Session } from './types.ts';
 
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
 
@@ -45,9 +44,18 @@ export function* allNames(book: LockBook, kind: LockKind | undefined): Generator
 /** All holds of one kind of lock, or of one lock, in any order. */
 export function* allHolds(book: LockBook, kind: LockKind, name?: string): Generator<Claim, void, undefined> {
   const locks = book.locks[kind];
-  for (const lock of name === undefined ? locks : [locks.get(name)]) {
-    // A copy, because the holders may change before the next step.
-    if (lock !== undefined) yield* [...holdersOf(lock)];
+  const walk: HolderWalk = { next: undefined };
+  book.walks.add(walk);
+  try {
+    for (const lock of name === undefined ? locks : [locks.get(name)]) {
+      walk.next = lock?.firstHolder;
+      for (let claim = walk.next; claim !== undefined; claim = walk.next) {
+        walk.next = claim.next;
+        yield claim;
+      }
+    }
+  } finally {
+    book.walks.delete(walk);
   }
 }
 

@@ -75,6 +75,18 @@ export class Listing<Item> {
     this.#position = this.#found.dropFirst(count) ?? this.#position;
   }
 
+  /** Whether items are found beyond the page that was returned. */
+  get isAhead(): boolean {
+    return this.#found.size > 0;
+  }
+
+  /** Forgets the items found ahead; the next page takes a pass. Not to be called during one. */
+  forgetAhead(): void {
+    if (!this.isAhead) return;
+    this.#found = new SortedItems<Item>(this.#options.compare);
+    this.#isComplete = false;
+  }
+
   #beginPass(max: number): void {
     this.#capacity = this.#capacity === 0 ? max : Math.max(max, FOUND_AHEAD);
     this.#isComplete = true;

@@ -1,14 +1,16 @@
 /** Listings of the locks of this process, page by page and in slices. */
 
+import { Backlog } from '../locks/backlog.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import type { Claim, LockKind } from '../locks/types.ts';
 import { viewNamedHolder } from '../locks/views.ts';
 import { PendingResult } from '../message/pending-result.ts';
-import { TurnBudget } from '../message/scheduler.ts';
+import { TurnBudget, type Work } from '../message/scheduler.ts';
 import type { LockInformation, LockPage, NamedLockHolder } from '../protocol.ts';
 import { compareEncoded } from '../wire/text.ts';
 import type { Clock } from './clock.ts';
 import { Listing } from './listing.ts';
+import { ListingsAhead } from './listings-ahead.ts';
 import type { HoldersPage, NamesRequest, PageLimits, Pages } from './lock-manager.ts';
 import { addSize, charactersOf, isTooLarge } from './page-size.ts';
 
@@ -16,6 +18,9 @@ import { addSize, charactersOf, isTooLarge } from './page-size.ts';
 const LISTINGS_MS = 0.5;
 /** How many names to handle before looking at the clock again. */
 const NAMES_A_STEP = 32;
+/** How many listings look for a page at a time, and how many keep what they have found ahead. */
+const MAX_PASSES = 4;
+const MAX_LISTINGS_AHEAD = 4;
 
 /** Makes the pages. */
 export class LockListings {
@@ -23,6 +28,9 @@ export class LockListings {
   readonly #clock: Clock;
   readonly #limits: PageLimits;
   readonly #budget: TurnBudget;
+  readonly #ahead = new ListingsAhead(MAX_LISTINGS_AHEAD);
+  readonly #waiting = new Backlog<Work>();
+  #passCount = 0;
 
   constructor(table: LockTable, clock: Clock, limits: PageLimits) {
     this.#table = table;
@@ -50,20 +58,37 @@ export class LockListings {
   }
 
   #inSlices<Page extends object>(
-    listing: Pick<Listing<unknown>, 'step'>,
+    listing: Pick<Listing<unknown>, 'step' | 'isAhead' | 'forgetAhead'>,
     makePage: (max: number) => Page,
   ): Pages<Page> {
     return {
       nextPage: (max) => {
         const page = new PendingResult<Page>();
-        this.#budget.add(() => {
+        this.#ahead.take(listing);
+        this.#waiting.push(() => {
           if (!listing.step(NAMES_A_STEP, max)) return 'again';
-          page.settle(makePage(max));
+          const made = makePage(max);
+          this.#ahead.keep(listing);
+          page.settle(made);
           return 'done';
         });
+        this.#beginPass();
         return page;
       },
     };
+  }
+
+  #beginPass(): void {
+    if (this.#passCount === MAX_PASSES) return;
+    const pass = this.#waiting.take();
+    if (pass === undefined) return;
+    this.#passCount += 1;
+    this.#budget.add(() => {
+      if (pass() === 'again') return 'again';
+      this.#passCount -= 1;
+      this.#beginPass();
+      return 'done';
+    });
   }
 
   #makePage(listing: Listing<string>, max: number, kind: LockKind | undefined): LockPage {

@@ -95,6 +95,15 @@ describe('lock table', () => {
       expect(tokens('permit', 'mail')).to.deep.equal([]);
     });
 
+    it('lists the holds that stay while others begin and end', () => {
+      acquireEach([anna, SHARED], [ben, SHARED], [cara, SHARED], [dora, SHARED]);
+      const holds = table.holds('readerWriter');
+      expect(holds.next().value).to.include({ token: 1 });
+      for (const session of [anna, ben, cara]) release(session);
+      acquire(ben, SHARED);
+      expect([...iterate(holds)].map(({ token }) => token)).to.deep.equal([4, 5]);
+    });
+
     it('does not list a name that is no longer held or waited for', () => {
       acquireEach([anna], [ben]);
       release(ben);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Listing } from '../../lib/server/listing.ts';
+import { ListingsAhead } from '../../lib/server/listings-ahead.ts';
 
 const STEP = 3;
 
@@ -93,6 +94,33 @@ describe('a listing', () => {
       ),
       { numRuns: 1000 },
     );
+  });
+
+  it('keeps what it has found ahead only if it is among the latest listings', () => {
+    const ahead = new ListingsAhead(2);
+    const passes = [0, 0, 0];
+    const listings = passes.map((_, index) => {
+      const items = (): Iterator<string> => {
+        passes[index] = (passes[index] ?? 0) + 1;
+        return numbers(9)[Symbol.iterator]();
+      };
+      return new Listing<string>({ compare: shorterFirst, items });
+    });
+    const pages = (): string[][] =>
+      listings.map((listing) => {
+        ahead.take(listing);
+        const page = nextPage(listing, 2);
+        ahead.keep(listing);
+        return page;
+      });
+    expect(pages()).to.deep.equal(Array(3).fill(['0', '1']));
+    expect(passes).to.deep.equal([1, 1, 1]);
+    expect(pages()).to.deep.equal(Array(3).fill(['2', '3']));
+    expect(passes).to.deep.equal([2, 2, 2]);
+    const [first, ...latest] = listings as [Listing<string>, Listing<string>, Listing<string>];
+    for (const listing of [first, ...latest]) expect(nextPage(listing, 5)).to.deep.equal(['4', '5', '6', '7', '8']);
+    expect(passes).to.deep.equal([3, 2, 2]);
+    expect(listings.map(({ isOver }) => isOver)).to.deep.equal([true, true, true]);
   });
 
   for (const [order, names] of [
