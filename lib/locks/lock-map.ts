@@ -6,6 +6,9 @@ import type { Lock, LockKind } from './types.ts';
 const SHARDS = 256;
 /** Of longer names the end counts, where most differ. */
 const MAX_HASHED_CHARACTERS = 64;
+const MULTIPLIER = 0x5bd1e995;
+/** Another one in each process, so that nobody can choose names that all fall into one part. */
+const SEED = Math.floor(Math.random() * 2 ** 32);
 /**
  * A deleted lock stays for its next use unless its name is longer than this. When more than `MAX_KEPT_LOCKS` locks and more
  * than half of a part are deleted, the part drops them.
@@ -85,11 +88,13 @@ export class LockMap {
   }
 }
 
-/** Spreads names over the parts. A client whose names all fall into one part gets a `Map` that is not in parts, no more. */
+/** Spreads names over the parts. */
 export function shardIndex(name: string): number {
-  let hash = 0;
+  let hash = SEED;
   for (let index = Math.max(0, name.length - MAX_HASHED_CHARACTERS); index < name.length; index += 1) {
-    hash = (Math.imul(hash, 31) + name.charCodeAt(index)) | 0;
+    hash = Math.imul(hash ^ name.charCodeAt(index), MULTIPLIER);
+    // With multiplications alone, some names fall into one part whatever the seed.
+    hash ^= hash >>> 15;
   }
-  return ((hash ^ (hash >>> 15)) >>> 0) % SHARDS;
+  return (hash >>> 0) % SHARDS;
 }

@@ -87,6 +87,7 @@ describe('lock map', () => {
       (index: number) => `user:${index}:printer`,
       (index: number) => `${index}${'-'.repeat(50)}`,
       (index: number) => String.fromCodePoint(0x4e00 + index),
+      (index: number) => index.toString(2).replaceAll('0', 'Aa').replaceAll('1', 'BB'),
     ]) {
       const counts = new Map<number, number>();
       for (let index = 0; index < MANY; index += 1) {
