@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import { makeGate } from '../../lib/message/gate.ts';
 import { granted } from '../server/answers.ts';
 import { endTest } from '../server/clean-up.ts';
-import type { Message, RawClient } from '../server/raw-client.ts';
+import { type Message, type RawClient, until } from '../server/raw-client.ts';
 import type { RunningServer } from '../server/running-server.ts';
 import { startWithList } from './session-scene.ts';
 
@@ -17,11 +18,6 @@ describe('a client that reclaims its locks', () => {
     server = await startWithList({ atStart: [{ ...RECORD, timeoutMs: 3_600_000 }] });
   });
   afterEach(endTest);
-
-  async function comeBack(client: RawClient): Promise<void> {
-    const { session } = await client.ask('hello', { protocol: 1, session: KEY });
-    expect(session).to.include({ state: 'reclaim' });
-  }
 
   it('gets those again that an attempt before had got, though these are still being freed', async () => {
     const holds = Array.from({ length: 3_000 }, (_, index) => ({ lockName: `${index}`, token: index + 1 }));
@@ -75,3 +71,40 @@ describe('a client that reclaims its locks', () => {
     expect([await outcome('jobs', 7), await outcome('jobs', 8)]).to.deep.equal(['current', 'superseded']);
   });
 });
+
+describe('a session of the run before whose client never returns', () => {
+  afterEach(endTest);
+
+  it('L3: has its locks granted to others after its own time only, once its end is on record', async () => {
+    const recorded = makeGate();
+    const ended: string[] = [];
+    const server = await startWithList({
+      atStart: [
+        { ...RECORD, timeoutMs: 3_600_000 },
+        { ...RECORD, id: 'lost', timeoutMs: 200 },
+      ],
+      end: (id) => {
+        ended.push(id);
+        return recorded.promise;
+      },
+    });
+    const [client, other] = await server.connectTwo();
+    await other.queue(1, 'free');
+    await comeBack(client);
+    await client.ask('reclaim', { holds: [{ lockName: 'jobs', token: 7 }], last: true });
+    await other.queue(2, 'jobs');
+    await until(() => ended.length > 0);
+    expect(ended).to.deep.equal(['lost']);
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 1, waiting: 2, holders: 1 });
+    recorded.resolve();
+    expect(await other.next()).to.deep.equal({ id: 1, result: granted(8) });
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 0, expiredSessions: 1, waiting: 1, holders: 2 });
+    expect(await client.ask('unlock', { lockName: 'jobs', token: 7 })).to.include({ status: 'ok' });
+    expect(await other.next()).to.deep.equal({ id: 2, result: granted(9) });
+  });
+});
+
+async function comeBack(client: RawClient): Promise<void> {
+  const { session } = await client.ask('hello', { protocol: 1, session: KEY });
+  expect(session).to.include({ state: 'reclaim' });
+}
