@@ -165,6 +165,35 @@ describe('a server with a state directory', () => {
     expect(await back.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true })).to.deep.include({ lost: [] });
   });
 
+  it('waits for all again when it is killed before all are back', async () => {
+    const { program } = await start();
+    const [first, firstTold] = await open();
+    const [second, secondTold] = await open();
+    const tokens = [await first.take('a'), await second.take('b')];
+    await program.kill();
+    const { program: next } = await start();
+    const returned = await comeBack(firstTold);
+    await returned.ask('reclaim', { holds: [{ lockName: 'a', token: tokens[0] }], last: true });
+    await next.kill();
+    await start();
+    const other = await RawClient.connect(port);
+    for (const [index, lockName] of ['a', 'b'].entries()) await other.queue(index, lockName);
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 2, waiting: 2, holders: 0 });
+    const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
+    for (const [client, lockName, token] of [
+      [firstBack, 'a', tokens[0]],
+      [secondBack, 'b', tokens[1]],
+    ] as const) {
+      const reclaim = { holds: [{ lockName, token }], last: true };
+      expect(await client.ask('reclaim', reclaim)).to.deep.equal({ status: 'ok', lost: [] });
+    }
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 0, waiting: 2, holders: 2 });
+    expect(await secondBack.ask('unlock', { lockName: 'b' })).to.include({ status: 'ok' });
+    const { id, result } = (await other.next()) as { id: number; result: Message };
+    expect(id).to.equal(1);
+    expect(result.token).to.be.above(Math.max(...tokens));
+  });
+
   it('refuses to give back what nobody can have held, and what nobody is to reclaim', async () => {
     const { program } = await start();
     const [holder, told] = await open();
