@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
+import { TokenBlock } from '../../lib/ledger/token-block.ts';
 import { makeGate } from '../../lib/message/gate.ts';
 import { granted } from '../server/answers.ts';
 import { endTest } from '../server/clean-up.ts';
 import { type Message, type RawClient, until } from '../server/raw-client.ts';
-import type { RunningServer } from '../server/running-server.ts';
-import { startWithList } from './session-scene.ts';
+import { LogRecorder, type RunningServer, startServer } from '../server/running-server.ts';
+import { LIMITS, startWithList } from './session-scene.ts';
 
 /** A session of the run before. */
 const KEY = { id: 'before', secret: 'secret' };
@@ -69,6 +71,37 @@ describe('a client that reclaims its locks', () => {
     expect([await outcome('more', 9), await outcome('jobs', 7)]).to.deep.equal(['current', 'unknown']);
     await client.ask('reclaim', { holds: [{ lockName: 'jobs', token: 7 }], last: true });
     expect([await outcome('jobs', 7), await outcome('jobs', 8)]).to.deep.equal(['current', 'superseded']);
+  });
+});
+
+describe('a client that is gone before its reclaim is on record', () => {
+  afterEach(endTest);
+
+  it('may reclaim its locks again', async () => {
+    const raised = makeGate();
+    const logger = new LogRecorder();
+    let asked = 0;
+    const reserve = (): Promise<void> => {
+      asked += 1;
+      return raised.promise;
+    };
+    const ledger = Object.assign(new MemoryLedger(0), {
+      tokens: new TokenBlock({ begin: 0, reserved: 10, size: 10, reserve }),
+      sessions: { ...NO_SESSIONS, atStart: [{ ...RECORD, timeoutMs: 3_600_000 }] },
+    });
+    const server = await startServer(LIMITS, logger, { ledger });
+    const [first, second] = await server.connectTwo();
+    await comeBack(first);
+    const reclaim = { holds: [{ lockName: 'jobs', token: 77 }], last: true };
+    first.send({ command: 'reclaim', parameters: reclaim, id: 1 });
+    await until(() => asked === 1);
+    first.reset();
+    await until(async () => (await second.ask('stats')).openConnections === 1);
+    raised.resolve();
+    await comeBack(second);
+    expect(await second.ask('reclaim', reclaim)).to.deep.equal({ status: 'ok', lost: [] });
+    expect(await second.ask('stats')).to.include({ awaitedSessions: 0, holders: 1 });
+    expect(logger.entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 });
 
