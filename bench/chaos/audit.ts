@@ -1,7 +1,7 @@
 /** Asks the server of a chaos run who holds what, and finds what should not be there. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { LockClient, type LockInformation } from 'holdfast';
+import { LockClient, type LockHolder, type LockInformation } from 'holdfast';
 import type { History } from './history.ts';
 import { LONE_NAMES, nowMs } from './messages.ts';
 
@@ -10,12 +10,12 @@ const AGAIN_MS = 200;
 const CONNECT_TIMEOUT_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 
-/** What an audit allows. */
-export interface AuditBounds {
+/** What an audit allows, and whom it asks. */
+export interface AuditOptions {
   /** A hold that nobody has any more may be listed for so long. */
   readonly leftBehindMs: number;
-  /** No client is stopped for longer. */
-  readonly longestPauseMs: number;
+  /** Which client has a process of that number. */
+  readonly clientOf: (pid: number) => number | undefined;
 }
 
 interface Listing {
@@ -27,15 +27,15 @@ interface Listing {
 export class Audit {
   readonly #port: number;
   readonly #history: History;
-  readonly #bounds: AuditBounds;
+  readonly #options: AuditOptions;
   readonly #leftBehind = new Set<number>();
   /** When a token without a client was first seen in a listing. */
   readonly #strays = new Map<number, number>();
 
-  constructor(port: number, history: History, bounds: AuditBounds) {
+  constructor(port: number, history: History, options: AuditOptions) {
     this.#port = port;
     this.#history = history;
-    this.#bounds = bounds;
+    this.#options = options;
   }
 
   async runUntil(signal: AbortSignal): Promise<void> {
@@ -43,7 +43,7 @@ export class Audit {
       await pause(EVERY_MS, undefined, { signal }).catch(() => {});
       const listing = await this.#list();
       if (listing === undefined) continue;
-      this.#checkHolders(tokensIn(listing));
+      this.#checkHolders(listing.locks.flatMap(({ holders }) => holders));
       await this.#checkWaiters(listing);
     }
   }
@@ -56,7 +56,7 @@ export class Audit {
 
   /** Once all clients have ended, nothing may be listed and no connection be open but one. */
   async checkRemains(): Promise<void> {
-    const endMs = nowMs() + this.#bounds.leftBehindMs;
+    const endMs = nowMs() + this.#options.leftBehindMs;
     for (;;) {
       const client = await LockClient.connect({ port: this.#port });
       const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
@@ -89,17 +89,20 @@ export class Audit {
   }
 
   /** What the server lists must be held by somebody, or have been until a moment ago. */
-  #checkHolders(tokens: ReadonlySet<number>): void {
+  #checkHolders(holders: readonly LockHolder[]): void {
     const atMs = nowMs();
-    for (const token of tokens) {
+    for (const holder of holders) {
+      const { token } = holder;
       const known = this.#history.endOf(token);
       if (known !== undefined && known.endMs === undefined) continue;
       const sinceMs = known?.endMs ?? this.#strays.get(token) ?? atMs;
       if (known === undefined) this.#strays.set(token, sinceMs);
-      const listedMs = atMs - sinceMs - this.#history.log.serverStarvedMs(sinceMs, atMs);
-      // A client that is stopped tells of its grant when it goes on.
-      const boundMs = this.#bounds.leftBehindMs + (known === undefined ? this.#bounds.longestPauseMs : 0);
-      if (listedMs <= boundMs || this.#leftBehind.has(token)) continue;
+      const { log } = this.#history;
+      const client = known?.client ?? this.#options.clientOf(pidIn(holder));
+      // A client that is stopped or cut off tells nobody of its grant, or that it has let go.
+      const hurtMs = client === undefined ? 0 : log.ownHurtMs(client, sinceMs, atMs);
+      const listedMs = atMs - sinceMs - log.serverStarvedMs(sinceMs, atMs) - hurtMs;
+      if (listedMs <= this.#options.leftBehindMs || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
       this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);
@@ -125,6 +128,11 @@ function idleIn({ locks, isInGrace }: Listing): readonly string[] {
   if (isInGrace) return [];
   const idle = locks.filter(({ holderCount, waiterCount }) => holderCount === 0 && waiterCount > 0);
   return idle.map(({ lockName }) => lockName).filter((name) => LONE_NAMES.includes(name));
+}
+
+/** A client tells its program, host and process as its name. */
+function pidIn({ name }: LockHolder): number {
+  return Number(name.split(':').at(-1));
 }
 
 function tokensIn({ locks }: Listing): Set<number> {

@@ -84,6 +84,12 @@ export class ClientFaults {
     return this.#running.map(({ client }) => client.pid);
   }
 
+  /** Which client has a process of that number. */
+  clientOf(pid: number): number | undefined {
+    const index = this.pids.indexOf(pid);
+    return index < 0 ? undefined : index;
+  }
+
   /** Kills all client processes, those that are hurt, too, and starts others. */
   async restartAll(): Promise<void> {
     await Promise.all(this.#running.map((_, index) => this.#replace(index)));

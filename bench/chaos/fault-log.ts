@@ -48,6 +48,14 @@ export class FaultLog {
     }, 0);
   }
 
+  /** How long a client was kept from an answer by what hit it alone. */
+  ownHurtMs(client: number, fromMs: number, untilMs: number): number {
+    const own = this.near(client, fromMs, untilMs).filter((fault) => fault.client === client);
+    return own.reduce((sum, fault) => {
+      return sum + Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
+    }, 0);
+  }
+
   /** All that hit a client within some time. */
   near(client: number, fromMs: number, untilMs: number): Fault[] {
     return [...this.faults, ...this.#starved].filter(

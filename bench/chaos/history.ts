@@ -100,7 +100,7 @@ export class History {
   }
 
   /** Whether a token that the server lists may still be held. Undefined for one that no client has told of. */
-  endOf(token: number): { readonly endMs: number | undefined; readonly end: string | undefined } | undefined {
+  endOf(token: number): Pick<Hold, 'client' | 'endMs' | 'end'> | undefined {
     return this.#byToken.get(token);
   }
 

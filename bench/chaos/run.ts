@@ -27,8 +27,6 @@ const TRY_AGAIN_MS = 100;
 const BEGIN_MS = 2_000;
 /** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
 const LEFT_BEHIND_MS = SESSION_MS + 4_000;
-/** Of a client; and some time to go on. */
-const LONGEST_PAUSE_MS = 2 * SESSION_MS;
 const FINISH_MS = 20_000;
 const ANSWER_MS = 3_000;
 /** A process is known to have been starved when it runs again. */
@@ -87,7 +85,6 @@ export class ChaosRun {
   async run(): Promise<RunResult> {
     const { isDurable, hasHosts, seed } = this.#options;
     const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#routes.length);
-    const audit = new Audit(port, this.#history, { leftBehindMs: LEFT_BEHIND_MS, longestPauseMs: LONGEST_PAUSE_MS });
     const hosts = this.#hosts;
     const server = new ChaosServer({ port, proxiedPort, isDurable, hosts, hasDisk: hasHosts && isDurable });
     const places = this.#routes.map((route, index) => {
@@ -103,6 +100,10 @@ export class ChaosRun {
     await server.start();
     await Promise.all([proxies.proxy.start(), proxies.proxiedListener.start()]);
     const history = this.#history;
+    const audit: Audit = new Audit(port, history, {
+      leftBehindMs: LEFT_BEHIND_MS,
+      clientOf: (pid) => clientFaults.clientOf(pid),
+    });
     const clientFaults = new ClientFaults({
       ...{ proxies, places, history, isDurable, seed, sessionMs: SESSION_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS },
       listTokens: () => audit.listTokens(),
