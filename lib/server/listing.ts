@@ -4,6 +4,8 @@ import { SortedItems } from './sorted-items.ts';
 
 /** How many items one pass finds ahead, from the second page on. */
 const FOUND_AHEAD = 65_536;
+/** How many bytes these may have in all. They may be the only ones that keep the names of locks that are gone. */
+const MAX_BYTES_AHEAD = 4_194_304;
 
 /** The items to list, and their order. */
 export interface ListingOptions<Item> {
@@ -13,18 +15,21 @@ export interface ListingOptions<Item> {
   readonly items: () => Iterator<Item>;
   /** Whether to list an item; by default all are listed. */
   readonly isListed?: (item: Item) => boolean;
+  /** How many bytes of memory an item keeps; by default they do not count. */
+  readonly bytesOf?: (item: Item) => number;
   /** Lists only items after this one. */
   readonly after?: Item | undefined;
 }
 
 /**
  * The first page takes one pass over all items, and memory for that page only. From the second page on, each pass finds
- * 65,536 items ahead, so that a whole listing takes few passes.
+ * 65,536 items ahead, or fewer if they are long, so that a whole listing takes few passes.
  */
 export class Listing<Item> {
   readonly #options: ListingOptions<Item>;
   /** Items after the position that a pass has found. */
   #found: SortedItems<Item>;
+  #foundBytes = 0;
   /** Whether no item comes after the last one in `#found`. */
   #isComplete = false;
   /** The pass in progress, and how many items it keeps. */
@@ -72,6 +77,7 @@ export class Listing<Item> {
 
   /** Moves on past the next `count` items. */
   skip(count: number): void {
+    for (const item of this.#found.first(count)) this.#foundBytes -= this.#bytesOf(item);
     this.#position = this.#found.dropFirst(count) ?? this.#position;
   }
 
@@ -98,10 +104,27 @@ export class Listing<Item> {
     const found = this.#found;
     if (isListed?.(item) === false) return;
     if (this.#position !== undefined && compare(item, this.#position) <= 0) return;
-    const isBehind = found.size === this.#capacity && compare(item, found.last as Item) > 0;
-    if (!isBehind) found.insert(item);
-    if (found.size > this.#capacity) found.dropLast();
-    else if (!isBehind) return;
+    // Behind one that was left out nothing is kept, or there would be a gap.
+    const last = found.last;
+    const mayBeLast = this.#isComplete && found.size < this.#capacity;
+    if (!mayBeLast && last !== undefined && compare(item, last) > 0) {
+      this.#isComplete = false;
+      return;
+    }
+    const sizeBefore = found.size;
+    found.insert(item);
+    if (found.size === sizeBefore) return;
+    this.#foundBytes += this.#bytesOf(item);
+    while (found.size > this.#capacity || (this.#foundBytes > MAX_BYTES_AHEAD && found.size > 1)) this.#leaveOutLast();
+  }
+
+  #leaveOutLast(): void {
+    this.#foundBytes -= this.#bytesOf(this.#found.last as Item);
+    this.#found.dropLast();
     this.#isComplete = false;
+  }
+
+  #bytesOf(item: Item): number {
+    return this.#options.bytesOf?.(item) ?? 0;
   }
 }

@@ -2,6 +2,7 @@
 
 import { Backlog } from '../locks/backlog.ts';
 import type { LockTable } from '../locks/lock-table.ts';
+import { bytesOfText } from '../locks/table-bytes.ts';
 import type { Claim, LockKind } from '../locks/types.ts';
 import { viewNamedHolder } from '../locks/views.ts';
 import { PendingResult } from '../message/pending-result.ts';
@@ -44,6 +45,7 @@ export class LockListings {
       compare: compareEncoded,
       items: () => this.#table.names(kind),
       isListed: (name) => name.startsWith(prefix),
+      bytesOf: bytesOfText,
       after,
     });
     return this.#inSlices(listing, (max) => this.#makePage(listing, max, kind));
@@ -53,6 +55,7 @@ export class LockListings {
     const listing = new Listing<Claim>({
       compare: (a, b) => a.token - b.token,
       items: () => this.#table.holds(kind, lockName),
+      bytesOf: ({ lock }) => bytesOfText(lock.name),
     });
     return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
   }

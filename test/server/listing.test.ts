@@ -42,6 +42,28 @@ describe('a listing', () => {
     expect(listing.peek(10)).to.deep.equal(['a', 'b', 'c']);
   });
 
+  it('keeps no more bytes of items than its limit, and lists all the same', () => {
+    const names = numbers(100).reverse();
+    const listing = new Listing<string>({
+      compare: shorterFirst,
+      items: () => names[Symbol.iterator](),
+      bytesOf: () => 1_000_000,
+    });
+    const pages: string[][] = [];
+    while (!listing.isOver) pages.push(nextPage(listing, 50));
+    expect(pages.map(({ length }) => length)).to.deep.equal(Array(25).fill(4));
+    expect(pages.flat()).to.deep.equal(numbers(100));
+  });
+
+  it('lists an item that alone is longer than that', () => {
+    const listing = new Listing<string>({
+      compare: shorterFirst,
+      items: () => ['b', 'a'][Symbol.iterator](),
+      bytesOf: () => 10_000_000,
+    });
+    expect([nextPage(listing, 10), nextPage(listing, 10), listing.isOver]).to.deep.equal([['a'], ['b'], true]);
+  });
+
   it('counts the items that it skips, too', () => {
     const listing = new Listing<string>({
       compare: shorterFirst,
