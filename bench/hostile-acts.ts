@@ -22,11 +22,12 @@ export function fill(peer: Peer, count: number, nameOf: (index: number) => strin
 
 /** Takes locks by writes of a hundred requests, each with the parameters that it is given. */
 export async function fillWith(peer: Peer, count: number, parametersOf: (index: number) => object): Promise<void> {
+  const before = peer.replyCount;
   for (let index = 0; index < count; index += 1) {
     peer.send('lock', parametersOf(index), index);
-    if (index % 100 === 99) await peer.replied(index + 1);
+    if (index % 100 === 99) await peer.replied(before + index + 1);
   }
-  await peer.replied(count);
+  await peer.replied(before + count);
 }
 
 /** Makes requests that wait. They are followed by one that is answered. */

@@ -27,6 +27,33 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       await Promise.all(peers.map((peer) => peer.replied(100)));
     };
   },
+  /** Listings that are kept for the next page know the names of locks that are long gone. */
+  'kept listings': async (port) => {
+    const fillers = await open(port, 4);
+    const listers = await open(port, many(16));
+    return async () => {
+      for (const [round, lister] of listers.entries()) {
+        const nameOf = (index: number) => `${round} ${index} ${'\u00fc'.repeat(29_000)}`;
+        await Promise.all(
+          fillers.map((filler, number) => fill(filler, many(250), (index) => `${number} ${nameOf(index)}`)),
+        );
+        let page = '';
+        lister.socket.on('data', (bytes: Buffer) => {
+          page += bytes.toString('latin1');
+        });
+        lister.send('list', { max: 1 });
+        await lister.replied(1);
+        const { result } = JSON.parse(Buffer.from(page, 'latin1').toString()) as { readonly result: { next?: string } };
+        lister.send('list', { max: 1, after: result.next }, 2);
+        await lister.replied(2);
+        for (const filler of fillers) {
+          const before = filler.replyCount;
+          filler.send('unlockAll', {}, 'all');
+          await filler.replied(before + 1);
+        }
+      }
+    };
+  },
   'line listings': async (port) => {
     const filler = await Peer.open(port);
     await fill(filler, many(9_000), (index) => `filler/${index}`);
