@@ -5,9 +5,8 @@ import { findTooManyValues } from '../../lib/wire/json-values.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import type { Message, RawClient } from '../server/raw-client.ts';
 import { RawServer } from '../support/raw-server.ts';
-import { emitted, lazyClient } from './client-scene.ts';
+import { emitted, lazyClient, whenLost } from './client-scene.ts';
 
-const KEY = { id: 'session', secret: 'secret' };
 const TIMEOUT = 20;
 /** More than half of what a client trusts its session without an answer, and less than all of it. */
 const MOVED_MS = 12_000;
@@ -23,6 +22,10 @@ const MAX_BYTES = 100_000;
 interface Asked extends Message {
   readonly command: string;
   readonly parameters: Message;
+}
+
+function opened(timeout: number): object {
+  return { id: 'session', secret: 'secret', state: 'opened', timeout };
 }
 
 /** Moves the wall clock; the monotonic one stands still meanwhile, as on Linux while the machine sleeps. */
@@ -52,13 +55,12 @@ describe('a client that goes on with its session', () => {
   });
   afterEach(endTest);
 
-  async function open(options: LockClientOptions = {}, serverLimits: object = {}): Promise<void> {
+  async function open(options: LockClientOptions = {}, told: object = {}): Promise<void> {
     const limits = { maxMessageBytes: MAX_BYTES, maxUnsentBytes: 10 * MAX_BYTES };
     client = lazyClient({ port: server.port, reconnect: { minDelayMs: 1, maxDelayMs: 20 }, ...limits, ...options });
     const connected = client.connect();
     peer = await server.accept();
-    const session = { ...KEY, state: 'opened', timeout: TIMEOUT };
-    answer(await next('hello'), { protocol: 1, session, limits: serverLimits });
+    answer(await next('hello'), { protocol: 1, session: opened(TIMEOUT), ...told });
     await connected;
   }
 
@@ -99,7 +101,7 @@ describe('a client that goes on with its session', () => {
   }
 
   function answerGreeting(greeting: Asked, session: object): void {
-    answer(greeting, { protocol: 1, session: { id: KEY.id, timeout: TIMEOUT, ...session } });
+    answer(greeting, { protocol: 1, session: { id: 'session', timeout: TIMEOUT, ...session } });
   }
 
   /** Answers the greeting; resolves when the client has taken it. */
@@ -282,7 +284,7 @@ describe('a client that goes on with its session', () => {
   });
 
   it('lists as many requests as the server takes, and makes the others again in their order', async () => {
-    await open({}, { maxPendingRequests: 3 });
+    await open({}, { limits: { maxPendingRequests: 3 } });
     await wait('a', 'b', 'c', 'd', 'e');
     const greeting = await comeBack();
     expect(listed(greeting).requests).to.have.length(3);
@@ -293,7 +295,7 @@ describe('a client that goes on with its session', () => {
 
   it('lists no more values than the server takes in a message', async () => {
     const maxMessageValues = 70;
-    await open({}, { maxMessageValues });
+    await open({}, { limits: { maxMessageValues } });
     const names = Array.from({ length: 20 }, (_, index) => `lock ${index}`);
     for (const name of names) client.lockAll([name, 'other']).catch(() => {});
     for (const _ of names) await next('lockAll');
@@ -303,5 +305,35 @@ describe('a client that goes on with its session', () => {
     expect(findTooManyValues(Buffer.from(JSON.stringify(greeting)), maxMessageValues)).to.equal(undefined);
     answerGreeting(greeting, { state: 'resumed' });
     await next('lockAll');
+  });
+
+  it('S5: asks while it may still rely on its locks, and relies on them as long as it is answered', async () => {
+    await open({}, { session: opened(2) });
+    const handle = await take('jobs', 1);
+    for (let time = 0; time < 5; time += 1) {
+      const ping = await next('ping');
+      expect(handle.isHeld).to.equal(true);
+      answer(ping);
+    }
+  });
+
+  it('S7: asks past the deadline and gives its locks up without an answer, also if it is not kept', async () => {
+    await open({ session: false }, { session: undefined });
+    const handle = await take('jobs', 1);
+    const lost = whenLost(handle);
+    moveWallClock(2 * MOVED_MS);
+    expect(handle.isHeld).to.equal(false);
+    await next('ping');
+    expect(handle.signal.aborted).to.equal(false);
+    expect(await lost).to.include({ code: 'unconfirmed' });
+  });
+
+  it('S7: relies on its locks again when the server answers past the deadline, also if it is not kept', async () => {
+    await open({ session: false }, { session: undefined });
+    const handle = await take('jobs', 1);
+    moveWallClock(2 * MOVED_MS);
+    answer(await next('ping'));
+    await settle();
+    expect(handle.isHeld).to.equal(true);
   });
 });

@@ -302,6 +302,21 @@ describe("a client's session", () => {
     expect(handle.signal.aborted).to.equal(false);
   });
 
+  it('S6: is not sure at the first look after the event loop was blocked and the connection was cut', async () => {
+    const { program, port } = await startServerProgram('--config', configWith(LIMITS));
+    const client = lazyClient({ port, reconnect: SOON, session: { timeoutMs: SHORT_MS } });
+    const handle = await client.lock('jobs');
+    const lost = whenLost(handle);
+    spawn('sh', ['-c', `sleep 0.3; kill -9 ${program.pid}`], { stdio: 'ignore' });
+    blockFor(3 * SHORT_MS);
+    expect(handle.isHeld).to.equal(false);
+    expect(() => handle.throwIfLost())
+      .to.throw(LockLostError)
+      .with.property('code', 'unconfirmed');
+    await lost;
+    expect(await handle.confirm()).to.equal(false);
+  });
+
   it('S6: hands out no grant that lay in the socket while the session ended', async () => {
     const { program, port } = await startServerProgram('--config', configWith(LIMITS));
     const client = lazyClient({ port, reconnect: SOON, session: { timeoutMs: SHORT_MS } });
@@ -335,7 +350,7 @@ describe("a client's session", () => {
     expect((await waiting).token).to.be.above(handle.token);
   });
 
-  it('S7: ends when the server does not answer, also if it is not kept', async () => {
+  it('S7: ends with its connection if it is not kept', async () => {
     const client = await connect({ session: false });
     const handle = await client.lock('jobs');
     proxy.reset();
