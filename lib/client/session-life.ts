@@ -251,7 +251,8 @@ export class SessionLife {
     if (this.#key === undefined) return false;
     const stream = this.#client.abandon(reason);
     if (stream !== undefined) this.#abandoned.push(stream);
-    if (this.#abandoned.length > MAX_ABANDONED) closeQuietly(this.#abandoned.shift() as ByteStream);
+    // The first is the one that the server knows; on the others it may have answered nothing.
+    for (const each of this.#abandoned.splice(1, this.#abandoned.length - MAX_ABANDONED)) closeQuietly(each);
     return true;
   }
 

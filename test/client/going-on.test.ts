@@ -174,7 +174,7 @@ describe('a client that goes on with its session', () => {
     const before = peer;
     let greeting = await comeBack(() => before.socket.end());
     for (let attempt = 0; attempt < 10; attempt += 1) {
-      peer.reset();
+      peer.socket.end();
       peer = await server.accept();
       greeting = await next('hello');
     }
