@@ -4,7 +4,7 @@
 export interface MessageCounters {
   /** Connections accepted so far. */
   connections: number;
-  /** Connections that were turned away, and commands that were refused without a word, by reason. */
+  /** Connections that were turned away, and commands that were refused, by reason. */
   readonly refusals: Readonly<Record<string, number>>;
   unknownCommands: number;
   /** Messages that could not be understood, and requests with wrong parameters. */

@@ -34,6 +34,8 @@ export interface MessageRouterOptions<Session extends MessageSession> {
   readonly logger: Logger;
   readonly counters: MessageCounters;
   readonly pagedWork: PagedWork;
+  /** Counts a request that was refused at a limit. */
+  readonly countRefusal: (limit: string) => void;
   /** Whether there is no room for the answers to listings, beside the listings that wait and take `furtherBytes`. */
   readonly isOutputFull: (furtherBytes?: number) => boolean;
   /** Serves a message without an id and without `parameters` where that is another protocol's custom. */
@@ -47,6 +49,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   readonly #logger: Logger;
   readonly #counters: MessageCounters;
   readonly #pagedWork: PagedWork;
+  readonly #countRefusal: MessageRouterOptions<Session>['countRefusal'];
   readonly #isOutputFull: MessageRouterOptions<Session>['isOutputFull'];
   readonly #answerBareWith: MessageRouterOptions<Session>['answerBare'];
 
@@ -56,6 +59,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     this.#logger = options.logger;
     this.#counters = options.counters;
     this.#pagedWork = options.pagedWork;
+    this.#countRefusal = options.countRefusal;
     this.#isOutputFull = options.isOutputFull;
     this.#answerBareWith = options.answerBare;
   }
@@ -171,6 +175,8 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       this.#answerWhenSettled(session, id, name, result, () => sent?.settle({}));
       return sent;
     }
+    const { status, limit } = result as { readonly status?: unknown; readonly limit?: unknown };
+    if (status === 'limit' && typeof limit === 'string') this.#countRefusal(limit);
     if (id === undefined) return undefined;
     try {
       session.connection.send({ id, result });

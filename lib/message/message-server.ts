@@ -103,6 +103,7 @@ export abstract class MessageServer<
       logger: this.logger,
       counters: this.counters,
       pagedWork: this.pagedWork,
+      countRefusal: (limit) => this.#refusals.count(limit),
       isOutputFull: (furtherBytes) => this.#reading.isFull(furtherBytes),
       answerBare: (session, request) => this.answerBare(session, request),
     });
@@ -250,7 +251,10 @@ export abstract class MessageServer<
           return undefined;
         }
       },
-      malformed: (error) => service?.refuse(session, error),
+      malformed: (error) => {
+        if (error.status === 'limit') this.#refusals.count('maxMessageValues');
+        service?.refuse(session, error);
+      },
       broken: (error) => {
         service?.refuse(session, error);
         if (error.status === 'limit') this.refused(stream.peer, this.#causeOf(error));

@@ -1,4 +1,4 @@
-/** Connections that are turned away, and commands that are refused without a word: counted by reason, and logged. */
+/** Refused connections and commands, counted by reason. They are logged, too, unless the answer names the reason. */
 
 import type { QuietLog } from './quiet-log.ts';
 
@@ -28,7 +28,8 @@ export const CONNECTION_REFUSALS = {
   messageTimeoutMs: 'A message, a line or a frame had begun and did not end within `messageTimeoutMs`.',
   totalInputBytes: 'The message was the longest of those that had begun, which together passed `totalInputBytes`.',
   hardOutputBytes: 'The client left more than `hardOutputBytes` of output unread.',
-  totalOutputBytes: 'The client did not read, and all clients had left more than `totalOutputBytes` unread.',
+  totalOutputBytes:
+    'All clients had left more than `totalOutputBytes` unread, or waiting listings would have passed it.',
 } as const;
 
 /** Why a connection was turned away. */
@@ -64,9 +65,15 @@ export class Refusals {
     this.counts = Object.fromEntries(reasons.map((reason) => [reason, 0]));
   }
 
+  /** Counts a refusal whose answer names the reason. */
+  count(reason: string): void {
+    this.counts[reason] = (this.counts[reason] ?? 0) + 1;
+  }
+
+  /** Counts and logs a refusal. */
   add(refusal: Refusal): void {
     const { reason, refused = 'a connection', address } = refusal;
-    this.counts[reason] = (this.counts[reason] ?? 0) + 1;
+    this.count(reason);
     const message = `refused ${refused} from ${address}: ${explain(refusal)}`;
     this.#log.tell({
       level: 'warn',

@@ -1,4 +1,4 @@
-/** Reasons to refuse a command whose protocol cannot name them: line commands and pkLockServer's messages. */
+/** Reasons to refuse a command. Protocols that cannot name them have them logged: line commands and pkLockServer's messages. */
 
 import { DRAINING } from '../message/refusal-causes.ts';
 import type { RefusalCause } from '../message/refusals.ts';
@@ -7,13 +7,18 @@ import type { LockResult } from './lock-manager.ts';
 /** Every reason to refuse a command, or to end a session with its connection, with its meaning. The documents repeat them. */
 export const COMMAND_REFUSALS = {
   maxNameBytes: 'The name of a lock was longer than `maxNameBytes`.',
+  maxOwnerBytes: 'The owner tag was longer than `maxOwnerBytes`.',
   maxClientNameBytes: 'The name of a client was longer than `maxClientNameBytes`.',
   maxLocks: 'There were `maxLocks` already.',
   maxLocksPerSession: 'The connection had `maxLocksPerSession` already.',
   maxTableBytes: 'All locks and waiting requests counted `maxTableBytes` already.',
   maxBytesPerSession: 'The locks and waiting requests of the connection counted `maxBytesPerSession` already.',
   maxWaitersPerLock: 'There were `maxWaitersPerLock` waiting for the lock already.',
+  maxLocksPerRequest: 'A `lockAll` named more than `maxLocksPerRequest`.',
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
+  maxPendingListings:
+    'The connection had `maxPendingListings` waiting already, or listings with 131,072 characters in their names.',
+  maxMessageValues: 'A message had more values than `maxMessageValues`.',
   maxSuspendedSessions:
     'A session ended with its connection, since `maxSuspendedSessions` waited for their clients already.',
 } as const;

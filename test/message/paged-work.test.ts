@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { RawClient } from '../server/raw-client.ts';
 import { messageScope } from '../support/message-scope.ts';
+import { refusalsOf } from '../support/refusals.ts';
 
 const SOFT_BYTES = 65_536;
 const PAGE_BYTES = 1_048_576;
@@ -35,7 +36,7 @@ describe('MessageServer: commands that are served in pages', () => {
   });
 
   it('refuses more than maxPendingListings of one client', async () => {
-    await scope.startServer({ maxPendingListings: 2 });
+    const server = await scope.startServer({ maxPendingListings: 2 });
     const peer = await scope.connectPeer();
     for (const key of ['first', 'second']) peer.send({ command: 'page', parameters: { key }, id: key });
     const refusal = { status: 'limit', limit: 'maxPendingListings', value: 2 };
@@ -43,6 +44,7 @@ describe('MessageServer: commands that are served in pages', () => {
     const bystander = await scope.connectPeer();
     for (const key of ['first', 'second']) await bystander.request('release', { key }, key);
     await peer.nextMany(2);
+    expect(refusalsOf(server.counters)).to.deep.equal({ maxPendingListings: 1 });
     peer.send({ command: 'page', parameters: { key: 'third' }, id: 3 });
     await peer.settle();
     await bystander.request('release', { key: 'third' }, 1);
@@ -130,5 +132,6 @@ describe('MessageServer: commands that are served in pages', () => {
     bystander.send({ command: 'page', parameters: { key: 'x'.repeat(30_000) }, id: 5 });
     await bystander.settle();
     expect(server.pages).to.have.length(9);
+    expect(refusalsOf(server.counters)).to.deep.equal({ totalOutputBytes: 3 });
   });
 });

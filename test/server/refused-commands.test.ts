@@ -131,11 +131,37 @@ describe('commands that are refused in protocols that cannot say why', () => {
     expectRefused({ maxPendingRequests: 1 }, passes('maxPendingRequests', 1));
   });
 
-  it('do not include messages, since their answers name the limit', async () => {
-    await listen({ maxNameBytes: 5 });
+  it('are counted, but not logged, for requests whose answers name the limit', async () => {
+    await listen({
+      maxNameBytes: 5,
+      maxOwnerBytes: 5,
+      maxLocksPerSession: 2,
+      maxLocksPerRequest: 2,
+      maxMessageValues: 20,
+    });
     const client = await RawClient.connect(port);
-    expect(await client.ask('lock', { lockName: 'sixsix' })).to.include({ status: 'limit', limit: 'maxNameBytes' });
-    expectRefused({});
+    const locks = ['a', 'b', 'c'].map((lockName) => ({ lockName }));
+    for (const [limit, command, parameters] of [
+      ['maxNameBytes', 'lock', { lockName: 'sixsix' }],
+      ['maxNameBytes', 'inspect', { lockName: 'sixsix' }],
+      ['maxOwnerBytes', 'lock', { lockName: 'a', owner: 'sixsix' }],
+      ['maxLocksPerRequest', 'lockAll', { locks }],
+    ] as const) {
+      expect(await client.ask(command, parameters), limit).to.include({ status: 'limit', limit });
+    }
+    await client.take('a');
+    await client.take('b');
+    expect(await client.ask('lock', { lockName: 'c' })).to.include({ limit: 'maxLocksPerSession' });
+    client.write(`[${'0,'.repeat(20)}0]\n`);
+    expect(await client.next()).to.have.nested.property('error.status', 'limit');
+    expect(refusalsOf(server.counters)).to.deep.equal({
+      maxNameBytes: 2,
+      maxOwnerBytes: 1,
+      maxLocksPerRequest: 1,
+      maxLocksPerSession: 1,
+      maxMessageValues: 1,
+    });
+    expect(logger.warnings).to.deep.equal([]);
   });
 
   it('are logged for a client that does not read, and its connection is closed', async () => {
