@@ -260,7 +260,7 @@ export interface SessionStatistics {
 export interface ServerStatistics extends LockStatistics, SessionStatistics {
   readonly openConnections: number;
   readonly connections: number;
-  /** Connections that were turned away, and commands refused by a protocol that has no word for it, by reason. */
+  /** Connections that were turned away, and commands that were refused, by reason. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly invalidRequests: number;
   readonly unknownCommands: number;

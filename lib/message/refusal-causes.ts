@@ -71,6 +71,21 @@ export function gaveWay({ why, remedy }: Cause): Cause {
   return { reason: 'silent', why: `it had sent no message, and a new one came: ${why}`, remedy };
 }
 
+/** A frame of WebSocket was not valid. */
+export function brokenFrame(fault: string): Cause {
+  return { reason: 'webSocketFrame', why: `it sent a frame that is not valid: ${fault}` };
+}
+
+/** Each fragment of a message takes memory. */
+export function tooManyFragments(maxFragments: number): Cause {
+  return { reason: 'webSocketFragments', why: `it sent a message in more than ${maxFragments} fragments` };
+}
+
+/** The peer sends pings and does not read the answers. */
+export function unreadPongs(maxPongs: number): Cause {
+  return { reason: 'webSocketPongs', why: `it sent pings and left more than ${maxPongs} of the answers unread` };
+}
+
 /** A message, a line or a frame was too long. */
 export function tooLong(maxMessageBytes: number): Cause {
   return atLimit('maxMessageBytes', maxMessageBytes, 'it sent a message that is longer than');

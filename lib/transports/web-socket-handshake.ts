@@ -24,6 +24,9 @@ interface Guest extends Arrival {
   state: 'waiting' | 'refused';
 }
 
+/** How many fragments a message may have. */
+export const MAX_FRAGMENTS = 16_384;
+
 /** Reports at most this many different names that programs call the server by. */
 const MAX_NOTICED_NAMES = 100;
 
@@ -41,7 +44,14 @@ export class Handshakes {
   constructor(options: HandshakesOptions) {
     this.#options = options;
     const { maxMessageBytes: maxPayload } = options;
-    this.#upgrades = new ws.WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload });
+    this.#upgrades = new ws.WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload,
+      maxFragments: MAX_FRAGMENTS,
+      // The stream does it, since `ws` does not tell why it closes a connection with too many of them.
+      autoPong: false,
+    });
     this.#upgrades.on('wsClientError', (error, socket) => {
       this.#refuse(socket as Socket, 400, handshakeCause(error.message), 'Sec-WebSocket-Version: 13\r\n');
     });

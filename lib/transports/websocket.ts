@@ -5,7 +5,8 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { ByteSink, ByteStream, Completeness, StreamEncoding } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
-import { tooLong } from '../message/refusal-causes.ts';
+import { brokenFrame, tooLong, tooManyFragments, unreadPongs } from '../message/refusal-causes.ts';
+import type { ConnectionRefusalReason, RefusalCause } from '../message/refusals.ts';
 import { formatAddress } from './allow-list.ts';
 import { PacedInput } from './paced-input.ts';
 import { PageAccess } from './page-access.ts';
@@ -14,7 +15,7 @@ import { AllowedTcpListener, TCP_LISTENER_OPTIONS, type TcpListener, type TcpLis
 import { handshakeTimeoutOf } from './tls.ts';
 import { rawSocketOf } from './tls-failure.ts';
 import { FrameFollower } from './web-socket-frames.ts';
-import { Handshakes } from './web-socket-handshake.ts';
+import { Handshakes, MAX_FRAGMENTS } from './web-socket-handshake.ts';
 
 /** Where to listen, and who may connect. */
 export interface WebSocketListenerOptions extends TcpListenerOptions {
@@ -45,9 +46,9 @@ export function webSocket(options: WebSocketListenerOptions, watch: PeerWatch = 
     admit: (socket, arrival) => {
       const { address, port, events, place } = arrival;
       const peer = formatAddress(address, port);
-      const refuseLength = (): void => events.refused({ ...tooLong(maxMessageBytes), address });
+      const refused = (cause: Cause): void => events.refused({ ...cause, address });
       const upgraded = (connection: WebSocket): void => {
-        const stream = new WebSocketStream({ connection, socket, peer, watch, refuseLength });
+        const stream = new WebSocketStream({ connection, socket, peer, watch, maxMessageBytes, refused });
         events.accepted(stream, place);
       };
       handshakes.admit(socket, { ...arrival, upgraded });
@@ -64,16 +65,24 @@ const NORMAL_CLOSURE = 1000;
 /** Reported where the peer has sent no close frame (RFC 6455, 7.1.5). */
 const NO_CLOSE_FRAME = 1_006;
 
-/** The code of `ws` for a frame that is too long. */
+/** The codes of `ws` for a frame that is too long, for too many parts, and how those of all broken frames begin. */
 const TOO_LONG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+const TOO_MANY_PARTS = 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
+const BROKEN = 'WS_ERR_';
+
+/** A client may send pings and never read the answers. */
+const MAX_UNREAD_PONGS = 60;
+
+type Cause = RefusalCause<ConnectionRefusalReason>;
 
 interface WebSocketStreamOptions {
   readonly connection: WebSocket;
   readonly socket: Socket;
   readonly peer: string;
   readonly watch: PeerWatch;
-  /** Called when the connection closes because a frame was too long. */
-  readonly refuseLength: () => void;
+  readonly maxMessageBytes: number;
+  /** Called when the connection closes because of the frames that came. */
+  readonly refused: (cause: Cause) => void;
 }
 
 /** One WebSocket connection as a stream: each incoming frame is a line, and each write is a frame. */
@@ -89,8 +98,9 @@ class WebSocketStream implements ByteStream, WatchedPeer {
   #sink: ByteSink | undefined;
   #input: PacedInput | undefined;
   #failure: Error | undefined;
+  #unreadPongs = 0;
 
-  constructor({ connection, socket, peer, watch, refuseLength }: WebSocketStreamOptions) {
+  constructor({ connection, socket, peer, watch, maxMessageBytes, refused }: WebSocketStreamOptions) {
     this.#connection = connection;
     this.#socket = socket;
     this.peer = peer;
@@ -98,8 +108,10 @@ class WebSocketStream implements ByteStream, WatchedPeer {
     // A refused connection never starts, but `ws` still reads the bytes that came with its handshake.
     connection.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error;
-      if (error.code === TOO_LONG) refuseLength();
+      const cause = causeOfError(error, maxMessageBytes);
+      if (cause !== undefined) refused(cause);
     });
+    connection.on('ping', (data) => this.#answerPing(data, refused));
   }
 
   get unsentBytes(): number {
@@ -157,6 +169,22 @@ class WebSocketStream implements ByteStream, WatchedPeer {
     if (this.begunBytes !== before) sink.begunBytesChanged?.();
   }
 
+  #answerPing(data: Buffer, refused: (cause: Cause) => void): void {
+    const connection = this.#connection;
+    if (connection.readyState !== connection.OPEN) return;
+    if (this.#unreadPongs < MAX_UNREAD_PONGS) {
+      this.#unreadPongs += 1;
+      connection.pong(data, false, this.#pongSent);
+    } else {
+      refused(unreadPongs(MAX_UNREAD_PONGS));
+      connection.terminate();
+    }
+  }
+
+  readonly #pongSent = (): void => {
+    this.#unreadPongs -= 1;
+  };
+
   whenDrained(callback: () => void): void {
     // The callback of an empty write comes after all earlier writes.
     this.#socket.write('', (error) => {
@@ -179,6 +207,14 @@ class WebSocketStream implements ByteStream, WatchedPeer {
   destroy(): void {
     this.#connection.terminate();
   }
+}
+
+/** Why `ws` closes a connection by this error; undefined when the connection just broke. */
+function causeOfError({ code, message }: NodeJS.ErrnoException, maxMessageBytes: number): Cause | undefined {
+  if (code === TOO_LONG) return tooLong(maxMessageBytes);
+  if (code === TOO_MANY_PARTS) return tooManyFragments(MAX_FRAGMENTS);
+  if (code?.startsWith(BROKEN) !== true) return undefined;
+  return brokenFrame(message.replace(/^Invalid WebSocket frame: /, ''));
 }
 
 /** Turns a frame into one line. Line breaks within it become spaces, since both protocols read them as white space. */

@@ -6,6 +6,7 @@ import type { LockServer } from '../../lib/server/lock-server.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { connectFrames, connectTcp } from '../protocols/peers.ts';
 import { endTest } from '../server/clean-up.ts';
+import { untilConnections } from '../server/running-server.ts';
 import type { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
 import { handshake, listenForWebSocket, PAGE } from './web-socket-scene.ts';
@@ -174,6 +175,40 @@ describe('the refusals of WebSocket', () => {
       peer.close();
     }
     expect(logger.at('info')).to.have.lengthOf(100);
+  });
+
+  const mask = Buffer.alloc(4);
+  const frames = (count: number, ...head: number[]): Buffer =>
+    Buffer.concat(Array.from({ length: count }, () => Buffer.concat([Buffer.from(head), mask])));
+  for (const [reason, sent, why] of [
+    ['webSocketFrame', frames(1, 0xc1, 0x80), 'it sent a frame that is not valid: RSV1 must be clear'],
+    ['webSocketFrame', frames(1, 0x83, 0x80), 'it sent a frame that is not valid: invalid opcode 3'],
+    [
+      'webSocketFragments',
+      Buffer.concat([frames(1, 0x01, 0x80), frames(16_400, 0x00, 0x80)]),
+      'it sent a message in more than 16384 fragments',
+    ],
+    ['webSocketPongs', frames(300, 0x89, 0x80), 'it sent pings and left more than 60 of the answers unread'],
+  ] as const) {
+    it(`close the connection for ${reason} once it is open: ${why}`, async () => {
+      const peer = await connectTcp(port);
+      peer.socket.write(handshake());
+      expect(await peer.receive()).to.match(/ 101 /);
+      peer.socket.write(sent);
+      await peer.closed;
+      await untilConnections(server, 0);
+      expect(refusalsOf(server.counters)).to.deep.equal({ [reason]: 1 });
+      expect(logger.warnings).to.deep.equal([`refused a connection from 127.0.0.1: ${why}`]);
+    });
+  }
+
+  it('do not include pings that are answered', async () => {
+    const { webSocket: client } = await connectFrames(`ws://127.0.0.1:${port}`);
+    for (let time = 0; time < 100; time += 1) {
+      client.ping('x');
+      expect(String((await once(client, 'pong'))[0])).to.equal('x');
+    }
+    expect(refusalsOf(server.counters)).to.deep.equal({});
   });
 
   it('include wrong entries of the lists, before it listens', () => {
