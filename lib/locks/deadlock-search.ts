@@ -7,7 +7,7 @@
 import type { Deadlock } from '../protocol.ts';
 import type { Steps } from './steps.ts';
 import type { Claim, Lock, Owner } from './types.ts';
-import { type Cycle, CycleSearch } from './wait-cycle.ts';
+import { type Cycle, CycleSearch, deadlockOf } from './wait-cycle.ts';
 import { WaitGraph } from './wait-graph.ts';
 import type { OwnerNode } from './wait-nodes.ts';
 import { WaitPlay } from './wait-play.ts';
@@ -27,6 +27,7 @@ type Phase =
 
 export class DeadlockSearch {
   readonly #graph: WaitGraph;
+  readonly #maxCycleSteps: number;
   /** Owners that are not copied yet. */
   readonly #owners: Iterator<Owner>;
   /** The owners to search for, the latest at the end: a circle is closed by its last request. */
@@ -37,8 +38,9 @@ export class DeadlockSearch {
   #hasChanged = false;
   #phase: Phase = { name: 'copying' };
 
-  /** Looks at what waits until now. */
-  constructor(owners: Iterable<Owner>, nowMs: number) {
+  /** Looks at what waits until now. Longer cycles are not described. */
+  constructor(owners: Iterable<Owner>, maxCycleSteps: number, nowMs: number) {
+    this.#maxCycleSteps = maxCycleSteps;
     this.#graph = new WaitGraph({ untilMs: nowMs });
     this.#owners = owners[Symbol.iterator]();
   }
@@ -107,8 +109,8 @@ export class DeadlockSearch {
     this.#hasChanged = true;
     this.#phase = { name: 'updating', play, owners: owners.values() };
     for (const owner of owners) if (!owner.isUpToDate) return undefined;
-    const { claim, steps } = cycles.cycle as Cycle;
-    return { claim, deadlock: { status: 'deadlock', cycle: steps } };
+    const { claim, steps } = cycles.describe(this.#maxCycleSteps) as Cycle;
+    return { claim, deadlock: deadlockOf(steps) };
   }
 
   #update({ play, owners }: Extract<Phase, { name: 'updating' }>, steps: Steps): void {

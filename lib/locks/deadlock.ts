@@ -12,7 +12,7 @@ import { entangledIn } from './entanglement.ts';
 import { isAwaited } from './lock.ts';
 import { Steps } from './steps.ts';
 import type { Claim, Lock, Owner } from './types.ts';
-import { CycleSearch } from './wait-cycle.ts';
+import { CycleSearch, deadlockOf } from './wait-cycle.ts';
 import { WaitGraph } from './wait-graph.ts';
 import type { OwnerNode, WaitUnit } from './wait-nodes.ts';
 import { WaitPlay } from './wait-play.ts';
@@ -55,14 +55,17 @@ export class DeadlockDetector {
   /** Whether there are owners to look into. */
   isSearching = false;
   readonly #stepsAtOnce: number;
+  readonly #maxCycleSteps: number;
   #stepsLeft = MAX_STEPS_BETWEEN_SLICES;
   /** Owners whose waits may have closed a circle that nobody has looked for yet. */
   #unsearched = new Set<Owner>();
   #sweepAt = MIN_SWEPT;
   #search: DeadlockSearch | undefined;
 
-  constructor(stepsAtOnce: number) {
+  /** Longer cycles than `maxCycleSteps` are not described. */
+  constructor(stepsAtOnce: number, maxCycleSteps: number) {
     this.#stepsAtOnce = stepsAtOnce;
+    this.#maxCycleSteps = maxCycleSteps;
   }
 
   /** The deadlock that would keep an owner waiting for ever, if one is found at once; if that takes longer, `goOn` looks for it. */
@@ -70,7 +73,10 @@ export class DeadlockDetector {
     const steps = new Steps(Math.min(this.#stepsAtOnce, Math.max(this.#stepsLeft, SMALL_SEARCH_STEPS)));
     const found = findAtOnce(owner, question, steps);
     if (steps.taken > SMALL_SEARCH_STEPS) this.#stepsLeft -= steps.taken;
-    if (found !== 'unknown') return found;
+    if (found !== 'unknown') {
+      const cycle = found?.describe(this.#maxCycleSteps);
+      return cycle && deadlockOf(cycle.steps);
+    }
     this.#remember(owner);
     return undefined;
   }
@@ -79,7 +85,7 @@ export class DeadlockDetector {
   goOn(maxSteps: number, nowMs: number): StuckWait | undefined {
     if (!this.isSearching) return undefined;
     if (this.#search === undefined) {
-      this.#search = new DeadlockSearch(this.#unsearched, nowMs);
+      this.#search = new DeadlockSearch(this.#unsearched, this.#maxCycleSteps, nowMs);
       this.#unsearched = new Set();
       this.#sweepAt = MIN_SWEPT;
     }
@@ -107,8 +113,8 @@ export class DeadlockDetector {
   }
 }
 
-/** The deadlock of an owner, unless the steps are used up before that is known. */
-function findAtOnce(owner: Owner, question: DeadlockQuestion, steps: Steps): Deadlock | 'unknown' | undefined {
+/** A search that knows whether the owner is in a cycle, unless the steps are used up before that is known. */
+function findAtOnce(owner: Owner, question: DeadlockQuestion, steps: Steps): CycleSearch | 'unknown' | undefined {
   const passing = 'passing' in question ? question.passing : NONE;
   const check = checkCircle(owner, passing, steps);
   if (check.result !== 'possible') return check.result === 'unknown' ? 'unknown' : undefined;
@@ -118,8 +124,7 @@ function findAtOnce(owner: Owner, question: DeadlockQuestion, steps: Steps): Dea
   if (root.waitsLeft === 0) return undefined;
   const isWaiting = 'waiting' in question;
   const cycles = new CycleSearch(graph, root, isWaiting ? unitsOf(question.waiting, graph) : root.units, isWaiting);
-  if (!cycles.findFirst(steps)) return 'unknown';
-  return cycles.cycle === undefined ? undefined : { status: 'deadlock', cycle: cycles.cycle.steps };
+  return cycles.findFirst(steps) ? cycles : 'unknown';
 }
 
 function unitsOf(claims: readonly Claim[], graph: WaitGraph): readonly WaitUnit[] {

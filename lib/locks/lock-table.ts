@@ -63,9 +63,10 @@ export class LockTable {
   constructor(options: TableOptions) {
     const { limits, compareNames } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
+    const { maxCycleSteps = Number.POSITIVE_INFINITY } = options;
     this.#book = new LockBook(options);
     this.#answersAtOnce = answersAtOnce;
-    this.#deadlocks = new DeadlockDetector(searchStepsAtOnce);
+    this.#deadlocks = new DeadlockDetector(searchStepsAtOnce, maxCycleSteps);
     this.#settlement = new Settlement(this.#book, this.#deadlocks, answersAtOnce);
     this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);

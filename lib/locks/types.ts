@@ -361,6 +361,8 @@ export interface TableOptions {
   readonly onLoss?: ((claim: Claim, reason: LossReason) => void) | undefined;
   /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
   readonly compareNames: (a: string, b: string) => number;
+  /** A deadlock with more owners is answered without its cycle; by default none is. */
+  readonly maxCycleSteps?: number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */
   readonly searchStepsAtOnce?: number;
   /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueSettling`. */

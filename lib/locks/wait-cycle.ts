@@ -1,6 +1,6 @@
 /** Finds the shortest cycle of waits from an owner back to itself, once it is known who can never be granted. */
 
-import type { DeadlockStep } from '../protocol.ts';
+import type { Deadlock, DeadlockStep } from '../protocol.ts';
 import type { Steps } from './steps.ts';
 import type { Claim } from './types.ts';
 import { viewStep } from './views.ts';
@@ -12,12 +12,16 @@ interface Edge {
   readonly from: WaitUnit;
   readonly waiting: ClaimNode;
   readonly blocker: ClaimNode;
+  /** The wait that the way to here begins with, and how many steps it has. */
+  readonly first: ClaimNode;
+  readonly length: number;
 }
 
 export interface Cycle {
   /** The wait that it begins with. */
   readonly claim: Claim;
-  readonly steps: readonly DeadlockStep[];
+  /** Undefined if they are more than asked for. */
+  readonly steps: readonly DeadlockStep[] | undefined;
 }
 
 /** Searches from an owner's waits through units that can never be granted. */
@@ -62,14 +66,14 @@ export class CycleSearch {
     return this.#last !== undefined;
   }
 
-  /** The shortest cycle, if there is one. */
-  get cycle(): Cycle | undefined {
+  /** The shortest cycle, if there is one. A longer one than `maxSteps` is not described, which could take long. */
+  describe(maxSteps: number): Cycle | undefined {
     if (this.#last === undefined) return undefined;
+    const { claim } = this.#last.first;
+    if (this.#last.length > maxSteps) return { claim, steps: undefined };
     const steps: DeadlockStep[] = [];
-    let { claim } = this.#last.waiting;
     for (let edge: Edge | undefined = this.#last; edge !== undefined; edge = this.#cameBy.get(edge.from)) {
-      claim = edge.waiting.claim;
-      steps.push(viewStep(claim, this.#isHeld(edge.blocker.claim) ? 'holder' : 'waiter'));
+      steps.push(viewStep(edge.waiting.claim, this.#isHeld(edge.blocker.claim) ? 'holder' : 'waiter'));
     }
     return { claim, steps: steps.reverse() };
   }
@@ -95,7 +99,12 @@ export class CycleSearch {
     this.#holdersSeen.add(lock);
     const { holders } = lock;
     steps.take(holders.length);
-    for (const holder of holders) this.#goToOwner(holder.owner, { from: unit, waiting, blocker: holder });
+    for (const holder of holders) this.#goToOwner(holder.owner, this.#edge(unit, waiting, holder));
+  }
+
+  #edge(from: WaitUnit, waiting: ClaimNode, blocker: ClaimNode): Edge {
+    const { first, length } = this.#cameBy.get(from) ?? { first: waiting, length: 0 };
+    return { from, waiting, blocker, first, length: length + 1 };
   }
 
   #isHeld(claim: Claim): boolean {
@@ -111,7 +120,7 @@ export class CycleSearch {
     for (let index = seen; index < waiting.index; index += 1) {
       const ahead = lock.queue[index] as ClaimNode;
       if (ahead.unit?.state !== 'waiting') continue;
-      const edge: Edge = { from: unit, waiting, blocker: ahead };
+      const edge = this.#edge(unit, waiting, ahead);
       if (this.#endsBehindOwner && ahead.unit.owner === this.#root) this.#last ??= edge;
       this.#go(ahead.unit, edge);
     }
@@ -128,4 +137,8 @@ export class CycleSearch {
     this.owners.add(unit.owner);
     this.#next.push(unit);
   }
+}
+
+export function deadlockOf(cycle: readonly DeadlockStep[] | undefined): Deadlock {
+  return cycle === undefined ? { status: 'deadlock' } : { status: 'deadlock', cycle };
 }

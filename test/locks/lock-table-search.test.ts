@@ -82,6 +82,29 @@ describe('lock table', () => {
       expect(table.nextDeadlineMs).to.equal(100);
     });
 
+    for (const [how, searchStepsAtOnce] of [
+      ['at once', 1_000],
+      ['in slices', 0],
+    ] as const) {
+      it(`are told without a cycle that is too long, found ${how}`, () => {
+        startTable({}, [], { searchStepsAtOnce, maxCycleSteps: 2 });
+        for (const [session, name] of [
+          [anna, 'a'],
+          [ben, 'b'],
+          [cara, 'c'],
+        ] as const)
+          acquire(session, { ...X, name });
+        acquire(ben, { ...X, name: 'c' });
+        acquire(cara, { ...X, name: 'a' });
+        const answers: unknown[] = [acquire(anna, { ...X, name: 'b' })];
+        while (table.isSearching) {
+          answers.push(...table.continueSearch(1, 0).map((event) => event.kind === 'answered' && event.result));
+        }
+        expect(answers.at(-1)).to.deep.equal({ status: 'deadlock' });
+        expect(waiters('b')).to.deep.equal([]);
+      });
+    }
+
     it('are told with the cycle', () => {
       startWithCircle();
       const events: TableEvent[] = [];
