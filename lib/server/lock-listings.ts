@@ -67,18 +67,25 @@ export class LockListings {
     return {
       nextPage: (max) => {
         const page = new PendingResult<Page>();
-        this.#ahead.take(listing);
-        this.#waiting.push(() => {
+        const work: Work = () => {
           if (!listing.step(NAMES_A_STEP, max)) return 'again';
           const made = makePage(max);
           this.#ahead.keep(listing);
           page.settle(made);
           return 'done';
-        });
-        this.#beginPass();
+        };
+        this.#ahead.take(listing);
+        // What is found already is not kept for longer behind the passes of others.
+        if (listing.isAhead) this.#budget.add(work);
+        else this.#addPass(work);
         return page;
       },
     };
+  }
+
+  #addPass(work: Work): void {
+    this.#waiting.push(work);
+    this.#beginPass();
   }
 
   #beginPass(): void {
