@@ -42,6 +42,8 @@ import { allHolds, allNames, inspect } from './views.ts';
 const SEARCH_STEPS_AT_ONCE = 1_000;
 /** As many waiters are let in within the request that makes room for them, in a fraction of a millisecond; more in slices. */
 const ANSWERS_AT_ONCE = 200;
+/** While the table is busy. Most operations let in one waiter. */
+const ANSWERS_WHEN_BUSY = 4;
 const NOTHING: readonly never[] = Object.freeze([]);
 const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 
@@ -56,6 +58,7 @@ export class LockTable {
   readonly #acquisition: Acquisition;
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
+  readonly #isBusy: () => boolean;
   readonly #compareNames: (a: string, b: string) => number;
   /** `stopping`: it drains, but for the sessions that outlive the process. */
   #state: 'serving' | 'draining' | 'stopping' = 'serving';
@@ -63,11 +66,13 @@ export class LockTable {
   constructor(options: TableOptions) {
     const { limits, compareNames } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
-    const { maxCycleSteps = Number.POSITIVE_INFINITY } = options;
+    const { maxCycleSteps = Number.POSITIVE_INFINITY, isBusy = () => false } = options;
     this.#book = new LockBook(options);
     this.#answersAtOnce = answersAtOnce;
+    this.#isBusy = isBusy;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce, maxCycleSteps);
-    this.#settlement = new Settlement(this.#book, this.#deadlocks, answersAtOnce);
+    const answersNow = (): number => (isBusy() ? Math.min(ANSWERS_WHEN_BUSY, answersAtOnce) : answersAtOnce);
+    this.#settlement = new Settlement(this.#book, this.#deadlocks, answersNow);
     this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#compareNames = compareNames;
@@ -115,7 +120,9 @@ export class LockTable {
   releaseAll(session: Session, tag: string | undefined, nowMs: number): Outcome<Departure> {
     requireLive(session);
     const departure = new Departure(this.#book, this.#settlement, { session, tag, reason: 'released' });
-    departure.advance(this.#answersAtOnce, nowMs);
+    // The first step looks at all claims.
+    const isLater = session.claimCount > ANSWERS_WHEN_BUSY && this.#isBusy();
+    if (!isLater) departure.advance(this.#answersAtOnce, nowMs);
     return this.#outcome(departure);
   }
 

@@ -30,7 +30,7 @@ type Turn = 'granted' | 'later' | 'no room';
 export class Settlement {
   readonly #book: LockBook;
   readonly #deadlocks: DeadlockDetector;
-  readonly #answersAtOnce: number;
+  readonly #answersAtOnce: () => number;
   /** Locks and groups that need more than an operation may take. */
   readonly #backlog = new Backlog<Lock | Group>();
   /** How many steps were taken ever. */
@@ -39,7 +39,8 @@ export class Settlement {
   #left = 0;
   #overdraft = 0;
 
-  constructor(book: LockBook, deadlocks: DeadlockDetector, answersAtOnce: number) {
+  /** `answersAtOnce` tells how many requests may be answered within an operation. */
+  constructor(book: LockBook, deadlocks: DeadlockDetector, answersAtOnce: () => number) {
     this.#book = book;
     this.#deadlocks = deadlocks;
     this.#answersAtOnce = answersAtOnce;
@@ -50,10 +51,12 @@ export class Settlement {
     const { unsettled } = this.#book;
     if (unsettled.length > 0) {
       unsettled.push(lock);
-    } else {
-      this.#left = this.#answersAtOnce;
+    } else if (isAwaited(lock)) {
+      this.#left = this.#answersAtOnce();
       this.#overdraft = 0;
       if (!this.#letIn(lock, nowMs)) this.#backlog.push(lock);
+    } else {
+      this.#book.forgetIfUnused(lock);
     }
     if (unsettled.length > 0) this.settleRest(nowMs);
   }
@@ -61,7 +64,8 @@ export class Settlement {
   /** Works off what the book lists as unsettled, as far as that is possible at once. */
   settleRest(nowMs: number): void {
     const { unsettled } = this.#book;
-    this.#left = this.#answersAtOnce;
+    if (unsettled.length === 0) return;
+    this.#left = this.#answersAtOnce();
     this.#overdraft = 0;
     // Each grant may add to the list.
     for (let index = 0; index < unsettled.length; index += 1) this.#workOff(unsettled[index] as Lock | Group, nowMs);
@@ -170,7 +174,7 @@ export class Settlement {
   evict(lock: Lock, reason: 'stolen' | 'forced'): Eviction {
     const eviction = new Eviction(this.#book, lock, reason);
     this.#deadlocks.lockReplaced(lock, eviction.successor);
-    eviction.advance(this.#answersAtOnce);
+    eviction.advance(this.#answersAtOnce());
     return eviction;
   }
 

@@ -367,4 +367,6 @@ export interface TableOptions {
   readonly searchStepsAtOnce?: number;
   /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueSettling`. */
   readonly answersAtOnce?: number;
+  /** Whether the operations of others have used up what may be done at once; then only very little is. Never, by default. */
+  readonly isBusy?: (() => boolean) | undefined;
 }

@@ -92,6 +92,7 @@ export class LocalLockManager implements LockManager {
       nextToken: () => tokens.next(),
       mayGrant: (count) => !this.#isHeldBack && !this.#isDraining && tokens.has(count),
       compareNames: compareEncoded,
+      isBusy: () => this.#longWork.isUsedUp,
       maxCycleSteps: options.limits.maxPageEntries,
       ...(this.isDurable && {
         isClosed: (name, kind) => this.#closed.has(name, kind),

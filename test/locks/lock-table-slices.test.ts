@@ -49,6 +49,47 @@ function startWith(answersAtOnce: number): void {
 describe('long work in a lock table', () => {
   beforeEach(() => startTable(PLENTY));
 
+  describe('while the table is busy', () => {
+    beforeEach(() => startTable(PLENTY, [], { isBusy: () => true }));
+
+    it('lets in a few at once, and the others in slices', () => {
+      acquire(anna);
+      acquireByMany(10, ben);
+      release(anna);
+      expect(holders()).to.have.lengthOf(4);
+      settle();
+      expect(holders()).to.have.lengthOf(10);
+    });
+
+    it('tells a few of those that lose a lock at once', () => {
+      acquireByMany(10, ben);
+      forceRelease();
+      expect(takeNews()).to.have.lengthOf(4);
+    });
+
+    it('releases all of a session later, unless that is little', () => {
+      acquireByMany(5, ben);
+      acquireByMany(4, anna);
+      for (const session of [ben, anna]) table.releaseAll(session, undefined, 0);
+      expect(holders()).to.deep.equal(['ben/0', 'ben/1', 'ben/2', 'ben/3', 'ben/4']);
+    });
+
+    it('asks whether it is only when somebody waits', () => {
+      let count = 0;
+      const isBusy = (): boolean => {
+        count += 1;
+        return false;
+      };
+      startTable(PLENTY, [], { isBusy });
+      acquire(anna);
+      release(anna);
+      expect(count).to.equal(0);
+      acquireEach([anna], [ben]);
+      release(anna);
+      expect(count).to.equal(1);
+    });
+  });
+
   describe('when a release makes room for very many', () => {
     beforeEach(() => {
       acquire(anna);

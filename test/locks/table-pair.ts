@@ -68,7 +68,7 @@ export class TablePair {
   #contextCount = 0;
   #sessionCount = 0;
 
-  constructor(limits: TableLimits, slicing: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce'> = {}) {
+  constructor(limits: TableLimits, slicing: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce' | 'isBusy'> = {}) {
     let lastToken = 1000;
     const nextToken = () => {
       lastToken += 10;

@@ -55,7 +55,7 @@ export function tableScene(): void {
 export function startTable(
   limits: Partial<TableLimits> = {},
   tokens: readonly number[] = [],
-  options: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce' | 'maxCycleSteps' | 'mayGrant'> = {},
+  options: Pick<TableOptions, 'searchStepsAtOnce' | 'answersAtOnce' | 'isBusy' | 'maxCycleSteps' | 'mayGrant'> = {},
 ): void {
   let granted = 0;
   table = new LockTable({
