@@ -313,7 +313,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
     // A client whose session goes on is answered on its next connection.
-    if (this.#sessionKeeper.outlives(session, end)) session.connection.end();
+    if (this.#sessionKeeper.connectionEnded(session, end) === 'kept') session.connection.end();
     else session.locks.end();
   }
 

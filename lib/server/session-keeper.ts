@@ -229,31 +229,31 @@ export class SessionKeeper {
     return { status: 'ok', lost: kept.losses.describe(tokens) };
   }
 
-  /** Whether the end of the connection ends no locks (S1): they stay, or were ended before. */
-  outlives(session: LockServerSession, end: ConnectionEnd): boolean {
+  /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */
+  connectionEnded(session: LockServerSession, end: ConnectionEnd): 'kept' | 'over' {
     const { kept } = session;
-    if (kept === undefined) return false;
-    if (kept.client !== session || kept.state === 'ended') return true;
+    if (kept === undefined) return 'over';
+    if (kept.client !== session || kept.state === 'ended') return 'kept';
     if (kept.state === 'reclaiming' && end !== 'left') {
       this.#sessions.awaitAgain(kept);
-      return false;
+      return 'over';
     }
     if (end === 'stopped' && this.#manager.isDurable) {
       // The next run has the session.
       session.sendEvent({ event: 'goaway' });
-      return true;
+      return 'kept';
     }
     if (end === 'lost' && session.locks.claimCount > 0) {
-      if (this.#sessions.suspend(kept, session.connection.heardMs)) return true;
+      if (this.#sessions.suspend(kept, session.connection.heardMs)) return 'kept';
       const { maxSuspendedSessions } = this.#limits;
       this.#onRefused(session, atLimit('maxSuspendedSessions', maxSuspendedSessions, 'a session without a connection'));
     }
     const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
-    if (end !== 'lost' || recorded === undefined) return false;
+    if (end !== 'lost' || recorded === undefined) return 'over';
     void recorded.then(() => session.locks.end());
-    return true;
+    return 'kept';
   }
 
   get statistics(): SessionStatistics {
