@@ -9,7 +9,7 @@ const MARGIN_SHARE = 1 / 10;
 const LEAST_MARGIN_MS = 1_000;
 /** With a time-out of less than five seconds, a fifth of it. */
 const GREATEST_MARGIN_SHARE = 1 / 5;
-/** When so much of the time-out has passed since the last answer that confirms, the client asks (S5). */
+/** When so much of the time-out has passed since the last answered request was sent, the client asks (S5). */
 const SILENCE_SHARE = 1 / 4;
 /** Without an answer for so much of the time-out, it dials anew (S5). */
 const UNANSWERED_SHARE = 1 / 2;
@@ -45,8 +45,6 @@ export class SessionDeadline {
   #probe: { readonly id: number; readonly sent: Moment } | undefined;
   /** Whether anything was answered since the last tick. */
   #isHeard = false;
-  /** Ticks since the last answer that confirms: to a request that waits, others may be answered for long before it is. */
-  #unconfirmedTicks = 0;
   /** Ticks in which nothing was heard since a ping; undefined when none is on its way. */
   #silentTicks: number | undefined;
   /** Whether the last answer is awaited, past the deadline. */
@@ -135,7 +133,6 @@ export class SessionDeadline {
 
   #confirm(sent: Moment): void {
     this.#confirmed = sent;
-    this.#unconfirmedTicks = 0;
     this.#silentTicks = undefined;
     this.#isLate = false;
     if (this.isConfirmed) this.#answerQuestion();
@@ -158,16 +155,14 @@ export class SessionDeadline {
   }
 
   #lookAtSilence(): void {
-    const ticks = (share: number): number => (this.#timeoutMs * share) / this.#tickMs;
-    this.#unconfirmedTicks += 1;
     if (this.#silentTicks === undefined) {
-      if (this.#unconfirmedTicks >= ticks(SILENCE_SHARE)) this.#ping();
+      // From when it was sent: the deadline counts from there, and there must be time to dial anew before it.
+      if (elapsedMs(this.#confirmed as Moment) >= this.#timeoutMs * SILENCE_SHARE) this.#ping();
       return;
     }
     this.#silentTicks += 1;
-    if (this.#silentTicks < ticks(UNANSWERED_SHARE)) return;
+    if (this.#silentTicks < (this.#timeoutMs * UNANSWERED_SHARE) / this.#tickMs) return;
     this.#silentTicks = undefined;
-    this.#unconfirmedTicks = 0;
     this.#events.silent();
   }
 

@@ -288,6 +288,20 @@ describe("a client's session", () => {
     expect(await handle.confirm()).to.equal(true);
   });
 
+  it('S5: dials anew before the deadline, though the last answer came late', async () => {
+    const client = await connect({ session: { timeoutMs: 8_000 } });
+    const handle = await client.lock('jobs');
+    await witness.lock('taken');
+    expect(await client.lock('taken', { waitMs: 1_900 }).catch(({ code }) => code)).to.equal('timeout');
+    const dialled = proxy.nextConnection();
+    proxy.delay('toServer');
+    await dialled;
+    proxy.discard('toServer');
+    await emitted(client, 'resume');
+    expect(handle.signal.aborted).to.equal(false);
+    expect(await handle.confirm()).to.equal(true);
+  });
+
   it('S6: is certain again after the event loop was blocked, if the connection lives', async () => {
     const { port } = await startServerProgram('--config', configWith(LIMITS));
     const client = lazyClient({ port, session: { timeoutMs: SHORT_MS } });
