@@ -121,8 +121,12 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
 
 /** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
 const FINS: ReadonlySet<FaultKind> = new Set(['connection cut', 'half-closed to the server', 'proxy killed']);
-/** Longer than the session. */
+/**
+ * Longer than the session; or noticed only by silence, after which a session as short as these, of half the time that a server allows
+ * by default, leaves no time to dial anew.
+ */
 const CUT_OFF: ReadonlySet<FaultKind> = new Set([
+  'reset on the server side',
   'client blocked and cut off',
   'replies late and cut off',
   'host cut off for long',
