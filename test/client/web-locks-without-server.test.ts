@@ -33,6 +33,7 @@ describe('the Web Locks API without the server', () => {
     const held = await hold(locks, 'jobs');
     await delayRequest(() => held.release('value'));
     proxy.cut();
+    proxy.discard('toServer');
     const error = await rejection(held.settled);
     expectLoss(error, 'connectionLost');
     expect((error as Error).cause).to.have.property('result', 'value');
