@@ -76,9 +76,11 @@ export class SocketStream implements ByteStream, WatchedPeer {
   }
 
   reset(): void {
-    // Only TCP has resets, and addresses.
-    if (this.rawSocket.remoteAddress === undefined) this.destroy();
-    else this.rawSocket.resetAndDestroy();
+    const { rawSocket } = this;
+    // Only TCP has resets, and addresses. Below a TLS socket that dialled Node has no socket of TCP.
+    const canReset = rawSocket.remoteAddress !== undefined && !('encrypted' in rawSocket);
+    if (canReset) rawSocket.resetAndDestroy();
+    else this.destroy();
   }
 
   start(sink: ByteSink): void {

@@ -212,6 +212,15 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect(far.told.filter((what) => what === 'closed')).to.have.length(1);
     });
 
+    it('closes when it is reset, which is no end for the other side if there are resets', async () => {
+      near.stream.reset?.();
+      if (near.stream.reset === undefined) near.stream.destroy();
+      await until(() => far.told.length > 0 && near.told.length > 0);
+      if (transport === 'TCP') expect(far.told).to.deep.equal(['closed']);
+      near.stream.reset?.();
+      expect(near.told).to.deep.equal(['closed']);
+    });
+
     it('does not call back about a write when it is destroyed before', async () => {
       let isDrained = false;
       far.stream.pause();
