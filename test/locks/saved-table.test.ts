@@ -123,7 +123,8 @@ describe('what a planned stop saves of the lock table', () => {
     expect(saved.waits).to.have.length(1);
     const next = new Run();
     next.open();
-    next.table.load(saved, [undefined, next.sessions[1]], () => 'ben', 0);
+    const sessions = saved.sessions.map(({ id }) => (id === '1' ? next.sessions[1] : undefined));
+    next.table.load(saved, sessions, () => 'ben', 0);
     const events = next.table.letInAll(0).map(describeEvent);
     expect(events).to.deep.equal([{ context: 'ben', result: { status: 'ok', token: 101, count: 1 } }]);
     expect(next.table.counts).to.include({ holders: 2, waiting: 0 });
