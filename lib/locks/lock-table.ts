@@ -222,7 +222,7 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait. */
+  /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait; at most of them in slices. */
   letInAll(nowMs: number): readonly TableEvent[] {
     this.#settlement.letInAll(nowMs);
     return this.#book.takeEvents();

@@ -27,12 +27,22 @@ const CANCELLED = Object.freeze({ status: 'cancelled' } as const);
 /** What became of the first of a queue. `later`: there is room, but others have to be served in between. */
 type Turn = 'granted' | 'later' | 'no room';
 
+/** A look at all that wait. */
+interface Sweep {
+  readonly kind: 'sweep';
+  /** With an undefined entry for each lock, since that takes a step, too. */
+  claims: Iterator<Claim | undefined>;
+  /** Whether it has to begin again when it is over. */
+  isAwaited: boolean;
+}
+
 export class Settlement {
   readonly #book: LockBook;
   readonly #deadlocks: DeadlockDetector;
   readonly #answersAtOnce: () => number;
   /** Locks and groups that need more than an operation may take. */
-  readonly #backlog = new Backlog<Lock | Group>();
+  readonly #backlog = new Backlog<Lock | Group | Sweep>();
+  #sweep: Sweep | undefined;
   /** How many steps were taken ever. */
   takenSteps = 0;
   /** How many more requests may be answered now, and how many one group or place may have beyond that. */
@@ -92,9 +102,13 @@ export class Settlement {
     }
   }
 
-  #workOff(each: Lock | Group, nowMs: number): void {
-    const isDone = each.kind === 'group' ? this.#cancel(each) : this.#letIn(each, nowMs);
-    if (!isDone) this.#backlog.push(each);
+  #workOff(each: Lock | Group | Sweep, nowMs: number): void {
+    if (!this.#isDone(each, nowMs)) this.#backlog.push(each);
+  }
+
+  #isDone(each: Lock | Group | Sweep, nowMs: number): boolean {
+    if (each.kind === 'sweep') return this.#sweepOn(each, nowMs);
+    return each.kind === 'group' ? this.#cancel(each) : this.#letIn(each, nowMs);
   }
 
   /** Takes steps if there are enough of them. If not, none are left. */
@@ -107,9 +121,40 @@ export class Settlement {
 
   /** Lets in whoever can be, wherever it waits: permits without a limit wait anywhere in a queue while nothing is granted. */
   letInAll(nowMs: number): void {
+    if (this.#sweep !== undefined) {
+      this.#sweep.isAwaited = true;
+      return;
+    }
+    this.#sweep = { kind: 'sweep', claims: this.#allWaiting(), isAwaited: false };
+    this.#backlog.push(this.#sweep);
+    this.goOn(this.#answersAtOnce(), nowMs);
+  }
+
+  *#allWaiting(): Generator<Claim | undefined, void, undefined> {
     const { readerWriter, permit } = this.#book.locks;
-    for (const lock of [...readerWriter, ...permit].filter(isAwaited)) this.#letInAnywhere(lock, nowMs);
-    this.settleRest(nowMs);
+    for (const locks of [readerWriter, permit]) {
+      for (const { queue } of locks) {
+        yield undefined;
+        // A copy, because those that are let in leave the queue.
+        yield* [...(queue ?? [])];
+      }
+    }
+  }
+
+  /** False if some have to wait for their turn. */
+  #sweepOn(sweep: Sweep, nowMs: number): boolean {
+    while (this.#left > 0) {
+      const { done, value: claim } = sweep.claims.next();
+      if (done === true) {
+        this.#sweep = sweep.isAwaited ? sweep : undefined;
+        sweep.isAwaited = false;
+        sweep.claims = this.#allWaiting();
+        return this.#sweep === undefined;
+      }
+      if (claim?.state === 'waiting') this.#turnOf(claim, nowMs);
+      this.#left -= 1;
+    }
+    return false;
   }
 
   /** The same for one lock. Only permits wait behind others who cannot be let in. */
@@ -193,6 +238,7 @@ export class Settlement {
     for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
     this.#backlog.clear();
+    this.#sweep = undefined;
   }
 
   /** A place whose limit became smaller may be in a deadlock now. */

@@ -15,6 +15,7 @@ import {
   goOn,
   holders,
   inspect,
+  letInAll,
   release,
   settle,
   startTable,
@@ -28,6 +29,8 @@ const SHARED = { mode: 'shared' } as const;
 const PLENTY = { maxLocksPerSession: 10_000, maxWaitersPerLock: 10_000, maxLocks: 10_000 };
 /** As many as a lock table answers within one operation. */
 const AT_ONCE = 200;
+/** Of a look at all that wait: to find a lock, to look at its waiter, and to let that in. */
+const STEPS_EACH = 3;
 
 /** Requests by owners with the tags 0, 1, 2... */
 function acquireByMany(count: number, session: Session, request: object = SHARED): void {
@@ -87,6 +90,49 @@ describe('long work in a lock table', () => {
       acquireEach([anna], [ben]);
       release(anna);
       expect(count).to.equal(1);
+    });
+  });
+
+  describe('when very many have waited until locks are granted again', () => {
+    let isGranting: boolean;
+
+    beforeEach(() => {
+      isGranting = false;
+      startTable(PLENTY, [], { mayGrant: () => isGranting });
+      for (let lock = 0; lock < 2 * AT_ONCE; lock += 1) acquire(ben, { name: `${lock}` });
+      acquire(anna, { mode: 'permit', limit: 1 });
+      acquire(ben, { mode: 'permit', limit: 1 });
+      acquire(cara, { mode: 'permit', context: 'the last' });
+      isGranting = true;
+    });
+
+    it('lets some of them in at once and the others in slices, wherever they wait', () => {
+      letInAll();
+      expect(table.counts.holders).to.equal(Math.ceil(AT_ONCE / STEPS_EACH));
+      settle();
+      expect(table.counts.holders).to.equal(2 * AT_ONCE + 2);
+      expect(takeNews().at(-1)).to.equal('the last: ok');
+      expect(waiters()).to.deep.equal(['ben']);
+    });
+
+    it('begins again when locks were not granted for a while', () => {
+      letInAll();
+      isGranting = false;
+      settle();
+      expect(table.counts.holders).to.equal(Math.ceil(AT_ONCE / STEPS_EACH));
+      isGranting = true;
+      letInAll();
+      table.continueSettling(1, 0);
+      letInAll();
+      settle();
+      expect(table.counts.holders).to.equal(2 * AT_ONCE + 2);
+    });
+
+    it('does not let in those that have left meanwhile', () => {
+      letInAll();
+      drain();
+      settle();
+      expect(table.counts).to.include({ holders: Math.ceil(AT_ONCE / STEPS_EACH), waiting: 0 });
     });
   });
 
