@@ -34,5 +34,7 @@ export function restore(book: LockBook, session: Session, hold: EarlierHold, now
 /** Limits of permits may differ, so permits never exclude each other here. */
 function rivalsOf(lock: Lock, { mode }: EarlierHold): readonly Claim[] {
   if (mode === 'permit') return [];
-  return [...holdersOf(lock)].filter((holder) => mode === 'exclusive' || holder.mode === 'exclusive');
+  if (mode === 'exclusive') return [...holdersOf(lock)];
+  // Shared holders may be very many; an exclusive one is alone.
+  return lock.firstHolder?.mode === 'exclusive' ? [lock.firstHolder] : [];
 }
