@@ -23,6 +23,8 @@ const NAMES_A_STEP = 32;
 const MAX_PASSES = 4;
 const MAX_LISTINGS_AHEAD = 4;
 
+const always = (): boolean => true;
+
 /** Makes the pages. */
 export class LockListings {
   readonly #table: LockTable;
@@ -65,9 +67,10 @@ export class LockListings {
     makePage: (max: number) => Page,
   ): Pages<Page> {
     return {
-      nextPage: (max) => {
+      nextPage: (max, isWanted = always) => {
         const page = new PendingResult<Page>();
         const work: Work = () => {
+          if (!isWanted()) return 'done';
           if (!listing.step(NAMES_A_STEP, max)) return 'again';
           const made = makePage(max);
           this.#ahead.keep(listing);

@@ -103,8 +103,8 @@ export interface PageLimits {
 
 /** A listing, page by page. Ask for the next page only when the one before has come. */
 export interface Pages<Page extends object> {
-  /** Resolves to up to `max` entries. */
-  nextPage(max: number): PendingResult<Page>;
+  /** Resolves to up to `max` entries; never, once `isWanted` is false, as it is for a client that is gone. */
+  nextPage(max: number, isWanted?: () => boolean): PendingResult<Page>;
 }
 
 /** One page of holders, in the order of their grants. */

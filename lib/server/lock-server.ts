@@ -240,7 +240,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       refuseLength(this.#limits, 'maxNameBytes', prefix) ?? refuseLength(this.#limits, 'maxNameBytes', after ?? '');
     if (refusal !== undefined) return refusal;
     const pages = this.#keptListings.take(session, prefix, after) ?? this.#manager.list({ prefix, after });
-    const page = pages.nextPage(Math.min(max, this.#limits.maxPageEntries));
+    const page = pages.nextPage(Math.min(max, this.#limits.maxPageEntries), () => !session.connection.isClosed);
     return mapResult(page, ({ locks, next }) => {
       if (next === undefined) return { status: 'ok', locks };
       this.#keptListings.keep(session, prefix, next, pages);

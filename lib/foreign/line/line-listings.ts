@@ -33,12 +33,13 @@ export class LineListings {
 
   /** One line for each holder, or for each holder of one name, in the order of the grants. */
   holders(session: LockServerSession, kind: LockKind, lockName?: string): PendingResult<LineReply> {
-    return this.#send(session, () => this.#holdersPage(this.#manager.listHolders(kind, lockName)));
+    return this.#send(session, () => this.#holdersPage(session, this.#manager.listHolders(kind, lockName)));
   }
 
   /** A text, then all holders of reader/writer locks, then all holders of permits. */
   allHoldersBehind(session: LockServerSession, text: string): PendingResult<LineReply> {
-    const all = (kind: LockKind): Page | PendingResult<Page> => this.#holdersPage(this.#manager.listHolders(kind));
+    const all = (kind: LockKind): Page | PendingResult<Page> =>
+      this.#holdersPage(session, this.#manager.listHolders(kind));
     return this.#send(session, () => ({ text, next: () => chain(all('readerWriter'), () => all('permit')) }));
   }
 
@@ -46,8 +47,9 @@ export class LineListings {
   dump(session: LockServerSession, kind: LockKind): PendingResult<LineReply> {
     const listing = this.#manager.list({ prefix: '', kind });
     const page = (separator: string): Page | PendingResult<Page> =>
-      mapResult(listing.nextPage(this.#pageSize), ({ locks, next }): Page => {
-        const entries = locks.filter(({ holderCount }) => holderCount > 0).map((lock) => this.#dumpEntry(kind, lock));
+      mapResult(this.#nextPage(session, listing), ({ locks, next }): Page => {
+        const held = locks.filter(({ holderCount }) => holderCount > 0);
+        const entries = held.map((lock) => this.#dumpEntry(session, kind, lock));
         const then = (): Page | PendingResult<Page> =>
           next === undefined ? { text: ']\n' } : page(entries.length > 0 ? ' ' : separator);
         return inSequence(entries, separator, then);
@@ -65,22 +67,26 @@ export class LineListings {
     return this.#send(session, () => page(0));
   }
 
-  #holdersPage(listing: Pages<HoldersPage>): Page | PendingResult<Page> {
-    return mapResult(listing.nextPage(this.#pageSize), ({ holders, isLast }): Page => {
+  #nextPage<Each extends object>(session: LockServerSession, listing: Pages<Each>): PendingResult<Each> {
+    return listing.nextPage(this.#pageSize, () => !session.connection.isClosed);
+  }
+
+  #holdersPage(session: LockServerSession, listing: Pages<HoldersPage>): Page | PendingResult<Page> {
+    return mapResult(this.#nextPage(session, listing), ({ holders, isLast }): Page => {
       const text = holders.map((holder) => describeHolder(holder.lockName, holder)).join('');
-      return isLast ? { text } : { text, next: () => this.#holdersPage(listing) };
+      return isLast ? { text } : { text, next: () => this.#holdersPage(session, listing) };
     });
   }
 
   /** One name with the addresses of its holders: only the first for a reader/writer lock, all for a permit. */
-  #dumpEntry(kind: LockKind, { lockName, holders, holderCount }: LockInformation): Page {
+  #dumpEntry(session: LockServerSession, kind: LockKind, { lockName, holders, holderCount }: LockInformation): Page {
     const addresses = holders.map(({ address }) => address);
     const name = inOneLine(lockName);
     if (kind === 'readerWriter') return { text: `${name}:${addresses[0] ?? ''}` };
     if (addresses.length >= holderCount) return { text: `${name}:[${addresses.join(' ')}]` };
     const listing = this.#manager.listHolders(kind, lockName);
     const further = (separator: string): Page | PendingResult<Page> =>
-      mapResult(listing.nextPage(this.#pageSize), (page): Page => {
+      mapResult(this.#nextPage(session, listing), (page): Page => {
         const addressesThere = page.holders.map(({ address }) => address).join(' ');
         const text = page.holders.length > 0 ? separator + addressesThere : '';
         return page.isLast
