@@ -155,11 +155,8 @@ export class LockSession implements HoldSession {
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
   async close(): Promise<void> {
-    // A proxy could close the connection as well, so its end alone does not say that the client has left.
-    this.life.sayBye();
-    const closed = this.#client.close();
     this.life.close();
-    await closed;
+    await this.#client.close();
   }
 
   /** Closes without waiting until everything has been sent. */
@@ -238,7 +235,7 @@ export class LockSession implements HoldSession {
 
   /** Sends what concerns a hold. A server that has restarted does not know the hold before the session goes on. */
   async #tell(command: string, parameters: object, timeoutMs: number): Promise<RpcResult> {
-    if (this.life.isSuspended) throw new MessageError('closed', 'the session is suspended');
+    if (this.life.isSuspended) throw new MessageError('closed', 'the client is not connected');
     return await this.rpc(command, parameters, timeoutMs);
   }
 

@@ -148,7 +148,7 @@ const DEFAULT_WAIT_MS = 30_000;
 const MS_A_SECOND = 1_000;
 /** The longest time limit that the wire knows. */
 const MAX_SECONDS = 1e9;
-const MAX_LEASE_MS = 1e12;
+const MAX_MS = 1e12;
 
 /** A value that is checked elsewhere, or not at all. */
 export const ANYTHING: OptionRule = () => undefined;
@@ -157,8 +157,8 @@ const TEXT: OptionRule = rule('a string', (value) => typeof value === 'string');
 export const FROM_ZERO: OptionRule = rule('a number from 0, or Infinity', (value) => isNumber(value) && value >= 0);
 /** A time that has an end. */
 export const ABOVE_ZERO: OptionRule = rule(
-  'a finite number above 0',
-  (value) => isNumber(value) && 0 < value && value < Infinity,
+  'a number above 0, up to 1e12',
+  (value) => isNumber(value) && value > 0 && value <= MAX_MS,
 );
 export const SIGNAL: OptionRule = rule(
   'an AbortSignal',
@@ -166,8 +166,6 @@ export const SIGNAL: OptionRule = rule(
 );
 const MODE = oneOf('exclusive', 'shared', 'permit');
 const LIMIT = rule('a whole number from 1', (value) => Number.isSafeInteger(value) && (value as number) >= 1);
-const LEASE_MS = rule('a number above 0, up to 1e12', (value) => isNumber(value) && value > 0 && value <= MAX_LEASE_MS);
-
 /** The options of a client but for those that say where the server is. */
 export const CLIENT_OPTIONS: OptionRules = {
   name: TEXT,
@@ -187,7 +185,7 @@ export const NESTED_TRY_LOCK_OPTIONS: OptionRules = {
   mode: MODE,
   limit: LIMIT,
   steal: ANYTHING,
-  leaseMs: LEASE_MS,
+  leaseMs: ABOVE_ZERO,
   stealable: ANYTHING,
   signal: SIGNAL,
 };
@@ -195,9 +193,9 @@ export const TRY_LOCK_OPTIONS: OptionRules = { ...NESTED_TRY_LOCK_OPTIONS, owner
 /** The options of a call that waits. */
 export const NESTED_LOCK_OPTIONS: OptionRules = { ...NESTED_TRY_LOCK_OPTIONS, waitMs: FROM_ZERO };
 export const LOCK_OPTIONS: OptionRules = { ...TRY_LOCK_OPTIONS, waitMs: FROM_ZERO };
-const LOCK_ALL_OPTIONS: OptionRules = { waitMs: FROM_ZERO, leaseMs: LEASE_MS, signal: SIGNAL };
+const LOCK_ALL_OPTIONS: OptionRules = { waitMs: FROM_ZERO, leaseMs: ABOVE_ZERO, signal: SIGNAL };
 const LOCK_ITEM_OPTIONS: OptionRules = { name: TEXT, mode: MODE, limit: LIMIT };
-export const TERM_OPTIONS: OptionRules = { leaseMs: LEASE_MS, signal: SIGNAL };
+export const TERM_OPTIONS: OptionRules = { leaseMs: ABOVE_ZERO, signal: SIGNAL };
 
 /** @throws LockInvalidError when the name is no string, or an option is not known or makes no sense. */
 export function toCall(name: string, options: LockOptions, rules: OptionRules): LockCall {

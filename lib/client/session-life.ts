@@ -102,7 +102,7 @@ export class SessionLife {
 
   /** The requests that wait, as many of the first as the server takes; the others are made again. */
   #listable(): readonly UnansweredCall[] {
-    const { maxPendingRequests = Number.POSITIVE_INFINITY, maxMessageValues = DEFAULT_MESSAGE_VALUES } = this.#limits;
+    const { maxPendingRequests, maxMessageValues = DEFAULT_MESSAGE_VALUES } = this.#limits;
     let values = maxMessageValues - VALUES_OF_GREETING - this.#holds.size;
     const requests = this.#client.unanswered().filter(isWanted).slice(0, maxPendingRequests);
     return requests.filter(({ call: { parameters } }) => {
@@ -120,8 +120,9 @@ export class SessionLife {
     const isResumed = told?.state === 'resumed' || told?.state === 'reclaim';
     if (told?.secret !== undefined) this.#key = { id: told.id, secret: told.secret };
     if (told?.state === 'resumed') this.#takeUp(told);
-    else if (told?.state === 'gone') this.#startAnew();
-    else this.#failUnanswered();
+    else this.#listed.requests.clear();
+    if (!isResumed) this.loseHolds('connectionLost');
+    this.#failUnlisted();
     if (isResumed) this.#unlockUnwanted();
     this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
     for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
@@ -132,10 +133,7 @@ export class SessionLife {
   #takeUp({ lost = [], answers = [], unknown = [] }: SessionInformation): void {
     for (const { token, reason } of lost) this.#holds.lose(token, lossCode(reason));
     for (const { id, result } of answers) this.#client.settle(id as number, { ...result });
-    const { requests } = this.#listed;
-    for (const id of unknown) requests.delete(id as number);
-    this.#failUnless(requests);
-    this.#givenUp.leftGrants.clear();
+    for (const id of unknown) this.#listed.requests.delete(id as number);
   }
 
   /** Frees what the server was told and nobody holds any more: until now it could not know. */
@@ -164,21 +162,11 @@ export class SessionLife {
   }
 
   /** The server has not got the others that wait. They reject, and the acquirers make them again, in their order. */
-  #failUnless(listed: ReadonlySet<number>): void {
+  #failUnlisted(): void {
     for (const { id, call } of this.#client.unanswered()) {
-      if (call.keptUntilMs !== undefined && !listed.has(id)) this.#client.fail(id);
+      if (call.keptUntilMs !== undefined && !this.#listed.requests.has(id)) this.#client.fail(id);
     }
-  }
-
-  #failUnanswered(): void {
-    this.#failUnless(new Set());
-    this.#givenUp.clear();
-  }
-
-  /** The server does not know the session any more. */
-  #startAnew(): void {
-    this.loseHolds('connectionLost');
-    this.#failUnanswered();
+    this.#givenUp.leftGrants.clear();
   }
 
   /**
@@ -197,7 +185,9 @@ export class SessionLife {
   /** The server has ended the session. */
   end(): void {
     this.#key = undefined;
-    this.#startAnew();
+    this.#listed.requests.clear();
+    this.loseHolds('connectionLost');
+    this.#failUnlisted();
   }
 
   /** Nobody listens at the server's place. Returns whether the session has ended with its process. */
@@ -220,13 +210,9 @@ export class SessionLife {
     return suspension.outcome ?? 'over';
   }
 
-  /** Ends the session on the server, if there is one and a connection. */
-  sayBye(): void {
-    if (this.#key !== undefined) this.#client.notify('bye');
-  }
-
-  /** Everything is lost: the client closes. */
+  /** Everything is lost: the client closes. A proxy could close the connection as well, so the client says that it leaves. */
   close(): void {
+    if (this.#key !== undefined) this.#client.notify('bye');
     this.#key = undefined;
     this.loseHolds('closed');
     this.deadline.stop();
@@ -277,8 +263,7 @@ export class SessionLife {
 
 /** Closes a connection by a reset if it can: the server takes any other end for that of the client. */
 function closeQuietly(stream: ByteStream): void {
-  if (stream.reset === undefined) stream.destroy();
-  else stream.reset();
+  (stream.reset ?? stream.destroy).call(stream);
 }
 
 /** Why a client leaves a connection by itself. */
