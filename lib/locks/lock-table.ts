@@ -279,7 +279,7 @@ export class LockTable {
     return this.#outcome(eviction);
   }
 
-  /** Whether the reader/writer lock or the permit of a name is held with this token. */
+  /** Whether the reader/writer lock or the permit of a name is held with this token. Looks at all holders. */
   isHeldWith(name: string, token: number): boolean {
     const { readerWriter, permit } = this.#book.locks;
     return isHeldWith(readerWriter.get(name), token) || isHeldWith(permit.get(name), token);
@@ -303,7 +303,7 @@ export class LockTable {
   }
 
   /** All holds of one kind of lock, or of one lock, in any order. */
-  holds(kind: LockKind, name?: string): Iterator<Claim> {
+  holds(kind: LockKind, name?: string): Generator<Claim, void, undefined> {
     return allHolds(this.#book, kind, name);
   }
 

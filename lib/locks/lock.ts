@@ -71,10 +71,7 @@ export function findClaim(lock: Lock | undefined, owner: Owner | undefined): Cla
 
 /** Whether the lock is held with this token. */
 export function isHeldWith(lock: Lock | undefined, token: number): boolean {
-  if (lock === undefined) return false;
-  if (lock.holderCount > MAX_UNINDEXED_CLAIMS) lock.holdsByToken ??= indexByToken(lock);
-  if (lock.holdsByToken !== undefined) return lock.holdsByToken.has(token);
-  let holder = lock.firstHolder;
+  let holder = lock?.firstHolder;
   while (holder !== undefined && holder.token !== token) holder = holder.next;
   return holder !== undefined;
 }
@@ -119,7 +116,6 @@ export function addHolder(claim: Claim, token: number): void {
   }
   lock.lastHolder = claim;
   lock.holderCount += 1;
-  lock.holdsByToken?.set(token, claim);
 }
 
 /** Lets others steal a hold. */
@@ -153,7 +149,6 @@ function removeHolder(claim: Claim): void {
   if (previous !== undefined) claim.previous = undefined;
   if (next !== undefined) claim.next = undefined;
   lock.holderCount -= 1;
-  lock.holdsByToken?.delete(claim.token);
   if (claim.isStealable === true) lock.stealableCount = stealableIn(lock) - 1;
 }
 
@@ -171,12 +166,6 @@ function findFrom(first: Claim | undefined, owner: Owner): Claim | undefined {
   let claim = first;
   while (claim !== undefined && claim.owner !== owner) claim = claim.next;
   return claim;
-}
-
-function indexByToken(lock: Lock): Map<number, Claim> {
-  const index = new Map<number, Claim>();
-  for (const claim of holdersOf(lock)) index.set(claim.token, claim);
-  return index;
 }
 
 /** The claims of an owner are bounded, those of a lock are not. */

@@ -39,8 +39,6 @@ export interface Lock {
   entangledCount?: number;
   /** How many of the holders may be stolen from; none means none. */
   stealableCount?: number;
-  /** Made when somebody asks for one of many holds by its token. */
-  holdsByToken?: Map<number, Claim>;
 }
 
 /** What one owner has in one lock: it waits in the queue or holds the lock. */

@@ -16,7 +16,7 @@ import type {
   TableLimits,
   Work,
 } from '../locks/types.ts';
-import { PendingResult } from '../message/pending-result.ts';
+import { mapResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type { LockInformation, LockPage, LockStatistics, LossReason, RequestId, VerifyResult } from '../protocol.ts';
 import { compareEncoded } from '../wire/text.ts';
@@ -127,14 +127,16 @@ export class LocalLockManager implements LockManager {
     return this.#listings.listHolders(kind, lockName);
   }
 
-  verify(lockName: string, token: number): VerifyResult {
-    if (this.table.isHeldWith(lockName, token)) return { status: 'ok', outcome: 'current' };
-    // In grace, its client may still claim the lock with this token.
-    if (this.#isHeldBack) return { status: 'ok', outcome: 'unknown' };
-    const { begin, last } = this.#ledger.tokens;
-    // Whatever earlier runs without a lasting ledger have given, nothing is known of it.
-    const isOfThisLineage = token > (this.isDurable ? 0 : begin) && token <= last;
-    return { status: 'ok', outcome: isOfThisLineage ? 'superseded' : 'unknown' };
+  verify(lockName: string, token: number): VerifyResult | PendingResult<VerifyResult> {
+    return mapResult(this.#listings.isHeldWith(lockName, token), ({ isHeld }): VerifyResult => {
+      if (isHeld) return { status: 'ok', outcome: 'current' };
+      // In grace, its client may still claim the lock with this token.
+      if (this.#isHeldBack) return { status: 'ok', outcome: 'unknown' };
+      const { begin, last } = this.#ledger.tokens;
+      // Whatever earlier runs without a lasting ledger have given, nothing is known of it.
+      const isOfThisLineage = token > (this.isDurable ? 0 : begin) && token <= last;
+      return { status: 'ok', outcome: isOfThisLineage ? 'superseded' : 'unknown' };
+    });
   }
 
   forceRelease(lockName: string, kind: LockKind): ForceRelease | PendingResult<ForceRelease> {

@@ -19,6 +19,8 @@ import { addSize, charactersOf, isTooLarge } from './page-size.ts';
 const LISTINGS_MS = 0.5;
 /** How many names to handle before looking at the clock again. */
 const NAMES_A_STEP = 32;
+/** Fewer holders are looked at within the request. */
+const HOLDERS_AT_ONCE = 200;
 /** How many listings look for a page at a time, and how many keep what they have found ahead. */
 const MAX_PASSES = 4;
 const MAX_LISTINGS_AHEAD = 4;
@@ -60,6 +62,24 @@ export class LockListings {
       bytesOf: ({ lock }) => bytesOfText(lock.name),
     });
     return this.#inSlices(listing, (max) => this.#makeHoldersPage(listing, max));
+  }
+
+  /** Whether a lock is held with a token. */
+  isHeldWith(lockName: string, token: number): { isHeld: boolean } | PendingResult<{ isHeld: boolean }> {
+    const { holderCount } = this.#table.inspect(lockName, 0, this.#clock.nowMs());
+    if (holderCount <= HOLDERS_AT_ONCE) return { isHeld: this.#table.isHeldWith(lockName, token) };
+    const answer = new PendingResult<{ isHeld: boolean }>(true);
+    const search = searchHold(this.#table, lockName, token);
+    this.#addPass(() => {
+      for (let seen = 0; seen < NAMES_A_STEP; seen += 1) {
+        const { done, value: isHeld } = search.next();
+        if (done !== true) continue;
+        answer.settle({ isHeld });
+        return 'done';
+      }
+      return 'again';
+    });
+    return answer;
   }
 
   #inSlices<Page extends object>(
@@ -137,4 +157,16 @@ export class LockListings {
     listing.skip(count);
     return { holders, isLast: listing.isOver };
   }
+}
+
+/** Takes one step for each hold. */
+function* searchHold(table: LockTable, lockName: string, token: number): Generator<undefined, boolean, undefined> {
+  for (const kind of ['readerWriter', 'permit'] as const) {
+    for (const claim of table.holds(kind, lockName)) {
+      // A lock that was taken from all its holders is not in the map, though some are not told yet.
+      if (claim.token === token) return claim.lock.isInMap;
+      yield undefined;
+    }
+  }
+  return false;
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type { Claim, LockKind } from '../../lib/locks/types.ts';
+import { PendingResult } from '../../lib/message/pending-result.ts';
 import { systemClock } from '../../lib/server/clock.ts';
 import { LockListings } from '../../lib/server/lock-listings.ts';
 import type { HoldersPage, Pages } from '../../lib/server/lock-manager.ts';
@@ -19,12 +20,15 @@ class WatchedTable extends LockTable {
     this.passCount += 1;
     this.underWay += 1;
     this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
-    yield* { [Symbol.iterator]: () => super.holds(kind, name) };
-    this.underWay -= 1;
+    try {
+      yield* super.holds(kind, name);
+    } finally {
+      this.underWay -= 1;
+    }
   }
 }
 
-function tableOfOneLock(): WatchedTable {
+function tableOfOneLock(holderCount: number): WatchedTable {
   let token = 0;
   const nextToken = (): number => {
     token += 1;
@@ -32,7 +36,7 @@ function tableOfOneLock(): WatchedTable {
   };
   const table = new WatchedTable({ limits: DEFAULT_LOCK_SERVER_LIMITS, nextToken, compareNames: () => 0 });
   const session = table.openSession({ clientName: '', address: '' });
-  for (let tag = 0; tag < HOLDERS; tag += 1) {
+  for (let tag = 0; tag < holderCount; tag += 1) {
     table.acquire(session, { name: 'hot', mode: 'shared', tag: `${tag}`, waitMs: 0 }, 0);
   }
   return table;
@@ -54,7 +58,7 @@ describe('listings of locks', () => {
   let listings: Pages<HoldersPage>[];
 
   beforeEach(() => {
-    table = tableOfOneLock();
+    table = tableOfOneLock(HOLDERS);
     const all = new LockListings(table, systemClock, DEFAULT_LOCK_SERVER_LIMITS);
     listings = Array.from({ length: LISTINGS }, () => all.listHolders('readerWriter', 'hot'));
   });
@@ -71,5 +75,28 @@ describe('listings of locks', () => {
     expect(table.passCount).to.equal(2 * LISTINGS);
     for (const listing of listings.reverse()) await tokensOf(listing, 1);
     expect(table.passCount).to.equal(2 * LISTINGS + LISTINGS - 4);
+  });
+
+  it('look for a token among many holders in slices', async () => {
+    const all = new LockListings(table, systemClock, DEFAULT_LOCK_SERVER_LIMITS);
+    const isHeldWith = async (token: number): Promise<boolean> => {
+      const answer = all.isHeldWith('hot', token);
+      if (!(answer instanceof PendingResult)) throw new Error('the answer came at once');
+      return new Promise((resolve) => answer.whenSettled(({ isHeld }) => resolve(isHeld)));
+    };
+    const tokens = [1, HOLDERS / 2, HOLDERS, HOLDERS + 1];
+    expect(await Promise.all(tokens.map(isHeldWith))).to.deep.equal([true, true, true, false]);
+    expect(table.underWay).to.equal(0);
+    table.forceRelease('hot', 'readerWriter', 0);
+    expect(all.isHeldWith('hot', 1)).to.deep.equal({ isHeld: false });
+  });
+
+  it('look for a token among few holders at once', () => {
+    const few = new LockListings(tableOfOneLock(200), systemClock, DEFAULT_LOCK_SERVER_LIMITS);
+    expect([1, 200, 201].map((token) => few.isHeldWith('hot', token))).to.deep.equal([
+      { isHeld: true },
+      { isHeld: true },
+      { isHeld: false },
+    ]);
   });
 });
