@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { TurnBudget } from '../message/scheduler.ts';
 
-/** What comes at once and is no longer than this is passed on at once. */
+/** One message that comes alone and is no longer than this is passed on at once. */
 const MAX_SMALL_BYTES = 512;
 /** Some 300 frames without content. Below the `highWaterMark` of `ws`, which would stop the socket otherwise. */
 const PIECE_BYTES = 2_048;
@@ -23,13 +23,18 @@ const PAUSED: Readonly<Partial<Record<State, State>>> = { flowing: 'paused', pas
 /** Stands between a socket and its readers. */
 export class PacedInput {
   readonly #socket: Socket;
+  readonly #isOneMessage: (bytes: Buffer) => boolean;
   readonly #readers: readonly ((bytes: Buffer) => void)[];
   /** What has come and was not passed on. The socket is stopped meanwhile. */
   #rest: Buffer | undefined;
   #state: State = 'flowing';
 
-  /** Takes the place of the readers that the socket has now. `before` sees each piece before they do. */
-  constructor(socket: Socket, before: (bytes: Buffer) => void) {
+  /**
+   * Takes the place of the readers that the socket has now. `before` sees each piece before they do. `isOneMessage` tells
+   * whether the bytes that come next hold no more than one message.
+   */
+  constructor(socket: Socket, before: (bytes: Buffer) => void, isOneMessage: (bytes: Buffer) => boolean) {
+    this.#isOneMessage = isOneMessage;
     const readers = socket.listeners('data') as ((bytes: Buffer) => void)[];
     socket.removeAllListeners('data');
     this.#socket = socket;
@@ -49,7 +54,7 @@ export class PacedInput {
   }
 
   #take(bytes: Buffer): void {
-    if (bytes.length <= MAX_SMALL_BYTES) {
+    if (bytes.length <= MAX_SMALL_BYTES && this.#isOneMessage(bytes)) {
       this.#pass(bytes);
     } else {
       this.#rest = bytes;

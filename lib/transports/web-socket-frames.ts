@@ -42,6 +42,18 @@ export class FrameFollower {
     }
   }
 
+  /** Whether these bytes, which come next, are one frame at most, or the rest or the beginning of one. */
+  isOneFrame(bytes: Uint8Array): boolean {
+    if (this.#header.length > 0) return false;
+    if (this.#payloadBytes > 0) return bytes.length <= this.#payloadBytes;
+    const [, second = 0, third = 0, fourth = 0] = bytes;
+    let payloadBytes = second & LENGTH;
+    if (payloadBytes === TWO_BYTE_LENGTH) payloadBytes = third * 256 + fourth;
+    // Much will come, so it makes no difference whether its beginning has to wait.
+    else if (payloadBytes === EIGHT_BYTE_LENGTH) payloadBytes = 0;
+    return bytes.length <= headerBytes([0, second]) + payloadBytes;
+  }
+
   #endHeader(): void {
     const [first = 0, second = 0, ...rest] = this.#header;
     const length = second & LENGTH;

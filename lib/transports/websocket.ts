@@ -139,7 +139,11 @@ class WebSocketStream implements ByteStream, WatchedPeer {
     this.#sink = sink;
     const watched = this.#watch.add(this);
     // Sees the bytes before `ws` does, so that it is up to date when a message is whole.
-    this.#input = new PacedInput(this.#socket, (bytes) => this.#follow(bytes, sink));
+    this.#input = new PacedInput(
+      this.#socket,
+      (bytes) => this.#follow(bytes, sink),
+      (bytes) => this.#frames.isOneFrame(bytes),
+    );
     this.#connection.on('close', (code) => {
       this.#watch.delete(watched);
       if (code !== NO_CLOSE_FRAME) sink.ended();

@@ -58,4 +58,23 @@ describe('FrameFollower', () => {
     const kept = first + FRAGMENT_BYTES;
     expect(begun).to.deep.equal([kept, kept + ping, kept + ping + second + FRAGMENT_BYTES, 0]);
   });
+
+  for (const length of [0, 1, 125, 126, 400]) {
+    it(`tells one frame of ${length} bytes, and parts of it, from several`, () => {
+      const follower = new FrameFollower();
+      const bytes = frame(FINAL | TEXT, length);
+      const tellsOne = (...parts: readonly Buffer[]): boolean => follower.isOneFrame(Buffer.concat(parts));
+      expect([tellsOne(bytes), tellsOne(bytes.subarray(0, -1)), tellsOne(bytes, bytes)]).to.deep.equal([
+        true,
+        true,
+        false,
+      ]);
+      expect(tellsOne(bytes, bytes.subarray(0, 1))).to.equal(false);
+      const half = Math.floor(bytes.length / 2);
+      follower.read(bytes.subarray(0, half));
+      const isInPayload = half >= bytes.length - length;
+      expect(tellsOne(bytes.subarray(half))).to.equal(isInPayload);
+      expect(tellsOne(bytes.subarray(half), bytes)).to.equal(false);
+    });
+  }
 });
