@@ -1,11 +1,60 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { LockKind } from '../../lib/locks/types.ts';
 import type { LockPage } from '../../lib/protocol.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import type { Pages } from '../../lib/server/lock-manager.ts';
+import type { HoldersPage, NamesRequest, Pages } from '../../lib/server/lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
+import { connectTcp } from '../protocols/peers.ts';
+import { endTest } from './clean-up.ts';
+import { until } from './raw-client.ts';
+import { startServer, untilConnections } from './running-server.ts';
 
 const NAMES = 3_000;
+
+/** Keeps for each page that was asked for whether it is still wanted. */
+class WatchedManager extends LocalLockManager {
+  readonly wanted: (() => boolean)[] = [];
+
+  override list(request: NamesRequest): Pages<LockPage> {
+    return this.#watch(super.list(request));
+  }
+
+  override listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
+    return this.#watch(super.listHolders(kind, lockName));
+  }
+
+  #watch<Page extends object>(pages: Pages<Page>): Pages<Page> {
+    return {
+      nextPage: (max, isWanted = (): boolean => true) => {
+        this.wanted.push(isWanted);
+        return pages.nextPage(max, isWanted);
+      },
+    };
+  }
+}
+
+describe('the listings of a client', () => {
+  afterEach(endTest);
+
+  for (const [protocol, request] of [
+    ['messages', '{"command":"list","parameters":{},"id":1}\n'],
+    ['the line protocol, by holders', 'd\n'],
+    ['the line protocol, by names', 'dump\n'],
+  ] as const) {
+    it(`are wanted until it leaves, in ${protocol}`, async () => {
+      const manager = new WatchedManager({ limits: DEFAULT_LOCK_SERVER_LIMITS });
+      const { server, port } = await startServer({}, undefined, { manager });
+      const peer = await connectTcp(port);
+      peer.socket.write(request);
+      await until(() => manager.wanted.length > 0);
+      expect(manager.wanted.map((isWanted) => isWanted())).to.not.include(false);
+      peer.socket.resetAndDestroy();
+      await untilConnections(server, 0);
+      expect(manager.wanted.map((isWanted) => isWanted())).to.not.include(true);
+    });
+  }
+});
 
 describe('listings whose clients have left', () => {
   let manager: LocalLockManager;
