@@ -14,7 +14,7 @@ import { LockBook } from './lock-book.ts';
 import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { loadTable, saveTable } from './saved-table.ts';
-import { findHoldByToken, findOwner, holdsGrantOf, makeSession } from './session.ts';
+import { findHoldByToken, findOwner, findWait, holdsGrantOf, makeSession } from './session.ts';
 import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
@@ -129,7 +129,7 @@ export class LockTable {
   /** Ends one waiting request by its id; a grant that came first is left alone. */
   cancel(session: Session, id: RequestId, nowMs: number): Outcome<CancelResult> {
     requireLive(session);
-    const wait = session.waits?.get(id);
+    const wait = findWait(session, id);
     if (wait !== undefined) {
       this.#settlement.endRequest(wait, 'cancelled', nowMs);
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });

@@ -1,7 +1,7 @@
 /** A session whose client has come back on a new connection: it says what it has, and all else ends. */
 
 import type { AllGranted, Granted, RequestId } from '../protocol.ts';
-import { claimsOfSession } from './session.ts';
+import { claimsOfSession, isWaiting } from './session.ts';
 import type { Claim, Resumed, Resumption, Session, WaitingRequest } from './types.ts';
 
 /** Holds by the listed requests that they answer. The client does not know of them. */
@@ -9,7 +9,7 @@ type Grants = ReadonlyMap<RequestId, readonly Claim[]>;
 
 /** The requests that wait and that the client does not want answered any more. */
 export function unlistedWaits({ waits }: Session, { requests }: Resumption): readonly WaitingRequest[] {
-  return [...(waits ?? [])].filter(([id]) => !requests.has(id)).map(([, wait]) => wait);
+  return [...(waits?.values() ?? [])].filter(({ request: { id } }) => id === undefined || !requests.has(id));
 }
 
 /** The holds that the client does not have in mind. One of several locks goes with the others that were granted with it. */
@@ -36,7 +36,7 @@ export function describeResumed(session: Session, resumption: Resumption): Omit<
       id,
       result: requests.get(id) === undefined ? granted(claims) : allGranted(claims),
     })),
-    unknown: [...requests.keys()].filter((id) => !grants.has(id) && session.waits?.has(id) !== true),
+    unknown: [...requests.keys()].filter((id) => !grants.has(id) && !isWaiting(session, id)),
   };
 }
 

@@ -94,20 +94,39 @@ export function* claimsOfSession(session: Session, tag?: string): Generator<Clai
   for (const owner of session.tagged?.values() ?? []) yield* claimsOf(owner);
 }
 
+const HALF = 2 ** 26;
+/** Other ones in each process. */
+const SECRETS = [Math.floor(Math.random() * HALF), Math.floor(Math.random() * HALF)] as const;
+
+/**
+ * A key for a `Map`: another number for each number. The hashes of numbers can be foreseen, so that a client could choose ids
+ * whose hashes are all the same.
+ */
+function keyOf(id: RequestId): RequestId {
+  if (typeof id === 'string') return id;
+  const high = Math.floor(id / HALF);
+  return (high ^ SECRETS[0]) * HALF + ((id - high * HALF) ^ SECRETS[1]);
+}
+
+/** The request with that id, if it waits. */
+export function findWait({ waits }: Session, id: RequestId | undefined): WaitingRequest | undefined {
+  return id === undefined || waits === undefined ? undefined : waits.get(keyOf(id));
+}
+
 /** Whether a request with that id waits. */
 export function isWaiting(session: Session, id: RequestId | undefined): boolean {
-  return id !== undefined && session.waits?.has(id) === true;
+  return findWait(session, id) !== undefined;
 }
 
 export function addToWaits(session: Session, wait: WaitingRequest): void {
   const { id } = wait.request;
   if (id === undefined) return;
   session.waits ??= new Map();
-  session.waits.set(id, wait);
+  session.waits.set(keyOf(id), wait);
 }
 
 export function removeFromWaits(session: Session, wait: WaitingRequest): void {
-  if (wait.request.id !== undefined) session.waits?.delete(wait.request.id);
+  if (wait.request.id !== undefined) session.waits?.delete(keyOf(wait.request.id));
 }
 
 export function findHoldByToken(session: Session, token: number): Claim | undefined {
@@ -116,7 +135,7 @@ export function findHoldByToken(session: Session, token: number): Claim | undefi
 
 /** Whether a grant that answered a request with that id is still held. */
 export function holdsGrantOf(session: Session, id: RequestId): boolean {
-  return holdIndexOf(session).countByRequest.has(id);
+  return holdIndexOf(session).countByRequest.has(keyOf(id));
 }
 
 /** Most sessions never ask, so the index is made when they do. */
@@ -140,7 +159,8 @@ export function removeFromIndex(index: HoldIndex, claim: Claim): void {
 
 function countRequest({ countByRequest }: HoldIndex, id: RequestId | undefined, change: 1 | -1): void {
   if (id === undefined) return;
-  const count = (countByRequest.get(id) ?? 0) + change;
-  if (count === 0) countByRequest.delete(id);
-  else countByRequest.set(id, count);
+  const key = keyOf(id);
+  const count = (countByRequest.get(key) ?? 0) + change;
+  if (count === 0) countByRequest.delete(key);
+  else countByRequest.set(key, count);
 }

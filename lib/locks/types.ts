@@ -105,7 +105,7 @@ export interface Session {
   claimCount: number;
   /** Bytes that its claims and waiting requests add to the memory of the table. */
   bytes: number;
-  /** Waiting requests that have an id. */
+  /** Waiting requests that have an id, by keys that nobody can foresee. */
   waits: Map<RequestId, WaitingRequest> | undefined;
   /** Finds holds by their tokens and requests; made when it is first asked for. */
   holdIndex: HoldIndex | undefined;

@@ -137,6 +137,18 @@ describe('lock table', () => {
       expect(cancel(anna, 7)).to.equal('granted');
     });
 
+    it('tells all numbers apart, by keys that nobody can foresee', () => {
+      acquire(anna);
+      const ids = [0, 1, -1, 2 ** 26, 2 ** 26 + 1, -(2 ** 26), 2 ** 31, 2 ** 52, 2 ** 53 - 1, 1 - 2 ** 53];
+      for (const id of ids) acquire(ben, { id, tag: `${id}` });
+      expect(ben.waits).to.have.property('size', ids.length);
+      expect(ids.filter((id) => ben.waits?.has(id))).to.deep.equal([]);
+      for (const id of ids) {
+        expect(cancel(ben, id), `${id}`).to.equal('cancelled');
+        expect(cancel(ben, id), `${id}`).to.equal('unknown');
+      }
+    });
+
     it('knows no ids of other sessions and tells numbers from strings', () => {
       acquireEach([anna], [ben, { id: 7 }]);
       expect(cancel(anna, 7)).to.equal('unknown');
