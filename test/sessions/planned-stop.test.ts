@@ -1,15 +1,12 @@
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
-import { LockClient } from '../../lib/client/lock-client.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { expectStartFails, type ServerProgram, startServerProgram } from '../server/running-program.ts';
-import { freePort } from '../support/free-port.ts';
+import { expectStartFails, type ServerProgram } from '../server/running-program.ts';
+import { stateForEachTest } from './state-scene.ts';
 
 /** What the server says of a session. */
 interface Told {
@@ -18,19 +15,8 @@ interface Told {
 }
 
 describe('a planned stop with a state directory', () => {
-  let directory: string;
-  let port: number;
-
-  beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
-    whenTestEnds(() => rmSync(directory, { recursive: true }));
-    port = await freePort();
-  });
-  afterEach(endTest);
-
-  function start(...args: readonly string[]): Promise<ServerProgram> {
-    return startServerProgram('--port', String(port), '--state', directory, ...args);
-  }
+  const scene = stateForEachTest();
+  const { start, connect } = scene;
 
   /** Stops a server as `systemctl stop` does, and waits until it has ended. */
   async function stop({ program }: ServerProgram): Promise<void> {
@@ -38,20 +24,14 @@ describe('a planned stop with a state directory', () => {
     expect(await program.exit).to.deep.equal({ code: 0, signal: null });
   }
 
-  function connect(): LockClient {
-    const client = new LockClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
-    whenTestEnds(() => client.close());
-    return client;
-  }
-
   async function open(timeout = 10): Promise<[RawClient, Told]> {
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(scene.port);
     return [client, (await client.ask('hello', { protocol: 1, session: { timeout } })).session as Told];
   }
 
   /** Comes back to a session, and returns what the server says of it. */
   async function comeBack({ id, secret }: Told, has: object = {}): Promise<[RawClient, Message]> {
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(scene.port);
     return [client, (await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).session as Message];
   }
 
@@ -95,7 +75,7 @@ describe('a planned stop with a state directory', () => {
     const [holder] = await open();
     await holder.take('a');
     const [waiter] = await open();
-    const bare = await RawClient.connect(port);
+    const bare = await RawClient.connect(scene.port);
     await waiter.queue(1, 'a');
     await bare.queue(1, 'a');
     await stop(server);
@@ -159,7 +139,7 @@ describe('a planned stop with a state directory', () => {
 
   it('lets waiters in whose holder had no session, before they are back', async () => {
     const server = await start();
-    const bare = await RawClient.connect(port);
+    const bare = await RawClient.connect(scene.port);
     await bare.take('a');
     const [first, told] = await open();
     const [second] = await open();
@@ -172,7 +152,7 @@ describe('a planned stop with a state directory', () => {
   });
 
   it('keeps new requests of sessions waiting, and grants nothing, while it drains', async () => {
-    const patient = join(directory, 'settings.json');
+    const patient = join(scene.directory, 'settings.json');
     appendFileSync(patient, '{"drainSeconds": 3600}');
     const server = await start('--config', patient);
     const [holder] = await open();
@@ -194,7 +174,7 @@ describe('a planned stop with a state directory', () => {
   });
 
   it('L3: ends a session that is not back in time, and has that on record before others get its locks', async () => {
-    const settings = join(directory, 'settings.json');
+    const settings = join(scene.directory, 'settings.json');
     appendFileSync(settings, '{"limits": {"minSessionTimeoutMs": 1}}');
     const server = await start('--config', settings);
     const [holder, told] = await open(0.5);
@@ -220,9 +200,9 @@ describe('a planned stop with a state directory', () => {
     await waiter.queue(1, 'a');
     await stop(server);
     const other = createServer();
-    other.listen(port, '127.0.0.1');
+    other.listen(scene.port, '127.0.0.1');
     await once(other, 'listening');
-    const args = ['--port', String(port), '--state', directory];
+    const args = ['--port', String(scene.port), '--state', scene.directory];
     await expectStartFails('bin/server.js', EXIT_CODES.cannotListen, /EADDRINUSE/, ...args);
     other.close();
     await once(other, 'close');
@@ -241,12 +221,12 @@ describe('a planned stop with a state directory', () => {
     const token = await holder.take('a');
     await stop(server);
     const second = await start();
-    expect(readdirSync(directory)).to.not.include('stop');
+    expect(readdirSync(scene.directory)).to.not.include('stop');
     await second.program.kill();
     await start();
     const [back, session] = await comeBack(told);
     expect(session).to.include({ state: 'reclaim' });
-    const other = await RawClient.connect(port);
+    const other = await RawClient.connect(scene.port);
     expect(await other.ask('lock', { lockName: 'b', timeLimit: 0 })).to.include({ reason: 'grace' });
     const holds = [{ lockName: 'a', token }];
     expect(await back.ask('reclaim', { holds, last: true })).to.deep.include({ lost: [] });
@@ -258,16 +238,16 @@ describe('a planned stop with a state directory', () => {
     const [holder, told] = await open();
     const token = await holder.take('a');
     await stop(server);
-    const saved = join(directory, 'stop');
+    const saved = join(scene.directory, 'stop');
     truncateSync(saved, statSync(saved).size - 5);
     const second = await start();
-    const complaint = `${directory}/stop: line 2 is damaged`;
+    const complaint = `${scene.directory}/stop: line 2 is damaged`;
     while (!(await second.program.nextErrorLine()).includes(complaint));
     const [back, session] = await comeBack(told);
     expect(session).to.include({ state: 'reclaim' });
     await back.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true });
     expect(await back.take('b')).to.be.above(token);
-    expect(readdirSync(directory)).to.include('stop.damaged');
+    expect(readdirSync(scene.directory)).to.include('stop.damaged');
   });
 
   it('saves nothing in a grace: who was not back is awaited again', async () => {
@@ -277,7 +257,7 @@ describe('a planned stop with a state directory', () => {
     await server.program.kill();
     await stop(await start());
     await start();
-    const other = await RawClient.connect(port);
+    const other = await RawClient.connect(scene.port);
     expect(await other.ask('lock', { lockName: 'a', timeLimit: 0 })).to.include({ reason: 'grace' });
     const [back] = await comeBack(told);
     const holds = [{ lockName: 'a', token }];

@@ -1,16 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { LossRecord, SessionList } from '../../lib/ledger/ledger.ts';
 import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import { makeGate } from '../../lib/message/gate.ts';
 import { granted } from '../server/answers.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { endTest } from '../server/clean-up.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { startServerProgram } from '../server/running-program.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
-import { freePort } from '../support/free-port.ts';
+import { stateForEachTest } from './state-scene.ts';
 
 /** What the server says of a session. */
 interface Told {
@@ -197,30 +193,21 @@ describe('L3: what a session has lost', () => {
 });
 
 describe('L3: a server with a state directory that is killed', () => {
-  let directory: string;
-  let port: number;
-
-  beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
-    whenTestEnds(() => rmSync(directory, { recursive: true }));
-    port = await freePort();
-  });
-  afterEach(endTest);
+  const scene = stateForEachTest();
 
   for (const { reason, terms, take } of LOSSES) {
     it(`gives nothing back that another has had since: ${reason}`, async () => {
-      const options = ['--port', String(port), '--state', directory, '--force-unlock'];
-      const { program } = await startServerProgram(...options);
-      const [holder, { id, secret }] = await openSession(port);
+      const { program } = await scene.start('--force-unlock');
+      const [holder, { id, secret }] = await openSession(scene.port);
       const [kept, token] = [await holder.take('kept'), await holder.take('jobs', terms)];
-      const [next] = await openSession(port);
+      const [next] = await openSession(scene.port);
       await take(next);
       await next.take('jobs');
       // The next holder has gone, so nobody else claims the lock.
       await next.leave();
       await program.kill();
-      await startServerProgram(...options);
-      const back = await RawClient.connect(port);
+      await scene.start('--force-unlock');
+      const back = await RawClient.connect(scene.port);
       const { session } = await back.ask('hello', { protocol: 1, session: { id, secret } });
       expect(session).to.include({ state: 'reclaim' });
       const holds = [

@@ -1,14 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { whenLost } from '../client/client-scene.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { whenTestEnds } from '../server/clean-up.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
-import { freePort } from '../support/free-port.ts';
+import { stateForEachTest } from './state-scene.ts';
 
 /** What the server says of a session. */
 interface Told {
@@ -17,34 +13,17 @@ interface Told {
 }
 
 describe('a server with a state directory', () => {
-  let directory: string;
-  let port: number;
-
-  beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'holdfast-state-'));
-    whenTestEnds(() => rmSync(directory, { recursive: true }));
-    port = await freePort();
-  });
-  afterEach(endTest);
-
-  function start(): Promise<ServerProgram> {
-    return startServerProgram('--port', String(port), '--state', directory);
-  }
-
-  function connect(): LockClient {
-    const client = new LockClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
-    whenTestEnds(() => client.close());
-    return client;
-  }
+  const scene = stateForEachTest();
+  const { start, connect } = scene;
 
   async function open(): Promise<[RawClient, Told]> {
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(scene.port);
     return [client, (await client.ask('hello', { protocol: 1, session: { timeout: 10 } })).session as Told];
   }
 
   /** Comes back to a session of the run before. */
   async function comeBack({ id, secret }: Told): Promise<RawClient> {
-    const client = await RawClient.connect(port);
+    const client = await RawClient.connect(scene.port);
     const { session } = await client.ask('hello', { protocol: 1, session: { id, secret } });
     expect(session).to.deep.equal({ state: 'reclaim', id, timeout: 10 });
     return client;
@@ -94,7 +73,7 @@ describe('a server with a state directory', () => {
     const tokens = [await first.take('a'), await second.take('b')];
     await program.kill();
     await start();
-    const other = await RawClient.connect(port);
+    const other = await RawClient.connect(scene.port);
     expect(await other.ask('lock', { lockName: 'free', timeLimit: 0 })).to.deep.equal({
       status: 'unavailable',
       reason: 'grace',
@@ -125,7 +104,7 @@ describe('a server with a state directory', () => {
     await open();
     await program.kill();
     await start();
-    const other = await RawClient.connect(port);
+    const other = await RawClient.connect(scene.port);
     expect(await other.ask('stats')).to.include({ awaitedSessions: 0 });
     await other.take('a');
   });
@@ -158,7 +137,7 @@ describe('a server with a state directory', () => {
     const broken = await comeBack(told);
     await broken.ask('reclaim', { holds: [{ lockName: 'a', token }] });
     broken.reset();
-    const witness = await RawClient.connect(port);
+    const witness = await RawClient.connect(scene.port);
     await until(async () => (await witness.ask('stats')).holders === 0);
     expect(await witness.ask('stats')).to.include({ awaitedSessions: 1 });
     const back = await comeBack(told);
@@ -176,7 +155,7 @@ describe('a server with a state directory', () => {
     await returned.ask('reclaim', { holds: [{ lockName: 'a', token: tokens[0] }], last: true });
     await next.kill();
     await start();
-    const other = await RawClient.connect(port);
+    const other = await RawClient.connect(scene.port);
     for (const [index, lockName] of ['a', 'b'].entries()) await other.queue(index, lockName);
     expect(await other.ask('stats')).to.include({ awaitedSessions: 2, waiting: 2, holders: 0 });
     const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
@@ -212,7 +191,7 @@ describe('a server with a state directory', () => {
     this.timeout(30_000);
     const { program } = await start();
     const client = new LockClient({
-      port,
+      port: scene.port,
       session: { timeoutMs: 10_000 },
       reconnect: { minDelayMs: 1, maxDelayMs: 50 },
     });
