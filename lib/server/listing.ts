@@ -93,6 +93,12 @@ export class Listing<Item> {
     this.#isComplete = false;
   }
 
+  /** Gives up a pass in progress: nobody wants the page any more. */
+  endPass(): void {
+    this.#pass?.return?.();
+    this.#pass = undefined;
+  }
+
   #beginPass(max: number): void {
     this.#capacity = this.#capacity === 0 ? max : Math.max(max, FOUND_AHEAD);
     this.#isComplete = true;

@@ -83,14 +83,17 @@ export class LockListings {
   }
 
   #inSlices<Page extends object>(
-    listing: Pick<Listing<unknown>, 'step' | 'isAhead' | 'forgetAhead'>,
+    listing: Pick<Listing<unknown>, 'step' | 'endPass' | 'isAhead' | 'forgetAhead'>,
     makePage: (max: number) => Page,
   ): Pages<Page> {
     return {
       nextPage: (max, isWanted = always) => {
         const page = new PendingResult<Page>();
         const work: Work = () => {
-          if (!isWanted()) return 'done';
+          if (!isWanted()) {
+            listing.endPass();
+            return 'done';
+          }
           if (!listing.step(NAMES_A_STEP, max)) return 'again';
           const made = makePage(max);
           this.#ahead.keep(listing);

@@ -42,6 +42,21 @@ describe('a listing', () => {
     expect(listing.peek(10)).to.deep.equal(['a', 'b', 'c']);
   });
 
+  it('ends the iteration of a pass that is given up', () => {
+    let isOver = false;
+    function* names(): Generator<string> {
+      try {
+        yield* numbers(10);
+      } finally {
+        isOver = true;
+      }
+    }
+    const listing = new Listing<string>({ compare: shorterFirst, items: names });
+    listing.step(2, 10);
+    listing.endPass();
+    expect(isOver).to.equal(true);
+  });
+
   it('keeps no more bytes of items than its limit, and lists all the same', () => {
     const names = numbers(100).reverse();
     const listing = new Listing<string>({
