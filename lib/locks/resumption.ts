@@ -1,11 +1,12 @@
 /** A session whose client has come back on a new connection: it says what it has, and all else ends. */
 
 import type { AllGranted, Granted, RequestId } from '../protocol.ts';
+import { ChosenMap } from './chosen-map.ts';
 import { claimsOfSession, isWaiting } from './session.ts';
 import type { Claim, Resumed, Resumption, Session, WaitingRequest } from './types.ts';
 
 /** Holds by the listed requests that they answer. The client does not know of them. */
-type Grants = ReadonlyMap<RequestId, readonly Claim[]>;
+type Grants = ChosenMap<RequestId, Claim[]>;
 
 /** The requests that wait and that the client does not want answered any more. */
 export function unlistedWaits({ waits }: Session, { requests }: Resumption): readonly WaitingRequest[] {
@@ -31,17 +32,17 @@ export function describeResumed(session: Session, resumption: Resumption): Omit<
   const grants = grantsOf(session, resumption);
   const { tokens, requests } = resumption;
   return {
-    lost: [...tokens].filter((token) => !held.has(token)),
+    lost: tokens.ids.filter((token) => !held.has(token)),
     answers: [...grants].map(([id, claims]) => ({
       id,
       result: requests.get(id) === undefined ? granted(claims) : allGranted(claims),
     })),
-    unknown: [...requests.keys()].filter((id) => !grants.has(id) && !isWaiting(session, id)),
+    unknown: requests.ids.filter((id) => !grants.has(id) && !isWaiting(session, id)),
   };
 }
 
 function grantsOf(session: Session, { tokens, requests }: Resumption): Grants {
-  const grants = new Map<RequestId, Claim[]>();
+  const grants: Grants = new ChosenMap();
   for (const claim of claimsOfSession(session)) {
     const { token, requestId } = claim;
     if (!isHeld(claim) || requestId === undefined || tokens.has(token) || !requests.has(requestId)) continue;

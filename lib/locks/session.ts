@@ -1,6 +1,7 @@
 /** Sessions and their owners: what each holds and waits for. */
 
 import type { RequestId } from '../protocol.ts';
+import { keyOf } from './chosen-map.ts';
 import { addIfEntangled, removeIfEntangled } from './entanglement.ts';
 import type { Claim, HoldIndex, Owner, Session, SessionClient, WaitingRequest } from './types.ts';
 
@@ -92,20 +93,6 @@ export function* claimsOfSession(session: Session, tag?: string): Generator<Clai
   }
   yield* claimsOf(session.untagged);
   for (const owner of session.tagged?.values() ?? []) yield* claimsOf(owner);
-}
-
-const HALF = 2 ** 26;
-/** Other ones in each process. */
-const SECRETS = [Math.floor(Math.random() * HALF), Math.floor(Math.random() * HALF)] as const;
-
-/**
- * A key for a `Map`: another number for each number. The hashes of numbers can be foreseen, so that a client could choose ids
- * whose hashes are all the same.
- */
-function keyOf(id: RequestId): RequestId {
-  if (typeof id === 'string') return id;
-  const high = Math.floor(id / HALF);
-  return (high ^ SECRETS[0]) * HALF + ((id - high * HALF) ^ SECRETS[1]);
 }
 
 /** The request with that id, if it waits. */

@@ -14,6 +14,7 @@ import type {
   RequestedLock,
   RequestId,
 } from '../protocol.ts';
+import type { ChosenMap } from './chosen-map.ts';
 import type { LinkedList } from './linked-list.ts';
 
 // What the table keeps.
@@ -228,9 +229,9 @@ export interface ReleaseRequest {
 /** What the client of a session says it has, when it comes back. All else that the session has ends. */
 export interface Resumption {
   /** The tokens of its holds. */
-  readonly tokens: ReadonlySet<number>;
+  readonly tokens: ChosenMap<number, true>;
   /** The requests that it wants answered: for several locks with how many, for one lock with undefined. */
-  readonly requests: ReadonlyMap<RequestId, number | undefined>;
+  readonly requests: ChosenMap<RequestId, number | undefined>;
 }
 
 /** A hold of an earlier run of the server. */

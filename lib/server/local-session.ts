@@ -1,5 +1,6 @@
 /** One client's locks in this process. */
 
+import { ChosenMap } from '../locks/chosen-map.ts';
 import type { LockTable } from '../locks/lock-table.ts';
 import type {
   EarlierHold,
@@ -134,7 +135,7 @@ export class LocalSession implements ManagedSession {
     this.#thefts = undefined;
     if (thefts === undefined || thefts.size === 0) return [[], requests];
     const others = [...requests].filter(([id]) => !thefts.has(id));
-    return [[...requests.keys()].filter((id) => thefts.has(id)), new Map(others)];
+    return [requests.ids.filter((id) => thefts.has(id)), new ChosenMap(others)];
   }
 
   restore(holds: readonly EarlierHold[]): readonly number[] {

@@ -1,6 +1,7 @@
 /** Opens and resumes the sessions that outlive their connections, and decides what the end of a connection ends. */
 
 import type { SessionList } from '../ledger/ledger.ts';
+import { ChosenMap } from '../locks/chosen-map.ts';
 import type { EarlierHold, SavedSession } from '../locks/types.ts';
 import type { Logger } from '../message/logger.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
@@ -336,12 +337,14 @@ export class SessionKeeper {
 
   /** Ends what the client does not list, and tells it how the rest stands (S3). */
   #list(session: LockServerSession, kept: KeptSession<LockServerSession>, listed: Listed): SessionInformation {
-    const requests = new Map(
+    const tokens = new ChosenMap(listed.tokens.map((token) => [token, true] as const));
+    const requests = new ChosenMap<MessageId, number | undefined>(
       listed.requests.map((each) => (typeof each === 'object' ? [each.id, each.locks] : [each, undefined])),
     );
-    const { lost, answers, unknown } = session.locks.resume(session, { tokens: new Set(listed.tokens), requests });
-    const settled = new Set([...answers.map((answer) => answer.id), ...unknown]);
-    for (const id of requests.keys()) if (!settled.has(id)) session.addPending(id);
+    const { lost, answers, unknown } = session.locks.resume(session, { tokens, requests });
+    const settledIds = [...answers.map((answer) => answer.id), ...unknown];
+    const settled = new ChosenMap(settledIds.map((id) => [id, true] as const));
+    for (const id of requests.ids) if (!settled.has(id)) session.addPending(id);
     const timeout = kept.timeoutMs / MS_A_SECOND;
     return { state: 'resumed', id: kept.id, timeout, lost: kept.losses.tell(lost), answers, unknown };
   }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { ChosenMap } from '../../lib/locks/chosen-map.ts';
 import type { Session, Work } from '../../lib/locks/types.ts';
 import {
   acquire,
@@ -236,7 +237,7 @@ describe('long work in a lock table', () => {
       acquire(anna, 'c');
       const { result: work } = table.releaseAll(anna, undefined, 0);
       anna.client = { clientName: 'anna again', address: 'anna:2' };
-      table.resume(anna, { tokens: new Set(), requests: new Map() }, 0);
+      table.resume(anna, { tokens: new ChosenMap<number, true>(), requests: new ChosenMap<string, undefined>() }, 0);
       acquire(anna, 'd');
       goOn(work);
       expect([work.isOver, holders('c'), holders('d')]).to.deep.equal([true, [], ['anna again']]);
@@ -252,7 +253,7 @@ describe('long work in a lock table', () => {
         acquire(dora, { ...SHARED, name });
       }
       takeNews();
-      table.resume(ben, { tokens: new Set(), requests: new Map() }, 0);
+      table.resume(ben, { tokens: new ChosenMap<number, true>(), requests: new ChosenMap<string, undefined>() }, 0);
       const countHolders = (): number => names.flatMap((name) => holders(name)).length;
       expect([countHolders(), table.isSettling]).to.deep.equal([6, true]);
       settle();
@@ -264,7 +265,7 @@ describe('long work in a lock table', () => {
       acquireEach([anna, permit], [cara, permit]);
       acquire(ben, { ...permit, limit: 2, id: 'given up' });
       acquire(ben, { ...permit, limit: 1, id: 'wanted' });
-      table.resume(ben, { tokens: new Set(), requests: new Map([['wanted', undefined]]) }, 0);
+      table.resume(ben, { tokens: new ChosenMap<number, true>(), requests: new ChosenMap([['wanted', undefined]]) }, 0);
       release(cara, { ...permit, name: 'jobs' });
       expect([holders(), waiters()]).to.deep.equal([['anna'], ['ben']]);
       release(anna, { ...permit, name: 'jobs' });
