@@ -17,8 +17,9 @@ export class LossReasons {
   /** The client has these in mind and does not hold them any more. They are noted on, since the answer may be lost. */
   tell(tokens: readonly number[]): readonly LostToken[] {
     const told = this.describe(tokens);
+    const known = told.filter(({ token }) => this.#reasons.has(token));
     this.#reasons.clear();
-    this.add(told);
+    this.add(known);
     this.#forgetOldest();
     return told;
   }
