@@ -2,7 +2,8 @@
  * Lets hostile and unlucky clients of many kinds loose on a server, one kind after the other, beside a bystander who locks
  * and unlocks a name of its own every 5 ms. Prints the longest wait of the bystander, the same without the time in which the machine
  * was busy with something else, how long the server ran at most before it answered, and the memory of the server before, at most
- * and after. Ends with code 1 when the server ends or runs too long, when the bystander is refused or cut off, or when a lock stays.
+ * and after. Ends with code 1 when the server ends, when the bystander is refused or cut off, when a lock stays, or, unless the run is
+ * short, when the server runs for more than 50 ms.
  *
  * With `--minutes`, clients of all kinds come at the same time instead, and a refusal because of a limit is only counted.
  *
@@ -25,7 +26,7 @@ import { KINDS } from './hostile-kinds.ts';
 import { Peer } from './hostile-peer.ts';
 import { SESSION_KINDS } from './hostile-sessions.ts';
 import { allowedOpenFiles, askChild, residentBytes } from './processes.ts';
-import { numberGiven, printTable, shown, textGiven } from './program.ts';
+import { isShort, numberGiven, printTable, shown, textGiven } from './program.ts';
 import { canMakeCertificates, type LockServerProcess, makeCertificate, startServer } from './servers.ts';
 
 const PROGRAM = fileURLToPath(import.meta.url);
@@ -125,7 +126,10 @@ async function measure(name: string, kind: Kind): Promise<string[]> {
   const left = await findLeft(server.port);
   memory.stop();
   const tooLong = seen.worstRanMs > MAX_RAN_MS ? `the server ran for ${shown(seen.worstRanMs)} ms first` : undefined;
-  for (const problem of [end === 'over' ? undefined : 'it did not end', seen.problem, tooLong, left]) {
+  // A short run is part of other checks, and none of these may fail for a time.
+  if (isShort && tooLong !== undefined) console.log(`${name}: ${tooLong}`);
+  const problems = [end === 'over' ? undefined : 'it did not end', seen.problem, isShort ? undefined : tooLong, left];
+  for (const problem of problems) {
     if (problem === undefined) continue;
     console.error(`${name}: ${problem}`);
     process.exitCode = 1;
