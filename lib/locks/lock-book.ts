@@ -325,7 +325,7 @@ export class LockBook {
       if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
       if (owner.session.holdIndex !== undefined) removeFromIndex(owner.session.holdIndex, claim);
       if (lock.isInMap) this.#countLess(lock);
-      for (const walk of this.walks) if (walk.next === claim) walk.next = claim.next;
+      if (this.walks.size > 0) this.#passClaim(claim);
     } else {
       this.#waitLess(owner);
     }
@@ -334,6 +334,11 @@ export class LockBook {
     detach(claim);
     // A group that names this hold among its locks cannot be granted any more.
     for (const group of claim.dependents ?? []) this.unsettled.push(group);
+  }
+
+  /** Listings that would go on with this claim go on with the one behind it. */
+  #passClaim(claim: Claim): void {
+    for (const walk of this.walks) if (walk.next === claim) walk.next = claim.next;
   }
 
   /** Forgets the requests of a claim. */

@@ -103,10 +103,15 @@ export class TurnBudget {
     else if (this.#queue.length === 1) this.#goOn();
   }
 
+  /** Whether work waits, so that new work must wait, too. This asks no clock. */
+  get isAwaited(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** Whether new work must wait for a later turn. Asking starts the budget, so work outside the queue counts, too. */
   get isUsedUp(): boolean {
     if (this.#state === 'unused') this.#begin();
-    return this.#queue.length > 0 || this.#clock.measureMs() >= this.#endMs;
+    return this.isAwaited || this.#clock.measureMs() >= this.#endMs;
   }
 
   #begin(): void {

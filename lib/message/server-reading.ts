@@ -20,6 +20,9 @@ const MAX_SMALL_BYTES = 512;
  */
 const MESSAGES_AT_ONCE = 2;
 
+/** Reading the clock costs as much as a short request, so of the further ones only every eighth does. */
+const SMALL_MESSAGES_A_LOOK = 8;
+
 /** How much of a turn is spent on many messages that came together, of all peers. */
 const BATCHES_BUDGET_MS = 2;
 
@@ -69,11 +72,20 @@ export class ServerReading implements ReadingPolicy {
     pending: PendingResult | undefined,
   ): Wait | undefined {
     if (pending !== undefined && !pending.isSettled) return (goOn) => pending.whenSettled(goOn);
-    if (isLook(byteCount, count) && this.#batches.isUsedUp) return (goOn) => this.#batches.add(goOn);
+    if (this.#isForLater(byteCount, count)) return (goOn) => this.#batches.add(goOn);
     if (connection.unsentBytes < this.#softOutputBytes) return undefined;
     // The system may take it at once.
     connection.flush();
     return connection.unsentBytes < this.#softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
+  }
+
+  /** Whether message `count` of an input, counted from 0, waits for a later turn. */
+  #isForLater(byteCount: number, count: number): boolean {
+    const isSmall = byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
+    if (!isSmall) return (count > 0 || byteCount > 0) && count % MESSAGES_A_LOOK === 0 && this.#batches.isUsedUp;
+    if (count < MESSAGES_AT_ONCE) return false;
+    if (this.#batches.isAwaited) return true;
+    return count % SMALL_MESSAGES_A_LOOK === MESSAGES_AT_ONCE && this.#batches.isUsedUp;
   }
 
   /** Whether all connections together have more to read than the process can keep, if `furtherBytes` are added. */
@@ -92,11 +104,4 @@ export class ServerReading implements ReadingPolicy {
   beforeEnd(): Wait | undefined {
     return this.#ends.isUsedUp ? (goOn) => this.#ends.add(goOn) : undefined;
   }
-}
-
-/** Whether to look at the budget before message `count`, counted from 0. */
-function isLook(byteCount: number, count: number): boolean {
-  if (count === 0) return byteCount > MAX_SMALL_BYTES;
-  const isSmall = byteCount > 0 && byteCount <= MAX_SMALL_BYTES;
-  return isSmall ? count >= MESSAGES_AT_ONCE : count % MESSAGES_A_LOOK === 0;
 }
