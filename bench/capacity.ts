@@ -20,7 +20,7 @@ const HOLDING_CONNECTIONS = 100;
 /** Each side of a connection is an open file, and one process may not have that many. */
 const CROWDS = 2;
 /** For the watcher, and for files that the server keeps back beside connections. */
-const SPARE_FILES = 20;
+const SPARE_FILES = 60;
 const OTHER_FILES = 100;
 /** How long the server may take to accept the last connections. */
 const ACCEPT_MS = 10_000;
