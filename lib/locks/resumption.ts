@@ -13,7 +13,7 @@ export function unlistedWaits({ waits }: Session, { requests }: Resumption): rea
   return [...(waits?.values() ?? [])].filter(({ request: { id } }) => id === undefined || !requests.has(id));
 }
 
-/** The holds that the client does not have in mind. One of several locks goes with the others that were granted with it. */
+/** The holds that the client did not list. One of several locks goes with the others that were granted with it. */
 export function unlistedHolds(session: Session, resumption: Resumption): readonly Claim[] {
   const grants = grantsOf(session, resumption);
   const answers = new Set(

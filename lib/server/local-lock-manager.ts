@@ -58,7 +58,7 @@ export interface LocalLockManagerOptions {
   readonly ledger?: Ledger;
 }
 
-/** A lock manager whose locks end with the process. */
+/** A lock manager that keeps the locks in this process. */
 export class LocalLockManager implements LockManager {
   readonly epoch: string = randomUUID();
   readonly table: LockTable;
