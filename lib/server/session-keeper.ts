@@ -7,6 +7,7 @@ import type { Logger } from '../message/logger.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { PendingResult } from '../message/pending-result.ts';
+import { TurnBudget } from '../message/scheduler.ts';
 import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
 import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
 import { atLimit, type OnRefused } from './command-refusals.ts';
@@ -54,6 +55,8 @@ export class SessionKeeper {
   readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
   readonly #onRefused: SessionKeeperOptions['onRefused'];
+  /** A client comes back in one step, which takes long where it held thousands of locks. Others are served between two of them. */
+  readonly #returns = new TurnBudget();
   /** The locks of sessions of a planned stop that are not back, by their ids. */
   readonly #loaded = new Map<string, ManagedSession>();
 
@@ -158,11 +161,23 @@ export class SessionKeeper {
     return confirmed;
   }
 
-  /** A fault in an answer must not end the process. */
   #whenDone(recorded: Promise<void>, succeeded: () => void, failed: (error: Error) => void): void {
-    recorded.then(succeeded, failed).catch((error: unknown) => {
-      this.#logger.error({ err: error }, 'a client could not be answered once its request was on record');
+    recorded.then(succeeded, failed).catch((error: unknown) => this.#logFault(error));
+  }
+
+  #doInTurn(work: () => void): void {
+    this.#returns.add(() => {
+      try {
+        work();
+      } catch (error) {
+        this.#logFault(error);
+      }
     });
+  }
+
+  /** A fault in an answer must not end the process. */
+  #logFault(error: unknown): void {
+    this.#logger.error({ err: error }, 'a client could not be answered once its request was on record');
   }
 
   /** Opens a session or resumes one, as the client asks in its `hello`. */
@@ -210,9 +225,10 @@ export class SessionKeeper {
       // Otherwise the connection was lost meanwhile.
       if (isReclaiming()) answer.settle(this.#restore(session, kept, holds, last));
     };
+    const restoreInTurn = (): void => this.#doInTurn(restore);
     const refuse = ({ message }: Error): void => answer.settle(invalidParameters(`parameters.holds: ${message}`));
     const greatest = holds.reduce((token, hold) => Math.max(token, hold.token), 0);
-    this.#whenDone(this.#manager.raiseTokens(greatest), restore, refuse);
+    this.#whenDone(this.#manager.raiseTokens(greatest), restoreInTurn, refuse);
     return answer;
   }
 
@@ -316,22 +332,14 @@ export class SessionKeeper {
     }
     before?.connection.destroy();
     // L2: a grant that cannot be recorded is refused, so the client is not told of it before.
-    if (kept.recorded instanceof Promise) return this.#listLater(session, kept, listed, kept.recorded);
-    return this.#list(session, kept, listed);
-  }
-
-  #listLater(
-    session: LockServerSession,
-    kept: KeptSession<LockServerSession>,
-    listed: Listed,
-    recorded: Promise<void>,
-  ): PendingResult<SessionInformation> {
     const information = new PendingResult<SessionInformation>(true);
     const list = (): void => {
       // Otherwise the connection is lost, and its client may have come back on another.
       if (kept.client === session && kept.state === 'attached') information.settle(this.#list(session, kept, listed));
     };
-    this.#whenDone(recorded, list, list);
+    const listInTurn = (): void => this.#doInTurn(list);
+    if (kept.recorded instanceof Promise) this.#whenDone(kept.recorded, listInTurn, listInTurn);
+    else listInTurn();
     return information;
   }
 

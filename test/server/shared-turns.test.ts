@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { open, resume } from '../sessions/session-scene.ts';
 import { granted } from './answers.ts';
 import { endTest } from './clean-up.ts';
 import { numbered } from './odd-names.ts';
@@ -6,6 +7,7 @@ import type { RawClient } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
 const MANY = 20_000;
+const SESSIONS = 8;
 const LIMITS = { maxLocksPerSession: 100_000, maxBytesPerSession: 100_000_000, maxWaitersPerLock: 100_000 };
 const LIMITS_FOR_WAITS = { ...LIMITS, maxPendingRequests: 100_000 };
 
@@ -80,4 +82,27 @@ describe('others are answered while one request', () => {
       expect((await holder.nextMany(MANY)).map(({ owner }) => owner)).to.deep.equal(owners.map(String));
     });
   }
+
+  it('resumes sessions that have given up thousands of locks', async () => {
+    const server = await startServer(LIMITS);
+    const returning = await Promise.all(
+      Array.from({ length: SESSIONS }, async (_, number) => {
+        const holder = await server.connect();
+        const told = await open(holder);
+        await holder.takeMany(numbered(MANY / 2).map((name) => `${number} ${name}`));
+        return { told, client: await server.connect() };
+      }),
+    );
+    const bystander = await server.connect();
+    const answered: string[] = [];
+    const answers = returning.map(async ({ told, client }) => {
+      expect(await resume(client, told)).to.include({ state: 'resumed' });
+      answered.push('resume');
+    });
+    await bystander.ask('ping');
+    answered.push('ping');
+    await Promise.all(answers);
+    expect(answered.at(-1)).to.equal('resume');
+    expect(await bystander.ask('stats')).to.include({ holders: 0 });
+  });
 });
