@@ -41,7 +41,6 @@ function makeTable(): LockTable {
   return new LockTable({
     limits: NO_LIMITS,
     nextToken,
-    compareNames: (a, b) => (a < b ? -1 : a === b ? 0 : 1),
   });
 }
 

@@ -59,12 +59,11 @@ export class LockTable {
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
   readonly #isBusy: () => boolean;
-  readonly #compareNames: (a: string, b: string) => number;
   /** `stopping`: it drains, but for the sessions that outlive the process. */
   #state: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: TableOptions) {
-    const { limits, compareNames } = options;
+    const { limits } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
     const { maxCycleSteps = Number.POSITIVE_INFINITY, isBusy = () => false } = options;
     this.#book = new LockBook(options);
@@ -75,7 +74,6 @@ export class LockTable {
     this.#settlement = new Settlement(this.#book, this.#deadlocks, answersNow);
     this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);
-    this.#compareNames = compareNames;
   }
 
   openSession(client: SessionClient): Session {
@@ -235,10 +233,10 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** Stops granting new requests, and answers every waiting request `draining`, in name order. */
+  /** Stops granting new requests, and answers every waiting request `draining`. */
   drain(): readonly TableEvent[] {
     this.#state = 'draining';
-    this.#settlement.drain(this.#compareNames);
+    this.#settlement.drain();
     return this.#book.takeEvents();
   }
 
@@ -248,7 +246,7 @@ export class LockTable {
    */
   prepareStop(): readonly TableEvent[] {
     this.#state = 'stopping';
-    this.#settlement.drain(this.#compareNames, (session) => session.client.keptId !== undefined);
+    this.#settlement.drain((session) => session.client.keptId !== undefined);
     return this.#book.takeEvents();
   }
 

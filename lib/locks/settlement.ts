@@ -223,19 +223,14 @@ export class Settlement {
     return eviction;
   }
 
-  /**
-   * Answers every waiting request `draining`, but those of sessions that are kept, in name order. For one name, the reader/writer lock
-   * comes before the permit.
-   */
-  drain(compareNames: (a: string, b: string) => number, isKept: (session: Session) => boolean = () => false): void {
+  /** Answers every waiting request `draining`, but those of sessions that are kept, in the order of each queue. */
+  drain(isKept: (session: Session) => boolean = () => false): void {
     const { locks, unsettled } = this.#book;
-    const awaited = [...locks.readerWriter, ...locks.permit].filter(isAwaited);
-    awaited.sort((a, b) => compareNames(a.name, b.name));
-    for (const { queue } of awaited) {
-      for (const claim of queue ?? [])
+    for (const lock of [...locks.readerWriter, ...locks.permit]) {
+      for (const claim of lock.queue ?? [])
         if (!isKept(claim.owner.session)) this.#book.removeClaim(claim, { status: 'draining' });
+      this.#book.forgetIfUnused(lock);
     }
-    for (const lock of awaited) this.#book.forgetIfUnused(lock);
     unsettled.length = 0;
     this.#backlog.clear();
     this.#sweep = undefined;

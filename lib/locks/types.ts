@@ -358,8 +358,6 @@ export interface TableOptions {
   readonly isClosed?: ((name: string, kind: LockKind) => boolean) | undefined;
   /** Called before a hold ends that was not released, in a session that goes on. The lock may be closed for that. */
   readonly onLoss?: ((claim: Claim, reason: LossReason) => void) | undefined;
-  /** The order of names in which waiting requests are answered when the table drains: negative when `a` comes first. */
-  readonly compareNames: (a: string, b: string) => number;
   /** A deadlock with more owners is answered without its cycle; by default none is. */
   readonly maxCycleSteps?: number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */

@@ -19,7 +19,6 @@ import type {
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type { LockInformation, LockPage, LockStatistics, LossReason, RequestId, VerifyResult } from '../protocol.ts';
-import { compareEncoded } from '../wire/text.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ClosedLocks } from './closed-locks.ts';
 import { LocalSession } from './local-session.ts';
@@ -91,7 +90,6 @@ export class LocalLockManager implements LockManager {
       limits: options.limits,
       nextToken: () => tokens.next(),
       mayGrant: (count) => !this.#isHeldBack && !this.#isDraining && tokens.has(count),
-      compareNames: compareEncoded,
       isBusy: () => this.#longWork.isUsedUp,
       maxCycleSteps: options.limits.maxPageEntries,
       ...(this.isDurable && {

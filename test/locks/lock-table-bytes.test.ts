@@ -168,7 +168,6 @@ describe('the memory that a lock table counts', () => {
           token += 1;
           return token;
         },
-        compareNames: () => 0,
       });
       const open = (): Session => table.openSession({ clientName: '', address: '' });
       const sessions = [open(), open()] as const;

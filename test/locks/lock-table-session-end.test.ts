@@ -18,7 +18,6 @@ import {
   startTable,
   table,
   tableScene,
-  takeNews,
   wait,
 } from './table-scene.ts';
 
@@ -118,20 +117,6 @@ describe('lock table', () => {
       expectNews('first: draining', 'second: draining', 'cara: draining');
       expect(acquire(dora, 'mail')).to.deep.equal({ status: 'draining' });
       expect(acquire(dora, { name: 'mail', waitMs: 0 })).to.deep.equal({ status: 'draining' });
-    });
-
-    it('answers in the order of names, not in the order of the requests', () => {
-      const inOrder = Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index));
-      for (const name of [...inOrder].reverse()) {
-        acquireEach([anna, { name, ...PERMIT }], [anna, { name }]);
-        acquire(ben, { name, ...PERMIT, limit: 1, context: `${name} permit` });
-        acquireEach([ben, { name, context: `${name} first` }], [cara, { name, context: `${name} second` }]);
-      }
-      drain();
-      const expected = inOrder.flatMap((name) =>
-        ['first', 'second', 'permit'].map((end) => `${name} ${end}: draining`),
-      );
-      expect(takeNews()).to.deep.equal(expected);
     });
 
     it('still answers owners that ask for locks they hold', () => {

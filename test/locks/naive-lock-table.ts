@@ -48,12 +48,10 @@ export class NaiveLockTable extends NaiveBook {
   #sessions: number[] = [];
   #isDraining = false;
   readonly #limits: TableLimits;
-  readonly #compareNames: (a: string, b: string) => number;
 
-  constructor(limits: TableLimits, compareNames: (a: string, b: string) => number) {
+  constructor(limits: TableLimits) {
     super();
     this.#limits = limits;
-    this.#compareNames = compareNames;
   }
 
   openSession(session: number): void {
@@ -183,9 +181,7 @@ export class NaiveLockTable extends NaiveBook {
 
   drain(): readonly NaiveEvent[] {
     this.#isDraining = true;
-    const inOrder = (a: Place, b: Place) =>
-      this.#compareNames(a.name, b.name) || Number(a.isPermit) - Number(b.isPermit);
-    for (const place of this.places.toSorted(inOrder)) this.endPlace(place, { status: 'draining' });
+    for (const place of [...this.places]) this.endPlace(place, { status: 'draining' });
     return this.takeEvents();
   }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { LockTable } from '../../lib/locks/lock-table.ts';
 import type { SavedTable, Session, TableEvent } from '../../lib/locks/types.ts';
 import type { LockInformation, RequestId } from '../../lib/protocol.ts';
-import { lastNameFirst, NAMES, NO_LIMITS, type Step, steps } from './table-steps.ts';
+import { NAMES, NO_LIMITS, type Step, steps } from './table-steps.ts';
 
 const SESSIONS = 4;
 
@@ -23,7 +23,6 @@ class Run {
         return this.lastToken;
       },
       mayGrant: () => !this.isLoading,
-      compareNames: lastNameFirst,
     });
   }
 

@@ -64,7 +64,6 @@ export function startTable(
       granted += 1;
       return tokens[granted - 1] ?? granted;
     },
-    compareNames: (a, b) => a.length - b.length || Number(a > b) - Number(a < b),
     ...options,
   });
   const open = (name: string): Session => table.openSession({ clientName: name, address: `${name}:1` });

@@ -38,12 +38,6 @@ export type Key = 'name' | 'mode' | 'tag' | 'token';
 /** The part of a release that is made wrong. */
 type Wrong = 'nothing' | 'session' | Key;
 
-/** Orders names from last to first, to show that the table uses the order it was given. */
-export function lastNameFirst(a: string, b: string): number {
-  if (a === b) return 0;
-  return a > b ? -1 : 1;
-}
-
 export const NO_LIMITS: TableLimits = {
   maxLocks: 1000,
   maxLocksPerSession: 1000,

@@ -34,7 +34,7 @@ function tableOfOneLock(holderCount: number): WatchedTable {
     token += 1;
     return token;
   };
-  const table = new WatchedTable({ limits: DEFAULT_LOCK_SERVER_LIMITS, nextToken, compareNames: () => 0 });
+  const table = new WatchedTable({ limits: DEFAULT_LOCK_SERVER_LIMITS, nextToken });
   const session = table.openSession({ clientName: '', address: '' });
   for (let tag = 0; tag < holderCount; tag += 1) {
     table.acquire(session, { name: 'hot', mode: 'shared', tag: `${tag}`, waitMs: 0 }, 0);
