@@ -87,8 +87,8 @@ export abstract class MessageServer<
   constructor(options: MessageServerOptions) {
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
-    this.pagedWork = new PagedWork(this.limits.softOutputBytes);
     this.#reading = new ServerReading(this.limits);
+    this.pagedWork = new PagedWork(this.limits.softOutputBytes, () => this.#reading.isFull());
     this.quietLog = new QuietLog(this.logger);
     this.#refusals = new Refusals(this.quietLog, [
       ...Object.keys(CONNECTION_REFUSALS),

@@ -21,15 +21,19 @@ interface Queue {
  */
 export class PagedWork {
   readonly #softOutputBytes: number;
-  readonly #budget: TurnBudget;
+  readonly #isOutputFull: () => boolean;
+  readonly #budget = new TurnBudget();
   readonly #queues = new Map<MessageSession, Queue>();
   /** What the pieces of all clients take that wait or are under way, about. */
   #waitingBytes = 0;
 
-  /** Nothing more is done for a client while more than `softOutputBytes` of its output is unsent. */
-  constructor(softOutputBytes: number, budget: TurnBudget = new TurnBudget()) {
+  /**
+   * Nothing more is done for a client while more than `softOutputBytes` of its output is unsent, or any of it while
+   * `isOutputFull` says that all clients together leave too much unread.
+   */
+  constructor(softOutputBytes: number, isOutputFull: () => boolean) {
     this.#softOutputBytes = softOutputBytes;
-    this.#budget = budget;
+    this.#isOutputFull = isOutputFull;
   }
 
   /** What the pieces of all clients would take with one more, whose request has so many characters. */
@@ -74,7 +78,8 @@ export class PagedWork {
     const queue = this.#queues.get(session);
     if (queue === undefined) return undefined;
     const { connection } = session;
-    if (connection.unsentBytes >= this.#softOutputBytes) {
+    const { unsentBytes } = connection;
+    if (unsentBytes >= this.#softOutputBytes || (unsentBytes > 0 && this.#isOutputFull())) {
       connection.whenDrained(() => this.#goOn(session));
       return undefined;
     }

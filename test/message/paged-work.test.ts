@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import { MessageSession } from '../../lib/message/message-session.ts';
+import { PagedWork } from '../../lib/message/paged-work.ts';
 import type { RawClient } from '../server/raw-client.ts';
+import { closeStreams, connectionThat } from '../support/connection-by-hand.ts';
 import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
 
@@ -133,5 +136,34 @@ describe('MessageServer: commands that are served in pages', () => {
     await bystander.settle();
     expect(server.pages).to.have.length(9);
     expect(refusalsOf(server.counters)).to.deep.equal({ totalOutputBytes: 3 });
+  });
+});
+
+describe('PagedWork', () => {
+  afterEach(closeStreams);
+
+  it('makes no further piece for a client that leaves output unread, while all leave too much unread', () => {
+    let isFull = false;
+    const work = new PagedWork(Number.POSITIVE_INFINITY, () => isFull);
+    const { stream, connection } = connectionThat(() => {});
+    const session = new MessageSession(connection);
+    const made: string[] = [];
+    const add = (name: string): void =>
+      work.add(session, (done) => {
+        made.push(name);
+        done();
+      });
+    stream.receive('{}\n');
+    stream.isStuck = true;
+    connection.send({ long: 'reply' });
+    connection.flush();
+    add('with room');
+    isFull = true;
+    add('without');
+    expect(made).to.deep.equal(['with room']);
+    stream.drain();
+    expect(made).to.deep.equal(['with room', 'without']);
+    add('read');
+    expect(made).to.deep.equal(['with room', 'without', 'read']);
   });
 });
