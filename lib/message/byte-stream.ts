@@ -16,7 +16,7 @@ export interface ByteStream {
   /** Bytes that were written and that the system has not taken yet. */
   readonly unsentBytes: number;
   /** On a framed stream: how many bytes have come of a frame that is not whole. */
-  readonly begunBytes?: number;
+  readonly partialBytes?: number;
   /** Begins to read; called once. */
   start(sink: ByteSink): void;
   /** Whether each write arrives as one frame; otherwise writes run together. */
@@ -46,8 +46,8 @@ export interface ByteSink {
   readonly heardMs?: number;
   /** Receives the bytes before `end`, or all of them. They may be overwritten once the call returns. */
   data(bytes: Uint8Array, end?: number): void;
-  /** `begunBytes` of the stream has changed. */
-  begunBytesChanged?(): void;
+  /** `partialBytes` of the stream has changed. */
+  partialBytesChanged?(): void;
   /** The other side will send no more. */
   ended(): void;
   /** The stream is gone, by an error if one is given. Called once, last. */

@@ -2,9 +2,9 @@
 
 import type { Codec } from '../wire/codec.ts';
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
-import type { BegunMessages, Receiver } from './begun-messages.ts';
 import type { ByteSink, ByteStream, Completeness } from './byte-stream.ts';
 import { UnreadOutputError } from './message-error.ts';
+import type { PartialMessages, Receiver } from './partial-messages.ts';
 import type { PendingResult } from './pending-result.ts';
 import { type Flushable, flushAfterInput, handleInput, inputTimeMs } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
@@ -34,7 +34,7 @@ export interface ConnectionEvents {
 /** Finds the protocol of a connection. */
 export interface CodecFinder {
   /** How many bytes it keeps, since they did not show the protocol. */
-  readonly begunBytes: number;
+  readonly partialBytes: number;
   /** Takes the next bytes until they show the protocol. Then returns its codec, which has received them all. */
   find(bytes: Uint8Array): Codec | undefined;
 }
@@ -45,7 +45,7 @@ export type Wait = (goOn: () => void) => void;
 /** Decides when a connection stops giving out messages for a while, or for good. Without one it never stops. */
 export interface ReadingPolicy {
   /** Bounds the time that a message may take. */
-  readonly begunMessages: BegunMessages;
+  readonly partialMessages: PartialMessages;
   /**
    * The wait before the next message, if there is one: `count` messages of an input of `byteCount` bytes were given out,
    * the last with the result `pending`.
@@ -110,7 +110,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
   /** Whether the stream is stopped: more came while messages waited. */
   #isPaused = false;
   /** Whether the policy knows that a message has begun. */
-  #isBegun = false;
+  #isPartial = false;
   #closeAtMs = Number.POSITIVE_INFINITY;
   /** When the peer last sent something, or began; by the clock of `inputTimeMs`. */
   #heardMs: number = inputTimeMs();
@@ -248,7 +248,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
       this.flush();
       this.#step('end');
       // Gives up what has come of a message that is not whole.
-      if (this.#isBegun) this.#noteEnd();
+      if (this.#isPartial) this.#noteEnd();
       this.#codec = undefined;
       this.#setPaused(false);
       this.#stream.end();
@@ -293,8 +293,8 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#codec?.keep?.();
   }
 
-  begunBytesChanged(): void {
-    if (this.isIdle) this.#noteBegun();
+  partialBytesChanged(): void {
+    if (this.isIdle) this.#notePartial();
   }
 
   ended(): void {
@@ -313,7 +313,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.#stopCloseTimeout?.();
     this.#policy?.unreadChanged(-this.#unreadBytes);
     this.#unreadBytes = 0;
-    if (this.#isBegun) this.#noteEnd();
+    if (this.#isPartial) this.#noteEnd();
     this.#events.closed(error, hasPeerEnded);
   }
 
@@ -338,34 +338,34 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
       }
       const message = this.#codec?.next();
       if (message === undefined) break;
-      if (this.#isBegun) this.#noteEnd();
+      if (this.#isPartial) this.#noteEnd();
       pending = message instanceof Error ? this.#tellFault(message) : this.#events.message(message);
     }
     if (!this.#step('done')) return;
     if (this.#state === 'finished') this.#finish();
-    else this.#noteBegun();
+    else this.#notePartial();
   };
 
   #finish(): void {
-    if (this.#isBegun) this.#noteEnd();
+    if (this.#isPartial) this.#noteEnd();
     this.#events.finished();
   }
 
   /** Bytes behind the last whole message begin the next one. */
-  #noteBegun(): void {
-    const bytes = ((this.#codec ?? this.#finder)?.begunBytes ?? 0) + (this.#stream.begunBytes ?? 0);
+  #notePartial(): void {
+    const bytes = ((this.#codec ?? this.#finder)?.partialBytes ?? 0) + (this.#stream.partialBytes ?? 0);
     if (bytes > 0) {
-      this.#isBegun = true;
-      this.#policy?.begunMessages.set(this, bytes);
-    } else if (this.#isBegun) {
+      this.#isPartial = true;
+      this.#policy?.partialMessages.set(this, bytes);
+    } else if (this.#isPartial) {
       this.#noteEnd();
     }
   }
 
   /** The message that had begun is whole, or will never be. */
   #noteEnd(): void {
-    this.#isBegun = false;
-    this.#policy?.begunMessages.delete(this);
+    this.#isPartial = false;
+    this.#policy?.partialMessages.delete(this);
   }
 
   #tellFault(error: Error): undefined {

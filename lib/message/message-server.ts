@@ -6,7 +6,6 @@
 import type { Codec } from '../wire/codec.ts';
 import { detectProtocol } from '../wire/detect.ts';
 import type { ProtocolError } from '../wire/errors.ts';
-import { BegunMessageError } from './begun-messages.ts';
 import type { ByteStream, Listener, ListenerEvents } from './byte-stream.ts';
 import { ledToCaller } from './caller-stack.ts';
 import { bindCommands, type Command, type CommandTable } from './command-table.ts';
@@ -19,6 +18,7 @@ import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from './message-limits.ts'
 import { MessageRouter, type Request } from './message-router.ts';
 import type { MessageSession } from './message-session.ts';
 import { PagedWork } from './paged-work.ts';
+import { PartialMessageError } from './partial-messages.ts';
 import { DetectingCodecFinder, type ListenOptions, type ProtocolService, type ServedProtocol } from './protocol.ts';
 import { QuietLog } from './quiet-log.ts';
 import {
@@ -277,13 +277,13 @@ export abstract class MessageServer<
       events,
       this.#reading,
     );
-    const begun = this.#beginSession(connection, options);
-    if (begun === undefined) {
+    const made = this.#beginSession(connection, options);
+    if (made === undefined) {
       place.free();
       stream.destroy();
       return;
     }
-    const session: Session = begun;
+    const session: Session = made;
     connection.start();
   }
 
@@ -325,7 +325,7 @@ export abstract class MessageServer<
   }
 
   #causeOf(error: ProtocolError): RefusalCause {
-    if (!(error instanceof BegunMessageError)) return tooLong(this.limits.maxMessageBytes);
+    if (!(error instanceof PartialMessageError)) return tooLong(this.limits.maxMessageBytes);
     return error.limit === 'messageTimeoutMs'
       ? tooSlow(this.limits.messageTimeoutMs)
       : noRoomForMessage(this.limits.totalInputBytes);

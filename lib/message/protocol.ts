@@ -51,7 +51,7 @@ export class DetectingCodecFinder implements CodecFinder {
     this.#choose = choose;
   }
 
-  get begunBytes(): number {
+  get partialBytes(): number {
     return this.#undecided.length;
   }
 

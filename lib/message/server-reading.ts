@@ -3,8 +3,8 @@
  * slow reader it cuts off.
  */
 
-import { type BegunLimits, BegunMessages } from './begun-messages.ts';
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';
+import { type PartialLimits, PartialMessages } from './partial-messages.ts';
 import type { PendingResult } from './pending-result.ts';
 import { TurnBudget } from './scheduler.ts';
 
@@ -37,7 +37,7 @@ export interface ReadingBudgets {
 }
 
 /** What a peer may do before the server stops reading from it. */
-export interface ReadingLimits extends BegunLimits {
+export interface ReadingLimits extends PartialLimits {
   /** Above this much unsent output no more messages of the peer are decoded. */
   readonly softOutputBytes: number;
   /**
@@ -49,7 +49,7 @@ export interface ReadingLimits extends BegunLimits {
 
 /** One for all connections of a server. */
 export class ServerReading implements ReadingPolicy {
-  readonly begunMessages: BegunMessages;
+  readonly partialMessages: PartialMessages;
   readonly #softOutputBytes: number;
   readonly #totalOutputBytes: number;
   /** What the peers of all connections have not read, without what is on its way as usual. */
@@ -60,7 +60,7 @@ export class ServerReading implements ReadingPolicy {
   constructor(limits: ReadingLimits, budgets: Partial<ReadingBudgets> = {}) {
     this.#softOutputBytes = limits.softOutputBytes;
     this.#totalOutputBytes = limits.totalOutputBytes;
-    this.begunMessages = new BegunMessages(limits);
+    this.partialMessages = new PartialMessages(limits);
     this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
     this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
   }

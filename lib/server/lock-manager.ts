@@ -10,6 +10,7 @@ import type {
   Resumption,
   SavedSession,
   SavedTable,
+  SessionClient,
 } from '../locks/types.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
@@ -46,14 +47,7 @@ export interface Taken {
 export type ForceRelease = ForceReleaseResult & { readonly taken: Taken };
 
 /** The client of a session, as its locks see it. */
-export interface LockClientInfo {
-  readonly address: string;
-  /** The name that the client registered, or an empty text. */
-  readonly clientName: string;
-  /** When the session ends unless its client comes back; undefined as long as it is connected. */
-  readonly suspendedUntilMs?: number | undefined;
-  /** Names the session if it outlives the server's process. */
-  readonly keptId?: string | undefined;
+export interface LockClientInfo extends SessionClient {
   /** Called when one of the client's holds ended although the client did not ask for that. */
   lost(hold: LostHold): void;
 }

@@ -121,7 +121,7 @@ class DialledStream implements ByteStream {
   #state: 'open' | 'closed' = 'open';
   #failure: Error | undefined;
   /** The start of a frame that the next write continues. */
-  #begun = '';
+  #partial = '';
 
   constructor(socket: WebSocketLike, url: string) {
     this.#socket = socket;
@@ -145,10 +145,10 @@ class DialledStream implements ByteStream {
 
   /** Sends text in a text frame and bytes in a binary frame, since a text frame must be valid UTF-8. */
   write(text: string, encoding: StreamEncoding, completeness: Completeness = 'complete'): void {
-    this.#begun += text;
+    this.#partial += text;
     if (completeness === 'continued') return;
-    const frame = this.#begun.endsWith('\n') ? this.#begun.slice(0, -1) : this.#begun;
-    this.#begun = '';
+    const frame = this.#partial.endsWith('\n') ? this.#partial.slice(0, -1) : this.#partial;
+    this.#partial = '';
     this.#socket.send(encoding === 'utf8' ? frame : Uint8Array.from(frame, (unit) => unit.charCodeAt(0)));
   }
 

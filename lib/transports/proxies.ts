@@ -19,7 +19,7 @@ export class Proxies {
   readonly #addresses: AllowList;
   readonly #timeoutMs: number;
   /** Connections without a whole header. */
-  readonly #begun = new Set<Socket>();
+  readonly #beginning = new Set<Socket>();
 
   /** @throws TypeError for an entry that is neither an address nor a range. */
   constructor(addresses: readonly string[], timeoutMs: number) {
@@ -40,9 +40,9 @@ export class Proxies {
       events.refused({ ...place, address });
       return;
     }
-    this.#begun.add(socket);
+    this.#beginning.add(socket);
     readProxyHeader(socket, this.#timeoutMs, (reading) => {
-      this.#begun.delete(socket);
+      this.#beginning.delete(socket);
       place?.free();
       if (reading !== 'gone' && 'length' in reading) {
         enter({ ...(reading.source ?? proxy), headerBytes: reading.length });
@@ -55,6 +55,6 @@ export class Proxies {
 
   /** Closes the connections without a whole header. */
   close(): void {
-    for (const socket of this.#begun) socket.destroy();
+    for (const socket of this.#beginning) socket.destroy();
   }
 }

@@ -57,12 +57,12 @@ export async function readTcpTable(table: TcpTable, receive: (row: TcpRow) => vo
 
 async function readRows(file: FileHandle, receive: (row: TcpRow) => void): Promise<void> {
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
-  let begun = '';
+  let partial = '';
   for (;;) {
     const { bytesRead } = await file.read(buffer, 0, BUFFER_BYTES, null);
     if (bytesRead === 0) return;
-    const lines = (begun + buffer.toString('latin1', 0, bytesRead)).split('\n');
-    begun = lines.pop() ?? '';
+    const lines = (partial + buffer.toString('latin1', 0, bytesRead)).split('\n');
+    partial = lines.pop() ?? '';
     for (const line of lines) {
       const row = parseTcpRow(line);
       if (row !== undefined) receive(row);

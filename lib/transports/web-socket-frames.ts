@@ -20,7 +20,7 @@ export class FrameFollower {
   #payloadBytes = 0;
   #message: 'none' | 'continued' = 'none';
   /** How many bytes have come since all was whole, and what keeping them takes. */
-  begunBytes = 0;
+  partialBytes = 0;
 
   /** Takes the next bytes. */
   read(bytes: Uint8Array): void {
@@ -29,16 +29,16 @@ export class FrameFollower {
       if (this.#payloadBytes > 0) {
         const skipped = Math.min(this.#payloadBytes, bytes.length - offset);
         this.#payloadBytes -= skipped;
-        this.begunBytes += skipped;
+        this.partialBytes += skipped;
         offset += skipped;
       } else {
         this.#header.push(bytes[offset] as number);
-        this.begunBytes += 1;
+        this.partialBytes += 1;
         offset += 1;
         if (this.#header.length >= 2 && this.#header.length === headerBytes(this.#header)) this.#endHeader();
       }
       const isWhole = this.#payloadBytes === 0 && this.#header.length === 0 && this.#message === 'none';
-      if (isWhole) this.begunBytes = 0;
+      if (isWhole) this.partialBytes = 0;
     }
   }
 
@@ -61,7 +61,7 @@ export class FrameFollower {
     this.#payloadBytes = length < TWO_BYTE_LENGTH ? length : lengthBytes.reduce((sum, byte) => sum * 256 + byte, 0);
     if ((first & OPCODE) < FIRST_CONTROL_OPCODE) {
       this.#message = (first & FINAL) === 0 ? 'continued' : 'none';
-      if (this.#message === 'continued') this.begunBytes += FRAGMENT_BYTES;
+      if (this.#message === 'continued') this.partialBytes += FRAGMENT_BYTES;
     }
     this.#header.length = 0;
   }

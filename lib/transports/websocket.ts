@@ -118,8 +118,8 @@ class WebSocketStream implements ByteStream, WatchedPeer {
     return this.#connection.bufferedAmount;
   }
 
-  get begunBytes(): number {
-    return this.#frames.begunBytes;
+  get partialBytes(): number {
+    return this.#frames.partialBytes;
   }
 
   get rawSocket(): Socket {
@@ -168,9 +168,9 @@ class WebSocketStream implements ByteStream, WatchedPeer {
   }
 
   #follow(bytes: Buffer, sink: ByteSink): void {
-    const before = this.begunBytes;
+    const before = this.partialBytes;
     this.#frames.read(bytes);
-    if (this.begunBytes !== before) sink.begunBytesChanged?.();
+    if (this.partialBytes !== before) sink.partialBytesChanged?.();
   }
 
   #answerPing(data: Buffer, refused: (cause: Cause) => void): void {

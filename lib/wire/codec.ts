@@ -64,7 +64,7 @@ export interface Codec {
   readonly output: Output;
   readonly encoding: StreamEncoding;
   /** For servers: how many bytes have come of a message that is not whole; 0 for none. Right once `next` has returned undefined. */
-  readonly begunBytes?: number;
+  readonly partialBytes?: number;
   /** Whether a frame, which is a message by itself, ends in a line break all the same. */
   readonly endsFrames?: true;
 }

@@ -27,7 +27,7 @@ export class LineSplitter {
   }
 
   /** How many bytes have come of a line that is not whole, once all whole lines were read. */
-  get begunBytes(): number {
+  get partialBytes(): number {
     return this.#partial?.length ?? 0;
   }
 

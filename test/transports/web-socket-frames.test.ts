@@ -19,19 +19,19 @@ function frame(firstByte: number, length: number, isMasked = true): Buffer {
 }
 
 /** How many bytes of an unfinished message have come, after each piece of that size. */
-function begunBytesOf(bytes: Buffer, pieceBytes: number): number[] {
+function partialBytesOf(bytes: Buffer, pieceBytes: number): number[] {
   const follower = new FrameFollower();
   const begun: number[] = [];
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
     follower.read(bytes.subarray(offset, offset + pieceBytes));
-    begun.push(follower.begunBytes);
+    begun.push(follower.partialBytes);
   }
   return begun;
 }
 
 describe('FrameFollower', () => {
   it('is in no message before the first byte', () => {
-    expect(new FrameFollower().begunBytes).to.equal(0);
+    expect(new FrameFollower().partialBytes).to.equal(0);
   });
 
   for (const length of [0, 1, 125, 126, 65_535, 65_536]) {
@@ -40,9 +40,9 @@ describe('FrameFollower', () => {
         const bytes = frame(FINAL | TEXT, length, isMasked);
         const twice = Buffer.concat([bytes, bytes]);
         const expected = [...Array.from({ length: bytes.length - 1 }, (_, index) => index + 1), 0];
-        expect(begunBytesOf(twice, 1)).to.deep.equal([...expected, ...expected]);
-        expect(begunBytesOf(twice, bytes.length)).to.deep.equal([0, 0]);
-        expect(begunBytesOf(twice.subarray(0, -1), twice.length)).to.deep.equal([bytes.length - 1]);
+        expect(partialBytesOf(twice, 1)).to.deep.equal([...expected, ...expected]);
+        expect(partialBytesOf(twice, bytes.length)).to.deep.equal([0, 0]);
+        expect(partialBytesOf(twice.subarray(0, -1), twice.length)).to.deep.equal([bytes.length - 1]);
       });
     }
   }
@@ -52,7 +52,7 @@ describe('FrameFollower', () => {
     const follower = new FrameFollower();
     const begun = frames.map((each) => {
       follower.read(each);
-      return follower.begunBytes;
+      return follower.partialBytes;
     });
     const [first, ping, second] = frames.map(({ length }) => length) as [number, number, number, number];
     const kept = first + FRAGMENT_BYTES;

@@ -32,7 +32,7 @@ export class PrefixedCodec implements Codec {
     this.#maxMessageValues = maxMessageValues;
   }
 
-  get begunBytes(): number {
+  get partialBytes(): number {
     return (this.#bodyBytes === undefined ? 0 : PREFIX_BYTES) + this.#partial.length;
   }
 

@@ -5,7 +5,7 @@ import { TurnBudget } from './scheduler.ts';
 import { startTimeout } from './timeout.ts';
 
 /** A peer began a message and did not send its end in time, or there was no room for the rest. */
-export class BegunMessageError extends ProtocolError {
+export class PartialMessageError extends ProtocolError {
   /** The limit that was passed. */
   readonly limit: 'messageTimeoutMs' | 'totalInputBytes';
 
@@ -16,7 +16,7 @@ export class BegunMessageError extends ProtocolError {
 }
 
 /** The limits of messages that have begun. */
-export interface BegunLimits {
+export interface PartialLimits {
   /** How many milliseconds may pass between the beginning of a message and its end. */
   readonly messageTimeoutMs: number;
   /** How many bytes of unfinished messages the server keeps in all. Above that it breaks off the longest. */
@@ -24,7 +24,7 @@ export interface BegunLimits {
 }
 
 /** One message that has begun. */
-interface Begun {
+interface PartialMessage {
   byteCount: number;
   /**
    * Sweeps are counted, not milliseconds: a server that was stopped for a while does not catch up on sweeps, so no client
@@ -45,43 +45,43 @@ export interface Receiver {
 const SWEEPS_A_TIMEOUT = 12;
 
 /** The connections of a server on which a message has begun that is not whole. */
-export class BegunMessages {
-  readonly #limits: BegunLimits;
+export class PartialMessages {
+  readonly #limits: PartialLimits;
   readonly #periodMs: number;
-  readonly #begun = new Map<Receiver, Begun>();
+  readonly #partial = new Map<Receiver, PartialMessage>();
   #byteCount = 0;
   /** Thousands may be late at once, and ending them must not keep the others waiting. */
   readonly #ends = new TurnBudget();
   #state: 'resting' | 'sweeping' = 'resting';
 
-  constructor(limits: BegunLimits) {
+  constructor(limits: PartialLimits) {
     this.#limits = limits;
     this.#periodMs = limits.messageTimeoutMs / SWEEPS_A_TIMEOUT;
   }
 
   /** So far `byteCount` bytes have come of a message that is not whole. */
   set(receiver: Receiver, byteCount: number): void {
-    const begun = this.#begun.get(receiver);
-    this.#byteCount += byteCount - (begun?.byteCount ?? 0);
-    if (begun === undefined) this.#begun.set(receiver, { byteCount, sweepCount: 0 });
-    else begun.byteCount = byteCount;
+    const partial = this.#partial.get(receiver);
+    this.#byteCount += byteCount - (partial?.byteCount ?? 0);
+    if (partial === undefined) this.#partial.set(receiver, { byteCount, sweepCount: 0 });
+    else partial.byteCount = byteCount;
     if (this.#byteCount > this.#limits.totalInputBytes) this.#breakOffLongest();
     if (this.#state === 'resting') this.#sweepLater();
   }
 
   /** The message is whole, or will never be. */
   delete(receiver: Receiver): void {
-    this.#byteCount -= this.#begun.get(receiver)?.byteCount ?? 0;
-    this.#begun.delete(receiver);
+    this.#byteCount -= this.#partial.get(receiver)?.byteCount ?? 0;
+    this.#partial.delete(receiver);
   }
 
   /** Breaks off the longest message, so that clients with short ones are left alone. */
   #breakOffLongest(): void {
-    let longest: [Receiver, Begun] | undefined;
-    for (const entry of this.#begun) if (entry[1].byteCount > (longest?.[1].byteCount ?? 0)) longest = entry;
+    let longest: [Receiver, PartialMessage] | undefined;
+    for (const entry of this.#partial) if (entry[1].byteCount > (longest?.[1].byteCount ?? 0)) longest = entry;
     const { totalInputBytes } = this.#limits;
     const text = `messages that have begun take more than totalInputBytes, ${totalInputBytes}, in all`;
-    longest?.[0].breakOff(new BegunMessageError('totalInputBytes', text));
+    longest?.[0].breakOff(new PartialMessageError('totalInputBytes', text));
   }
 
   #sweepLater(): void {
@@ -91,24 +91,24 @@ export class BegunMessages {
 
   #sweep(): void {
     const late: Receiver[] = [];
-    for (const [receiver, begun] of this.#begun) {
+    for (const [receiver, partial] of this.#partial) {
       // While the server does not read, the peer cannot send the end.
       if (!receiver.isIdle) continue;
-      if (begun.sweepCount < SWEEPS_A_TIMEOUT) begun.sweepCount += 1;
+      if (partial.sweepCount < SWEEPS_A_TIMEOUT) partial.sweepCount += 1;
       else late.push(receiver);
     }
     // The end may lie in the socket already, so read first.
     setImmediate(() => {
       for (const receiver of late) this.#ends.add(() => this.#endIfLate(receiver));
     });
-    if (this.#begun.size > 0) this.#sweepLater();
+    if (this.#partial.size > 0) this.#sweepLater();
     else this.#state = 'resting';
   }
 
   #endIfLate(receiver: Receiver): void {
-    const sweepCount = this.#begun.get(receiver)?.sweepCount ?? 0;
+    const sweepCount = this.#partial.get(receiver)?.sweepCount ?? 0;
     if (sweepCount < SWEEPS_A_TIMEOUT || !receiver.isIdle) return;
     const text = `a message did not end within messageTimeoutMs, ${this.#limits.messageTimeoutMs}`;
-    receiver.breakOff(new BegunMessageError('messageTimeoutMs', text));
+    receiver.breakOff(new PartialMessageError('messageTimeoutMs', text));
   }
 }
