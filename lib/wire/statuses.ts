@@ -4,7 +4,8 @@
 export const STATUSES = {
   ok: 'The command was carried out.',
   timeout: 'The wait limit was over before the lock could be granted. Nothing is held.',
-  unavailable: 'A try-lock would have had to wait, for holders or behind waiters.',
+  unavailable:
+    'A try-lock would have had to wait, for holders or behind waiters. With a `reason`, the server grants nothing for now (`grace`), or nothing to this session (`ledger`).',
   cancelled:
     'The waiting request was ended by `cancel`, `unlock`, `unlockAll` or the end of its session; a `lockAll` also by the loss of a hold that it counted on.',
   deadlock:

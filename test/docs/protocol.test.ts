@@ -5,8 +5,8 @@ import { COMMAND_REFUSALS } from '../../lib/server/command-refusals.ts';
 import { LOCK_COMMANDS } from '../../lib/server/lock-commands.ts';
 import { STATUSES } from '../../lib/wire/statuses.ts';
 import { endTest } from '../server/clean-up.ts';
-import { listenOnTcp, makeServer } from '../server/running-server.ts';
 import { readTranscripts, replay } from './transcript.ts';
+import { startTranscriptServer } from './transcript-server.ts';
 
 const document = readFileSync('docs/protocol.md', 'utf8');
 const transcripts = readTranscripts(document);
@@ -16,13 +16,26 @@ describe('docs/protocol.md', () => {
 
   for (const [index, transcript] of transcripts.entries()) {
     it(`shows what the server answers: ${transcript.title}, example ${index + 1}`, async () => {
-      await replay(transcript, await listenOnTcp(makeServer(transcript.settings)));
+      await replay(transcript, await startTranscriptServer(transcript));
     });
   }
 
   it('has an example of each command', () => {
     const sent = transcripts.flatMap(({ lines }) => lines.filter((line) => line[1] === '>')).join('\n');
     for (const command of Object.keys(LOCK_COMMANDS)) expect(sent).to.include(`"command":"${command}"`);
+  });
+
+  it('has an example of each status but internal, and of each reason, event and state of a session', () => {
+    const received = transcripts.flatMap(({ lines }) => lines.filter((line) => line[1] === '<')).join('\n');
+    const expected = {
+      status: Object.keys(STATUSES).filter((status) => status !== 'internal'),
+      reason: ['grace', 'ledger', 'lease', 'stolen', 'forced'],
+      event: ['lost', 'ended', 'goaway'],
+      state: ['opened', 'resumed', 'reclaim', 'gone'],
+    };
+    for (const [key, values] of Object.entries(expected)) {
+      for (const value of values) expect(received).to.include(`"${key}":"${value}"`);
+    }
   });
 
   it('names each parameter of each command', () => {

@@ -1,7 +1,7 @@
 /**
  * Replays the conversations in the documents with a real server. Client A sends a line that begins with `A> ` and receives
- * one that begins with `A< `; `A< (closed)` is the end of its connection. Tokens, addresses and times differ from run to run, so
- * they are compared by kind.
+ * one that begins with `A< `. `A> (reset)` resets its connection, and `A< (closed)` is the end of it. A line that begins with `-- `
+ * tells what happens to the server. Tokens, addresses and times differ from run to run, so they are compared by kind.
  */
 
 import { expect } from 'chai';
@@ -10,8 +10,21 @@ import { LineClient } from '../foreign/line-client.ts';
 /** One conversation of a document. */
 export interface Transcript {
   readonly title: string;
-  readonly settings: { readonly limits?: Record<string, number>; readonly forceUnlock?: boolean };
+  readonly settings: {
+    readonly limits?: Record<string, number>;
+    readonly forceUnlock?: boolean;
+    /** Whether the server has a state directory. */
+    readonly state?: boolean;
+  };
   readonly lines: readonly string[];
+}
+
+/** The server of a conversation. */
+export interface TranscriptServer {
+  /** Another one after another start. */
+  readonly port: number;
+  /** Does to the server what the text says. */
+  carryOut(text: string): Promise<void>;
 }
 
 /** The `transcript` blocks of a document in Markdown. */
@@ -29,16 +42,23 @@ export function readTranscripts(markdown: string): Transcript[] {
 const LAST_QUESTION = '{"command":"ping","id":"nothing more"}';
 const LAST_ANSWER = '{"id":"nothing more","result":{"status":"ok"}}';
 
-/** Replays one with the server at that port; throws when an answer differs. */
-export async function replay(transcript: Transcript, port: number): Promise<void> {
+/** Replays one with that server; throws when an answer differs. */
+export async function replay(transcript: Transcript, server: TranscriptServer): Promise<void> {
   const clients = new Map<string, LineClient>();
   const tokens = new TokenPairs();
   for (const line of transcript.lines) {
+    if (line.startsWith('-- ')) {
+      await server.carryOut(line.slice(3));
+      continue;
+    }
     const [, name = '', direction, text = ''] = /^(\w)([<>]) (.+)$/.exec(line) ?? [];
     expect(direction, `a line of a transcript: ${line}`).to.be.a('string');
-    const client = clients.get(name) ?? (await LineClient.connect(port));
+    const client = clients.get(name) ?? (await LineClient.connect(server.port));
     clients.set(name, client);
-    if (direction === '>') {
+    if (direction === '>' && text === '(reset)') {
+      client.socket.resetAndDestroy();
+      clients.delete(name);
+    } else if (direction === '>') {
       client.send(tokens.actual(text));
     } else if (text === '(closed)') {
       await client.closed;
