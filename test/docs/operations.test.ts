@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { planListeners } from '../../lib/cli/listeners.ts';
+import { completeSettings } from '../../lib/cli/settings.ts';
+
+const document = readFileSync('docs/operations.md', 'utf8');
+
+describe('docs/operations.md', () => {
+  it('shows settings that the server takes', () => {
+    const examples = [...document.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, json]) => json as string);
+    expect(examples).to.have.lengthOf(1);
+    for (const example of examples) {
+      expect(planListeners(completeSettings(JSON.parse(example), 'docs/operations.md'))).to.have.lengthOf(1);
+    }
+  });
+
+  it('names the state directories that the systemd unit and the image have', () => {
+    const unit = readFileSync('examples/holdfast.service', 'utf8');
+    const image = readFileSync('Dockerfile', 'utf8');
+    const [, inUnit] = /^StateDirectory=(.+)$/m.exec(unit) ?? [];
+    const [, inImage] = /^VOLUME (.+)$/m.exec(image) ?? [];
+    expect(unit).to.match(new RegExp(`^ExecStart=.* --state %S/${inUnit}$`, 'm'));
+    expect(image).to.match(new RegExp(`^ENTRYPOINT .*"--state", "${inImage}"\\]$`, 'm'));
+    expect(document).to.include(`\`StateDirectory=${inUnit}\``).and.include(`\`/var/lib/${inUnit}\``);
+    expect(document).to.match(new RegExp(`a volume at\\s\`${inImage}\``));
+  });
+});
