@@ -9,7 +9,7 @@ import type { DeadlockStep, NamedLockHolder } from '../protocol.ts';
 export type LockErrorCode =
   /** The lock was not granted within `waitMs`: somebody else has it. */
   | 'timeout'
-  /** No server could be asked. */
+  /** No server could be asked, or it can grant nothing for now. */
   | 'unreachable'
   /** The wait was ended on the server. */
   | 'cancelled'
@@ -67,13 +67,16 @@ export class LockTimeoutError extends LockError {
   }
 }
 
-/** `unreachable`: there was no connection, or no answer, in time. Whether the lock is free is not known. */
+/**
+ * `unreachable`: there was no connection, or no answer, in time, or the server can grant nothing for now. Whether the lock is free is not
+ * known.
+ */
 export class LockUnreachableError extends LockError {
   override readonly name: string = 'LockUnreachableError';
 
   /** `cause` is the last failure. */
-  constructor(why: string, cause: unknown) {
-    super('unreachable', `no server could be asked: ${why}`, { cause });
+  constructor(message: string, cause?: unknown) {
+    super('unreachable', message, { cause });
   }
 }
 
@@ -194,13 +197,23 @@ const PLAIN_ERRORS = new Map<string, new (text: string) => LockError>([
   ['draining', LockDrainingError],
 ]);
 
+const NOTHING_NOW = 'the server grants nothing for now';
+
+/** Why a request is `unavailable` that is no try-lock, by the reason that the server tells. */
+const WHY_UNAVAILABLE: Readonly<Record<string, string>> = {
+  grace: 'the server was started again and waits for the clients of before',
+  ledger: 'the server cannot record the session in its state directory',
+};
+
 /**
  * The error for a result that is not `ok`. Its text begins with `asked`. `own` is a lock that this client holds itself and that
  * is in the way.
  */
 export function refusal(result: RpcResult, asked: string, own?: OwnLock): LockError {
   const { status, message, limit, value } = result;
-  if (status === 'timeout' || status === 'unavailable') return timeout(asked, result, own);
+  if (status === 'timeout') return timeout(asked, result, own);
+  if (status === 'unavailable')
+    return new LockUnreachableError(`${asked}: ${WHY_UNAVAILABLE[String(result.reason)] ?? NOTHING_NOW}`);
   if (status === 'deadlock') return deadlock(asked, result);
   const text = `${asked}: ${typeof message === 'string' ? message : status}`;
   if (status === 'limit') {
@@ -256,7 +269,7 @@ export function noConnection(error: unknown): LockError {
   if (error instanceof LockError) return error;
   if (isMistake(error)) return new LockInvalidError(error.message, { cause: error });
   const text = error instanceof Error ? error.message : String(error);
-  return new LockUnreachableError(text, failureOf(error));
+  return new LockUnreachableError(`no server could be asked: ${text}`, failureOf(error));
 }
 
 /** The error of `connect()`: the one of the attempt, unless that is a mistake or only says that time was over. */

@@ -198,7 +198,9 @@ export class LockSession implements HoldSession {
     this.life.deadline.watch();
     const convert = (result: RpcResult): readonly Hold[] | null => {
       if (this.#givenUp.leftGrants.size > 0) this.#givenUp.answeredInTime(parameters, result);
-      if (result.status === 'unavailable') return null;
+      const isTry = timeLimitMs === 0;
+      // Others are told the cause: null would tell them that they asked for a try-lock.
+      if (result.status === 'unavailable' && isTry && result.reason !== 'ledger') return null;
       if (result.status !== 'ok') throw this.#refusal(call, result);
       return this.#addHolds(owner, call, result);
     };
