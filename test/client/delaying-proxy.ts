@@ -1,4 +1,4 @@
-/** A TCP proxy that can hold back the bytes of one direction, and cut its connections. */
+/** A TCP proxy that can hold back the bytes of one direction, fall silent, and cut its connections. */
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { whenTestEnds } from '../server/clean-up.ts';
@@ -50,6 +50,7 @@ export class DelayingProxy {
   /** How many connections of clients are open. */
   clientCount = 0;
   #isRefusing = false;
+  #isSilent = false;
   readonly #lanes: Readonly<Record<Direction, Lane>> = { toServer: new Lane(), toClient: new Lane() };
 
   static async start(serverPort: number): Promise<DelayingProxy> {
@@ -65,6 +66,10 @@ export class DelayingProxy {
     this.#server = createServer({ noDelay: true }, (client) => {
       if (this.#isRefusing) {
         client.destroy();
+        return;
+      }
+      if (this.#isSilent) {
+        this.#ignore(client);
         return;
       }
       const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true });
@@ -114,6 +119,11 @@ export class DelayingProxy {
     this.#isRefusing = false;
   }
 
+  /** From now on it passes nothing on, and tells no side that the other is gone. Connections are accepted all the same. */
+  fallSilent(): void {
+    this.#isSilent = true;
+  }
+
   /** Resolves when the next connection comes, even if it is not let through. */
   nextConnection(): Promise<void> {
     return new Promise((resolve) => {
@@ -133,12 +143,21 @@ export class DelayingProxy {
 
   #forward(from: Socket, to: Socket, lane: Lane): void {
     this.#sockets.add(from);
-    from.on('data', (bytes) => lane.pass(() => to.write(bytes)));
+    from.on('data', (bytes) => {
+      if (!this.#isSilent) lane.pass(() => to.write(bytes));
+    });
     from.on('error', () => {});
     from.on('close', () => {
       this.#sockets.delete(from);
-      to.destroy();
+      if (!this.#isSilent) to.destroy();
     });
+  }
+
+  #ignore(client: Socket): void {
+    this.#sockets.add(client);
+    client.resume();
+    client.on('error', () => {});
+    client.on('close', () => this.#sockets.delete(client));
   }
 
   async #close(): Promise<void> {

@@ -62,16 +62,22 @@ export class FarHost {
 
   /** Returns a function that connects from there to a port of this machine. */
   async dialer(port: number): Promise<() => Promise<Socket>> {
-    const path = join(makeFolder(), 'relay.sock');
-    const command = ['netns', 'exec', this.#name, process.execPath, RELAY, path, this.nearAddress, String(port)];
-    const relay = new SystemProgram('ip', command);
-    await relay.nextLine();
+    const path = await this.relay(port);
     return async () => {
       const socket = connect({ path });
       whenTestEnds(() => socket.destroy());
       await once(socket, 'connect');
       return socket;
     };
+  }
+
+  /** Returns a Unix socket on which that host listens, and relays each connection to a port of this machine. */
+  async relay(port: number): Promise<string> {
+    const path = join(makeFolder(), 'relay.sock');
+    const command = ['netns', 'exec', this.#name, process.execPath, RELAY, path, this.nearAddress, String(port)];
+    const relay = new SystemProgram('ip', command);
+    await relay.nextLine();
+    return path;
   }
 }
 

@@ -1,0 +1,76 @@
+import { expect } from 'chai';
+import { LockClient } from '../../lib/client/lock-client.ts';
+import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { whenLost } from '../client/client-scene.ts';
+import { DelayingProxy } from '../client/delaying-proxy.ts';
+import { folderForEachTest, whenTestEnds } from '../server/clean-up.ts';
+import { RawClient } from '../server/raw-client.ts';
+import { startServerProgram } from '../server/running-program.ts';
+import { stateForEachTest } from './state-scene.ts';
+
+/** The client is sure of its lock for longer than a server usually takes to start again. */
+const TIMEOUT_MS = 1_500;
+/** And for longer than it takes on a busy machine. */
+const LONGER_MS = 2_000;
+const SETTINGS = { limits: { minSessionTimeoutMs: 1 } };
+
+describe('a holder behind a proxy that falls silent, when the server restarts', () => {
+  const folder = folderForEachTest();
+  const state = stateForEachTest();
+
+  function connect(port: number, timeoutMs: number): LockClient {
+    const client = new LockClient({ port, session: { timeoutMs }, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
+    whenTestEnds(() => client.close());
+    return client;
+  }
+
+  /** Takes `jobs` by way of a proxy, which then falls silent. */
+  async function takeInSilence(port: number, timeoutMs: number): Promise<LockHandle> {
+    const proxy = await DelayingProxy.start(port);
+    const handle = await connect(proxy.port, timeoutMs).lock('jobs');
+    proxy.fallSilent();
+    return handle;
+  }
+
+  for (const [how, stop, answer] of [
+    ['is killed', 'SIGKILL', { status: 'unavailable', reason: 'grace' }],
+    ['is stopped', 'SIGTERM', { status: 'unavailable' }],
+  ] as const) {
+    it(`has given up its lock before another is granted it, with a state directory, if the server ${how}`, async () => {
+      const config = folder.writeSettings(SETTINGS);
+      const { program } = await state.start('--config', config);
+      const handle = await takeInSilence(state.port, TIMEOUT_MS);
+      const lost = whenLost(handle);
+      const near = connect(state.port, TIMEOUT_MS);
+      const waiting = near.lock('jobs').then(({ token }) => ({ token, hadAborted: handle.signal.aborted }));
+      waiting.catch(() => {});
+      await near.rpc('ping');
+      program.signal(stop);
+      await program.exit;
+      await state.start('--config', config);
+      const witness = await RawClient.connect(state.port);
+      expect(await witness.ask('lock', { lockName: 'jobs', timeLimit: 0 })).to.deep.equal(answer);
+      expect(await lost).to.include({ code: 'unconfirmed' });
+      const { token, hadAborted } = await waiting;
+      expect(hadAborted).to.equal(true);
+      expect(token).to.be.above(handle.token);
+      expect(await handle.confirm()).to.equal(false);
+    });
+  }
+
+  it('believes in its lock until its deadline, while another is granted it at once, without a state directory', async () => {
+    const config = folder.writeSettings(SETTINGS);
+    const { program, port } = await startServerProgram('--config', config);
+    const handle = await takeInSilence(port, LONGER_MS);
+    const lost = whenLost(handle);
+    await program.kill();
+    await startServerProgram('--config', config, '--port', String(port));
+    const next = await connect(port, LONGER_MS).lock('jobs');
+    expect(handle.isHeld).to.equal(true);
+    expect(handle.signal.aborted).to.equal(false);
+    expect(next.token).to.be.above(handle.token);
+    expect(await lost).to.include({ code: 'unconfirmed' });
+    expect(handle.isHeld).to.equal(false);
+    expect(await next.confirm()).to.equal(true);
+  });
+});
