@@ -28,6 +28,7 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['soak'],
   ['chaos/chaos'],
   ['chaos/planted/planted-bugs'],
+  ['vanished-hosts'],
 ];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {
