@@ -1,15 +1,11 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { LockClient, LockClientOptions } from '../../lib/client/lock-client.ts';
 import { LockLostError } from '../../lib/client/lock-error.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
-import { whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { LOOPBACK, listenOnTcp, portOf, startServer } from '../server/running-server.ts';
+import { blockFor } from './blocked-loop.ts';
 import { emitted, LONG_MS, lazyClient, proxy, server, serverScene, throughProxy, whenLost } from './client-scene.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 
@@ -42,11 +38,6 @@ function eventsOf(client: LockClient): string[] {
 /** Timers that keep the process alive, that of the test itself among them. */
 function countTimers(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
-}
-
-/** Stops the event loop, as a long computation does. */
-function blockFor(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 describe("a client's session", () => {
@@ -302,55 +293,6 @@ describe("a client's session", () => {
     expect(await handle.confirm()).to.equal(true);
   });
 
-  it('S6: is certain again after the event loop was blocked, if the connection lives', async () => {
-    const { port } = await startServerProgram('--config', configWith(LIMITS));
-    const client = lazyClient({ port, session: { timeoutMs: SHORT_MS } });
-    const handle = await client.lock('jobs');
-    blockFor(3 * SHORT_MS);
-    expect(handle.isHeld).to.equal(false);
-    expect(() => handle.throwIfLost())
-      .to.throw(LockLostError)
-      .with.property('code', 'unconfirmed');
-    expect(await handle.confirm()).to.equal(true);
-    expect(handle.isHeld).to.equal(true);
-    expect(handle.signal.aborted).to.equal(false);
-  });
-
-  it('S6: is not sure at the first look after the event loop was blocked and the connection was cut', async () => {
-    const { program, port } = await startServerProgram('--config', configWith(LIMITS));
-    const client = lazyClient({ port, reconnect: SOON, session: { timeoutMs: SHORT_MS } });
-    const handle = await client.lock('jobs');
-    const lost = whenLost(handle);
-    spawn('sh', ['-c', `sleep 0.3; kill -9 ${program.pid}`], { stdio: 'ignore' });
-    blockFor(3 * SHORT_MS);
-    expect(handle.isHeld).to.equal(false);
-    expect(() => handle.throwIfLost())
-      .to.throw(LockLostError)
-      .with.property('code', 'unconfirmed');
-    await lost;
-    expect(await handle.confirm()).to.equal(false);
-  });
-
-  it('S6: hands out no grant that lay in the socket while the session ended', async () => {
-    const { program, port } = await startServerProgram('--config', configWith(LIMITS));
-    const client = lazyClient({ port, reconnect: SOON, session: { timeoutMs: SHORT_MS } });
-    const holder = lazyClient({ port });
-    const held = await holder.lock('jobs');
-    const waiting = client.lock('jobs', { waitMs: 2_000 });
-    waiting.catch(() => {});
-    await client.rpc('ping');
-    const released = held.release();
-    // The grant arrives, then the server dies, while this process does nothing.
-    spawn('sh', ['-c', `sleep 0.5; kill -9 ${program.pid}`], { stdio: 'ignore' });
-    await nextWrite(released);
-    blockFor(3 * SHORT_MS);
-    const result = await waiting.then(
-      () => 'granted',
-      (error) => error.code,
-    );
-    expect(result).to.equal('unreachable');
-  });
-
   it('S6: opens a new connection if nobody answers after the event loop was blocked', async () => {
     const client = await connect({ session: { timeoutMs: SHORT_MS } });
     const handle = await client.lock('jobs');
@@ -386,17 +328,4 @@ describe("a client's session", () => {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Lets the promise's request go out. */
-async function nextWrite(released: Promise<unknown>): Promise<void> {
-  await Promise.race([released, nextTurn()]);
-}
-
-function configWith(limits: object): string {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
-  whenTestEnds(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'settings.json');
-  writeFileSync(file, JSON.stringify({ limits }));
-  return file;
 }

@@ -1,8 +1,8 @@
-/** Listens on a Unix socket, and relays each connection to a TCP port, byte by byte. */
+/** Listens on a Unix socket or a port, and relays each connection to a TCP port, byte by byte. */
 
 import { connect, createServer } from 'node:net';
 
-const [path = '', host = '', port = ''] = process.argv.slice(2);
+const [place = '', host = '', port = ''] = process.argv.slice(2);
 
 const server = createServer({ allowHalfOpen: true }, (near) => {
   const far = connect({ host, port: Number(port), noDelay: true, allowHalfOpen: true });
@@ -10,4 +10,4 @@ const server = createServer({ allowHalfOpen: true }, (near) => {
   near.on('error', () => far.destroy());
   far.on('error', () => near.destroy());
 });
-server.listen(path, () => console.log('ready'));
+server.listen(place, () => console.log('ready'));
