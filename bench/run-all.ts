@@ -26,6 +26,7 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['fuzz'],
   ['hostile'],
   ['soak'],
+  ['restarts'],
   ['chaos/chaos'],
   ['chaos/planted/planted-bugs'],
   ['vanished-hosts'],

@@ -11,7 +11,7 @@ import { stateForEachTest } from './state-scene.ts';
 /** The client is sure of its lock for longer than a server usually takes to start again. */
 const TIMEOUT_MS = 1_500;
 /** And for longer than it takes on a busy machine. */
-const LONGER_MS = 2_000;
+const LONGER_MS = 4_000;
 const SETTINGS = { limits: { minSessionTimeoutMs: 1 } };
 
 describe('a holder behind a proxy that falls silent, when the server restarts', () => {
