@@ -9,8 +9,16 @@ import type { LostToken } from '../protocol.ts';
 
 /** What a planned stop saves. */
 export interface SavedLocks extends SavedTable {
-  /** How holds ended of which the clients may not have heard. */
-  readonly losses: readonly { readonly id: string; readonly losses: readonly LostToken[] }[];
+  /** What is known of the sessions themselves. */
+  readonly kept: readonly SavedKept[];
+}
+
+interface SavedKept {
+  readonly id: string;
+  /** S1: the greatest number that its client gave a resume. */
+  readonly lastAttempt: number;
+  /** How holds ended of which the client may not have heard. */
+  readonly losses: readonly LostToken[];
 }
 
 const GRACE = 'nothing new is granted until the clients have told what they hold';
@@ -128,14 +136,19 @@ const SAVED: JsonSchema = object(
         'request',
       ),
     ),
-    losses: list(
-      object({ id: TEXT, losses: list(object({ token: INDEX, reason: TEXT }, 'token', 'reason')) }, 'id', 'losses'),
+    kept: list(
+      object(
+        { id: TEXT, lastAttempt: INDEX, losses: list(object({ token: INDEX, reason: TEXT }, 'token', 'reason')) },
+        'id',
+        'lastAttempt',
+        'losses',
+      ),
     ),
   },
   'sessions',
   'holds',
   'waits',
-  'losses',
+  'kept',
 );
 
 /** Another version may have saved it. A token that no earlier run can have given would make tokens fall. */

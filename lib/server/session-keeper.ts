@@ -82,7 +82,12 @@ export class SessionKeeper {
    * sessions that are not on record are gone.
    */
   load(saved: SavedLocks): void {
-    for (const { id, losses } of saved.losses) this.#sessions.get(id)?.losses.add(losses);
+    for (const { id, lastAttempt, losses } of saved.kept) {
+      const kept = this.#sessions.get(id);
+      if (kept === undefined) continue;
+      kept.lastAttempt = lastAttempt;
+      kept.losses.add(losses);
+    }
     for (const [id, locks] of this.#manager.load(saved, (each) => this.#absentClient(each)))
       this.#loaded.set(id, locks);
     this.#sessions.suspendAwaited();
@@ -90,8 +95,11 @@ export class SessionKeeper {
 
   /** Everything that the next run gives the sessions back. */
   save(): SavedLocks {
-    const losses = [...this.#sessions].map((kept) => ({ id: kept.id, losses: kept.losses.all() }));
-    return { ...this.#manager.save(), losses: losses.filter((each) => each.losses.length > 0) };
+    const kept = [...this.#sessions].map(({ id, lastAttempt, losses }) => ({ id, lastAttempt, losses: losses.all() }));
+    return {
+      ...this.#manager.save(),
+      kept: kept.filter(({ lastAttempt, losses }) => lastAttempt > 0 || losses.length > 0),
+    };
   }
 
   #absentClient({ id, address, clientName }: SavedSession): AbsentClient | undefined {

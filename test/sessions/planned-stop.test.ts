@@ -137,6 +137,22 @@ describe('a planned stop with a state directory', () => {
     expect(await waiterBack.next()).to.deep.equal({ id: 1, result: { status: 'ok', token: token + 3, count: 1 } });
   });
 
+  it('S1: goes on with the numbers of resumes, so that a late one from before the stop changes nothing', async () => {
+    const server = await start();
+    const [holder, told] = await open();
+    const early = await holder.take('early');
+    const [again] = await comeBack(told, { attempt: 3, holds: [early] });
+    const token = await again.take('a');
+    await stop(server);
+    await start();
+    const late = await RawClient.connect(scene.port);
+    const session = { id: told.id, secret: told.secret, attempt: 3, holds: [early] };
+    late.send({ command: 'hello', parameters: { protocol: 1, session }, id: 1 });
+    expect(await late.rest()).to.deep.equal([]);
+    const [, { state, lost }] = await comeBack(told, { attempt: 4, holds: [early, token] });
+    expect({ state, lost }).to.deep.equal({ state: 'resumed', lost: [] });
+  });
+
   it('lets waiters in whose holder had no session, before they are back', async () => {
     const server = await start();
     const bare = await RawClient.connect(scene.port);
