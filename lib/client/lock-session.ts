@@ -2,6 +2,7 @@
 
 import { whenAborted } from '../message/abort-listeners.ts';
 import type { Dialer } from '../message/byte-stream.ts';
+import type { Call } from '../message/call.ts';
 import {
   MessageClient,
   type MessageClientOptions,
@@ -136,7 +137,7 @@ export class LockSession implements HoldSession {
       const greeting = isGivenUp ? await this.#greet(undefined, endMs) : result;
       requireGreeting(greeting);
       const told = greeting.session as SessionInformation | undefined;
-      if (told?.state === 'reclaim') await this.life.reclaim(endMs);
+      if (told?.state === 'reclaim') await this.life.reclaim(greeting, endMs);
       this.#isGreeted = true;
       return this.life.begin(greeting, sent);
     } catch (error) {
@@ -150,7 +151,7 @@ export class LockSession implements HoldSession {
 
   #greet(name: string | undefined, endMs: number): Promise<RpcResult> {
     const timeoutMs = Math.ceil(Math.max(0, endMs - performance.now()));
-    return this.#client.rpc('hello', { protocol: PROTOCOL, name, session: this.life.listed() }, { timeoutMs });
+    return this.life.ask('hello', { protocol: PROTOCOL, name, session: this.life.listed() }, timeoutMs);
   }
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */
@@ -177,12 +178,19 @@ export class LockSession implements HoldSession {
 
   /** Sends any command. A request for a lock that is given up is withdrawn, as one of `acquire` is. */
   rpc(command: string, parameters: object, timeoutMs: number, signal?: AbortSignal): Promise<RpcResult> {
+    return this.#rpc({ command, parameters, timeoutMs, signal });
+  }
+
+  #rpc(
+    call: Pick<Call<RpcResult>, 'command' | 'parameters' | 'timeoutMs' | 'signal' | 'isExempt'>,
+  ): Promise<RpcResult> {
+    const { command, parameters } = call;
     const convert = (result: RpcResult): RpcResult => {
       if (command === 'lock') this.#givenUp.answeredInTime(parameters, result);
       return result;
     };
     const watcher = LOCK_COMMANDS.includes(command) ? this.#givenUp : undefined;
-    return this.#client.call({ command, parameters, timeoutMs, signal, convert, watcher });
+    return this.#client.call({ ...call, convert, watcher });
   }
 
   /**
@@ -238,7 +246,7 @@ export class LockSession implements HoldSession {
   /** Sends what concerns a hold. A server that has restarted does not know the hold before the session goes on. */
   async #tell(command: string, parameters: object, timeoutMs: number): Promise<RpcResult> {
     if (this.life.isSuspended) throw new MessageError('closed', 'the client is not connected');
-    return await this.rpc(command, parameters, timeoutMs);
+    return await this.#rpc({ command, parameters, timeoutMs, isExempt: true });
   }
 
   /** A hold that is not listed when the session goes on is freed; so the client leaves a connection that does not answer. */

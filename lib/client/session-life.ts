@@ -145,15 +145,16 @@ export class SessionLife {
    * Tells a server that has restarted what the client holds, by parts that go out at once. A client that cannot be sure of its locks reclaims none (S6).
    * Rejects as `MessageClient.rpc` does.
    */
-  async reclaim(endMs: number): Promise<void> {
+  async reclaim({ limits = {} }: RpcResult, endMs: number): Promise<void> {
+    this.#limits = limits as Limits;
     if (!this.deadline.isConfirmed) this.loseHolds('unconfirmed');
     const holds = this.#holds.wanted();
     this.#listed.holds = holds;
-    const parts = toParts(holds);
+    const parts = toParts(holds, this.#limits);
     const timeoutMs = Math.max(0, endMs - performance.now());
     const answers = parts.map((part, index) => {
       const parameters = { holds: part.map(toReclaimed), last: index === parts.length - 1 };
-      return this.#client.rpc('reclaim', parameters, { timeoutMs });
+      return this.ask('reclaim', parameters, timeoutMs);
     });
     for (const { status, lost } of await Promise.all(answers)) {
       if (status !== 'ok') throw new MessageError('connectionLost', 'the server did not take what the client held');
@@ -242,11 +243,15 @@ export class SessionLife {
     return true;
   }
 
+  /** Sends what keeps the session, however many calls are in flight. Rejects as `MessageClient.rpc` does. */
+  ask(command: string, parameters: object, timeoutMs: number): Promise<RpcResult> {
+    return this.#client.call({ command, parameters, timeoutMs, convert: (result) => result, isExempt: true });
+  }
+
   async #ping(): Promise<void> {
     if (this.#client.state !== 'open') return;
-    const call = { command: 'ping', parameters: {}, timeoutMs: this.timeoutMs };
     try {
-      await this.#client.call({ ...call, convert: () => undefined });
+      await this.ask('ping', {}, this.timeoutMs);
     } catch {
       // The deadline counts.
     }
@@ -273,6 +278,7 @@ export function silence(): MessageError {
 
 /** The limits of a server that matter to a greeting. */
 interface Limits {
+  readonly maxMessageBytes?: number;
   readonly maxPendingRequests?: number;
   readonly maxMessageValues?: number;
 }
@@ -292,24 +298,33 @@ interface Suspension {
   outcome: Outcome | undefined;
 }
 
-/** One message tells so many holds at most, and about so many characters of names; one with a longer name goes alone. */
+/** One message tells so many holds at most, and about so many characters; one with a longer name goes alone. */
 const HOLDS_A_PART = 500;
 const CHARACTERS_A_PART = 200_000;
+/** What a hold, the rest of a reclaim and a character take of a message at most. */
+const VALUES_OF_HOLD = 7;
+const VALUES_OF_RECLAIM = 7;
+const CHARACTERS_OF_HOLD = 20;
+const BYTES_OF_CHARACTER = 6;
 
 /** At least one part, which may be empty. */
-function toParts(holds: readonly Hold[]): readonly (readonly Hold[])[] {
+function toParts(holds: readonly Hold[], limits: Limits): readonly (readonly Hold[])[] {
+  const { maxMessageValues = DEFAULT_MESSAGE_VALUES, maxMessageBytes = Number.POSITIVE_INFINITY } = limits;
+  const mostHolds = Math.min(HOLDS_A_PART, Math.floor((maxMessageValues - VALUES_OF_RECLAIM) / VALUES_OF_HOLD));
+  const mostCharacters = Math.min(CHARACTERS_A_PART, maxMessageBytes / BYTES_OF_CHARACTER);
   const parts: Hold[][] = [[]];
   let characters = 0;
   for (const hold of holds) {
     let part = parts.at(-1) as Hold[];
-    const isFull = part.length === HOLDS_A_PART || characters + hold.name.length > CHARACTERS_A_PART;
+    const length = hold.name.length + hold.owner.length + CHARACTERS_OF_HOLD;
+    const isFull = part.length >= mostHolds || characters + length > mostCharacters;
     if (isFull && part.length > 0) {
       part = [];
       parts.push(part);
       characters = 0;
     }
     part.push(hold);
-    characters += hold.name.length;
+    characters += length;
   }
   return parts;
 }

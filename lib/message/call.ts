@@ -17,6 +17,8 @@ export interface Call<Result> {
   readonly watcher?: CallWatcher | undefined;
   /** When the connection is lost, the call waits for the next one, until then by `performance.now()`. Left out: it fails. */
   readonly keptUntilMs?: number;
+  /** Whether it is made although `maxPendingRequests` are in flight. For what a client makes by itself, and never many of. */
+  readonly isExempt?: boolean;
 }
 
 /** Learns when a call ends before its result has come. */

@@ -177,12 +177,12 @@ export class MessageClient extends EventEmitter<MessageClientEvents> implements 
 
   /** Sends a request as `rpc` does; for clients that are built on this one. */
   call<Result>(call: Call<Result>): Promise<Result> {
-    const { command, parameters, timeoutMs, signal } = call;
+    const { command, parameters, timeoutMs, signal, isExempt = false } = call;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.#state.kind !== 'open') throw new MessageError('closed', 'the client is not connected');
       const { maxPendingRequests } = this.#options;
-      if (this.#pending.size >= maxPendingRequests) {
+      if (this.#pending.size >= maxPendingRequests && !isExempt) {
         throw new MessageError('limit', `maxPendingRequests, ${maxPendingRequests}, calls are in flight`);
       }
       const request: PendingRequest = {

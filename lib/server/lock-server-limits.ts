@@ -38,6 +38,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
 /** The limits that a client is told. */
 export const TOLD_LIMITS: readonly (keyof LockServerLimits)[] = [
   'maxMessageBytes',
+  'maxMessageValues',
   'maxPendingRequests',
   'maxNameBytes',
   'maxOwnerBytes',

@@ -307,6 +307,31 @@ describe('a client that goes on with its session', () => {
     await next('lockAll');
   });
 
+  for (const limits of [{ maxMessageValues: 50 }, { maxMessageBytes: 1_000 }]) {
+    const [limit] = Object.keys(limits);
+    it(`reclaims by parts that pass no ${limit} of a server that has restarted with another`, () =>
+      reclaimByParts(limits));
+  }
+
+  async function reclaimByParts(limits: { maxMessageValues?: number; maxMessageBytes?: number }): Promise<void> {
+    const names = Array.from({ length: 30 }, (_, index) => `lock ${index}`);
+    for (const [index, name] of names.entries()) await take(name, index + 1);
+    const { maxMessageValues = MAX_BYTES, maxMessageBytes = MAX_BYTES } = limits;
+    const greeting = await comeBack();
+    answer(greeting, { protocol: 1, limits, session: { id: 'session', timeout: TIMEOUT, state: 'reclaim' } });
+    const told: unknown[] = [];
+    for (let isLast = false; !isLast; ) {
+      const part = await next('reclaim');
+      const bytes = Buffer.from(JSON.stringify(part));
+      expect(findTooManyValues(bytes, maxMessageValues)).to.equal(undefined);
+      expect(bytes.length).to.be.at.most(maxMessageBytes);
+      told.push(...(part.parameters.holds as readonly Message[]).map(({ lockName }) => lockName));
+      isLast = part.parameters.last === true;
+      answer(part, { lost: [] });
+    }
+    expect(told).to.deep.equal(names);
+  }
+
   it('S5: asks while it may still rely on its locks, and relies on them as long as it is answered', async () => {
     await open({}, { session: opened(2) });
     const handle = await take('jobs', 1);

@@ -108,7 +108,14 @@ describe('the hello command', () => {
     const packageFile = new URL('../../../package.json', import.meta.url);
     const limits: Record<string, number> = { ...DEFAULT_LOCK_SERVER_LIMITS, maxNameBytes: 77 };
     const told = [
-      ...['maxMessageBytes', 'maxPendingRequests', 'maxNameBytes', 'maxOwnerBytes', 'maxClientNameBytes'],
+      ...[
+        'maxMessageBytes',
+        'maxMessageValues',
+        'maxPendingRequests',
+        'maxNameBytes',
+        'maxOwnerBytes',
+        'maxClientNameBytes',
+      ],
       ...['maxLocksPerSession', 'maxBytesPerSession', 'maxWaitersPerLock', 'maxLocksPerRequest', 'maxPageEntries'],
     ];
     expect(rest).to.deep.equal({
