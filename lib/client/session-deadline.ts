@@ -1,6 +1,6 @@
 /** Until when a client may rely on its session, and when it asks the server whether it still may. */
 
-import { makeGate } from '../message/gate.ts';
+import { type Gate, makeGate } from '../message/gate.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { elapsedMs, type Moment, thisMoment } from './lease.ts';
 
@@ -31,6 +31,13 @@ interface DeadlineEvents {
   over(): void;
 }
 
+/** A request whose answer confirms. */
+interface Probe {
+  readonly id: number;
+  readonly sent: Moment;
+  readonly isPing: boolean;
+}
+
 /**
  * The time runs from when the last answered request was *sent*: the server heard it later, so the client's deadline comes first.
  * Both clocks are read, since one of them stands still while the machine sleeps. The silence of the server is counted in ticks,
@@ -42,7 +49,8 @@ export class SessionDeadline {
   /** When the last answered request was sent. */
   #confirmed: Moment | undefined;
   /** The request whose answer confirms next. */
-  #probe: { readonly id: number; readonly sent: Moment } | undefined;
+  #probe: Probe | undefined;
+  #isPinging = false;
   /** Whether anything was answered since the last tick. */
   #isHeard = false;
   /** Ticks in which nothing was heard since a ping; undefined when none is on its way. */
@@ -50,6 +58,8 @@ export class SessionDeadline {
   /** Whether the last answer is awaited, past the deadline. */
   #isLate = false;
   #question = makeGate();
+  /** Of those who asked while a ping was on its way: the next one answers them. */
+  #nextQuestion: Gate | undefined;
   #stopTick: (() => void) | undefined;
 
   constructor(events: DeadlineEvents) {
@@ -75,7 +85,7 @@ export class SessionDeadline {
 
   /** A request goes out. */
   sent(id: number): void {
-    this.#probe ??= { id, sent: thisMoment() };
+    this.#probe ??= { id, sent: thisMoment(), isPing: this.#isPinging };
   }
 
   /** A request was answered. */
@@ -97,18 +107,34 @@ export class SessionDeadline {
   async ask(): Promise<void> {
     if (!this.#events.isNeeded()) return;
     this.watch();
-    this.#ping();
-    await this.#question.promise;
+    if (!this.#isAsked) {
+      this.#ping();
+      await this.#question.promise;
+      return;
+    }
+    this.#nextQuestion ??= makeGate();
+    await this.#nextQuestion.promise;
+  }
+
+  /** Whether a ping is on its way whose answer will confirm, if it comes in time. */
+  get #isAsked(): boolean {
+    return this.#probe?.isPing === true && this.#leftSince(this.#probe.sent) > 0;
   }
 
   /** Nothing is held any more: who asked need not wait. */
   end(): void {
-    this.#answerQuestion();
+    this.#question.resolve();
+    this.#nextQuestion?.resolve();
+    this.#question = makeGate();
+    this.#nextQuestion = undefined;
   }
 
   #answerQuestion(): void {
     this.#question.resolve();
-    this.#question = makeGate();
+    const next = this.#nextQuestion;
+    this.#question = next ?? makeGate();
+    this.#nextQuestion = undefined;
+    if (next !== undefined) this.#ping();
   }
 
   stop(): void {
@@ -118,8 +144,12 @@ export class SessionDeadline {
   }
 
   get #leftMs(): number {
-    const elapsed = this.#confirmed === undefined ? Number.POSITIVE_INFINITY : elapsedMs(this.#confirmed);
-    return Math.max(0, this.#timeoutMs - this.#marginMs - elapsed);
+    return this.#confirmed === undefined ? 0 : this.#leftSince(this.#confirmed);
+  }
+
+  /** How long the client may rely on its session after a request that was sent then. */
+  #leftSince(sent: Moment): number {
+    return Math.max(0, this.#timeoutMs - this.#marginMs - elapsedMs(sent));
   }
 
   get #marginMs(): number {
@@ -174,13 +204,16 @@ export class SessionDeadline {
     }
     this.#isLate = false;
     this.#events.over();
-    this.#answerQuestion();
+    this.end();
   }
 
   /** The answer to this request confirms, even if that to an earlier one is awaited: a lock may take its time. */
   #ping(): void {
-    this.#probe = undefined;
     this.#silentTicks ??= 0;
+    if (this.#isAsked) return;
+    this.#probe = undefined;
+    this.#isPinging = true;
     this.#events.ping();
+    this.#isPinging = false;
   }
 }

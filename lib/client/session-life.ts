@@ -249,7 +249,7 @@ export class SessionLife {
   }
 
   async #ping(): Promise<void> {
-    if (this.#client.state !== 'open') return;
+    if (this.#client.state !== 'open' || this.isSuspended) return;
     try {
       await this.ask('ping', {}, this.timeoutMs);
     } catch {

@@ -342,6 +342,19 @@ describe('a client that goes on with its session', () => {
     }
   });
 
+  it('S6: confirms by requests sent since, one after the other however often it is asked', async () => {
+    const handle = await take('jobs', 1);
+    for (let time = 0; time < 3; time += 1) {
+      const first = handle.confirm();
+      const ping = await next('ping');
+      const later = [handle.confirm(), handle.confirm()];
+      answer(ping);
+      expect(await first).to.equal(true);
+      answer(await next('ping'));
+      expect(await Promise.all(later)).to.deep.equal([true, true]);
+    }
+  });
+
   it('S7: asks past the deadline and gives its locks up without an answer, also if it is not kept', async () => {
     await open({ session: false }, { session: undefined });
     const handle = await take('jobs', 1);
