@@ -27,7 +27,7 @@ export class LockSet implements AsyncDisposable {
     return this.handles.map(({ token }) => token);
   }
 
-  /** Whether all of them are still held, as far as the client knows. */
+  /** Whether all of them are still held; false also when the client cannot be sure, as for one handle. */
   get isHeld(): boolean {
     return this.handles.every(({ isHeld }) => isHeld);
   }
@@ -39,9 +39,16 @@ export class LockSet implements AsyncDisposable {
     return this.#lost.signal;
   }
 
-  /** Does nothing while all of them are held. @throws LockLostError when one was lost. */
+  /** Asks the server whether all of them are still held, as `LockHandle.confirm` does. */
+  async confirm(): Promise<boolean> {
+    const confirmed = await Promise.all(this.handles.map((handle) => handle.confirm()));
+    return confirmed.every(Boolean) && this.isHeld;
+  }
+
+  /** Does nothing while all of them are held. @throws LockLostError when one was lost; `unconfirmed` when the client cannot be sure. */
   throwIfLost(): void {
     this.signal.throwIfAborted();
+    for (const handle of this.handles) handle.throwIfLost();
   }
 
   /** Releases all of them. Resolves to whether all were still held. A second call resolves to the same. Never rejects. */

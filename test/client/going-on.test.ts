@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { LockClient, LockClientOptions } from '../../lib/client/lock-client.ts';
+import { LockLostError } from '../../lib/client/lock-error.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
 import { findTooManyValues } from '../../lib/wire/json-values.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -353,6 +354,22 @@ describe('a client that goes on with its session', () => {
       answer(await next('ping'));
       expect(await Promise.all(later)).to.deep.equal([true, true]);
     }
+  });
+
+  it('S6: is not sure of several locks past the deadline either, until they are confirmed', async () => {
+    const locked = client.lockAll(['a', 'b']);
+    answer(await next('lockAll'), { tokens: [1, 2], counts: [1, 1] });
+    const set = await locked;
+    set.throwIfLost();
+    moveWallClock(2 * MOVED_MS);
+    expect(set.isHeld).to.equal(false);
+    expect(() => set.throwIfLost())
+      .to.throw(LockLostError)
+      .with.property('code', 'unconfirmed');
+    const confirmed = set.confirm();
+    for (const _ of set.handles) answer(await next('ping'));
+    expect(await confirmed).to.equal(true);
+    set.throwIfLost();
   });
 
   it('S7: asks past the deadline and gives its locks up without an answer, also if it is not kept', async () => {
