@@ -79,6 +79,13 @@ export async function cutAndRefuse(cut: LockClient): Promise<void> {
   await lost;
 }
 
+/** Resets the connection of a client that keeps its session; resolves when the client has noticed. */
+export async function reset(kept: LockClient): Promise<void> {
+  const suspended = emitted(kept, 'suspend');
+  proxy.reset();
+  await suspended;
+}
+
 /** Makes a call, and returns when the proxy holds its request back. */
 export async function delayRequest<Asked>(ask: () => Asked): Promise<{ readonly asked: Asked }> {
   return await delayOf('toServer', ask);

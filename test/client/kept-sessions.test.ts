@@ -6,7 +6,17 @@ import { until } from '../server/raw-client.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { LOOPBACK, listenOnTcp, portOf, startServer } from '../server/running-server.ts';
 import { blockFor } from './blocked-loop.ts';
-import { emitted, LONG_MS, lazyClient, proxy, server, serverScene, throughProxy, whenLost } from './client-scene.ts';
+import {
+  emitted,
+  LONG_MS,
+  lazyClient,
+  proxy,
+  reset,
+  server,
+  serverScene,
+  throughProxy,
+  whenLost,
+} from './client-scene.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
 
 /** So short that a test can wait until it is over. */
@@ -17,13 +27,6 @@ const SOON = { minDelayMs: 1, maxDelayMs: 20 };
 /** A client with a long session, unless the options say otherwise. */
 function connect(options: LockClientOptions = {}): Promise<LockClient> {
   return throughProxy({ reconnect: SOON, session: { timeoutMs: LONG_MS }, ...options });
-}
-
-/** Resets the connection of a client; resolves when the client has noticed. */
-async function reset(client: LockClient): Promise<void> {
-  const suspended = emitted(client, 'suspend');
-  proxy.reset();
-  await suspended;
 }
 
 /** The events of a client's connection and session, in order. */
