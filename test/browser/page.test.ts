@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { LockClient } from '../../lib/client/lock-client.ts';
+import { DelayingProxy } from '../client/delaying-proxy.ts';
 import { Browser, PageServer } from '../foreign/browser.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -106,6 +107,38 @@ describe('the client in a page in Chromium', function () {
     const { client } = await startServer(page.origin, webSocketPort);
     expect(await page.nextReport()).to.equal('true,true,false,false,disconnect,connect');
     expect((await client.inspect('jobs')).holderCount).to.equal(1);
+  });
+
+  it('keeps its lock and its place in a queue when the connection is reset', async () => {
+    const page = await servePage(`
+      async function run() {
+        const client = await LockClient.connect({ url, reconnect: { minDelayMs: 10, maxDelayMs: 100 } });
+        const events: string[] = [];
+        for (const event of ['connect', 'disconnect', 'suspend', 'resume'] as const) client.on(event, () => events.push(event));
+        const handle = await client.lock('jobs');
+        const waiting = client.lock('taken');
+        await client.rpc('ping');
+        const resumed = new Promise<void>((resolve) => client.once('resume', () => resolve()));
+        await report(handle.token);
+        await resumed;
+        await report([handle.isHeld, await handle.confirm(), handle.signal.aborted, ...events].join());
+        const granted = await waiting;
+        await report([granted.token > handle.token, await granted.release(), await handle.release()].join());
+      }
+    `);
+    const { client, webSocketPort } = await startServer(page.origin);
+    const held = await client.lock('taken');
+    const proxy = await DelayingProxy.start(Number(webSocketPort));
+    new Browser(`${page.origin}/#${proxy.port},a`);
+    const token = Number(await page.nextReport());
+    const behind = client.lock('taken');
+    proxy.reset();
+    expect(await page.nextReport()).to.equal('true,true,false,disconnect,suspend,connect,resume');
+    expect((await client.inspect('jobs')).holders[0]).to.include({ token });
+    await held.release();
+    expect(await page.nextReport()).to.equal('true,true,true');
+    await behind;
+    expect(await client.stats()).to.include({ resumedSessions: 1 });
   });
 
   it('excludes another page', async () => {
