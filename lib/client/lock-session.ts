@@ -26,6 +26,9 @@ const MS_A_SECOND = 1_000;
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
 
+/** The answers to a renewal that tell whether the lock is still held; an `unavailable` with a reason does not. */
+const ANSWERS_OF_RENEWAL: readonly string[] = ['ok', 'unavailable'];
+
 /** The commands that ask for locks, and wait for them. */
 const LOCK_COMMANDS: readonly string[] = ['lock', 'lockAll'];
 
@@ -273,6 +276,9 @@ export class LockSession implements HoldSession {
         // The lease had ended before the renewal arrived, and the lock was free. Nobody wants this new grant.
         this.#client.notify('unlock', { token: result.token });
       }
+      // Otherwise the server has refused the request, and the lease still runs.
+      if (!ANSWERS_OF_RENEWAL.includes(result.status) || result.reason !== undefined)
+        throw refusal(result, 'not renewed');
       return result.status === 'ok' && result.token === token;
     } finally {
       this.#givenUp.answered(parameters);

@@ -50,3 +50,21 @@ describe('a client with as many calls in flight as it may have', () => {
     expect((await waiting)?.token).to.be.above(handle.token);
   });
 });
+
+describe('a client with as many requests waiting as the server takes', () => {
+  clientScene({ limits: { maxPendingRequests: 2 } });
+
+  it('keeps a lock whose lease could not be renewed at first', async () => {
+    const handle = await client.lock('jobs', { leaseMs: 900 });
+    const held = [await other.lock('taken'), await other.lock('taken too')] as const;
+    const waiting = held.map(({ name }) => client.lock(name));
+    await until(async () => ((await other.stats()).refusals.maxPendingRequests ?? 0) > 0);
+    await held[0].release();
+    await waiting[0];
+    proxy.sent = '';
+    await until(() => proxy.sent.split('"lease":').length > 3);
+    expect(await handle.confirm()).to.equal(true);
+    await held[1].release();
+    await waiting[1];
+  });
+});
