@@ -243,6 +243,12 @@ export function completeSettings(given: Readonly<Record<string, unknown>>, sourc
   return settings as unknown as Settings;
 }
 
+/** What a `hello` that resumes a session takes of a message: for each hold a token of 16 digits and a comma, and for the rest. */
+const RESUME_NEEDS = [
+  ['maxMessageValues', 1, 20],
+  ['maxMessageBytes', 17, 1_000],
+] as const;
+
 /** Finds contradictions between settings, which no schema of a single setting can find. */
 function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
   // No single reply may fill the buffer and cut a client off. JSON may take six characters for one of a name.
@@ -251,6 +257,14 @@ function findContradiction({ limits, listeners, user, group }: Settings): Proble
     const field = 'settings.limits.hardOutputBytes';
     const expected = `softOutputBytes and six times maxPageBytes, ${leastHardOutputBytes}, or more`;
     return { field, message: `${field} is ${limits.hardOutputBytes}; expected ${expected}` };
+  }
+  // Otherwise a client with many locks could not come back to its session.
+  for (const [name, ofHold, ofRest] of RESUME_NEEDS) {
+    const least = limits.maxLocksPerSession * ofHold + ofRest;
+    if (limits[name] >= least) continue;
+    const field = `settings.limits.${name}`;
+    const expected = `${least} or more, so that a session with maxLocksPerSession, ${limits.maxLocksPerSession}, can be resumed`;
+    return { field, message: `${field} is ${limits[name]}; expected ${expected}` };
   }
   if (user !== '' && group === '') {
     return { field: 'settings.group', message: 'settings.group is ""; expected a group, since there is settings.user' };

@@ -107,6 +107,19 @@ describe('the settings', () => {
     expect(load({ limits: { ...limits, hardOutputBytes: 70 } }).limits.hardOutputBytes).to.equal(70);
   });
 
+  for (const [name, least] of [
+    ['maxMessageValues', 30_020],
+    ['maxMessageBytes', 511_000],
+  ] as const) {
+    it(`are refused if ${name} is too small for a client that resumes a session with maxLocksPerSession`, () => {
+      const limits = { maxMessageValues: 30_020, maxMessageBytes: 511_000, maxLocksPerSession: 30_000 };
+      expect(load({ limits }).limits).to.include(limits);
+      const expected = `${least} or more, so that a session with maxLocksPerSession, 30000, can be resumed`;
+      const message = `${file}: settings.limits.${name} is ${least - 1}; expected ${expected}`;
+      refuses({ limits: { ...limits, [name]: least - 1 } }, message);
+    });
+  }
+
   it('are refused when they name a user without a group', () => {
     refuses({ user: 'nobody' }, `${file}: settings.group is ""; expected a group, since there is settings.user`);
     expect(load({ group: 'nogroup' })).to.include({ user: '', group: 'nogroup' });
