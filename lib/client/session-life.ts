@@ -22,9 +22,14 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 /** Connections that are left open until a later one was answered. Closing one sooner could end the session. */
 const MAX_ABANDONED = 8;
 
-/** The values in one message that a server takes which does not tell, and those that a greeting has without its list. */
+/** The values in one message that a server takes which does not tell. */
 const DEFAULT_MESSAGE_VALUES = 25_000;
+/** What a greeting takes of a message without its lists, and for each hold and request. */
 const VALUES_OF_GREETING = 20;
+const BYTES_OF_GREETING = 1_000;
+const BYTES_OF_NUMBER = 17;
+const OF_REQUEST = { values: 1, bytes: BYTES_OF_NUMBER } as const;
+const OF_REQUEST_FOR_SEVERAL = { values: 3, bytes: 40 } as const;
 
 /** What a session consists of. */
 interface SessionLifeOptions {
@@ -103,11 +108,15 @@ export class SessionLife {
   /** The requests that wait, as many of the first as the server takes; the others are made again. */
   #listable(): readonly UnansweredCall[] {
     const { maxPendingRequests, maxMessageValues = DEFAULT_MESSAGE_VALUES } = this.#limits;
+    const { maxMessageBytes = Number.POSITIVE_INFINITY } = this.#limits;
     let values = maxMessageValues - VALUES_OF_GREETING - this.#holds.size;
+    let bytes = maxMessageBytes - BYTES_OF_GREETING - this.#holds.size * BYTES_OF_NUMBER;
     const requests = this.#client.unanswered().filter(isWanted).slice(0, maxPendingRequests);
     return requests.filter(({ call: { parameters } }) => {
-      values -= 'locks' in parameters ? 3 : 1;
-      return values >= 0;
+      const request = 'locks' in parameters ? OF_REQUEST_FOR_SEVERAL : OF_REQUEST;
+      values -= request.values;
+      bytes -= request.bytes;
+      return values >= 0 && bytes >= 0;
     });
   }
 

@@ -19,6 +19,19 @@ const LONG_NAMES = ['a', 'b'].map((letter) => letter.repeat(150_000)) as [string
 
 const MAX_BYTES = 100_000;
 
+/** What a server tells. */
+interface MessageLimits {
+  readonly maxMessageValues?: number;
+  readonly maxMessageBytes?: number;
+}
+
+function expectFits(message: Message, limits: MessageLimits): void {
+  const { maxMessageValues = MAX_BYTES, maxMessageBytes = MAX_BYTES } = limits;
+  const bytes = Buffer.from(JSON.stringify(message));
+  expect(findTooManyValues(bytes, maxMessageValues)).to.equal(undefined);
+  expect(bytes.length).to.be.at.most(maxMessageBytes);
+}
+
 /** A request of the client. */
 interface Asked extends Message {
   readonly command: string;
@@ -294,43 +307,36 @@ describe('a client that goes on with its session', () => {
     expect((await next('lock')).parameters).to.include({ lockName: 'e' });
   });
 
-  it('lists no more values than the server takes in a message', async () => {
-    const maxMessageValues = 70;
-    await open({}, { limits: { maxMessageValues } });
-    const names = Array.from({ length: 20 }, (_, index) => `lock ${index}`);
-    for (const name of names) client.lockAll([name, 'other']).catch(() => {});
-    for (const _ of names) await next('lockAll');
-    await take('jobs', 1);
-    const greeting = await comeBack();
-    expect(listed(greeting).requests).to.have.length.above(1);
-    expect(findTooManyValues(Buffer.from(JSON.stringify(greeting)), maxMessageValues)).to.equal(undefined);
-    answerGreeting(greeting, { state: 'resumed' });
-    await next('lockAll');
-  });
-
-  for (const limits of [{ maxMessageValues: 50 }, { maxMessageBytes: 1_000 }]) {
+  for (const limits of [{ maxMessageValues: 70 }, { maxMessageBytes: 1_300 }] as MessageLimits[]) {
     const [limit] = Object.keys(limits);
-    it(`reclaims by parts that pass no ${limit} of a server that has restarted with another`, () =>
-      reclaimByParts(limits));
-  }
+    it(`lists no more requests than ${limit} allows in a message`, async () => {
+      await open({}, { limits });
+      const names = Array.from({ length: 60 }, (_, index) => `lock ${index}`);
+      for (const name of names) client.lockAll([name, 'other']).catch(() => {});
+      for (const _ of names) await next('lockAll');
+      await take('jobs', 1);
+      const greeting = await comeBack();
+      expect(listed(greeting).requests).to.have.length.above(1);
+      expectFits(greeting, limits);
+      answerGreeting(greeting, { state: 'resumed' });
+      await next('lockAll');
+    });
 
-  async function reclaimByParts(limits: { maxMessageValues?: number; maxMessageBytes?: number }): Promise<void> {
-    const names = Array.from({ length: 30 }, (_, index) => `lock ${index}`);
-    for (const [index, name] of names.entries()) await take(name, index + 1);
-    const { maxMessageValues = MAX_BYTES, maxMessageBytes = MAX_BYTES } = limits;
-    const greeting = await comeBack();
-    answer(greeting, { protocol: 1, limits, session: { id: 'session', timeout: TIMEOUT, state: 'reclaim' } });
-    const told: unknown[] = [];
-    for (let isLast = false; !isLast; ) {
-      const part = await next('reclaim');
-      const bytes = Buffer.from(JSON.stringify(part));
-      expect(findTooManyValues(bytes, maxMessageValues)).to.equal(undefined);
-      expect(bytes.length).to.be.at.most(maxMessageBytes);
-      told.push(...(part.parameters.holds as readonly Message[]).map(({ lockName }) => lockName));
-      isLast = part.parameters.last === true;
-      answer(part, { lost: [] });
-    }
-    expect(told).to.deep.equal(names);
+    it(`reclaims by parts that pass no ${limit} of a server that has restarted with another`, async () => {
+      const names = Array.from({ length: 30 }, (_, index) => `lock ${index}`);
+      for (const [index, name] of names.entries()) await take(name, index + 1);
+      const session = { id: 'session', timeout: TIMEOUT, state: 'reclaim' };
+      answer(await comeBack(), { protocol: 1, limits, session });
+      const told: unknown[] = [];
+      for (let isLast = false; !isLast; ) {
+        const part = await next('reclaim');
+        expectFits(part, limits);
+        told.push(...(part.parameters.holds as readonly Message[]).map(({ lockName }) => lockName));
+        isLast = part.parameters.last === true;
+        answer(part, { lost: [] });
+      }
+      expect(told).to.deep.equal(names);
+    });
   }
 
   it('S5: asks while it may still rely on its locks, and relies on them as long as it is answered', async () => {
@@ -360,7 +366,6 @@ describe('a client that goes on with its session', () => {
     const locked = client.lockAll(['a', 'b']);
     answer(await next('lockAll'), { tokens: [1, 2], counts: [1, 1] });
     const set = await locked;
-    set.throwIfLost();
     moveWallClock(2 * MOVED_MS);
     expect(set.isHeld).to.equal(false);
     expect(() => set.throwIfLost())
