@@ -12,8 +12,8 @@ const REQUEST_TIMEOUT_MS = 2_000;
 
 /** What an audit allows, and whom it asks. */
 export interface AuditOptions {
-  /** A hold that nobody has any more may be listed for so long. */
-  readonly leftBehindMs: number;
+  /** A hold that nobody has any more may be listed for so long: that of some client, or of any. */
+  readonly leftBehindMs: (client?: number) => number;
   /** Which client has a process of that number. */
   readonly clientOf: (pid: number) => number | undefined;
 }
@@ -54,9 +54,21 @@ export class Audit {
     return listing && tokensIn(listing);
   }
 
+  /** Takes a lock from whoever holds it. Resolves to whether the server did. */
+  async force(name: string): Promise<boolean> {
+    const client = this.#connect();
+    try {
+      return (await client.forceUnlock(name)) > 0;
+    } catch {
+      return false;
+    } finally {
+      await client.close();
+    }
+  }
+
   /** Once all clients have ended, nothing may be listed and no connection be open but one. */
   async checkRemains(): Promise<void> {
-    const endMs = nowMs() + this.#options.leftBehindMs;
+    const endMs = nowMs() + this.#options.leftBehindMs();
     for (;;) {
       const client = await LockClient.connect({ port: this.#port });
       const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
@@ -74,8 +86,7 @@ export class Audit {
   }
 
   async #list(): Promise<Listing | undefined> {
-    const timeouts = { connectTimeoutMs: CONNECT_TIMEOUT_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS };
-    const client = new LockClient({ port: this.#port, reconnect: false, ...timeouts });
+    const client = this.#connect();
     try {
       const { awaitedSessions } = await client.stats();
       const locks: LockInformation[] = [];
@@ -86,6 +97,11 @@ export class Audit {
     } finally {
       await client.close();
     }
+  }
+
+  #connect(): LockClient {
+    const timeouts = { connectTimeoutMs: CONNECT_TIMEOUT_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+    return new LockClient({ port: this.#port, reconnect: false, ...timeouts });
   }
 
   /** What the server lists must be held by somebody, or have been until a moment ago. */
@@ -102,7 +118,7 @@ export class Audit {
       // A client that is stopped or cut off tells nobody of its grant, or that it has let go.
       const hurtMs = client === undefined ? 0 : log.ownHurtMs(client, sinceMs, atMs);
       const listedMs = atMs - sinceMs - log.serverStarvedMs(sinceMs, atMs) - hurtMs;
-      if (listedMs <= this.#options.leftBehindMs || this.#leftBehind.has(token)) continue;
+      if (listedMs <= this.#options.leftBehindMs(client) || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
       this.#history.violation(atMs, `left behind: token ${token}, ${ended}`);

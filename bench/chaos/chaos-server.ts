@@ -1,6 +1,6 @@
 /** The lock server of a chaos run, which is killed, stopped and started again at the same ports. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,7 +55,7 @@ export class ChaosServer {
     ];
     const allowed = [...defaults.allowed, ...hosts.map(({ farAddress }) => farAddress)];
     const limits = { ...defaults.limits, minSessionTimeoutMs: LEAST_SESSION_MS };
-    writeFileSync(this.#settings, JSON.stringify({ ...defaults, port, listeners, allowed, limits }));
+    writeFileSync(this.#settings, JSON.stringify({ ...defaults, port, listeners, allowed, limits, forceUnlock: true }));
   }
 
   /** Resolves once it listens. With `clock: 'yesterday'` its clock is a day late. */
@@ -96,6 +96,11 @@ export class ChaosServer {
 
   goOn(): void {
     this.#child?.kill('SIGCONT');
+  }
+
+  /** From now on its writes to files fail, until it is started again. A full disk still takes what fits into the last block of a file. */
+  forbidWriting(): void {
+    execFileSync('prlimit', ['--pid', String(this.pid), '--fsize=0']);
   }
 
   async kill(): Promise<void> {

@@ -1,7 +1,8 @@
 /** Owns the client processes of a chaos run, since it kills them and starts others, and hurts them and their connections. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ClientFaultKind, costOf, type Fault, type Route } from './faults.ts';
+import type { Route } from './clients.ts';
+import type { ClientFaultKind, Fault } from './faults.ts';
 import type { History } from './history.ts';
 import type { ChaosHost } from './hosts.ts';
 import { type ClientEvent, nowMs, type ProxyAction } from './messages.ts';
@@ -11,17 +12,14 @@ import { ChaosClient, type ChaosProxy } from './world.ts';
 /** Whom faults of clients are injected into. */
 export interface ClientFaultsOptions {
   readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
-  /** Where each client process connects, on which host it is, and how its connection runs. */
+  /** Where each client process connects, and on which host it is. */
   readonly places: readonly {
     readonly address: string;
     readonly port: number;
     readonly host: ChaosHost | undefined;
-    readonly route: Route;
   }[];
   readonly history: History;
-  readonly isDurable: boolean;
   readonly seed: number;
-  readonly sessionMs: number;
   readonly requestTimeoutMs: number;
   /** Resolves to the tokens of all holders; to undefined when the server does not answer. */
   readonly listTokens: () => Promise<Set<number> | undefined>;
@@ -38,6 +36,15 @@ const CRASH_MS = 1_000;
 const CALM_MS = 300;
 /** So soon after the replies, the server hears nothing any more. */
 const LAST_HEARD_MS = 100;
+/**
+ * By so much after its host has vanished a client's locks are free, if the server sends it something up to 3 s later; and by so much
+ * later somebody was granted each.
+ */
+const VANISHED_MS = 33_000;
+const GRANTED_MS = 20_000;
+const LOOK_MS = 500;
+const LONGEST_WAIT_MS = 1_500;
+const WAIT_LOOK_MS = 20;
 const ACTIONS: Readonly<Partial<Record<ClientFaultKind, readonly ProxyAction[]>>> = {
   'connection cut': ['cut'],
   'connection reset': ['holdConnections', 'reset'],
@@ -65,18 +72,22 @@ export class ClientFaults {
   }
 
   /** Begins a fault. Undefined while its target is hurt already. */
-  begin({ kind, client, ms }: Planned<ClientFaultKind>): Promise<void> | undefined {
+  begin(planned: Planned<ClientFaultKind>): Promise<void> | undefined {
+    const { client } = planned;
     if (this.#hurt.has(client)) return undefined;
-    const { history, isDurable } = this.#options;
-    const route = this.#route(client);
-    const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
-    const fault: Fault = { kind, client, route, fromMs, untilMs, ...costOf(kind, route, isDurable) };
-    history.log.faults.push(fault);
     this.#hurt.add(client);
-    return this.#inject(kind, client, ms).finally(() => {
-      fault.untilMs = nowMs();
-      this.#hurt.delete(client);
-    });
+    return this.#hurtOne(planned).finally(() => this.#hurt.delete(client));
+  }
+
+  async #hurtOne({ kind, client, ms }: Planned<ClientFaultKind>): Promise<void> {
+    // Whoever holds nothing can lose nothing.
+    const endMs = nowMs() + LONGEST_WAIT_MS;
+    while (this.#running[client]?.run.holdsAnything() !== true && nowMs() < endMs) await pause(WAIT_LOOK_MS);
+    const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
+    const fault: Fault = { kind, client, route: this.#route(client), fromMs, untilMs };
+    this.#options.history.log.faults.push(fault);
+    await this.#inject(kind, client, ms);
+    fault.untilMs = nowMs();
   }
 
   /** The number of each client's process. */
@@ -106,21 +117,26 @@ export class ClientFaults {
   }
 
   #route(index: number): Route {
-    return this.#options.places[index]?.route as Route;
+    return this.#options.history.log.clientKind(index).route;
   }
 
   #start(index: number): Running {
-    const { history, places, seed, sessionMs, requestTimeoutMs } = this.#options;
+    const { history, places, seed } = this.#options;
     const { address, port, host } = places[index] as ClientFaultsOptions['places'][number];
     const run = history.begin(index);
     this.#startCount += 1;
-    const clientArguments = { host: address, port, seed: seed + this.#startCount, sessionMs, requestTimeoutMs };
+    const { isKept, timeoutMs } = history.log.clientKind(index);
+    // A request that times out costs a client its connection.
+    const requestTimeoutMs = Math.max(this.#options.requestTimeoutMs, timeoutMs);
+    const session = isKept ? { timeoutMs } : (false as const);
+    const clientArguments = { host: address, port, seed: seed + this.#startCount, session, requestTimeoutMs };
     return { client: new ChaosClient(clientArguments, host, (event: ClientEvent) => run.add(event)), run };
   }
 
   async #inject(kind: ClientFaultKind, index: number, ms: number): Promise<void> {
     if (kind === 'client killed') await this.#killClient(index);
     else if (kind.startsWith('client')) await this.#pauseClient(kind, index, ms);
+    else if (kind === 'host vanished') await this.#vanish(index);
     else if (kind.startsWith('host')) await this.#cutHost(index, ms);
     else await this.#hurtConnection(kind, index, ms);
   }
@@ -176,6 +192,47 @@ export class ClientFaults {
     host?.cut();
     await pause(ms);
     host?.plug();
+  }
+
+  /** The process ends while nobody can hear of it. Its locks are free in time, and others are granted them. */
+  async #vanish(index: number): Promise<void> {
+    const { places, history } = this.#options;
+    const { client, run } = this.#running[index] as Running;
+    const host = places[index]?.host;
+    host?.cut();
+    await client.kill();
+    const fromMs = nowMs();
+    const held = history.heldBy(new Set([index]));
+    const tokens = new Set(run.killed(fromMs));
+    while (tokens.size > 0) {
+      await pause(LOOK_MS);
+      const listed = await this.#options.listTokens();
+      if (listed === undefined) continue;
+      for (const token of tokens) if (!listed.has(token)) tokens.delete(token);
+      const lateMs = nowMs() - fromMs - VANISHED_MS - history.log.serverHurtMs(fromMs, nowMs());
+      if (lateMs <= 0 || tokens.size === 0) continue;
+      history.violation(nowMs(), `left behind: tokens ${[...tokens]} of a client whose host has vanished`);
+      break;
+    }
+    await this.#awaitGrants(held);
+    host?.plug();
+    await this.#replace(index);
+  }
+
+  /** Others ask for these locks all the time. */
+  async #awaitGrants(freed: ReturnType<History['heldBy']>): Promise<void> {
+    const { history } = this.#options;
+    const fromMs = nowMs();
+    let left = freed;
+    for (;;) {
+      left = left.filter(({ name, token }) => !history.isSuperseded(name, token));
+      const waitedMs = nowMs() - fromMs - history.log.serverHurtMs(fromMs, nowMs());
+      if (left.length === 0 || waitedMs > GRANTED_MS) break;
+      await pause(LOOK_MS);
+    }
+    const names = left.map(({ name }) => name).join(', ');
+    if (left.length > 0)
+      history.violation(nowMs(), `a waiter forgotten: nobody was granted ${names} of a vanished host`);
   }
 
   async #hurtConnection(kind: ClientFaultKind, index: number, ms: number): Promise<void> {

@@ -17,12 +17,12 @@ const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
 
-const { host, port, seed, sessionMs, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
+const { host, port, seed, session, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
 const random = makeRandom(seed);
 const client = new LockClient({
   host,
   port,
-  session: { timeoutMs: sessionMs },
+  session,
   requestTimeoutMs,
   connectTimeoutMs: 1_000,
   reconnect: { minDelayMs: 20, maxDelayMs: 250 },
@@ -39,6 +39,9 @@ function chance(share: number): boolean {
 function oneOf<Value>(values: readonly Value[]): Value {
   return values[Math.floor(random() * values.length)] as Value;
 }
+
+client.on('disconnect', () => events.push({ kind: 'connection', at: nowMs(), change: 'lost' }));
+client.on('resume', () => events.push({ kind: 'connection', at: nowMs(), change: 'resumed' }));
 
 /** Tells what happened, and of which holds the client was sure at a time before it was asked. */
 function beat(): void {

@@ -1,15 +1,16 @@
 /** What hurt whom, and when, in a chaos run. */
 
-import type { Fault, Route } from './faults.ts';
+import type { ClientKind, Route } from './clients.ts';
+import { type Costs, costsOf } from './costs.ts';
+import type { Fault } from './faults.ts';
 
 /** What a fault costs beyond its own time: redialling, and the next request. */
 const RECOVERY_MS = 500;
 const MS_A_SECOND = 1_000;
 
 export interface FaultLogOptions {
-  /** The route of each client. */
-  readonly routes: readonly Route[];
-  readonly sessionMs: number;
+  readonly clients: readonly ClientKind[];
+  readonly isDurable: boolean;
   readonly startMs: number;
 }
 
@@ -18,31 +19,47 @@ export class FaultLog {
   readonly faults: Fault[] = [];
   readonly #starved: Fault[] = [];
   readonly #options: FaultLogOptions;
+  /** Of the sessions that outlive their connections. */
+  readonly longestTimeoutMs: number;
 
   constructor(options: FaultLogOptions) {
     this.#options = options;
+    this.longestTimeoutMs = Math.max(
+      ...options.clients.filter(({ isKept }) => isKept).map(({ timeoutMs }) => timeoutMs),
+    );
+  }
+
+  clientKind(client: number): ClientKind {
+    return this.#options.clients[client] as ClientKind;
+  }
+
+  /** What a fault may cost a client that it hits. */
+  costs({ kind }: Fault, client: number): Costs {
+    return costsOf(kind, this.clientKind(client), this.#options.isDurable);
   }
 
   /** The processes of a client, of a route, or the server's, waited for a processor. */
   starved(whom: { readonly client?: number; readonly route?: Route }, fromMs: number, untilMs: number): void {
     const { client, route } = whom;
-    const costs = { mayCost: false, mayOverlap: false, mayDelay: false };
-    this.#starved.push({ kind: 'starved', client, route, fromMs, untilMs, ...costs });
+    this.#starved.push({ kind: 'starved', client, route, fromMs, untilMs });
   }
 
   /** For how long the server waited for a processor within some time. */
   serverStarvedMs(fromMs: number, untilMs: number): number {
-    const ofServer = this.#starved.filter(({ client, route }) => client === undefined && route === undefined);
-    return ofServer.reduce((sum, fault) => {
-      return sum + Math.max(0, Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs));
-    }, 0);
+    return overlapMs(this.#starved.filter(isOfServer), fromMs, untilMs);
+  }
+
+  /** For how long the server was hurt within some time. */
+  serverHurtMs(fromMs: number, untilMs: number): number {
+    return overlapMs(this.faults.filter(isOfServer), fromMs, untilMs) + this.serverStarvedMs(fromMs, untilMs);
   }
 
   /** How long a client was kept from an answer within some time. */
   hurtMs(client: number, fromMs: number, untilMs: number): number {
-    const { sessionMs } = this.#options;
-    return this.near(client, fromMs - sessionMs, untilMs).reduce((sum, fault) => {
-      const overMs = fault.untilMs + (fault.mayDelay ? sessionMs : 0);
+    const longestMs = Math.max(this.longestTimeoutMs, this.clientKind(client).timeoutMs);
+    return this.near(client, fromMs - longestMs, untilMs).reduce((sum, fault) => {
+      const { mayDelay, silentMs } = this.costs(fault, client);
+      const overMs = fault.untilMs + Math.max(silentMs, mayDelay ? this.longestTimeoutMs : 0);
       if (overMs < fromMs) return sum;
       return sum + Math.min(overMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
     }, 0);
@@ -65,7 +82,7 @@ export class FaultLog {
 
   hits({ client, route }: Fault, hit: number): boolean {
     if (client !== undefined) return client === hit;
-    return route === undefined || route === this.#options.routes[hit];
+    return route === undefined || route === this.clientKind(hit).route;
   }
 
   /** For people. */
@@ -93,4 +110,14 @@ export function longestMs(faults: readonly Fault[], nowMs: number): number {
     longest = Math.max(longest, untilMs - fromMs);
   }
   return longest;
+}
+
+function isOfServer({ client, route }: Fault): boolean {
+  return client === undefined && route === undefined;
+}
+
+function overlapMs(faults: readonly Fault[], fromMs: number, untilMs: number): number {
+  return faults.reduce((sum, fault) => {
+    return sum + Math.max(0, Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs));
+  }, 0);
 }

@@ -1,7 +1,6 @@
-/** The faults of the chaos run: whom each hits, how long it lasts, and what it may cost. */
+/** The faults of the chaos run: whom each hits, and how long it lasts. See costs.ts for what each may cost. */
 
-/** How the connection of a client process runs: from a host of its own, by a proxy, or neither. */
-export type Route = 'direct' | 'proxy' | 'proxiedListener' | 'host';
+import { type ClientKind, ROOMY_TIMEOUT_MS, type Route } from './clients.ts';
 
 /** Faults of one client process or its connection. */
 export type ClientFaultKind =
@@ -22,7 +21,8 @@ export type ClientFaultKind =
   | 'replies lost before a cut'
   | 'replies late and cut off'
   | 'host cut off'
-  | 'host cut off for long';
+  | 'host cut off for long'
+  | 'host vanished';
 
 /** Faults of the server, of its disk or of a proxy. */
 export type ServerFaultKind =
@@ -37,6 +37,8 @@ export type ServerFaultKind =
   | 'all killed and clock set back'
   | 'server killed and disk full'
   | 'server killed and disk read-only'
+  | 'server killed and loss unheard'
+  | 'server killed and loss unwritten'
   | 'disk full'
   | 'second server on the state'
   | 'proxy killed'
@@ -53,19 +55,15 @@ export interface Fault {
   readonly route: Route | undefined;
   readonly fromMs: number;
   untilMs: number;
-  /** Whether it may end the session. */
-  readonly mayCost: boolean;
-  /** Whether, within the client's deadline, another may hold the lock as well: see docs/guarantees.md, what frees a lock. */
-  readonly mayOverlap: boolean;
-  /** Whether, once it is over, grants wait until the time-out of a session that does not come back. */
-  readonly mayDelay: boolean;
 }
 
 /** How a kind of fault is drawn. */
 export interface FaultKindOptions {
   /** The clients that it may hit. */
   readonly routes: readonly Route[];
-  /** From and to, in milliseconds, or as multiples of the session's time-out. */
+  /** Which of these clients it may hit; all if undefined. */
+  readonly suits?: (client: ClientKind) => boolean;
+  /** From and to, in milliseconds, or as multiples of the time-out of a session. */
   readonly ms?: readonly [number, number];
   readonly timeouts?: readonly [number, number];
   /** Whether it takes a server with a state directory, or one without; undefined if either does. */
@@ -78,6 +76,10 @@ export interface FaultKindOptions {
 
 const ALL: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'host'];
 const PROXIES: readonly Route[] = ['proxy', 'proxiedListener'];
+/** The server cannot know of the loss, so without a session the locks would be held for as long as the proxy lives. */
+const isKept = (client: ClientKind): boolean => client.isKept;
+/** The client hears nothing of it: with a shorter time-out it may find out too late. */
+const hasTime = (client: ClientKind): boolean => client.timeoutMs >= ROOMY_TIMEOUT_MS;
 
 export const CLIENT_FAULTS: Readonly<Record<ClientFaultKind, FaultKindOptions>> = {
   'client killed': { routes: ALL, ms: [0, 0] },
@@ -88,8 +90,8 @@ export const CLIENT_FAULTS: Readonly<Record<ClientFaultKind, FaultKindOptions>> 
   'client blocked and cut off': { routes: PROXIES, timeouts: [1.2, 1.6] },
   'connection cut': { routes: PROXIES, ms: [0, 0] },
   'connection reset': { routes: PROXIES, ms: [0, 300] },
-  'reset on the client side': { routes: PROXIES, ms: [0, 0] },
-  'reset on the server side': { routes: PROXIES, ms: [0, 0] },
+  'reset on the client side': { routes: PROXIES, suits: isKept, ms: [0, 0] },
+  'reset on the server side': { routes: PROXIES, suits: hasTime, ms: [0, 0] },
   'delay to the server': { routes: PROXIES, ms: [50, 700] },
   'delay to the client': { routes: PROXIES, ms: [50, 700] },
   'half-closed to the server': { routes: PROXIES, ms: [0, 0] },
@@ -98,6 +100,7 @@ export const CLIENT_FAULTS: Readonly<Record<ClientFaultKind, FaultKindOptions>> 
   'replies late and cut off': { routes: PROXIES, timeouts: [1.2, 1.5] },
   'host cut off': { routes: ['host'], ms: [100, 900] },
   'host cut off for long': { routes: ['host'], timeouts: [1.2, 1.6] },
+  'host vanished': { routes: ['host'], ms: [0, 0] },
 };
 
 /** A server that is stopped is so for less than the clients' deadline, or for longer than the session. */
@@ -113,39 +116,10 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
   'all killed and clock set back': { routes: ALL, ms: [0, 400], isDurable: true },
   'server killed and disk full': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
   'server killed and disk read-only': { routes: ALL, ms: [100, 400], isDurable: true, needsDisk: true },
+  'server killed and loss unheard': { routes: ALL, ms: [200, 600], isDurable: true },
+  'server killed and loss unwritten': { routes: ALL, ms: [200, 600], isDurable: true, needsDisk: true },
   'disk full': { routes: ALL, ms: [500, 1_500], isDurable: true, needsDisk: true },
   'second server on the state': { routes: ALL, ms: [0, 0], isDurable: true },
   'proxy killed': { routes: ['proxy'], ms: [0, 200] },
   'known proxy killed': { routes: ['proxiedListener'], ms: [0, 200] },
 };
-
-/** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
-const FINS: ReadonlySet<FaultKind> = new Set(['connection cut', 'half-closed to the server', 'proxy killed']);
-/**
- * Longer than the session; or noticed only by silence, after which a session as short as these, of half the time that a server allows
- * by default, leaves no time to dial anew.
- */
-const CUT_OFF: ReadonlySet<FaultKind> = new Set([
-  'reset on the server side',
-  'client blocked and cut off',
-  'replies late and cut off',
-  'host cut off for long',
-  'server stopped for long',
-]);
-
-/** Whether a fault may end a session, whether there may be two holders until the client's deadline, and whether grants may wait. */
-export function costOf(
-  kind: FaultKind,
-  route: Route | undefined,
-  isDurable: boolean,
-): Pick<Fault, 'mayCost' | 'mayOverlap' | 'mayDelay'> {
-  const costs = { mayCost: false, mayOverlap: false, mayDelay: false };
-  if (kind.startsWith('server without state')) return { ...costs, mayCost: true, mayOverlap: true };
-  if (FINS.has(kind) && route === 'proxy') return { ...costs, mayCost: true, mayOverlap: true };
-  // A client that finds nobody at the address gives up at once, unless locks outlive the server's process.
-  if (kind === 'known proxy killed') return { ...costs, mayCost: !isDurable };
-  if (kind.startsWith('server killed') || kind === 'server terminated' || kind === 'all killed and clock set back') {
-    return { ...costs, mayDelay: true };
-  }
-  return { ...costs, mayCost: CUT_OFF.has(kind) };
-}

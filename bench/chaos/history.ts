@@ -17,6 +17,8 @@ interface Hold {
   /** The first and the last time at which the client was sure. Whoever is sure late was so all the time before. */
   firstMs: number | undefined;
   lastMs: number | undefined;
+  /** When its session went on last, on another connection. */
+  resumedMs: number | undefined;
   /** When it was released or lost, or its process was killed. */
   endMs: number | undefined;
   end: 'released' | 'killed' | string | undefined;
@@ -41,7 +43,6 @@ interface Run {
 
 /** What the checker allows. */
 export interface CheckerOptions {
-  readonly sessionMs: number;
   /** How long a call may take beyond its wait and the faults meanwhile. */
   readonly answerMs: number;
   readonly permitLimit: number;
@@ -51,6 +52,8 @@ export interface CheckerOptions {
 
 /** Of the session's time-out: after so much silence a session may be over although no fault alone took so long. */
 const SILENCE_SHARE = 0.4;
+/** The same when the connection was dead before, and the client had to find that out by itself. */
+const SILENCE_AFTER_SILENCE_SHARE = 0.2;
 /** A loss is noticed at most this much after the session is over. */
 const NOTICE_MS = 2_000;
 const CLOCK_SLACK_MS = 100;
@@ -72,17 +75,27 @@ export class History {
   readonly #byToken = new Map<number, Hold>();
   /** The greatest tokens that a resource has taken, by lock. */
   readonly #greatest = new Map<string, number>();
+  /** The greatest tokens that were granted, by lock. */
+  readonly #newest = new Map<string, number>();
+  readonly #forced: { readonly name: string; readonly fromMs: number; readonly untilMs: number }[] = [];
+
   constructor(options: CheckerOptions, log: FaultLog) {
     this.#options = options;
     this.log = log;
   }
 
   /** A client process starts. Returns what takes its events. */
-  begin(client: number): { add(event: ClientEvent): void; killed(atMs: number): number[]; ended(atMs: number): void } {
+  begin(client: number): {
+    add(event: ClientEvent): void;
+    killed(atMs: number): number[];
+    ended(atMs: number): void;
+    holdsAnything(): boolean;
+  } {
     const run: Run = { client, holds: new Map(), calls: new Map() };
     return {
       add: (event) => this.#add(run, event),
       killed: (atMs) => this.#kill(run, atMs),
+      holdsAnything: () => run.holds.size > 0,
       ended: (atMs) => {
         for (const call of run.calls.values()) this.#checkCall(call, atMs, 'never answered');
       },
@@ -109,6 +122,24 @@ export class History {
     const due = this.#unjudged.filter(({ atMs }) => atMs < untilMs);
     this.#unjudged = this.#unjudged.filter(({ atMs }) => atMs >= untilMs);
     for (const { judge } of due) judge();
+  }
+
+  /** The locks that some clients hold exclusively, as far as they have told. */
+  heldBy(clients: ReadonlySet<number>): { readonly name: string; readonly token: number }[] {
+    return this.#holds.filter(
+      ({ client, mode, endMs, firstMs }) =>
+        clients.has(client) && mode === 'exclusive' && endMs === undefined && firstMs !== undefined,
+    );
+  }
+
+  /** A lock was taken from whoever held it, who may not hear of it. */
+  forced(name: string, fromMs: number, untilMs: number): void {
+    this.#forced.push({ name, fromMs, untilMs });
+  }
+
+  /** Whether anybody was granted a lock after the one with that token. */
+  isSuperseded(name: string, token: number): boolean {
+    return (this.#newest.get(name) ?? 0) > token;
   }
 
   /** Finds holds that met, once all events are here. */
@@ -144,7 +175,7 @@ export class History {
 
   #checkOrder(): void {
     const isCalm = (client: number, fromMs: number, untilMs: number): boolean => {
-      const near = this.log.near(client, fromMs - this.#options.sessionMs - NOTICE_MS, untilMs);
+      const near = this.log.near(client, fromMs - this.log.clientKind(client).timeoutMs - NOTICE_MS, untilMs);
       return near.every((fault) => fault.kind === 'starved' && fault.untilMs - fault.fromMs < LONGEST_CALM_STARVED_MS);
     };
     for (const [earlier, later] of overtakings(this.#calls, isCalm)) {
@@ -155,24 +186,38 @@ export class History {
     }
   }
 
-  /** A proxy's end or a restart without a ledger frees what its client still believes in, up to its deadline. */
+  /**
+   * A proxy's end or a restart without a ledger frees what its client still believes in, up to its deadline; so does whoever takes a
+   * lock away. But a server that goes on with the session tells what is lost.
+   */
   #mayOverlap(earlier: Hold, later: Hold): boolean {
-    const isOver = this.log.faults.some(
-      (fault) =>
-        fault.mayOverlap &&
-        this.log.hits(fault, earlier.client) &&
-        earlier.grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
-        (later.firstMs as number) >= fault.fromMs &&
-        (earlier.lastMs as number) <= fault.untilMs + this.#options.sessionMs,
+    const { client, name, grantedMs } = earlier;
+    const [fromMs, lastMs] = [later.firstMs as number, earlier.lastMs as number];
+    if (earlier.resumedMs !== undefined && earlier.resumedMs > fromMs) return false;
+    const isFreed = this.log.faults.some((fault) => {
+      const { mayOverlap, noticeMs } = this.log.costs(fault, client);
+      return (
+        mayOverlap &&
+        this.log.hits(fault, client) &&
+        grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
+        fromMs >= fault.fromMs &&
+        lastMs <= fault.untilMs + noticeMs + this.log.ownHurtMs(client, fault.untilMs, lastMs)
+      );
+    });
+    const { timeoutMs } = this.log.clientKind(client);
+    const isForced = this.#forced.some(
+      (force) => force.name === name && grantedMs <= force.untilMs && lastMs <= force.untilMs + timeoutMs,
     );
-    if (isOver) this.count('overlaps that are not ruled out');
-    return isOver;
+    if (isFreed) this.count('overlaps that are not ruled out');
+    else if (isForced) this.count('overlaps by force');
+    return isFreed || isForced;
   }
 
   #add(run: Run, event: ClientEvent): void {
     if (event.kind === 'call') this.#call(run, event);
     else if (event.kind === 'answered') this.#answer(run, event);
     else if (event.kind === 'granted') this.#grant(run, event);
+    else if (event.kind === 'connection') this.#changeConnection(run, event);
     else if (event.kind === 'sure') for (const id of event.holds) this.#beSure(run.holds.get(id), event.at);
     else {
       const hold = run.holds.get(event.hold);
@@ -181,6 +226,15 @@ export class History {
       hold.endMs = event.at;
       hold.end = event.kind === 'lost' ? event.code : 'released';
       if (event.kind === 'lost') this.#judgeLater(() => this.#checkLoss(hold, event.at, event.code));
+    }
+  }
+
+  #changeConnection({ client, holds }: Run, { at, change }: ClientEvent & { kind: 'connection' }): void {
+    for (const hold of holds.values()) {
+      if (change === 'resumed') hold.resumedMs = at;
+      // S7: without a session, the holds are lost with the connection.
+      else if (!this.log.clientKind(client).isKept)
+        this.violation(at, `kept without its connection: ${this.#show(hold)}`);
     }
   }
 
@@ -201,7 +255,7 @@ export class History {
   }
 
   #grant(run: Run, { hold: id, at, name, mode, token, leaseMs }: ClientEvent & { kind: 'granted' }): void {
-    const sure = { firstMs: undefined, lastMs: undefined };
+    const sure = { firstMs: undefined, lastMs: undefined, resumedMs: undefined };
     const hold = {
       client: run.client,
       name,
@@ -218,6 +272,7 @@ export class History {
     run.holds.set(id, hold);
     this.#holds.push(hold);
     this.#byToken.set(token, hold);
+    this.#newest.set(name, Math.max(token, this.#newest.get(name) ?? 0));
     this.#write(hold);
   }
 
@@ -242,6 +297,7 @@ export class History {
       hold.end = 'killed';
       tokens.push(hold.token);
     }
+    run.holds.clear();
     return tokens;
   }
 
@@ -250,13 +306,13 @@ export class History {
   }
 
   #checkCall({ client, fromMs, waitMs }: Call, endMs: number, outcome: string): void {
-    const { answerMs, sessionMs } = this.#options;
+    const { answerMs } = this.#options;
     const lateMs = endMs - fromMs - waitMs;
     if (lateMs <= answerMs) return;
     this.#judgeLater(() => {
       if (lateMs - this.log.hurtMs(client, fromMs, endMs) <= answerMs) return;
       const took = `${(endMs - fromMs).toFixed(0)} ms for a wait of ${waitMs} ms`;
-      const faults = this.log.show(client, fromMs - sessionMs, endMs);
+      const faults = this.log.show(client, fromMs - this.log.clientKind(client).timeoutMs, endMs);
       this.violation(endMs, `a waiter forgotten: client ${client}, ${outcome} after ${took} ${faults}`);
     });
   }
@@ -264,27 +320,41 @@ export class History {
   #checkLoss(hold: Hold, atMs: number, code: string): void {
     this.count(`lost: ${code}`);
     if (code === 'closed') return;
-    const { sessionMs } = this.#options;
-    const isOwed = (fault: Fault): boolean =>
-      fault.mayCost &&
-      this.log.hits(fault, hold.client) &&
-      hold.grantedMs <= fault.untilMs + NOTICE_MS &&
-      fault.fromMs <= atMs &&
-      atMs <= fault.untilMs + sessionMs + NOTICE_MS;
+    if (code === 'forced' && this.#isForced(hold, atMs)) return;
+    const { timeoutMs } = this.log.clientKind(hold.client);
+    const isOwed = (fault: Fault): boolean => {
+      const { mayCost, noticeMs } = this.log.costs(fault, hold.client);
+      return (
+        mayCost &&
+        this.log.hits(fault, hold.client) &&
+        hold.grantedMs <= fault.untilMs + NOTICE_MS &&
+        fault.fromMs <= atMs &&
+        atMs <= fault.untilMs + noticeMs + NOTICE_MS
+      );
+    };
     if (this.log.faults.some(isOwed)) return;
-    const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : sessionMs;
+    const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : timeoutMs;
     const near = this.log.near(hold.client, atMs - boundMs - NOTICE_MS, atMs);
+    const isSilent = this.log
+      .near(hold.client, atMs - timeoutMs - NOTICE_MS, atMs)
+      .some((fault) => this.log.costs(fault, hold.client).silentMs > 0);
+    // Whoever waits for an answer on a dead connection waits for longer than a lease.
+    if (code === 'leaseOver' && isSilent) return;
     // A pause of the client alone costs nothing but a lease.
     const isExcused = code === 'leaseOver' || near.some(({ kind }) => !kind.startsWith('client '));
-    if (isExcused && longestMs(near, atMs) > boundMs * SILENCE_SHARE) return;
+    if (isExcused && longestMs(near, atMs) > boundMs * (isSilent ? SILENCE_AFTER_SILENCE_SHARE : SILENCE_SHARE)) return;
     this.violation(atMs, `lost by no fault that may cost it (${code}): ${this.#show(hold)}`);
+  }
+
+  #isForced({ name, grantedMs }: Hold, atMs: number): boolean {
+    return this.#forced.some((force) => force.name === name && grantedMs <= force.untilMs && force.fromMs <= atMs);
   }
 
   /** For people: a hold and the faults that hit its client while it lasted. */
   #show(hold: Hold): string {
     const { client, name, mode, token, grantedMs, lastMs = grantedMs, end = 'held' } = hold;
     const time = `${this.log.time(grantedMs)}-${this.log.time(lastMs)}`;
-    const faults = this.log.show(client, grantedMs - this.#options.sessionMs, lastMs);
+    const faults = this.log.show(client, grantedMs - this.log.clientKind(client).timeoutMs, lastMs);
     return `${mode} ${name} token ${token} of client ${client}, ${time}, ${end} ${faults}`;
   }
 }

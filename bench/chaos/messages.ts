@@ -28,7 +28,7 @@ export interface ClientArguments {
   readonly host: string;
   readonly port: number;
   readonly seed: number;
-  readonly sessionMs: number;
+  readonly session: { readonly timeoutMs: number } | false;
   readonly requestTimeoutMs: number;
 }
 
@@ -58,6 +58,8 @@ export type ClientEvent =
   /** The client was sure of the hold at this time. */
   | { readonly kind: 'sure'; readonly holds: readonly number[]; readonly at: number }
   | { readonly kind: 'released'; readonly hold: number; readonly at: number }
+  /** Its connection is lost, or its session goes on with another. */
+  | { readonly kind: 'connection'; readonly at: number; readonly change: 'lost' | 'resumed' }
   | { readonly kind: 'lost'; readonly hold: number; readonly at: number; readonly code: string };
 
 /** What a proxy does to the connections of one of its ports. */

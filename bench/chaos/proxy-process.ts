@@ -5,7 +5,7 @@ import type { ProxyAction, ProxyArguments, ProxyOrder } from './messages.ts';
 
 const HOST = '127.0.0.1';
 
-/** One direction of a port: bytes pass, are held back or are dropped. */
+/** One direction of a port: bytes pass, are held back or are dropped. Ends are not dropped. */
 class Lane {
   state: 'open' | 'holding' | 'dropping' = 'open';
   readonly #held: (() => void)[] = [];
@@ -13,6 +13,11 @@ class Lane {
   pass(forward: () => void): void {
     if (this.state === 'open') forward();
     else if (this.state === 'holding') this.#held.push(forward);
+  }
+
+  passEnd(forward: () => void): void {
+    if (this.state === 'holding') this.#held.push(forward);
+    else forward();
   }
 
   free(): void {
@@ -97,14 +102,14 @@ class Gate {
   #forward(pair: Pair, from: Socket, to: Socket, lane: Lane): void {
     let isBroken = false;
     from.on('data', (bytes) => lane.pass(() => to.writable && to.write(bytes)));
-    from.on('end', () => lane.pass(() => to.end()));
+    from.on('end', () => lane.passEnd(() => to.end()));
     from.on('error', () => {
       isBroken = true;
     });
     from.on('close', () => {
       this.#pairs.delete(pair);
       // A side that this proxy has reset itself says nothing to the other, which is how one-sided resets come about.
-      if (isBroken) lane.pass(() => to.resetAndDestroy());
+      if (isBroken) lane.passEnd(() => to.resetAndDestroy());
     });
   }
 }

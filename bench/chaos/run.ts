@@ -5,18 +5,18 @@ import { Audit } from './audit.ts';
 import { ChaosServer } from './chaos-server.ts';
 import { freePorts } from './children.ts';
 import { ClientFaults } from './client-faults.ts';
+import { CLIENTS, type ClientKind, HOST_CLIENTS, type Route } from './clients.ts';
 import { FaultLog } from './fault-log.ts';
-import { CLIENT_FAULTS, type Route, SERVER_FAULTS } from './faults.ts';
+import { CLIENT_FAULTS, type ClientFaultKind, SERVER_FAULTS } from './faults.ts';
 import { History } from './history.ts';
 import { ChaosHost } from './hosts.ts';
 import { makeRandom, nowMs } from './messages.ts';
-import { planRound, type ScheduleOptions } from './schedule.ts';
+import { type Planned, planRound, type ScheduleOptions } from './schedule.ts';
 import { ServerFaults } from './server-faults.ts';
 import { watchStarvation } from './starvation.ts';
 import { ChaosProxy } from './world.ts';
 
 const LOCAL = '127.0.0.1';
-const SESSION_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** Between two faults of clients, the same if only some kinds come, and between the end of one of the server and the next. */
 const CLIENT_GAP_MS = 1_800;
@@ -25,8 +25,8 @@ const SERVER_GAP_MS = 3_000;
 const TRY_AGAIN_MS = 100;
 /** Before the first fault. */
 const BEGIN_MS = 2_000;
-/** A hold that nobody has any more may be listed for so long: the session's time-out, and time for words to arrive. */
-const LEFT_BEHIND_MS = SESSION_MS + 4_000;
+/** A hold that nobody has any more may be listed for so long, beside the time-out of its session: time for words to arrive. */
+const LEFT_BEHIND_MS = 4_000;
 const FINISH_MS = 20_000;
 const ANSWER_MS = 3_000;
 /** A process is known to have been starved when it runs again. */
@@ -63,36 +63,35 @@ interface Watched {
 }
 type Whom = Parameters<FaultLog['starved']>[0];
 
-const ROUTES: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'direct', 'proxy', 'proxiedListener'];
-const HOST_ROUTES: readonly Route[] = ['host', 'host'];
-
 export class ChaosRun {
   readonly #options: RunOptions;
-  readonly #routes: readonly Route[];
+  readonly #clients: readonly ClientKind[];
   readonly #hosts: readonly ChaosHost[];
   readonly #history: History;
 
   constructor(options: RunOptions) {
     this.#options = options;
-    this.#hosts = options.hasHosts ? HOST_ROUTES.map(() => new ChaosHost()) : [];
-    this.#routes = options.hasHosts ? [...ROUTES, ...HOST_ROUTES] : ROUTES;
-    const bounds = { sessionMs: SESSION_MS, answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
-    const log = new FaultLog({ routes: this.#routes, sessionMs: SESSION_MS, startMs: nowMs() });
+    const { hasHosts, isDurable } = options;
+    this.#hosts = hasHosts ? HOST_CLIENTS.map(() => new ChaosHost()) : [];
+    this.#clients = hasHosts ? [...CLIENTS, ...HOST_CLIENTS] : CLIENTS;
+    const bounds = { answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
+    const log = new FaultLog({ clients: this.#clients, isDurable, startMs: nowMs() });
     this.#history = new History({ ...bounds, tell: options.tell }, log);
   }
 
   /** Resolves once everything that belongs to the run has ended. */
   async run(): Promise<RunResult> {
     const { isDurable, hasHosts, seed } = this.#options;
-    const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#routes.length);
+    const [port = 0, proxiedPort = 0, ...ownPorts] = await freePorts(2 + this.#clients.length);
     const hosts = this.#hosts;
     const server = new ChaosServer({ port, proxiedPort, isDurable, hosts, hasDisk: hasHosts && isDurable });
-    const places = this.#routes.map((route, index) => {
-      const host = route === 'host' ? hosts[index - ROUTES.length] : undefined;
+    const places = this.#clients.map(({ route }, index) => {
+      const host = route === 'host' ? hosts[index - CLIENTS.length] : undefined;
       const isProxied = route === 'proxy' || route === 'proxiedListener';
-      return { address: host?.nearAddress ?? LOCAL, port: isProxied ? (ownPorts[index] as number) : port, host, route };
+      return { address: host?.nearAddress ?? LOCAL, port: isProxied ? (ownPorts[index] as number) : port, host };
     });
-    const portsOf = (wanted: Route): number[] => places.flatMap(({ route, port }) => (route === wanted ? [port] : []));
+    const portsOf = (wanted: Route): number[] =>
+      places.flatMap((place, index) => (this.#clients[index]?.route === wanted ? [place.port] : []));
     const proxies = {
       proxy: new ChaosProxy({ ports: portsOf('proxy'), serverPort: port }),
       proxiedListener: new ChaosProxy({ ports: portsOf('proxiedListener'), serverPort: proxiedPort }),
@@ -101,20 +100,32 @@ export class ChaosRun {
     await Promise.all([proxies.proxy.start(), proxies.proxiedListener.start()]);
     const history = this.#history;
     const audit: Audit = new Audit(port, history, {
-      leftBehindMs: LEFT_BEHIND_MS,
+      leftBehindMs: (client) => {
+        const { isKept, timeoutMs } =
+          client === undefined
+            ? { isKept: true, timeoutMs: history.log.longestTimeoutMs }
+            : history.log.clientKind(client);
+        return LEFT_BEHIND_MS + (isKept ? timeoutMs : 0);
+      },
       clientOf: (pid) => clientFaults.clientOf(pid),
     });
     const clientFaults = new ClientFaults({
-      ...{ proxies, places, history, isDurable, seed, sessionMs: SESSION_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      ...{ proxies, places, history, seed, requestTimeoutMs: REQUEST_TIMEOUT_MS },
       listTokens: () => audit.listTokens(),
     });
     const stopWatch = new AbortController();
     const watched = this.#watchStarvation(stopWatch.signal, { server, proxies, clientFaults });
-    await this.#hurt(
-      clientFaults,
-      new ServerFaults({ server, proxies, history, restartClients: () => clientFaults.restartAll() }),
-      audit,
+    const deaf = this.#clients.flatMap(({ route, isKept }, client) =>
+      isKept && (route === 'proxy' || route === 'proxiedListener')
+        ? [{ client, proxy: proxies[route], port: places[client]?.port as number }]
+        : [],
     );
+    const serverFaults = new ServerFaults({
+      ...{ server, proxies, history, deaf },
+      force: (name) => audit.force(name),
+      restartClients: () => clientFaults.restartAll(),
+    });
+    await this.#hurt(clientFaults, serverFaults, audit);
     await clientFaults.finish(FINISH_MS);
     stopWatch.abort();
     await watched;
@@ -148,7 +159,7 @@ export class ChaosRun {
   async #hurt(clientFaults: ClientFaults, serverFaults: ServerFaults, audit: Audit): Promise<void> {
     const { rounds, seed, isDurable, hasHosts, only } = this.#options;
     const randoms = { clients: makeRandom(seed), server: makeRandom(seed + 1) };
-    const schedule = { routes: this.#routes, sessionMs: SESSION_MS, isDurable, hasDisk: hasHosts, only };
+    const schedule = { clients: this.#clients, isDurable, hasDisk: hasHosts, only };
     const stopAudit = new AbortController();
     const audited = audit.runUntil(stopAudit.signal);
     await pause(BEGIN_MS);
@@ -174,18 +185,29 @@ export class ChaosRun {
 
 async function hurtClients(faults: ClientFaults, schedule: ScheduleOptions): Promise<void> {
   const running: Promise<void>[] = [];
-  for (const planned of planRound(CLIENT_FAULTS, schedule)) {
-    for (;;) {
-      const fault = faults.begin(planned);
-      if (fault !== undefined) {
-        running.push(fault);
-        break;
-      }
+  const planned = planRound(CLIENT_FAULTS, schedule);
+  while (planned.length > 0) {
+    // One whose target is hurt for long lets others pass.
+    const fault = beginFirst(faults, planned);
+    if (fault === undefined) {
       await pause(TRY_AGAIN_MS);
+      continue;
     }
+    running.push(fault);
     await pause((schedule.only === undefined ? CLIENT_GAP_MS : CHOSEN_GAP_MS) * (0.5 + schedule.random()));
   }
   await Promise.all(running);
+}
+
+/** Begins the first fault that can begin, and takes it from the list. */
+function beginFirst(faults: ClientFaults, planned: Planned<ClientFaultKind>[]): Promise<void> | undefined {
+  for (const [index, each] of planned.entries()) {
+    const fault = faults.begin(each);
+    if (fault === undefined) continue;
+    planned.splice(index, 1);
+    return fault;
+  }
+  return undefined;
 }
 
 async function hurtServer(faults: ServerFaults, schedule: ScheduleOptions): Promise<void> {

@@ -1,6 +1,7 @@
 /** The plan of a chaos run: in each round every kind of fault comes, in an order for which the seed decides. */
 
-import type { FaultKind, FaultKindOptions, Route } from './faults.ts';
+import { type ClientKind, SHORT_TIMEOUT_MS } from './clients.ts';
+import type { FaultKind, FaultKindOptions } from './faults.ts';
 
 /** One fault of the plan. */
 export interface Planned<Kind extends FaultKind> {
@@ -11,9 +12,7 @@ export interface Planned<Kind extends FaultKind> {
 
 /** What the faults of a plan are chosen by. */
 export interface ScheduleOptions {
-  /** The route of each client. */
-  readonly routes: readonly Route[];
-  readonly sessionMs: number;
+  readonly clients: readonly ClientKind[];
   readonly isDurable: boolean;
   readonly hasDisk: boolean;
   /** Only these kinds; all if undefined. */
@@ -44,17 +43,23 @@ function isPossible(kind: FaultKind, options: FaultKindOptions, schedule: Schedu
   if (schedule.only !== undefined && !schedule.only.has(kind)) return false;
   if (options.isDurable !== undefined && options.isDurable !== schedule.isDurable) return false;
   if (options.needsDisk === true && !schedule.hasDisk) return false;
-  return options.routes.some((route) => schedule.routes.includes(route));
+  return targets(options, schedule).length > 0;
 }
 
-function plan<Kind extends FaultKind>(
-  kind: Kind,
-  { routes, ms, timeouts }: FaultKindOptions,
-  schedule: ScheduleOptions,
-): Planned<Kind> {
-  const { random, sessionMs } = schedule;
-  const clients = schedule.routes.flatMap((route, index) => (routes.includes(route) ? [index] : []));
-  const client = clients[Math.floor(random() * clients.length)] as number;
-  const [from, to] = ms ?? [(timeouts?.[0] ?? 0) * sessionMs, (timeouts?.[1] ?? 0) * sessionMs];
+function plan<Kind extends FaultKind>(kind: Kind, options: FaultKindOptions, schedule: ScheduleOptions): Planned<Kind> {
+  const { random, clients } = schedule;
+  const possible = targets(options, schedule);
+  const client = possible[Math.floor(random() * possible.length)] as number;
+  const { ms, timeouts = [0, 0] } = options;
+  // Without a session nothing is over by time alone.
+  const { isKept, timeoutMs } = clients[client] as ClientKind;
+  const unitMs = isKept ? timeoutMs : SHORT_TIMEOUT_MS;
+  const [from, to] = ms ?? [timeouts[0] * unitMs, timeouts[1] * unitMs];
   return { kind, client, ms: from + random() * (to - from) };
+}
+
+function targets({ routes, suits }: FaultKindOptions, { clients }: ScheduleOptions): readonly number[] {
+  return clients.flatMap((client, index) =>
+    routes.includes(client.route) && suits?.(client) !== false ? [index] : [],
+  );
 }

@@ -2,9 +2,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChaosServer } from './chaos-server.ts';
-import { costOf, type Fault, type Route, type ServerFaultKind } from './faults.ts';
+import type { Route } from './clients.ts';
+import type { Fault, ServerFaultKind } from './faults.ts';
 import type { History } from './history.ts';
-import { nowMs } from './messages.ts';
+import { nowMs, type ProxyAction } from './messages.ts';
 import type { Planned } from './schedule.ts';
 import type { ChaosProxy } from './world.ts';
 
@@ -12,12 +13,20 @@ import type { ChaosProxy } from './world.ts';
 const CANNOT_USE_STATE = 5;
 /** A server that is told to end does so within this time. */
 const END_MS = 5_000;
+/** Some of the locks that are taken from clients that do not hear of it are held until they come back. */
+const MIN_VICTIMS = 2;
+const LONGEST_WAIT_MS = 1_000;
+const LOOK_MS = 20;
 
 /** What faults are injected into. */
 export interface ServerFaultsOptions {
   readonly server: ChaosServer;
   readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
   readonly history: History;
+  /** Clients behind proxies that can keep what the server says from them. */
+  readonly deaf: readonly { readonly client: number; readonly proxy: ChaosProxy; readonly port: number }[];
+  /** Takes a lock from whoever holds it. Resolves to whether the server did. */
+  readonly force: (name: string) => Promise<boolean>;
   /** Kills all clients and starts others. */
   readonly restartClients: () => Promise<void>;
 }
@@ -50,6 +59,8 @@ export class ServerFaults {
           () => server.disk?.setReadOnly(true),
           () => server.disk?.setReadOnly(false),
         ),
+      'server killed and loss unheard': (ms) => this.#killUnheard(ms),
+      'server killed and loss unwritten': (ms) => this.#killUnheard(ms, 'unwritten'),
       'disk full': (ms) => this.#fillDisk(ms),
       'second server on the state': () => this.#startSecond(),
       'proxy killed': (ms) => this.#killProxy(proxies.proxy, ms),
@@ -66,7 +77,7 @@ export class ServerFaults {
     }
     const route = routeOf(kind);
     const [fromMs, untilMs] = [nowMs(), Number.POSITIVE_INFINITY];
-    const fault: Fault = { kind, client: undefined, route, fromMs, untilMs, ...costOf(kind, route, server.isDurable) };
+    const fault: Fault = { kind, client: undefined, route, fromMs, untilMs };
     history.log.faults.push(fault);
     await this.#ways[kind](ms);
     fault.untilMs = nowMs();
@@ -121,6 +132,38 @@ export class ServerFaults {
     await this.#expectRefusal('its disk takes nothing');
     mend();
     await server.start();
+  }
+
+  /** Clients lose locks and do not hear of it; then the server forgets all that is not on record, and they come back (L3). */
+  async #killUnheard(ms: number, loss?: 'unwritten'): Promise<void> {
+    const { server, history, deaf, force } = this.#options;
+    const tellDeaf = (action: ProxyAction): void => {
+      for (const { proxy, port } of deaf) proxy.act(port, action);
+    };
+    const victims = new Set(deaf.map(({ client }) => client));
+    await this.#waitFor(() => history.heldBy(victims).length >= MIN_VICTIMS);
+    tellDeaf('dropToClient');
+    if (loss === 'unwritten') server.forbidWriting();
+    const held = history.heldBy(victims);
+    const taken = held.map(async ({ name }) => {
+      const fromMs = nowMs();
+      if (!(await force(name))) return;
+      history.forced(name, fromMs, nowMs());
+      history.count('locks forced unheard');
+    });
+    await Promise.all(taken);
+    // Others have the locks and leave them, as they do when they may.
+    await this.#waitFor(() => held.every(({ name, token }) => history.isSuperseded(name, token)));
+    await pause(ms);
+    await server.kill();
+    tellDeaf('free');
+    await server.start();
+  }
+
+  /** Resolves once something is so, or after a while. */
+  async #waitFor(isSo: () => boolean): Promise<void> {
+    const endMs = nowMs() + LONGEST_WAIT_MS;
+    while (!isSo() && nowMs() < endMs) await pause(LOOK_MS);
   }
 
   async #fillDisk(ms: number): Promise<void> {

@@ -118,6 +118,26 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     only: CUT_OFF,
   },
   {
+    name: 'a client ends its connection before a later one is answered',
+    rule: 'S2',
+    file: LIFE,
+    find: 'this.#abandoned.push(stream);',
+    replace: 'stream.destroy();',
+    shows: ['lost by no fault', 'two holders'],
+    only: ['half-closed to the client'],
+    rounds: 25,
+  },
+  {
+    name: 'a client does not leave a connection that is silent',
+    rule: 'S5',
+    file: DEADLINE,
+    find: 'this.#events.silent();',
+    replace: '',
+    shows: ['lost by no fault', 'a waiter forgotten'],
+    only: ['reset on the server side'],
+    rounds: 40,
+  },
+  {
     name: 'a client is sure past its deadline',
     rule: 'S6',
     file: DEADLINE,
@@ -125,6 +145,28 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     replace: 'return true;',
     shows: ['two holders'],
     only: CUT_OFF,
+  },
+];
+
+const OF_LOST_CONNECTIONS: readonly PlantedBug[] = [
+  {
+    name: 'holds without a session outlive their connection',
+    rule: 'S7',
+    file: LIFE,
+    find: "this.loseHolds('connectionLost');\n        return false;",
+    replace: 'return false;',
+    shows: ['kept without its connection', 'two holders'],
+    only: RESETS,
+    rounds: 8,
+  },
+  {
+    name: 'a host that vanished is not given up',
+    rule: 'what frees a lock',
+    file: 'transports/peer-watch.js',
+    find: 'peer.lose(notAnswering());',
+    replace: ';',
+    shows: ['left behind'],
+    only: ['host vanished'],
   },
 ];
 
@@ -147,6 +189,26 @@ const OF_RESTARTS: readonly PlantedBug[] = [
     replace: 'if (session.recorded !== undefined)',
     shows: ['lost by no fault', 'two holders'],
     only: ['server killed'],
+  },
+  {
+    name: 'a loss is not recorded',
+    rule: 'L3',
+    file: 'server/local-lock-manager.js',
+    find: 'onLoss: (claim, reason) => this.#recordLoss(claim, reason)',
+    replace: 'onLoss: () => { }',
+    shows: ['two holders'],
+    only: ['server killed and loss unheard'],
+    rounds: 6,
+  },
+  {
+    name: 'a lock is granted before its loss is on record',
+    rule: 'L3',
+    file: 'server/local-lock-manager.js',
+    find: 'void recorded.then(this.closeLock(lock.name, lock.kind));',
+    replace: 'void recorded;',
+    shows: ['two holders'],
+    only: ['server killed and loss unwritten'],
+    rounds: 6,
   },
   {
     name: 'sessions that have not returned are forgotten',
@@ -281,4 +343,9 @@ const OF_LOCKS: readonly PlantedBug[] = [
   },
 ];
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...OF_SESSIONS, ...OF_RESTARTS, ...OF_LOCKS];
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...OF_SESSIONS,
+  ...OF_LOST_CONNECTIONS,
+  ...OF_RESTARTS,
+  ...OF_LOCKS,
+];

@@ -1,0 +1,76 @@
+/** What the faults of the chaos run may cost the clients that they hit. See docs/guarantees.md, what frees a lock. */
+
+import type { ClientKind } from './clients.ts';
+import type { FaultKind } from './faults.ts';
+
+export interface Costs {
+  /** Whether it may cost the client its locks. */
+  readonly mayCost: boolean;
+  /** Whether, until the client notices, another may hold the lock as well. */
+  readonly mayOverlap: boolean;
+  /** Whether, once it is over, grants wait until the time-out of a session that does not come back. */
+  readonly mayDelay: boolean;
+  /** How long after its end the client may notice what it has lost. */
+  readonly noticeMs: number;
+  /** How long after its end the client may wait for answers on a connection that is dead. */
+  readonly silentMs: number;
+}
+
+/** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
+const FINS: ReadonlySet<FaultKind> = new Set(['connection cut', 'half-closed to the server', 'proxy killed']);
+/** The connection is dead, and the client is told nothing of it. */
+const SILENT: ReadonlySet<FaultKind> = new Set([
+  'reset on the server side',
+  'client blocked and cut off',
+  'replies late and cut off',
+]);
+/** Longer than most sessions. */
+const CUT_OFF: ReadonlySet<FaultKind> = new Set([
+  'client blocked and cut off',
+  'replies late and cut off',
+  'host cut off for long',
+  'server stopped for long',
+]);
+/** Both sides learn at once that the connection has ended. */
+const ENDED: ReadonlySet<FaultKind> = new Set([
+  'connection cut',
+  'connection reset',
+  'half-closed to the server',
+  'half-closed to the client',
+  'replies lost before a cut',
+  'proxy killed',
+  'known proxy killed',
+]);
+/** A quarter of the time-out until the client asks, half of it until it dials anew, and the ticks between its looks. */
+const REDIAL_SHARE = 0.85;
+/** What one side learns of a connection, the other does within this time. */
+const AT_ONCE_MS = 500;
+
+export function costsOf(kind: FaultKind | 'starved', client: ClientKind, isDurable: boolean): Costs {
+  const { route, timeoutMs } = client;
+  const silentMs = SILENT.has(kind as FaultKind) ? timeoutMs * REDIAL_SHARE : 0;
+  const none = { mayCost: false, mayOverlap: false, mayDelay: false, noticeMs: timeoutMs, silentMs };
+  if (kind === 'starved') return none;
+  const isRestart = isRestarting(kind);
+  const mayDelay = isRestart && !kind.startsWith('server without state');
+  if (!client.isKept) {
+    // The holds are lost with the connection.
+    const mayCost = isRestart || ENDED.has(kind) || SILENT.has(kind);
+    const noticeMs = SILENT.has(kind) ? timeoutMs : AT_ONCE_MS;
+    return { ...none, mayCost, mayOverlap: mayCost, mayDelay, noticeMs };
+  }
+  const isEnd = kind.startsWith('server without state') || (FINS.has(kind) && route === 'proxy');
+  if (isEnd) return { ...none, mayCost: true, mayOverlap: true };
+  // A client that finds nobody at the address gives up at once, unless locks outlive the server's process.
+  if (kind === 'known proxy killed') return { ...none, mayCost: !isDurable };
+  return { ...none, mayDelay, mayCost: CUT_OFF.has(kind) };
+}
+
+function isRestarting(kind: FaultKind): boolean {
+  return (
+    kind.startsWith('server without state') ||
+    kind.startsWith('server killed') ||
+    kind === 'server terminated' ||
+    kind === 'all killed and clock set back'
+  );
+}
