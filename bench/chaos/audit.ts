@@ -129,9 +129,13 @@ export class Audit {
   async #checkWaiters(listing: Listing): Promise<void> {
     const names = idleIn(listing);
     if (names.length === 0) return;
+    const fromMs = nowMs();
     await pause(AGAIN_MS);
     const next = await this.#list();
     if (next === undefined) return;
+    // A lock whose loss cannot be recorded is granted to nobody (L3).
+    const { faults } = this.#history.log;
+    if (faults.some(({ kind, untilMs }) => kind === 'server killed and loss unwritten' && untilMs >= fromMs)) return;
     const idle = new Set(idleIn(next));
     for (const name of names) {
       if (idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);

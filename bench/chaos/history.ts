@@ -102,6 +102,16 @@ export class History {
     };
   }
 
+  /** How many clients have asked for anything. */
+  get askingCount(): number {
+    return new Set(this.#calls.map(({ client }) => client)).size;
+  }
+
+  /** How many locks were granted so far. */
+  get grantCount(): number {
+    return this.#holds.length;
+  }
+
   count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }

@@ -23,8 +23,9 @@ const CLIENT_GAP_MS = 1_800;
 const CHOSEN_GAP_MS = 600;
 const SERVER_GAP_MS = 3_000;
 const TRY_AGAIN_MS = 100;
-/** Before the first fault. */
-const BEGIN_MS = 2_000;
+/** Before the first fault, once all clients have asked for something, which takes a while on a busy machine. */
+const BEGIN_MS = 1_500;
+const LONGEST_BEGIN_MS = 15_000;
 /** A hold that nobody has any more may be listed for so long, beside the time-out of its session: time for words to arrive. */
 const LEFT_BEHIND_MS = 4_000;
 const FINISH_MS = 20_000;
@@ -162,6 +163,8 @@ export class ChaosRun {
     const schedule = { clients: this.#clients, isDurable, hasDisk: hasHosts, only };
     const stopAudit = new AbortController();
     const audited = audit.runUntil(stopAudit.signal);
+    const endMs = nowMs() + LONGEST_BEGIN_MS;
+    while (this.#history.askingCount < this.#clients.length && nowMs() < endMs) await pause(TRY_AGAIN_MS);
     await pause(BEGIN_MS);
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all([

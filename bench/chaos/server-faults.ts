@@ -16,6 +16,8 @@ const END_MS = 5_000;
 /** Some of the locks that are taken from clients that do not hear of it are held until they come back. */
 const MIN_VICTIMS = 2;
 const LONGEST_WAIT_MS = 1_000;
+/** After a restart and the time-outs of its sessions, a lock is granted within this time. */
+const GRANT_MS = 5_000;
 const LOOK_MS = 20;
 
 /** What faults are injected into. */
@@ -92,11 +94,14 @@ export class ServerFaults {
 
   /** Tokens grow although nobody is left to tell of an earlier one. */
   async #killAll(ms: number): Promise<void> {
-    const { server, restartClients } = this.#options;
+    const { server, history, restartClients } = this.#options;
     await server.kill();
     await restartClients();
     await pause(ms);
     await server.start('yesterday');
+    // Only a grant tells. The sessions of before do not come back, so it takes their time-out.
+    const before = history.grantCount;
+    await this.#waitFor(() => history.grantCount > before, history.log.longestTimeoutMs + GRANT_MS);
   }
 
   /** The second time, clients are on their way back. */
@@ -161,8 +166,8 @@ export class ServerFaults {
   }
 
   /** Resolves once something is so, or after a while. */
-  async #waitFor(isSo: () => boolean): Promise<void> {
-    const endMs = nowMs() + LONGEST_WAIT_MS;
+  async #waitFor(isSo: () => boolean, longestMs = LONGEST_WAIT_MS): Promise<void> {
+    const endMs = nowMs() + longestMs;
     while (!isSo() && nowMs() < endMs) await pause(LOOK_MS);
   }
 

@@ -179,7 +179,6 @@ const OF_RESTARTS: readonly PlantedBug[] = [
     replace: 'clock',
     shows: ['two holders', 'the token'],
     only: ['all killed and clock set back'],
-    rounds: 2,
   },
   {
     name: 'no session is recorded',
