@@ -265,7 +265,7 @@ const OF_LOCKS: readonly PlantedBug[] = [
     replace: 'return hasRoomFor(',
     shows: ['out of turn'],
     only: ['delay to the client'],
-    rounds: 10,
+    rounds: 40,
   },
   {
     name: 'readers share with a writer',
