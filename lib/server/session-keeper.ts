@@ -15,6 +15,7 @@ import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
 import { invalidParameters, type Refusal } from './lock-requests.ts';
 import type { SavedLocks } from './planned-stop.ts';
+import { onceRecorded } from './recorded-answer.ts';
 import type { LockServerSession } from './session.ts';
 
 const MS_A_SECOND = 1_000;
@@ -143,28 +144,8 @@ export class SessionKeeper {
     if (this.isInGrace && 'status' in answer && answer.status === 'unavailable') return IN_GRACE as Answer;
     const { kept } = session;
     const recorded = kept === undefined || kept.recorded === true ? undefined : this.#sessions.record(kept);
-    return kept === undefined || recorded === undefined
-      ? answer
-      : this.#confirmLater(session, kept, id, answer, recorded);
-  }
-
-  #confirmLater<Answer extends LockResult | LockAllResult>(
-    { locks }: LockServerSession,
-    kept: KeptSession<LockServerSession>,
-    id: MessageId,
-    answer: Answer | PendingResult<Answer>,
-    recorded: Promise<void>,
-  ): PendingResult<Answer> {
-    const confirmed = new PendingResult<Answer>(answer instanceof PendingResult && answer.isOrdered);
-    const confirm = (): void => {
-      if (answer instanceof PendingResult) answer.whenSettled((settled) => confirmed.settle(settled));
-      else confirmed.settle(answer);
-    };
-    const refuse = (): void => {
-      // The end of a session ends all that it has.
-      if (kept.state !== 'ended') withdraw(locks, id, answer);
-      confirmed.settle(NOT_RECORDED as Answer);
-    };
+    if (kept === undefined || recorded === undefined) return answer;
+    const { confirmed, confirm, refuse } = onceRecorded(session.locks, id, answer, () => kept.state === 'ended');
     this.#whenDone(recorded, confirm, refuse);
     return confirmed;
   }
@@ -383,22 +364,6 @@ function limitReached(limit: 'maxLocksPerSession' | 'maxPendingRequests', value:
 }
 
 const IN_GRACE: NotGranted = { status: 'unavailable', reason: 'grace' };
-const NOT_RECORDED: NotGranted = { status: 'unavailable', reason: 'ledger' };
-
-function withdraw<Answer extends LockResult | LockAllResult>(
-  locks: ManagedSession,
-  id: MessageId,
-  answer: Answer | PendingResult<Answer>,
-): void {
-  locks.cancel(id);
-  if (answer instanceof PendingResult) answer.whenSettled((settled) => giveBack(locks, settled));
-  else giveBack(locks, answer);
-}
-
-function giveBack(locks: ManagedSession, answer: LockResult | LockAllResult): void {
-  if (answer.status !== 'ok') return;
-  for (const token of 'tokens' in answer ? answer.tokens : [answer.token]) locks.release({ token });
-}
 
 function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): readonly [Item[], Item[]] {
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
