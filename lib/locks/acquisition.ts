@@ -1,13 +1,13 @@
 /** The rules for a request for one lock: it is granted, queued or refused, or it steals the lock. */
 
 import type { Granted, LimitReached } from '../protocol.ts';
+import type { Admission } from './admission.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { admitsNewcomer, admitsWaiter, areAllStealable, findClaim, isUnused, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { awaitedInGroup, bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
-import type { Settlement } from './settlement.ts';
 import type { AcquireResult, Claim, Lock, LockRequest, Session, TableLimits } from './types.ts';
 
 const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
@@ -15,13 +15,13 @@ const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
 /** Answers requests for one lock. */
 export class Acquisition {
   readonly #book: LockBook;
-  readonly #settlement: Settlement;
+  readonly #admission: Admission;
   readonly #deadlocks: DeadlockDetector;
   readonly #limits: TableLimits;
 
-  constructor(book: LockBook, settlement: Settlement, deadlocks: DeadlockDetector, limits: TableLimits) {
+  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: TableLimits) {
     this.#book = book;
-    this.#settlement = settlement;
+    this.#admission = admission;
     this.#deadlocks = deadlocks;
     this.#limits = limits;
   }
@@ -92,7 +92,7 @@ export class Acquisition {
       const deadlock = passesWhileWaiting(claim) ? this.#deadlocks.find(claim.owner, { passing: [claim] }) : undefined;
       if (deadlock !== undefined) return deadlock;
       this.#book.grantPlace(claim, nowMs);
-      this.#settlement.settle(claim.lock, nowMs);
+      this.#admission.letIn(claim.lock, nowMs);
     }
     return this.#answerHolder(claim, request, nowMs);
   }
@@ -114,9 +114,9 @@ export class Acquisition {
     }
     const refusal = this.#stealRefused(session, claim, lock, request);
     if (refusal !== undefined) return refusal;
-    const eviction = lock.holderCount === 0 ? undefined : this.#settlement.evict(lock, 'stolen');
+    const eviction = lock.holderCount === 0 ? undefined : this.#admission.evict(lock, 'stolen');
     const granted = this.#grantStolen(session, claim, eviction?.successor ?? lock, request, nowMs);
-    this.#settlement.settleRest(nowMs);
+    this.#admission.letInRest(nowMs);
     return eviction === undefined ? granted : { status: 'stolen', granted, count: eviction.count, rest: eviction };
   }
 

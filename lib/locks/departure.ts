@@ -1,8 +1,8 @@
 /** The end of everything that a session has, or one of its owners. */
 
+import type { Admission } from './admission.ts';
 import type { LockBook } from './lock-book.ts';
 import { claimsOfSession } from './session.ts';
-import type { Settlement } from './settlement.ts';
 import { stepsFor } from './steps.ts';
 import type { Claim, Lock, Session, SessionClient, Work } from './types.ts';
 
@@ -17,7 +17,7 @@ export class Departure implements Work {
   /** How many holds were released. */
   releasedCount = 0;
   readonly #book: LockBook;
-  readonly #settlement: Settlement;
+  readonly #admission: Admission;
   readonly #session: Session;
   readonly #tag: string | undefined;
   readonly #reason: DepartureReason;
@@ -28,11 +28,11 @@ export class Departure implements Work {
 
   constructor(
     book: LockBook,
-    settlement: Settlement,
+    admission: Admission,
     { session, tag, reason }: { session: Session; tag?: string | undefined; reason: DepartureReason },
   ) {
     this.#book = book;
-    this.#settlement = settlement;
+    this.#admission = admission;
     this.#session = session;
     this.#client = session.client;
     this.#tag = tag;
@@ -70,9 +70,9 @@ export class Departure implements Work {
       locks.add(claim.lock);
       this.#book.removeClaim(claim);
     }
-    const before = this.#settlement.takenSteps;
-    for (const lock of locks) this.#settlement.settle(lock, nowMs);
-    return locks.size + this.#settlement.takenSteps - before;
+    const before = this.#admission.takenSteps;
+    for (const lock of locks) this.#admission.letIn(lock, nowMs);
+    return locks.size + this.#admission.takenSteps - before;
   }
 
   #releaseNext(nowMs: number): number {
@@ -80,11 +80,11 @@ export class Departure implements Work {
     const claim = this.#claims.pop();
     // A lock that was taken from it is not in the map; an `Eviction` tells of it.
     if (claim?.state !== 'held' || !claim.lock.isInMap) return 1;
-    const before = this.#settlement.takenSteps;
+    const before = this.#admission.takenSteps;
     if (this.#reason === 'sessionEnded') this.#book.takeAway(claim, this.#reason);
     else this.#book.removeClaim(claim);
     this.releasedCount += 1;
-    this.#settlement.settle(claim.lock, nowMs);
-    return stepsFor(claim) + this.#settlement.takenSteps - before;
+    this.#admission.letIn(claim.lock, nowMs);
+    return stepsFor(claim) + this.#admission.takenSteps - before;
   }
 }

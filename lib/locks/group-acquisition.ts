@@ -1,6 +1,7 @@
 /** The rules for a request for several locks: all are granted in one step, or none. */
 
 import type { Invalid, LimitReached, RequestedLock } from '../protocol.ts';
+import type { Admission } from './admission.ts';
 import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlock.ts';
 import { makeGroup } from './group.ts';
 import { admitsNewcomer, findClaim, KIND_OF } from './lock.ts';
@@ -8,7 +9,6 @@ import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
 import { bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
-import type { Settlement } from './settlement.ts';
 import type { AcquireAllResult, Claim, Lock, LockAllRequest, Session, TableLimits } from './types.ts';
 
 const MAX_SHOWN_CHARACTERS = 80;
@@ -24,13 +24,13 @@ interface Part {
 /** Answers requests for several locks. */
 export class GroupAcquisition {
   readonly #book: LockBook;
-  readonly #settlement: Settlement;
+  readonly #admission: Admission;
   readonly #deadlocks: DeadlockDetector;
   readonly #limits: TableLimits;
 
-  constructor(book: LockBook, settlement: Settlement, deadlocks: DeadlockDetector, limits: TableLimits) {
+  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: TableLimits) {
     this.#book = book;
-    this.#settlement = settlement;
+    this.#admission = admission;
     this.#deadlocks = deadlocks;
     this.#limits = limits;
   }
@@ -103,7 +103,7 @@ export class GroupAcquisition {
     const deadlock = isWaitedFor(owner) ? this.#deadlocks.find(owner, { waiting }) : undefined;
     if (deadlock === undefined) return { status: 'queued' };
     this.#book.takeBackGroup(group);
-    this.#settlement.settleRest(nowMs);
+    this.#admission.letInRest(nowMs);
     return deadlock;
   }
 

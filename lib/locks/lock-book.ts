@@ -1,6 +1,6 @@
 /**
  * The state of the lock table: locks, claims, deadlines, counts, and the events of the current operation. Claims are granted
- * and removed here. The acquisitions decide which requests are allowed, the settlement decides which waiter is next.
+ * and removed here. The acquisitions decide which requests are allowed, the admission decides which waiter is next.
  */
 
 import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
@@ -44,8 +44,8 @@ export class LockBook {
     permit: new LockMap('permit'),
   };
   readonly deadlines: DeadlineHeap<Lease | WaitingRequest> = new DeadlineHeap<Lease | WaitingRequest>();
-  /** Locks where a waiter may be granted now, and groups to be cancelled. The settlement empties this list. */
-  readonly unsettled: (Lock | Group)[] = [];
+  /** Locks where a waiter may be granted now, and groups to be cancelled. `Admission` empties this list. */
+  readonly changed: (Lock | Group)[] = [];
   /** The listings of holders under way. */
   readonly walks: Set<HolderWalk> = new Set();
   sessionCount = 0;
@@ -229,11 +229,11 @@ export class LockBook {
     return { status: 'ok', tokens, counts, ...(alreadyHeld.length > 0 && { alreadyHeld }) };
   }
 
-  /** Grants a group. Its locks are left unsettled, because waiters behind it may share some of them. */
+  /** Grants a group. Its locks are noted as changed, because waiters behind it may share some of them. */
   grantGroup(group: Group, nowMs: number): void {
     this.#forgetGroup(group);
     const granted = this.grantAll(group.claims, group.request, nowMs);
-    for (const { lock } of group.waiting) this.unsettled.push(lock);
+    for (const { lock } of group.waiting) this.changed.push(lock);
     this.#answer(group, group.owner, granted);
   }
 
@@ -250,7 +250,7 @@ export class LockBook {
 
   /**
    * Removes a claim that waits or is held, and its whole group if it has one. Requests that wait for it are answered. The
-   * caller must settle the lock.
+   * caller must let waiters of the lock in.
    */
   removeClaim(claim: Claim, answer: WaitResult = CANCELLED): void {
     if (claim.group !== undefined) {
@@ -263,7 +263,7 @@ export class LockBook {
     this.#remove(claim);
   }
 
-  /** Removes a group from all its queues, which are left unsettled. */
+  /** Removes a group from all its queues, whose locks are noted as changed. */
   removeGroup(group: Group, answer: WaitResult = CANCELLED): void {
     this.takeBackGroup(group);
     this.#answer(group, group.owner, answer);
@@ -280,7 +280,7 @@ export class LockBook {
     this.#forgetGroup(group);
     for (const claim of group.waiting) {
       this.#remove(claim);
-      if (isAwaited(claim.lock)) this.unsettled.push(claim.lock);
+      if (isAwaited(claim.lock)) this.changed.push(claim.lock);
       else this.forgetIfUnused(claim.lock);
     }
   }
@@ -333,7 +333,7 @@ export class LockBook {
     removeFromLock(claim);
     detach(claim);
     // A group that names this hold among its locks cannot be granted any more.
-    for (const group of claim.dependents ?? []) this.unsettled.push(group);
+    for (const group of claim.dependents ?? []) this.changed.push(group);
   }
 
   /** Listings that would go on with this claim go on with the one behind it. */
@@ -378,7 +378,7 @@ export class LockBook {
     owner.waitingCount -= 1;
     if (owner.groups?.size !== 1 || owner.tag === '') return;
     for (const group of owner.groups) {
-      if (mayPass(group)) for (const { lock } of group.waiting) this.unsettled.push(lock);
+      if (mayPass(group)) for (const { lock } of group.waiting) this.changed.push(lock);
     }
   }
 

@@ -5,6 +5,7 @@
 
 import type { CancelResult, LockInformation, ReleaseResult, RequestId } from '../protocol.ts';
 import { Acquisition } from './acquisition.ts';
+import { Admission } from './admission.ts';
 import { DeadlockDetector } from './deadlock.ts';
 import { Departure } from './departure.ts';
 import type { Eviction } from './eviction.ts';
@@ -15,7 +16,6 @@ import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { loadTable, saveTable } from './saved-table.ts';
 import { findHoldByToken, findOwner, findWait, holdsGrantOf, makeSession } from './session.ts';
-import { Settlement } from './settlement.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
@@ -54,7 +54,7 @@ const NOT_HELD: ReleaseResult = Object.freeze({ status: 'notHeld' });
 export class LockTable {
   readonly #book: LockBook;
   readonly #deadlocks: DeadlockDetector;
-  readonly #settlement: Settlement;
+  readonly #admission: Admission;
   readonly #acquisition: Acquisition;
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
@@ -71,9 +71,9 @@ export class LockTable {
     this.#isBusy = isBusy;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce, maxCycleSteps);
     const answersNow = (): number => (isBusy() ? Math.min(ANSWERS_WHEN_BUSY, answersAtOnce) : answersAtOnce);
-    this.#settlement = new Settlement(this.#book, this.#deadlocks, answersNow);
-    this.#acquisition = new Acquisition(this.#book, this.#settlement, this.#deadlocks, limits);
-    this.#groupAcquisition = new GroupAcquisition(this.#book, this.#settlement, this.#deadlocks, limits);
+    this.#admission = new Admission(this.#book, this.#deadlocks, answersNow);
+    this.#acquisition = new Acquisition(this.#book, this.#admission, this.#deadlocks, limits);
+    this.#groupAcquisition = new GroupAcquisition(this.#book, this.#admission, this.#deadlocks, limits);
   }
 
   openSession(client: SessionClient): Session {
@@ -107,7 +107,7 @@ export class LockTable {
     const wasHeld = claim.state === 'held';
     this.#book.removeClaim(claim);
     const count = claim.lock.holderCount;
-    this.#settlement.settle(claim.lock, nowMs);
+    this.#admission.letIn(claim.lock, nowMs);
     return this.#outcome(wasHeld ? { status: 'ok', count } : { status: 'ok', count, withdrawn: true });
   }
 
@@ -117,7 +117,7 @@ export class LockTable {
    */
   releaseAll(session: Session, tag: string | undefined, nowMs: number): Outcome<Departure> {
     requireLive(session);
-    const departure = new Departure(this.#book, this.#settlement, { session, tag, reason: 'released' });
+    const departure = new Departure(this.#book, this.#admission, { session, tag, reason: 'released' });
     // The first step looks at all claims.
     const isLater = session.claimCount > ANSWERS_WHEN_BUSY && this.#isBusy();
     if (!isLater) departure.advance(this.#answersAtOnce, nowMs);
@@ -129,7 +129,7 @@ export class LockTable {
     requireLive(session);
     const wait = findWait(session, id);
     if (wait !== undefined) {
-      this.#settlement.endRequest(wait, 'cancelled', nowMs);
+      this.#admission.endRequest(wait, 'cancelled', nowMs);
       return this.#outcome({ status: 'ok', outcome: 'cancelled' });
     }
     return this.#outcome({ status: 'ok', outcome: holdsGrantOf(session, id) ? 'granted' : 'unknown' });
@@ -145,8 +145,8 @@ export class LockTable {
     for (let ended = 0; ended < max; ended += 1) {
       const due = this.#book.deadlines.takeDue(nowMs);
       if (due === undefined) break;
-      if (due.kind === 'lease') this.#settlement.endHold(due.claim, 'lease', nowMs);
-      else this.#settlement.endRequest(due, 'timeout', nowMs);
+      if (due.kind === 'lease') this.#admission.endHold(due.claim, 'lease', nowMs);
+      else this.#admission.endRequest(due, 'timeout', nowMs);
     }
     return this.#book.takeEvents();
   }
@@ -156,29 +156,29 @@ export class LockTable {
     requireLive(session);
     session.state = 'ended';
     this.#book.sessionCount -= 1;
-    return new Departure(this.#book, this.#settlement, { session, reason: 'sessionEnded' });
+    return new Departure(this.#book, this.#admission, { session, reason: 'sessionEnded' });
   }
 
   /** Goes on with what an operation could not do at once: takes about so many steps, each a request or a hold that ends. */
   goOn(work: Work, maxSteps: number, nowMs: number): readonly TableEvent[] {
     work.advance(maxSteps, nowMs);
-    this.#settlement.settleRest(nowMs);
+    this.#admission.letInRest(nowMs);
     return this.#book.takeEvents();
   }
 
-  /** Whether something is left for `continueSettling` or `continueSearch`. */
+  /** Whether something is left for `continueLettingIn` or `continueSearch`. */
   get isBehind(): boolean {
-    return this.isSettling || this.isSearching;
+    return this.isLettingIn || this.isSearching;
   }
 
-  /** Whether `continueSettling` has something to do. */
-  get isSettling(): boolean {
-    return this.#settlement.isBehind;
+  /** Whether `continueLettingIn` has something to do. */
+  get isLettingIn(): boolean {
+    return this.#admission.isBehind;
   }
 
   /** Goes on letting in those for whom an operation made room: takes about so many steps, each a request. */
-  continueSettling(maxSteps: number, nowMs: number): readonly TableEvent[] {
-    this.#settlement.goOn(maxSteps, nowMs);
+  continueLettingIn(maxSteps: number, nowMs: number): readonly TableEvent[] {
+    this.#admission.goOn(maxSteps, nowMs);
     return this.#book.takeEvents();
   }
 
@@ -188,14 +188,14 @@ export class LockTable {
    */
   resume(session: Session, resumption: Resumption, nowMs: number): Outcome<Resumed> {
     requireLive(session);
-    this.#settlement.withdraw(unlistedWaits(session, resumption));
+    this.#admission.withdraw(unlistedWaits(session, resumption));
     const holds = unlistedHolds(session, resumption);
     for (const hold of holds) {
       this.#book.removeClaim(hold);
-      this.#book.unsettled.push(hold.lock);
+      this.#book.changed.push(hold.lock);
     }
     // Behind all of them, so that no other owner of the session is granted one of these locks; as far as that is possible at once.
-    this.#settlement.settleRest(nowMs);
+    this.#admission.letInRest(nowMs);
     return this.#outcome({ ...describeResumed(session, resumption), released: holds.length });
   }
 
@@ -216,27 +216,27 @@ export class LockTable {
    */
   continueSearch(maxSteps: number, nowMs: number): readonly TableEvent[] {
     const stuck = this.#deadlocks.goOn(maxSteps, nowMs);
-    if (stuck !== undefined) this.#settlement.refuse(stuck.claim, stuck.deadlock, nowMs);
+    if (stuck !== undefined) this.#admission.refuse(stuck.claim, stuck.deadlock, nowMs);
     return this.#book.takeEvents();
   }
 
   /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait; at most of them in slices. */
   letInAll(nowMs: number): readonly TableEvent[] {
-    this.#settlement.letInAll(nowMs);
+    this.#admission.letInAll(nowMs);
     return this.#book.takeEvents();
   }
 
   /** Lets in those who had to wait only because their lock was closed. */
   letIn(name: string, kind: LockKind, nowMs: number): readonly TableEvent[] {
     const lock = this.#book.locks[kind].get(name);
-    if (lock !== undefined) this.#settlement.letInOne(lock, nowMs);
+    if (lock !== undefined) this.#admission.letInOne(lock, nowMs);
     return this.#book.takeEvents();
   }
 
   /** Stops granting new requests, and answers every waiting request `draining`. */
   drain(): readonly TableEvent[] {
     this.#state = 'draining';
-    this.#settlement.drain();
+    this.#admission.drain();
     return this.#book.takeEvents();
   }
 
@@ -246,7 +246,7 @@ export class LockTable {
    */
   prepareStop(): readonly TableEvent[] {
     this.#state = 'stopping';
-    this.#settlement.drain((session) => session.client.keptId !== undefined);
+    this.#admission.drain((session) => session.client.keptId !== undefined);
     return this.#book.takeEvents();
   }
 
@@ -272,8 +272,8 @@ export class LockTable {
   forceRelease(name: string, kind: LockKind, nowMs: number): Outcome<Eviction | undefined> {
     const lock = this.#book.locks[kind].get(name);
     if (lock === undefined || lock.holderCount === 0) return this.#outcome(undefined);
-    const eviction = this.#settlement.evict(lock, 'forced');
-    this.#settlement.settle(eviction.successor, nowMs);
+    const eviction = this.#admission.evict(lock, 'forced');
+    this.#admission.letIn(eviction.successor, nowMs);
     return this.#outcome(eviction);
   }
 

@@ -362,7 +362,7 @@ export interface TableOptions {
   readonly maxCycleSteps?: number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */
   readonly searchStepsAtOnce?: number;
-  /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueSettling`. */
+  /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueLettingIn`. */
   readonly answersAtOnce?: number;
   /** Whether the operations of others have used up what may be done at once; then only very little is. Never, by default. */
   readonly isBusy?: (() => boolean) | undefined;

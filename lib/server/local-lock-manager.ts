@@ -287,10 +287,10 @@ export class LocalLockManager implements LockManager {
     this.#isCatchingUp = true;
     this.#longWork.add(() => {
       const { table, clock } = this;
-      const isSettling = table.isSettling;
+      const isLettingIn = table.isLettingIn;
       this.#handle(
-        isSettling
-          ? table.continueSettling(ANSWERS_A_STEP, clock.nowMs())
+        isLettingIn
+          ? table.continueLettingIn(ANSWERS_A_STEP, clock.nowMs())
           : table.continueSearch(SEARCH_STEPS, clock.nowMs()),
       );
       if (table.isBehind) return 'again';

@@ -9,11 +9,11 @@ import { TablePair } from './table-pair.ts';
 import {
   crowdingSteps,
   entanglingSteps,
+  lettingInSteps,
   NAMES,
   NO_LIMITS,
   type Step,
   searchingSteps,
-  settlingSteps,
   slicedPassingSteps,
   slicedSearchingSteps,
   slicedSteps,
@@ -61,7 +61,7 @@ describe('lock table beside the naive lock table', function () {
 
   it('gives the same answers in the end, and in order, while requests are answered in slices', () => {
     fc.assert(
-      fc.property(fc.constantFrom(0, 0, 1, 2, 4, 8), settlingSteps, (answersAtOnce, sequence) =>
+      fc.property(fc.constantFrom(0, 0, 1, 2, 4, 8), lettingInSteps, (answersAtOnce, sequence) =>
         compareSlices(new TablePair(NO_LIMITS, { answersAtOnce, isBusy: takingTurns() }), sequence),
       ),
       { numRuns: Math.ceil(RUNS / 2) },
@@ -125,13 +125,13 @@ function compareSearch(searchStepsAtOnce: number, sequence: readonly Step[]): vo
 
 /** Requests may be answered later than by the naive table, but only if it is their turn; in the end all are answered. */
 function compareSlices(pair: TablePair, sequence: readonly Step[]): void {
-  const expectSettled = () => {
-    if (!pair.real.isSettling) expectSame([pair.naive.grantable, pair.naive.overdue], [[], []]);
+  const expectLetIn = () => {
+    if (!pair.real.isLettingIn) expectSame([pair.naive.grantable, pair.naive.overdue], [[], []]);
   };
-  follow(pair, sequence, expectSettled);
-  while (pair.isUnfinished) follow(pair, [{ step: 'goOn', pick: 0, max: 1 }], expectSettled);
-  while (pair.real.isSettling) follow(pair, [{ step: 'settle', max: 1 }], expectSettled);
-  expectSettled();
+  follow(pair, sequence, expectLetIn);
+  while (pair.isUnfinished) follow(pair, [{ step: 'goOn', pick: 0, max: 1 }], expectLetIn);
+  while (pair.real.isLettingIn) follow(pair, [{ step: 'letIn', max: 1 }], expectLetIn);
+  expectLetIn();
 }
 
 function follow(pair: TablePair, sequence: readonly Step[], expectMore: (pair: TablePair) => void): void {

@@ -64,7 +64,7 @@ export class TablePair {
   /** Whether deadlocks may be found later than they come about. */
   readonly #isSearchSliced: boolean;
   /** Whether requests may be answered later than others make room for them. */
-  readonly #isSettledLater: boolean;
+  readonly #isLetInLater: boolean;
   #contextCount = 0;
   #sessionCount = 0;
 
@@ -75,7 +75,7 @@ export class TablePair {
       return lastToken;
     };
     this.#isSearchSliced = slicing.searchStepsAtOnce !== undefined;
-    this.#isSettledLater = slicing.answersAtOnce !== undefined;
+    this.#isLetInLater = slicing.answersAtOnce !== undefined;
     this.real = new LockTable({
       limits,
       nextToken,
@@ -127,8 +127,10 @@ export class TablePair {
         return this.#eventsOf(inAnyOrder(this.real.drain()), () => inAnyOrder(this.naive.drain()));
       case 'goOn':
         return this.#goOn(step.pick, step.max);
-      case 'settle':
-        return this.#eventsOf(this.real.continueSettling(step.max, this.nowMs), () => this.naive.letInMore(this.nowMs));
+      case 'letIn':
+        return this.#eventsOf(this.real.continueLettingIn(step.max, this.nowMs), () =>
+          this.naive.letInMore(this.nowMs),
+        );
       case 'search':
         return this.#eventsOf(this.real.continueSearch(step.max, this.nowMs), () => this.naive.refuseStuck(this.nowMs));
     }
@@ -339,7 +341,7 @@ export class TablePair {
    */
   #askNaive<Outcome>(real: readonly TableEvent[], ask: () => Outcome, refused: readonly number[] = []): Outcome {
     this.naive.grantOrder = contextsOf(real, 'ok');
-    if (this.#isSettledLater) this.naive.answered = contextsOf(real);
+    if (this.#isLetInLater) this.naive.answered = contextsOf(real);
     if (this.#isSearchSliced) this.naive.refusable = new Set([...refused, ...contextsOf(real, 'deadlock')]);
     this.naive.stuckStates = [];
     this.naive.toldCount = real.filter(isTaken).length;

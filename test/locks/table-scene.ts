@@ -138,8 +138,8 @@ export function restore(session: Session, hold: EarlierHold): boolean {
 }
 
 /** Lets waiters in, in the shortest slices: so many of them, or until all are in. */
-export function settle(slices: number = ALL): void {
-  for (let count = 0; count < slices && table.isSettling; count += 1) tell(table.continueSettling(1, nowMs));
+export function letInMore(slices: number = ALL): void {
+  for (let count = 0; count < slices && table.isLettingIn; count += 1) tell(table.continueLettingIn(1, nowMs));
 }
 
 /** Goes on looking for deadlocks in the shortest slices: so many of them, or until the search is over. */

@@ -36,7 +36,7 @@ interface Sweep {
   isAwaited: boolean;
 }
 
-export class Settlement {
+export class Admission {
   readonly #book: LockBook;
   readonly #deadlocks: DeadlockDetector;
   readonly #answersAtOnce: () => number;
@@ -57,29 +57,29 @@ export class Settlement {
   }
 
   /** Lets waiters of a lock in, then waiters of other locks that this makes room for. */
-  settle(lock: Lock, nowMs: number): void {
-    const { unsettled } = this.#book;
-    if (unsettled.length > 0) {
-      unsettled.push(lock);
+  letIn(lock: Lock, nowMs: number): void {
+    const { changed } = this.#book;
+    if (changed.length > 0) {
+      changed.push(lock);
     } else if (isAwaited(lock)) {
       this.#left = this.#answersAtOnce();
       this.#overdraft = 0;
-      if (!this.#letIn(lock, nowMs)) this.#backlog.push(lock);
+      if (!this.#letInSome(lock, nowMs)) this.#backlog.push(lock);
     } else {
       this.#book.forgetIfUnused(lock);
     }
-    if (unsettled.length > 0) this.settleRest(nowMs);
+    if (changed.length > 0) this.letInRest(nowMs);
   }
 
-  /** Works off what the book lists as unsettled, as far as that is possible at once. */
-  settleRest(nowMs: number): void {
-    const { unsettled } = this.#book;
-    if (unsettled.length === 0) return;
+  /** Lets waiters in wherever something has changed, as far as that is possible at once. */
+  letInRest(nowMs: number): void {
+    const { changed } = this.#book;
+    if (changed.length === 0) return;
     this.#left = this.#answersAtOnce();
     this.#overdraft = 0;
     // Each grant may add to the list.
-    for (let index = 0; index < unsettled.length; index += 1) this.#workOff(unsettled[index] as Lock | Group, nowMs);
-    while (unsettled.length > 0) unsettled.pop();
+    for (let index = 0; index < changed.length; index += 1) this.#workOff(changed[index] as Lock | Group, nowMs);
+    while (changed.length > 0) changed.pop();
   }
 
   /** Whether `goOn` has something to do. */
@@ -89,7 +89,7 @@ export class Settlement {
 
   /** Goes on with what was not possible at once: about so many steps, each a request or a lock to look at. */
   goOn(maxSteps: number, nowMs: number): void {
-    const { unsettled } = this.#book;
+    const { changed } = this.#book;
     this.#left = maxSteps;
     this.#overdraft = Number.POSITIVE_INFINITY;
     while (this.#left > 0) {
@@ -97,8 +97,8 @@ export class Settlement {
       if (next === undefined) return;
       this.#workOff(next, nowMs);
       this.#left -= 1;
-      for (const each of unsettled) this.#backlog.push(each);
-      while (unsettled.length > 0) unsettled.pop();
+      for (const each of changed) this.#backlog.push(each);
+      while (changed.length > 0) changed.pop();
     }
   }
 
@@ -108,7 +108,7 @@ export class Settlement {
 
   #isDone(each: Lock | Group | Sweep, nowMs: number): boolean {
     if (each.kind === 'sweep') return this.#sweepOn(each, nowMs);
-    return each.kind === 'group' ? this.#cancel(each) : this.#letIn(each, nowMs);
+    return each.kind === 'group' ? this.#cancel(each) : this.#letInSome(each, nowMs);
   }
 
   /** Takes steps if there are enough of them. If not, none are left. */
@@ -160,7 +160,7 @@ export class Settlement {
   /** The same for one lock. Only permits wait behind others who cannot be let in. */
   letInOne(lock: Lock, nowMs: number): void {
     if (lock.kind === 'permit') this.#letInAnywhere(lock, nowMs);
-    this.settle(lock, nowMs);
+    this.letIn(lock, nowMs);
   }
 
   #letInAnywhere({ queue }: Lock, nowMs: number): void {
@@ -172,17 +172,17 @@ export class Settlement {
   endRequest(request: WaitingRequest, status: 'timeout' | 'cancelled', nowMs: number): void {
     if (request.kind === 'group') {
       this.#book.removeGroup(request, resultOf(status, request.waiting, nowMs));
-      this.settleRest(nowMs);
+      this.letInRest(nowMs);
       return;
     }
     const { claim } = request;
     const limitBefore = waitLimitOf(claim);
     this.#book.endWait(request, resultOf(status, [claim], nowMs));
     this.#endDeadlock(claim, limitBefore);
-    this.settle(claim.lock, nowMs);
+    this.letIn(claim.lock, nowMs);
   }
 
-  /** Cancels waiting requests before anybody is let in: their locks are left unsettled. */
+  /** Cancels waiting requests before anybody is let in: their locks are noted as changed. */
   withdraw(requests: readonly WaitingRequest[]): void {
     const limits = new Map<Claim, number>();
     for (const request of requests) {
@@ -196,20 +196,20 @@ export class Settlement {
     }
     for (const [claim, limitBefore] of limits) {
       this.#endDeadlock(claim, limitBefore);
-      this.#book.unsettled.push(claim.lock);
+      this.#book.changed.push(claim.lock);
     }
   }
 
   /** Ends a hold that its owner did not release, and lets waiters in. */
   endHold(claim: Claim, reason: LossReason, nowMs: number): void {
     this.#book.takeAway(claim, reason);
-    this.settle(claim.lock, nowMs);
+    this.letIn(claim.lock, nowMs);
   }
 
   /** Refuses all requests of a waiting claim that can never be granted. */
   refuse(claim: Claim, deadlock: Deadlock, nowMs: number): void {
     this.#book.removeClaim(claim, deadlock);
-    this.settle(claim.lock, nowMs);
+    this.letIn(claim.lock, nowMs);
   }
 
   /**
@@ -225,13 +225,13 @@ export class Settlement {
 
   /** Answers every waiting request `draining`, but those of sessions that are kept, in the order of each queue. */
   drain(isKept: (session: Session) => boolean = () => false): void {
-    const { locks, unsettled } = this.#book;
+    const { locks, changed } = this.#book;
     for (const lock of [...locks.readerWriter, ...locks.permit]) {
       for (const claim of lock.queue ?? [])
         if (!isKept(claim.owner.session)) this.#book.removeClaim(claim, { status: 'draining' });
       this.#book.forgetIfUnused(lock);
     }
-    unsettled.length = 0;
+    changed.length = 0;
     this.#backlog.clear();
     this.#sweep = undefined;
   }
@@ -252,7 +252,7 @@ export class Settlement {
   }
 
   /** Lets in everybody for whom there is room; false if some have to wait. */
-  #letIn(lock: Lock, nowMs: number): boolean {
+  #letInSome(lock: Lock, nowMs: number): boolean {
     for (let claim = lock.queue?.first; claim !== undefined; claim = lock.queue?.first) {
       // Once no steps are left, it is not even asked whether there is room.
       if (this.#left <= 0) return false;
