@@ -25,7 +25,7 @@ const MAX_NAME_BYTES_TOLD = 16_384;
 const CANCELLED = Object.freeze({ status: 'cancelled' } as const);
 
 /** What became of the first of a queue. `later`: there is room, but others have to be served in between. */
-type Turn = 'granted' | 'later' | 'no room';
+type Attempt = 'granted' | 'later' | 'no room';
 
 /** A look at all that wait. */
 interface Sweep {
@@ -151,7 +151,7 @@ export class Admission {
         sweep.claims = this.#allWaiting();
         return this.#sweep === undefined;
       }
-      if (claim?.state === 'waiting') this.#turnOf(claim, nowMs);
+      if (claim?.state === 'waiting') this.#tryToGrant(claim, nowMs);
       this.#left -= 1;
     }
     return false;
@@ -165,7 +165,7 @@ export class Admission {
 
   #letInAnywhere({ queue }: Lock, nowMs: number): void {
     this.#left = Number.POSITIVE_INFINITY;
-    for (const claim of queue ?? []) this.#turnOf(claim, nowMs);
+    for (const claim of queue ?? []) this.#tryToGrant(claim, nowMs);
   }
 
   /** Answers a waiting request without a grant. */
@@ -256,21 +256,21 @@ export class Admission {
     for (let claim = lock.queue?.first; claim !== undefined; claim = lock.queue?.first) {
       // Once no steps are left, it is not even asked whether there is room.
       if (this.#left <= 0) return false;
-      const turn = this.#turnOf(claim, nowMs);
-      if (turn === 'later') return false;
-      if (turn === 'no room') break;
+      const attempt = this.#tryToGrant(claim, nowMs);
+      if (attempt === 'later') return false;
+      if (attempt === 'no room') break;
     }
     this.#book.forgetIfUnused(lock);
     return true;
   }
 
   /** Grants a waiting claim, or its whole group, if that is possible now. */
-  #turnOf(claim: Claim, nowMs: number): Turn {
+  #tryToGrant(claim: Claim, nowMs: number): Attempt {
     const { place } = claim;
     return place === undefined ? this.#grantGroupOf(claim, nowMs) : this.#grantPlace(claim, place, nowMs);
   }
 
-  #grantPlace(claim: Claim, place: Place, nowMs: number): Turn {
+  #grantPlace(claim: Claim, place: Place, nowMs: number): Attempt {
     const { name, kind } = claim.lock;
     const admits = admitsWaiter(claim, limitOfPlace(place));
     if (!admits || !this.#book.mayGrant(1) || !this.#book.isOpen(name, kind)) return 'no room';
@@ -283,7 +283,7 @@ export class Admission {
     return this.#book.mayGrant(waiting.length) && waiting.every(({ lock }) => this.#book.isOpen(lock.name, lock.kind));
   }
 
-  #grantGroupOf({ group }: Claim, nowMs: number): Turn {
+  #grantGroupOf({ group }: Claim, nowMs: number): Attempt {
     if (group === undefined || !canGrant(group) || !this.#mayGrantGroup(group)) return 'no room';
     if (!this.#take(group.claims.length)) return 'later';
     this.#book.grantGroup(group, nowMs);

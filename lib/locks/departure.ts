@@ -4,7 +4,7 @@ import type { Admission } from './admission.ts';
 import type { LockBook } from './lock-book.ts';
 import { claimsOfSession } from './session.ts';
 import { stepsFor } from './steps.ts';
-import type { Claim, Lock, Session, SessionClient, Work } from './types.ts';
+import type { Claim, Lock, Rest, Session, SessionClient } from './types.ts';
 
 /** `sessionEnded`: what was held is lost. `released`: it was given up. */
 export type DepartureReason = 'sessionEnded' | 'released';
@@ -13,7 +13,7 @@ export type DepartureReason = 'sessionEnded' | 'released';
  * Cancels the waits, then releases the holds one after the other, in the order of their grants. All of that may be done in slices;
  * until its turn a wait waits and a hold is held as before.
  */
-export class Departure implements Work {
+export class Departure implements Rest {
   /** How many holds were released. */
   releasedCount = 0;
   readonly #book: LockBook;

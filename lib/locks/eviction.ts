@@ -2,13 +2,13 @@
 
 import type { LockBook } from './lock-book.ts';
 import { stepsFor } from './steps.ts';
-import type { Lock, Work } from './types.ts';
+import type { Lock, Rest } from './types.ts';
 
 /**
  * All holders lose a lock in one step: a new lock takes its place, with the same queue. Then the holders are told, perhaps in
  * slices, since they may be hundreds of thousands.
  */
-export class Eviction implements Work {
+export class Eviction implements Rest {
   /** How many hold the lock. */
   readonly count: number;
   /** The lock with that name from now on. */

@@ -26,6 +26,7 @@ import type {
   LockRequest,
   Outcome,
   ReleaseRequest,
+  Rest,
   Resumed,
   Resumption,
   SavedTable,
@@ -34,7 +35,6 @@ import type {
   TableCounts,
   TableEvent,
   TableOptions,
-  Work,
 } from './types.ts';
 import { allHolds, allNames, inspect } from './views.ts';
 
@@ -160,8 +160,8 @@ export class LockTable {
   }
 
   /** Goes on with what an operation could not do at once: takes about so many steps, each a request or a hold that ends. */
-  goOn(work: Work, maxSteps: number, nowMs: number): readonly TableEvent[] {
-    work.advance(maxSteps, nowMs);
+  goOn(rest: Rest, maxSteps: number, nowMs: number): readonly TableEvent[] {
+    rest.advance(maxSteps, nowMs);
     this.#admission.letInRest(nowMs);
     return this.#book.takeEvents();
   }

@@ -284,7 +284,7 @@ export interface Stolen {
   readonly granted: Granted;
   /** How many held it. */
   readonly count: number;
-  readonly rest: Work;
+  readonly rest: Rest;
 }
 
 /** The same for several locks. */
@@ -305,7 +305,7 @@ export interface Outcome<Result> {
 }
 
 /** What an operation could not do at once: `LockTable.goOn` goes on with it. */
-export interface Work {
+export interface Rest {
   readonly isOver: boolean;
   /** Takes about so many steps, each a request or a hold that ends. */
   advance(maxSteps: number, nowMs: number): void;

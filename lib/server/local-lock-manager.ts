@@ -9,12 +9,12 @@ import type {
   Claim,
   LockKind,
   Outcome,
+  Rest,
   SavedSession,
   SavedTable,
   Session,
   TableEvent,
   TableLimits,
-  Work,
 } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
@@ -218,17 +218,17 @@ export class LocalLockManager implements LockManager {
   }
 
   /** The result of an operation, once all of it is done. */
-  finish<Result extends object>(rest: Work | undefined, makeResult: () => Result): Result | PendingResult<Result> {
+  finish<Result extends object>(rest: Rest | undefined, makeResult: () => Result): Result | PendingResult<Result> {
     if (rest === undefined || rest.isOver) return makeResult();
     const result = new PendingResult<Result>(true);
     this.#doInSlices(rest, () => result.settle(makeResult()));
     return result;
   }
 
-  #doInSlices(work: Work, whenOver?: () => void): void {
+  #doInSlices(rest: Rest, whenOver?: () => void): void {
     this.#longWork.add(() => {
-      this.publish({ result: undefined, events: this.table.goOn(work, CLAIMS_A_STEP, this.clock.nowMs()) });
-      if (!work.isOver) return 'again';
+      this.publish({ result: undefined, events: this.table.goOn(rest, CLAIMS_A_STEP, this.clock.nowMs()) });
+      if (!rest.isOver) return 'again';
       whenOver?.();
       return 'done';
     });

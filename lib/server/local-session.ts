@@ -9,10 +9,10 @@ import type {
   LockRequest,
   Outcome,
   ReleaseRequest,
+  Rest,
   Resumed,
   Resumption,
   Session,
-  Work,
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import type { CancelResult, Granted, ReleaseAllResult, ReleaseResult, RequestId } from '../protocol.ts';
@@ -29,7 +29,7 @@ interface Manager {
   /** Counts an answer and returns it as it is sent. */
   answer<Answer extends LockResult | LockAllResult>(answer: Answer): LockResult | LockAllResult;
   /** The result of an operation, once all of it is done. */
-  finish<Result extends object>(rest: Work, makeResult: () => Result): Result | PendingResult<Result>;
+  finish<Result extends object>(rest: Rest, makeResult: () => Result): Result | PendingResult<Result>;
   readonly isDurable: boolean;
   /** Keeps a lock closed until the result is called. */
   closeLock(name: string, kind: LockKind): () => void;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ChosenMap } from '../../lib/locks/chosen-map.ts';
-import type { Session, Work } from '../../lib/locks/types.ts';
+import type { Rest, Session } from '../../lib/locks/types.ts';
 import {
   acquire,
   acquireAll,
@@ -39,7 +39,7 @@ function acquireByMany(count: number, session: Session, request: object = SHARED
 }
 
 /** How many slices a piece of work takes that may take so many steps in each. */
-function slicesOf(work: Work, max: number): number {
+function slicesOf(work: Rest, max: number): number {
   let slices = 0;
   for (; !work.isOver; slices += 1) goOn(work, max);
   return slices;
@@ -301,7 +301,7 @@ describe('long work in a lock table', () => {
       expect(holders()).to.deep.equal(['cara']);
       expect(table.counts).to.include({ locks: 1, holders: 1 });
       expect([work?.count, work?.isOver]).to.deep.equal([6, false]);
-      expect(slicesOf(work as Work, 1)).to.equal(4);
+      expect(slicesOf(work as Rest, 1)).to.equal(4);
       expect(takeNews().at(-1)).to.equal('ben lost jobs: forced');
     });
 
@@ -328,7 +328,7 @@ describe('long work in a lock table', () => {
       release(dora, 'other');
       expect(holders('other')).to.deep.equal([]);
       takeNews();
-      goOn(work as Work);
+      goOn(work as Rest);
       letInMore();
       expect(takeNews()).to.include.members(['ben lost jobs: forced', 'both: cancelled']);
     });
@@ -337,7 +337,7 @@ describe('long work in a lock table', () => {
       const { result: work } = table.forceRelease('jobs', 'readerWriter', 0);
       endSession(ben);
       expect(takeNews()).to.not.include('ben lost jobs: sessionEnded');
-      goOn(work as Work);
+      goOn(work as Rest);
       expect(takeNews()).to.include('ben lost jobs: forced');
     });
 

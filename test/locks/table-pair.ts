@@ -7,11 +7,11 @@ import type {
   AcquireResult,
   Outcome,
   ReleaseRequest,
+  Rest,
   Session,
   TableEvent,
   TableLimits,
   TableOptions,
-  Work,
 } from '../../lib/locks/types.ts';
 import type { DeadlockStep, LockInformation, LockMode, RequestId } from '../../lib/protocol.ts';
 import { bytesOfState } from './naive-bytes.ts';
@@ -46,9 +46,9 @@ export interface Waiting {
 }
 
 /** What an operation has not finished, in the lock table and the naive one. */
-type Rest =
+type RestOfBoth =
   | { readonly work: Departure; readonly departure: NaiveDeparture; readonly session: Session }
-  | { readonly work: Work; readonly eviction: NaiveEviction };
+  | { readonly work: Rest; readonly eviction: NaiveEviction };
 
 const NOTHING: Report = { result: undefined, events: [] };
 
@@ -58,7 +58,7 @@ export class TablePair {
   readonly waiting: Map<number, Waiting> = new Map();
   nowMs = 0;
   #sessions: Session[] = [];
-  #unfinished: Rest[] = [];
+  #unfinished: RestOfBoth[] = [];
   readonly #realTokens: Tokens = new Tokens();
   readonly #naiveTokens: Tokens = new Tokens();
   /** Whether deadlocks may be found later than they come about. */
@@ -309,7 +309,11 @@ export class TablePair {
     return this.#eventsOf(events, () => this.naive.tell(rest.eviction, this.nowMs));
   }
 
-  #depart(rest: Extract<Rest, { session: Session }>, events: readonly TableEvent[], releasedBefore: number): Both {
+  #depart(
+    rest: Extract<RestOfBoth, { session: Session }>,
+    events: readonly TableEvent[],
+    releasedBefore: number,
+  ): Both {
     const releasedCount = rest.work.releasedCount - releasedBefore;
     const cancelled = contextsOf(events, 'cancelled');
     const both = this.#eventsOf(events, () => this.naive.depart(rest.departure, cancelled, releasedCount, this.nowMs));
@@ -318,7 +322,7 @@ export class TablePair {
     return both;
   }
 
-  #keep(rest: Rest): void {
+  #keep(rest: RestOfBoth): void {
     if (!rest.work.isOver) this.#unfinished.push(rest);
   }
 

@@ -11,11 +11,11 @@ import type {
   LockRequest,
   Outcome,
   ReleaseRequest,
+  Rest,
   Session,
   TableEvent,
   TableLimits,
   TableOptions,
-  Work,
 } from '../../lib/locks/types.ts';
 import type {
   CancelResult,
@@ -122,13 +122,13 @@ export function wait(ms: number, max: number = ALL): void {
 }
 
 /** Ends a session and takes up to `max` steps; the rest is for `goOn`. */
-export function endSession(session: Session, max: number = ALL): Work {
+export function endSession(session: Session, max: number = ALL): Rest {
   const end = table.endSession(session);
   goOn(end, max);
   return end;
 }
 
-export function goOn(work: Work, max: number = ALL): void {
+export function goOn(work: Rest, max: number = ALL): void {
   tell(table.goOn(work, max, nowMs));
 }
 
