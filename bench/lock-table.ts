@@ -215,9 +215,9 @@ class Crowd {
   /** Goes on with the search until it is over; the result is how many requests it refused. */
   search(): number {
     let refused = 0;
-    while (this.table.isSearching) {
+    while (this.table.isBehind) {
       const startMs = processorMs();
-      refused += this.table.continueSearch(SLICE_STEPS, 0).length;
+      refused += this.table.catchUp(SLICE_STEPS, 0).length;
       this.longestMs = Math.max(this.longestMs, processorMs() - startMs);
     }
     return refused;

@@ -166,19 +166,21 @@ export class LockTable {
     return this.#book.takeEvents();
   }
 
-  /** Whether something is left for `continueLettingIn` or `continueSearch`. */
+  /** Whether something is left for `catchUp`. */
   get isBehind(): boolean {
-    return this.isLettingIn || this.isSearching;
+    return this.#admission.isBehind || this.#deadlocks.isSearching;
   }
 
-  /** Whether `continueLettingIn` has something to do. */
-  get isLettingIn(): boolean {
-    return this.#admission.isBehind;
-  }
-
-  /** Goes on letting in those for whom an operation made room: takes about so many steps, each a request. */
-  continueLettingIn(maxSteps: number, nowMs: number): readonly TableEvent[] {
-    this.#admission.goOn(maxSteps, nowMs);
+  /**
+   * Goes on with what operations could not do at once for others: lets in those for whom there is room, then looks for deadlocks and
+   * refuses a request that is in one. Takes about so many steps.
+   */
+  catchUp(maxSteps: number, nowMs: number): readonly TableEvent[] {
+    if (this.#admission.isBehind) this.#admission.goOn(maxSteps, nowMs);
+    else {
+      const stuck = this.#deadlocks.goOn(maxSteps, nowMs);
+      if (stuck !== undefined) this.#admission.refuse(stuck.claim, stuck.deadlock, nowMs);
+    }
     return this.#book.takeEvents();
   }
 
@@ -203,21 +205,6 @@ export class LockTable {
   restore(session: Session, hold: EarlierHold, nowMs: number): Outcome<boolean> {
     requireLive(session);
     return this.#outcome(restore(this.#book, session, hold, nowMs));
-  }
-
-  /** Whether `continueSearch` has something to do. */
-  get isSearching(): boolean {
-    return this.#deadlocks.isSearching;
-  }
-
-  /**
-   * Goes on looking for deadlocks that were not found at once, for about so many steps. A request that is found to be in one is
-   * answered, if it waits still.
-   */
-  continueSearch(maxSteps: number, nowMs: number): readonly TableEvent[] {
-    const stuck = this.#deadlocks.goOn(maxSteps, nowMs);
-    if (stuck !== undefined) this.#admission.refuse(stuck.claim, stuck.deadlock, nowMs);
-    return this.#book.takeEvents();
   }
 
   /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait; at most of them in slices. */

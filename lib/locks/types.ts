@@ -360,9 +360,9 @@ export interface TableOptions {
   readonly onLoss?: ((claim: Claim, reason: LossReason) => void) | undefined;
   /** A deadlock with more owners is answered without its cycle; by default none is. */
   readonly maxCycleSteps?: number;
-  /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `continueSearch`. */
+  /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `catchUp`. */
   readonly searchStepsAtOnce?: number;
-  /** How many requests are answered because of another one, at most, in the same operation; the rest is for `continueLettingIn`. */
+  /** How many requests are answered because of another one, at most, in the same operation; the rest is for `catchUp`. */
   readonly answersAtOnce?: number;
   /** Whether the operations of others have used up what may be done at once; then only very little is. Never, by default. */
   readonly isBusy?: (() => boolean) | undefined;

@@ -45,9 +45,8 @@ const LONG_WORK_MS = 0.5;
 /** How many items to handle before looking at the clock again. */
 const CLAIMS_A_STEP = 8;
 const DEADLINES_A_STEP = 2;
-/** How many requests to answer, or steps to search for deadlocks, before looking at the clock again. */
-const ANSWERS_A_STEP = 32;
-const SEARCH_STEPS = 200;
+/** How many requests to let in, or claims to search for a deadlock, before looking at the clock again. */
+const CATCHING_UP_STEPS = 32;
 
 /** Limits, clock and ledger of a lock manager. */
 export interface LocalLockManagerOptions {
@@ -286,14 +285,8 @@ export class LocalLockManager implements LockManager {
   #catchUp(): void {
     this.#isCatchingUp = true;
     this.#longWork.add(() => {
-      const { table, clock } = this;
-      const isLettingIn = table.isLettingIn;
-      this.#handle(
-        isLettingIn
-          ? table.continueLettingIn(ANSWERS_A_STEP, clock.nowMs())
-          : table.continueSearch(SEARCH_STEPS, clock.nowMs()),
-      );
-      if (table.isBehind) return 'again';
+      this.#handle(this.table.catchUp(CATCHING_UP_STEPS, this.clock.nowMs()));
+      if (this.table.isBehind) return 'again';
       this.#isCatchingUp = false;
       this.#afterwards();
       return 'done';

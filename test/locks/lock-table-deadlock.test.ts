@@ -10,6 +10,7 @@ import {
   ben,
   cancel,
   cara,
+  catchUp,
   dora,
   endSession,
   expectNews,
@@ -17,7 +18,6 @@ import {
   inspect,
   release,
   releaseAll,
-  search,
   startTable,
   table,
   tableScene,
@@ -272,7 +272,7 @@ describe('lock table', () => {
       acquireEach([anna, x('a')], [ben, x('busy')], [ben, x('a')]);
       for (let count = 0; count < 10_000; count += 1) acquire(cara, { tag: `${count}`, name: 'busy' });
       expect(acquire(anna, x('busy'))).to.deep.equal({ status: 'queued' });
-      search();
+      catchUp();
       expectNews('anna: deadlock');
     });
   });

@@ -116,21 +116,21 @@ function compare(
 function compareSearch(searchStepsAtOnce: number, sequence: readonly Step[]): void {
   const pair = new TablePair(NO_LIMITS, { searchStepsAtOnce });
   const expectSearched = () => {
-    if (!pair.real.isSearching) expectNobodyStuck(pair);
+    if (!pair.real.isBehind) expectNobodyStuck(pair);
   };
   follow(pair, sequence, expectSearched);
-  while (pair.real.isSearching) follow(pair, [{ step: 'search', max: 1 }], expectSearched);
+  while (pair.real.isBehind) follow(pair, [{ step: 'catchUp', max: 1 }], expectSearched);
   expectNobodyStuck(pair);
 }
 
 /** Requests may be answered later than by the naive table, but only if it is their turn; in the end all are answered. */
 function compareSlices(pair: TablePair, sequence: readonly Step[]): void {
   const expectLetIn = () => {
-    if (!pair.real.isLettingIn) expectSame([pair.naive.grantable, pair.naive.overdue], [[], []]);
+    if (!pair.real.isBehind) expectSame([pair.naive.grantable, pair.naive.overdue], [[], []]);
   };
   follow(pair, sequence, expectLetIn);
   while (pair.isUnfinished) follow(pair, [{ step: 'goOn', pick: 0, max: 1 }], expectLetIn);
-  while (pair.real.isLettingIn) follow(pair, [{ step: 'letIn', max: 1 }], expectLetIn);
+  while (pair.real.isBehind) follow(pair, [{ step: 'catchUp', max: 1 }], expectLetIn);
   expectLetIn();
 }
 

@@ -7,13 +7,13 @@ import {
   ben,
   cancel,
   cara,
+  catchUp,
   dora,
   drain,
   endSession,
   expectNews,
   forceRelease,
   release,
-  search,
   startTable,
   table,
   takeNews,
@@ -62,9 +62,9 @@ function closeCircleBehindBen(): void {
 function atEachMoment(start: () => void, act: () => void, expectEnd: () => void) {
   for (let slices = 0; slices < MOST_SLICES; slices += 1) {
     start();
-    search(slices);
+    catchUp(slices);
     act();
-    search();
+    catchUp();
     expectEnd();
   }
 }
@@ -75,7 +75,7 @@ describe('lock table', () => {
       startWithCircle();
       expect(waiters('b')).to.deep.equal(['anna/x']);
       expect(takeNews()).to.deep.equal([]);
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna: deadlock']);
       expect(waiters('b')).to.deep.equal([]);
       expect(table.counts).to.include({ waiting: 1, holders: 2 });
@@ -97,8 +97,8 @@ describe('lock table', () => {
         acquire(ben, { ...X, name: 'c' });
         acquire(cara, { ...X, name: 'a' });
         const answers: unknown[] = [acquire(anna, { ...X, name: 'b' })];
-        while (table.isSearching) {
-          answers.push(...table.continueSearch(1, 0).map((event) => event.kind === 'answered' && event.result));
+        while (table.isBehind) {
+          answers.push(...table.catchUp(1, 0).map((event) => event.kind === 'answered' && event.result));
         }
         expect(answers.at(-1)).to.deep.equal({ status: 'deadlock' });
         expect(waiters('b')).to.deep.equal([]);
@@ -108,7 +108,7 @@ describe('lock table', () => {
     it('are told with the cycle', () => {
       startWithCircle();
       const events: TableEvent[] = [];
-      while (table.isSearching) events.push(...table.continueSearch(1, 0));
+      while (table.isBehind) events.push(...table.catchUp(1, 0));
       expect(events.map((event) => event.kind === 'answered' && viewCycle(event.result))).to.deep.equal([
         ['anna/x waits for b exclusive: holder', 'ben/x waits for a exclusive: holder'],
       ]);
@@ -211,7 +211,7 @@ describe('lock table', () => {
       acquire(dora, { name: 'b' });
       acquire(ben, { ...X, name: 'm', context: 'ben at m' });
       acquire(anna, { ...X, name: 'b', context: 'anna at b' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna at b: deadlock']);
     });
 
@@ -228,7 +228,7 @@ describe('lock table', () => {
       acquire(anna, { ...X, name: 'b' });
       acquire(cara, { ...X, name: 'a' });
       acquire(ben, { ...X, name: 'c' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['ben: deadlock']);
     });
 
@@ -237,9 +237,9 @@ describe('lock table', () => {
       acquire(cara, { ...X, name: 'c' });
       acquire(dora, { ...X, name: 'd' });
       acquire(dora, { ...X, name: 'c' });
-      search(3);
+      catchUp(3);
       acquire(cara, { ...X, name: 'd' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna: deadlock', 'cara: deadlock']);
     });
 
@@ -251,7 +251,7 @@ describe('lock table', () => {
       acquire(anna, { ...X, name: 'c' });
       acquire(ben, { ...X, name: 'a' });
       acquire(cara, { ...X, name: 'a' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['ben: deadlock', 'cara: deadlock']);
     });
 
@@ -275,7 +275,7 @@ describe('lock table', () => {
     it('end all requests that share the place', () => {
       startWithCircle();
       acquire(anna, { ...X, name: 'b', context: 'again' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna: deadlock', 'again: deadlock']);
     });
 
@@ -286,7 +286,7 @@ describe('lock table', () => {
       acquire(ben, { ...X, name: 'a' });
       acquireAll(anna, ['free', 'b'], { ...X });
       acquire(cara, { name: 'free' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna: deadlock', 'cara: ok']);
     });
 
@@ -297,7 +297,7 @@ describe('lock table', () => {
       acquire(ben, { ...PERMIT, name: 'p', limit: 1 });
       acquire(anna, { ...X, name: 'b' });
       expect(acquire(anna, { ...PERMIT, name: 'p' })).to.include({ status: 'ok' });
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal(['anna: deadlock']);
       expect(waiters('b')).to.deep.equal([]);
     });
@@ -305,8 +305,8 @@ describe('lock table', () => {
     it('are not looked for any more when nobody waits', () => {
       startWithCircle();
       drain();
-      search(3);
-      expect(table.isSearching).to.equal(false);
+      catchUp(3);
+      expect(table.isBehind).to.equal(false);
     });
 
     it('are very large ones, and after several large ones all but small ones, until a search is over', () => {
@@ -324,7 +324,7 @@ describe('lock table', () => {
       expect(refusedCount).to.be.greaterThan(5);
       expect(isRefusedAtOnce(2, 'small')).to.equal(true);
       expect(takeNews()).to.deep.equal([]);
-      search();
+      catchUp();
       expect(takeNews()).to.deep.equal([`${refusedCount}: deadlock`]);
       expect(isRefusedAtOnce(50, 'again')).to.equal(true);
       expect(isRefusedAtOnce(1_000, 'large')).to.equal(false);
@@ -343,9 +343,9 @@ describe('lock table', () => {
         cancel(ben, 1);
         release(anna, { tag, name: 'own' });
       }
-      expect(table.isSearching).to.equal(true);
-      search(2_000);
-      expect(table.isSearching).to.equal(false);
+      expect(table.isBehind).to.equal(true);
+      catchUp(2_000);
+      expect(table.isBehind).to.equal(false);
     });
   });
 });

@@ -8,6 +8,7 @@ import {
   anna,
   ben,
   cara,
+  catchUp,
   dora,
   drain,
   endSession,
@@ -17,7 +18,6 @@ import {
   holders,
   inspect,
   letInAll,
-  letInMore,
   release,
   startTable,
   table,
@@ -61,7 +61,7 @@ describe('long work in a lock table', () => {
       acquireByMany(10, ben);
       release(anna);
       expect(holders()).to.have.lengthOf(4);
-      letInMore();
+      catchUp();
       expect(holders()).to.have.lengthOf(10);
     });
 
@@ -110,7 +110,7 @@ describe('long work in a lock table', () => {
     it('lets some of them in at once and the others in slices, wherever they wait', () => {
       letInAll();
       expect(table.counts.holders).to.equal(Math.ceil(AT_ONCE / STEPS_EACH));
-      letInMore();
+      catchUp();
       expect(table.counts.holders).to.equal(2 * AT_ONCE + 2);
       expect(takeNews().at(-1)).to.equal('the last: ok');
       expect(waiters()).to.deep.equal(['ben']);
@@ -119,20 +119,20 @@ describe('long work in a lock table', () => {
     it('begins again when locks were not granted for a while', () => {
       letInAll();
       isGranting = false;
-      letInMore();
+      catchUp();
       expect(table.counts.holders).to.equal(Math.ceil(AT_ONCE / STEPS_EACH));
       isGranting = true;
       letInAll();
-      table.continueLettingIn(1, 0);
+      table.catchUp(1, 0);
       letInAll();
-      letInMore();
+      catchUp();
       expect(table.counts.holders).to.equal(2 * AT_ONCE + 2);
     });
 
     it('does not let in those that have left meanwhile', () => {
       letInAll();
       drain();
-      letInMore();
+      catchUp();
       expect(table.counts).to.include({ holders: Math.ceil(AT_ONCE / STEPS_EACH), waiting: 0 });
     });
   });
@@ -147,10 +147,10 @@ describe('long work in a lock table', () => {
     it('lets some of them in at once and the others in slices', () => {
       release(anna);
       expect(holders()).to.have.lengthOf(AT_ONCE);
-      expect(table.isLettingIn).to.equal(true);
-      table.continueLettingIn(50, 0);
+      expect(table.isBehind).to.equal(true);
+      table.catchUp(50, 0);
       expect(holders()).to.have.lengthOf(AT_ONCE + 50);
-      letInMore();
+      catchUp();
       expect(holders()).to.have.lengthOf(3 * AT_ONCE + 1);
       expect(takeNews().at(-1)).to.equal('the last: ok');
     });
@@ -159,7 +159,7 @@ describe('long work in a lock table', () => {
       release(anna);
       expect(acquire(dora, { ...SHARED, waitMs: 0 })).to.deep.equal({ status: 'unavailable' });
       expect(acquire(dora, { ...SHARED, context: 'dora' })).to.deep.equal({ status: 'queued' });
-      letInMore();
+      catchUp();
       expect(takeNews().slice(-2)).to.deep.equal(['the last: ok', 'dora: ok']);
     });
 
@@ -167,14 +167,14 @@ describe('long work in a lock table', () => {
       release(anna);
       takeNews();
       release(cara);
-      letInMore();
+      catchUp();
       expect(takeNews()).to.include('the last: cancelled').and.not.include('the last: ok');
     });
 
     it('answers them when it drains', () => {
       release(anna);
       drain();
-      expect(table.isLettingIn).to.equal(false);
+      expect(table.isBehind).to.equal(false);
       expect(takeNews().at(-1)).to.equal('the last: draining');
     });
   });
@@ -187,7 +187,7 @@ describe('long work in a lock table', () => {
     acquire(cara, 'jobs');
     release(anna);
     expectNews();
-    letInMore(1);
+    catchUp(1);
     expect(holders('1')).to.deep.equal(['ben']);
     expect(waiters()).to.deep.equal(['cara']);
   });
@@ -211,7 +211,7 @@ describe('long work in a lock table', () => {
     release(ben, 'c');
     expect(holders('c')).to.deep.equal([]);
     expectNews();
-    letInMore();
+    catchUp();
     expectNews('c: cancelled');
     expect(acquire(dora, { name: 'c', waitMs: 0 })).to.include({ status: 'ok' });
   });
@@ -255,9 +255,9 @@ describe('long work in a lock table', () => {
       takeNews();
       table.resume(ben, { tokens: new ChosenMap<number, true>(), requests: new ChosenMap<string, undefined>() }, 0);
       const countHolders = (): number => names.flatMap((name) => holders(name)).length;
-      expect([countHolders(), table.isLettingIn]).to.deep.equal([6, true]);
-      letInMore();
-      expect([countHolders(), table.isLettingIn]).to.deep.equal([9, false]);
+      expect([countHolders(), table.isBehind]).to.deep.equal([6, true]);
+      catchUp();
+      expect([countHolders(), table.isBehind]).to.deep.equal([9, false]);
     });
 
     it('goes on with the limit of the requests that its client still wants when it comes back', () => {
@@ -329,7 +329,7 @@ describe('long work in a lock table', () => {
       expect(holders('other')).to.deep.equal([]);
       takeNews();
       goOn(work as Rest);
-      letInMore();
+      catchUp();
       expect(takeNews()).to.include.members(['ben lost jobs: forced', 'both: cancelled']);
     });
 

@@ -163,14 +163,8 @@ export class NaiveLockTable extends NaiveBook {
     return [...this.holds, ...this.places].some((claim) => isPartOf(claim, departure));
   }
 
-  /** Grants and cancels what was left to be answered, as far as it is to be answered in this step. */
-  letInMore(nowMs: number): readonly NaiveEvent[] {
-    this.letIn(nowMs);
-    return this.takeEvents();
-  }
-
-  /** Refuses whatever waits, is to be refused in this step, and is in a deadlock. */
-  refuseStuck(nowMs: number): readonly NaiveEvent[] {
+  /** Refuses whatever waits, is to be refused in this step, and is in a deadlock; then lets in whoever can be. */
+  catchUp(nowMs: number): readonly NaiveEvent[] {
     for (const place of [...this.places]) {
       const requests = this.groupOf(place)?.request ?? place.requests;
       if (this.places.includes(place) && this.isRefused(place, [requests].flat())) this.endPlace(place, DEADLOCK);

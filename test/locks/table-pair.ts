@@ -127,12 +127,8 @@ export class TablePair {
         return this.#eventsOf(inAnyOrder(this.real.drain()), () => inAnyOrder(this.naive.drain()));
       case 'goOn':
         return this.#goOn(step.pick, step.max);
-      case 'letIn':
-        return this.#eventsOf(this.real.continueLettingIn(step.max, this.nowMs), () =>
-          this.naive.letInMore(this.nowMs),
-        );
-      case 'search':
-        return this.#eventsOf(this.real.continueSearch(step.max, this.nowMs), () => this.naive.refuseStuck(this.nowMs));
+      case 'catchUp':
+        return this.#eventsOf(this.real.catchUp(step.max, this.nowMs), () => this.naive.catchUp(this.nowMs));
     }
   }
 

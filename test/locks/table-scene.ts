@@ -137,14 +137,9 @@ export function restore(session: Session, hold: EarlierHold): boolean {
   return note(table.restore(session, hold, nowMs));
 }
 
-/** Lets waiters in, in the shortest slices: so many of them, or until all are in. */
-export function letInMore(slices: number = ALL): void {
-  for (let count = 0; count < slices && table.isLettingIn; count += 1) tell(table.continueLettingIn(1, nowMs));
-}
-
-/** Goes on looking for deadlocks in the shortest slices: so many of them, or until the search is over. */
-export function search(slices: number = ALL): void {
-  for (let count = 0; count < slices && table.isSearching; count += 1) tell(table.continueSearch(1, nowMs));
+/** Goes on with what the operations left, in the shortest slices: so many of them, or until nothing is left. */
+export function catchUp(slices: number = ALL): void {
+  for (let count = 0; count < slices && table.isBehind; count += 1) tell(table.catchUp(1, nowMs));
 }
 
 export function letInAll(): void {

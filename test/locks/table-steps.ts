@@ -20,8 +20,7 @@ export type Step =
   | { readonly step: 'inspect'; readonly name: string; readonly max: number }
   | { readonly step: 'drain' }
   | { readonly step: 'goOn'; readonly pick: number; readonly max: number }
-  | { readonly step: 'letIn'; readonly max: number }
-  | { readonly step: 'search'; readonly max: number };
+  | { readonly step: 'catchUp'; readonly max: number };
 
 interface RequestStep<Kind extends string> {
   readonly step: Kind;
@@ -147,8 +146,7 @@ const KINDS = {
   openSession: fc.constant({ step: 'openSession' }),
   inspect: fc.record({ step: fc.constant('inspect'), name, max: fc.constantFrom(1, 2, 100) }),
   drain: fc.constant({ step: 'drain' }),
-  letIn: fc.record({ step: fc.constant('letIn'), max: fc.constantFrom(1, 1, 2, 5) }),
-  search: fc.record({ step: fc.constant('search'), max: fc.constantFrom(1, 1, 1, 3, 10, 50) }),
+  catchUp: fc.record({ step: fc.constant('catchUp'), max: fc.constantFrom(1, 1, 1, 2, 3, 5, 10, 50) }),
 } satisfies Record<string, fc.Arbitrary<Step>>;
 type Kind = keyof typeof KINDS;
 
@@ -241,12 +239,12 @@ const ENTANGLED = {
 export const entanglingSteps: fc.Arbitrary<Step[]> = sequence(40, ENTANGLING, ENTANGLED);
 
 /** The same while deadlocks are searched for in slices. */
-export const searchingSteps: fc.Arbitrary<Step[]> = sequence(60, { ...ENTANGLING, search: 60 }, ENTANGLED);
+export const searchingSteps: fc.Arbitrary<Step[]> = sequence(60, { ...ENTANGLING, catchUp: 60 }, ENTANGLED);
 
 /** The same while everything else that takes long is done in slices, too. */
 export const slicedSearchingSteps: fc.Arbitrary<Step[]> = sequence(
   60,
-  { ...ENTANGLING, search: 40, letIn: 30, goOn: 10, forceRelease: 8, endSession: 3, another: 8 },
+  { ...ENTANGLING, catchUp: 70, goOn: 10, forceRelease: 8, endSession: 3, another: 8 },
   {
     ...ENTANGLED,
     move: moveAtMost(1),
@@ -260,7 +258,7 @@ export const slicedSearchingSteps: fc.Arbitrary<Step[]> = sequence(
 export const lettingInSteps: fc.Arbitrary<Step[]> = sequence(
   60,
   {
-    ...{ acquire: 240, acquireAll: 100, forceRelease: 5, release: 30, releaseClaim: 60, releaseAll: 6, letIn: 40 },
+    ...{ acquire: 240, acquireAll: 100, forceRelease: 5, release: 30, releaseClaim: 60, releaseAll: 6, catchUp: 40 },
     ...{ cancelWaiting: 36, move: 36, endSession: 12, openSession: 24, goOn: 12, inspect: 12, drain: 1 },
   },
   { move: moveAtMost(1), endSession: endSessionAtMost(0, 1), goOn: goOnAtMost(1) },
