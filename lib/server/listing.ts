@@ -90,6 +90,7 @@ export class Listing<Item> {
   forgetAhead(): void {
     if (!this.isAhead) return;
     this.#found = new SortedItems<Item>(this.#options.compare);
+    this.#foundBytes = 0;
     this.#isComplete = false;
   }
 

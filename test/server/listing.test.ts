@@ -70,6 +70,24 @@ describe('a listing', () => {
     expect(pages.flat()).to.deep.equal(numbers(100));
   });
 
+  it('finds as many items ahead as before once it has forgotten some', () => {
+    let passes = 0;
+    const names = numbers(10);
+    const listing = new Listing<string>({
+      compare: shorterFirst,
+      items: () => {
+        passes += 1;
+        return names[Symbol.iterator]();
+      },
+      bytesOf: () => 1_000_000,
+    });
+    const listed = [...nextPage(listing, 1), ...nextPage(listing, 1)];
+    listing.forgetAhead();
+    while (!listing.isOver) listed.push(...nextPage(listing, 1));
+    expect(listed).to.deep.equal(names);
+    expect(passes).to.equal(4);
+  });
+
   it('lists an item that alone is longer than that', () => {
     const listing = new Listing<string>({
       compare: shorterFirst,
