@@ -28,7 +28,9 @@ export function unlistedHolds(session: Session, resumption: Resumption): readonl
 
 /** What the client has to know once that has ended. */
 export function describeResumed(session: Session, resumption: Resumption): Omit<Resumed, 'released'> {
-  const held = new Set([...claimsOfSession(session)].filter(isHeld).map(({ token }) => token));
+  const holds = [...claimsOfSession(session)].filter(isHeld);
+  // A client that has reclaimed holds has chosen their tokens.
+  const held = new ChosenMap(holds.map(({ token }) => [token, true] as const));
   const grants = grantsOf(session, resumption);
   const { tokens, requests } = resumption;
   return {

@@ -117,7 +117,7 @@ export function removeFromWaits(session: Session, wait: WaitingRequest): void {
 }
 
 export function findHoldByToken(session: Session, token: number): Claim | undefined {
-  return holdIndexOf(session).byToken.get(token);
+  return holdIndexOf(session).byToken.get(keyOf(token));
 }
 
 /** Whether a grant that answered a request with that id is still held. */
@@ -135,12 +135,12 @@ function holdIndexOf(session: Session): HoldIndex {
 }
 
 export function addToIndex(index: HoldIndex, claim: Claim): void {
-  index.byToken.set(claim.token, claim);
+  index.byToken.set(keyOf(claim.token), claim);
   countRequest(index, claim.requestId, 1);
 }
 
 export function removeFromIndex(index: HoldIndex, claim: Claim): void {
-  index.byToken.delete(claim.token);
+  index.byToken.delete(keyOf(claim.token));
   countRequest(index, claim.requestId, -1);
 }
 

@@ -123,9 +123,9 @@ export interface SessionClient {
   readonly keptId?: string | undefined;
 }
 
-/** The holds of a session. */
+/** The holds of a session, by keys that nobody can foresee: a client that reclaims a hold names its token. */
 export interface HoldIndex {
-  readonly byToken: Map<number, Claim>;
+  readonly byToken: Map<RequestId, Claim>;
   /** How many holds answered a request. An id may be used again while what it was granted is still held. */
   readonly countByRequest: Map<RequestId, number>;
 }
