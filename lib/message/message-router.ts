@@ -1,6 +1,7 @@
 /** Requests of the message protocol: from a message to the method of its command, and from its result to the reply. */
 
 import { type ProtocolError, RequestError } from '../wire/errors.ts';
+import { isTooManyValues } from '../wire/json-values.ts';
 import { ServerCodec } from '../wire/server-codec.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
 import { encodedLength } from '../wire/text.ts';
@@ -69,6 +70,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
   }
 
   refuse(session: Session, error: RequestError | ProtocolError): void {
+    if (isTooManyValues(error)) this.#countRefusal('maxMessageValues');
     this.#answerError(session, undefined, error);
   }
 

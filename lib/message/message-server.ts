@@ -251,10 +251,7 @@ export abstract class MessageServer<
           return undefined;
         }
       },
-      malformed: (error) => {
-        if (error.status === 'limit') this.#refusals.count('maxMessageValues');
-        service?.refuse(session, error);
-      },
+      malformed: (error) => service?.refuse(session, error),
       broken: (error) => {
         service?.refuse(session, error);
         if (error.status === 'limit') this.refused(stream.peer, this.#causeOf(error));

@@ -1,6 +1,6 @@
 /** Bounds what a JSON text costs to parse: 1 MiB of brackets or short members takes 0.2 s, one long string a thousandth of that. */
 
-import { RequestError } from './errors.ts';
+import { type ProtocolError, RequestError } from './errors.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -13,6 +13,11 @@ export function findTooManyValues(bytes: Uint8Array, max: number): RequestError 
   // Each value takes a byte at least.
   if (bytes.length <= max || !hasMoreValues(bytes, max)) return undefined;
   return new RequestError('limit', `a message has more values than maxMessageValues, ${max}`);
+}
+
+/** Whether that was the error. No other message is refused at a limit while its connection goes on. */
+export function isTooManyValues(error: RequestError | ProtocolError): boolean {
+  return error instanceof RequestError && error.status === 'limit';
 }
 
 function hasMoreValues(bytes: Uint8Array, max: number): boolean {

@@ -3,9 +3,11 @@ import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { endTest } from '../server/clean-up.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
+import { refusalsOf } from '../support/refusals.ts';
 import { frame, PrefixedClient } from './prefixed-client.ts';
 
-const NESTED = '['.repeat(100_000) + ']'.repeat(100_000);
+/** As deep as `maxMessageValues` allows. */
+const NESTED = '['.repeat(20_000) + ']'.repeat(20_000);
 
 describe("the limits of pkLockServer's framing", () => {
   let log: RecordingLogger;
@@ -98,7 +100,19 @@ describe("the limits of pkLockServer's framing", () => {
     await b.expect('{"id":"again","result":{"status":"ok"}}');
   });
 
-  it('ignore JSON that is nested 100,000 deep', async () => {
+  it('ignore a message above maxMessageValues, count and log it, and go on', async () => {
+    const server = makeServer({ limits: { maxMessageValues: 20 }, logger: log });
+    const client = await PrefixedClient.connect(await listenOnTcp(server));
+    await client.take('jobs', 1);
+    client.send(`{"command":"lock","parameters":{"lockName":"jobs"},"id":[${'0,'.repeat(20)}0]}`);
+    await client.settle();
+    expect(refusalsOf(server.counters)).to.deep.equal({ maxMessageValues: 1 });
+    expect(log.warnings).to.deep.equal([
+      'refused a command from 127.0.0.1: it would pass maxMessageValues, 20; to allow it, raise "limits.maxMessageValues" in the settings',
+    ]);
+  });
+
+  it('ignore JSON that is nested 20,000 deep', async () => {
     const [a] = await connectThree();
     a.send(NESTED, `{"command":${NESTED}}`, `{"command":"lock","parameters":${NESTED},"other":1}`);
     await a.settle();

@@ -8,6 +8,7 @@ import type { LockResult } from '../../server/lock-manager.ts';
 import type { LockServerParts } from '../../server/lock-protocol.ts';
 import type { LockServerSession } from '../../server/session.ts';
 import type { ProtocolError, RequestError } from '../../wire/errors.ts';
+import { isTooManyValues } from '../../wire/json-values.ts';
 import { encodedLength } from '../../wire/text.ts';
 import { PrefixedCodec } from './prefixed-codec.ts';
 
@@ -37,9 +38,12 @@ export class PrefixedCommands implements ProtocolService<LockServerSession> {
   }
 
   /**
-   * Ignores a frame that is not JSON. Tells the client about a frame that is too long, before the connection closes.
+   * Ignores a frame that is not JSON or has too many values. Tells the client about a frame that is too long, before the
+   * connection closes.
    */
   refuse(session: LockServerSession, error: RequestError | ProtocolError): void {
+    const { maxMessageValues } = this.#parts.limits;
+    if (isTooManyValues(error)) this.#parts.onRefused(session, atLimit('maxMessageValues', maxMessageValues));
     if (error.name !== 'ProtocolError') return;
     session.connection.send({ error: { status: error.status, message: error.message } });
   }
