@@ -34,6 +34,15 @@ describe('a server that cannot print where it listens', () => {
     });
   }
 
+  it('serves when its log is full', async () => {
+    const server = start('bin/server.js', 'auto', (command) => `${command} --verbose 2>/dev/full`);
+    const port = Number(/ on \S+:(\d+), /.exec(await server.nextLine())?.[1]);
+    // Each is logged when it comes.
+    for (let count = 0; count < 20; count += 1) {
+      expect(await (await RawClient.connect(port)).ask('ping')).to.deep.equal({ status: 'ok' });
+    }
+  });
+
   /** Runs a program in a shell; `redirect` is given the command and adds where its output goes. */
   function start(script: string, port: number | 'auto', redirect: (command: string) => string): SystemProgram {
     const only = script === 'bin/glockd.js' ? `--ws 0 --pidfile ${join(makeFolder(), 'pid')}` : '';

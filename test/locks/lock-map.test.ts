@@ -81,6 +81,22 @@ describe('lock map', () => {
     expect(keptBytes).to.be.lessThan(2_000_000);
   });
 
+  it('forgets deleted names that are long at once', () => {
+    const map = new LockMap('readerWriter');
+    const keptBytes = bytesKeptBy(() => {
+      for (const name of namesFrom(0, 256)) map.delete(map.getOrAdd(`${'-'.repeat(20_000)}${name}`));
+    });
+    expect(keptBytes).to.be.lessThan(1_000_000);
+  });
+
+  it('spreads names in another way in each process', async () => {
+    const url = new URL('../../lib/locks/lock-map.js?another', import.meta.url);
+    const another: { shardIndex(name: string): number } = await import(url.href);
+    expect(another.shardIndex).to.not.equal(shardIndex);
+    const names = namesFrom(0, 100);
+    expect(names.map(another.shardIndex)).to.not.deep.equal(names.map(shardIndex));
+  });
+
   it('spreads names that differ only in a few characters, anywhere', () => {
     for (const nameOf of [
       (index: number) => `job-${index}`,

@@ -12,9 +12,10 @@ import { startServer, untilConnections } from './running-server.ts';
 
 const NAMES = 3_000;
 
-/** Keeps for each page that was asked for whether it is still wanted. */
+/** Keeps for each page that was asked for whether it is still wanted, and how long it may be. */
 class WatchedManager extends LocalLockManager {
   readonly wanted: (() => boolean)[] = [];
+  readonly lengths: number[] = [];
 
   override list(request: NamesRequest): Pages<LockPage> {
     return this.#watch(super.list(request));
@@ -28,6 +29,7 @@ class WatchedManager extends LocalLockManager {
     return {
       nextPage: (max, isWanted = (): boolean => true) => {
         this.wanted.push(isWanted);
+        this.lengths.push(max);
         return pages.nextPage(max, isWanted);
       },
     };
@@ -38,10 +40,20 @@ describe('the listings of a client', () => {
   afterEach(endTest);
 
   for (const [protocol, request] of [
-    ['messages', '{"command":"list","parameters":{},"id":1}\n'],
+    ['messages', '{"command":"list","parameters":{"max":10000},"id":1}\n'],
     ['the line protocol, by holders', 'd\n'],
     ['the line protocol, by names', 'dump\n'],
   ] as const) {
+    it(`ask for maxPageEntries at a time, in ${protocol}`, async () => {
+      const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, maxPageEntries: 7 };
+      const manager = new WatchedManager({ limits });
+      const { port } = await startServer(limits, undefined, { manager });
+      const peer = await connectTcp(port);
+      peer.socket.write(request);
+      await until(() => manager.lengths.length > 0);
+      expect(new Set(manager.lengths)).to.deep.equal(new Set([7]));
+    });
+
     it(`are wanted until it leaves, in ${protocol}`, async () => {
       const manager = new WatchedManager({ limits: DEFAULT_LOCK_SERVER_LIMITS });
       const { server, port } = await startServer({}, undefined, { manager });

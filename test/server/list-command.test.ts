@@ -73,6 +73,18 @@ describe('the list command', () => {
     expect(pages.map(({ length }) => length)).to.deep.equal([10, 10, 5]);
   });
 
+  it('shows a lock with more holders or waiters than that alone, and as many of each', async () => {
+    const [holder, waiter] = await (await startServer({ maxPageEntries: 10 })).connectTwo();
+    for (let owner = 0; owner < 12; owner += 1) await holder.take('hot', { mode: 'shared', owner: `${owner}` });
+    for (let owner = 0; owner < 12; owner += 1) await waiter.queue(owner, 'hot', { owner: `${owner}` });
+    await holder.take('other');
+    const { locks, next } = await holder.ask('list');
+    expect(next).to.equal('hot');
+    const [hot] = locks as [Message];
+    expect(hot).to.include({ lockName: 'hot', holderCount: 12, waiterCount: 12 });
+    expect([hot.holders, hot.waiters].map((each) => (each as unknown[]).length)).to.deep.equal([10, 10]);
+  });
+
   it('ends a page before it is longer than maxPageBytes', async () => {
     const client = await (await startServer({ maxPageBytes: 10_000 })).connect();
     const names = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(4_000));

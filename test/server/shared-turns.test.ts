@@ -1,13 +1,19 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
+import { TokenBlock } from '../../lib/ledger/token-block.ts';
+import { makeGate } from '../../lib/message/gate.ts';
 import { open, resume } from '../sessions/session-scene.ts';
 import { granted } from './answers.ts';
 import { endTest } from './clean-up.ts';
 import { numbered } from './odd-names.ts';
-import type { RawClient } from './raw-client.ts';
+import { type Message, type RawClient, until } from './raw-client.ts';
 import { startServer } from './running-server.ts';
 
 const MANY = 20_000;
 const SESSIONS = 8;
+/** Of each session of the run before. */
+const HOLDS = 1_250;
 const LIMITS = { maxLocksPerSession: 100_000, maxBytesPerSession: 100_000_000, maxWaitersPerLock: 100_000 };
 const LIMITS_FOR_WAITS = { ...LIMITS, maxPendingRequests: 100_000 };
 
@@ -104,5 +110,29 @@ describe('others are answered while one request', () => {
     await Promise.all(answers);
     expect(answered.at(-1)).to.equal('resume');
     expect(await bystander.ask('stats')).to.include({ holders: 0 });
+  });
+
+  it('gives sessions of the run before thousands of locks back', async () => {
+    const recorded = makeGate();
+    const keys = Array.from({ length: SESSIONS }, (_, index) => ({ id: `${index}`, secret: 'secret' }));
+    const secretHash = createHash('sha256').update('secret').digest('base64url');
+    const atStart = keys.map(({ id }) => ({ id, secretHash, timeoutMs: 3_600_000 }));
+    const ledger = Object.assign(new MemoryLedger(0), {
+      tokens: new TokenBlock({ begin: 0, reserved: 10, size: 10, reserve: () => recorded.promise }),
+      sessions: { ...NO_SESSIONS, atStart },
+    });
+    const server = await startServer(LIMITS, undefined, { ledger });
+    const [bystander, ...returning] = (await server.connectMany(SESSIONS + 1)) as [RawClient, ...RawClient[]];
+    const answers = returning.map(async (client, index) => {
+      await client.ask('hello', { protocol: 1, session: keys[index] });
+      const tokens = Array.from({ length: HOLDS }, (_, each) => 100 + index * HOLDS + each);
+      const holds = tokens.map((token) => ({ lockName: `${token}`, token }));
+      expect(await client.ask('reclaim', { holds, last: true })).to.deep.equal({ status: 'ok', lost: [] });
+    });
+    await until(async () => ((await bystander.ask('stats')).requests as Message).reclaim === SESSIONS);
+    recorded.resolve();
+    expect(await firstCountAfter(bystander, 'holders', 0)).to.be.lessThan(SESSIONS * HOLDS);
+    await Promise.all(answers);
+    expect(await bystander.ask('stats')).to.include({ holders: SESSIONS * HOLDS });
   });
 });

@@ -77,6 +77,13 @@ describe('a lock that is taken away', () => {
     expect(entry?.details.holders).to.have.lengthOf(100);
   });
 
+  it('is logged with the beginning of a long name', async () => {
+    const [holder, admin] = await server.connectTwo();
+    await holder.take('n'.repeat(10_000));
+    await admin.ask('forceUnlock', { lockName: 'n'.repeat(10_000) });
+    expect(log.at('warn')[0]?.details.lockName).to.equal('n'.repeat(256));
+  });
+
   it('by steal cannot fill the log: each lock is logged once, and further steals are counted', async () => {
     const [one, other] = await server.connectTwo();
     await one.take('jobs', { stealable: true });

@@ -240,6 +240,19 @@ describe('a session that outlives its connection', () => {
     expect(told.lost).to.deep.equal(tokens.map((token) => ({ token, reason: 'stolen' })));
   });
 
+  it('tells how the last hundred holds ended that it lost while it was connected', async () => {
+    const { holder, waiter, session } = await connectHolder();
+    const names = Array.from({ length: 150 }, (_, index) => `lock ${index}`);
+    const tokens: number[] = [];
+    for (const name of names) tokens.push(await holder.take(name, { stealable: true }));
+    for (const lockName of names) await waiter.ask('lock', { lockName, steal: true, owner: 'thief' });
+    await holder.nextMany(names.length);
+    await cut(holder, waiter);
+    const told = await resume(await server.connect(), session, { holds: tokens });
+    const reasonOf = (index: number): string => (index < 50 ? 'forced' : 'stolen');
+    expect(told.lost).to.deep.equal(tokens.map((token, index) => ({ token, reason: reasonOf(index) })));
+  });
+
   it('S3: keeps its place in queues, and answers on the new connection', async () => {
     const [holder, waiting, behind] = await server.connectThree();
     const token = await holder.take('jobs');

@@ -3,10 +3,11 @@ import { expect } from 'chai';
 import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import { TokenBlock } from '../../lib/ledger/token-block.ts';
 import { makeGate } from '../../lib/message/gate.ts';
-import { granted } from '../server/answers.ts';
+import { granted, limitReached } from '../server/answers.ts';
 import { endTest } from '../server/clean-up.ts';
 import { type Message, type RawClient, until } from '../server/raw-client.ts';
 import { LogRecorder, type RunningServer, startServer } from '../server/running-server.ts';
+import { refusalsOf } from '../support/refusals.ts';
 import { LIMITS, startWithList } from './session-scene.ts';
 
 /** A session of the run before. */
@@ -35,6 +36,22 @@ describe('a client that reclaims its locks', () => {
     expect(await second.next()).to.deep.equal({ id: 2, result: { status: 'ok', lost: [] } });
     await second.settle();
     expect(await second.ask('stats')).to.include({ holders: holds.length, awaitedSessions: 0 });
+  });
+
+  it('gets no more of them than maxLocksPerSession', async () => {
+    const limited = await startWithList({ atStart: [{ ...RECORD, timeoutMs: 3_600_000 }] }, undefined, {
+      maxLocksPerSession: 2,
+    });
+    const client = await limited.connect();
+    await comeBack(client);
+    const hold = (token: number): object => ({ lockName: `${token}`, token });
+    const refusal = limitReached('maxLocksPerSession', 2);
+    expect(await client.ask('reclaim', { holds: [hold(1), hold(2), hold(3)] })).to.deep.equal(refusal);
+    expect(await client.ask('reclaim', { holds: [hold(1)] })).to.deep.equal({ status: 'ok', lost: [] });
+    expect(await client.ask('reclaim', { holds: [hold(2), hold(3)] })).to.deep.equal(refusal);
+    expect(await client.ask('reclaim', { holds: [hold(2)], last: true })).to.deep.equal({ status: 'ok', lost: [] });
+    expect(await client.ask('stats')).to.include({ holders: 2, awaitedSessions: 0 });
+    expect(refusalsOf(limited.server.counters)).to.deep.equal({ maxLocksPerSession: 2 });
   });
 
   it('may release a lock at once, and ask for others in the order of its requests', async () => {

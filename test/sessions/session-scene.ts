@@ -3,6 +3,7 @@
 import type { SessionList } from '../../lib/ledger/ledger.ts';
 import { MemoryLedger, NO_SESSIONS } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
+import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import type { Message, RawClient } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
 
@@ -27,7 +28,11 @@ export async function resume(client: RawClient, { id, secret }: Told, has: objec
 }
 
 /** Starts a server that records its sessions on this list. */
-export function startWithList(list: Partial<SessionList>, logger?: Logger): ReturnType<typeof startServer> {
+export function startWithList(
+  list: Partial<SessionList>,
+  logger?: Logger,
+  limits: Partial<LockServerLimits> = {},
+): ReturnType<typeof startServer> {
   const ledger = Object.assign(new MemoryLedger(0), { sessions: { ...NO_SESSIONS, ...list } });
-  return startServer(LIMITS, logger, { ledger });
+  return startServer({ ...LIMITS, ...limits }, logger, { ledger });
 }
