@@ -131,6 +131,21 @@ describe('MessageServer: clients that do not read', () => {
       expect(reply).to.have.nested.property('result.status', 'ok');
     });
 
+    it('refuses a page whose turn comes only then', async () => {
+      const server = await scope.startServer(limits);
+      const [asker, bystander] = [await scope.connectPeer(), await scope.connectPeer()];
+      asker.send(
+        { command: 'page', parameters: { key: 'gate' }, id: 'gate' },
+        { command: 'page', parameters: {}, id: 'later' },
+      );
+      await asker.settle();
+      await deafPeer(server, bystander);
+      await bystander.request('release', { key: 'gate' }, 1);
+      expect(await asker.next()).to.have.property('id', 'gate');
+      expect(await asker.next()).to.deep.equal({ id: 'later', result: refusal });
+      expect(server.unsentAtPage).to.deep.equal([]);
+    });
+
     it('frees the room of a client that leaves', async () => {
       const server = await scope.startServer(limits);
       const bystander = await scope.connectPeer();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MessageSession } from '../../lib/message/message-session.ts';
 import { PagedWork } from '../../lib/message/paged-work.ts';
@@ -5,6 +6,7 @@ import type { RawClient } from '../server/raw-client.ts';
 import { closeStreams, connectionThat } from '../support/connection-by-hand.ts';
 import { messageScope } from '../support/message-scope.ts';
 import { refusalsOf } from '../support/refusals.ts';
+import { workLong } from '../support/work-long.ts';
 
 const SOFT_BYTES = 65_536;
 const PAGE_BYTES = 1_048_576;
@@ -141,6 +143,26 @@ describe('MessageServer: commands that are served in pages', () => {
 
 describe('PagedWork', () => {
   afterEach(closeStreams);
+
+  it('serves clients by turns once the budget of a turn is used up', async () => {
+    const work = new PagedWork(Number.POSITIVE_INFINITY, () => false);
+    const made: string[] = [];
+    const [greedy, modest] = [1, 2].map(() => new MessageSession(connectionThat(() => {}).connection)) as [
+      MessageSession,
+      MessageSession,
+    ];
+    const add = (session: MessageSession, name: string): void =>
+      work.add(session, (done) => {
+        made.push(name);
+        workLong();
+        done();
+      });
+    for (const name of ['first', 'second', 'third', 'fourth']) add(greedy, name);
+    for (const name of ['other', 'last']) add(modest, name);
+    expect(made).to.deep.equal(['first']);
+    while (made.length < 6) await nextTurn();
+    expect(made).to.deep.equal(['first', 'second', 'other', 'third', 'last', 'fourth']);
+  });
 
   it('makes no further piece for a client that leaves output unread, while all leave too much unread', () => {
     let isFull = false;

@@ -1,12 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { TurnBudget } from '../../lib/message/scheduler.ts';
-
-/** Longer than the budget of one turn. */
-function workLong(): void {
-  const endMs = performance.now() + 2;
-  while (performance.now() < endMs);
-}
+import { workLong } from '../support/work-long.ts';
 
 describe('the budget of a turn', () => {
   it('runs the first work at once', () => {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as afterTimers } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
@@ -15,10 +16,14 @@ const TIMEOUT_MS = 60;
 /** For clients that must be in time. */
 const LONG_TIMEOUT_MS = 500;
 const DRIP_MS = 2;
+/** How often the server looks for late messages within their time. */
+const SWEEPS = 12;
 const TOLD = `a message did not end within messageTimeoutMs, ${TIMEOUT_MS}`;
 const PING = '{"command":"ping","id":1}\n';
 const PONG = '{"id":1,"result":{"status":"ok"}}';
 const BINARY_FRAME = 0x82;
+const BEGINNING_FRAME = 0x02;
+const CONTINUING_FRAME = 0x00;
 const MASKED = 0x80;
 
 /** Beginnings of a message, and the answer when the rest does not come. */
@@ -73,6 +78,16 @@ describe('the time that a message may take', () => {
     ]);
   }
 
+  /** Connections on all of which a message begins in one turn. */
+  async function beginTogether(count: number): Promise<StreamPeer<Duplex>[]> {
+    const { connectRaw } = await open();
+    const peers = await Promise.all(Array.from({ length: count }, () => connectRaw()));
+    for (const peer of peers) peer.socket.write(PING);
+    await Promise.all(peers.map((peer) => peer.receive(1)));
+    for (const peer of peers) peer.socket.write(PING.slice(0, 5));
+    return peers;
+  }
+
   for (const transport of TRANSPORTS.filter(({ canHalfClose }) => canHalfClose)) {
     for (const [what, bytes, told] of BEGINNINGS) {
       it(`ends a connection on ${transport.name} that sends ${what}`, async () => {
@@ -87,7 +102,7 @@ describe('the time that a message may take', () => {
     const begun: readonly [string, Buffer][] = [
       ['a byte of a header', frameOf(PING).subarray(0, 1)],
       ['half a frame', frameOf(PING).subarray(0, 10)],
-      ['the first part of a message in parts', frameOf(PING, 0x02)],
+      ['the first part of a message in parts', frameOf(PING, BEGINNING_FRAME)],
       ['a whole frame and half of one', Buffer.concat([frameOf(PING), frameOf(PING).subarray(0, 10)])],
       ['half a ping', frameOf('ping', 0x89).subarray(0, 8)],
     ];
@@ -170,10 +185,27 @@ describe('the time that a message may take', () => {
     expect(await peer.receive(1)).to.equal(PONG);
   });
 
-  it('is over for many connections at once', async () => {
-    const { connectRaw } = await open();
-    const peers = await Promise.all(Array.from({ length: 300 }, () => connectRaw()));
-    for (const peer of peers) peer.socket.write('{');
+  it('is not over for a message whose end lies in the socket when the server looks', async () => {
+    const peers = await beginTogether(SWEEPS + 10);
+    const refused = (): number => refusalsOf(server.counters).messageTimeoutMs ?? 0;
+    const inTime: StreamPeer<Duplex>[] = [];
+    for (const peer of peers) {
+      // Among the timers, as the server's looks are: behind a timer comes the input, and then what was found late ends.
+      await afterTimers();
+      if (refused() > 0) break;
+      peer.socket.write(PING.slice(5));
+      inTime.push(peer);
+      // By now the next look is due, and it comes before the server reads.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TIMEOUT_MS / SWEEPS + 1);
+    }
+    for (const peer of inTime) expect(await peer.receive(1)).to.equal(PONG);
+    await until(() => refused() === peers.length - inTime.length);
+  });
+
+  it('is over for many connections at once, of which few are ended in a turn', async () => {
+    const peers = await beginTogether(300);
+    await until(() => refusalsOf(server.counters).messageTimeoutMs !== undefined);
+    expect(refusalsOf(server.counters).messageTimeoutMs).to.be.lessThan(300);
     await Promise.all(peers.map(({ closed }) => closed));
     expectRefused(300);
     await untilConnections(server, 0);
@@ -206,6 +238,17 @@ describe('the bytes of all messages that have begun', () => {
   it('include frames of WebSocket', async () => {
     const peer = await (await open(WEB_SOCKET)).connectRaw();
     peer.socket.write(Buffer.concat([Buffer.from(handshake()), longFrame()]));
+    await peer.closed;
+    expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 1 });
+  });
+
+  it('include what each fragment of a message of WebSocket takes', async () => {
+    const peer = await (await open(WEB_SOCKET)).connectRaw();
+    const fragments = [
+      frameOf('', BEGINNING_FRAME),
+      ...Array.from({ length: 100 }, () => frameOf('', CONTINUING_FRAME)),
+    ];
+    peer.socket.write(Buffer.concat([Buffer.from(handshake()), ...fragments]));
     await peer.closed;
     expect(refusalsOf(server.counters)).to.deep.equal({ totalInputBytes: 1 });
   });
