@@ -10,7 +10,7 @@ import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
 import { type RawClient, until } from '../server/raw-client.ts';
-import { LOOPBACK, LogRecorder, portOf, serverForEachTest } from '../server/running-server.ts';
+import { LOOPBACK, LogRecorder, portOf, serverForEachTest, startServer } from '../server/running-server.ts';
 import { LIMITS, open, resume, startWithList, type Told } from './session-scene.ts';
 
 /** A WebSocket client with a session that holds a lock. */
@@ -54,6 +54,13 @@ describe('a session that outlives its connection', () => {
     expect(session.id).to.match(/^[\w-]{16}$/);
     expect(session.secret).to.match(/^[\w-]{32}$/);
     expect(session.secret).not.to.equal((await open(await server.connect())).secret);
+  });
+
+  it('has the time-out that is nearest to the one that was asked for, within the limits', async () => {
+    const limited = await startServer({ minSessionTimeoutMs: 5_000, maxSessionTimeoutMs: 7_000 });
+    const timeouts: number[] = [];
+    for (const asked of [0.001, 6, 1_000_000]) timeouts.push((await open(await limited.connect(), asked)).timeout);
+    expect(timeouts).to.deep.equal([5, 6, 7]);
   });
 
   it('keeps its locks when the connection is reset, and goes on with another', async () => {
