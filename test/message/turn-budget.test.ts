@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { TurnBudget } from '../../lib/message/scheduler.ts';
+import { type BudgetClock, TurnBudget } from '../../lib/message/scheduler.ts';
+import { bytesKeptBy } from '../support/garbage.ts';
 import { workLong } from '../support/work-long.ts';
 
 describe('the budget of a turn', () => {
@@ -39,6 +40,35 @@ describe('the budget of a turn', () => {
     add(5);
     while (done.length < 5) await nextTurn();
     expect(done).to.deep.equal([1, 2, 3, 4, 5]);
+  });
+
+  it('keeps nothing of work that is done, even if some always waits', () => {
+    let looks = 0;
+    const deferred: (() => void)[] = [];
+    const clock: BudgetClock = {
+      measureMs: () => {
+        looks += 1;
+        return looks;
+      },
+      defer: (callback) => deferred.push(callback),
+    };
+    const budget = new TurnBudget(0, clock);
+    let done = 0;
+    const addOne = (): void => {
+      const work = [looks];
+      budget.add(() => {
+        done += work.length;
+      });
+    };
+    const keptBytes = bytesKeptBy(() => {
+      for (let count = 0; count < 3; count += 1) addOne();
+      for (let turn = 0; turn < 50_000; turn += 1) {
+        addOne();
+        for (const callback of deferred.splice(0)) callback();
+      }
+    });
+    expect([done, budget.isAwaited]).to.deep.equal([50_001, true]);
+    expect(keptBytes).to.be.lessThan(1_000_000);
   });
 
   it('is full again in each turn', async () => {

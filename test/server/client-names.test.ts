@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
+import { NameRegistry } from '../../lib/server/name-registry.ts';
+import { LockServerSession } from '../../lib/server/session.ts';
+import { closeStreams, connectionThat } from '../support/connection-by-hand.ts';
+import { bytesKeptBy } from '../support/garbage.ts';
 import { addressOf, type Message, type RawClient } from './raw-client.ts';
 import { serverForEachTest, startServer } from './running-server.ts';
 
@@ -31,6 +36,20 @@ describe('the names of clients', () => {
     expect(await namesTold(first)).to.deep.equal(['a', 'b', 'c']);
     await first.ask('identify', { name: 'x' });
     expect(await namesTold(first)).to.deep.equal(['b', 'c', 'x']);
+  });
+
+  it('take no more memory, however often a client registers', () => {
+    const registry = new NameRegistry();
+    const session = new LockServerSession(
+      connectionThat(() => {}).connection,
+      new LocalLockManager({ limits: DEFAULT_LOCK_SERVER_LIMITS }),
+    );
+    const keptBytes = bytesKeptBy(() => {
+      for (let time = 0; time < 100_000; time += 1) registry.register(session, 'Ann');
+    });
+    expect(registry.page(undefined, 0, 10).clients).to.have.length(1);
+    expect(keptBytes).to.be.lessThan(1_000_000);
+    closeStreams();
   });
 
   it('are cleared by the empty name', async () => {
