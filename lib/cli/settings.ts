@@ -249,6 +249,16 @@ const RESUME_NEEDS = [
   ['maxMessageBytes', 17, 1_000],
 ] as const;
 
+/** @throws SettingsError when a client with as many locks as it may have could not resume its session. */
+export function requireRoomForResumes({ limits }: Settings, source: string): void {
+  for (const [name, ofHold, ofRest] of RESUME_NEEDS) {
+    const least = limits.maxLocksPerSession * ofHold + ofRest;
+    if (limits[name] >= least) continue;
+    const expected = `${least} or more, so that a session with maxLocksPerSession, ${limits.maxLocksPerSession}, can be resumed`;
+    throw new SettingsError(`${source}: settings.limits.${name} is ${limits[name]}; expected ${expected}`);
+  }
+}
+
 /** Finds contradictions between settings, which no schema of a single setting can find. */
 function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
   // No single reply may fill the buffer and cut a client off. JSON may take six characters for one of a name.
@@ -257,14 +267,6 @@ function findContradiction({ limits, listeners, user, group }: Settings): Proble
     const field = 'settings.limits.hardOutputBytes';
     const expected = `softOutputBytes and six times maxPageBytes, ${leastHardOutputBytes}, or more`;
     return { field, message: `${field} is ${limits.hardOutputBytes}; expected ${expected}` };
-  }
-  // Otherwise a client with many locks could not come back to its session.
-  for (const [name, ofHold, ofRest] of RESUME_NEEDS) {
-    const least = limits.maxLocksPerSession * ofHold + ofRest;
-    if (limits[name] >= least) continue;
-    const field = `settings.limits.${name}`;
-    const expected = `${least} or more, so that a session with maxLocksPerSession, ${limits.maxLocksPerSession}, can be resumed`;
-    return { field, message: `${field} is ${limits[name]}; expected ${expected}` };
   }
   if (user !== '' && group === '') {
     return { field: 'settings.group', message: 'settings.group is ""; expected a group, since there is settings.user' };
