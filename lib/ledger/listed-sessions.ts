@@ -12,7 +12,7 @@ export interface Batch {
 
 interface Listed {
   readonly session: SessionRecord;
-  readonly losses: Map<number, { readonly reason: string; readonly atMs: number }>;
+  losses: (LossRecord & { readonly atMs: number })[];
 }
 
 export class ListedSessions {
@@ -20,8 +20,8 @@ export class ListedSessions {
 
   apply({ added, ended, lost = [] }: Batch): void {
     const atMs = performance.now();
-    for (const session of added) this.#sessions.set(session.id, { session, losses: new Map() });
-    for (const { id, token, reason } of lost) this.#sessions.get(id)?.losses.set(token, { reason, atMs });
+    for (const session of added) this.#sessions.set(session.id, { session, losses: [] });
+    for (const { id, token, reason } of lost) this.#sessions.get(id)?.losses.push({ token, reason, atMs });
     for (const id of ended) this.#sessions.delete(id);
   }
 
@@ -36,20 +36,18 @@ export class ListedSessions {
   summary(): Batch & Required<Pick<Batch, 'lost'>> {
     const nowMs = performance.now();
     const listed = [...this.#sessions.values()];
-    for (const { session, losses } of listed) {
-      for (const [token, { atMs }] of losses) if (atMs + session.timeoutMs < nowMs) losses.delete(token);
+    for (const each of listed) {
+      each.losses = each.losses.filter(({ atMs }) => atMs + each.session.timeoutMs >= nowMs);
     }
     const lost = listed.flatMap(({ session: { id }, losses }) =>
-      [...losses].map(([token, { reason }]) => ({ id, token, reason })),
+      losses.map(({ token, reason }) => ({ id, token, reason })),
     );
     return { added: listed.map(({ session }) => session), ended: [], lost };
   }
 
   describe(): readonly EarlierSession[] {
     return [...this.#sessions.values()].map(({ session, losses }) =>
-      losses.size === 0
-        ? session
-        : { ...session, losses: [...losses].map(([token, { reason }]) => ({ token, reason })) },
+      losses.length === 0 ? session : { ...session, losses: losses.map(({ token, reason }) => ({ token, reason })) },
     );
   }
 }

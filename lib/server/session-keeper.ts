@@ -228,7 +228,7 @@ export class SessionKeeper {
     isLast: boolean,
   ): object {
     // L3: what it is on record to have lost may be another's by now.
-    const [lost, had] = partition(holds, ({ token }) => kept.lostBefore.has(token));
+    const [lost, had] = partition(holds, ({ token }) => kept.hadLost(token));
     const tokens = lost.map(({ token }) => token);
     tokens.push(...session.locks.restore(had.map(toEarlierHold)));
     if (isLast) this.#sessions.completeReclaim(kept);

@@ -9,7 +9,7 @@ import { LossReasons } from './loss-reasons.ts';
 
 const ID_BYTES = 12;
 const SECRET_BYTES = 24;
-const NONE: ReadonlySet<number> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 
 /** What sessions may take. All times are milliseconds. */
 export interface SessionLimits {
@@ -46,18 +46,23 @@ export class KeptSession<Client> {
   untilMs: number | undefined;
   stopTimeout: (() => void) | undefined;
   readonly losses: LossReasons = new LossReasons();
-  /** L3: the tokens of holds that it had lost in earlier runs. */
-  readonly lostBefore: ReadonlySet<number>;
+  /** As texts: a client may have chosen its tokens, and the engine hashes numbers without a seed. */
+  readonly #lostBefore: ReadonlySet<string>;
 
   constructor({ id, secretHash, timeoutMs, losses = [] }: EarlierSession, client: Client | undefined) {
     this.losses.add(losses as readonly LostToken[]);
-    this.lostBefore = losses.length === 0 ? NONE : new Set(losses.map(({ token }) => token));
+    this.#lostBefore = losses.length === 0 ? NONE : new Set(losses.map(({ token }) => String(token)));
     this.id = id;
     this.secretHash = secretHash;
     this.timeoutMs = timeoutMs;
     this.client = client;
     this.state = client === undefined ? 'awaited' : 'attached';
     this.recorded = client === undefined;
+  }
+
+  /** L3: whether it had lost the hold with this token in an earlier run. */
+  hadLost(token: number): boolean {
+    return this.#lostBefore.has(String(token));
   }
 }
 
