@@ -209,7 +209,8 @@ export class History {
       return (
         mayOverlap &&
         this.log.hits(fault, client) &&
-        grantedMs <= fault.untilMs + CLOCK_SLACK_MS &&
+        // A grant of before may come late.
+        grantedMs <= fault.untilMs + CLOCK_SLACK_MS + this.log.ownHurtMs(client, fault.untilMs, grantedMs) &&
         fromMs >= fault.fromMs &&
         lastMs <= fault.untilMs + noticeMs + this.log.ownHurtMs(client, fault.untilMs, lastMs)
       );
