@@ -47,8 +47,9 @@ interface SessionLifeOptions {
 /** Suspends, resumes and ends a session. */
 export class SessionLife {
   readonly deadline: SessionDeadline;
-  /** The time-out that the client asks for, in milliseconds. */
-  readonly timeoutMs: number;
+  /** The time-out that the server told last, in milliseconds; until then the one that the client asks for. */
+  timeoutMs: number;
+  readonly #askedTimeoutMs: number;
   readonly #client: MessageClient;
   readonly #holds: Holds;
   readonly #givenUp: GivenUpCalls;
@@ -74,6 +75,7 @@ export class SessionLife {
     this.#givenUp = givenUp;
     this.#isKept = isKept;
     this.timeoutMs = timeoutMs;
+    this.#askedTimeoutMs = timeoutMs;
     this.deadline = new SessionDeadline({
       isNeeded: () => holds.size > 0 || client.hasUnanswered,
       ping: () => void this.#ping(),
@@ -88,7 +90,7 @@ export class SessionLife {
   /** What the server is told of the session: when it is resumed, everything that the client still has (S3). */
   listed(): object | undefined {
     if (!this.#isKept) return undefined;
-    const timeout = this.timeoutMs / MS_A_SECOND;
+    const timeout = this.#askedTimeoutMs / MS_A_SECOND;
     if (this.#key === undefined) return { timeout };
     const requests = this.#listable();
     const holds = this.#holds.wanted();
@@ -133,7 +135,8 @@ export class SessionLife {
     if (!isResumed) this.loseHolds('connectionLost');
     this.#failUnlisted();
     if (isResumed) this.#unlockUnwanted();
-    this.deadline.begin((told?.timeout ?? this.timeoutMs / MS_A_SECOND) * MS_A_SECOND, sent);
+    this.timeoutMs = told === undefined ? this.#askedTimeoutMs : told.timeout * MS_A_SECOND;
+    this.deadline.begin(this.timeoutMs, sent);
     for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
     this.#endSuspension(isResumed ? 'resumed' : 'over');
     return isResumed;

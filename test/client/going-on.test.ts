@@ -339,6 +339,15 @@ describe('a client that goes on with its session', () => {
     });
   }
 
+  it('gives each attempt as much time as the server allows, though it has asked for less', async () => {
+    await open({ session: { timeoutMs: 1 } });
+    const handle = await take('jobs', 1);
+    const greeting = await comeBack();
+    await timerBehind(50);
+    await resume(greeting);
+    expect(handle.isHeld).to.equal(true);
+  });
+
   it('S5: asks while it may still rely on its locks, and relies on them as long as it is answered', async () => {
     await open({}, { session: opened(2) });
     const handle = await take('jobs', 1);
