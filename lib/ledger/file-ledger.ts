@@ -72,12 +72,20 @@ async function findEarlier(directory: StateDirectory, isForced: boolean, report:
     return found;
   } catch (error) {
     if (!isForced || !(error instanceof LedgerError)) throw error;
-    report.tell(
-      'warn',
-      `${error.message}; the start is forced: the files are kept under other names, all sessions are gone`,
-    );
-    for (const name of ['tokens', 'sessions']) await setAside(directory.pathOf(name));
-    return { tokens: undefined, listed: undefined };
+    report.tell('warn', `${error.message}; the start is forced: what is of no use is put aside, all sessions are gone`);
+    // Tokens that can be read go on: resources may have seen them.
+    const tokens = readableTokens(directory);
+    for (const name of tokens === undefined ? ['tokens', 'sessions'] : ['sessions'])
+      await setAside(directory.pathOf(name));
+    return { tokens, listed: undefined };
+  }
+}
+
+function readableTokens(directory: StateDirectory): ReservedTokens | undefined {
+  try {
+    return readTokens(directory);
+  } catch {
+    return undefined;
   }
 }
 

@@ -323,6 +323,21 @@ describe('a ledger in a directory', () => {
       expect(readdirSync(directory)).to.include.members(['tokens.damaged', 'sessions.damaged']);
     });
 
+    it('L1: goes on with the tokens when the start is forced since the list of sessions is of no use', async () => {
+      const ledger = await openLedger(directory);
+      const last = take(ledger, 10);
+      await ledger.closeOnce();
+      const path = `${directory}/sessions`;
+      for (const spoil of [() => damage('sessions', 1), () => rmSync(path), () => writeFileSync(path, toLine({}))]) {
+        spoil();
+        expect(await errorOf(openLedger(directory))).to.include({ code: 'unreadable' });
+        const forced = await openLedger(directory, { isForced: true, nowMs: CLOCK - DAY_MS, report });
+        expect([forced.lineage, idsAtStart(forced)]).to.deep.equal([lineage, []]);
+        expect(forced.tokens.begin).to.be.above(last);
+        await forced.closeOnce();
+      }
+    });
+
     it('L1: begins another lineage, and says so, when the file of tokens is missing and no session is listed', async () => {
       const fresh = folder.at('fresh');
       const first = await openLedger(fresh);
