@@ -59,6 +59,7 @@ export class LockTable {
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
   readonly #isBusy: () => boolean;
+  readonly #maxBytesPerSession: number;
   /** `stopping`: it drains, but for the sessions that outlive the process. */
   #state: 'serving' | 'draining' | 'stopping' = 'serving';
 
@@ -69,6 +70,7 @@ export class LockTable {
     this.#book = new LockBook(options);
     this.#answersAtOnce = answersAtOnce;
     this.#isBusy = isBusy;
+    this.#maxBytesPerSession = limits.maxBytesPerSession;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce, maxCycleSteps);
     const answersNow = (): number => (isBusy() ? Math.min(ANSWERS_WHEN_BUSY, answersAtOnce) : answersAtOnce);
     this.#admission = new Admission(this.#book, this.#deadlocks, answersNow);
@@ -204,7 +206,9 @@ export class LockTable {
   /** Gives a hold of an earlier run back to its session. The result is whether it has it now. Nothing may be granted meanwhile. */
   restore(session: Session, hold: EarlierHold, nowMs: number): Outcome<boolean> {
     requireLive(session);
-    return this.#outcome(restore(this.#book, session, hold, nowMs));
+    // Not the bytes of the whole table: those of another attempt of the same client may still be in it.
+    const isFull = session.bytes >= this.#maxBytesPerSession;
+    return this.#outcome(!isFull && restore(this.#book, session, hold, nowMs));
   }
 
   /** Lets in those who had to wait only because `mayGrant` was false. Looks at all that wait; at most of them in slices. */

@@ -72,7 +72,8 @@ export class LocalSession implements ManagedSession {
     { id, name, steal }: LockRequest,
     result: LockResult | PendingResult<LockResult>,
   ): LockResult | PendingResult<LockResult> {
-    if (steal === undefined || !this.#manager.isDurable) return result;
+    const isRefused = 'status' in result && result.status !== 'ok';
+    if (steal === undefined || isRefused || !this.#manager.isDurable) return result;
     const recorded = new PendingResult<LockResult>(true);
     this.#thefts ??= new Set();
     this.#thefts.add(id);

@@ -13,7 +13,7 @@ import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/
 import { atLimit, type OnRefused } from './command-refusals.ts';
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
-import { invalidParameters, type Refusal } from './lock-requests.ts';
+import { invalidParameters, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import type { SavedLocks } from './planned-stop.ts';
 import { onceRecorded } from './recorded-answer.ts';
 import type { LockServerSession } from './session.ts';
@@ -22,7 +22,7 @@ const MS_A_SECOND = 1_000;
 const DEFAULT_TIMEOUT_SECONDS = 20;
 
 /** What bounds a resumption, beside the time. */
-interface KeeperLimits extends SessionLimits {
+interface KeeperLimits extends SessionLimits, TextLimits {
   readonly maxLocksPerSession: number;
   readonly maxPendingRequests: number;
 }
@@ -228,11 +228,18 @@ export class SessionKeeper {
     isLast: boolean,
   ): object {
     // L3: what it is on record to have lost may be another's by now.
-    const [lost, had] = partition(holds, ({ token }) => kept.hadLost(token));
+    const [lost, had] = partition(holds, (hold) => kept.hadLost(hold.token) || this.#isTooLong(hold));
     const tokens = lost.map(({ token }) => token);
     tokens.push(...session.locks.restore(had.map(toEarlierHold)));
     if (isLast) this.#sessions.completeReclaim(kept);
     return { status: 'ok', lost: kept.losses.describe(tokens) };
+  }
+
+  /** No run with these limits can have granted it. */
+  #isTooLong({ lockName, owner = '' }: ReclaimedHold): boolean {
+    const refusal =
+      refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
+    return refusal !== undefined;
   }
 
   /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */

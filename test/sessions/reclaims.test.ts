@@ -69,6 +69,24 @@ describe('a client that reclaims its locks', () => {
     expect(await other.next()).to.deep.equal({ id: 1, result: granted(9) });
   });
 
+  it('gets nothing back that no run with these limits can have granted', async () => {
+    server = await startWithList({ atStart: [{ ...RECORD, timeoutMs: 3_600_000 }] }, undefined, {
+      maxNameBytes: 1_000,
+      maxOwnerBytes: 8,
+      maxBytesPerSession: 5_000,
+    });
+    const [client] = await server.connectTwo();
+    await comeBack(client);
+    const long = 'x'.repeat(1_000);
+    const holds = [
+      { lockName: `${long}x`, token: 1 },
+      { lockName: 'a', token: 2, owner: 'too long!' },
+      ...[3, 4, 5, 6, 7].map((token) => ({ lockName: `${token}${long.slice(1)}`, token, owner: 'fits' })),
+    ];
+    const lost = [1, 2, 6, 7].map((token) => ({ token, reason: 'forced' }));
+    expect(await client.ask('reclaim', { holds, last: true })).to.deep.equal({ status: 'ok', lost });
+  });
+
   it('ends when it closes its side behind its reclaim', async () => {
     const [first, second] = await server.connectTwo();
     await comeBack(first);

@@ -96,10 +96,12 @@ describe('a server with a state directory', () => {
     await program.kill();
     await start();
     const other = await RawClient.connect(scene.port);
-    expect(await other.ask('lock', { lockName: 'free', timeLimit: 0 })).to.deep.equal({
-      status: 'unavailable',
-      reason: 'grace',
-    });
+    for (const request of [{ timeLimit: 0 }, { steal: true }]) {
+      expect(await other.ask('lock', { lockName: 'free', ...request })).to.deep.equal({
+        status: 'unavailable',
+        reason: 'grace',
+      });
+    }
     await other.queue(1, 'free');
     expect(await other.ask('stats')).to.include({ awaitedSessions: 2, waiting: 1, holders: 0 });
     const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
