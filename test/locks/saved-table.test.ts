@@ -69,13 +69,18 @@ class Run {
     return NAMES.map((name) => this.table.inspect(name, 1_000, this.nowMs));
   }
 
-  /** Releases the hold with the smallest token; returns what that causes. */
-  releaseFirst(): readonly object[] | undefined {
+  /** Releases the hold with the smallest token; returns what that causes. Waits that it cancels may end in any order. */
+  releaseFirst(): readonly (readonly object[])[] | undefined {
     const holders = this.inspectAll().flatMap((lock) => lock.holders);
     const first = holders.sort((a, b) => a.token - b.token)[0];
     if (first === undefined) return undefined;
     const session = this.sessions[Number(first.address.split(':')[1])] as Session;
-    return this.table.release(session, { token: first.token }, this.nowMs).events.map(describeEvent);
+    const { events } = this.table.release(session, { token: first.token }, this.nowMs);
+    const isCancelled = (event: TableEvent): boolean =>
+      event.kind === 'answered' && event.result.status === 'cancelled';
+    const cancelled = events.filter(isCancelled).map(describeEvent);
+    const inOrder = events.filter((event) => !isCancelled(event)).map(describeEvent);
+    return [inOrder, cancelled.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))];
   }
 }
 
