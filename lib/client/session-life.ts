@@ -136,9 +136,10 @@ export class SessionLife {
     this.#failUnlisted();
     if (isResumed) this.#unlockUnwanted();
     this.timeoutMs = told === undefined ? this.#askedTimeoutMs : told.timeout * MS_A_SECOND;
+    // Before the deadline begins, which may ask at once.
+    this.#endSuspension(isResumed ? 'resumed' : 'over');
     this.deadline.begin(this.timeoutMs, sent);
     for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
-    this.#endSuspension(isResumed ? 'resumed' : 'over');
     return isResumed;
   }
 

@@ -371,6 +371,17 @@ describe('a client that goes on with its session', () => {
     }
   });
 
+  it('S6: confirms once more for who asked while a ping was on its way that was lost with its connection', async () => {
+    const handle = await take('jobs', 1);
+    const first = handle.confirm();
+    await next('ping');
+    const later = handle.confirm();
+    await resume(await comeBack());
+    expect(await first).to.equal(true);
+    answer(await next('ping'));
+    expect(await later).to.equal(true);
+  });
+
   it('S6: is not sure of several locks past the deadline either, until they are confirmed', async () => {
     const locked = client.lockAll(['a', 'b']);
     answer(await next('lockAll'), { tokens: [1, 2], counts: [1, 1] });
