@@ -5,7 +5,7 @@ import { makeGate } from '../message/gate.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
 import { tell } from '../message/tell.ts';
-import { startTimeout } from '../message/timeout.ts';
+import { AttemptDelay } from './attempt-delay.ts';
 import {
   failedToConnect,
   type IsRefusal,
@@ -27,10 +27,6 @@ const RECONNECT_OPTIONS: OptionRules = { minDelayMs: FROM_ZERO, maxDelayMs: FROM
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
-const DEFAULT_MIN_DELAY_MS = 100;
-const DEFAULT_MAX_DELAY_MS = 10_000;
-/** A server that is down must not be asked a thousand times a second. */
-const LEAST_DELAY_MS = 10;
 /** While the session is suspended, its time is short. */
 const MAX_SUSPENDED_DELAY_MS = 500;
 const ATTEMPT_SHARE = 1 / 4;
@@ -75,6 +71,8 @@ interface Closing {
   readonly kind: 'closing';
   /** Until what is held is released. */
   isConnected: boolean;
+  /** Whether that is awaited: the session goes on then, over the loss of a connection too. */
+  isDraining: boolean;
   readonly gone: Promise<void>;
 }
 
@@ -91,7 +89,7 @@ type State =
  */
 export type ClientState = State['kind'];
 
-/** Delays its attempts with full jitter: by any time up to a bound that doubles, so that many clients do not come at once. */
+/** Makes attempts until one succeeds, and again when the connection is lost. */
 export class ConnectionKeeper {
   readonly #dial: Dialer;
   readonly #options: ClientOptions;
@@ -116,10 +114,8 @@ export class ConnectionKeeper {
   #pauses = new AbortController();
   /** What is held and awaited. */
   readonly session: LockSession;
-  /** The pause before the next attempt, and when it ends. */
-  #delay: { readonly endMs: number; readonly stop: () => void } | undefined;
-  /** Attempts that failed since the last good connection. */
-  #failures = 0;
+  /** Before the next attempt. */
+  readonly #delay: AttemptDelay;
   #wasConnected = false;
   #lastError: Error | undefined;
   #isReferenced = true;
@@ -128,6 +124,7 @@ export class ConnectionKeeper {
   constructor(dial: Dialer, options: ClientOptions, surroundings: Surroundings, emitter: Emitter) {
     requireOptions(options.reconnect || {}, RECONNECT_OPTIONS, 'reconnect');
     this.#dial = dial;
+    this.#delay = new AttemptDelay(options.reconnect || {}, () => this.#attempt());
     this.#options = options;
     this.#surroundings = surroundings;
     this.#emitter = emitter;
@@ -221,9 +218,7 @@ export class ConnectionKeeper {
   setReferenced(isReferenced: boolean): void {
     this.#isReferenced = isReferenced;
     this.connectedSession?.setReferenced(isReferenced);
-    if (this.#delay === undefined) return;
-    this.#delay.stop();
-    this.#attemptAfter(Math.max(0, this.#delay.endMs - performance.now()));
+    this.#delay.setReferenced(isReferenced);
   }
 
   /** Ends all waits, waits up to `drainMs` milliseconds until all locks are released, then closes the connection. */
@@ -231,7 +226,8 @@ export class ConnectionKeeper {
     const { drainMs = 0 } = requireOptions(options, { drainMs: FROM_ZERO });
     if (!this.closing.aborted) {
       const { promise, resolve } = makeGate();
-      const closing: Closing = { kind: 'closing', isConnected: this.connectedSession !== undefined, gone: promise };
+      const isConnected = this.connectedSession !== undefined;
+      const closing: Closing = { kind: 'closing', isConnected, isDraining: drainMs > 0, gone: promise };
       // Set first: listeners might call `close` again.
       this.state = closing;
       void this.#close(closing, drainMs).then(resolve);
@@ -242,8 +238,14 @@ export class ConnectionKeeper {
   async #close(closing: Closing, drainMs: number): Promise<void> {
     const reason = new LockClosedError();
     const { session } = this;
+    const isDelayed = this.#delay.stop();
     this.#stop(reason);
-    if (closing.isConnected && drainMs > 0) await session.drain(drainMs, reason);
+    if (closing.isDraining) {
+      if (isDelayed) this.#scheduleNext();
+      await session.drain(drainMs, reason);
+      closing.isDraining = false;
+      this.#delay.stop();
+    }
     const { isConnected } = closing;
     closing.isConnected = false;
     await (isConnected ? session.close() : session.closeNow());
@@ -256,8 +258,7 @@ export class ConnectionKeeper {
     this.#lastError = cause;
     this.#closing.abort(reason);
     this.#endPauses();
-    this.#delay?.stop();
-    this.#delay = undefined;
+    this.#delay.stop();
     this.#waiting.reject('all', closedError(cause));
   }
 
@@ -282,7 +283,6 @@ export class ConnectionKeeper {
   }
 
   #attempt(): void {
-    this.#delay = undefined;
     if (this.state.kind === 'idle') this.state = { kind: 'connecting' };
     this.#open().then(
       (isResumed) => this.#succeeded(isResumed),
@@ -294,7 +294,7 @@ export class ConnectionKeeper {
     const { session, name } = this;
     const { defaultName } = this.#surroundings;
     // While the session is suspended, each attempt must leave time for the next.
-    const mostMs = this.state.kind === 'suspended' ? session.life.timeoutMs * ATTEMPT_SHARE : Number.POSITIVE_INFINITY;
+    const mostMs = session.life.isSuspended ? session.life.timeoutMs * ATTEMPT_SHARE : Number.POSITIVE_INFINITY;
     const timeoutMs = Math.min(this.#connectTimeoutMs, mostMs);
     const isResumed = await session.open(this.#dial, { name, defaultName, timeoutMs });
     if (!session.isOpen) throw new MessageError('connectionLost', 'the connection was lost at once');
@@ -304,12 +304,13 @@ export class ConnectionKeeper {
   }
 
   #succeeded(isResumed: boolean): void {
-    const { session } = this;
-    if (this.closing.aborted) {
+    const { session, state } = this;
+    if (this.closing.aborted && !this.#isDraining) {
       void session.closeNow();
       return;
     }
-    this.state = { kind: 'connected', sinceMs: performance.now() };
+    if (state.kind === 'closing') state.isConnected = true;
+    else this.state = { kind: 'connected', sinceMs: performance.now() };
     this.#wasConnected = true;
     // Calls that waited go out first, before those that listeners make when they hear of the connection.
     this.#waiting.resolveAll(session);
@@ -319,10 +320,11 @@ export class ConnectionKeeper {
   }
 
   #failed(error: Error): void {
-    if (this.closing.aborted) return;
+    if (this.closing.aborted && !this.#isDraining) return;
     this.#lastError = error;
-    const isGone = this.state.kind === 'suspended' && NOBODY_LISTENS.has((error as { readonly code?: unknown }).code);
-    if (isGone && this.session.life.endWithServer()) this.state = { kind: 'reconnecting' };
+    const { life } = this.session;
+    const isGone = life.isSuspended && NOBODY_LISTENS.has((error as { readonly code?: unknown }).code);
+    if (isGone && life.endWithServer() && !this.#isDraining) this.state = { kind: 'reconnecting' };
     const isLast = !this.reconnects || isPermanent(error, this.#surroundings.isRefusal);
     const toldCount = this.#waiting.reject(isLast ? 'all' : 'fail', error);
     // If no call rejects with it, an event reports it.
@@ -339,7 +341,9 @@ export class ConnectionKeeper {
       this.#replace(error ?? new Error('the server closed the connection'), isSuspended ? 'suspended' : 'reconnecting');
     } else if (state.kind === 'closing' && state.isConnected) {
       state.isConnected = false;
-      session.life.loseHolds('connectionLost');
+      isSuspended = this.#isDraining && session.life.suspend();
+      if (isSuspended) this.#scheduleNext();
+      else session.life.loseHolds('connectionLost');
     } else {
       return;
     }
@@ -350,7 +354,8 @@ export class ConnectionKeeper {
 
   /** Opens another connection in its place, unless this was the last one. */
   #replace(error: Error, kind: 'suspended' | 'reconnecting'): void {
-    if (this.state.kind === 'connected' && performance.now() - this.state.sinceMs >= STABLE_MS) this.#failures = 0;
+    if (this.state.kind === 'connected' && performance.now() - this.state.sinceMs >= STABLE_MS)
+      this.#delay.failures = 0;
     if (this.reconnects) {
       this.#lastError = error;
       this.state = { kind };
@@ -360,6 +365,11 @@ export class ConnectionKeeper {
       this.state = { kind: 'closed' };
       this.#stop(new LockClosedError(), error);
     }
+  }
+
+  /** Whether the client closes once what it holds is released. */
+  get #isDraining(): boolean {
+    return this.state.kind === 'closing' && this.state.isDraining;
   }
 
   /** A client that was never connected stops trying when no call waits any more. */
@@ -372,18 +382,8 @@ export class ConnectionKeeper {
       this.state = { kind: 'idle' };
       return;
     }
-    if (this.state.kind !== 'suspended') this.state = { kind: 'reconnecting' };
-    const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = this.#options.reconnect || {};
-    const mostMs = this.state.kind === 'suspended' ? MAX_SUSPENDED_DELAY_MS : maxDelayMs;
-    const bound = Math.min(maxDelayMs, mostMs, Math.max(minDelayMs, LEAST_DELAY_MS) * 2 ** this.#failures);
-    this.#failures += 1;
-    this.#attemptAfter(Math.max(LEAST_DELAY_MS, Math.random() * bound));
-  }
-
-  #attemptAfter(delayMs: number): void {
-    const importance = this.#isReferenced ? 'foreground' : 'background';
-    const stop = startTimeout(delayMs, () => this.#attempt(), importance);
-    this.#delay = { endMs: performance.now() + delayMs, stop };
+    if (this.state.kind !== 'suspended' && !this.#isDraining) this.state = { kind: 'reconnecting' };
+    this.#delay.begin(this.session.life.isSuspended ? MAX_SUSPENDED_DELAY_MS : Number.POSITIVE_INFINITY);
   }
 
   #emit<Name extends keyof LockClientEvents>(name: Name, ...details: Parameters<LockClientEvents[Name]>): void {

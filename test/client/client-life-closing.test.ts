@@ -2,7 +2,18 @@ import { expect } from 'chai';
 import { LockClosedError, LockLostError } from '../../lib/client/lock-error.ts';
 import { until } from '../server/raw-client.ts';
 import { rejects } from '../support/rejection.ts';
-import { AT_ONCE, client, clientScene, delayGrant, isFree, LONG_MS, other, proxy } from './client-scene.ts';
+import {
+  AT_ONCE,
+  client,
+  clientScene,
+  delayGrant,
+  emitted,
+  isFree,
+  LONG_MS,
+  other,
+  proxy,
+  reset,
+} from './client-scene.ts';
 
 describe('a client that closes when its locks are released', () => {
   clientScene({ client: { reconnect: AT_ONCE } });
@@ -47,7 +58,33 @@ describe('a client that closes when its locks are released', () => {
     expect(await handle.release()).to.equal(false);
   });
 
-  it('ends when the connection is lost meanwhile, and opens no other', async () => {
+  it('keeps its locks when the connection is reset meanwhile', async () => {
+    const handle = await client.lock('jobs');
+    const resumed = emitted(client, 'resume');
+    const closed = client.close({ drainMs: LONG_MS });
+    await reset(client);
+    await resumed;
+    expect([client.state, await handle.confirm()]).to.deep.equal(['closing', true]);
+    expect(await handle.release()).to.equal(true);
+    await closed;
+    await isFree();
+  });
+
+  it('keeps its locks when it has no connection at first', async () => {
+    const handle = await client.lock('jobs');
+    proxy.refuse();
+    await reset(client);
+    await emitted(client, 'error');
+    const resumed = emitted(client, 'resume');
+    const closed = client.close({ drainMs: LONG_MS });
+    proxy.admit();
+    await resumed;
+    expect(await handle.release()).to.equal(true);
+    await closed;
+    await isFree();
+  });
+
+  it('ends when the server ends the session meanwhile', async () => {
     const handle = await client.lock('jobs');
     const closed = client.close({ drainMs: LONG_MS });
     proxy.cut();
