@@ -6,7 +6,7 @@ import { VERSION } from '../server/version.ts';
 import { parseBoolean, parsePort } from './arguments.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { exitOnFailure, serve } from './serve.ts';
-import { completeSettings, readSettingsFile, requireRoomForResumes, type Settings } from './settings.ts';
+import { completeSettings, readSettingsFile, type Settings } from './settings.ts';
 
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;
@@ -123,10 +123,7 @@ function settingsOf(commandLine: CommandLine): Settings {
   if (webSocketPort !== undefined) replaceListener(given, 'websocket', webSocketPort !== 0, { port: webSocketPort });
   if (unix !== undefined) replaceListener(given, 'unix', unix !== '', { path: unix });
   const isChanged = Object.entries(commandLine).some(([name]) => !NO_SETTINGS.includes(name));
-  const source = isChanged ? `${config} with the command line` : config;
-  const settings = completeSettings(given, source);
-  requireRoomForResumes(settings, source);
-  return settings;
+  return completeSettings(given, isChanged ? `${config} with the command line` : config);
 }
 
 /** Changes the first listener of a transport, or adds one. Leaves the transport out if it is switched off. */

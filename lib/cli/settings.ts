@@ -243,22 +243,6 @@ export function completeSettings(given: Readonly<Record<string, unknown>>, sourc
   return settings as unknown as Settings;
 }
 
-/** What a `hello` that resumes a session takes of a message: for each hold a token of 16 digits and a comma, and for the rest. */
-const RESUME_NEEDS = [
-  ['maxMessageValues', 1, 20],
-  ['maxMessageBytes', 17, 1_000],
-] as const;
-
-/** @throws SettingsError when a client with as many locks as it may have could not resume its session. */
-export function requireRoomForResumes({ limits }: Settings, source: string): void {
-  for (const [name, ofHold, ofRest] of RESUME_NEEDS) {
-    const least = limits.maxLocksPerSession * ofHold + ofRest;
-    if (limits[name] >= least) continue;
-    const expected = `${least} or more, so that a session with maxLocksPerSession, ${limits.maxLocksPerSession}, can be resumed`;
-    throw new SettingsError(`${source}: settings.limits.${name} is ${limits[name]}; expected ${expected}`);
-  }
-}
-
 /** Finds contradictions between settings, which no schema of a single setting can find. */
 function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
   // No single reply may fill the buffer and cut a client off. JSON may take six characters for one of a name.

@@ -6,9 +6,17 @@ import { type DeadlockDetector, isWaitedFor, passesWhileWaiting } from './deadlo
 import { admitsNewcomer, admitsWaiter, areAllStealable, findClaim, isUnused, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
-import { awaitedInGroup, bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
+import {
+  awaitedInGroup,
+  bytesReached,
+  idInFlight,
+  invalid,
+  limitReached,
+  locksReached,
+  upgradeRefused,
+} from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
-import type { AcquireResult, Claim, Lock, LockRequest, Session, TableLimits } from './types.ts';
+import type { AcquireResult, AllTableLimits, Claim, Lock, LockRequest, Session } from './types.ts';
 
 const QUEUED = Object.freeze({ status: 'queued' }) satisfies AcquireResult;
 
@@ -17,9 +25,9 @@ export class Acquisition {
   readonly #book: LockBook;
   readonly #admission: Admission;
   readonly #deadlocks: DeadlockDetector;
-  readonly #limits: TableLimits;
+  readonly #limits: AllTableLimits;
 
-  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: TableLimits) {
+  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: AllTableLimits) {
     this.#book = book;
     this.#admission = admission;
     this.#deadlocks = deadlocks;
@@ -153,7 +161,8 @@ export class Acquisition {
 
   #limitReached(session: Session, lock: Lock, isAdmitted: boolean): LimitReached | undefined {
     const limits = this.#limits;
-    if (session.claimCount >= limits.maxLocksPerSession) return limitReached(limits, 'maxLocksPerSession');
+    const refusal = locksReached(limits, session, 1);
+    if (refusal !== undefined) return refusal;
     const { readerWriter, permit } = this.#book.locks;
     // A lock that nobody uses was added for this request.
     if (readerWriter.size + permit.size > limits.maxLocks && isUnused(lock)) return limitReached(limits, 'maxLocks');

@@ -7,9 +7,9 @@ import { makeGroup } from './group.ts';
 import { admitsNewcomer, findClaim, KIND_OF } from './lock.ts';
 import type { LockBook } from './lock-book.ts';
 import { limitOf } from './place.ts';
-import { bytesReached, idInFlight, invalid, limitReached, upgradeRefused } from './refusals.ts';
+import { bytesReached, idInFlight, invalid, limitReached, locksReached, upgradeRefused } from './refusals.ts';
 import { findOwner, isWaiting, ownerOf } from './session.ts';
-import type { AcquireAllResult, Claim, Lock, LockAllRequest, Session, TableLimits } from './types.ts';
+import type { AcquireAllResult, AllTableLimits, Claim, Lock, LockAllRequest, Session } from './types.ts';
 
 const MAX_SHOWN_CHARACTERS = 80;
 
@@ -26,9 +26,9 @@ export class GroupAcquisition {
   readonly #book: LockBook;
   readonly #admission: Admission;
   readonly #deadlocks: DeadlockDetector;
-  readonly #limits: TableLimits;
+  readonly #limits: AllTableLimits;
 
-  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: TableLimits) {
+  constructor(book: LockBook, admission: Admission, deadlocks: DeadlockDetector, limits: AllTableLimits) {
     this.#book = book;
     this.#admission = admission;
     this.#deadlocks = deadlocks;
@@ -110,9 +110,8 @@ export class GroupAcquisition {
   #limitReached(session: Session, missing: readonly Part[], isAdmitted: boolean): LimitReached | undefined {
     const limits = this.#limits;
     if (missing.length === 0) return undefined;
-    if (session.claimCount + missing.length > limits.maxLocksPerSession) {
-      return limitReached(limits, 'maxLocksPerSession');
-    }
+    const refusal = locksReached(limits, session, missing.length);
+    if (refusal !== undefined) return refusal;
     const newLocks = missing.filter(({ lock }) => lock === undefined).length;
     const { readerWriter, permit } = this.#book.locks;
     if (newLocks > 0 && readerWriter.size + permit.size + newLocks > limits.maxLocks)

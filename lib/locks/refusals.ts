@@ -1,11 +1,18 @@
 /** Why requests for locks are refused. */
 
 import type { Invalid, LimitReached, LockMode, RequestId } from '../protocol.ts';
-import type { Claim, Session, TableLimits } from './types.ts';
+import type { AllTableLimits, Claim, Session, TableLimits } from './types.ts';
 
 /** A limit of the table forbids the request. */
 export function limitReached(limits: TableLimits, limit: keyof TableLimits): LimitReached {
   return { status: 'limit', limit, value: limits[limit] };
+}
+
+/** The session would have too many locks with `further` ones; undefined if it would not. */
+export function locksReached(limits: AllTableLimits, session: Session, further: number): LimitReached | undefined {
+  const { maxLocksPerSession, maxLocksPerKeptSession = maxLocksPerSession } = limits;
+  const value = session.client.keptId === undefined ? maxLocksPerSession : maxLocksPerKeptSession;
+  return session.claimCount + further > value ? { status: 'limit', limit: 'maxLocksPerSession', value } : undefined;
 }
 
 /** A session, or all together, have used up their memory; undefined if they have not. */

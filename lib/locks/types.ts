@@ -344,9 +344,15 @@ export interface TableLimits {
   readonly maxBytesPerSession: number;
 }
 
+/** The limits, and one that follows from others. */
+export interface AllTableLimits extends TableLimits {
+  /** As `maxLocksPerSession`, of a session with a `keptId`: its client must list its locks when it comes back. The same by default. */
+  readonly maxLocksPerKeptSession?: number | undefined;
+}
+
 /** What the table needs from outside. */
 export interface TableOptions {
-  readonly limits: TableLimits;
+  readonly limits: AllTableLimits;
   /** The next fencing token: greater than every one before, the first greater than 0. */
   readonly nextToken: () => number;
   /**

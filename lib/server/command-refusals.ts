@@ -10,7 +10,8 @@ export const COMMAND_REFUSALS = {
   maxOwnerBytes: 'The owner tag was longer than `maxOwnerBytes`.',
   maxClientNameBytes: 'The name of a client was longer than `maxClientNameBytes`.',
   maxLocks: 'There were `maxLocks` already.',
-  maxLocksPerSession: 'The connection had `maxLocksPerSession` already.',
+  maxLocksPerSession:
+    'The session had `maxLocksPerSession` already, or as many as its client could list when it comes back.',
   maxTableBytes: 'All locks and waiting requests counted `maxTableBytes` already.',
   maxBytesPerSession: 'The locks and waiting requests of the connection counted `maxBytesPerSession` already.',
   maxWaitersPerLock: 'There were `maxWaitersPerLock` waiting for the lock already.',

@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
 import type {
+  AllTableLimits,
   Claim,
   LockKind,
   Outcome,
@@ -14,7 +15,6 @@ import type {
   SavedTable,
   Session,
   TableEvent,
-  TableLimits,
 } from '../locks/types.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
@@ -50,7 +50,7 @@ const CATCHING_UP_STEPS = 32;
 
 /** Limits, clock and ledger of a lock manager. */
 export interface LocalLockManagerOptions {
-  readonly limits: TableLimits & PageLimits;
+  readonly limits: AllTableLimits & PageLimits;
   readonly clock?: Clock;
   /** Gives the fencing tokens; by default they begin at the wall clock. */
   readonly ledger?: Ledger;

@@ -1,6 +1,6 @@
 /** The limits of a lock server, and which of them clients are told. */
 
-import type { TableLimits } from '../locks/types.ts';
+import type { AllTableLimits, TableLimits } from '../locks/types.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import type { SessionLimits } from '../sessions/kept-sessions.ts';
 import { defaultBytes } from './default-memory.ts';
@@ -34,6 +34,19 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxSessionTimeoutMs: 30_000,
   maxSuspendedSessions: 10_000,
 };
+
+/** What a `hello` that resumes a session takes of a message: for each lock a token of 16 digits and a comma, and for the rest. */
+const VALUES_OF_RESUME = 20;
+const BYTES_OF_RESUME = 1_000;
+const BYTES_OF_LOCK = 17;
+
+/** With the locks that a session may have when its client must be able to list them in one message. */
+export function withResumes(limits: LockServerLimits): LockServerLimits & AllTableLimits {
+  const { maxLocksPerSession, maxMessageValues, maxMessageBytes } = limits;
+  const mostByBytes = Math.floor((maxMessageBytes - BYTES_OF_RESUME) / BYTES_OF_LOCK);
+  const mostListed = Math.max(0, Math.min(maxMessageValues - VALUES_OF_RESUME, mostByBytes));
+  return { ...limits, maxLocksPerKeptSession: Math.min(maxLocksPerSession, mostListed) };
+}
 
 /** The limits that a client is told. */
 export const TOLD_LIMITS: readonly (keyof LockServerLimits)[] = [

@@ -35,7 +35,7 @@ import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockAllResult, LockManager, LockResult, Taken } from './lock-manager.ts';
 import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS } from './lock-server-limits.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
 import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
 import { LockServerSession } from './session.ts';
@@ -111,7 +111,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
     this.#limits = limits;
     const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
-    this.#manager = manager ?? new LocalLockManager({ limits, ...(own && { ledger: own }) });
+    this.#manager = manager ?? new LocalLockManager({ limits: withResumes(limits), ...(own && { ledger: own }) });
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
     this.#sessionKeeper = new SessionKeeper({

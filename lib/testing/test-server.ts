@@ -8,7 +8,7 @@ import type { LockPage } from '../protocol.ts';
 import { systemClock } from '../server/clock.ts';
 import { LocalLockManager } from '../server/local-lock-manager.ts';
 import type { LockServerOptions } from '../server/lock-server.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, withResumes } from '../server/lock-server-limits.ts';
 import { CuttableStream } from '../transports/cuttable-stream.ts';
 import { dialSocket } from '../transports/dial-socket.ts';
 import { memory } from '../transports/memory.ts';
@@ -66,7 +66,7 @@ export class TestServer implements AsyncDisposable {
     const limits: LockServerLimits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...serverOptions.limits };
     const manualClock = clock === 'manual' ? new ManualClock(() => this.settled()) : undefined;
     this.clock = manualClock ?? UNMOVABLE_CLOCK;
-    this.#manager = new LocalLockManager({ limits, clock: manualClock ?? systemClock });
+    this.#manager = new LocalLockManager({ limits: withResumes(limits), clock: manualClock ?? systemClock });
     this.#server = new WatchedLockServer({ ...serverOptions, limits, manager: this.#manager });
     this.#transport = socket ? 'socket' : 'memory';
   }

@@ -115,11 +115,6 @@ describe('the command line of the server program', () => {
       });
     });
 
-    it('when a client with all the locks that it may have could not resume its session', async () => {
-      const file = folder.writeSettings({ limits: { maxLocksPerSession: 30_000 } });
-      await isRefused(['--config', file], /: settings\.limits\.maxMessageValues is 25000; expected 30020 or more, /);
-    });
-
     it('when the settings cannot be read', async () => {
       const complaint = /^holdfast: cannot read the settings: ENOENT.*missing'\n$/;
       await isRefused(['--config', folder.at('missing')], complaint);

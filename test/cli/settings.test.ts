@@ -1,13 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import {
-  completeSettings,
-  readSettingsFile,
-  requireRoomForResumes,
-  type Settings,
-  SettingsError,
-} from '../../lib/cli/settings.ts';
+import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../../lib/cli/settings.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 
@@ -112,20 +106,6 @@ describe('the settings', () => {
     refuses({ limits }, `${file}: settings.limits.hardOutputBytes is 69; ${expected}, 70, or more`);
     expect(load({ limits: { ...limits, hardOutputBytes: 70 } }).limits.hardOutputBytes).to.equal(70);
   });
-
-  for (const [name, least] of [
-    ['maxMessageValues', 30_020],
-    ['maxMessageBytes', 511_000],
-  ] as const) {
-    it(`are refused if ${name} is too small for a client that resumes a session with maxLocksPerSession`, () => {
-      const limits = { maxMessageValues: 30_020, maxMessageBytes: 511_000, maxLocksPerSession: 30_000 };
-      requireRoomForResumes(load({ limits }), file);
-      const expected = `${least} or more, so that a session with maxLocksPerSession, 30000, can be resumed`;
-      const message = `${file}: settings.limits.${name} is ${least - 1}; expected ${expected}`;
-      const tooSmall = load({ limits: { ...limits, [name]: least - 1 } });
-      expect(() => requireRoomForResumes(tooSmall, file)).to.throw(SettingsError, message);
-    });
-  }
 
   it('are refused when they name a user without a group', () => {
     refuses({ user: 'nobody' }, `${file}: settings.group is ""; expected a group, since there is settings.user`);

@@ -6,7 +6,7 @@ import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import type { LockServerOptions } from '../../lib/server/lock-server.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../../lib/server/lock-server-limits.ts';
+import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, withResumes } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';
@@ -65,7 +65,7 @@ export const LOOPBACK: { readonly host: string; readonly port: number; readonly 
 /** Makes a silent server without listeners whose tokens are 1, 2, 3 and so on. It is closed when the test ends. */
 export function makeServer({ logger = new RecordingLogger(), ...options }: LockServerOptions = {}): FullLockServer {
   const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...options.limits };
-  const manager = new LocalLockManager({ limits, ledger: options.ledger ?? new MemoryLedger(0) });
+  const manager = new LocalLockManager({ limits: withResumes(limits), ledger: options.ledger ?? new MemoryLedger(0) });
   const server = new FullLockServer({ logger, manager, ...options });
   whenTestEnds(() => server.close());
   return server;

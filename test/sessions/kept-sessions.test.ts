@@ -10,7 +10,7 @@ import { type KeptSession, KeptSessions } from '../../lib/sessions/kept-sessions
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { granted } from '../server/answers.ts';
 import { type RawClient, until } from '../server/raw-client.ts';
-import { LOOPBACK, LogRecorder, portOf, serverForEachTest, startServer } from '../server/running-server.ts';
+import { LOOPBACK, LogRecorder, portOf, serverForEachTest } from '../server/running-server.ts';
 import { LIMITS, open, resume, startWithList, type Told } from './session-scene.ts';
 
 /** A WebSocket client with a session that holds a lock. */
@@ -54,13 +54,6 @@ describe('a session that outlives its connection', () => {
     expect(session.id).to.match(/^[\w-]{16}$/);
     expect(session.secret).to.match(/^[\w-]{32}$/);
     expect(session.secret).not.to.equal((await open(await server.connect())).secret);
-  });
-
-  it('has the time-out that is nearest to the one that was asked for, within the limits', async () => {
-    const limited = await startServer({ minSessionTimeoutMs: 5_000, maxSessionTimeoutMs: 7_000 });
-    const timeouts: number[] = [];
-    for (const asked of [0.001, 6, 1_000_000]) timeouts.push((await open(await limited.connect(), asked)).timeout);
-    expect(timeouts).to.deep.equal([5, 6, 7]);
   });
 
   it('keeps its locks when the connection is reset, and goes on with another', async () => {
@@ -354,27 +347,6 @@ describe('a session that outlives its connection', () => {
     }
   });
 
-  it('is over at once when it has nothing, or when too many are suspended', async () => {
-    const witness = await server.connect();
-    const idle = await server.connect();
-    const session = await open(idle);
-    idle.reset();
-    for (let count = 1; count <= 4; count += 1) {
-      const client = await server.connect();
-      await open(client);
-      await client.take(`lock-${count}`);
-      client.reset();
-      await until(async () => {
-        const { suspendedSessions, orphans } = await witness.ask('stats');
-        return Number(suspendedSessions) + Number(orphans) === count;
-      });
-    }
-    const stats = await witness.ask('stats');
-    expect(stats).to.include({ suspendedSessions: 3, orphans: 1 });
-    expect(stats.refusals).to.include({ maxSuspendedSessions: 1 });
-    expect(await resume(await server.connect(), session)).to.include({ state: 'gone' });
-  });
-
   it('is resumed by nobody who does not know its secret', async () => {
     const { holder, waiter, session, token } = await connectHolder();
     await cut(holder, waiter);
@@ -411,22 +383,5 @@ describe('a session that outlives its connection', () => {
       status: 'invalid',
       message: 'parameters.session is here twice; expected it once',
     });
-  });
-
-  it('lists no more than the limits allow', async () => {
-    const { session } = await connectHolder();
-    const holds = Array.from({ length: 10_001 }, (_, index) => index + 1);
-    const client = await server.connect();
-    for (const [has, limit] of [
-      [{ holds }, 'maxLocksPerSession'],
-      [{ requests: holds }, 'maxPendingRequests'],
-    ] as const) {
-      const { id, secret } = session;
-      expect(await client.ask('hello', { protocol: 1, session: { id, secret, ...has } })).to.deep.equal({
-        status: 'limit',
-        limit,
-        value: 10_000,
-      });
-    }
   });
 });
