@@ -10,7 +10,7 @@ const LONG_BYTES = 1_024 * KIB;
 /** This many short texts are as long as the long one. Quadratic work would take this many times as long. */
 const SHORT_TEXTS = LONG_BYTES / SHORT_BYTES;
 const MAX_FACTOR = 6;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 /** Texts of a given length that are as hard as possible for a decoder. */
 const HARD_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
