@@ -54,13 +54,13 @@ export class Audit {
     return listing && tokensIn(listing);
   }
 
-  /** Takes a lock from whoever holds it. Resolves to whether the server did. */
-  async force(name: string): Promise<boolean> {
+  /** Takes a lock from whoever holds it. Resolves to whether the server did; `unknown` when it does not answer. */
+  async force(name: string): Promise<boolean | 'unknown'> {
     const client = this.#connect();
     try {
       return (await client.forceUnlock(name)) > 0;
     } catch {
-      return false;
+      return 'unknown';
     } finally {
       await client.close();
     }

@@ -28,7 +28,7 @@ export interface ServerFaultsOptions {
   /** Clients behind proxies that can keep what the server says from them. */
   readonly deaf: readonly { readonly client: number; readonly proxy: ChaosProxy; readonly port: number }[];
   /** Takes a lock from whoever holds it. Resolves to whether the server did. */
-  readonly force: (name: string) => Promise<boolean>;
+  readonly force: (name: string) => Promise<boolean | 'unknown'>;
   /** Kills all clients and starts others. */
   readonly restartClients: () => Promise<void>;
 }
@@ -152,9 +152,10 @@ export class ServerFaults {
     const held = history.heldBy(victims);
     const taken = held.map(async ({ name }) => {
       const fromMs = nowMs();
-      if (!(await force(name))) return;
+      const isForced = await force(name);
+      if (isForced === false) return;
       history.forced(name, fromMs, nowMs());
-      history.count('locks forced unheard');
+      if (isForced === true) history.count('locks forced unheard');
     });
     await Promise.all(taken);
     // Others have the locks and leave them, as they do when they may.
