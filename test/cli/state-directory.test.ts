@@ -5,8 +5,12 @@ import { fill, mountBreakable, mountMemory, needsMounts } from '../ledger/file-s
 import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { expectStartFails, type ServerProgram, startProgram, startServerProgram } from '../server/running-program.ts';
+import { open, resume } from '../sessions/session-scene.ts';
 
 const NOBODY = 65_534;
+/** So many tokens a server reserves ahead, one for each microsecond at first. */
+const TOKENS_RESERVED = 2 ** 22;
+const SLACK_TOKENS = 500_000;
 
 describe('a server program with a state directory', () => {
   const folder = folderForEachTest();
@@ -128,15 +132,15 @@ describe('a server program with a state directory', () => {
   it('logs that the disk is full, goes on with the tokens that it has, and logs when there is room again', async function () {
     needsMounts(this);
     const disk = mountMemory(131_072);
-    const { program, port } = await startServerProgram('--state', `${disk}/state`);
+    const { program, client } = await startWithHalfOfTheTokens('--state', `${disk}/state`);
     const filler = fill(disk);
-    await useTokens(port);
+    await client.take('next');
     const full: unknown = JSON.parse(await program.nextErrorLine());
     expect(full)
       .to.include({ level: 50 })
       .and.property('msg')
       .includes('the state directory cannot be written: ENOSPC');
-    await (await RawClient.connect(port)).take('jobs');
+    await client.take('after');
     rmSync(filler);
     const again: unknown = JSON.parse(await program.nextErrorLine());
     expect(again).to.include({ level: 30, msg: 'the state directory can be written again' });
@@ -145,20 +149,27 @@ describe('a server program with a state directory', () => {
   it('L1: ends with a code of its own when the disk does not confirm a write', async function () {
     needsMounts(this, 'mkfs.ext4');
     const { folder: disk, breakDisk } = mountBreakable();
-    const { program, port } = await startServerProgram('--state', `${disk}/state`);
+    const { program, client } = await startWithHalfOfTheTokens('--state', `${disk}/state`);
     breakDisk();
-    await useTokens(port);
+    client.send({ command: 'lock', parameters: { lockName: 'next' }, id: 1 });
     expect(await program.exit).to.deep.equal({ code: EXIT_CODES.stateLost, signal: null });
     expect(EXIT_CODES.stateLost).to.equal(6);
     expect(program.errorOutput).to.match(/tokens\.new: the disk did not confirm a write/);
   });
 
-  /** Takes and releases a thousand locks at a time, for ever: every few thousand times the server reserves more tokens. */
-  async function useTokens(port: number): Promise<void> {
-    const client = await RawClient.connect(port);
-    const locks = Array.from({ length: 1_000 }, (_, index) => ({ lockName: `lock ${index}` }));
-    const request = `${JSON.stringify({ command: 'lockAll', parameters: { locks }, id: 1 })}\n`;
-    client.socket.on('data', () => client.write(`{"command":"unlockAll"}\n${request}`));
-    client.write(request);
+  /** A server that was killed and started again, and whose client has reclaimed a lock with a token past half of those reserved. */
+  async function startWithHalfOfTheTokens(...args: readonly string[]): Promise<ServerProgram & { client: RawClient }> {
+    const before = await startServerProgram(...args);
+    const holder = await RawClient.connect(before.port);
+    const session = await open(holder);
+    const first = await holder.take('jobs');
+    await before.program.kill();
+    const server = await startServerProgram(...args);
+    const client = await RawClient.connect(server.port);
+    expect(await resume(client, session)).to.include({ state: 'reclaim' });
+    const token = Math.max(first + TOKENS_RESERVED, Date.now() * 1_000) + TOKENS_RESERVED / 2 + SLACK_TOKENS;
+    const holds = [{ lockName: 'jobs', token }];
+    expect(await client.ask('reclaim', { holds, last: true })).to.deep.equal({ status: 'ok', lost: [] });
+    return { ...server, client };
   }
 });
