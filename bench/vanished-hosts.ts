@@ -29,7 +29,7 @@ const PATIENCE_MS = 90_000;
 
 /** How long things take. The clients of a host ask the server at different times, so their locks are taken one after the other. */
 const TIMES = isShort
-  ? { timeoutMs: 2_000, apartMs: 100, cutMs: 1_000, untilSureMs: 3_000, blockMs: 4_000 }
+  ? { timeoutMs: 4_000, apartMs: 100, cutMs: 300, untilSureMs: 5_000, blockMs: 6_000 }
   : { timeoutMs: undefined, apartMs: 1_000, cutMs: 10_000, untilSureMs: 35_000, blockMs: 60_000 };
 const CLIENTS_A_HOST = 5;
 /** When the blocked host gets its grant, when it is cut off, and how long before the end of the block its cable is back. */
