@@ -1,5 +1,6 @@
 /** The lease of one hold: renewed in time, and over for this client before it is over for the server. */
 
+import { elapsedMs, type Moment, thisMoment } from '../message/moment.ts';
 import { startTimeout } from '../message/timeout.ts';
 
 /** A lease is renewed when this much of it has passed. */
@@ -106,23 +107,4 @@ export class Lease {
     this.stop();
     this.#events.over();
   }
-}
-
-/** A moment by both clocks, in milliseconds. */
-export interface Moment {
-  readonly monotonicMs: number;
-  readonly wallMs: number;
-}
-
-/** This moment. */
-export function thisMoment(): Moment {
-  return { monotonicMs: performance.now(), wallMs: Date.now() };
-}
-
-/**
- * Milliseconds since a moment, by the clock that says more. On Linux the monotonic clock stands still while the machine
- * sleeps. If the wall clock is set forward, a lease ends too early for the client; if backward, the monotonic clock counts.
- */
-export function elapsedMs({ monotonicMs, wallMs }: Moment): number {
-  return Math.max(performance.now() - monotonicMs, Date.now() - wallMs);
 }

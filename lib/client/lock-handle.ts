@@ -1,9 +1,10 @@
 /** A hold on the server, and the handles to it that callers get. */
 
 import { whenAborted } from '../message/abort-listeners.ts';
+import type { Moment } from '../message/moment.ts';
 import { show } from '../message/show.ts';
 import type { LockMode, RequestedLock } from '../protocol.ts';
-import { Lease, type Moment } from './lease.ts';
+import { Lease } from './lease.ts';
 import { LockInvalidError, type LockLostCode, LockLostError, type LockTimeoutError } from './lock-error.ts';
 import {
   type LockCall,

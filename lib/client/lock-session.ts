@@ -10,12 +10,12 @@ import {
   type ServerEvent,
 } from '../message/message-client.ts';
 import { MessageError } from '../message/message-error.ts';
+import { type Moment, thisMoment } from '../message/moment.ts';
 import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
 import type { SessionInformation } from '../protocol.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
 import { Holds } from './holds.ts';
-import { type Moment, thisMoment } from './lease.ts';
 import { LockError, type LockLostCode, LockLostError, lossCode, refusal } from './lock-error.ts';
 import { Hold, type HoldSession, type Outside } from './lock-handle.ts';
 import { type LockCall, remainingMs, toParameters } from './options.ts';

@@ -1,8 +1,8 @@
 /** Until when a client may rely on its session, and when it asks the server whether it still may. */
 
 import { type Gate, makeGate } from '../message/gate.ts';
+import { elapsedMs, type Moment, thisMoment } from '../message/moment.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { elapsedMs, type Moment, thisMoment } from './lease.ts';
 
 /** The client counts the session as over this much before the server does: a tenth of its time-out, and at least a second (S4). */
 const MARGIN_SHARE = 1 / 10;
