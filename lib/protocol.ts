@@ -246,6 +246,33 @@ export interface SessionInformation {
   readonly unknown?: readonly RequestId[];
 }
 
+/** One of several servers of which one leads and the others stand by. */
+export interface ClusterNode {
+  readonly node: string;
+  /** Where clients reach it: `host:port`. */
+  readonly address: string;
+}
+
+/** The servers of a cluster, as the leader knows them. */
+export interface ClusterInformation {
+  /** The server that answers. */
+  readonly node: string;
+  readonly role: 'leader';
+  /** Grows with each change of the leader. */
+  readonly epoch: number;
+  readonly leader: ClusterNode;
+  readonly nodes: readonly (ClusterNode & { readonly role: 'leader' | 'standby' })[];
+  /** How many sessions are recorded for the next leader. */
+  readonly sessions: number;
+  /** Decides who leads; `lagMs` is how long its last answer took. */
+  readonly etcd: {
+    readonly endpoint: string;
+    readonly version: string;
+    readonly lagMs: number;
+    readonly revision: number;
+  };
+}
+
 /** Counts of sessions that outlive their connections: without a connection now, and since the start. */
 export interface SessionStatistics {
   readonly suspendedSessions: number;

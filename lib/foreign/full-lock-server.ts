@@ -1,7 +1,8 @@
 /** The lock server with every protocol: our messages and those of older lock servers. */
 
 import type { Listener } from '../message/byte-stream.ts';
-import { LockServer, type LockServerOptions } from '../server/lock-server.ts';
+import { LockServer } from '../server/lock-server.ts';
+import type { LockServerOptions } from '../server/lock-server-options.ts';
 import { type LineListenOptions, line } from './line/line.ts';
 import { prefixed } from './prefixed/prefixed.ts';
 

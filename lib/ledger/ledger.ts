@@ -9,6 +9,11 @@ export interface Ledger {
   readonly tokens: TokenSupply;
   readonly sessions: SessionList;
   readonly savedStop: SavedStop;
+  /**
+   * Only where several servers share the ledger: resolves once it has said, after this call, that this server still leads them
+   * (C3). Rejects when it says otherwise, or nothing in time.
+   */
+  confirmLead?(): Promise<void>;
   /** Waits for what is being written, then lets another server have the ledger. Nothing may be asked for afterwards. */
   close(): Promise<void>;
 }

@@ -125,6 +125,7 @@ export const LOCK_COMMANDS: CommandTable = {
   inspect: { serving: 'inPages', parameters: parameters({ lockName: name, max }, 'lockName') },
   list: { serving: 'inPages', parameters: parameters({ prefix: name, after: name, max }) },
   stats: { parameters: parameters({}) },
+  cluster: { parameters: parameters({}) },
   identify: { serving: 'atOnce', parameters: parameters({ name }, 'name') },
   whoami: { serving: 'atOnce', parameters: parameters({}) },
   who: {
@@ -135,10 +136,13 @@ export const LOCK_COMMANDS: CommandTable = {
       max,
     }),
   },
-  ping: { serving: 'atOnce', parameters: parameters({}) },
+  ping: { serving: 'atOnce', parameters: parameters({ late: flag }) },
   hello: {
     serving: 'atOnce',
-    parameters: parameters({ protocol: { const: 1, description: '1' }, name, session }, 'protocol'),
+    parameters: parameters(
+      { protocol: { const: 1, description: '1' }, name, session, redirect: flag, late: flag },
+      'protocol',
+    ),
   },
   reclaim: {
     serving: 'atOnce',
@@ -226,10 +230,17 @@ export interface WhoParameters {
   readonly max?: number;
 }
 
-export interface HelloParameters {
+export interface PingParameters {
+  /** The client is past the time for which it may trust its session (C3). */
+  readonly late?: boolean;
+}
+
+export interface HelloParameters extends PingParameters {
   readonly protocol: 1;
   readonly name?: string;
   readonly session?: SessionParameters;
+  /** The client can go to another server: only one that stands by looks at this. */
+  readonly redirect?: boolean;
 }
 
 /** A new session, or one to resume: then with its id and secret, and all that the client has. */

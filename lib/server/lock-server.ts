@@ -1,13 +1,12 @@
 /** The lock server: carries out the commands of the message protocol on a lock manager. */
 
 import cluster from 'node:cluster';
-import type { Ledger } from '../ledger/ledger.ts';
 import { NO_SESSIONS } from '../ledger/memory-ledger.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import type { Request } from '../message/message-router.ts';
-import { type ConnectionEnd, MessageServer, type MessageServerOptions } from '../message/message-server.ts';
+import { type ConnectionEnd, MessageServer } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
@@ -15,6 +14,7 @@ import type { LockStatistics, ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
 import { KeptListings } from './kept-listings.ts';
+import { Lead } from './lead.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
 import type {
   CancelParameters,
@@ -25,6 +25,7 @@ import type {
   ListParameters,
   LockAllParameters,
   LockParameters,
+  PingParameters,
   ReclaimParameters,
   UnlockAllParameters,
   UnlockParameters,
@@ -32,47 +33,21 @@ import type {
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
-import type { LockAllResult, LockManager, LockResult, Taken } from './lock-manager.ts';
-import type { LockProtocol, LockProtocolPlug, LockServerParts } from './lock-protocol.ts';
+import type { LockAllResult, LockManager, LockResult } from './lock-manager.ts';
+import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
+import { LOCK_LISTEN_OPTIONS, LOCK_SERVER_OPTIONS, type LockServerOptions } from './lock-server-options.ts';
 import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { logTaken } from './taken-holds.ts';
 import { ledgerInMemory } from './tokens.ts';
 import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
-/** The log shows the beginning of a name. */
-const MAX_LOGGED_CHARACTERS = 256;
-
-const SERVER_OPTIONS = ['limits', 'logger', 'manager', 'ledger', 'dump', 'registry', 'forceUnlock', 'protocols'];
-const LISTEN_OPTIONS = ['protocols', 'proxied', 'dialect'];
-
-/** The options of a lock server. */
-export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
-  readonly limits?: Partial<LockServerLimits>;
-  /** Keeps the locks; by default they live in this process. */
-  readonly manager?: LockManager;
-  /**
-   * What outlives the process; nothing by default. Only without a `manager`. The caller closes it after the server, and
-   * must end the process when the ledger fails.
-   */
-  readonly ledger?: Ledger;
-  /**
-   * Whether clients may ask who is there and who holds which lock (`list`, `inspect`, `d`, `sd`, `dump`); true by
-   * default.
-   */
-  readonly dump?: boolean;
-  /** Whether clients may register names and ask for those of other clients; true by default. */
-  readonly registry?: boolean;
-  /** Whether any client may take locks away from others (`forceUnlock`, and `steal` of any lock); false by default. */
-  readonly forceUnlock?: boolean;
-  /** Protocols to serve beside newline-delimited JSON. */
-  readonly protocols?: readonly LockProtocolPlug[];
-}
 
 /** Every result begins with its status. */
 interface Result {
@@ -86,6 +61,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
   readonly #sessionKeeper: SessionKeeper;
+  readonly #lead: Lead;
   readonly #plannedStop: PlannedStop | undefined;
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
@@ -104,8 +80,9 @@ export class LockServer extends MessageServer<LockServerSession> {
       registry = true,
       forceUnlock = false,
       protocols = [],
+      cluster: view,
       ...rest
-    } = requireKnownOptions(options, SERVER_OPTIONS);
+    } = requireKnownOptions(options, LOCK_SERVER_OPTIONS);
     const limitNames = Object.keys(DEFAULT_LOCK_SERVER_LIMITS);
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
@@ -123,6 +100,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       present: (answer) => (dump ? answer : hideOthers(answer)),
       onRefused: (session, cause) => this.refused(session.address, cause),
     });
+    this.#lead = new Lead(own, view, this.logger);
     this.#plannedStop = own?.isDurable === true ? new PlannedStop(own, this.logger) : undefined;
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
@@ -137,7 +115,7 @@ export class LockServer extends MessageServer<LockServerSession> {
    * each would grant the same lock.
    */
   override async listen(listener: Listener, options: ListenOptions = {}): Promise<string> {
-    requireKnownOptions(options, LISTEN_OPTIONS);
+    requireKnownOptions(options, LOCK_LISTEN_OPTIONS);
     if (cluster.isWorker) throw new Error(SHARED_PORTS);
     await this.#plannedStop?.takeOnce((saved) => this.#sessionKeeper.load(saved));
     return await super.listen(listener, options);
@@ -173,7 +151,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return mapResult(result, (answer) => {
       if (answer.status !== 'ok') return answer;
       const { taken, ...granted } = answer;
-      this.#logTaken('steal', session, request.name, taken);
+      logTaken(this.quietLog, { by: 'steal', session, lockName: request.name, taken });
       return granted;
     });
   }
@@ -209,7 +187,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     if (!this.#isForceUnlockOn) return DENIED;
     const released = this.#manager.forceRelease(lockName, mode === 'permit' ? 'permit' : 'readerWriter');
     return mapResult(released, ({ taken, ...result }) => {
-      this.#logTaken('forceUnlock', session, lockName, taken);
+      logTaken(this.quietLog, { by: 'forceUnlock', session, lockName, taken });
       return result;
     });
   }
@@ -253,6 +231,11 @@ export class LockServer extends MessageServer<LockServerSession> {
     return withStatus(mapResult(this.#manager.statistics(), (locks) => this.#describeCounts(locks)));
   }
 
+  /** Tells which servers there are, where this one leads others. */
+  commandCluster(): object {
+    return this.#lead.describe();
+  }
+
   /** Gives the client a name, or clears it. */
   commandIdentify(session: LockServerSession, { name }: IdentifyParameters): object {
     if (!this.#isRegistryOn) return DENIED;
@@ -275,12 +258,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
   }
 
-  commandPing(): object {
-    return OK;
+  commandPing(session: LockServerSession, { late = false }: PingParameters): object {
+    return late ? this.#lead.confirmed(session, () => OK) : OK;
   }
 
   /** Agrees on the protocol, opens or resumes a session, and tells the client about this server and its limits. */
-  commandHello(session: LockServerSession, { name, session: asked }: HelloParameters): object {
+  commandHello(session: LockServerSession, parameters: HelloParameters): object {
+    const hello = (): object => this.#hello(session, parameters);
+    return parameters.late ? this.#lead.confirmed(session, hello) : hello();
+  }
+
+  #hello(session: LockServerSession, { name, session: asked }: HelloParameters): object {
     if (name !== undefined && this.#isRegistryOn) {
       const refusal = refuseLength(this.#limits, 'maxClientNameBytes', name);
       if (refusal !== undefined) return refusal;
@@ -334,6 +322,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       epoch: this.#manager.epoch,
       lineage: this.#manager.lineage,
       durable: this.#manager.isDurable,
+      clustered: this.#lead.isClustered || undefined,
       limits: Object.fromEntries(TOLD_LIMITS.map((limit) => [limit, this.#limits[limit]])),
     };
   }
@@ -349,26 +338,6 @@ export class LockServer extends MessageServer<LockServerSession> {
       countConnections: () => this.sessionCount,
       onRefused: (session, cause) => this.refused(session.address, cause),
     };
-  }
-
-  /**
-   * Logs who took a lock, for the people who miss it. Stealing is only `info`, because clients may do it all the time.
-   */
-  #logTaken(by: 'steal' | 'forceUnlock', session: LockServerSession, lockName: string, taken: Taken | undefined): void {
-    if (taken === undefined || taken.count === 0) return;
-    const shownName = lockName.slice(0, MAX_LOGGED_CHARACTERS);
-    const client = { name: session.clientName, address: session.address };
-    this.quietLog.tell({
-      level: by === 'steal' ? 'info' : 'warn',
-      topic: by,
-      key: lockName,
-      details: { by, client, lockName: shownName, ...taken },
-      message: 'a lock was taken away from its holders',
-      leftOut: (times) => ({
-        details: { by, times, client, lockName: shownName },
-        message: `${times} more times within a minute a lock was taken away (${by}), the last time by ${client.address}`,
-      }),
-    });
   }
 
   #describeCounts(locks: LockStatistics): ServerStatistics {

@@ -1,8 +1,12 @@
 /** Tells, for the log, who lost a lock to somebody else. */
 
 import type { TableEvent } from '../locks/types.ts';
+import type { QuietLog } from '../message/quiet-log.ts';
 import type { Taken } from './lock-manager.ts';
+import type { LockServerSession } from './session.ts';
 
+/** The log shows the beginning of a name. */
+const MAX_LOGGED_CHARACTERS = 256;
 /** How many holders that lost a lock are listed. */
 const MAX_TAKEN_TOLD = 100;
 
@@ -17,4 +21,30 @@ export function takenBy(events: readonly TableEvent[], count: number): Taken {
     holders.push({ owner, name: clientName, address, mode, token });
   }
   return { count, holders };
+}
+
+/** Holds that one client took from others. */
+interface Taking {
+  readonly by: 'steal' | 'forceUnlock';
+  readonly session: LockServerSession;
+  readonly lockName: string;
+  readonly taken: Taken | undefined;
+}
+
+/** Logs who took a lock, for the people who miss it. Stealing is only `info`, because clients may do it all the time. */
+export function logTaken(log: QuietLog, { by, session, lockName, taken }: Taking): void {
+  if (taken === undefined || taken.count === 0) return;
+  const shownName = lockName.slice(0, MAX_LOGGED_CHARACTERS);
+  const client = { name: session.clientName, address: session.address };
+  log.tell({
+    level: by === 'steal' ? 'info' : 'warn',
+    topic: by,
+    key: lockName,
+    details: { by, client, lockName: shownName, ...taken },
+    message: 'a lock was taken away from its holders',
+    leftOut: (times) => ({
+      details: { by, times, client, lockName: shownName },
+      message: `${times} more times within a minute a lock was taken away (${by}), the last time by ${client.address}`,
+    }),
+  });
 }

@@ -7,8 +7,8 @@ import { mapResult } from '../message/pending-result.ts';
 import type { LockPage } from '../protocol.ts';
 import { systemClock } from '../server/clock.ts';
 import { LocalLockManager } from '../server/local-lock-manager.ts';
-import type { LockServerOptions } from '../server/lock-server.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, withResumes } from '../server/lock-server-limits.ts';
+import type { LockServerOptions } from '../server/lock-server-options.ts';
 import { CuttableStream } from '../transports/cuttable-stream.ts';
 import { dialSocket } from '../transports/dial-socket.ts';
 import { memory } from '../transports/memory.ts';
@@ -22,8 +22,8 @@ const HOST = '127.0.0.1';
 /** How many leftover locks an error lists. */
 const MAX_TOLD_NAMES = 20;
 
-/** The options of a test server. It also takes all options of `LockServer` except its manager and its ledger. */
-export interface TestServerOptions extends Omit<LockServerOptions, 'manager' | 'ledger'> {
+/** The options of a test server. It also takes all options of `LockServer` but `manager`, `ledger` and `cluster`. */
+export interface TestServerOptions extends Omit<LockServerOptions, 'manager' | 'ledger' | 'cluster'> {
   /** Listens on a free port of 127.0.0.1, for programs that need a port. By default there is no socket. */
   readonly socket?: boolean | undefined;
   /** `manual`: the server's time moves only by `clock.advance`. `system` by default. */

@@ -5,13 +5,15 @@ import { expect } from 'chai';
 import { makeFolder } from '../server/clean-up.ts';
 import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
+import { StandbyServer } from '../support/standby-server.ts';
 import type { Transcript, TranscriptServer } from './transcript.ts';
 
 /** A fresh server, as the settings of the conversation ask for it. */
 export async function startTranscriptServer({ settings }: Transcript): Promise<TranscriptServer> {
-  const { state = false, ...options } = settings;
+  const { state = false, cluster, standby, ...options } = settings;
   if (state) return await ProgramWithState.start();
-  const server = makeServer(options);
+  if (standby !== undefined) return { port: (await StandbyServer.start(standby)).port, carryOut: nothingHappens };
+  const server = makeServer({ ...options, ...(cluster && { cluster: { describe: () => cluster } }) });
   return {
     port: await listenOnTcp(server),
     carryOut: async (text) => {
@@ -19,6 +21,10 @@ export async function startTranscriptServer({ settings }: Transcript): Promise<T
       await server.close();
     },
   };
+}
+
+function nothingHappens(text: string): Promise<void> {
+  return Promise.reject(new Error(`nobody knows how to do this: ${text}`));
 }
 
 /** The program with a state directory. What happens to it needs a process. */

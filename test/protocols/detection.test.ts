@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { FullLockServer, Protocol } from '../../lib/foreign/full-lock-server.ts';
-import type { LockServerOptions } from '../../lib/server/lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server-options.ts';
 import { endTest } from '../server/clean-up.ts';
 import { listenOnTcp, makeServer, untilConnections } from '../server/running-server.ts';
 import { refusalsOf } from '../support/refusals.ts';

@@ -15,7 +15,7 @@
 
 import { expect } from 'chai';
 import type { LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
-import type { LockServerOptions } from '../../lib/server/lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server-options.ts';
 import { makeServer, untilConnections } from '../server/running-server.ts';
 import { naiveEncode } from '../wire/naive-text.ts';
 import type { Peer } from './peers.ts';

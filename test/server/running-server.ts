@@ -5,8 +5,8 @@ import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-l
 import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
-import type { LockServerOptions } from '../../lib/server/lock-server.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, withResumes } from '../../lib/server/lock-server-limits.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server-options.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';
@@ -85,7 +85,7 @@ export async function untilConnections(server: FullLockServer, count: number): P
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
-  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger'> = {},
+  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster'> = {},
   port = 0,
 ): Promise<RunningServer> {
   const server = makeServer({ limits, ...switches, ...(logger === undefined ? {} : { logger }) });

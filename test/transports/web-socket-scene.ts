@@ -1,6 +1,7 @@
 /** A lock server on WebSocket for a test, and handshakes written by hand. */
 
-import type { LockServer, LockServerOptions } from '../../lib/server/lock-server.ts';
+import type { LockServer } from '../../lib/server/lock-server.ts';
+import type { LockServerOptions } from '../../lib/server/lock-server-options.ts';
 import { type WebSocketListenerOptions, webSocket } from '../../lib/transports/websocket.ts';
 import { LOOPBACK, makeServer, portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
