@@ -4,7 +4,14 @@ import { EventEmitter } from 'eventemitter3';
 import type { Dialer } from '../message/byte-stream.ts';
 import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
-import type { LockInformation, LockMode, LockPage, ServerStatistics, TokenStanding } from '../protocol.ts';
+import type {
+  ClusterInformation,
+  LockInformation,
+  LockMode,
+  LockPage,
+  ServerStatistics,
+  TokenStanding,
+} from '../protocol.ts';
 import { Acquirer } from './acquirer.ts';
 import { type ClientState, ConnectionKeeper, type LockClientEvents, type Surroundings } from './connection-keeper.ts';
 import { EventStream } from './event-stream.ts';
@@ -201,6 +208,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
   /** The counters of the server. */
   async stats(): Promise<ServerStatistics> {
     return (await this.#command('stats', {})) as unknown as ServerStatistics;
+  }
+
+  /**
+   * Which servers there are, and which of them leads. Rejects with a `LockError`, `unreachable` when the server is not one of
+   * several.
+   */
+  async cluster(): Promise<ClusterInformation> {
+    return (await this.#command('cluster', {})) as unknown as ClusterInformation;
   }
 
   /** Gives this client the name by which others see it, on this connection and all that follow. Never connects. */

@@ -203,6 +203,9 @@ const NOTHING_NOW = 'the server grants nothing for now';
 const WHY_UNAVAILABLE: Readonly<Record<string, string>> = {
   grace: 'the server was started again and waits for the clients of before',
   ledger: 'the server cannot record the session in its state directory',
+  noLeader: 'no server leads the cluster',
+  noQuorum: 'the server has lost touch with etcd',
+  notClustered: 'the server is not one of several',
 };
 
 /**

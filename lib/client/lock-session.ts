@@ -154,7 +154,11 @@ export class LockSession implements HoldSession {
 
   #greet(name: string | undefined, endMs: number): Promise<RpcResult> {
     const timeoutMs = Math.ceil(Math.max(0, endMs - performance.now()));
-    return this.life.ask('hello', { protocol: PROTOCOL, name, session: this.life.listed() }, timeoutMs);
+    return this.life.ask(
+      'hello',
+      { protocol: PROTOCOL, name, session: this.life.listed(), ...this.life.late },
+      timeoutMs,
+    );
   }
 
   /** Closes the connection once everything has been sent; all that it holds is lost at once. */

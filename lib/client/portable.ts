@@ -12,6 +12,8 @@ export {
 } from '../message/message-client.ts';
 export { MessageError, type MessageErrorCode } from '../message/message-error.ts';
 export type {
+  ClusterInformation,
+  ClusterNode,
   DeadlockStep,
   LockHolder,
   LockInformation,

@@ -46,6 +46,7 @@ interface Probe {
 export class SessionDeadline {
   readonly #events: DeadlineEvents;
   #timeoutMs = Number.POSITIVE_INFINITY;
+  #isClustered = false;
   /** When the last answered request was sent. */
   #confirmed: Moment | undefined;
   /** The request whose answer confirms next. */
@@ -66,9 +67,13 @@ export class SessionDeadline {
     this.#events = events;
   }
 
-  /** The server has opened or resumed the session with this time-out, by a request that was sent then. */
-  begin(timeoutMs: number, sent: Moment): void {
+  /**
+   * The server has opened or resumed the session with this time-out, by a request that was sent then. Where it `isClustered`, nothing but a
+   * ping counts once the deadline is over, since the server makes sure for those that it still leads (C3).
+   */
+  begin(timeoutMs: number, sent: Moment, isClustered: boolean): void {
     this.#timeoutMs = timeoutMs;
+    this.#isClustered = isClustered;
     this.#confirm(sent);
     this.watch();
   }
@@ -78,6 +83,11 @@ export class SessionDeadline {
     return this.#leftMs > 0;
   }
 
+  /** Whether the server must make sure that it still leads before it answers (C3). */
+  get isLate(): boolean {
+    return this.#isClustered && !this.isConfirmed;
+  }
+
   /** Looks at the time from now on, as long as that is needed. */
   watch(): void {
     if (this.#stopTick === undefined) this.#tickLater();
@@ -85,6 +95,7 @@ export class SessionDeadline {
 
   /** A request goes out. */
   sent(id: number): void {
+    if (this.isLate && !this.#isPinging) return;
     this.#probe ??= { id, sent: thisMoment(), isPing: this.#isPinging };
   }
 

@@ -124,7 +124,7 @@ export class SessionLife {
 
   /** Goes on as the server says in its answer to `hello`. Returns whether the session is the same as before. */
   begin(greeting: RpcResult, sent: Moment): boolean {
-    const { durable, limits = {} } = greeting;
+    const { durable, clustered, limits = {} } = greeting;
     const told = greeting.session as SessionInformation | undefined;
     this.#isDurable = durable === true;
     this.#limits = limits as Limits;
@@ -138,7 +138,7 @@ export class SessionLife {
     this.timeoutMs = told === undefined ? this.#askedTimeoutMs : told.timeout * MS_A_SECOND;
     // Before the deadline begins, which may ask at once.
     this.#endSuspension(isResumed ? 'resumed' : 'over');
-    this.deadline.begin(this.timeoutMs, sent);
+    this.deadline.begin(this.timeoutMs, sent, clustered === true);
     for (const stream of this.#abandoned.splice(0)) closeQuietly(stream);
     return isResumed;
   }
@@ -261,10 +261,15 @@ export class SessionLife {
     return this.#client.call({ command, parameters, timeoutMs, convert: (result) => result, isExempt: true });
   }
 
+  /** What a ping and a `hello` say past the deadline. */
+  get late(): object {
+    return this.deadline.isLate ? { late: true } : {};
+  }
+
   async #ping(): Promise<void> {
     if (this.#client.state !== 'open' || this.isSuspended) return;
     try {
-      await this.ask('ping', {}, this.timeoutMs);
+      await this.ask('ping', this.late, this.timeoutMs);
     } catch {
       // The deadline counts.
     }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { rejection } from '../support/rejection.ts';
 import { serverForEachTest, startServer } from './running-server.ts';
 
 const DESCRIBED = {
@@ -22,8 +23,15 @@ describe('the cluster command', () => {
     }
   });
 
+  it('is what the client asks by cluster()', async () => {
+    const server = await startServer({}, undefined, { cluster: { describe: () => DESCRIBED } });
+    expect(await (await server.client()).cluster()).to.deep.include({ leader: DESCRIBED.leader, epoch: 7 });
+  });
+
   it('is unavailable where the server is the only one', async () => {
     const client = await single.connect();
     expect(await client.ask('cluster')).to.deep.equal({ status: 'unavailable', reason: 'notClustered' });
+    const error = await rejection((await single.client()).cluster());
+    expect(error).to.include({ code: 'unreachable', message: 'cluster was refused: the server is not one of several' });
   });
 });
