@@ -3,10 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, rename } from 'node:fs/promises';
 import { tokenAt } from './clock-tokens.ts';
-import type { Ledger, LedgerReport, SavedStop, SessionList, TokenSupply } from './ledger.ts';
+import type { Ledger, LedgerReport, SavedStop, TokenSupply } from './ledger.ts';
 import { LedgerError } from './ledger-error.ts';
 import { ListedSessions } from './listed-sessions.ts';
 import { type ReadSessions, readSessions, SessionFile } from './session-file.ts';
+import { SessionQueue } from './session-queue.ts';
 import { StateDirectory } from './state-directory.ts';
 import { StopFile } from './stop-file.ts';
 import { TokenBlock } from './token-block.ts';
@@ -56,12 +57,13 @@ async function startLedger(directory: StateDirectory, options: FileLedgerOptions
   // L1: next = max(reserved, clock).
   const begin = Math.max(tokens?.reserved ?? 0, clock);
   const tokenFile = new TokenFile(directory, lineage, report);
-  const sessions = new SessionFile(directory, lineage, listed?.sessions ?? new ListedSessions(), report);
+  const sessionFile = new SessionFile(directory, lineage, listed?.sessions ?? new ListedSessions());
   // The sessions first: an empty list without tokens may be a first start that was cut short.
-  await sessions.start();
+  await sessionFile.start();
   await tokenFile.write(begin + blockSize);
   const runBefore = tokens?.run;
-  return new FileLedger({ directory, lineage, tokenFile, sessions, begin, blockSize, runBefore });
+  const sessions = new SessionQueue(sessionFile, report);
+  return new FileLedger({ directory, lineage, tokenFile, sessionFile, sessions, begin, blockSize, runBefore });
 }
 
 /** @throws LedgerError when the files are damaged or do not belong together. */
@@ -127,7 +129,8 @@ interface Parts {
   readonly directory: StateDirectory;
   readonly lineage: string;
   readonly tokenFile: TokenFile;
-  readonly sessions: SessionFile;
+  readonly sessionFile: SessionFile;
+  readonly sessions: SessionQueue;
   readonly begin: number;
   readonly blockSize: number;
   readonly runBefore: unknown;
@@ -137,17 +140,17 @@ class FileLedger implements Ledger {
   readonly isDurable = true;
   readonly lineage: string;
   readonly tokens: TokenSupply;
-  readonly sessions: SessionList;
+  readonly sessions: SessionQueue;
   readonly savedStop: SavedStop;
   readonly #directory: StateDirectory;
   readonly #tokenFile: TokenFile;
   readonly #sessionFile: SessionFile;
 
-  constructor({ directory, lineage, tokenFile, sessions, begin, blockSize, runBefore }: Parts) {
+  constructor({ directory, lineage, tokenFile, sessionFile, sessions, begin, blockSize, runBefore }: Parts) {
     this.lineage = lineage;
     this.#directory = directory;
     this.#tokenFile = tokenFile;
-    this.#sessionFile = sessions;
+    this.#sessionFile = sessionFile;
     this.sessions = sessions;
     const reserve = (upTo: number): Promise<void> => tokenFile.reserve(upTo);
     this.tokens = new TokenBlock({ begin, reserved: begin + blockSize, size: blockSize, reserve });
@@ -156,6 +159,7 @@ class FileLedger implements Ledger {
 
   async close(): Promise<void> {
     await this.#tokenFile.close();
+    await this.sessions.close();
     await this.#sessionFile.close();
     await this.#directory.close();
   }

@@ -10,8 +10,8 @@ export interface Ledger {
   readonly sessions: SessionList;
   readonly savedStop: SavedStop;
   /**
-   * Only where several servers share the ledger: resolves once it has said, after this call, that this server still leads them
-   * (C3). Rejects when it says otherwise, or nothing in time.
+   * C3, only where several servers share the ledger: resolves once it has said, after this call, that this server still leads them. If it
+   * says otherwise, whoever opened the ledger hears of that, and this rejects or never settles.
    */
   confirmLead?(): Promise<void>;
   /** Waits for what is being written, then lets another server have the ledger. Nothing may be asked for afterwards. */
@@ -62,6 +62,8 @@ export interface EarlierSession extends SessionRecord {
 export interface SessionList {
   /** The sessions that had not ended when the server started. They stay on the list until `end`. */
   readonly atStart: readonly EarlierSession[];
+  /** C2: how much longer than its time-out each of them is awaited, because another server may still believe that it leads; 0 if none is given. */
+  readonly extraWaitMs?: number;
   /**
    * Adds a session. Its first grant may be confirmed once this resolves, or at once where it is undefined. Rejects when the
    * session could not be recorded: then the grant must be refused. It may be added again later.

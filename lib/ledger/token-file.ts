@@ -45,7 +45,11 @@ export class TokenFile {
     this.#directory = directory;
     this.#lineage = lineage;
     this.#report = report;
-    this.#trouble = new Trouble(report, 'locks are granted until the reserved tokens are used up');
+    this.#trouble = new Trouble(
+      report,
+      'the state directory',
+      'locks are granted until the reserved tokens are used up',
+    );
   }
 
   /** Rejects with the system's error or a `LedgerError`. */

@@ -1,5 +1,6 @@
 /** Keys, values, comparisons and operations, as our code has them and as etcd's messages have them. */
 
+import { LedgerError } from '../ledger-error.ts';
 import {
   COMPARE_TARGETS,
   type RawCompare,
@@ -78,6 +79,17 @@ export function toResult({ responseRange, responseDeleteRange }: RawResult): Txn
   if (responseRange !== undefined) return { kind: 'range', entries: responseRange.kvs.map(toKeyValue) };
   if (responseDeleteRange !== undefined) return { kind: 'delete', deletedCount: Number(responseDeleteRange.deleted) };
   return { kind: 'put' };
+}
+
+/** The members of a value. @throws LedgerError `unreadable` when it has none. */
+export function readRecord(key: string, value: string): Readonly<Record<string, unknown>> {
+  try {
+    const record: unknown = JSON.parse(value);
+    if (typeof record === 'object' && record !== null) return record as Record<string, unknown>;
+  } catch {
+    // Told below.
+  }
+  throw new LedgerError('unreadable', `etcd's key ${key} is damaged: expected an object in JSON`);
 }
 
 /** The last byte of UTF-8 is never 255, so the next greater one is at hand. */
