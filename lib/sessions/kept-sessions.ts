@@ -88,7 +88,7 @@ export class KeptSessions<Client> {
   resumedCount = 0;
   expiredCount = 0;
 
-  /** The sessions of the run before are awaited from now on, each for its own time-out. */
+  /** The sessions of the run before are awaited from now on, each for its own time-out and what the list adds (C2). */
   constructor(limits: SessionLimits, list: SessionList, nowMs: () => number, events: KeptSessionsEvents<Client>) {
     this.#limits = limits;
     this.#nowMs = nowMs;
@@ -226,9 +226,11 @@ export class KeptSessions<Client> {
   }
 
   #await(session: KeptSession<Client>): void {
-    const untilMs = this.#nowMs() + session.timeoutMs;
+    // C2: the leader before may have answered its client until its lease was over.
+    const waitMs = session.timeoutMs + (this.#list.extraWaitMs ?? 0);
+    const untilMs = this.#nowMs() + waitMs;
     session.untilMs = untilMs;
-    session.stopTimeout = startTimeout(session.timeoutMs, () => this.#readFirst(session, untilMs));
+    session.stopTimeout = startTimeout(waitMs, () => this.#readFirst(session, untilMs));
     this.#sessions.set(session.id, session);
     this.awaitedCount += 1;
   }
