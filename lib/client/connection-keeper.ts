@@ -13,6 +13,7 @@ import {
   isReasonOf,
   LockClosedError,
   LockUnreachableError,
+  nobodyListens,
   noConnection,
 } from './lock-error.ts';
 import type { Outside } from './lock-handle.ts';
@@ -30,8 +31,6 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 /** While the session is suspended, its time is short. */
 const MAX_SUSPENDED_DELAY_MS = 500;
 const ATTEMPT_SHARE = 1 / 4;
-/** The codes of a system where no process listens at an address. */
-const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT']);
 /** A connection that lasted at least this long was a good one: the delays begin anew. */
 const STABLE_MS = 1_000;
 
@@ -323,7 +322,7 @@ export class ConnectionKeeper {
     if (this.closing.aborted && !this.#isDraining) return;
     this.#lastError = error;
     const { life } = this.session;
-    const isGone = life.isSuspended && NOBODY_LISTENS.has((error as { readonly code?: unknown }).code);
+    const isGone = life.isSuspended && nobodyListens(error);
     if (isGone && life.endWithServer() && !this.#isDraining) this.state = { kind: 'reconnecting' };
     const isLast = !this.reconnects || isPermanent(error, this.#surroundings.isRefusal);
     const toldCount = this.#waiting.reject(isLast ? 'all' : 'fail', error);

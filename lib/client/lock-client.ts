@@ -9,6 +9,8 @@ import { dialUnix } from '../transports/unix.ts';
 import { connected, LockClientBase } from './lock-client-base.ts';
 import { noConnection } from './lock-error.ts';
 import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, type OptionRules, requireOptions, wrong } from './options.ts';
+import { ServerList } from './server-list.ts';
+import { leaderPlace, serverPlaces } from './server-places.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 20_934;
@@ -29,8 +31,8 @@ const NO_TLS = /wrong[ _]version[ _]number|unsupported[ _]protocol|no[ _]protoco
 const NO_WEB_SOCKET = /^Unexpected server response: (?:[23]\d\d|40[0135]|426)$/;
 
 /**
- * Where the server is: `{host, port}`, by default 127.0.0.1 and 20934, `{path}` of a Unix socket, `{url}` of a WebSocket, or a
- * function `dial` that opens the connection.
+ * Where the server is: `{host, port}`, by default 127.0.0.1 and 20934, `{path}` of a Unix socket, `{url}` of a WebSocket, a
+ * function `dial` that opens the connection, or `{servers}` of which one leads.
  */
 export interface LockClientOptions extends ClientOptions {
   readonly host?: string | undefined;
@@ -38,7 +40,12 @@ export interface LockClientOptions extends ClientOptions {
   readonly path?: string | undefined;
   /** Begins with `ws://`, or with `wss://` for TLS; not together with any other place. */
   readonly url?: string | URL | undefined;
-  /** Use TLS, with these certificates. */
+  /**
+   * Up to 100 servers of which one leads: `host:port`, `unix:PATH`, or a URL that begins with `ws://` or `wss://`. The client goes to the
+   * one that leads. Not together with any other place.
+   */
+  readonly servers?: readonly string[] | undefined;
+  /** Use TLS, with these certificates. Of several servers it is for `host:port` and `wss://`. */
   readonly tls?: DialTlsOptions | undefined;
   /** Opens the connection in a way of its own. */
   readonly dial?: Dialer | undefined;
@@ -72,17 +79,23 @@ const PLACE_OPTIONS: OptionRules = {
   port: ANYTHING,
   path: ANYTHING,
   url: ANYTHING,
+  servers: ANYTHING,
   tls: ANYTHING,
   dial: ANYTHING,
 };
 const TLS_OPTIONS: OptionRules = { ca: ANYTHING, cert: ANYTHING, key: ANYTHING, serverName: ANYTHING };
 
 function dialerOf(options: LockClientOptions): Dialer {
-  const { dial, host = DEFAULT_HOST, port = DEFAULT_PORT, path, url, tls } = options;
+  const { dial, host = DEFAULT_HOST, port = DEFAULT_PORT, path, url, servers, tls } = options;
   if (tls !== undefined) requireOptions(tls, TLS_OPTIONS, 'tls');
   try {
+    if (servers !== undefined) {
+      requireNoOtherPlace(options, 'servers');
+      const places = serverPlaces(servers, tls);
+      return new ServerList({ places, leaderPlace: (address) => leaderPlace(address, tls), isRefusal }).dial;
+    }
     if (url !== undefined) {
-      requireNoOtherPlace(options);
+      requireNoOtherPlace(options, 'url');
       return dialWebSocket({ url, tls });
     }
     if (dial !== undefined) return dial;
@@ -92,9 +105,10 @@ function dialerOf(options: LockClientOptions): Dialer {
   }
 }
 
-function requireNoOtherPlace(options: LockClientOptions): void {
-  for (const place of ['host', 'port', 'path', 'dial'] as const) {
-    if (options[place] !== undefined) throw wrong(place, options[place], 'none, since url is given');
+function requireNoOtherPlace(options: LockClientOptions, given: 'url' | 'servers'): void {
+  for (const place of ['host', 'port', 'path', 'dial', 'url'] as const) {
+    const isOther = place !== given && options[place] !== undefined;
+    if (isOther) throw wrong(place, options[place], `none, since ${given} is given`);
   }
 }
 

@@ -267,6 +267,14 @@ export function isPermanent(error: unknown, isRefusal: IsRefusal): boolean {
   return isMistake(failure) || (failure instanceof Error && isRefusal(failure));
 }
 
+/** The codes of a system where no process listens at an address. */
+const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOENT']);
+
+/** Whether the attempt failed since no process listens there: the one that did has ended. */
+export function nobodyListens(failure: Error): boolean {
+  return NOBODY_LISTENS.has((failure as { readonly code?: unknown }).code);
+}
+
 /** The error of a call that had no connection: never `timeout`, which says that somebody else has the lock. */
 export function noConnection(error: unknown): LockError {
   if (error instanceof LockError) return error;

@@ -15,13 +15,13 @@ import { show } from '../message/show.ts';
 import { pause } from '../message/timeout.ts';
 import type { SessionInformation } from '../protocol.ts';
 import { GivenUpCalls, type HoldParameters } from './given-up-calls.ts';
+import { anotherProtocol, greetingFailure, PROTOCOL, requireGreeting } from './greeting.ts';
 import { Holds } from './holds.ts';
-import { LockError, type LockLostCode, LockLostError, lossCode, refusal } from './lock-error.ts';
+import { type LockError, type LockLostCode, LockLostError, lossCode, refusal } from './lock-error.ts';
 import { Hold, type HoldSession, type Outside } from './lock-handle.ts';
 import { type LockCall, remainingMs, toParameters } from './options.ts';
 import { SessionLife } from './session-life.ts';
 
-const PROTOCOL = 1;
 const MS_A_SECOND = 1_000;
 
 const STEAL_DENIED = "a holder did not take it with stealable, and the server's setting forceUnlock is off";
@@ -144,9 +144,7 @@ export class LockSession implements HoldSession {
       this.#isGreeted = true;
       return this.life.begin(greeting, sent);
     } catch (error) {
-      const { cause, code } = error as MessageError;
-      const isInvalid = error instanceof MessageError && code === 'invalid';
-      const failure = cause instanceof LockError ? cause : isInvalid ? anotherProtocol(error) : (error as Error);
+      const failure = greetingFailure(error);
       this.life.leave(failure);
       throw failure;
     }
@@ -341,14 +339,4 @@ export class LockSession implements HoldSession {
     this.whenAnswered({ lockName: name, owner, mode }, () => answered.abort());
     await pause(this.#requestTimeoutMs, answered.signal, signal);
   }
-}
-
-/** @throws LockError when the server did not accept the greeting, or speaks another protocol. */
-function requireGreeting(result: RpcResult): void {
-  if (result.status === 'ok' && result.protocol === PROTOCOL) return;
-  throw refusal(result.status === 'ok' ? { status: 'protocol' } : result, 'the server did not accept the greeting');
-}
-
-function anotherProtocol(cause: Error): LockError {
-  return new LockError('protocol', `the server does not speak this protocol: ${cause.message}`, { cause });
 }

@@ -17,7 +17,7 @@ export interface ByteStream {
   readonly unsentBytes: number;
   /** On a framed stream: how many bytes have come of a frame that is not whole. */
   readonly partialBytes?: number;
-  /** Begins to read; called once. */
+  /** Begins to read. Where a client has dialled, a further call hands on to another sink. */
   start(sink: ByteSink): void;
   /** Whether each write arrives as one frame; otherwise writes run together. */
   readonly isFramed: boolean;

@@ -33,7 +33,7 @@ export interface TestServerOptions extends Omit<LockServerOptions, 'manager' | '
 const TEST_SERVER_OPTIONS = ['socket', 'clock', 'limits', 'logger', 'dump', 'registry', 'forceUnlock'];
 
 /** The options of a test server's client: those of `LockClient`, except where to connect. */
-export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'tls' | 'dial'>;
+export type TestClientOptions = Omit<LockClientOptions, 'host' | 'port' | 'path' | 'url' | 'servers' | 'tls' | 'dial'>;
 
 /** The current connection of a client. */
 interface Line {

@@ -84,7 +84,10 @@ export class SocketStream implements ByteStream, WatchedPeer {
   }
 
   start(sink: ByteSink): void {
+    const isStarted = this.sink !== undefined;
     this.sink = sink;
+    if (this.#use.sharedReading !== undefined) this.#use.sharedReading.sink = sink;
+    if (isStarted) return;
     this.#watched = this.#use.watch?.add(this);
     this.socket.on('error', (error) => {
       this.#failure = error;
@@ -97,12 +100,8 @@ export class SocketStream implements ByteStream, WatchedPeer {
     const { socket } = this;
     const { sharedReading } = this.#use;
     socket.on('end', () => this.ended());
-    if (sharedReading === undefined) {
-      socket.on('data', (bytes) => this.sink?.data(bytes));
-    } else {
-      sharedReading.sink = this.sink;
-      socket.resume();
-    }
+    if (sharedReading === undefined) socket.on('data', (bytes) => this.sink?.data(bytes));
+    else socket.resume();
   }
 
   protected ended(): void {

@@ -1,5 +1,6 @@
 /** Stands for a server that stands by: it answers `hello` as the test says, and grants nothing. */
 
+import type { Listener } from '../../lib/message/byte-stream.ts';
 import type { MessageConnection } from '../../lib/message/message-connection.ts';
 import { MessageServer } from '../../lib/message/message-server.ts';
 import { MessageSession } from '../../lib/message/message-session.ts';
@@ -31,11 +32,15 @@ export class StandbyServer extends MessageServer {
     this.answer = answer;
   }
 
-  static async start(answer: StandbyAnswer = NO_LEADER): Promise<StandbyServer> {
+  static async start(answer: StandbyAnswer = NO_LEADER, listener: Listener = tcp(LOOPBACK)): Promise<StandbyServer> {
     const server = new StandbyServer(answer);
     whenTestEnds(() => server.close());
-    server.port = portOf(await server.listen(tcp(LOOPBACK)));
+    server.port = portOf(await server.listen(listener));
     return server;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
   }
 
   /** Sends its clients to another port of this machine. */

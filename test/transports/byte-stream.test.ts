@@ -103,6 +103,17 @@ for (const [transport, make] of Object.entries(TRANSPORTS)) {
       expect([far.text, near.text]).to.deep.equal(['\xc3\xa9\xe9', 'back']);
     });
 
+    it('hands what comes from then on to the sink of a second start', async () => {
+      far.stream.write('first', 'utf8');
+      await until(() => near.text === 'first');
+      const next = new Side(near.stream);
+      far.stream.write('second', 'utf8');
+      await until(() => next.text === 'second');
+      far.stream.end();
+      await until(() => next.told.includes('ended'));
+      expect([near.text, ...near.told]).to.deep.equal(['first']);
+    });
+
     it('keeps input until somebody reads', async () => {
       const [early, reader] = await openSecond();
       early.write('early', 'utf8');
