@@ -25,6 +25,8 @@ export interface ProxyHeader {
   readonly length: number;
   /** Undefined where the proxy speaks for itself, as in a health check, or cannot tell. */
   readonly source: ProxySource | undefined;
+  /** What a proxy tells beyond that, in version 2: records of a type, a length and a value, as the proxy sent them. */
+  readonly records?: Buffer;
 }
 
 /** Takes all bytes that have come so far. `partial` while more have to come, `broken` when they are no header. */
@@ -88,7 +90,9 @@ function parseBinary(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   const isForClient = command === PROXY;
   if (length > MAX_BINARY_BYTES || (isForClient && !hasAddresses(family, restBytes))) return 'broken';
   if (bytes.length < length) return 'partial';
-  return { length, source: isForClient ? binarySource(family, bytes.subarray(FIXED_BYTES, length)) : undefined };
+  const rest = bytes.subarray(FIXED_BYTES, length);
+  const records = rest.subarray(isForClient ? ADDRESS_BYTES[family >> 4] : 0);
+  return { length, source: isForClient ? binarySource(family, rest) : undefined, records };
 }
 
 function hasAddresses(family: number, restBytes: number): boolean {
