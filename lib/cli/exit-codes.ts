@@ -16,6 +16,8 @@ export const EXIT_CODES = {
   stateDirectory: 5,
   /** The disk under the state directory did not confirm a write, so nobody knows the content that a restart would find. */
   stateLost: 6,
+  /** The server may not join its cluster: etcd refuses it, the settings differ from those of the cluster, or a package is missing. */
+  cluster: 7,
 } as const;
 
 /** A second signal ends a program at once with this plus the signal's number, as in shells. */

@@ -3,10 +3,13 @@
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { type Logger as PinoLogger, pino } from 'pino';
+import type { ClusterNode } from '../cluster/cluster-node.ts';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
+import { type ClusterParts, makeClusterNode } from './cluster.ts';
+import { isClustered } from './cluster-settings.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';
@@ -35,6 +38,13 @@ interface StartFailureCodes {
 interface ServeOptions {
   /** Starts although the state directory is damaged. */
   readonly isStateForced?: boolean;
+  /** Accepts what etcd has now, although it was set back. */
+  readonly isRaised?: boolean;
+}
+
+/** What runs until a signal ends it: a server, or the node of a cluster. */
+interface Serving {
+  close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
 /** The start failed. Has a message for people and the exit code. */
@@ -56,7 +66,7 @@ export async function serve(
   settings: Settings,
   codes: StartFailureCodes,
   startLine: (addresses: readonly string[]) => string,
-  { isStateForced = false }: ServeOptions = {},
+  { isStateForced = false, isRaised = false }: ServeOptions = {},
 ): Promise<void> {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
   const planned = failWith(codes.usage, () => planListeners(settings));
@@ -68,13 +78,22 @@ export async function serve(
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
   const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length);
-  let server: FullLockServer | undefined;
+  let server: Serving | undefined;
   let ledger: Ledger | undefined;
   try {
-    ledger = await claimState(settings, codes, logger, isStateForced);
-    const options = { limits, logger, dump, registry, forceUnlock, ...(ledger && { ledger }) };
-    server = failWith(EXIT_CODES.failure, () => new FullLockServer(options));
-    const addresses = await openAll(server, planned, codes);
+    const options = { limits, logger, dump, registry, forceUnlock };
+    let addresses: readonly string[];
+    if (isClustered(settings)) {
+      const node = await claimNode(settings, codes, { planned, limits, logger, serverOptions: options, isRaised });
+      server = node;
+      addresses = await startNode(node, codes);
+      process.on('SIGUSR2', () => node.stepDown());
+    } else {
+      ledger = await claimState(settings, codes, logger, isStateForced);
+      const single = failWith(EXIT_CODES.failure, () => new FullLockServer({ ...options, ...(ledger && { ledger }) }));
+      server = single;
+      addresses = await openAll(single, planned, codes);
+    }
     const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
     closeOnSignal(server, ledger, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
@@ -147,6 +166,27 @@ async function claimState(
   }
 }
 
+async function claimNode(settings: Settings, codes: StartFailureCodes, parts: ClusterParts): Promise<ClusterNode> {
+  try {
+    return await makeClusterNode(settings, parts);
+  } catch (error) {
+    const exitCode = error instanceof SettingsError ? codes.usage : EXIT_CODES.cluster;
+    throw new StartFailure(exitCode, (error as Error).message);
+  }
+}
+
+async function startNode(node: ClusterNode, codes: StartFailureCodes): Promise<readonly string[]> {
+  try {
+    return await node.start();
+  } catch (error) {
+    const isOfSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
+    const message = (error as Error).message;
+    throw isOfSystem
+      ? new StartFailure(codes.cannotListen, `cannot listen: ${message}`)
+      : new StartFailure(EXIT_CODES.cluster, `cannot join the cluster: ${message}`);
+  }
+}
+
 async function openAll(
   server: FullLockServer,
   planned: readonly PlannedListener[],
@@ -172,7 +212,7 @@ const SAME_SIGNAL_MS = 500;
 
 /** The first signal lets clients finish, the second ends the process at once. */
 function closeOnSignal(
-  server: FullLockServer,
+  server: Serving,
   ledger: Ledger | undefined,
   logger: PinoLogger,
   log: LogDestination,
@@ -204,7 +244,7 @@ function closeOnSignal(
   }
 }
 
-async function closeAll(server: FullLockServer, ledger: Ledger | undefined, drainMs: number): Promise<void> {
+async function closeAll(server: Serving, ledger: Ledger | undefined, drainMs: number): Promise<void> {
   await server.close({ drainMs });
   await ledger?.close();
 }

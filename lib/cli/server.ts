@@ -11,7 +11,7 @@ import { completeSettings, readSettingsFile, type Settings } from './settings.ts
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;
 /** Options that change no setting. */
-const NO_SETTINGS = ['config', 'printSettings', 'stateForce'];
+const NO_SETTINGS = ['config', 'printSettings', 'stateForce', 'raise'];
 const CODES = {
   usage: EXIT_CODES.usage,
   pidfile: EXIT_CODES.pidfile,
@@ -31,6 +31,10 @@ interface CommandLine {
   readonly pidfile?: string;
   readonly state?: string;
   readonly stateForce?: true;
+  readonly clusterEtcd?: string[];
+  readonly clusterNode?: string;
+  readonly clusterAdvertise?: string;
+  readonly raise?: true;
   readonly dump?: boolean;
   readonly registry?: boolean;
   readonly forceUnlock?: boolean;
@@ -55,7 +59,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
       settings,
       CODES,
       (addresses) => `holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}`,
-      { isStateForced: commandLine.stateForce === true },
+      { isStateForced: commandLine.stateForce === true, isRaised: commandLine.raise === true },
     );
   } catch (error) {
     exitOnFailure(error, EXIT_CODES.usage);
@@ -80,6 +84,10 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--pidfile <path>', 'write the process id there and keep a second server out')
     .option('--state <directory>', 'keep there what outlives the process; an empty path is none')
     .option('--state-force', 'start although files in it are damaged, with what can be read')
+    .option('--cluster-etcd <url...>', 'belong to the cluster in this etcd, instead of "cluster.etcd"')
+    .option('--cluster-node <name>', 'the name of this server in the cluster, instead of "cluster.node"')
+    .option('--cluster-advertise <address>', 'where clients reach this server, instead of "cluster.advertise"')
+    .option('--raise', 'serve although etcd was set back: when no client holds a lock')
     .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
     .option('--registry [boolean]', 'let clients register names', parseBoolean)
     .option('--force-unlock [boolean]', 'let clients take away the locks of others', parseBoolean)
@@ -114,16 +122,24 @@ function settingsOf(commandLine: CommandLine): Settings {
     verbose,
   };
   for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
-  const { tlsCert, tlsKey, tlsCa } = commandLine;
-  const tls = { cert: tlsCert, key: tlsKey, ca: tlsCa };
-  for (const [name, value] of Object.entries(tls)) {
-    if (value !== undefined) given.tls = { ...(given.tls as object | undefined), [name]: value };
-  }
+  const { tlsCert, tlsKey, tlsCa, clusterEtcd, clusterNode, clusterAdvertise } = commandLine;
+  overrideMembers(given, 'tls', { cert: tlsCert, key: tlsKey, ca: tlsCa });
+  overrideMembers(given, 'cluster', { etcd: clusterEtcd, node: clusterNode, advertise: clusterAdvertise });
   const webSocketPort = ws === true ? DEFAULT_WEBSOCKET_PORT : ws;
   if (webSocketPort !== undefined) replaceListener(given, 'websocket', webSocketPort !== 0, { port: webSocketPort });
   if (unix !== undefined) replaceListener(given, 'unix', unix !== '', { path: unix });
   const isChanged = Object.entries(commandLine).some(([name]) => !NO_SETTINGS.includes(name));
   return completeSettings(given, isChanged ? `${config} with the command line` : config);
+}
+
+function overrideMembers(
+  given: Record<string, unknown>,
+  setting: string,
+  members: Readonly<Record<string, unknown>>,
+): void {
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) given[setting] = { ...(given[setting] as object | undefined), [name]: value };
+  }
 }
 
 /** Changes the first listener of a transport, or adds one. Leaves the transport out if it is switched off. */

@@ -7,6 +7,7 @@ import { show } from '../message/show.ts';
 import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../transports/tls.ts';
+import { type ClusterSettings, clusterSchema, findClusterProblem } from './cluster-settings.ts';
 
 /** A TCP port: 0 for none, `auto` to let the system choose. */
 export type Port = number | 'auto';
@@ -56,6 +57,7 @@ export interface Settings {
   readonly pidfile: string;
   /** The state directory; empty for none. */
   readonly stateDirectory: string;
+  readonly cluster: ClusterSettings;
   /** The user and group to become once all listeners are open; empty for no change. */
   readonly user: string;
   readonly group: string;
@@ -184,6 +186,7 @@ const schema: JsonSchema = {
     tls: { ...tls, default: {} },
     pidfile: text('a file'),
     stateDirectory: text('a directory'),
+    cluster: clusterSchema,
     user: text('the name or number of a user'),
     group: text('the name or number of a group'),
     dump: flag(true),
@@ -244,7 +247,7 @@ export function completeSettings(given: Readonly<Record<string, unknown>>, sourc
 }
 
 /** Finds contradictions between settings, which no schema of a single setting can find. */
-function findContradiction({ limits, listeners, user, group }: Settings): Problem | undefined {
+function findContradiction({ limits, listeners, user, group, cluster }: Settings): Problem | undefined {
   // No single reply may fill the buffer and cut a client off. JSON may take six characters for one of a name.
   const leastHardOutputBytes = limits.softOutputBytes + 6 * limits.maxPageBytes;
   if (limits.hardOutputBytes < leastHardOutputBytes) {
@@ -259,7 +262,7 @@ function findContradiction({ limits, listeners, user, group }: Settings): Proble
     const problem = findListenerProblem(each, `settings.listeners[${index}]`);
     if (problem !== undefined) return problem;
   }
-  return undefined;
+  return findClusterProblem(cluster, limits);
 }
 
 const UNIX_ONLY = ['path', 'mode'] as const;

@@ -17,9 +17,14 @@ const FATAL = 60;
 export async function openState(settings: Settings, logger: Logger, isForced: boolean): Promise<Ledger | undefined> {
   const { stateDirectory: directory } = settings;
   if (directory === '') return undefined;
-  const report: LedgerReport = { tell: (level, message) => logger[level]({}, message), fail: endProcess };
+  const report = ledgerReport(logger);
   // The files must belong to the user that the server becomes, since it must write them then.
   return await withAccount(settings, () => openFileLedger({ directory, nowMs: Date.now(), report, isForced }));
+}
+
+/** Tells the log of a ledger's troubles, and ends the process when nobody knows what was written. */
+export function ledgerReport(logger: Logger): LedgerReport {
+  return { tell: (level, message) => logger[level]({}, message), fail: endProcess };
 }
 
 /** For people, with the way out if there is one. */
