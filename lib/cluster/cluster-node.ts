@@ -57,6 +57,8 @@ export interface ClusterNodeOptions {
   readonly known: KnownEtcd;
   readonly logger: Logger;
   readonly report: LedgerReport;
+  /** The wall clock, in milliseconds: tokens begin there. `Date.now` by default. */
+  readonly nowMs?: () => number;
   /** Makes the server of a term. */
   readonly makeServer: (ledger: Ledger, describe: () => Promise<object>) => LeadingServer;
 }
@@ -246,14 +248,13 @@ export class ClusterNode {
   }
 
   async #lead(epoch: number, membership: Membership): Promise<void> {
-    const { client, prefix, known, logger, report, makeServer } = this.#options;
+    const { client, prefix, known, logger, report, makeServer, nowMs = Date.now } = this.#options;
     const term = new Term(epoch, membership);
     this.#term = term;
     if (this.#closing.signal.aborted) term.resign();
     const leader = { key: this.#leaderKey, epoch };
-    const nowMs = Date.now();
     const onDeposed = (): void => term.replace();
-    const options = { client, prefix, leader, leaseMs: this.#leaseMs, nowMs, report, onDeposed };
+    const options = { client, prefix, leader, leaseMs: this.#leaseMs, nowMs: nowMs(), report, onDeposed };
     const ledger = await unlessOver(term, openEtcdLedger(options));
     const server = makeServer(ledger, () => this.#describe(epoch));
     try {

@@ -48,7 +48,7 @@ export function encodeForwardHeader(secret: string, origin: ForwardedOrigin): Bu
 export function parseForwardHeader(bytes: Buffer): ForwardHeader | 'partial' | 'broken' {
   const header = parseProxyHeader(bytes);
   if (typeof header === 'string') return header;
-  const records = readRecords(header.records ?? Buffer.alloc(0));
+  const records = readRecords(header.records);
   const [secret, origin] = [records.get(SECRET), parseOrigin(records.get(ORIGIN))];
   return secret === undefined || origin === undefined ? 'broken' : { length: header.length, secret, origin };
 }

@@ -26,7 +26,7 @@ export interface ProxyHeader {
   /** Undefined where the proxy speaks for itself, as in a health check, or cannot tell. */
   readonly source: ProxySource | undefined;
   /** What a proxy tells beyond that, in version 2: records of a type, a length and a value, as the proxy sent them. */
-  readonly records?: Buffer;
+  readonly records: Buffer;
 }
 
 /** Takes all bytes that have come so far. `partial` while more have to come, `broken` when they are no header. */
@@ -43,6 +43,7 @@ const LINE_FEED = 0x0a;
 const LINE = /^PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP[46]) (\S+) (\S+) (\d+) (\d+))\r\n$/;
 const PORT = /^(0|[1-9]\d{0,4})$/;
 const MAX_PORT = 65_535;
+const NONE = Buffer.alloc(0);
 
 function parseText(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   const end = bytes.subarray(0, MAX_LINE_BYTES).indexOf(LINE_FEED);
@@ -51,10 +52,10 @@ function parseText(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   const [line, protocol, address = '', target = '', port = '', targetPort = ''] =
     LINE.exec(bytes.toString('latin1', 0, length)) ?? [];
   if (line === undefined) return 'broken';
-  if (protocol === undefined) return { length, source: undefined };
+  if (protocol === undefined) return { length, source: undefined, records: NONE };
   const isAddress = protocol === 'TCP4' ? isIPv4 : isIPv6WithoutZone;
   const isValid = isAddress(address) && isAddress(target) && isPort(port) && isPort(targetPort);
-  return isValid ? { length, source: sourceOf(address, Number(port)) } : 'broken';
+  return isValid ? { length, source: sourceOf(address, Number(port)), records: NONE } : 'broken';
 }
 
 function isIPv6WithoutZone(address: string): boolean {

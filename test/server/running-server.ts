@@ -2,12 +2,14 @@
 
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
+import type { Ledger } from '../../lib/ledger/ledger.ts';
 import { MemoryLedger } from '../../lib/ledger/memory-ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import { LocalLockManager } from '../../lib/server/local-lock-manager.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, withResumes } from '../../lib/server/lock-server-limits.ts';
 import type { LockServerOptions } from '../../lib/server/lock-server-options.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
+import { isClustered, startInCluster } from '../cluster/clustered-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { endTest, whenTestEnds } from './clean-up.ts';
 import { RawClient, until } from './raw-client.ts';
@@ -88,8 +90,27 @@ export async function startServer(
   switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster'> = {},
   port = 0,
 ): Promise<RunningServer> {
+  if (isClustered && switches.manager === undefined && switches.ledger === undefined)
+    return await startClustered(limits, logger, switches, port);
   const server = makeServer({ limits, ...switches, ...(logger === undefined ? {} : { logger }) });
   return new RunningServer(server, portOf(await server.listen(tcp({ ...LOOPBACK, port }))));
+}
+
+/** The same as one of a cluster: see `clustered-server.ts`. */
+async function startClustered(
+  limits: Partial<LockServerLimits>,
+  logger: Logger = new RecordingLogger(),
+  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'cluster'>,
+  port: number,
+): Promise<RunningServer> {
+  const all = { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits };
+  let server: FullLockServer | undefined;
+  const makeOne = (ledger: Ledger): FullLockServer => {
+    server = new FullLockServer({ ...switches, logger, limits: all, ledger });
+    return server;
+  };
+  const listening = await startInCluster({ makeServer: makeOne, limits: all, logger, port });
+  return new RunningServer(server as unknown as FullLockServer, listening);
 }
 
 /** Starts a server before each test of a suite, and cleans up after it. */

@@ -56,6 +56,9 @@ const CASES: readonly [
   ['who', 'max', {}, NO_MAXIMA, A_MAXIMUM],
   ['hello', 'protocol', {}, [null, 0, 2, '1', true, [], {}], '1'],
   ['hello', 'name', { protocol: 1 }, NO_STRINGS, A_STRING],
+  ['hello', 'redirect', { protocol: 1 }, NO_FLAGS, 'true or false'],
+  ['hello', 'late', { protocol: 1 }, NO_FLAGS, 'true or false'],
+  ['ping', 'late', {}, NO_FLAGS, 'true or false'],
 ];
 
 /** The same for each key of a lock in lockAll's list. */
@@ -92,8 +95,9 @@ const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> 
   identify: [{ name: 'a' }, 'name'],
   whoami: [{}, 'nothing'],
   who: [{}, 'name, after, max'],
-  ping: [{}, 'nothing'],
-  hello: [{ protocol: 1 }, 'protocol, name, session'],
+  ping: [{}, 'late'],
+  cluster: [{}, 'nothing'],
+  hello: [{ protocol: 1 }, 'protocol, name, session, redirect, late'],
   reclaim: [{ holds: [] }, 'holds, last'],
   bye: [{}, 'nothing'],
 };

@@ -44,8 +44,8 @@ describe('a header of the PROXY protocol', () => {
   for (const [kind, header, source] of headers) {
     it(`${kind} is taken whole, and nothing behind it`, () => {
       const bytes = Buffer.from(header as string);
-      expect(parse(bytes)).to.deep.equal({ length: bytes.length, source });
-      expect(parse(Buffer.concat([bytes, MESSAGE]))).to.deep.equal({ length: bytes.length, source });
+      expect(parse(bytes)).to.deep.include({ length: bytes.length, source });
+      expect(parse(Buffer.concat([bytes, MESSAGE]))).to.deep.include({ length: bytes.length, source });
     });
 
     it(`${kind} is partial at every length before its end`, () => {

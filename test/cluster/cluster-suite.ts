@@ -1,0 +1,28 @@
+/**
+ * Runs the tests that start a server in their own process on a cluster: once with their clients at the server that leads, once at one
+ * that forwards them. Ends with mocha's code.
+ *
+ *     npm run build && node dist/test/cluster/cluster-suite.js [leader] [standby] [--folders=client,protocols,server]
+ */
+
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { folders: { type: 'string', default: 'client,foreign,protocols,server' } },
+});
+const modes = positionals.length > 0 ? positionals : ['leader', 'standby'];
+const requires = ['./dist/test/support/unhandled-rejections.js', './dist/test/cluster/not-in-cluster.js'];
+const options = ['--no-config', '--timeout', '30000', '--exit', '--parallel', '--jobs', '3', '--enable-source-maps'];
+const spec = `dist/test/{${values.folders}}/**/*.test.js`;
+
+for (const mode of modes) {
+  console.log(`=== in a cluster, at the ${mode}`);
+  const args = ['mocha', ...options, ...requires.flatMap((file) => ['--require', file]), spec];
+  const { status } = spawnSync('npx', args, {
+    stdio: 'inherit',
+    env: { ...process.env, HOLDFAST_TEST_CLUSTER: mode },
+  });
+  if (status !== 0) process.exitCode = status ?? 1;
+}
