@@ -2,8 +2,8 @@
 
 import type { LockServerLimits } from '../server/lock-server-limits.ts';
 import { VERSION } from '../server/version.ts';
-import { exitOnFailure, serve } from './serve.ts';
 import { completeSettings, type Settings, SettingsError } from './settings.ts';
+import { exitOnFailure } from './start-failure.ts';
 
 /** glockd's own codes: 2 for a wrong command line, 3 when the pidfile cannot be opened, 4 when it is taken. */
 const CODES = { usage: 2, pidfile: 3, pidfileTaken: 4, cannotListen: 1 };
@@ -51,6 +51,8 @@ export async function runGlockd(args: readonly string[]): Promise<void> {
       process.exit(CODES.usage);
     }
     const settings = settingsOf(flags);
+    // Only now, since it takes longer to load than all else.
+    const { serve } = await import('./serve.ts');
     await serve(
       settings,
       CODES,

@@ -16,6 +16,7 @@ import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
 import { dropPrivileges, withAccount } from './privileges.ts';
 import { type Settings, SettingsError } from './settings.ts';
+import { failWith, StartFailure, type StartFailureCodes } from './start-failure.ts';
 import { explainStateError, openState } from './state.ts';
 
 const STDERR = 2;
@@ -27,14 +28,6 @@ const INLINED_BYTES = 3_000;
 
 type LogDestination = ReturnType<typeof pino.destination>;
 
-/** The exit code for each reason why a program could not start. */
-interface StartFailureCodes {
-  readonly usage: number;
-  readonly pidfile: number;
-  readonly pidfileTaken: number;
-  readonly cannotListen: number;
-}
-
 interface ServeOptions {
   /** Starts although the state directory is damaged. */
   readonly isStateForced?: boolean;
@@ -45,17 +38,6 @@ interface ServeOptions {
 /** What runs until a signal ends it: a server, or the node of a cluster. */
 interface Serving {
   close(options?: { readonly drainMs?: number }): Promise<void>;
-}
-
-/** The start failed. Has a message for people and the exit code. */
-class StartFailure extends Error {
-  override readonly name: string = 'StartFailure';
-  readonly exitCode: number;
-
-  constructor(exitCode: number, message: string) {
-    super(message);
-    this.exitCode = exitCode;
-  }
 }
 
 /**
@@ -122,23 +104,6 @@ function announce(line: string, logger: PinoLogger): void {
     logger.warn({ line, why: message }, 'the line that tells where the server listens could not be printed');
   });
   process.stdout.write(`${line}\n`);
-}
-
-/** Prints on standard error why a program does not start, and ends it. */
-export function exitOnFailure(error: unknown, usageCode: number): never {
-  if (error instanceof StartFailure || error instanceof SettingsError) {
-    process.stderr.write(`holdfast: ${error.message}\n`);
-    process.exit(error instanceof StartFailure ? error.exitCode : usageCode);
-  }
-  throw error;
-}
-
-function failWith<Result>(exitCode: number, run: () => Result): Result {
-  try {
-    return run();
-  } catch (error) {
-    throw new StartFailure(exitCode, (error as Error).message);
-  }
 }
 
 async function claimPidfile(file: string, codes: StartFailureCodes): Promise<Pidfile> {

@@ -5,8 +5,8 @@ import { Command } from 'commander';
 import { VERSION } from '../server/version.ts';
 import { parseBoolean, parsePort } from './arguments.ts';
 import { EXIT_CODES } from './exit-codes.ts';
-import { exitOnFailure, serve } from './serve.ts';
 import { completeSettings, readSettingsFile, type Settings } from './settings.ts';
+import { exitOnFailure } from './start-failure.ts';
 
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;
@@ -55,6 +55,8 @@ export async function runServer(args: readonly string[]): Promise<void> {
       return;
     }
     const allowed = settings.allowed.join(', ') || 'nobody';
+    // Only now, since it takes longer to load than all else.
+    const { serve } = await import('./serve.ts');
     await serve(
       settings,
       CODES,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Protocol } from '../foreign/full-lock-server.ts';
 import type { Dialect } from '../foreign/line/line-dialects.ts';
 import { show } from '../message/show.ts';
-import { type JsonSchema, type Problem, SchemaCompiler } from '../message/validation.ts';
+import { type JsonSchema, type Problem, SchemaCompiler, type Validator } from '../message/validation.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../transports/tls.ts';
 import { type ClusterSettings, clusterSchema, findClusterProblem } from './cluster-settings.ts';
@@ -211,7 +211,7 @@ const schema: JsonSchema = {
   },
 };
 
-const validator = new SchemaCompiler('fillDefaults').compile(schema, 'settings');
+let validator: Validator | undefined;
 
 /**
  * Reads the settings of a file, unchecked.
@@ -239,6 +239,8 @@ export function readSettingsFile(file: string): Readonly<Record<string, unknown>
  */
 export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
   const settings = structuredClone(given);
+  // Compiled only when it is needed, so that `--version` does not wait for it.
+  validator ??= new SchemaCompiler('fillDefaults').compile(schema, 'settings');
   const problem = validator.isValid(settings)
     ? findContradiction(settings as unknown as Settings)
     : validator.problems()[0];
