@@ -45,22 +45,31 @@ const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 /** Runs the program with the arguments of the command line. */
 export async function runGlockd(args: readonly string[]): Promise<void> {
   try {
-    const flags = parseFlags(args);
-    if (flags === 'help') {
+    const settings = readGlockdFlags(args);
+    if (settings === 'help') {
       process.stderr.write(USAGE);
       process.exit(CODES.usage);
     }
-    const settings = settingsOf(flags);
     // Only now, since it takes longer to load than all else.
     const { serve } = await import('./serve.ts');
-    await serve(
-      settings,
-      CODES,
-      (addresses) => `holdfast ${VERSION} listens as glockd on ${addresses.join(', ')}, ${whoMay(settings)}`,
-    );
+    await serve(settings, CODES, (addresses) => glockdStartLine(addresses, settings));
   } catch (error) {
     exitOnFailure(error, CODES.usage);
   }
+}
+
+/** The settings that the flags come to. @throws SettingsError when a flag is unknown or missing, or its value missing or wrong. */
+export function readGlockdFlags(args: readonly string[]): Settings | 'help' {
+  const flags = parseFlags(args);
+  return flags === 'help' ? flags : settingsOf(flags);
+}
+
+/** Tells who may connect, since users of glockd expect it to let everybody in. */
+export function glockdStartLine(addresses: readonly string[], { allowed }: Pick<Settings, 'allowed'>): string {
+  const isLocal = allowed.every((each) => /^(127\.|::1$)/.test(each));
+  const list = allowed.join(', ') || 'nobody';
+  const who = isLocal ? `for this machine only (${list}): -allow 0.0.0.0/0,::/0 opens it to all` : `allowed: ${list}`;
+  return `holdfast ${VERSION} listens as glockd on ${addresses.join(', ')}, ${who}`;
 }
 
 /**
@@ -157,11 +166,4 @@ function tlsOf(flags: ReadonlyMap<string, string>): object {
     if ((flags.get(name) ?? '') === '') throw new SettingsError(`-ssl needs -${name}`);
   }
   return { cert: flags.get('ssl-cert'), key: flags.get('ssl-key'), ca: flags.get('ssl-ca') };
-}
-
-/** Says who may connect, since users of glockd expect it to let everybody in. */
-function whoMay({ allowed }: Settings): string {
-  const isLocal = allowed.every((each) => /^(127\.|::1$)/.test(each));
-  const list = allowed.join(', ') || 'nobody';
-  return isLocal ? `for this machine only (${list}): -allow 0.0.0.0/0,::/0 opens it to all` : `allowed: ${list}`;
 }
