@@ -54,18 +54,23 @@ export async function runServer(args: readonly string[]): Promise<void> {
       process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
       return;
     }
-    const allowed = settings.allowed.join(', ') || 'nobody';
+    const options = { isStateForced: commandLine.stateForce === true, isRaised: commandLine.raise === true };
     // Only now, since it takes longer to load than all else.
     const { serve } = await import('./serve.ts');
-    await serve(
-      settings,
-      CODES,
-      (addresses) => `holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed}`,
-      { isStateForced: commandLine.stateForce === true, isRaised: commandLine.raise === true },
-    );
+    await serve(settings, CODES, (addresses) => serverStartLine(addresses, settings), options);
   } catch (error) {
     exitOnFailure(error, EXIT_CODES.usage);
   }
+}
+
+/** The settings that the arguments come to. Ends the process when they are no command line. @throws SettingsError when a setting is wrong. */
+export function readServerArguments(args: readonly string[]): Settings {
+  return settingsOf(parseCommandLine(args));
+}
+
+/** Tells where the server listens and who may connect. */
+export function serverStartLine(addresses: readonly string[], { allowed }: Pick<Settings, 'allowed'>): string {
+  return `holdfast ${VERSION} listens on ${addresses.join(', ')}, allowed: ${allowed.join(', ') || 'nobody'}`;
 }
 
 function parseCommandLine(args: readonly string[]): CommandLine {

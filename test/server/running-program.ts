@@ -1,5 +1,6 @@
 /** Starts the programs of this package. */
 
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { SystemProgram } from '../foreign/system-program.ts';
 
@@ -59,4 +60,12 @@ export async function startListening(
 export async function startServerProgram(...args: readonly string[]): Promise<ServerProgram> {
   const { program, startLine, ports } = await startListening('bin/server.js', '--port', 'auto', ...args);
   return { program, port: ports[0] as number, startLine };
+}
+
+/** Expects that a process has no more rights than the user 65534 of the group 65534. */
+export function expectNobody({ pid }: SystemProgram): void {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  expect(status).to.match(/^Uid:\t65534\t65534\t65534\t65534$/m);
+  expect(status).to.match(/^Gid:\t65534\t65534\t65534\t65534$/m);
+  expect(status).to.match(/^Groups:\t65534 $/m);
 }
