@@ -1,15 +1,14 @@
 import { statSync } from 'node:fs';
 import { expect } from 'chai';
-import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { planListeners } from '../../lib/cli/listeners.ts';
 import { completeSettings, SettingsError } from '../../lib/cli/settings.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { connectFrames } from '../protocols/peers.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient, until } from '../server/raw-client.ts';
-import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
 import { PlainProxy } from '../transports/plain-proxy.ts';
 import { lineFor } from '../transports/proxy-headers.ts';
+import { openPlanned, type PlannedServer } from './planned-server.ts';
 
 describe('the listeners of a settings file', () => {
   const folder = folderForEachTest();
@@ -119,20 +118,7 @@ describe('the listeners of a settings file', () => {
     });
   }
 
-  it('stop the start when one of them is refused', async () => {
-    const config = write([{ transport: 'udp' }]);
-    const complaint = /^holdfast: [^\n]+settings\.json: settings\.listeners\[0\]\.transport is "udp"; [^\n]+\n$/;
-    await expectStartFails('bin/server.js', EXIT_CODES.usage, complaint, '--config', config);
-    const other = write([{ transport: 'tcp', port: 'auto', allowed: ['a'] }]);
-    const complaintOfPlan = /^holdfast: settings\.listeners\[0\]\.allowed\[0\]: "a" is no address; [^\n]+\n$/;
-    await expectStartFails('bin/server.js', EXIT_CODES.usage, complaintOfPlan, '--config', other);
-  });
-
-  function write(listeners: unknown): string {
-    return folder.writeSettings({ port: 'auto', listeners });
-  }
-
-  function start(listeners: readonly object[]): Promise<ListeningProgram> {
-    return startListening('bin/server.js', '--config', write(listeners));
+  function start(listeners: readonly object[]): Promise<PlannedServer> {
+    return openPlanned(completeSettings({ port: 'auto', listeners }, 'the settings'));
   }
 });
