@@ -11,19 +11,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Context } from 'mocha';
-import { EXIT_CODES, SIGNAL_EXIT_CODE } from '../../lib/cli/exit-codes.ts';
-import { takePidfile } from '../../lib/cli/pidfile.ts';
+import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { type Pidfile, PidfileTakenError, takePidfile } from '../../lib/cli/pidfile.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
-import { folderForEachTest, makeFolder } from '../server/clean-up.ts';
-import { expectStartFails, type ListeningProgram, startListening, startProgram } from '../server/running-program.ts';
+import { folderForEachTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { expectStartFails, type ListeningProgram, startListening } from '../server/running-program.ts';
 import { errorOf } from '../support/rejection.ts';
 
-describe('the pidfile of a server', () => {
+const OWN_PID = String(process.pid);
+
+describe('a pidfile', () => {
   const folder = folderForEachTest();
   let pidfile: string;
 
@@ -31,35 +32,32 @@ describe('the pidfile of a server', () => {
     pidfile = folder.at('server.pid');
   });
 
-  it('holds the pid while the server runs, and is removed at its end', async () => {
-    const { program } = await start();
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+  it('holds the pid until it is released, and is removed then', async () => {
+    const { release } = await take();
+    expect(pidIn(pidfile)).to.equal(OWN_PID);
+    release();
     expect(existsSync(pidfile)).to.equal(false);
   });
 
   it('keeps a second server out, and that server does not change it', async () => {
-    const first = await start();
-    await isKeptOut(pidfile);
-    await isKeptOut(pidfile);
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
-    await serves(first);
+    await take();
+    await isKeptOut();
+    await isKeptOut();
+    expect(pidIn(pidfile)).to.equal(OWN_PID);
   });
 
   it('keeps a second server out under another name of its folder', async () => {
-    await start();
+    await take();
     const other = join(makeFolder(), 'link');
     symlinkSync(folder.path, other);
     await isKeptOut(join(other, 'server.pid'));
   });
 
-  it('is no link: the server does not start, and leaves the link and its file as they are', async () => {
+  it('is no link, and the link and its file stay as they are', async () => {
     const file = folder.at('precious');
     writeFileSync(file, 'precious');
     symlinkSync('precious', pidfile);
-    const complaint = /^holdfast: pidfile: \S+server\.pid: it is a symbolic link; expected .*\n$/;
-    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, ...args(pidfile));
+    await isRefused('it is a symbolic link');
     expect(readlinkSync(pidfile)).to.equal('precious');
     expect(readFileSync(file, 'utf8')).to.equal('precious');
   });
@@ -94,18 +92,17 @@ describe('the pidfile of a server', () => {
   });
 
   it('stays at the end when another file has its place by then', async () => {
-    const { program } = await start();
+    const { release } = await take();
     rmSync(pidfile);
     writeFileSync(pidfile, 'precious');
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    release();
     expect(readFileSync(pidfile, 'utf8')).to.equal('precious');
   });
 
   it('may be written by its owner only, whatever the umask', async () => {
     const umask = process.umask(0);
     try {
-      await start();
+      await take();
     } finally {
       process.umask(umask);
     }
@@ -113,118 +110,34 @@ describe('the pidfile of a server', () => {
   });
 
   it('keeps a second server out when it was removed meanwhile', async () => {
-    const first = await start();
+    await take();
     rmSync(pidfile);
-    await isKeptOut(pidfile);
-    await serves(first);
+    await isKeptOut();
   });
 
   it('does not keep out a server with another pidfile, even if the long names differ only at the end', async () => {
-    const name = 'n'.repeat(200);
-    await startListening('bin/server.js', ...args(folder.at(`${name}1.pid`)));
-    await serves(await startListening('bin/server.js', ...args(folder.at(`${name}2.pid`))));
-    await isKeptOut(folder.at(`${name}1.pid`));
+    const [first, second] = [1, 2].map((end) => folder.at(`${'n'.repeat(200)}${end}.pid`)) as [string, string];
+    await take(first);
+    await take(second);
+    await isKeptOut(first);
   });
 
-  it('passes from a killed server to the next', async () => {
-    const first = await start();
-    await first.program.kill();
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${first.program.pid}`);
-    const second = await start();
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${second.program.pid}`);
-    await serves(second);
-    await isKeptOut(pidfile);
-  });
-
-  for (const text of [`${process.pid}`, 'a text longer than any pid\n']) {
-    it(`holds its own pid after a start that found ${text === `${process.pid}` ? 'a running pid' : 'a text'} in it`, async () => {
+  for (const [found, text] of [
+    ['a running pid', `${process.ppid}`],
+    ['a text', 'a text longer than any pid\n'],
+  ] as const) {
+    it(`holds its own pid after a start that found ${found} in it`, async () => {
       writeFileSync(pidfile, text);
-      const { program } = await start();
-      expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+      await take();
+      expect(pidIn(pidfile)).to.equal(OWN_PID);
     });
   }
-
-  it('is removed after a start that failed', async () => {
-    const { ports } = await start();
-    const other = folder.at('other.pid');
-    const failed = startProgram('bin/server.js', ...args(other), ...['--port', `${ports[0]}`]);
-    expect((await failed.exit).code).to.be.greaterThan(0);
-    expect(failed.errorOutput).to.include('EADDRINUSE');
-    expect(existsSync(other)).to.equal(false);
-  });
-
-  function args(file: string): string[] {
-    return ['--port', 'auto', '--pidfile', file];
-  }
-
-  function start(): Promise<ListeningProgram> {
-    return startListening('bin/server.js', ...args(pidfile));
-  }
-
-  async function isKeptOut(file: string): Promise<void> {
-    const complaint = /^holdfast: \S+\.pid: (process \d+, \S+,|another server that is running) has this pidfile\n$/;
-    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, ...args(file));
-  }
-
-  async function isRefused(why: string): Promise<void> {
-    const complaint = new RegExp(`^\\S+server\\.pid: ${why}; expected .*$`);
-    expect((await errorOf(takePidfile(pidfile))).message).to.match(complaint);
-  }
-
-  async function serves({ ports }: ListeningProgram): Promise<void> {
-    const client = await LineClient.connect(ports[0] as number);
-    expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
-  }
-});
-
-describe('the pidfile of a server under the command line of glockd', () => {
-  const folder = folderForEachTest();
-  let args: string[];
-
-  beforeEach(() => {
-    args = ['-port', 'auto', '-ws', '0', '-pidfile', folder.at('glockd.pid')];
-  });
-
-  it('holds the pid while the server runs, keeps a second server out, and is removed at its end', async () => {
-    const { program } = await startListening('bin/glockd.js', ...args);
-    await expectStartFails('bin/glockd.js', 4, / has this pidfile\n$/, ...args);
-    expect(readFileSync(folder.at('glockd.pid'), 'utf8')).to.equal(`${program.pid}`);
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
-    expect(existsSync(folder.at('glockd.pid'))).to.equal(false);
-  });
-});
-
-describe('the pidfile of a server with settings', () => {
-  const folder = folderForEachTest();
-  let pidfile: string;
-
-  beforeEach(() => {
-    pidfile = folder.at('server.pid');
-  });
-
-  it('is removed even when a second signal ends the server at once', async () => {
-    const { program, ports } = await start({ drainSeconds: 600 });
-    const holder = await LineClient.connect(ports[0] as number);
-    await holder.ask('g foo');
-    program.signal('SIGTERM');
-    expect(await program.nextErrorLine()).to.include('"stopping"');
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
-    const timer = setInterval(() => program.signal('SIGTERM'), 50);
-    const exit = await program.exit;
-    clearInterval(timer);
-    expect(exit).to.deep.equal({ code: SIGNAL_EXIT_CODE + constants.signals.SIGTERM, signal: null });
-    expect(existsSync(pidfile)).to.equal(false);
-  });
 
   it('keeps a server out while a glockd holds it by flock', async function () {
     needs(this, 'flock');
     const glockd = new SystemProgram('flock', ['--nonblock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
     expect(await glockd.nextLine()).to.equal('runs');
-    const config = folder.writeSettings({ port: 'auto', pidfile });
-    const second = startProgram('bin/server.js', '--config', config);
-    expect(await second.exit).to.deep.equal({ code: EXIT_CODES.pidfile, signal: null });
-    expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
+    await isKeptOut(pidfile, 'process \\d+, flock,');
   });
 
   it('of a glockd that another user runs is respected, too', async function () {
@@ -234,9 +147,7 @@ describe('the pidfile of a server with settings', () => {
     const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
     const glockd = new SystemProgram('setpriv', [...user, 'flock', pidfile, 'sh', '-c', 'echo runs; sleep 60']);
     expect(await glockd.nextLine()).to.equal('runs');
-    const second = startProgram('bin/glockd.js', '--port', 'auto', '--ws', '0', '--pidfile', pidfile);
-    expect(await second.exit).to.deep.equal({ code: 4, signal: null });
-    expect(second.errorOutput).to.match(/: process \d+, flock, has this pidfile\n$/);
+    await isKeptOut(pidfile, 'process \\d+, flock,');
   });
 
   it('works if the system hides who holds files', async function () {
@@ -248,26 +159,103 @@ describe('the pidfile of a server with settings', () => {
       console.log('      skipped: this system cannot hide /proc/locks');
       this.skip();
     }
-    const config = folder.writeSettings({ port: 'auto', pidfile });
-    const start = `${mount} && exec "${process.execPath}" bin/server.js --config "${config}"`;
-    const server = new SystemProgram('unshare', [...namespaces, 'sh', '-c', start]);
-    expect(await server.nextLine()).to.include('listens on');
+    const script = `import { takePidfile } from './dist/lib/cli/pidfile.js'; await takePidfile('${pidfile}');`;
+    const taker = `${mount} && exec "${process.execPath}" --input-type=module --eval "${script}; console.log('taken')"`;
+    expect(await new SystemProgram('unshare', [...namespaces, 'sh', '-c', taker]).nextLine()).to.equal('taken');
+  });
+
+  async function take(file = pidfile): Promise<Pidfile> {
+    const taken = await takePidfile(file);
+    whenTestEnds(() => taken.release());
+    return taken;
+  }
+
+  async function isKeptOut(
+    file = pidfile,
+    who = `(process ${process.pid}, \\S+,|another server that is running)`,
+  ): Promise<void> {
+    const error = await errorOf(takePidfile(file));
+    expect(error).to.be.instanceOf(PidfileTakenError);
+    expect(error.message).to.match(new RegExp(`^\\S+\\.pid: ${who} has this pidfile$`));
+  }
+
+  async function isRefused(why: string): Promise<void> {
+    const complaint = new RegExp(`^\\S+server\\.pid: ${why}; expected .*$`);
+    expect((await errorOf(takePidfile(pidfile))).message).to.match(complaint);
+  }
+});
+
+describe('the pidfile of a server program', () => {
+  const folder = folderForEachTest();
+  let pidfile: string;
+
+  beforeEach(() => {
+    pidfile = folder.at('server.pid');
+  });
+
+  it('keeps a second server out while the first runs, and passes to another one when it was killed', async () => {
+    const { program, ports } = await start({});
+    expect(pidIn(pidfile)).to.equal(`${program.pid}`);
+    const args = ['--port', 'auto', '--pidfile', pidfile];
+    const complaint = /^holdfast: \S+\.pid: process \d+, \S+, has this pidfile\n$/;
+    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, ...args);
+    const client = await LineClient.connect(ports[0] as number);
+    expect(await client.ask('i foo')).to.equal('0 Lock Not Locked: foo');
+    await program.kill();
+    expect(pidIn(pidfile)).to.equal(`${program.pid}`);
+    const { release } = await takePidfile(pidfile);
+    expect(pidIn(pidfile)).to.equal(OWN_PID);
+    release();
+  });
+
+  it('ends it with the same code when it is a link', async () => {
+    symlinkSync('precious', pidfile);
+    const complaint = /^holdfast: pidfile: \S+server\.pid: it is a symbolic link; expected .*\n$/;
+    await expectStartFails('bin/server.js', EXIT_CODES.pidfile, complaint, '--port', 'auto', '--pidfile', pidfile);
+  });
+
+  it('under the command line of glockd keeps a second server out, and is removed at the end', async () => {
+    const args = ['-port', 'auto', '-ws', '0', '-pidfile', pidfile];
+    const { program } = await startListening('bin/glockd.js', ...args);
+    await expectStartFails('bin/glockd.js', 4, / has this pidfile\n$/, ...args);
+    expect(pidIn(pidfile)).to.equal(`${program.pid}`);
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
+    expect(existsSync(pidfile)).to.equal(false);
+  });
+
+  it('is removed even when a second signal ends the server at once, with 128 and its number', async () => {
+    const { program, ports } = await start({ drainSeconds: 600 });
+    const holder = await LineClient.connect(ports[0] as number);
+    await holder.ask('g foo');
+    program.signal('SIGTERM');
+    expect(await program.nextErrorLine()).to.include('"stopping"');
+    expect(pidIn(pidfile)).to.equal(`${program.pid}`);
+    const timer = setInterval(() => program.signal('SIGINT'), 50);
+    const exit = await program.exit;
+    clearInterval(timer);
+    expect(exit).to.deep.equal({ code: 128 + 2, signal: null });
+    expect(existsSync(pidfile)).to.equal(false);
   });
 
   it('is emptied at the end by a server that may no longer remove it', async function () {
     needsRoot(this);
     chmodSync(folder.path, 0o755);
     const { program } = await start({ user: 'nobody', group: 'nogroup' });
-    expect(readFileSync(pidfile, 'utf8')).to.equal(`${program.pid}`);
+    expect(pidIn(pidfile)).to.equal(`${program.pid}`);
     program.signal('SIGTERM');
     expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
-    expect(existsSync(pidfile) ? readFileSync(pidfile, 'utf8') : '').to.equal('');
+    expect(existsSync(pidfile) ? pidIn(pidfile) : '').to.equal('');
   });
 
   function start(settings: object): Promise<ListeningProgram> {
     return startListening('bin/server.js', '--config', folder.writeSettings({ port: 'auto', pidfile, ...settings }));
   }
 });
+
+function pidIn(file: string): string {
+  return readFileSync(file, 'utf8');
+}
 
 function needsRoot(test: Context): void {
   if (process.getuid?.() === 0) return;

@@ -79,11 +79,12 @@ describe('the server program', () => {
     for (const address of ['127.0.0.1', '127.0.0.3']) await isRefused(port, address, HOST);
   });
 
-  it('logs a few of many refusals, and their number at the end', async () => {
-    const { program, port } = await startServerProgram();
+  it('logs a few of many refusals, and their number at its end, which comes at once when nobody is connected', async () => {
+    const patient = folder.writeSettings({ drainSeconds: 3_600 });
+    const { program, port } = await startServerProgram('--config', patient);
     for (let index = 1; index <= 15; index += 1) await isRefused(port, `127.0.1.${index}`);
     program.signal('SIGTERM');
-    await program.exit;
+    expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     const lines = program.errorOutput
       .trim()
       .split('\n')

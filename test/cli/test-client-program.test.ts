@@ -31,22 +31,18 @@ describe('the test client program', () => {
     expect(await bystander.stats()).to.include({ grants: 1, releases: 1, orphans: 0 });
   });
 
-  it('releases the lock before it lingers', async () => {
-    const client = start('--hold', '0', '--linger', LONG);
+  it('takes the lock of --name, and releases it before it lingers', async () => {
+    const name = 'é 日本';
+    const first = await bystander.lock(name);
+    const client = start('--name', name, '--hold', '0', '--linger', LONG);
     expect(await client.nextLine()).to.equal('Waiting');
+    await waiting(1, name);
+    await first.release();
     expect(await client.nextLine()).to.equal('Got lock');
     expect(await client.nextLine()).to.equal('Offering to unlock');
-    const handle = await bystander.lock('test');
+    const handle = await bystander.lock(name);
     expect((await bystander.stats()).openConnections).to.equal(2);
     await handle.release();
-  });
-
-  it('takes the lock of --name', async () => {
-    const client = start('--name', 'é 日本', '--hold', LONG);
-    await client.nextLine();
-    expect(await client.nextLine()).to.equal('Got lock');
-    const { locks } = await bystander.list();
-    expect(locks.map(({ lockName, holderCount }) => [lockName, holderCount])).to.deep.equal([['é 日本', 1]]);
   });
 
   it('says so and ends with 1 when it does not get the lock in time', async () => {
@@ -75,27 +71,18 @@ describe('the test client program', () => {
     );
   });
 
-  it('says so and ends with 1 when the server dies while it holds the lock', async () => {
-    const { program, port } = await startServerProgram();
-    const client = startProgram('bin/testClient.js', '--port', `${port}`, '--hold', LONG, '--linger', '0');
-    await client.nextLine();
-    expect(await client.nextLine()).to.equal('Got lock');
-    program.signal('SIGKILL');
-    expect(await client.exit).to.deep.equal({ code: 1, signal: null });
-    expect([client.output, client.errorOutput]).to.deep.equal(['Waiting\nGot lock\nLost lock\n', '']);
-  });
-
-  it('says so in one line and ends with 1 when the server dies while it waits', async () => {
+  it('says so and ends with 1 when the server dies while it holds the lock or waits for it', async () => {
     const { program, port } = await startServerProgram();
     const holder = startProgram('bin/testClient.js', '--port', `${port}`, '--hold', LONG, '--linger', '0');
     await holder.nextLine();
-    await holder.nextLine();
-    const client = startProgram('bin/testClient.js', '--port', `${port}`);
-    expect(await client.nextLine()).to.equal('Waiting');
+    expect(await holder.nextLine()).to.equal('Got lock');
+    const waiter = startProgram('bin/testClient.js', '--port', `${port}`);
+    expect(await waiter.nextLine()).to.equal('Waiting');
     program.signal('SIGKILL');
-    expect(await client.exit).to.deep.equal({ code: 1, signal: null });
-    expect(client.output).to.equal('Waiting\nDid not get lock\n');
-    expect(client.errorOutput).to.match(/^[^\n]*connection was lost[^\n]*\n$/);
+    for (const { exit } of [holder, waiter]) expect(await exit).to.deep.equal({ code: 1, signal: null });
+    expect([holder.output, holder.errorOutput]).to.deep.equal(['Waiting\nGot lock\nLost lock\n', '']);
+    expect(waiter.output).to.equal('Waiting\nDid not get lock\n');
+    expect(waiter.errorOutput).to.match(/^[^\n]*connection was lost[^\n]*\n$/);
   });
 
   it('ends with 2 when its command line is wrong', async () => {
@@ -103,7 +90,7 @@ describe('the test client program', () => {
       expect(() => parseTargetPort(text), text).to.throw(InvalidArgumentError);
     }
     for (const text of ['x', '', '-1', '1e10']) expect(() => parseSeconds(text), text).to.throw(InvalidArgumentError);
-    const wrong = [['--nonsense'], ['x'], ['--port', 'x'], ['--hold', '-1'], ['--linger='], ['--time-limit', 'x']];
+    const wrong = [['--nonsense'], ['x'], ['--port', 'x'], ['--hold', '-1'], ['--time-limit', 'x']];
     await Promise.all(
       wrong.map(async (args) => {
         const client = start(...args);
@@ -176,8 +163,8 @@ describe('the test client program', () => {
     });
   });
 
-  async function waiting(count: number): Promise<void> {
-    await until(async () => (await bystander.inspect('test')).waiterCount === count);
+  async function waiting(count: number, name = 'test'): Promise<void> {
+    await until(async () => (await bystander.inspect(name)).waiterCount === count);
   }
 
   function start(...args: readonly string[]): SystemProgram {
