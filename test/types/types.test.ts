@@ -16,10 +16,6 @@ const BROWSER = {
     moduleResolution: 'bundler',
   },
 };
-const PROJECTS = {
-  'a program for Node': { ...NODE, source: 'node.ts', mistakes: 'node-mistakes.ts' },
-  'a page': { ...BROWSER, source: 'browser.ts', mistakes: 'browser-mistakes.ts' },
-};
 
 describe('the types of the package', function () {
   this.timeout(60_000);
@@ -30,27 +26,15 @@ describe('the types of the package', function () {
   });
   after(() => packed?.remove());
 
-  for (const [name, { source, mistakes, ...project }] of Object.entries(PROJECTS)) {
-    describe(`for ${name}`, () => {
-      it('accept correct code', async () => {
-        const files = { [source]: read(source) };
-        expect(await packed.compile({ ...project, files })).to.deep.equal([]);
-      });
-
-      it('refuse each mistake for its reason', async () => {
-        const text = read(mistakes);
-        const files = { [mistakes]: text.replaceAll('@ts-expect-error', 'wrong:') };
-        expect(await packed.compile({ ...project, files })).to.have.members(expectationsOf(mistakes, text));
-        expect(await packed.compile({ ...project, files: { [mistakes]: text } })).to.deep.equal([]);
-      });
-    });
-  }
-
-  it('compile for each entry point', async () => {
+  it('accept a program for Node and all entry points, and refuse each mistake for its reason', async () => {
     const { entries } = packed;
     expect(entries).to.include.members(['holdfast', 'holdfast/browser', 'holdfast/datastores']);
-    expect(await packed.compile(importing(entries, NODE))).to.deep.equal([]);
-    expect(await packed.compile(importing(['holdfast/browser'], BROWSER))).to.deep.equal([]);
+    await expectMistakesOnly(NODE, { 'node.ts': read('node.ts'), ...importing(entries) }, 'node-mistakes.ts');
+  });
+
+  it('accept a page and its entry point, and refuse each mistake for its reason', async () => {
+    const files = { 'browser.ts': read('browser.ts'), ...importing(['holdfast/browser']) };
+    await expectMistakesOnly(BROWSER, files, 'browser-mistakes.ts');
   });
 
   it('are those for browsers if the condition browser is set', async () => {
@@ -60,9 +44,8 @@ describe('the types of the package', function () {
   });
 
   it('are missed when a package that they need is not there', async () => {
-    expect(
-      await packed.compile({ ...importing(['holdfast'], NODE), packages: NODE.packages.slice(1) }),
-    ).to.not.deep.equal([]);
+    const project = { ...NODE, packages: NODE.packages.slice(1), files: importing(['holdfast']) };
+    expect(await packed.compile(project)).to.not.deep.equal([]);
   });
 
   it('name no other package than eventemitter3, and for browsers not even Node', () => {
@@ -74,16 +57,27 @@ describe('the types of the package', function () {
       if (entry.endsWith('browser.d.ts')) expect(names).to.deep.equal(['eventemitter3']);
     }
   });
+
+  /** Compiles the files with a file of mistakes. */
+  async function expectMistakesOnly(
+    project: Omit<Project, 'files'>,
+    files: Project['files'],
+    mistakes: string,
+  ): Promise<void> {
+    const text = read(mistakes);
+    const wrong = { ...files, [mistakes]: text.replaceAll('@ts-expect-error', 'wrong:') };
+    expect(await packed.compile({ ...project, files: wrong })).to.have.members(expectationsOf(mistakes, text));
+  }
 });
 
 function read(file: string): string {
   return readFileSync(`test/types/consumers/${file}`, 'utf8');
 }
 
-/** A project that imports everything that the entries declare. */
-function importing(entries: readonly string[], project: Omit<Project, 'files'>): Project {
+/** A file that imports everything that the entries declare. */
+function importing(entries: readonly string[]): Project['files'] {
   const lines = entries.map((entry, index) => `export * as entry${index} from '${entry}';\n`);
-  return { ...project, files: { 'entries.ts': lines.join('') } };
+  return { 'entries.ts': lines.join('') };
 }
 
 /** The expected complaint about each line below an expectation. */
