@@ -146,8 +146,7 @@ export class Browser {
   async #tools(): Promise<string> {
     const file = join(this.#profile, 'DevToolsActivePort');
     let port: string | undefined;
-    await until(async () => {
-      await new Promise((resolve) => setImmediate(resolve));
+    await until(() => {
       if (existsSync(file)) port = /^(\d+)\n/.exec(readFileSync(file, 'utf8'))?.[1];
       return port !== undefined;
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { startServerProgram } from '../server/running-program.ts';
+import { startServer } from '../server/running-server.ts';
 import { beside, needs, SystemProgram } from './system-program.ts';
 
 describe('a Go client of the line protocol', () => {
@@ -30,7 +30,7 @@ describe('a Go client of the line protocol', () => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
   beforeEach(async () => {
-    ({ port } = await startServerProgram());
+    ({ port } = await startServer());
   });
   afterEach(endTest);
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
@@ -23,6 +23,10 @@ const CLIENT = '127.0.0.7';
 const WHERE = { host: '127.0.0.1', port: 0, allowed: [CLIENT, '::1'], proxies: ['127.0.0.1'] };
 const WITH_PROXY = { ...WHERE, allowed: ['127.0.0.1', ...WHERE.allowed] };
 const PAGES = { origins: [], hosts: [], maxMessageBytes: 1_000 };
+
+const ENOUGH_CHECKS = 10;
+/** Pauses between attempts to connect leave the processor to HAProxy, which starts meanwhile. */
+const RETRY_MS = 3;
 
 /** Where HAProxy and the server listen, and further words about the server in HAProxy's configuration. */
 interface Passage {
@@ -119,8 +123,10 @@ for (const [version, sends] of [
       let checkCount = 0;
       const counter = createServer((socket) => {
         checkCount += 1;
+        if (checkCount === ENOUGH_CHECKS) counter.emit('enough');
         socket.on('error', () => {}).resume();
       });
+      const enough = once(counter, 'enough');
       await once(counter.listen(0, '127.0.0.1'), 'listening');
       whenTestEnds(() => counter.close());
       const { port: counted } = counter.address() as AddressInfo;
@@ -130,7 +136,7 @@ for (const [version, sends] of [
         server: `${sends} ${checks}`,
       }));
       const proxy = await startProxy(...(await Promise.all(passages)));
-      await until(() => checkCount > 20);
+      await enough;
       expect(proxy.errorOutput).not.to.include('is DOWN');
       expect(refusalsOf(server.counters)).to.deep.equal({});
       expect(logger.warnings).to.deep.equal([]);
@@ -195,6 +201,6 @@ async function untilListening(bind: string): Promise<void> {
     ]).catch(() => false);
     socket.destroy();
     if (isThere) return;
-    await nextTurn();
+    await delay(RETRY_MS);
   }
 }

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { tcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
-import { startListening, startServerProgram } from '../server/running-program.ts';
+import { LOOPBACK, makeServer, portOf, startServer } from '../server/running-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { LineClient } from './line-client.ts';
 import { needs, SystemProgram } from './system-program.ts';
 
@@ -18,7 +20,7 @@ describe('the example for', () => {
     needs(this, 'nc', 'sed', 'tr', 'grep');
   });
   beforeEach(async () => {
-    ({ port } = await startServerProgram());
+    ({ port } = await startServer());
     client = await LineClient.connect(port);
     for (const command of ['g a', 'g b', 'sg c', 'i a']) await client.ask(command);
   });
@@ -38,15 +40,14 @@ describe('the example for', () => {
     });
 
     it('says CRITICAL when nobody answers', async () => {
-      const { program, ports } = await startListening('bin/server.js', '--port', 'auto');
-      await program.kill();
-      const [code, output] = await run('check_holdfast', {}, '-H', '127.0.0.1', '-p', `${ports[0]}`);
-      const complaint = `HOLDFAST CRITICAL - no answer from 127.0.0.1, port ${ports[0]}\n`;
+      const nowhere = await freePort();
+      const [code, output] = await run('check_holdfast', {}, '-H', '127.0.0.1', '-p', `${nowhere}`);
+      const complaint = `HOLDFAST CRITICAL - no answer from 127.0.0.1, port ${nowhere}\n`;
       expect([code, output]).to.deep.equal([2, complaint]);
     });
 
     it('says CRITICAL when the server refuses the connection', async () => {
-      const { port: closed } = await startServerProgram('--allow', '127.0.0.2');
+      const closed = portOf(await makeServer().listen(tcp({ ...LOOPBACK, allowed: ['127.0.0.2'] })));
       const [code, output] = await run('check_holdfast', {}, '-p', `${closed}`);
       expect([code, output]).to.deep.equal([2, `HOLDFAST CRITICAL - no answer from 127.0.0.1, port ${closed}\n`]);
     });
@@ -97,15 +98,14 @@ describe('the example for', () => {
     });
 
     it('shows that it does not know when nobody answers', async () => {
-      const { program, ports } = await startListening('bin/server.js', '--port', 'auto');
-      await program.kill();
-      const where = { host: '127.0.0.1', port: `${ports[0]}` };
+      const nowhere = await freePort();
+      const where = { host: '127.0.0.1', port: `${nowhere}` };
       const [code, output] = await run('munin-holdfast', where);
       expect([code, output]).to.deep.equal([0, output.replace(/\d+$/gm, 'U')]);
       expect(output).to.include('\nlocks.value U\n');
       expect(await run('munin-holdfast', where, 'autoconf')).to.deep.equal([
         0,
-        `no (no answer from 127.0.0.1, port ${ports[0]})\n`,
+        `no (no answer from 127.0.0.1, port ${nowhere})\n`,
       ]);
     });
 

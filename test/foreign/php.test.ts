@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
 import { RawClient, until } from '../server/raw-client.ts';
-import { startServerProgram } from '../server/running-program.ts';
+import { startServer } from '../server/running-server.ts';
 import { LineClient } from './line-client.ts';
 import { beside, needs, SystemProgram } from './system-program.ts';
 
@@ -12,7 +12,7 @@ describe("a PHP client with pkLockServer's framing", () => {
     needs(this, 'php');
   });
   beforeEach(async () => {
-    ({ port } = await startServerProgram());
+    ({ port } = await startServer());
   });
   afterEach(endTest);
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { unix } from '../../lib/transports/unix.ts';
 import { endTest, makeFolder } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { startListening } from '../server/running-program.ts';
+import { makeServer } from '../server/running-server.ts';
 import { LineClient } from './line-client.ts';
 import { beside, needs, SystemProgram } from './system-program.ts';
 
@@ -14,8 +15,7 @@ describe("a Python client on a Unix socket, as in glockd's manual", () => {
   });
   beforeEach(async () => {
     path = join(makeFolder(), 'lock.sock');
-    const { addresses } = await startListening('bin/server.js', '--port', '0', '--unix', path);
-    expect(addresses).to.deep.equal([path]);
+    await makeServer().listen(unix({ path }));
   });
   afterEach(endTest);
 

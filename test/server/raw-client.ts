@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress } from '../support/parse-address.ts';
 import { LineInbox } from './inbox.ts';
 
@@ -137,9 +137,9 @@ export class RawClient {
   }
 }
 
-/** Waits until a condition holds that others make true; they get a turn before each check. */
+/** Waits until a condition holds that others make true. They get a pause before each check, so that it takes no time from them. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await nextTurn();
+  while (!(await condition())) await delay(1);
 }
 
 /** The server's name for the connection of a client of this machine. */
