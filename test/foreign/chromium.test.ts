@@ -1,7 +1,10 @@
 import { expect } from 'chai';
+import { tcp } from '../../lib/transports/tcp.ts';
+import { webSocket } from '../../lib/transports/websocket.ts';
 import { endTest } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
-import { startListening } from '../server/running-program.ts';
+import { LOOPBACK, makeServer, portOf } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { Browser, PageServer } from './browser.ts';
 import { LineClient } from './line-client.ts';
 import { needs } from './system-program.ts';
@@ -27,17 +30,18 @@ const GRANTED = /^got string \{"id":1,"result":\{"status":"ok","token":\d+,"coun
 describe('a page in Chromium', function () {
   this.timeout(60_000);
   let page: PageServer;
+  let browser: Browser;
 
-  before(function () {
+  // One browser for all tests, since its start takes longer than they do.
+  before(async function () {
     needs(this, 'chromium');
-  });
-  beforeEach(async () => {
     page = await PageServer.start(SCRIPT);
+    browser = new Browser('about:blank');
   });
-  afterEach(endTest);
+  after(endTest);
 
   it('holds a lock over WebSocket until it is closed', async () => {
-    const { line, browser } = await openPage('--origin', page.origin);
+    const { line } = await openPage([page.origin]);
     expect(await page.nextReport()).to.match(GRANTED);
     expect(await line.ask('g jobs')).to.equal('0 Lock Get Failure: jobs');
     await browser.closePage();
@@ -47,51 +51,36 @@ describe('a page in Chromium', function () {
     expect(await browser.isRunning()).to.equal(true);
   });
 
-  it('loses the lock when the browser is killed', async () => {
-    const { line, browser } = await openPage('--origin', page.origin);
-    expect(await page.nextReport()).to.match(GRANTED);
-    await browser.kill();
-    await until(async () => (await line.ask('g jobs')) === '1 Lock Get Success: jobs');
-  });
-
   it('cannot connect when its origin is not listed', async () => {
-    const { line } = await openPage('--origin', 'https://elsewhere.example');
-    expect(await page.nextReport()).to.equal('error');
-    expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
-    expect(await line.statistics()).to.include({ connections: 1, orphans: 0 });
-  });
-
-  it('cannot connect when no origin is listed', async () => {
-    const { line } = await openPage();
-    expect(await page.nextReport()).to.equal('error');
-    expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+    for (const origins of [['https://elsewhere.example'], []]) {
+      const { line } = await openPage(origins);
+      expect(await page.nextReport()).to.equal('error');
+      expect(await line.ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
+      expect(await line.statistics()).to.include({ connections: 1, orphans: 0 });
+    }
   });
 
   it("can connect when its origin is the server's own, called by an address or localhost", async () => {
-    const { line, ports } = await startLine();
-    const browser = new Browser('about:blank');
-    for (const host of [`127.0.0.1:${ports[1]}`, `localhost:${ports[1]}`]) {
+    const { line, webSocketPort } = await startServer({});
+    for (const host of [`127.0.0.1:${webSocketPort}`, `localhost:${webSocketPort}`]) {
       expect(await browser.evaluate(`http://${host}/`, TRY), host).to.equal('0 Lock Not Locked: jobs');
     }
     expect(await line.statistics()).to.include({ command_i: 2 });
   });
 
   it('cannot connect when its name was pointed to the server, unless the name is listed', async () => {
-    const { line, ports, program } = await startLine('--ws-host', 'locks.example');
-    const browser = new Browser('about:blank');
-    expect(await browser.evaluate(`http://rebound.example:${ports[1]}/`, TRY)).to.equal('error');
+    const { line, webSocketPort, logger } = await startServer({ hosts: ['locks.example'] });
+    expect(await browser.evaluate(`http://rebound.example:${webSocketPort}/`, TRY)).to.equal('error');
     expect(await line.statistics()).to.include({ command_i: 0 });
-    let told = '';
-    while (!told.includes('add \\"rebound.example\\" to \\"hosts\\"')) told = await program.nextErrorLine();
-    expect(JSON.parse(told)).to.include({ reason: 'host', address: '127.0.0.1' });
-    expect(await browser.evaluate(`http://locks.example:${ports[1]}/`, TRY)).to.equal('0 Lock Not Locked: jobs');
+    expect(logger.warnings.join('\n')).to.include('add "rebound.example" to "hosts"');
+    expect(await browser.evaluate(`http://locks.example:${webSocketPort}/`, TRY)).to.equal('0 Lock Not Locked: jobs');
   });
 
   it('cannot connect from a frame that has no origin', async () => {
-    const { line, ports, program } = await startLine();
-    const url = `127.0.0.1:${ports[1]}`;
+    const { line, webSocketPort, logger } = await startServer({});
+    const url = `127.0.0.1:${webSocketPort}`;
     const inFrame = `${TRY.replace('location.host', `'${url}'`)}.then((told) => parent.postMessage(told, '*'))`;
-    const tried = await new Browser('about:blank').evaluate(
+    const tried = await browser.evaluate(
       `http://${url}/`,
       `new Promise((resolve) => {
         const frame = document.createElement('iframe');
@@ -102,14 +91,12 @@ describe('a page in Chromium', function () {
       })`,
     );
     expect(tried).to.equal('error');
-    let told = '';
-    while (!told.includes('"origin"')) told = await program.nextErrorLine();
-    expect(JSON.parse(told).msg).to.include('the Origin of its handshake is "null", which cannot be allowed');
+    expect(logger.warnings.join('\n')).to.include('the Origin of its handshake is "null", which cannot be allowed');
     expect(await line.statistics()).to.include({ command_i: 0 });
   });
 
   it('cannot make an HTTP request that reaches a command', async () => {
-    const { line, ports } = await startLine();
+    const { line, port, webSocketPort } = await startServer({});
     const attempts = await PageServer.start(`
       (async () => {
         for (const port of location.hash.slice(1).split(','))
@@ -121,18 +108,30 @@ describe('a page in Chromium', function () {
         report('tried');
       })();
     `);
-    new Browser(`${attempts.origin}/#${ports.join()}`);
+    await browser.openPage(`${attempts.origin}/#${port},${webSocketPort}`);
     expect(await attempts.nextReport()).to.equal('tried');
     expect(await line.statistics()).to.include({ command_g: 0, locks: 0, orphans: 0 });
   });
 
-  async function startLine(...options: readonly string[]) {
-    const { program, ports } = await startListening('bin/server.js', '--port', 'auto', '--ws', 'auto', ...options);
-    return { program, ports, line: await LineClient.connect(ports[0] as number) };
+  it('loses the lock when the browser is killed', async () => {
+    const { line } = await openPage([page.origin]);
+    expect(await page.nextReport()).to.match(GRANTED);
+    await browser.kill();
+    await until(async () => (await line.ask('g jobs')) === '1 Lock Get Success: jobs');
+  });
+
+  async function startServer({ origins = [], hosts = [] }: { origins?: readonly string[]; hosts?: readonly string[] }) {
+    const logger = new RecordingLogger();
+    const server = makeServer({ logger });
+    const port = portOf(await server.listen(tcp(LOOPBACK)));
+    const listener = webSocket({ ...LOOPBACK, origins, hosts, maxMessageBytes: 1_000 });
+    const webSocketPort = portOf(await server.listen(listener, { protocols: ['ndjson', 'line'] }));
+    return { logger, port, webSocketPort, line: await LineClient.connect(port) };
   }
 
-  async function openPage(...options: readonly string[]) {
-    const { ports, line } = await startLine(...options);
-    return { line, browser: new Browser(`${page.origin}/#127.0.0.1:${ports[1]}`) };
+  async function openPage(origins: readonly string[]) {
+    const started = await startServer({ origins });
+    await browser.openPage(`${page.origin}/#127.0.0.1:${started.webSocketPort}`);
+    return started;
   }
 });
