@@ -1,7 +1,7 @@
-/** The TypeScript examples of a document, compiled as a user of the package would and run as programs. */
+/** The TypeScript examples of documents, compiled as a user of the package would and run as programs. */
 
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Context } from 'mocha';
@@ -20,7 +20,7 @@ export function readExamples(markdown: string): string[] {
 
 /** Ends the output of an example. */
 const END = '--- the end of an example ---\n';
-/** All examples of a document together end within this. */
+/** All examples together end within this. */
 const RUN_TIMEOUT_MS = 15_000;
 
 /** Compiled into a folder within the package, so that they import it by its name. */
@@ -47,7 +47,7 @@ export class CompiledExamples {
     return new CompiledExamples(folder, examples.length);
   }
 
-  /** Compares the output of an example, by its place in the document. */
+  /** Compares the output of an example, by its place among them. */
   async expectOutput(index: number, expected: RegExp): Promise<void> {
     this.#outputs ??= this.#runAll();
     expect((await this.#outputs)[index]).to.match(expected);
@@ -68,36 +68,43 @@ export class CompiledExamples {
   }
 }
 
-/** The output of each example, in order, with a title where its place says too little. */
+/** The output of each example of a document, in order, with a title where its place says too little. */
 export type Printed = readonly (RegExp | readonly [title: string, expected: RegExp])[];
 
-/** Tests that the `ts` blocks of a document compile and print this. `startServers` returns the ports to use. */
+/**
+ * Tests that the `ts` blocks of documents, given by their paths, compile and print this. Compiles and runs those of all documents
+ * together, which takes much less time than each alone. `startServers` returns the ports to use.
+ */
 export function describeExamples(
   folder: string,
-  markdown: string,
-  printed: Printed,
+  documents: Readonly<Record<string, Printed>>,
   startServers: (context: Context) => Promise<Readonly<Record<number, number>>> = startLockServer,
 ): void {
-  const examples = readExamples(markdown);
+  const examples = Object.keys(documents).map((path) => readExamples(readFileSync(path, 'utf8')));
   let compiled: CompiledExamples;
 
   before(async function () {
     this.timeout(60_000);
-    compiled = await CompiledExamples.compile(folder, examples, await startServers(this));
+    compiled = await CompiledExamples.compile(folder, examples.flat(), await startServers(this));
   });
   after(async () => {
     compiled?.remove();
     await endTest();
   });
 
-  for (const [index, each] of printed.entries()) {
-    const [title, expected] = each instanceof RegExp ? [`example ${index + 1}`, each] : each;
-    it(`has TypeScript that compiles and works: ${title}`, () => compiled.expectOutput(index, expected));
-  }
+  for (const [place, [path, printed]] of Object.entries(documents).entries()) {
+    const first = examples.slice(0, place).flat().length;
+    describe(path, () => {
+      for (const [index, each] of printed.entries()) {
+        const [title, expected] = each instanceof RegExp ? [`example ${index + 1}`, each] : each;
+        it(`has TypeScript that compiles and works: ${title}`, () => compiled.expectOutput(first + index, expected));
+      }
 
-  it('has no TypeScript beyond those examples', () => {
-    expect(examples).to.have.length(printed.length);
-  });
+      it('has no TypeScript beyond those examples', () => {
+        expect(examples[place]).to.have.length(printed.length);
+      });
+    });
+  }
 }
 
 /** Takes the place of the documents' port, with the tokens of a server without a ledger. */

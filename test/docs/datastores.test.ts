@@ -19,7 +19,7 @@ const PRINTED = [
 ];
 
 describe('docs/datastores.md', () => {
-  describeExamples('dist/datastores', document, PRINTED, async (context) => {
+  describeExamples('dist/datastores', { 'docs/datastores.md': PRINTED }, async (context) => {
     needs(context, 'redis-server', 'memcached');
     const [holdfast, redis, memcached] = [await startServer(), await startRedis(), await startMemcached()];
     return { 20934: holdfast.port, 6379: redis.port, 11211: memcached.port };

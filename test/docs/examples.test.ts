@@ -34,12 +34,12 @@ describe('the examples', () => {
     });
 
     it('do their work one at a time', async () => {
-      const runs = await Promise.all([1, 2, 3].map(() => run(process.execPath, ['dist/examples/run-once.js', port])));
+      const runs = await Promise.all([1, 2].map(() => run(process.execPath, ['dist/examples/run-once.js', port])));
       const tokens = runs.map(({ stdout }) => {
         const [, token] = /^working under token (\d+)\ntotal: 496\n$/.exec(stdout) ?? [];
         return token;
       });
-      expect(new Set(tokens)).to.have.property('size', 3);
+      expect(new Set(tokens)).to.have.property('size', 2);
       expect(tokens).to.not.include(undefined);
     });
   });
@@ -61,8 +61,8 @@ describe('the examples', () => {
 
     it('run a job of cron once on several hosts', async () => {
       const lastRun = join(folder, 'last-run');
-      const runs = await Promise.all([1, 2, 3].map(() => start('cron-job', '2026-11-21', lastRun)));
-      expect(runs.sort()).to.deep.equal(['2026-11-21 is done\n', '2026-11-21 is done\n', 'ran 2026-11-21\n']);
+      const runs = await Promise.all([1, 2].map(() => start('cron-job', '2026-11-21', lastRun)));
+      expect(runs.sort()).to.deep.equal(['2026-11-21 is done\n', 'ran 2026-11-21\n']);
       expect(await start('cron-job', '2026-11-22', lastRun)).to.equal('ran 2026-11-22\n');
     });
 
@@ -112,21 +112,16 @@ describe('the examples', () => {
   });
 
   describe('of a message server', () => {
-    let port: number;
-
-    beforeEach(async () => {
-      const counters = new SystemProgram(process.execPath, ['dist/examples/counter-server.js', '0']);
-      port = portOf(await counters.nextLine());
-    });
     afterEach(endTest);
 
-    async function connect(): Promise<MessageClient> {
-      const client = new MessageClient();
-      await client.connect(dialTcp({ host: '127.0.0.1', port }));
-      return client;
-    }
-
-    it('counts for several clients and tells those who watch', async () => {
+    it('counts for several clients, tells those who watch, and says what is wrong with parameters', async () => {
+      const counters = new SystemProgram(process.execPath, ['dist/examples/counter-server.js', '0']);
+      const port = portOf(await counters.nextLine());
+      const connect = async (): Promise<MessageClient> => {
+        const client = new MessageClient();
+        await client.connect(dialTcp({ host: '127.0.0.1', port }));
+        return client;
+      };
       await using watcher = await connect();
       await using counter = await connect();
       await watcher.rpc('watch', { counter: 'visits' });
@@ -134,13 +129,9 @@ describe('the examples', () => {
       expect(await counter.rpc('add', { counter: 'visits', by: 2 })).to.deep.equal({ status: 'ok', value: 2 });
       expect((await told)[0]).to.deep.equal({ event: 'changed', counter: 'visits', value: 2 });
       expect(await watcher.rpc('get', { counter: 'visits' })).to.deep.equal({ status: 'ok', value: 2 });
-    });
-
-    it('says what is wrong with parameters', async () => {
-      await using client = await connect();
-      const { status, message } = await client.rpc('add', { counter: 'visits', by: 1.5 });
-      expect(status).to.equal('invalid');
-      expect(message).to.equal('parameters.by is 1.5; expected a whole number');
+      const message = 'parameters.by is 1.5; expected a whole number';
+      const wrong = await counter.rpc('add', { counter: 'visits', by: 1.5 });
+      expect(wrong).to.deep.equal({ status: 'invalid', message });
     });
   });
 });
