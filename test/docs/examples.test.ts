@@ -131,7 +131,7 @@ describe('the examples', () => {
       expect(await watcher.rpc('get', { counter: 'visits' })).to.deep.equal({ status: 'ok', value: 2 });
       const message = 'parameters.by is 1.5; expected a whole number';
       const wrong = await counter.rpc('add', { counter: 'visits', by: 1.5 });
-      expect(wrong).to.deep.equal({ status: 'invalid', message });
+      expect(wrong).to.include({ status: 'invalid', message });
     });
   });
 });
