@@ -5,6 +5,7 @@ import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import { planListeners } from '../../lib/cli/listeners.ts';
 import { readServerArguments } from '../../lib/cli/server.ts';
 import { completeSettings, type Settings, SettingsError } from '../../lib/cli/settings.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../../lib/transports/tls.ts';
 import { makeCertificates, tlsConnect } from '../foreign/certificates.ts';
 import { LineClient } from '../foreign/line-client.ts';
 import { needs } from '../foreign/system-program.ts';
@@ -62,7 +63,9 @@ describe('the options of the server program for its listeners', () => {
     }
   });
 
-  it('leave handshakes the time that the settings give them', async () => {
+  it('leave handshakes the time that the settings give them', async function () {
+    // Shorter than the time by default.
+    this.timeout(DEFAULT_HANDSHAKE_TIMEOUT_MS / 2);
     folder.writeSettings({ port: 'auto', handshakeTimeoutMs: 50, listeners: [webSocketOn('auto')] });
     const { ports } = await open();
     await (await RawClient.connect(ports[1] as number)).closed;

@@ -22,6 +22,7 @@ describe('the server program', () => {
     expect(startLine).to.equal(`holdfast ${VERSION} listens on 127.0.0.1:${port}, allowed: 127.0.0.1, ::1`);
     const client = await RawClient.connect(port);
     expect(await client.ask('lock', { lockName: 'jobs' })).to.include({ status: 'ok', count: 1 });
+    expect(await client.ask('hello', { protocol: 1 })).to.include({ durable: false });
     expect(program.output).to.equal(`${startLine}\n`);
     expect(program.errorOutput).to.equal('');
     for (let attempt = 0; attempt < 3; attempt += 1) await isRefused(port, '127.0.0.2');
