@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
-import { until } from '../server/raw-client.ts';
 import { SystemProgram } from './system-program.ts';
 
 const FLAGS = [
@@ -17,6 +17,9 @@ const FLAGS = [
   // Resolves these names to this machine, as an attacker's name server would.
   '--host-resolver-rules=MAP *.example 127.0.0.1',
 ];
+
+/** Pauses leave the processor to the browser, which starts meanwhile. */
+const RETRY_MS = 5;
 
 /** Serves one page, and receives its reports. */
 export class PageServer {
@@ -146,10 +149,10 @@ export class Browser {
   async #tools(): Promise<string> {
     const file = join(this.#profile, 'DevToolsActivePort');
     let port: string | undefined;
-    await until(() => {
+    while (port === undefined) {
+      await delay(RETRY_MS);
       if (existsSync(file)) port = /^(\d+)\n/.exec(readFileSync(file, 'utf8'))?.[1];
-      return port !== undefined;
-    });
+    }
     return `http://127.0.0.1:${port}/json`;
   }
 }

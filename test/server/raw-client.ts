@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { parseAddress } from '../support/parse-address.ts';
 import { LineInbox } from './inbox.ts';
 
@@ -137,9 +137,16 @@ export class RawClient {
   }
 }
 
-/** Waits until a condition holds that others make true. They get a pause before each check, so that it takes no time from them. */
+/**
+ * Waits until a condition holds that others make true. They get a turn before each check, and a pause where the condition asks
+ * another program, so that asking takes no time from its work.
+ */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(1);
+  for (;;) {
+    const holds = condition();
+    if (await holds) return;
+    await (typeof holds === 'boolean' ? nextTurn() : delay(1));
+  }
 }
 
 /** The server's name for the connection of a client of this machine. */
