@@ -10,7 +10,7 @@ import { RawClient } from '../server/raw-client.ts';
 import { makeServer, portOf, untilConnections } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
-import { Authority } from '../transports/certificates.ts';
+import { serverIdentity } from '../transports/certificates.ts';
 import { handshake } from '../transports/web-socket-scene.ts';
 import { connectSecurely, connectTcp, type Peer, type StreamPeer } from './peers.ts';
 import { TRANSPORTS } from './transports.ts';
@@ -72,13 +72,8 @@ describe('the bounds on connections', () => {
   });
 
   describe('on handshakes that are not over', () => {
-    let authority: Authority;
-    beforeEach(() => {
-      authority = new Authority();
-    });
-
     const half = handshake().slice(0, 30);
-    const connectByTls = (port: number): Promise<StreamPeer> => connectSecurely(port, authority.cert);
+    const connectByTls = (port: number): Promise<StreamPeer> => connectSecurely(port, serverIdentity().ca);
     const open: readonly [string, typeof connectTcp, 'tcp' | 'webSocket', 'plain' | 'secure', string][] = [
       ['of TLS of which nothing has come', connectTcp, 'tcp', 'secure', ''],
       ['of TLS of which half has come', connectTcp, 'tcp', 'secure', '\x16\x03\x01\x00\xc8\x01'],
@@ -89,7 +84,7 @@ describe('the bounds on connections', () => {
     ];
 
     async function listen(transport: 'tcp' | 'webSocket', kind: 'plain' | 'secure'): Promise<number> {
-      const where = { ...HERE, tls: kind === 'secure' ? authority.issue('server') : undefined };
+      const where = { ...HERE, tls: kind === 'secure' ? serverIdentity().tls : undefined };
       return portOf(await server.listen(transport === 'tcp' ? tcp(where) : webSocket({ ...where, ...PAGES })));
     }
 
@@ -140,7 +135,7 @@ describe('the bounds on connections', () => {
       const { closed } = early;
       await holder.settle();
       const closing = server.close({ drainMs: 10_000 });
-      connectTls({ socket: early.socket, ca: authority.cert, host: '127.0.0.1' }).on('error', () => {});
+      connectTls({ socket: early.socket, ca: serverIdentity().ca, host: '127.0.0.1' }).on('error', () => {});
       await closed;
       expect(refusalsOf(server.counters)).to.deep.equal({ draining: 1 });
       holder.socket.destroy();

@@ -8,7 +8,7 @@ import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
 import { makeFolder } from '../server/clean-up.ts';
 import { LOOPBACK, portOf } from '../server/running-server.ts';
-import { Authority } from '../transports/certificates.ts';
+import { serverIdentity } from '../transports/certificates.ts';
 import {
   type Connect,
   connectFrames,
@@ -81,9 +81,9 @@ export const TRANSPORTS: readonly Transport[] = [
     name: 'TLS',
     canHalfClose: true,
     listen: async (server, options) => {
-      const authority = new Authority();
-      const port = portOf(await server.listen(tcp({ ...LOOPBACK, tls: authority.issue('server') }), options));
-      const connect = (): Promise<StreamPeer> => connectSecurely(port, authority.cert);
+      const { tls, ca } = serverIdentity();
+      const port = portOf(await server.listen(tcp({ ...LOOPBACK, tls }), options));
+      const connect = (): Promise<StreamPeer> => connectSecurely(port, ca);
       return { connect, connectRaw: connect };
     },
   },
@@ -91,12 +91,11 @@ export const TRANSPORTS: readonly Transport[] = [
     name: 'WebSocket over TLS',
     canHalfClose: false,
     listen: async (server, options) => {
-      const authority = new Authority();
-      const tls = authority.issue('server');
+      const { tls, ca } = serverIdentity();
       const port = portOf(await server.listen(webSocket({ ...LOOPBACK, ...PAGES, tls }), options));
       return {
-        connect: () => connectFrames(`wss://127.0.0.1:${port}`, { ca: authority.cert }),
-        connectRaw: () => connectSecurely(port, authority.cert),
+        connect: () => connectFrames(`wss://127.0.0.1:${port}`, { ca }),
+        connectRaw: () => connectSecurely(port, ca),
       };
     },
   },

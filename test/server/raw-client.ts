@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { parseAddress } from '../support/parse-address.ts';
 import { LineInbox } from './inbox.ts';
 
@@ -137,15 +137,16 @@ export class RawClient {
   }
 }
 
-/**
- * Waits until a condition holds that others make true. They get a turn before each check, and a pause where the condition asks
- * another program, so that asking takes no time from its work.
- */
+/** So many checks follow each other at once where the condition asks another program; then it is left time for its work. */
+const QUICK_CHECKS = 20;
+const PAUSE_MS = 4;
+
+/** Waits until a condition holds that others make true; they get a turn before each check. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (;;) {
+  for (let checks = 1; ; checks += 1) {
     const holds = condition();
     if (await holds) return;
-    await (typeof holds === 'boolean' ? nextTurn() : delay(1));
+    await (typeof holds === 'boolean' || checks < QUICK_CHECKS ? nextTurn() : pause(PAUSE_MS));
   }
 }
 

@@ -9,7 +9,7 @@ import { until } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import { parseAddress } from '../support/parse-address.ts';
 import { rejection } from '../support/rejection.ts';
-import { Authority } from './certificates.ts';
+import { serverIdentity } from './certificates.ts';
 
 /** More than the buffers of any system take. */
 const MUCH = 32 * 1_048_576;
@@ -27,11 +27,10 @@ const TRANSPORTS: Readonly<Record<string, () => { listener: Listener; dialerOf: 
     return { listener: unix({ path: join(folder, 'lock.sock') }), dialerOf: (path) => dialUnix({ path }) };
   },
   TLS: () => {
-    const authority = new Authority();
-    const tls = authority.issue('server');
+    const { tls, ca } = serverIdentity();
     return {
       listener: tcp({ ...LOOPBACK, tls }),
-      dialerOf: (address) => dialTcp({ ...parseAddress(address), tls: { ca: authority.cert } }),
+      dialerOf: (address) => dialTcp({ ...parseAddress(address), tls: { ca } }),
     };
   },
   memory: () => {

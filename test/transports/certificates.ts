@@ -1,7 +1,7 @@
 /** Certificates made by the openssl program, in a folder that is removed when the test ends. */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../server/clean-up.ts';
 
@@ -11,6 +11,29 @@ export interface Certificate {
   readonly keyFile: string;
   readonly cert: string;
   readonly key: string;
+}
+
+/** The files of a TLS server, and the certificate that its clients trust. */
+export interface ServerIdentity {
+  readonly tls: { readonly certFile: string; readonly keyFile: string };
+  readonly ca: string;
+}
+
+let shared: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+
+/** For tests that are not about certificates: made once in a process, since that takes a while. */
+export function serverIdentity(): ServerIdentity {
+  shared ??= makeShared();
+  const folder = makeFolder();
+  const tls = { certFile: join(folder, 'server.pem'), keyFile: join(folder, 'server.key') };
+  writeFileSync(tls.certFile, shared.cert);
+  writeFileSync(tls.keyFile, shared.key);
+  return { tls, ca: shared.ca };
+}
+
+function makeShared(): NonNullable<typeof shared> {
+  const authority = new Authority();
+  return { ...authority.issue('server'), ca: authority.cert };
 }
 
 /** An authority whose certificates are for `localhost` and 127.0.0.1. */

@@ -12,7 +12,7 @@ import { RawClient, until } from '../server/raw-client.ts';
 import { makeServer, portOf } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { refusalsOf } from '../support/refusals.ts';
-import { Authority } from './certificates.ts';
+import { serverIdentity } from './certificates.ts';
 import { PlainProxy } from './plain-proxy.ts';
 import { binaryHeader, headerFor, lineFor } from './proxy-headers.ts';
 
@@ -28,7 +28,6 @@ const NEEDS = 'have the proxy send one, or take its address out of "proxies" of 
 describe('a listener that trusts a proxy', () => {
   let server: FullLockServer;
   let logger: RecordingLogger;
-  let authority: Authority;
 
   beforeEach(() => start());
   afterEach(endTest);
@@ -39,8 +38,7 @@ describe('a listener that trusts a proxy', () => {
   }
 
   async function listen(kind: Kind = 'TCP', given: Partial<TcpListenerOptions> = {}): Promise<number> {
-    if (kind.endsWith('TLS')) authority = new Authority();
-    const tls = kind.endsWith('TLS') ? authority.issue('server') : undefined;
+    const tls = kind.endsWith('TLS') ? serverIdentity().tls : undefined;
     const where = { ...BEHIND, tls, ...given };
     const options: LockListenOptions = { proxied: true };
     const listener = kind.startsWith('WebSocket') ? webSocket({ ...where, ...PAGES }) : tcp(where);
@@ -49,9 +47,9 @@ describe('a listener that trusts a proxy', () => {
 
   function connectTo(kind: Kind, port: number): Promise<Peer> {
     if (kind === 'TCP') return connectTcp(port);
-    if (kind === 'TLS') return connectSecurely(port, authority.cert);
+    if (kind === 'TLS') return connectSecurely(port, serverIdentity().ca);
     if (kind === 'WebSocket') return connectFrames(`ws://127.0.0.1:${port}`);
-    return connectFrames(`wss://127.0.0.1:${port}`, { ca: authority.cert });
+    return connectFrames(`wss://127.0.0.1:${port}`, { ca: serverIdentity().ca });
   }
 
   /** Sends bytes; resolves to the socket. */

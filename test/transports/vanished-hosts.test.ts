@@ -16,7 +16,7 @@ import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { Inbox } from '../server/inbox.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
 import { makeServer, portOf } from '../server/running-server.ts';
-import { Authority } from './certificates.ts';
+import { serverIdentity } from './certificates.ts';
 import { FarHost, needsFarHost } from './far-host.ts';
 
 /** The kernel sends data again after 0.2, 0.6 and 1.4 s, so a host is given up after the third time. */
@@ -74,7 +74,7 @@ describe('a host that vanished while output was on its way to it', () => {
     const pages = { origins: [], hosts: [], maxMessageBytes: 1_000 };
     const listener =
       kind === 'TLS'
-        ? tcp({ ...place(), tls: new Authority().issue('server') }, watch)
+        ? tcp({ ...place(), tls: serverIdentity().tls }, watch)
         : webSocket({ ...place(), ...pages }, watch);
     return portOf(await server.listen(listener));
   }

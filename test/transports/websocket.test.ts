@@ -117,12 +117,6 @@ describe('WebSocket', () => {
     expect(refusalsOf(server.counters)).to.deep.equal({ allowList: 1 });
   });
 
-  it('closes a connection that never sends its handshake', async function () {
-    this.timeout(60_000);
-    const peer = await connectTcp(port);
-    await peer.closed;
-  });
-
   it('closes connections without a handshake when the server closes', async () => {
     const peer = await connectTcp(port);
     await isServed({});
