@@ -5,26 +5,30 @@ import { LockLostError, LockUnreachableError } from '../../lib/client/lock-error
 import { MessageClient } from '../../lib/message/message-client.ts';
 import { dialTcp } from '../../lib/transports/tcp.ts';
 import { endTest } from '../server/clean-up.ts';
-import { startServerProgram } from '../server/running-program.ts';
 import { startServer } from '../server/running-server.ts';
 import { rejection, rejects } from '../support/rejection.ts';
 import { emitted, lazyClient } from './client-scene.ts';
+import { DelayingProxy } from './delaying-proxy.ts';
 import { listen } from './plain-listener.ts';
 
 const SHORT_MS = 150;
 
 interface StoppableServer {
   readonly client: LockClient;
-  /** Stops the server as a debugger does: its sockets stay open, and nothing is answered. */
+  /** As when a debugger stops the server: its sockets stay open, and nothing is answered. */
   stop(): void;
-  kill(): Promise<void>;
+  kill(): void;
 }
 
 async function startStoppableServer(options: LockClientOptions = {}): Promise<StoppableServer> {
-  const { program, port } = await startServerProgram();
-  const client = lazyClient({ port, requestTimeoutMs: SHORT_MS, ...options });
+  const proxy = await DelayingProxy.start((await startServer()).port);
+  const client = lazyClient({ port: proxy.port, requestTimeoutMs: SHORT_MS, ...options });
   await client.connect();
-  return { client, stop: () => program.signal('SIGSTOP'), kill: () => program.kill() };
+  const kill = (): void => {
+    proxy.refuse();
+    proxy.cut();
+  };
+  return { client, stop: () => proxy.fallSilent(), kill };
 }
 
 /** A server that accepts connections, but never sends or closes anything. */
@@ -89,7 +93,7 @@ describe('with a server that has stopped answering', function () {
     expect(await lock.release()).to.equal(false);
     expect((lock.signal.reason as LockLostError).code).to.equal('leaseOver');
     expect(client.state).to.equal('connected');
-    await kill();
+    kill();
   });
 
   it('a release ends with the lease and keeps the connection for the other holds', async () => {
@@ -98,7 +102,7 @@ describe('with a server that has stopped answering', function () {
     stop();
     expect(await leased.release()).to.equal(false);
     expect(other.isHeld).to.equal(true);
-    await kill();
+    kill();
   });
 
   it('close() ends, even while it waits for holds to be released', async () => {

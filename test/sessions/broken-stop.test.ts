@@ -18,7 +18,7 @@ interface Scene {
 describe('a planned stop that fails', function () {
   this.timeout(30_000);
   const scene = stateForEachTest();
-  const { start, connect } = scene;
+  const { startProgram, connect } = scene;
 
   const pidfile = (): string => join(scene.directory, 'pid');
 
@@ -63,26 +63,26 @@ describe('a planned stop that fails', function () {
       process.kill(Number(readFileSync(pidfile(), 'utf8')), 'SIGTERM');
       expect(await tracer.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
       expect(readdirSync(scene.directory)).to.include('stop.new').and.not.include('stop');
-      await start();
+      await startProgram();
       await expectNothingLost(before);
     });
   }
 
   it('costs nobody a lock when the next server is killed before it has removed what was saved', async function () {
     needs(this, 'strace');
-    const { program } = await start();
+    const { program } = await startProgram();
     const before = await begin();
     program.signal('SIGTERM');
     expect(await program.exit).to.deep.equal({ code: 0, signal: null });
     const tracer = await startDoomed('unlink,unlinkat', 'stop');
     expect(await tracer.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
     expect(readdirSync(scene.directory)).to.include('stop');
-    await start();
+    await startProgram();
     await expectNothingLost(before);
   });
 
   it('costs nobody a lock when nothing can be saved, and is told', async () => {
-    const { program } = await start();
+    const { program } = await startProgram();
     const before = await begin();
     const inTheWay = join(scene.directory, 'stop.new');
     mkdirSync(inTheWay);
@@ -92,7 +92,7 @@ describe('a planned stop that fails', function () {
       /the locks could not be saved: EISDIR.*; after the next start nothing new is granted/,
     );
     rmdirSync(inTheWay);
-    await start();
+    await startProgram();
     await expectNothingLost(before);
   });
 });

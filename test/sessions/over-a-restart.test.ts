@@ -15,7 +15,7 @@ async function tokensOf(client: LockClient): Promise<readonly unknown[]> {
 }
 
 describe('over a restart of a server with a state directory', () => {
-  const { start, connect } = stateForEachTest();
+  const { startProgram, connect } = stateForEachTest();
 
   for (const [how, signal] of [
     ['was killed', 'SIGKILL'],
@@ -23,7 +23,7 @@ describe('over a restart of a server with a state directory', () => {
   ] as const) {
     it(`everything built on a session goes on, held or waiting, when the server ${how}`, async function () {
       this.timeout(20_000);
-      const { program } = await start();
+      const { program } = await startProgram();
       const [holder, waiter] = [connect(), connect()];
 
       const web = await hold(holder.locks, 'web');
@@ -46,7 +46,7 @@ describe('over a restart of a server with a state directory', () => {
       const resumed = [emitted(holder, 'resume'), emitted(waiter, 'resume')];
       process.kill(program.pid, signal);
       await Promise.all(suspended);
-      await start();
+      await startProgram();
       await Promise.all(resumed);
 
       expect(await tokensOf(holder)).to.deep.equal(tokens);

@@ -1,11 +1,11 @@
-import { once } from 'node:events';
-import { appendFileSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { portOf } from '../client/plain-listener.ts';
 import { type Message, RawClient, until } from '../server/raw-client.ts';
-import { expectStartFails, type ServerProgram } from '../server/running-program.ts';
+import { expectStartFails } from '../server/running-program.ts';
 import { stateForEachTest } from './state-scene.ts';
 
 /** What the server says of a session. */
@@ -16,13 +16,7 @@ interface Told {
 
 describe('a planned stop with a state directory', () => {
   const scene = stateForEachTest();
-  const { start, connect } = scene;
-
-  /** Stops a server as `systemctl stop` does, and waits until it has ended. */
-  async function stop({ program }: ServerProgram): Promise<void> {
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: 0, signal: null });
-  }
+  const { start, startProgram, crash, connect } = scene;
 
   async function open(timeout = 10): Promise<[RawClient, Told]> {
     const client = await RawClient.connect(scene.port);
@@ -37,7 +31,7 @@ describe('a planned stop with a state directory', () => {
 
   it('costs 20 holders and 40 waiters nothing, and keeps the order of the queue', async function () {
     this.timeout(30_000);
-    const server = await start();
+    const { program } = await startProgram();
     const holders = Array.from({ length: 20 }, connect);
     const handles = await Promise.all(holders.map((client, index) => client.lock(`lock ${index}`)));
     const tokens = handles.map(({ token }) => token);
@@ -54,8 +48,9 @@ describe('a planned stop with a state directory', () => {
       waits.push(waiting);
       await client.rpc('ping');
     }
-    await stop(server);
-    await start();
+    program.signal('SIGTERM');
+    expect(await program.exit).to.deep.equal({ code: 0, signal: null });
+    await startProgram();
     const [witness] = await open();
     expect(await witness.ask('stats')).to.include({ awaitedSessions: 0, holders: 20, waiting: 40 });
     await witness.take('another');
@@ -78,7 +73,7 @@ describe('a planned stop with a state directory', () => {
     const bare = await RawClient.connect(scene.port);
     await waiter.queue(1, 'a');
     await bare.queue(1, 'a');
-    await stop(server);
+    await server.stop();
     expect(await bare.rest()).to.deep.equal([{ id: 1, result: { status: 'draining' } }]);
     expect(await waiter.rest()).to.deep.equal([{ event: 'goaway' }]);
     expect(await holder.rest()).to.deep.equal([{ event: 'goaway' }]);
@@ -98,7 +93,7 @@ describe('a planned stop with a state directory', () => {
     const locks = [{ lockName: 'b' }, { lockName: 'c', mode: 'permit', limit: 1 }];
     waiter.send({ command: 'lockAll', parameters: { locks, owner: 'z' }, id: 'all' });
     await waiter.queue(4, 'a');
-    await stop(server);
+    await server.stop();
     await start();
     const [holderBack, resumedHolder] = await comeBack(holderTold, { holds: [kept, leased, 7] });
     expect(resumedHolder).to.deep.equal({
@@ -143,7 +138,7 @@ describe('a planned stop with a state directory', () => {
     const early = await holder.take('early');
     const [again] = await comeBack(told, { attempt: 3, holds: [early] });
     const token = await again.take('a');
-    await stop(server);
+    await server.stop();
     await start();
     const late = await RawClient.connect(scene.port);
     const session = { id: told.id, secret: told.secret, attempt: 3, holds: [early] };
@@ -161,21 +156,19 @@ describe('a planned stop with a state directory', () => {
     const [second] = await open();
     await first.queue(1, 'a');
     await second.queue(1, 'a');
-    await stop(server);
+    await server.stop();
     await start();
     const [, { answers }] = await comeBack(told, { requests: [1] });
     expect((answers as readonly Message[]).map(({ id }) => id)).to.deep.equal([1]);
   });
 
   it('keeps new requests of sessions waiting, and grants nothing, while it drains', async () => {
-    const patient = join(scene.directory, 'settings.json');
-    appendFileSync(patient, '{"drainSeconds": 3600}');
-    const server = await start('--config', patient);
+    const server = await start();
     const [holder] = await open();
     const [waiter, told] = await open();
     const token = await holder.take('a');
     await waiter.queue(1, 'a');
-    server.program.signal('SIGTERM');
+    const stopped = server.stop(3_600_000);
     await until(
       async () => (await waiter.ask('lock', { lockName: 'a', owner: 'x', timeLimit: 0 })).status === 'draining',
     );
@@ -183,27 +176,26 @@ describe('a planned stop with a state directory', () => {
     expect(await waiter.ask('lock', { lockName: 'free', steal: true, owner: 'x' })).to.include({ status: 'draining' });
     expect(await holder.ask('unlock', { token })).to.include({ status: 'ok' });
     expect(await waiter.rest()).to.deep.equal([{ event: 'goaway' }]);
-    await server.program.exit;
+    await stopped;
     await start();
     const [, { answers }] = await comeBack(told, { requests: [1, 2] });
     expect((answers as readonly Message[]).map(({ id }) => id)).to.have.members([1, 2]);
   });
 
   it('L3: ends a session that is not back in time, and has that on record before others get its locks', async () => {
-    const settings = join(scene.directory, 'settings.json');
-    appendFileSync(settings, '{"limits": {"minSessionTimeoutMs": 1}}');
-    const server = await start('--config', settings);
+    const limits = { minSessionTimeoutMs: 1 };
+    const server = await start(limits);
     const [holder, told] = await open(0.5);
     const [waiter, waiterTold] = await open();
     const token = await holder.take('a');
     await waiter.queue(1, 'a');
-    await stop(server);
-    const second = await start('--config', settings);
+    await server.stop();
+    await start(limits);
     const [waiterBack] = await comeBack(waiterTold, { requests: [1] });
     expect(((await waiterBack.next()).result as { readonly token: number }).token).to.be.above(token);
     expect(await waiterBack.ask('stats')).to.include({ expiredSessions: 1, resumedSessions: 1, suspendedSessions: 0 });
-    await second.program.kill();
-    await start('--config', settings);
+    crash();
+    await start(limits);
     const [, { state }] = await comeBack(told, { holds: [token] });
     expect(state).to.equal('gone');
   });
@@ -214,14 +206,10 @@ describe('a planned stop with a state directory', () => {
     const [waiter, waiterTold] = await open();
     const token = await holder.take('a');
     await waiter.queue(1, 'a');
-    await stop(server);
+    await server.stop();
     const other = createServer();
-    other.listen(scene.port, '127.0.0.1');
-    await once(other, 'listening');
-    const args = ['--port', String(scene.port), '--state', scene.directory];
+    const args = ['--port', String(await portOf(other)), '--state', scene.directory];
     await expectStartFails('bin/server.js', EXIT_CODES.cannotListen, /EADDRINUSE/, ...args);
-    other.close();
-    await once(other, 'close');
     await start();
     const [back, { state, lost }] = await comeBack(told, { holds: [token] });
     expect({ state, lost }).to.deep.equal({ state: 'resumed', lost: [] });
@@ -235,10 +223,10 @@ describe('a planned stop with a state directory', () => {
     const server = await start();
     const [holder, told] = await open();
     const token = await holder.take('a');
-    await stop(server);
-    const second = await start();
+    await server.stop();
+    await start();
     expect(readdirSync(scene.directory)).to.not.include('stop');
-    await second.program.kill();
+    crash();
     await start();
     const [back, session] = await comeBack(told);
     expect(session).to.include({ state: 'reclaim' });
@@ -253,12 +241,12 @@ describe('a planned stop with a state directory', () => {
     const server = await start();
     const [holder, told] = await open();
     const token = await holder.take('a');
-    await stop(server);
+    await server.stop();
     const saved = join(scene.directory, 'stop');
     truncateSync(saved, statSync(saved).size - 5);
     const second = await start();
     const complaint = `${scene.directory}/stop: line 2 is damaged`;
-    while (!(await second.program.nextErrorLine()).includes(complaint));
+    expect(second.logger.warnings.join('\n')).to.include(complaint);
     const [back, session] = await comeBack(told);
     expect(session).to.include({ state: 'reclaim' });
     await back.ask('reclaim', { holds: [{ lockName: 'a', token }], last: true });
@@ -267,11 +255,11 @@ describe('a planned stop with a state directory', () => {
   });
 
   it('saves nothing in a grace: who was not back is awaited again', async () => {
-    const server = await start();
+    await start();
     const [holder, told] = await open();
     const token = await holder.take('a');
-    await server.program.kill();
-    await stop(await start());
+    crash();
+    await (await start()).stop();
     await start();
     const other = await RawClient.connect(scene.port);
     expect(await other.ask('lock', { lockName: 'a', timeLimit: 0 })).to.include({ reason: 'grace' });

@@ -197,7 +197,7 @@ describe('L3: a server with a state directory that is killed', () => {
 
   for (const { reason, terms, take } of LOSSES) {
     it(`gives nothing back that another has had since: ${reason}`, async () => {
-      const { program } = await scene.start('--force-unlock');
+      await scene.start();
       const [holder, { id, secret }] = await openSession(scene.port);
       const [kept, token] = [await holder.take('kept'), await holder.take('jobs', terms)];
       const [next] = await openSession(scene.port);
@@ -205,8 +205,8 @@ describe('L3: a server with a state directory that is killed', () => {
       await next.take('jobs');
       // The next holder has gone, so nobody else claims the lock.
       await next.leave();
-      await program.kill();
-      await scene.start('--force-unlock');
+      scene.crash();
+      await scene.start();
       const back = await RawClient.connect(scene.port);
       const { session } = await back.ask('hello', { protocol: 1, session: { id, secret } });
       expect(session).to.include({ state: 'reclaim' });

@@ -10,7 +10,7 @@ interface Told {
 
 describe('a server with a state directory', () => {
   const scene = stateForEachTest();
-  const { start, connect } = scene;
+  const { start, startProgram, crash, connect } = scene;
 
   async function open(): Promise<[RawClient, Told]> {
     const client = await RawClient.connect(scene.port);
@@ -31,7 +31,7 @@ describe('a server with a state directory', () => {
   ] as const) {
     it(`gives all clients their locks back when it ${how} and started again, and grants new ones then`, async function () {
       this.timeout(20_000);
-      const { program } = await start();
+      const { program } = await startProgram();
       const [holder, second, waiter] = [connect(), connect(), connect()];
       const handles = [
         await holder.lock('a'),
@@ -45,7 +45,7 @@ describe('a server with a state directory', () => {
       const suspended = new Promise<void>((resolve) => holder.once('suspend', () => resolve()));
       process.kill(program.pid as number, stop);
       await suspended;
-      await start();
+      await startProgram();
       await until(
         () => handles.every(({ isHeld }) => isHeld) && holder.state === 'connected' && second.state === 'connected',
       );
@@ -64,7 +64,7 @@ describe('a server with a state directory', () => {
 
   it('costs 20 holders nothing when it is killed, and lets 40 waiters in after them', async function () {
     this.timeout(30_000);
-    const { program } = await start();
+    const { program } = await startProgram();
     const holders = Array.from({ length: 20 }, connect);
     const handles = await Promise.all(holders.map((client, index) => client.lock(`lock ${index}`)));
     const tokens = handles.map(({ token }) => token);
@@ -76,7 +76,7 @@ describe('a server with a state directory', () => {
     });
     await Promise.all(waiters.map((client) => client.rpc('ping')));
     await program.kill();
-    await start();
+    await startProgram();
     const witness = await RawClient.connect(scene.port);
     expect(await witness.take('another')).to.be.above(Math.max(...tokens));
     expect(await witness.ask('stats')).to.include({ awaitedSessions: 0, expiredSessions: 0, holders: 21 });
@@ -89,11 +89,11 @@ describe('a server with a state directory', () => {
   });
 
   it('grants nothing new until each session is back, and says so', async () => {
-    const { program } = await start();
+    await start();
     const [first, firstTold] = await open();
     const [second, secondTold] = await open();
     const tokens = [await first.take('a'), await second.take('b')];
-    await program.kill();
+    crash();
     await start();
     const other = await RawClient.connect(scene.port);
     for (const request of [{ timeLimit: 0 }, { steal: true }]) {
@@ -121,7 +121,7 @@ describe('a server with a state directory', () => {
   });
 
   it('does not wait for a session that has ended before, or that held nothing', async () => {
-    const { program } = await start();
+    await start();
     const [leaving] = await open();
     await leaving.take('a');
     await leaving.leave();
@@ -129,7 +129,7 @@ describe('a server with a state directory', () => {
     // This is recorded behind the end of the first.
     const [staying, told] = await open();
     const token = await staying.take('b');
-    await program.kill();
+    crash();
     await start();
     const other = await RawClient.connect(scene.port);
     expect(await other.ask('stats')).to.include({ awaitedSessions: 1 });
@@ -139,12 +139,12 @@ describe('a server with a state directory', () => {
   });
 
   it('gives a lock to the one with the greater token when two claim it', async () => {
-    const { program } = await start();
+    await start();
     const [first, firstTold] = await open();
     const [second, secondTold] = await open();
     const token = await first.take('a');
     await second.take('b');
-    await program.kill();
+    crash();
     await start();
     const [firstBack, secondBack] = [await comeBack(firstTold), await comeBack(secondTold)];
     await firstBack.ask('reclaim', { holds: [{ lockName: 'a', token }] });
@@ -158,10 +158,10 @@ describe('a server with a state directory', () => {
   });
 
   it('waits again for a client that goes before it has told all', async () => {
-    const { program } = await start();
+    await start();
     const [holder, told] = await open();
     const token = await holder.take('a');
-    await program.kill();
+    crash();
     await start();
     const broken = await comeBack(told);
     await broken.ask('reclaim', { holds: [{ lockName: 'a', token }] });
@@ -174,15 +174,15 @@ describe('a server with a state directory', () => {
   });
 
   it('waits for all again when it is killed before all are back', async () => {
-    const { program } = await start();
+    await start();
     const [first, firstTold] = await open();
     const [second, secondTold] = await open();
     const tokens = [await first.take('a'), await second.take('b')];
-    await program.kill();
-    const { program: next } = await start();
+    crash();
+    await start();
     const returned = await comeBack(firstTold);
     await returned.ask('reclaim', { holds: [{ lockName: 'a', token: tokens[0] }], last: true });
-    await next.kill();
+    crash();
     await start();
     const other = await RawClient.connect(scene.port);
     for (const [index, lockName] of ['a', 'b'].entries()) await other.queue(index, lockName);
@@ -203,10 +203,10 @@ describe('a server with a state directory', () => {
   });
 
   it('refuses to give back what nobody can have held, and what nobody is to reclaim', async () => {
-    const { program } = await start();
+    await start();
     const [holder, told] = await open();
     await holder.take('a');
-    await program.kill();
+    crash();
     await start();
     const back = await comeBack(told);
     expect(await back.ask('reclaim', { holds: [{ lockName: 'a', token: Number.MAX_SAFE_INTEGER }] })).to.include({

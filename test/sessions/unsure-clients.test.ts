@@ -15,7 +15,7 @@ describe('a client that comes back when it is not sure of its locks any more', (
 
   /** Takes a lock, ends the server by that signal and starts the next one; lets the client come back late. */
   async function outlive(signal: 'SIGTERM' | 'SIGKILL') {
-    const { program } = await scene.start();
+    const { program } = await scene.startProgram();
     const proxy = await DelayingProxy.start(scene.port);
     const reconnect = { minDelayMs: 1, maxDelayMs: 20 };
     const client = new LockClient({ port: proxy.port, session: { timeoutMs: TIMEOUT_MS }, reconnect });
@@ -26,7 +26,7 @@ describe('a client that comes back when it is not sure of its locks any more', (
     program.signal(signal);
     await suspended;
     await program.exit;
-    await scene.start();
+    await scene.startProgram();
     // The machine sleeps: the monotonic clock stands still.
     const { now } = Date;
     whenTestEnds(() => {
