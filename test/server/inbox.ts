@@ -11,12 +11,14 @@ interface Reader<Item> {
 /** Keeps items in order until the test asks for them. */
 export class Inbox<Item> {
   readonly #items: Item[] = [];
+  /** How many of them the test has asked for: taking the first of many away would move all others. */
+  #taken = 0;
   readonly #readers: Reader<Item>[] = [];
   #end: Error | undefined;
 
   /** The number of items that the test has not asked for. */
   get size(): number {
-    return this.#items.length;
+    return this.#items.length - this.#taken;
   }
 
   push(item: Item): void {
@@ -32,7 +34,10 @@ export class Inbox<Item> {
   }
 
   next(): Promise<Item> {
-    if (this.#items.length > 0) return Promise.resolve(this.#items.shift() as Item);
+    if (this.size > 0) {
+      this.#taken += 1;
+      return Promise.resolve(this.#items[this.#taken - 1] as Item);
+    }
     if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((resolve, reject) => {
       this.#readers.push({ resolve, reject });

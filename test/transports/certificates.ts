@@ -1,7 +1,8 @@
-/** Certificates made by the openssl program, in a folder that is removed when the test ends. */
+/** Certificates made by the openssl program, in a folder that is removed when the test ends, unless another is given. */
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../server/clean-up.ts';
 
@@ -15,25 +16,21 @@ export interface Certificate {
 
 /** The files of a TLS server, and the certificate that its clients trust. */
 export interface ServerIdentity {
-  readonly tls: { readonly certFile: string; readonly keyFile: string };
+  readonly tls: Certificate;
   readonly ca: string;
 }
 
-let shared: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+let identity: ServerIdentity | undefined;
 
 /** For tests that are not about certificates: made once in a process, since that takes a while. */
 export function serverIdentity(): ServerIdentity {
-  shared ??= makeShared();
-  const folder = makeFolder();
-  const tls = { certFile: join(folder, 'server.pem'), keyFile: join(folder, 'server.key') };
-  writeFileSync(tls.certFile, shared.cert);
-  writeFileSync(tls.keyFile, shared.key);
-  return { tls, ca: shared.ca };
-}
-
-function makeShared(): NonNullable<typeof shared> {
-  const authority = new Authority();
-  return { ...authority.issue('server'), ca: authority.cert };
+  if (identity === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    process.once('exit', () => rmSync(folder, { recursive: true }));
+    const authority = new Authority('authority', folder);
+    identity = { tls: authority.issue('server'), ca: authority.cert };
+  }
+  return identity;
 }
 
 /** An authority whose certificates are for `localhost` and 127.0.0.1. */
@@ -41,8 +38,8 @@ export class Authority {
   readonly #folder: string;
   readonly #own: Certificate;
 
-  constructor(name = 'authority') {
-    this.#folder = makeFolder();
+  constructor(name = 'authority', folder: string = makeFolder()) {
+    this.#folder = folder;
     this.#own = this.#make(name, ['-addext', 'basicConstraints=critical,CA:TRUE']);
   }
 
