@@ -81,7 +81,8 @@ export class LockMap {
   }
 
   *[Symbol.iterator](): Generator<Lock, void, undefined> {
-    for (const { locks } of this.#shards) {
+    for (const { locks, lockCount } of this.#shards) {
+      if (lockCount === 0) continue;
       // A copy, because locks that come and go meanwhile may be at the end again and again.
       for (const lock of [...locks.values()]) if (lock.isInMap) yield lock;
     }
