@@ -23,7 +23,7 @@ import {
 } from './table-steps.ts';
 
 /** How many sequences are tried; HOLDFAST_MODEL_RUNS asks for more when something rare is looked for. */
-const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 500);
+const RUNS = Number(process.env.HOLDFAST_MODEL_RUNS ?? 300);
 const LIMITS = fc.constantFrom(NO_LIMITS, NO_LIMITS, NO_LIMITS, TIGHT_LIMITS, TIGHT_BYTES);
 const ALL = Number.POSITIVE_INFINITY;
 
