@@ -49,6 +49,8 @@ export class DelayingProxy {
   readonly #sockets = new Set<Socket>();
   /** How many connections of clients are open. */
   clientCount = 0;
+  /** Where the next connections go. */
+  serverPort: number;
   #isRefusing = false;
   #isSilent = false;
   readonly #lanes: Readonly<Record<Direction, Lane>> = { toServer: new Lane(), toClient: new Lane() };
@@ -63,6 +65,7 @@ export class DelayingProxy {
   }
 
   private constructor(serverPort: number) {
+    this.serverPort = serverPort;
     this.#server = createServer({ noDelay: true }, (client) => {
       if (this.#isRefusing) {
         client.destroy();
@@ -72,7 +75,7 @@ export class DelayingProxy {
         this.#ignore(client);
         return;
       }
-      const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true });
+      const server = connect({ host: '127.0.0.1', port: this.serverPort, noDelay: true });
       this.clientCount += 1;
       client.on('close', () => {
         this.clientCount -= 1;

@@ -6,10 +6,10 @@ import { HeldRequest, hold } from '../client/web-locks-scene.ts';
 import { until } from '../server/raw-client.ts';
 import { stateForEachTest } from './state-scene.ts';
 
-const NAMES = ['web', 'leader', 'a', 'b', 'leased', 'dlock:jobs'];
+const NAMES = ['web', 'leader', 'a', 'b', 'leased', 'shared', 'dlock:jobs'];
 
 /** The tokens of the holders of all locks, by the names. */
-async function tokensOf(client: LockClient): Promise<readonly unknown[]> {
+async function tokensOf(client: LockClient): Promise<readonly (readonly number[])[]> {
   const locks = await Promise.all(NAMES.map((name) => client.inspect(name)));
   return locks.map(({ holders }) => holders.map(({ token }) => token));
 }
@@ -30,6 +30,10 @@ describe('over a restart of a server with a state directory', () => {
       const term = await holder.terms('leader').next();
       const set = await holder.lockAll(['a', { name: 'b', mode: 'permit', limit: 1 }]);
       const leased = await holder.lock('leased', { leaseMs: 60_000 });
+      const shared = [
+        await holder.lock('shared', { mode: 'shared' }),
+        await waiter.lock('shared', { mode: 'shared', leaseMs: 60_000 }),
+      ];
       const [lock, sameLock] = [holder, waiter].map((each) => new Lock(new HoldfastDatastore(each), 'jobs')) as [
         Lock,
         Lock,
@@ -39,6 +43,7 @@ describe('over a restart of a server with a state directory', () => {
 
       const webWaits = new HeldRequest(waiter.locks, 'web');
       const termWaits = waiter.terms('leader').next();
+      const leasedWaits = waiter.lock('leased', { waitMs: 60_000 });
       const setWaits = waiter.lockAll(['a', { name: 'b', mode: 'permit', limit: 1 }]);
       await waiter.rpc('ping');
 
@@ -50,16 +55,15 @@ describe('over a restart of a server with a state directory', () => {
       await Promise.all(resumed);
 
       expect(await tokensOf(holder)).to.deep.equal(tokens);
-      expect([await set.confirm(), await leased.confirm(), await term.value?.confirm()]).to.deep.equal([
-        true,
-        true,
-        true,
-      ]);
+      for (const handle of [set, leased, term.value, ...shared]) {
+        expect(await handle?.confirm()).to.equal(true);
+        expect(handle?.signal.aborted).to.equal(false);
+      }
       expect(await sameLock.acquire()).to.equal(false);
-      await until(async () => (await holder.locks.query()).pending.length === 3);
+      await until(async () => (await holder.locks.query()).pending.length === 4);
       const { held, pending } = await holder.locks.query();
       expect(held.map(({ name }) => name)).to.include('web');
-      expect(pending.map(({ name }) => name)).to.have.members(['web', 'leader', 'a']);
+      expect(pending.map(({ name }) => name)).to.have.members(['web', 'leader', 'leased', 'a']);
       expect(webWaits.isCalled).to.equal(false);
 
       web.release('done');
@@ -67,6 +71,7 @@ describe('over a restart of a server with a state directory', () => {
       expect([await set.release(), await leased.release(), await lock.release()]).to.deep.equal([true, true, true]);
       expect(await term.value?.release()).to.equal(true);
       await webWaits.granted;
+      expect((await leasedWaits).token).to.be.above(Math.max(...tokens.flat()));
       expect((await setWaits).isHeld).to.equal(true);
       expect((await termWaits).value?.isHeld).to.equal(true);
       expect(await sameLock.acquire()).to.equal(true);

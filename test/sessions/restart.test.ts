@@ -25,43 +25,6 @@ describe('a server with a state directory', () => {
     return client;
   }
 
-  for (const [how, stop] of [
-    ['was killed', 'SIGKILL'],
-    ['was stopped', 'SIGTERM'],
-  ] as const) {
-    it(`gives all clients their locks back when it ${how} and started again, and grants new ones then`, async function () {
-      this.timeout(20_000);
-      const { program } = await startProgram();
-      const [holder, second, waiter] = [connect(), connect(), connect()];
-      const handles = [
-        await holder.lock('a'),
-        await holder.lock('b', { mode: 'shared' }),
-        await second.lock('b', { mode: 'shared', leaseMs: 60_000 }),
-        await second.lock('c', { mode: 'permit', limit: 1 }),
-      ] as const;
-      const tokens = handles.map(({ token }) => token);
-      const waiting = waiter.lock('a', { waitMs: 60_000 });
-      await waiter.rpc('ping');
-      const suspended = new Promise<void>((resolve) => holder.once('suspend', () => resolve()));
-      process.kill(program.pid as number, stop);
-      await suspended;
-      await startProgram();
-      await until(
-        () => handles.every(({ isHeld }) => isHeld) && holder.state === 'connected' && second.state === 'connected',
-      );
-      for (const handle of handles) expect(await handle.confirm(), handle.name).to.equal(true);
-      expect(handles.map(({ signal }) => signal.aborted)).to.deep.equal([false, false, false, false]);
-      const held = [
-        ...(await holder.inspect('a')).holders,
-        ...(await holder.inspect('b')).holders,
-        ...(await holder.inspect('c')).holders,
-      ];
-      expect(held.map(({ token }) => token)).to.have.members(tokens);
-      expect(await handles[0].release()).to.equal(true);
-      expect((await waiting).token).to.be.above(Math.max(...tokens));
-    });
-  }
-
   it('costs 20 holders nothing when it is killed, and lets 40 waiters in after them', async function () {
     this.timeout(30_000);
     const { program } = await startProgram();

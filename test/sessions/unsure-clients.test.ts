@@ -13,9 +13,9 @@ const SLEEP_MS = 28_000;
 describe('a client that comes back when it is not sure of its locks any more', () => {
   const scene = stateForEachTest();
 
-  /** Takes a lock, ends the server by that signal and starts the next one; lets the client come back late. */
-  async function outlive(signal: 'SIGTERM' | 'SIGKILL') {
-    const { program } = await scene.startProgram();
+  /** Takes a lock, ends the server and starts the next one; lets the client come back late. */
+  async function outlive(end: 'stop' | 'crash') {
+    const server = await scene.start();
     const proxy = await DelayingProxy.start(scene.port);
     const reconnect = { minDelayMs: 1, maxDelayMs: 20 };
     const client = new LockClient({ port: proxy.port, session: { timeoutMs: TIMEOUT_MS }, reconnect });
@@ -23,10 +23,12 @@ describe('a client that comes back when it is not sure of its locks any more', (
     const handle = await client.lock('jobs');
     const suspended = emitted(client, 'suspend');
     proxy.refuse();
-    program.signal(signal);
+    if (end === 'stop') await server.stop();
+    else scene.crash();
+    proxy.cut();
     await suspended;
-    await program.exit;
-    await scene.startProgram();
+    await scene.start();
+    proxy.serverPort = scene.port;
     // The machine sleeps: the monotonic clock stands still.
     const { now } = Date;
     whenTestEnds(() => {
@@ -41,7 +43,7 @@ describe('a client that comes back when it is not sure of its locks any more', (
   }
 
   it('S6: keeps its lock after a planned stop', async () => {
-    const { client, handle, resumed } = await outlive('SIGTERM');
+    const { client, handle, resumed } = await outlive('stop');
     await resumed;
     expect(await handle.confirm()).to.equal(true);
     expect(handle.signal.aborted).to.equal(false);
@@ -49,7 +51,7 @@ describe('a client that comes back when it is not sure of its locks any more', (
   });
 
   it('S6: reclaims nothing after a crash', async () => {
-    const { client, lost } = await outlive('SIGKILL');
+    const { client, lost } = await outlive('crash');
     expect(await lost).to.include({ code: 'unconfirmed' });
     await until(async () => (await client.inspect('jobs')).holderCount === 0);
     expect(await client.lock('jobs')).to.include({ count: 1 });
