@@ -135,8 +135,8 @@ describe('the lease of a lock', () => {
 
   it('starts anew for a lock that was waited for longer than it lasts', async () => {
     const held = await other.lock('jobs');
-    const waiting = client.lock('jobs', { leaseMs: SHORT_MS });
-    await hasWaited(SHORT_MS * 1.5);
+    const waiting = client.lock('jobs', { leaseMs: MEDIUM_MS });
+    await hasWaited(MEDIUM_MS * 1.5);
     await held.release();
     const handle = await waiting;
     expect(handle.isHeld).to.equal(true);
@@ -183,7 +183,7 @@ describe('the lease of a lock', () => {
 
   it('is asked for again when it was over before the grant arrived', async () => {
     proxy.delay('toClient');
-    const asked = client.lock('jobs', { leaseMs: SHORT_MS });
+    const asked = client.lock('jobs', { leaseMs: MEDIUM_MS });
     await until(async () => (await other.stats()).expiredLeases === 1);
     proxy.free('toClient');
     const handle = await asked;
