@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import type { LockHandle } from '../../lib/client/lock-handle.ts';
+import { DelayingProxy } from '../client/delaying-proxy.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { RawClient, until } from '../server/raw-client.ts';
-import { stateForEachTest } from './state-scene.ts';
+import { type StateRun, stateForEachTest } from './state-scene.ts';
 
 /** A client that holds a lock, and one that waits for it. */
 interface Scene {
@@ -18,7 +19,11 @@ interface Scene {
 describe('a planned stop that fails', function () {
   this.timeout(30_000);
   const scene = stateForEachTest();
-  const { startProgram, connect } = scene;
+  let proxy: DelayingProxy;
+
+  beforeEach(async () => {
+    proxy = await DelayingProxy.start(scene.port);
+  });
 
   const pidfile = (): string => join(scene.directory, 'pid');
 
@@ -32,8 +37,14 @@ describe('a planned stop that fails', function () {
     return tracer;
   }
 
+  async function start(): Promise<StateRun> {
+    const run = await scene.start();
+    proxy.serverPort = scene.port;
+    return run;
+  }
+
   async function begin(): Promise<Scene> {
-    const [holder, waiter] = [connect(), connect()];
+    const [holder, waiter] = [scene.connect(proxy.port), scene.connect(proxy.port)];
     const handle = await holder.lock('jobs');
     const waiting = waiter.lock('jobs', { waitMs: 600_000 });
     await waiter.rpc('ping');
@@ -63,36 +74,34 @@ describe('a planned stop that fails', function () {
       process.kill(Number(readFileSync(pidfile(), 'utf8')), 'SIGTERM');
       expect(await tracer.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
       expect(readdirSync(scene.directory)).to.include('stop.new').and.not.include('stop');
-      await startProgram();
+      await start();
       await expectNothingLost(before);
     });
   }
 
   it('costs nobody a lock when the next server is killed before it has removed what was saved', async function () {
     needs(this, 'strace');
-    const { program } = await startProgram();
+    const server = await start();
     const before = await begin();
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: 0, signal: null });
+    await server.stop();
     const tracer = await startDoomed('unlink,unlinkat', 'stop');
     expect(await tracer.exit).to.deep.equal({ code: null, signal: 'SIGKILL' });
     expect(readdirSync(scene.directory)).to.include('stop');
-    await startProgram();
+    await start();
     await expectNothingLost(before);
   });
 
   it('costs nobody a lock when nothing can be saved, and is told', async () => {
-    const { program } = await startProgram();
+    const server = await start();
     const before = await begin();
     const inTheWay = join(scene.directory, 'stop.new');
     mkdirSync(inTheWay);
-    program.signal('SIGTERM');
-    expect(await program.exit).to.deep.equal({ code: 0, signal: null });
-    expect(program.errorOutput).to.match(
+    await server.stop();
+    expect(server.logger.shown.join('\n')).to.match(
       /the locks could not be saved: EISDIR.*; after the next start nothing new is granted/,
     );
     rmdirSync(inTheWay);
-    await startProgram();
+    await start();
     await expectNothingLost(before);
   });
 });

@@ -32,11 +32,11 @@ describe('a planned stop with a state directory', () => {
   it('costs 20 holders and 40 waiters nothing, and keeps the order of the queue', async function () {
     this.timeout(30_000);
     const { program } = await startProgram();
-    const holders = Array.from({ length: 20 }, connect);
+    const holders = Array.from({ length: 20 }, () => connect());
     const handles = await Promise.all(holders.map((client, index) => client.lock(`lock ${index}`)));
     const tokens = handles.map(({ token }) => token);
     // One after the other: 21 wait for the first lock, one for each of the others.
-    const waiters = Array.from({ length: 40 }, connect);
+    const waiters = Array.from({ length: 40 }, () => connect());
     const granted: number[] = [];
     const waits: Promise<number>[] = [];
     for (const [index, client] of waiters.entries()) {

@@ -28,10 +28,10 @@ describe('a server with a state directory', () => {
   it('costs 20 holders nothing when it is killed, and lets 40 waiters in after them', async function () {
     this.timeout(30_000);
     const { program } = await startProgram();
-    const holders = Array.from({ length: 20 }, connect);
+    const holders = Array.from({ length: 20 }, () => connect());
     const handles = await Promise.all(holders.map((client, index) => client.lock(`lock ${index}`)));
     const tokens = handles.map(({ token }) => token);
-    const waiters = Array.from({ length: 40 }, connect);
+    const waiters = Array.from({ length: 40 }, () => connect());
     const waits = waiters.map(async (client, index) => {
       const handle = await client.lock(`lock ${index % 20}`, { waitMs: 600_000 });
       await handle.release();

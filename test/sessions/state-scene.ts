@@ -14,7 +14,7 @@ import { freePort } from '../support/free-port.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 /** A server in the process of the test. */
-class StateRun {
+export class StateRun {
   readonly logger: RecordingLogger = new RecordingLogger();
   readonly #server: FullLockServer;
   readonly #ledger: Ledger;
@@ -65,8 +65,8 @@ class StateScene {
     this.directory = copy;
   };
 
-  readonly connect = (): LockClient => {
-    const client = new LockClient({ port: this.port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
+  readonly connect = (port: number = this.port): LockClient => {
+    const client = new LockClient({ port, reconnect: { minDelayMs: 1, maxDelayMs: 50 } });
     whenTestEnds(() => client.close());
     return client;
   };
