@@ -11,6 +11,7 @@ const METHODS = [
   ...['M-SEARCH', 'G', 'R', 'I', 'SG', 'SR', 'SI', 'Q', 'D', 'IAM', 'X'],
 ];
 const TARGETS = ['/', '*', 'localhost:80', 'http://localhost/', '/g%20jobs', '/?{"command":"lock"}'];
+/** TLS, whose connections take long to open, has the first only. */
 const VERSIONS = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0'];
 const COMMANDS = [
   'g jobs',
@@ -23,10 +24,10 @@ const COMMANDS = [
 const FRAME = '\0\0\0\x40{"command":"lock","parameters":{"lockName":"jobs"},"id":3}      ';
 
 /** Requests with a proper first line. */
-function requests(): string[] {
+function requests(versions: readonly string[]): string[] {
   const lines: string[] = [];
   for (const method of [...METHODS, ...METHODS.map((name) => name.toLowerCase())]) {
-    for (const version of VERSIONS) lines.push(`${method} / ${version}`);
+    for (const version of versions) lines.push(`${method} / ${version}`);
   }
   for (const method of ['GET', 'g', 'sg', 'iam']) {
     for (const target of TARGETS) lines.push(`${method} ${target} HTTP/1.1`);
@@ -71,7 +72,8 @@ for (const transport of TRANSPORTS) {
     }
 
     it('of any method, in upper or lower case, with commands in its body, is closed without effect', async () => {
-      for (const request of requests()) await isRefused(request);
+      const versions = transport.name.includes('TLS') ? VERSIONS.slice(0, 1) : VERSIONS;
+      for (const request of requests(versions)) await isRefused(request);
     });
 
     for (const [what, request] of Object.entries(OTHERS)) {
