@@ -5,8 +5,8 @@ import type { Codec } from '../../lib/wire/codec.ts';
 import { ServerCodec } from '../../lib/wire/server-codec.ts';
 
 const KIB = 1_024;
-const SHORT_BYTES = 16 * KIB;
-const LONG_BYTES = 256 * KIB;
+const SHORT_BYTES = 32 * KIB;
+const LONG_BYTES = 512 * KIB;
 /** This many short texts are as long as the long one. Quadratic work would take this many times as long. */
 const SHORT_TEXTS = LONG_BYTES / SHORT_BYTES;
 const MAX_FACTOR = 6;
