@@ -167,6 +167,18 @@ describe('a session that outlives its connection', () => {
     expect(sessions).to.include({ awaitedCount: 0, expiredCount: 0 });
   });
 
+  it('C2: is awaited for longer than its time-out where another server may have led', async () => {
+    const before = { id: 'before', secretHash: 'hash', timeoutMs: 1 };
+    const list: SessionList = { ...NO_SESSIONS, atStart: [before], extraWaitMs: 3_600_000 };
+    const events = { expired: () => {}, graceOver: () => {} };
+    const sessions = new KeptSessions<string>(LIMITS, list, () => performance.now(), events);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    await delay(1);
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    expect(sessions).to.include({ awaitedCount: 1, expiredCount: 0 });
+    sessions.close();
+  });
+
   it('S1: is ended by nothing that comes from a connection once another has taken over', async () => {
     const { holder, waiter, session, token } = await connectHolder();
     const second = await server.connect();

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { EtcdClient, type WatchEvent } from '../../../lib/ledger/etcd/etcd-client.ts';
 import { EtcdError } from '../../../lib/ledger/etcd/etcd-error.ts';
+import { orMissing } from '../../../lib/ledger/etcd/etcd-messages.ts';
+import { LedgerError } from '../../../lib/ledger/ledger-error.ts';
 import { needs } from '../../foreign/system-program.ts';
 import { until } from '../../server/raw-client.ts';
 import { type Etcd, startEtcd } from '../../support/etcd.ts';
@@ -182,5 +184,12 @@ describe('a client of etcd', () => {
       await rejects(opening, RangeError, `endpoints has ${endpoint}; ${expected}`);
     }
     await rejects(EtcdClient.open({ endpoints: [], timeoutMs: 1 }), RangeError, `endpoints is empty; ${expected}`);
+  });
+
+  it('says what to install when a package is missing', async () => {
+    const missing = '@grpc/no-such-package';
+    const expected = { code: 'unusable' };
+    const { message } = await rejects(orMissing(import(missing)), LedgerError, expected);
+    expect(message).to.equal('a cluster on etcd needs the package @grpc/grpc-js: npm install @grpc/grpc-js');
   });
 });
