@@ -12,6 +12,8 @@ export class HoldingProxy {
   readonly #pairs = new Set<Pair>();
   /** Requests that did not go on, and where to. */
   #held: { readonly server: Socket; readonly bytes: Buffer }[] = [];
+  /** Connections on which nothing comes through any more. */
+  readonly #silent = new Set<Socket>();
   #holds: 'nothing' | 'requests' | 'answers' = 'nothing';
   #whenHeld: () => void = () => {};
 
@@ -24,6 +26,7 @@ export class HoldingProxy {
       server.on('error', () => {});
       server.on('close', () => client.destroy());
       client.on('data', (bytes) => {
+        if (this.#silent.has(client)) return;
         if (this.#holds === 'requests') this.#held.push({ server, bytes });
         else server.write(bytes);
         if (this.#holds === 'requests') this.#whenHeld();
@@ -51,6 +54,11 @@ export class HoldingProxy {
     return new Promise((resolve) => {
       this.#whenHeld = resolve;
     });
+  }
+
+  /** The connections of now stay open, and nothing comes through. New ones work. */
+  silence(): void {
+    for (const { client } of this.#pairs) this.#silent.add(client);
   }
 
   /** Ends the connections of the clients, and lets new ones pass. The connections to the server stay. */

@@ -20,6 +20,8 @@ export interface EtcdStream<Request> {
   send(request: Request): void;
   /** Ends it; the listener hears nothing more. */
   close(): void;
+  /** The same, because what was sent was not answered in time. Returns an error that says so. */
+  giveUp(): EtcdError;
 }
 
 /** Who hears of a stream. */
@@ -32,36 +34,24 @@ export interface StreamListener<Response> {
 /** How much an answer may take, in bytes: etcd's requests take 1.5 MB, and one answer may bring many keys. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 /** etcd closes connections that are pinged more often than every 5 s. */
-const PING_MS = 10_000;
+const PING_MS = 6_000;
 
 export class EtcdConnection {
   /** As in the settings. */
   readonly endpoint: string;
   readonly #grpc: GrpcLibrary;
   readonly #timeoutMs: number;
-  readonly #client: Grpc.Client;
+  readonly #credentials: Grpc.ChannelCredentials;
+  #client: Grpc.Client;
 
   /** Connects when it is first used, and again when the connection was lost. @throws EtcdError `certificate` when it is unusable. */
   constructor(grpc: GrpcLibrary, endpoint: string, { timeoutMs, tls }: ConnectionOptions) {
     this.#grpc = grpc;
     this.endpoint = endpoint;
     this.#timeoutMs = timeoutMs;
-    const { protocol, host } = new URL(endpoint);
-    const credentials =
-      protocol === 'https:' ? secureCredentials(grpc, endpoint, tls) : grpc.credentials.createInsecure();
-    this.#client = new grpc.Client(host, credentials, {
-      'grpc.keepalive_time_ms': PING_MS,
-      'grpc.keepalive_timeout_ms': timeoutMs,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
-      'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
-      // Only the client knows what may be sent twice.
-      'grpc.enable_retries': 0,
-      'grpc.service_config_disable_resolution': 1,
-      'grpc.enable_http_proxy': 0,
-      // Clients of one process must not share a connection that another may have blocked.
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    const isSecure = endpoint.toLowerCase().startsWith('https:');
+    this.#credentials = isSecure ? secureCredentials(grpc, endpoint, tls) : grpc.credentials.createInsecure();
+    this.#client = this.#makeClient();
   }
 
   /** Resolves to the answer. Rejects with an EtcdError. */
@@ -71,13 +61,18 @@ export class EtcdConnection {
     token: string | undefined,
   ): Promise<Response> {
     const deadline = Date.now() + this.#timeoutMs;
+    const client = this.#client;
     return new Promise((resolve, reject) => {
       const done: Grpc.requestCallback<Response> = (error, response) => {
-        if (error === null && response !== undefined) resolve(response);
-        else reject(this.#errorOf(error));
+        if (error === null && response !== undefined) {
+          resolve(response);
+          return;
+        }
+        if (error?.code === this.#grpc.status.DEADLINE_EXCEEDED) this.#abandon(client);
+        reject(this.#errorOf(error));
       };
       const metadata = this.#metadata(token);
-      this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, done);
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, { deadline }, done);
     });
   }
 
@@ -88,7 +83,8 @@ export class EtcdConnection {
     listener: StreamListener<Response>,
   ): EtcdStream<Request> {
     const metadata = this.#metadata(token);
-    const stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+    const client = this.#client;
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
     let state: 'open' | 'over' = 'open';
     const fail = (failure: Failure | null): void => {
       if (state === 'over') return;
@@ -100,24 +96,49 @@ export class EtcdConnection {
     });
     stream.on('error', (error: Grpc.ServiceError) => fail(error));
     stream.on('end', () => fail(null));
+    const close = (): void => {
+      state = 'over';
+      stream.cancel();
+    };
     return {
       send: (request) => {
         if (state === 'open') stream.write(request);
       },
-      close: () => {
-        state = 'over';
-        stream.cancel();
+      close,
+      giveUp: () => {
+        close();
+        this.#abandon(client);
+        return this.#errorOf({ code: this.#grpc.status.DEADLINE_EXCEEDED, details: '' });
       },
     };
   }
 
-  /** Says that there was no answer in time to what was sent on a stream. */
-  timeout(): EtcdError {
-    return toEtcdError(this.endpoint, { code: this.#grpc.status.DEADLINE_EXCEEDED, details: '' }, this.#timeoutMs);
-  }
-
   close(): void {
     this.#client.close();
+  }
+
+  #makeClient(): Grpc.Client {
+    const address = this.endpoint.replace(/^https?:\/\//i, '');
+    return new this.#grpc.Client(address, this.#credentials, {
+      'grpc.keepalive_time_ms': PING_MS,
+      'grpc.keepalive_timeout_ms': this.#timeoutMs,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
+      // Only the client knows what may be sent twice.
+      'grpc.enable_retries': 0,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc.enable_http_proxy': 0,
+      // A connection that is given up must not be found again.
+      'grpc.use_local_subchannel_pool': 1,
+    });
+  }
+
+  /** The next call dials anew, because a connection to a host that has vanished would swallow each call for many minutes. */
+  #abandon(client: Grpc.Client): void {
+    if (client !== this.#client) return;
+    client.close();
+    this.#client = this.#makeClient();
   }
 
   #errorOf(error: Failure | null): EtcdError {

@@ -48,7 +48,7 @@ export interface Failure {
 
 const TOKEN_REFUSED = /invalid auth token|revision of auth store is old|revision in header is old/;
 /** Nothing was sent, or it was refused before it was given to the members of the cluster. */
-const NOT_DONE = /^No connection established|^Name resolution failed|^etcdserver: no leader$|too many requests|auth/;
+const NOT_DONE = /^No connection established|^Name resolution failed|^etcdserver: no leader$|^auth: /;
 const CERTIFICATE = /certificate|altname|alert|SSL routines|wrong version number/i;
 
 /** What etcd says, or else the number of gRPC, with our code. The first that fits counts. */

@@ -68,7 +68,7 @@ class WatchStream {
       this.#begin = resolve;
       this.#refuse = reject;
     });
-    this.#timer = setTimeout(() => this.#fail(connection.timeout()), timeoutMs);
+    this.#timer = setTimeout(() => this.#fail(this.#stream.giveUp()), timeoutMs);
     this.#stream = connection.stream(method, token, {
       received: (response) => this.#received(response),
       failed: (error) => this.#fail(error),

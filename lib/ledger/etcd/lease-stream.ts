@@ -39,7 +39,7 @@ export class LeaseStream {
   /** Resolves to etcd's answer. Rejects with an EtcdError when the stream ends, or when there is no answer in time. */
   ask(id: string): Promise<LeaseResponse> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.close(this.connection.timeout()), this.#timeoutMs);
+      const timer = setTimeout(() => this.#end(this.#stream.giveUp()), this.#timeoutMs);
       const asked = this.#asked.get(id) ?? [];
       asked.push({ resolve, reject, timer });
       this.#asked.set(id, asked);

@@ -7,6 +7,7 @@ import { needs } from '../../foreign/system-program.ts';
 import { until } from '../../server/raw-client.ts';
 import { type Etcd, startEtcd } from '../../support/etcd.ts';
 import { freePort } from '../../support/free-port.ts';
+import { HoldingProxy } from '../../support/holding-proxy.ts';
 import { rejects } from '../../support/rejection.ts';
 
 const PUT = { kind: 'put', key: 'a', value: 'one' } as const;
@@ -144,6 +145,20 @@ describe('a client of etcd', () => {
     expect(other.endpoint).to.equal(dead);
     expect(await other.txn({ compare: [], success: [PUT] })).to.include({ succeeded: true });
     expect(other.endpoint).to.equal(etcd.endpoints[0]);
+  });
+
+  it('dials anew when a connection answers nothing any more', async () => {
+    const proxy = await HoldingProxy.start(Number(new URL(etcd.endpoints[0] as string).port));
+    const other = await etcd.client({ endpoints: [proxy.endpoint], timeoutMs: 300 });
+    const { id } = await other.grantLease(60);
+    for (const ask of [() => other.range('a'), () => other.keepAlive(id)]) {
+      await ask();
+      proxy.silence();
+      await rejects(ask(), EtcdError, { code: 'timeout' });
+      await ask();
+    }
+    other.close();
+    proxy.close();
   });
 
   it('says that etcd cannot be reached', async () => {

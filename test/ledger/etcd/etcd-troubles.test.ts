@@ -25,12 +25,12 @@ describe('an etcd that does not do what it was asked for', () => {
   it('is passed over while a member stands still, and says when there is no quorum', async () => {
     const etcd = await start({ memberCount: 3 });
     const [first, second, third] = etcd.members as [Member, Member, Member];
-    const client = await etcd.client({ timeoutMs: 500 });
+    const client = await etcd.client({ timeoutMs: 300 });
     await retried(() => client.txn(PUT));
     first.pause();
     // Whether it was carried out is unknown, so nobody else is asked.
     const lost = await rejects(client.txn(PUT), EtcdError, { code: 'timeout', isOutcomeUnknown: true });
-    expect(lost.message).to.equal(`etcd at ${first.endpoint} did not answer within 500 ms`);
+    expect(lost.message).to.equal(`etcd at ${first.endpoint} did not answer within 300 ms`);
     await retried(() => client.range('a'));
     expect(client.endpoint).to.not.equal(first.endpoint);
     second.pause();
