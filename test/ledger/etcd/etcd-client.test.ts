@@ -182,14 +182,20 @@ describe('a client of etcd', () => {
 
   it('says nothing more when it is closed', async () => {
     const other = await etcd.client();
-    const errors: EtcdError[] = [];
-    const { revision } = await other.range('a');
-    const listener = { changed: () => {}, failed: (error: EtcdError) => void errors.push(error) };
+    const told: unknown[] = [];
+    const { revision } = await put('a', 'one');
+    const listener = { changed: () => void told.push('changed'), failed: (error: EtcdError) => void told.push(error) };
     other.watch({ key: 'a', fromRevision: revision }, listener);
-    await other.range('a');
+    await until(() => told.length === 1);
+    // A watch that has not begun, too.
+    other.watch({ key: 'a', fromRevision: revision }, listener);
     other.close();
     await rejects(other.range('a'), EtcdError, { code: 'failed', message: 'the client of etcd is closed' });
-    expect(errors).to.deep.equal([]);
+    const { events, stop } = watch('a', revision);
+    await put('a', 'two');
+    await until(() => events.length === 2);
+    stop();
+    expect(told).to.deep.equal(['changed']);
   });
 
   it('refuses an endpoint that is none', async () => {
