@@ -49,6 +49,8 @@ export interface Failure {
 const TOKEN_REFUSED = /invalid auth token|revision of auth store is old|revision in header is old/;
 /** Nothing was sent, or it was refused before it was given to the members of the cluster. */
 const NOT_DONE = /^No connection established|^Name resolution failed|^etcdserver: no leader$|^auth: /;
+/** gRPC's numbers for cancelled, unknown, deadline exceeded, internal, unavailable and data loss; with all others etcd has refused. */
+const INCONCLUSIVE: ReadonlySet<number> = new Set([1, 2, 4, 13, 14, 15]);
 const CERTIFICATE = /certificate|altname|alert|SSL routines|wrong version number/i;
 
 /** What etcd says, or else the number of gRPC, with our code. The first that fits counts. */
@@ -69,7 +71,7 @@ const KINDS: readonly (readonly [code: EtcdErrorCode, words: RegExp | undefined,
 export function toEtcdError(endpoint: string, failure: Failure, timeoutMs: number): EtcdError {
   const { code: number, details } = failure;
   const [code] = KINDS.find(([, words, expected]) => fits(words, expected, failure)) ?? ['failed' as const];
-  const isOutcomeUnknown = (code === 'failed' || [1, 2, 4, 13, 14, 15].includes(number)) && !NOT_DONE.test(details);
+  const isOutcomeUnknown = INCONCLUSIVE.has(number) && !NOT_DONE.test(details);
   return new EtcdError(code, `etcd at ${endpoint} ${tell(code, details, timeoutMs)}`, isOutcomeUnknown, failure);
 }
 

@@ -89,6 +89,8 @@ describe('a client of etcd', () => {
     expect((await client.range('a')).entries).to.deep.equal([]);
     expect(await client.keepAlive(id)).to.include({ ttlSeconds: 0 });
     await client.revokeLease(id);
+    const late = client.txn({ compare: [], success: [{ ...PUT, lease: id }] });
+    await rejects(late, EtcdError, { code: 'failed', isOutcomeUnknown: false });
   });
 
   it('tells of changes from a revision on, until the watch is stopped', async () => {

@@ -33,8 +33,13 @@ describe('an etcd that does not do what it was asked for', () => {
     expect(lost.message).to.equal(`etcd at ${first.endpoint} did not answer within 300 ms`);
     await retried(() => client.range('a'));
     expect(client.endpoint).to.not.equal(first.endpoint);
+    const errors: EtcdError[] = [];
+    const listener = { changed: () => {}, failed: (error: EtcdError) => void errors.push(error) };
+    (await etcd.client({ endpoints: [third.endpoint] })).watch({ key: 'a', fromRevision: 1 }, listener);
     second.pause();
     await until(async () => (await codeOf(client.range('a'))) === 'noQuorum');
+    await until(() => errors.length === 1);
+    expect(errors[0]).to.include({ code: 'noQuorum' });
     first.resume();
     second.resume();
     await retried(() => client.txn(PUT));
