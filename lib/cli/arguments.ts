@@ -1,6 +1,7 @@
 /** Parses the values of command line options. */
 
 import { InvalidArgumentError } from 'commander';
+import { SERVER_EXPECTED, serverPlaces } from '../client/server-places.ts';
 
 const MAX_SECONDS = 1e9;
 
@@ -36,4 +37,14 @@ export function parseSeconds(text: string): number {
 export function parseBoolean(text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new InvalidArgumentError('Expected true or false.');
+}
+
+/** One more of several servers. */
+export function addServer(address: string, others: readonly string[] = []): readonly string[] {
+  try {
+    serverPlaces([address], undefined);
+  } catch {
+    throw new InvalidArgumentError(`Expected ${SERVER_EXPECTED}.`);
+  }
+  return [...others, address];
 }

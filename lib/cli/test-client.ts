@@ -1,12 +1,12 @@
 /** A demonstration for people to watch: takes a lock, holds it for a while, releases it and lingers. */
 
-import { Command } from 'commander';
-import { LockClient } from '../client/lock-client.ts';
+import { Command, Option } from 'commander';
+import { LockClient, type LockClientOptions } from '../client/lock-client.ts';
 import { LockError } from '../client/lock-error.ts';
 import type { LockHandle } from '../client/lock-handle.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { VERSION } from '../server/version.ts';
-import { parseSeconds, parseTargetPort } from './arguments.ts';
+import { addServer, parseSeconds, parseTargetPort } from './arguments.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
 const MS_A_SECOND = 1_000;
@@ -14,6 +14,7 @@ const MS_A_SECOND = 1_000;
 interface CommandLine {
   readonly host: string;
   readonly port: number;
+  readonly server?: readonly string[];
   readonly name: string;
   readonly timeLimit: number;
   readonly hold: number;
@@ -24,12 +25,15 @@ interface CommandLine {
  * Runs the program with the arguments of the command line. The exit code is 1 if it did not get the lock or lost it.
  */
 export async function runTestClient(args: readonly string[]): Promise<void> {
-  const { host, port, name, timeLimit, hold, linger } = parseCommandLine(args);
+  const { host, port, server, name, timeLimit, hold, linger } = parseCommandLine(args);
+  // Of several servers another one may go on with the session.
+  const place: LockClientOptions = server === undefined ? { host, port, reconnect: false } : { servers: server };
   let client: LockClient;
   try {
-    client = await LockClient.connect({ host, port, reconnect: false });
+    client = await LockClient.connect(place);
   } catch (error) {
-    process.stderr.write(`Cannot connect to ${host}, port ${port}: ${(error as Error).message}\n`);
+    const where = server?.join(', ') ?? `${host}, port ${port}`;
+    process.stderr.write(`Cannot connect to ${where}: ${(error as Error).message}\n`);
     process.exitCode = EXIT_CODES.failure;
     return;
   }
@@ -86,6 +90,11 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .description('Takes a lock, holds it, releases it and lingers before it goes. Times are seconds.')
     .option('--host <address>', 'where the server is', '127.0.0.1')
     .option('--port <number>', 'its port', parseTargetPort, 20_934)
+    .addOption(
+      new Option('--server <address>', 'one of several servers, such as a:20934; once for each')
+        .argParser(addServer)
+        .conflicts(['host', 'port']),
+    )
     .option('--name <name>', 'the lock', 'test')
     .option('--time-limit <seconds>', 'how long to wait for the lock', parseSeconds, 30)
     .option('--hold <seconds>', 'how long to hold it', parseSeconds, 10)

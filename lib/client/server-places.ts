@@ -9,7 +9,8 @@ import { wrong } from './options.ts';
 
 const MAX_SERVERS = 100;
 const MAX_PORT = 65_535;
-const EXPECTED = 'host:port, unix:PATH, or a URL that begins with ws:// or wss://';
+/** How a server is written. */
+export const SERVER_EXPECTED = 'host:port, unix:PATH, or a URL that begins with ws:// or wss://';
 /** A host name or an IPv4 address, or an IPv6 address in brackets; and a port. */
 const TCP = /^(?:\[([0-9a-f:.]+(?:%\w+)?)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
 const UNIX = /^unix:(.+)$/s;
@@ -29,7 +30,7 @@ export function serverPlaces(servers: readonly string[], tls: DialTlsOptions | u
   if (length < 1 || length > MAX_SERVERS) throw wrong('servers.length', length, `a number from 1 to ${MAX_SERVERS}`);
   return servers.map((address: unknown, index) => {
     const dial = typeof address === 'string' ? dialerOf(address, tls) : undefined;
-    if (dial === undefined) throw wrong(`servers[${index}]`, address, EXPECTED);
+    if (dial === undefined) throw wrong(`servers[${index}]`, address, SERVER_EXPECTED);
     return { address: address as string, dial };
   });
 }

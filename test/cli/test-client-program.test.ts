@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { InvalidArgumentError } from 'commander';
-import { parseSeconds, parseTargetPort } from '../../lib/cli/arguments.ts';
+import { addServer, parseSeconds, parseTargetPort } from '../../lib/cli/arguments.ts';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
 import type { LockClient } from '../../lib/client/lock-client.ts';
 import type { SystemProgram } from '../foreign/system-program.ts';
@@ -71,6 +71,14 @@ describe('the test client program', () => {
     );
   });
 
+  it('takes the lock of the one of several servers that leads', async () => {
+    const servers = [await freePort(), server.port].flatMap((port) => ['--server', `127.0.0.1:${port}`]);
+    const client = startProgram('bin/testClient.js', ...servers, '--hold', '0', '--linger', '0');
+    expect((await client.exit).code).to.equal(0);
+    expect([client.output, client.errorOutput]).to.deep.equal([WHOLE_RUN, '']);
+    expect(await bystander.stats()).to.include({ grants: 1, releases: 1 });
+  });
+
   it('says so and ends with 1 when the server dies while it holds the lock or waits for it', async () => {
     const { program, port } = await startServerProgram();
     const holder = startProgram('bin/testClient.js', '--port', `${port}`, '--hold', LONG, '--linger', '0');
@@ -90,7 +98,10 @@ describe('the test client program', () => {
       expect(() => parseTargetPort(text), text).to.throw(InvalidArgumentError);
     }
     for (const text of ['x', '', '-1', '1e10']) expect(() => parseSeconds(text), text).to.throw(InvalidArgumentError);
-    const wrong = [['--nonsense'], ['x'], ['--port', 'x'], ['--hold', '-1'], ['--time-limit', 'x']];
+    for (const text of ['', 'a', 'a:0', 'unix:']) {
+      expect(() => addServer(text), text).to.throw(InvalidArgumentError);
+    }
+    const wrong = [['--server', 'a:1'], ['--nonsense'], ['x'], ['--port', 'x'], ['--hold', '-1'], ['--time-limit', 'x']];
     await Promise.all(
       wrong.map(async (args) => {
         const client = start(...args);
@@ -103,7 +114,7 @@ describe('the test client program', () => {
   it('prints help and its version', async () => {
     const help = start('--help');
     expect((await help.exit).code).to.equal(0);
-    for (const option of ['--host', '--port', '--name', '--time-limit', '--hold', '--linger']) {
+    for (const option of ['--host', '--port', '--server', '--name', '--time-limit', '--hold', '--linger']) {
       expect(help.output).to.include(`${option} <`);
     }
     const version = start('--version');

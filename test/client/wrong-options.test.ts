@@ -121,6 +121,34 @@ describe('options of a client that have wrong values', () => {
       [{ maxBufferedEvents: -1 }, `maxBufferedEvents is -1; ${expected}`],
       [{ whileDisconnected: 'never' }, 'whileDisconnected is "never"; expected "wait" or "fail"'],
     ];
+    const place = 'expected host:port, unix:PATH, or a URL that begins with ws:// or wss://';
+    const servers = ['a:1'];
+    options.push([{ servers: 'a:1' }, 'servers is "a:1"; expected a list of places']);
+    for (const length of [0, 101])
+      options.push([
+        { servers: Array(length).fill('a:1') },
+        `servers.length is ${length}; expected a number from 1 to 100`,
+      ]);
+    for (const wrongPlace of [
+      5,
+      '',
+      'a',
+      'a:0',
+      'a:65536',
+      'a b:1',
+      '::1:1',
+      'unix:',
+      'http://a:1',
+      'ws://',
+      'ws://a#b',
+    ])
+      options.push([{ servers: [...servers, wrongPlace] }, `servers[1] is ${JSON.stringify(wrongPlace)}; ${place}`]);
+    for (const other of ['host', 'port', 'path', 'url', 'dial'])
+      options.push([{ servers, [other]: 'x' }, `${other} is "x"; expected none, since servers is given`]);
+    options.push([
+      { servers, tls: { ca: 'x' } },
+      'tls.ca is "x"; expected the text of a file in PEM, which has a line -----BEGIN ...-----',
+    ]);
     for (const [each, message] of options) {
       expect(() => new LockClient(each)).to.throw(LockInvalidError, message);
       await rejects(LockClient.connect(each), LockInvalidError, message);

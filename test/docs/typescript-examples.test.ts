@@ -5,6 +5,7 @@ const PRINTED: Readonly<Record<string, Printed>> = {
   'README.md': [/^42 0\n$/, /^holding jobs under token \d{16}\n$/],
   'docs/client.md': [
     ['connecting', /^connected\nidle\nconnected\n$/],
+    ['several servers', /^exclusive\n$/],
     ['handles', /^jobs exclusive 1 true\ntrue true\n42 \{ ran: true, value: 'ran it' \}\n$/],
     ['modes', /^2 null\n\[ 1, 2, 'full' \]\n$/],
     ['several locks at once', /^2 account ann, account bob\n$/],
