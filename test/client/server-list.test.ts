@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { LockError, LockUnreachableError } from '../../lib/client/lock-error.ts';
+import { MessageError } from '../../lib/message/message-error.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { unix } from '../../lib/transports/unix.ts';
 import { webSocket } from '../../lib/transports/websocket.ts';
@@ -9,8 +10,9 @@ import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { startServerProgram } from '../server/running-program.ts';
 import { LOOPBACK, portOf, type RunningServer, startServer } from '../server/running-server.ts';
 import { freePort } from '../support/free-port.ts';
+import { RawServer } from '../support/raw-server.ts';
 import { errorOf, rejects } from '../support/rejection.ts';
-import { NO_LEADER, StandbyServer } from '../support/standby-server.ts';
+import { StandbyServer } from '../support/standby-server.ts';
 import { Authority } from '../transports/certificates.ts';
 import { AT_ONCE, emitted, whenLost } from './client-scene.ts';
 import { DelayingProxy } from './delaying-proxy.ts';
@@ -61,20 +63,21 @@ describe('a client of several servers', () => {
   it('goes where a server that stands by sends it, and comes back to the leader first', async () => {
     const standby = await StandbyServer.start();
     const proxy = await DelayingProxy.start(leader.port);
-    standby.redirectTo(proxy.port);
+    standby.findsLeader(at(proxy.port));
     const client = clientOf([standby.address]);
     await using handle = await client.lock('jobs');
-    expect(standby.hellos).to.deep.equal([{ protocol: 1, redirect: true }]);
+    expect(standby.acceptedCount).to.equal(1);
     const resumed = emitted(client, 'resume');
     proxy.reset();
     await resumed;
     expect(await handle.confirm()).to.equal(true);
-    expect(standby.hellos).to.have.lengthOf(1);
+    expect(standby.acceptedCount).to.equal(1);
   });
 
   it('passes over servers that are down, know no leader, are no lock servers, or send it nowhere', async () => {
     const standby = await StandbyServer.start();
-    const lost = await StandbyServer.start({ status: 'elsewhere', address: 'nowhere' });
+    const lost = await StandbyServer.start();
+    lost.findsLeader('nowhere');
     const page = await listenAsPage();
     const closing = await listen((socket) => void socket.destroy());
     const others = [at(await freePort()), standby.address, lost.address, at(page), at(closing)];
@@ -111,18 +114,19 @@ describe('a client of several servers', () => {
       .that.matches(
         /^none of the servers leads: 127\S+: .*: no server leads the cluster; 127.* ECONNREFUSED .*; 127.* not JSON: /,
       );
-    standby.redirectTo(leader.port);
+    standby.findsLeader(address);
     expect((await locked).isHeld).to.equal(true);
   });
 
   it('fails when all are down, or silent', async () => {
     const down = [at(await freePort()), at(await freePort())];
-    expect(await errorOf(clientOf(down).connect())).to.include({ code: 'ECONNREFUSED' });
-    const error = await rejects(clientOf(down).lock('jobs', { waitMs: 20 }), LockUnreachableError);
+    const client = clientOf(down);
+    expect(await errorOf(client.connect())).to.include({ code: 'ECONNREFUSED' });
+    const error = await rejects(client.lock('jobs', { waitMs: 1 }), LockUnreachableError);
     for (const each of down) expect(error.message).to.include(each);
     const { address: silent } = await startSilent();
-    const client = clientOf([silent, ...down], { connectTimeoutMs: 30 });
-    await rejects(client.connect(), LockUnreachableError, 'no server could be asked: no connection within 30 ms');
+    const connecting = clientOf([silent, ...down], { connectTimeoutMs: 30 }).connect();
+    await rejects(connecting, LockUnreachableError, 'no server could be asked: no connection within 30 ms');
   });
 
   it('fails at once when no attempt at any of them can succeed', async () => {
@@ -133,7 +137,7 @@ describe('a client of several servers', () => {
 
   it('ends when servers send it round in a circle, or ever further', async () => {
     const chain = await Promise.all([1, 2, 3, 4, 5].map(() => StandbyServer.start()));
-    for (const [index, standby] of chain.entries()) standby.redirectTo((chain[index + 1] ?? leader).port);
+    for (const [index, standby] of chain.entries()) standby.findsLeader(chain[index + 1]?.address ?? address);
     const [first, second, , , last] = chain as [
       StandbyServer,
       StandbyServer,
@@ -142,10 +146,10 @@ describe('a client of several servers', () => {
       StandbyServer,
     ];
     await rejects(clientOf([first.address]).connect(), LockUnreachableError, /names yet another server$/);
-    expect(chain.map(({ hellos }) => hellos.length)).to.deep.equal([1, 1, 1, 1, 0]);
-    second.redirectTo(first.port);
+    expect(chain.map(({ acceptedCount }) => acceptedCount)).to.deep.equal([1, 1, 1, 1, 0]);
+    second.findsLeader(first.address);
     await rejects(clientOf([first.address, second.address]).connect(), LockUnreachableError, / was asked already/);
-    expect([first.hellos.length, second.hellos.length, last.hellos.length]).to.deep.equal([2, 2, 0]);
+    expect([first, second, last].map(({ acceptedCount }) => acceptedCount)).to.deep.equal([2, 2, 0]);
   });
 
   it('keeps what it holds while one of them answers, until it cannot be sure; no answer of that one moves its deadline', async () => {
@@ -157,7 +161,7 @@ describe('a client of several servers', () => {
     proxy.refuse();
     proxy.cut();
     expect(await lost).to.include({ code: 'unconfirmed' });
-    expect(standby.hellos.length).to.be.above(1);
+    expect(standby.acceptedCount).to.be.above(1);
   });
 
   it('loses what it holds when nobody listens at any of them, since that ends with the server', async () => {
@@ -171,17 +175,17 @@ describe('a client of several servers', () => {
     const state = join(makeFolder(), 'state');
     const standby = await StandbyServer.start();
     const first = await startServerProgram('--state', state);
-    standby.redirectTo(first.port);
+    standby.findsLeader(at(first.port));
     const client = clientOf([standby.address, at(first.port)]);
     const handle = await client.lock('jobs');
     const suspended = emitted(client, 'suspend');
-    standby.answer = NO_LEADER;
+    standby.losesLeader('noLeader');
     first.program.signal('SIGKILL');
     await suspended;
     await first.program.exit;
     const second = await startServerProgram('--state', state);
     const resumed = emitted(client, 'resume');
-    standby.redirectTo(second.port);
+    standby.findsLeader(at(second.port));
     await resumed;
     expect(await handle.confirm()).to.equal(true);
     expect((await client.inspect('jobs')).holders.map(({ token }) => token)).to.deep.equal([handle.token]);
@@ -197,7 +201,8 @@ describe('a client of several servers', () => {
     const authority = new Authority();
     const listener = (): ReturnType<typeof tcp> => tcp({ ...LOOPBACK, tls: authority.issue('server') });
     const securePort = portOf(await leader.server.listen(listener()));
-    const standby = await StandbyServer.start({ status: 'elsewhere', address: `localhost:${securePort}` }, listener());
+    const standby = await StandbyServer.start(listener());
+    standby.findsLeader(`localhost:${securePort}`);
     await isServed(clientOf([standby.address], { tls: { ca: authority.cert } }));
   });
 });
@@ -205,13 +210,22 @@ describe('a client of several servers', () => {
 describe('a client of a single server', () => {
   afterEach(endTest);
 
-  it('goes nowhere else, and tries again where no server leads', async () => {
+  it('does not say that it can go elsewhere', async () => {
+    const server = await RawServer.listen();
+    whenTestEnds(() => server.close());
+    const client = new LockClient({ port: server.port });
+    const connecting = client.connect();
+    const { parameters } = await (await server.accept()).next();
+    expect(parameters).to.include({ protocol: 1 }).and.not.to.have.property('redirect');
+    await client.close();
+    await rejects(connecting, MessageError, { code: 'closed' });
+  });
+
+  it('tries again where no server leads', async () => {
     const standby = await StandbyServer.start();
     const client = new LockClient({ port: standby.port });
     whenTestEnds(() => client.close());
     await rejects(client.connect(), LockUnreachableError, /: no server leads the cluster$/);
-    expect(standby.hellos).to.have.lengthOf(1);
-    expect(standby.hellos[0]).not.to.have.property('redirect');
     const locked = client.lock('jobs', { waitMs: 20 });
     await rejects(locked, LockUnreachableError, /: no connection within 20 ms: .* no server leads the cluster$/);
   });

@@ -12,7 +12,7 @@ import type { Transcript, TranscriptServer } from './transcript.ts';
 export async function startTranscriptServer({ settings }: Transcript): Promise<TranscriptServer> {
   const { state = false, cluster, standby, ...options } = settings;
   if (state) return await ProgramWithState.start();
-  if (standby !== undefined) return { port: (await StandbyServer.start(standby)).port, carryOut: nothingHappens };
+  if (standby !== undefined) return await startStandby(standby);
   const server = makeServer({ ...options, ...(cluster && { cluster: { describe: () => cluster } }) });
   return {
     port: await listenOnTcp(server),
@@ -23,8 +23,12 @@ export async function startTranscriptServer({ settings }: Transcript): Promise<T
   };
 }
 
-function nothingHappens(text: string): Promise<void> {
-  return Promise.reject(new Error(`nobody knows how to do this: ${text}`));
+async function startStandby(knows: NonNullable<Transcript['settings']['standby']>): Promise<TranscriptServer> {
+  const server = await StandbyServer.start();
+  if ('leader' in knows) server.findsLeader(knows.leader);
+  else server.losesLeader(knows.reason);
+  const { port } = server;
+  return { port, carryOut: (text) => Promise.reject(new Error(`nobody knows how to do this: ${text}`)) };
 }
 
 /** The program with a state directory. What happens to it needs a process. */

@@ -6,7 +6,6 @@
 
 import { expect } from 'chai';
 import { LineClient } from '../foreign/line-client.ts';
-import type { StandbyAnswer } from '../support/standby-server.ts';
 
 /** One conversation of a document. */
 export interface Transcript {
@@ -18,8 +17,8 @@ export interface Transcript {
     readonly state?: boolean;
     /** What the server answers to `cluster`. */
     readonly cluster?: object;
-    /** What the server answers to `hello` if it stands by. */
-    readonly standby?: StandbyAnswer;
+    /** Where the leader is if the server stands by, or why it knows of none. */
+    readonly standby?: { readonly leader: string } | { readonly reason: 'noLeader' | 'noQuorum' };
   };
   readonly lines: readonly string[];
 }
