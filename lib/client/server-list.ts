@@ -111,13 +111,12 @@ class LeaderSearch {
     let stream = await this.#ask(first);
     let told = first;
     for (let hops = 0; !isStream(stream); hops += 1) {
-      if (hops === MAX_HOPS) throw new LockUnreachableError(`${told.address} names yet another server`);
+      if (hops === MAX_HOPS) throw new LockUnreachableError(`${told.address} names one more`);
       const next = this.#options.leaderPlace(stream.address);
-      if (next === undefined)
-        throw new LockUnreachableError(`${told.address} names ${show(stream.address)}; expected host:port`);
+      if (next === undefined) throw new LockUnreachableError(`it names ${show(stream.address)}; expected host:port`);
       told = next;
       stream = await this.#ask(next).catch((error: Error) => {
-        throw new LockUnreachableError(`${next.address}, which is said to lead: ${error.message}`, error);
+        throw new LockUnreachableError(`it names ${next.address}: ${error.message}`, error);
       });
     }
     // Two may answer in one turn.
@@ -131,7 +130,7 @@ class LeaderSearch {
   }
 
   async #ask({ address, dial }: ServerPlace): Promise<ByteStream | Elsewhere> {
-    if (this.#addresses.has(address)) throw new AskedAlready(address);
+    if (this.#addresses.has(address)) throw new AskedAlready();
     this.#addresses.add(address);
     return await greet(dial, this.#end.signal);
   }
@@ -142,7 +141,7 @@ class LeaderSearch {
     const [first = new LockUnreachableError('no server was asked')] = failures;
     const isHopeless = failures.every((error) => isPermanent(error, this.#options.isRefusal));
     if (failures.length === 1 || isHopeless) return first;
-    const told = errors.map((error, index) => `${this.#places[index]?.address}: ${error.message}`);
+    const told = failures.map((error) => `${this.#places[errors.indexOf(error)]?.address}: ${error.message}`);
     const text = `none of the servers leads: ${told.join('; ')}`;
     if (failures.every(nobodyListens)) return Object.assign(new Error(text), { code: 'ECONNREFUSED' });
     return new LockUnreachableError(text, new AggregateError(failures, 'no server leads'));
@@ -151,8 +150,8 @@ class LeaderSearch {
 
 /** The same server by another way within an attempt. */
 class AskedAlready extends Error {
-  constructor(address: string) {
-    super(`${address} was asked already`);
+  constructor() {
+    super('asked already');
   }
 }
 
