@@ -101,7 +101,14 @@ describe('the test client program', () => {
     for (const text of ['', 'a', 'a:0', 'unix:']) {
       expect(() => addServer(text), text).to.throw(InvalidArgumentError);
     }
-    const wrong = [['--server', 'a:1'], ['--nonsense'], ['x'], ['--port', 'x'], ['--hold', '-1'], ['--time-limit', 'x']];
+    const wrong = [
+      ['--server', 'a:1'],
+      ['--nonsense'],
+      ['x'],
+      ['--port', 'x'],
+      ['--hold', '-1'],
+      ['--time-limit', 'x'],
+    ];
     await Promise.all(
       wrong.map(async (args) => {
         const client = start(...args);
