@@ -154,7 +154,7 @@ export class LockSession implements HoldSession {
     const timeoutMs = Math.ceil(Math.max(0, endMs - performance.now()));
     return this.life.ask(
       'hello',
-      { protocol: PROTOCOL, name, session: this.life.listed(), ...this.life.late },
+      { protocol: PROTOCOL, name, session: this.life.listed(), ...this.life.confirming },
       timeoutMs,
     );
   }

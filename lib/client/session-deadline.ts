@@ -46,7 +46,8 @@ interface Probe {
 export class SessionDeadline {
   readonly #events: DeadlineEvents;
   #timeoutMs = Number.POSITIVE_INFINITY;
-  #isClustered = false;
+  /** Whether the server is one of several, and must make sure that it leads before its answer counts (C3). */
+  isClustered = false;
   /** When the last answered request was sent. */
   #confirmed: Moment | undefined;
   /** The request whose answer confirms next. */
@@ -69,11 +70,11 @@ export class SessionDeadline {
 
   /**
    * The server has opened or resumed the session with this time-out, by a request that was sent then. Where it `isClustered`, nothing but a
-   * ping counts once the deadline is over, since the server makes sure for those that it still leads (C3).
+   * ping counts, since the server makes sure for those that it still leads (C3).
    */
   begin(timeoutMs: number, sent: Moment, isClustered: boolean): void {
     this.#timeoutMs = timeoutMs;
-    this.#isClustered = isClustered;
+    this.isClustered = isClustered;
     this.#confirm(sent);
     this.watch();
   }
@@ -83,11 +84,6 @@ export class SessionDeadline {
     return this.#leftMs > 0;
   }
 
-  /** Whether the server must make sure that it still leads before it answers (C3). */
-  get isLate(): boolean {
-    return this.#isClustered && !this.isConfirmed;
-  }
-
   /** Looks at the time from now on, as long as that is needed. */
   watch(): void {
     if (this.#stopTick === undefined) this.#tickLater();
@@ -95,7 +91,7 @@ export class SessionDeadline {
 
   /** A request goes out. */
   sent(id: number): void {
-    if (this.isLate && !this.#isPinging) return;
+    if (this.isClustered && !this.#isPinging) return;
     this.#probe ??= { id, sent: thisMoment(), isPing: this.#isPinging };
   }
 

@@ -261,15 +261,15 @@ export class SessionLife {
     return this.#client.call({ command, parameters, timeoutMs, convert: (result) => result, isExempt: true });
   }
 
-  /** What a ping and a `hello` say past the deadline. */
-  get late(): object {
-    return this.deadline.isLate ? { late: true } : {};
+  /** What a ping and a `hello` ask of a server that may not lead any more (C3). */
+  get confirming(): object {
+    return this.deadline.isClustered ? { confirm: true } : {};
   }
 
   async #ping(): Promise<void> {
     if (this.#client.state !== 'open' || this.isSuspended) return;
     try {
-      await this.ask('ping', this.late, this.timeoutMs);
+      await this.ask('ping', this.confirming, this.timeoutMs);
     } catch {
       // The deadline counts.
     }

@@ -35,17 +35,19 @@ export class Lead {
   }
 
   /**
-   * C3: gives an answer that a client waits for which is past its deadline, once the ledger has confirmed that this server still
-   * leads. When the ledger does not, the connection closes without an answer.
+   * C3: gives an answer by which a client trusts its session, once the ledger has confirmed that this server still leads: one whose
+   * machine stood still does not know better. When the ledger does not confirm, the connection closes without an answer. What comes
+   * behind a request that `isOrdered` waits for it.
    */
   confirmed<Result extends object>(
     session: LockServerSession,
+    isOrdered: boolean,
     answer: () => Result | PendingResult<Result>,
   ): Result | PendingResult<Result> {
     const asked = this.#ledger?.confirmLead?.();
     if (asked === undefined) return answer();
     const { connection } = session;
-    const confirmed = new PendingResult<Result>(true);
+    const confirmed = new PendingResult<Result>(isOrdered);
     const settle = (): void => {
       // A session may not go on with a connection that is gone.
       if (connection.isClosed) return;
@@ -56,7 +58,7 @@ export class Lead {
     asked
       .then(settle, () => connection.destroy())
       .catch((error: unknown) =>
-        this.#logger.error({ err: error }, 'a client past its deadline could not be answered'),
+        this.#logger.error({ err: error }, 'a client could not be answered once the lead was confirmed'),
       );
     return confirmed;
   }

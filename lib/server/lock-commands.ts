@@ -136,11 +136,11 @@ export const LOCK_COMMANDS: CommandTable = {
       max,
     }),
   },
-  ping: { serving: 'atOnce', parameters: parameters({ late: flag }) },
+  ping: { serving: 'atOnce', parameters: parameters({ confirm: flag }) },
   hello: {
     serving: 'atOnce',
     parameters: parameters(
-      { protocol: { const: 1, description: '1' }, name, session, redirect: flag, late: flag },
+      { protocol: { const: 1, description: '1' }, name, session, redirect: flag, confirm: flag },
       'protocol',
     ),
   },
@@ -231,8 +231,8 @@ export interface WhoParameters {
 }
 
 export interface PingParameters {
-  /** The client is past the time for which it may trust its session (C3). */
-  readonly late?: boolean;
+  /** Answer only once it is certain that this server leads the others (C3). */
+  readonly confirm?: boolean;
 }
 
 export interface HelloParameters extends PingParameters {

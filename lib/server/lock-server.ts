@@ -258,14 +258,14 @@ export class LockServer extends MessageServer<LockServerSession> {
     return { status: 'ok', ...this.#registry.page(name, after, Math.min(max, this.#limits.maxPageEntries)) };
   }
 
-  commandPing(session: LockServerSession, { late = false }: PingParameters): object {
-    return late ? this.#lead.confirmed(session, () => OK) : OK;
+  commandPing(session: LockServerSession, { confirm = false }: PingParameters): object {
+    return confirm ? this.#lead.confirmed(session, false, () => OK) : OK;
   }
 
   /** Agrees on the protocol, opens or resumes a session, and tells the client about this server and its limits. */
   commandHello(session: LockServerSession, parameters: HelloParameters): object {
     const hello = (): object => this.#hello(session, parameters);
-    return parameters.late ? this.#lead.confirmed(session, hello) : hello();
+    return parameters.confirm ? this.#lead.confirmed(session, true, hello) : hello();
   }
 
   #hello(session: LockServerSession, { name, session: asked }: HelloParameters): object {

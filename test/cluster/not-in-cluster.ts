@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
     'the first grant waits until it is on record',
   'is over at once for a caller that asks': 'a leader whose wall clock jumps gives up its lease',
   'describes the server and its limits': 'a leader says that it is one',
-  'answers late clients at once where it is the only server': 'it is not',
+  'answers at once where it is the only server': 'it is not',
 };
 
 export const mochaHooks = {

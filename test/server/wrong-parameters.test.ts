@@ -57,8 +57,8 @@ const CASES: readonly [
   ['hello', 'protocol', {}, [null, 0, 2, '1', true, [], {}], '1'],
   ['hello', 'name', { protocol: 1 }, NO_STRINGS, A_STRING],
   ['hello', 'redirect', { protocol: 1 }, NO_FLAGS, 'true or false'],
-  ['hello', 'late', { protocol: 1 }, NO_FLAGS, 'true or false'],
-  ['ping', 'late', {}, NO_FLAGS, 'true or false'],
+  ['hello', 'confirm', { protocol: 1 }, NO_FLAGS, 'true or false'],
+  ['ping', 'confirm', {}, NO_FLAGS, 'true or false'],
 ];
 
 /** The same for each key of a lock in lockAll's list. */
@@ -95,9 +95,9 @@ const KNOWN: Readonly<Record<string, readonly [needed: object, names: string]>> 
   identify: [{ name: 'a' }, 'name'],
   whoami: [{}, 'nothing'],
   who: [{}, 'name, after, max'],
-  ping: [{}, 'late'],
+  ping: [{}, 'confirm'],
   cluster: [{}, 'nothing'],
-  hello: [{ protocol: 1 }, 'protocol, name, session, redirect, late'],
+  hello: [{ protocol: 1 }, 'protocol, name, session, redirect, confirm'],
   reclaim: [{ holds: [] }, 'holds, last'],
   bye: [{}, 'nothing'],
 };

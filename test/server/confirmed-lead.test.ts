@@ -9,7 +9,7 @@ import { type RunningServer, startServer } from './running-server.ts';
 /** Refuses to confirm that the server leads. */
 const DEPOSED = (): Promise<void> => Promise.reject(new Error('another server leads'));
 
-describe('a server that may not lead any more, and a client past its deadline', () => {
+describe('a server that may not lead any more', () => {
   let server: RunningServer;
   /** How often the ledger was asked, and what it says. */
   let askedCount: number;
@@ -32,21 +32,21 @@ describe('a server that may not lead any more, and a client past its deadline', 
     return gate;
   }
 
-  it('C3: answers a late ping and what comes behind it once the ledger has confirmed', async () => {
+  it('C3: answers a ping that asks for it once the ledger has confirmed; nobody behind it waits', async () => {
     const client = await server.connect();
     const gate = hesitate();
-    client.send({ command: 'ping', parameters: { late: true }, id: 1 }, { command: 'ping', id: 2 });
-    await until(() => askedCount === 1);
+    client.send({ command: 'ping', parameters: { confirm: true }, id: 1 }, { command: 'ping', id: 2 });
+    expect(await client.next()).to.deep.equal({ id: 2, result: { status: 'ok' } });
     gate.resolve();
-    expect(await client.nextMany(2)).to.deep.equal([1, 2].map((id) => ({ id, result: { status: 'ok' } })));
+    expect(await client.next()).to.deep.equal({ id: 1, result: { status: 'ok' } });
     expect(askedCount).to.equal(1);
   });
 
   it('C3: closes the connection without an answer when the ledger does not confirm', async () => {
     confirm = DEPOSED;
     for (const [command, parameters] of [
-      ['ping', { late: true }],
-      ['hello', { protocol: 1, session: {}, late: true }],
+      ['ping', { confirm: true }],
+      ['hello', { protocol: 1, session: {}, confirm: true }],
     ] as const) {
       const client = await server.connect();
       client.send({ command, parameters, id: 1 });
@@ -55,34 +55,34 @@ describe('a server that may not lead any more, and a client past its deadline', 
     expect(askedCount).to.equal(2);
   });
 
-  it('C3: resumes no session for a late client that is gone before the ledger has confirmed', async () => {
+  it('C3: resumes no session for a client that is gone before the ledger has confirmed', async () => {
     const holder = await server.connect();
     const { id, secret } = await open(holder);
     const token = await holder.take('jobs');
     const session = { id, secret, attempt: 1, holds: [token] };
     const gone = await server.connect();
     const gate = hesitate();
-    gone.send({ command: 'hello', parameters: { protocol: 1, session, late: true }, id: 1 });
+    gone.send({ command: 'hello', parameters: { protocol: 1, session, confirm: true }, id: 1 });
     await until(() => askedCount === 1);
     gone.reset();
     await until(async () => (await holder.ask('stats')).openConnections === 1);
     gate.resolve();
     const again = await server.connect();
-    const result = await again.ask('hello', { protocol: 1, session, late: true });
+    const result = await again.ask('hello', { protocol: 1, session, confirm: true });
     expect(result.session).to.include({ state: 'resumed' });
   });
 
   it('asks the ledger for no other client, and says that it is one of several', async () => {
     confirm = DEPOSED;
     const client = await server.connect();
-    expect(await client.ask('hello', { protocol: 1, redirect: true, late: false })).to.include({ clustered: true });
+    expect(await client.ask('hello', { protocol: 1, redirect: true, confirm: false })).to.include({ clustered: true });
     expect(await client.ask('ping', {})).to.deep.equal({ status: 'ok' });
     expect(askedCount).to.equal(0);
   });
 
-  it('answers late clients at once where it is the only server', async () => {
+  it('answers at once where it is the only server', async () => {
     const client = await (await startServer()).connect();
-    expect(await client.ask('ping', { late: true })).to.deep.equal({ status: 'ok' });
-    expect(await client.ask('hello', { protocol: 1, late: true })).not.to.have.property('clustered');
+    expect(await client.ask('ping', { confirm: true })).to.deep.equal({ status: 'ok' });
+    expect(await client.ask('hello', { protocol: 1, confirm: true })).not.to.have.property('clustered');
   });
 });
