@@ -256,7 +256,7 @@ export class ClusterNode {
     const onDeposed = (): void => term.replace();
     const options = { client, prefix, leader, leaseMs: this.#leaseMs, nowMs: nowMs(), report, onDeposed };
     const ledger = await unlessOver(term, openEtcdLedger(options));
-    const server = makeServer(ledger, () => this.#describe(epoch));
+    const server = makeServer(ledger, () => this.#describe(epoch, ledger.sessions.count));
     try {
       if (known.isRaised) await ledger.tokens.raiseTo(known.token);
       await this.#serve(server, term);
@@ -302,7 +302,7 @@ export class ClusterNode {
     await client.txn({ compare: [{ key, createRevision: epoch }], success: [{ kind: 'delete', key }] }).catch(() => {});
   }
 
-  async #describe(epoch: number): Promise<object> {
+  async #describe(epoch: number, sessions: number): Promise<object> {
     const { client, prefix, node, address } = this.#options;
     const [{ entries, revision }, { version }] = await Promise.all([
       client.range(`${prefix}nodes/`, { isPrefix: true }),
@@ -315,6 +315,7 @@ export class ClusterNode {
       epoch,
       leader: { node, address },
       nodes: nodes.map((each) => ({ ...each, role: each.node === node ? 'leader' : 'standby' })),
+      sessions,
       etcd: { endpoint: client.endpoint, version, lagMs: Math.round(this.#membership?.lagMs ?? 0), revision },
     };
   }

@@ -60,6 +60,8 @@ export interface EarlierSession extends SessionRecord {
 
 /** The sessions that hold something, or once did. */
 export interface SessionList {
+  /** How many are on the list, or about to be. */
+  readonly count: number;
   /** The sessions that had not ended when the server started. They stay on the list until `end`. */
   readonly atStart: readonly EarlierSession[];
   /** C2: how much longer than its time-out each of them is awaited, because another server may still believe that it leads; 0 if none is given. */

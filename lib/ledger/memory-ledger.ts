@@ -6,6 +6,7 @@ import { TokenBlock } from './token-block.ts';
 
 /** Keeps no session for the next run. */
 export const NO_SESSIONS: SessionList = {
+  count: 0,
   atStart: [],
   add: () => undefined,
   end: () => undefined,

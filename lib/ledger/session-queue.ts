@@ -54,6 +54,10 @@ export class SessionQueue implements SessionList {
     this.#trouble = new Trouble(report, store.place, consequence);
   }
 
+  get count(): number {
+    return this.#known.size;
+  }
+
   /** L2: the promise resolves when the record is synced; if that fails it rejects, and the grant is refused. */
   add(session: SessionRecord): Promise<void> {
     this.#known.add(session.id);

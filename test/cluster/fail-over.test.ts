@@ -18,7 +18,7 @@ describe('a cluster of servers', function () {
   it('tells of its nodes', async () => {
     const { leader } = await cluster.startAll('a', 'b');
     const told = await cluster.client({ servers: cluster.nodes.map(({ address }) => address) }).cluster();
-    expect(told).to.include({ node: leader.name, role: 'leader' });
+    expect(told).to.include({ node: leader.name, role: 'leader', sessions: 0 });
     expect(told.nodes.map(({ node, role }) => `${node} ${role}`)).to.have.members(
       cluster.nodes.map((each) => `${each.name} ${each === leader ? 'leader' : 'standby'}`),
     );
