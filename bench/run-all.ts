@@ -19,6 +19,7 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['lock-table'],
   ['client-comparison'],
   ['request-path'],
+  ['partitions'],
 ];
 /** Only in the short run: in full they take minutes. */
 const SHORT_PROGRAMS: readonly (readonly [string])[] = [
