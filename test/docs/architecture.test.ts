@@ -2,7 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expect } from 'chai';
 
-const FOLDERS = ['locks', 'wire', 'message', 'transports', 'sessions', 'ledger', 'server', 'foreign', 'client'];
+const FOLDERS = [
+  'locks',
+  'wire',
+  'message',
+  'transports',
+  'sessions',
+  'ledger',
+  'server',
+  'foreign',
+  'cluster',
+  'client',
+];
 
 describe('docs/architecture.md', () => {
   const document = readFileSync('docs/architecture.md', 'utf8');

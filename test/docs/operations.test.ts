@@ -14,6 +14,15 @@ describe('docs/operations.md', () => {
     }
   });
 
+  it('names each setting of a cluster with its default', () => {
+    const { cluster } = JSON.parse(readFileSync('config/settings.json', 'utf8')) as { readonly cluster: object };
+    const [, section = ''] = /^## A cluster\n([\s\S]*?)^## /m.exec(document) ?? [];
+    for (const [name, value] of Object.entries(cluster)) {
+      const [row = ''] = new RegExp(`^\\| .*\`${name}\`.*$`, 'm').exec(section) ?? [];
+      expect(row, name).to.include(typeof value === 'number' || name === 'prefix' ? `| \`${value}\` |` : '|');
+    }
+  });
+
   it('names the state directories that the systemd unit and the image have', () => {
     const unit = readFileSync('examples/holdfast.service', 'utf8');
     const image = readFileSync('Dockerfile', 'utf8');

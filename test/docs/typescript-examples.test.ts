@@ -22,6 +22,7 @@ const PRINTED: Readonly<Record<string, Printed>> = {
     ['from Redis locks', /^paid under its token\n$/],
     ['from flock', /^backed up\n$/],
   ],
+  'docs/cluster.md': [/^idle\n$/],
   'docs/message-server.md': [/^hello\n$/],
   'docs/rpc.md': [/^ok \d{16}\n$/],
   'docs/web-locks.md': [
