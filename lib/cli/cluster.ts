@@ -61,7 +61,11 @@ export async function makeClusterNode(settings: Settings, parts: ClusterParts): 
   });
 }
 
-async function openClient({ cluster }: Settings): Promise<EtcdClient> {
+/**
+ * Resolves to a client of the etcd of the settings. Rejects with a `SettingsError` for a file that cannot be read, or with a `LedgerError` when
+ * the package `@grpc/grpc-js` is not installed.
+ */
+export async function openClient({ cluster }: Settings): Promise<EtcdClient> {
   const { etcd, tls, user, password, leaseSeconds } = cluster;
   const [ca, cert, key] = [readFile('ca', tls.ca), readFile('cert', tls.cert), readFile('key', tls.key)];
   return await EtcdClient.open({

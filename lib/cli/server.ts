@@ -11,7 +11,7 @@ import { exitOnFailure } from './start-failure.ts';
 const DEFAULT_SETTINGS_FILE = fileURLToPath(new URL('../../../config/settings.json', import.meta.url));
 const DEFAULT_WEBSOCKET_PORT = 9_998;
 /** Options that change no setting. */
-const NO_SETTINGS = ['config', 'printSettings', 'stateForce', 'raise'];
+const NO_SETTINGS = ['config', 'printSettings', 'stateForce', 'raise', 'clusterImport', 'clusterExport'];
 const CODES = {
   usage: EXIT_CODES.usage,
   pidfile: EXIT_CODES.pidfile,
@@ -35,6 +35,8 @@ interface CommandLine {
   readonly clusterNode?: string;
   readonly clusterAdvertise?: string;
   readonly raise?: true;
+  readonly clusterImport?: string;
+  readonly clusterExport?: string;
   readonly dump?: boolean;
   readonly registry?: boolean;
   readonly forceUnlock?: boolean;
@@ -52,6 +54,12 @@ export async function runServer(args: readonly string[]): Promise<void> {
     const settings = settingsOf(commandLine);
     if (commandLine.printSettings) {
       process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
+      return;
+    }
+    const { clusterImport, clusterExport } = commandLine;
+    if (clusterImport !== undefined || clusterExport !== undefined) {
+      const { move } = await import('./move.ts');
+      await move(settings, clusterImport, clusterExport);
       return;
     }
     const options = { isStateForced: commandLine.stateForce === true, isRaised: commandLine.raise === true };
@@ -95,6 +103,8 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--cluster-node <name>', 'the name of this server in the cluster, instead of "cluster.node"')
     .option('--cluster-advertise <address>', 'where clients reach this server, instead of "cluster.advertise"')
     .option('--raise', 'serve although etcd was set back: when no client holds a lock')
+    .option('--cluster-import <directory>', 'move a state directory into the cluster, and end')
+    .option('--cluster-export <directory>', 'move the cluster into a new state directory, and end')
     .option('--dump [boolean]', 'let clients ask who holds what', parseBoolean)
     .option('--registry [boolean]', 'let clients register names', parseBoolean)
     .option('--force-unlock [boolean]', 'let clients take away the locks of others', parseBoolean)

@@ -116,7 +116,8 @@ async function findEarlier(client: EtcdClient, prefix: string): Promise<Found> {
   return { lineage: lineage.value, reserved: reserved as number, epochBefore, counterRevision, sessions };
 }
 
-function keysOf(prefix: string): { readonly sessions: string; readonly losses: string } {
+/** Where the sessions are. */
+export function keysOf(prefix: string): { readonly sessions: string; readonly losses: string } {
   return { sessions: `${prefix}sessions/`, losses: `${prefix}losses/` };
 }
 
