@@ -15,6 +15,8 @@ import { type ReservedTokens, readTokens, TokenFile } from './token-file.ts';
 
 /** Half of it is enough for many seconds of grants without a word from the disk. */
 const BLOCK_SIZE = 2 ** 22;
+/** The file of the tokens of a directory whose ledger has gone into a cluster: two may not go on with one lineage. */
+const MOVED_TOKENS = 'tokens.moved';
 
 export interface FileLedgerOptions {
   readonly directory: string;
@@ -106,6 +108,10 @@ async function tellOfLoss(directory: StateDirectory, { tokens, listed }: Found, 
 function readEarlier(directory: StateDirectory, isForced: boolean): Found {
   const tokens = readTokens(directory);
   const listed = readSessions(directory, isForced);
+  if (tokens === undefined && directory.read(MOVED_TOKENS) !== undefined) {
+    const way = 'use the directory that --cluster-export makes, or delete the files *.moved to begin anew';
+    throw new LedgerError('unusable', `${directory.path} was moved into a cluster; ${way}`);
+  }
   const missing = (name: string): LedgerError =>
     new LedgerError('unreadable', `${directory.pathOf(name)} is missing, but other files of the directory are there`);
   if (tokens === undefined && listed !== undefined && [...listed.sessions.ids].length > 0) throw missing('tokens');

@@ -42,6 +42,7 @@ describe('moving a ledger', function () {
     const { lineage, last } = await makeDirectory('first');
     expect(await move(importDirectory, 'first')).to.match(/^moved .*first into the cluster: .*, sessions: 2$/);
     expect(readdirSync(folder.at('first'))).to.have.members(['lock', 'tokens.moved', 'sessions.moved']);
+    expect((await errorOf(openLedger(folder.at('first')))).message).to.match(/first was moved into a cluster; use the/);
     expect(await move(exportDirectory, 'second')).to.match(/^moved the cluster into .*second: .*, sessions: 2$/);
     expect(cluster.etcd.control('get', cluster.prefix, '--prefix', '--keys-only')).to.equal('');
 
