@@ -1,8 +1,8 @@
 /** Makes the node of a server that belongs to a cluster, from the settings. */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ClusterNode, type LeadingServer } from '../cluster/cluster-node.ts';
+import { ClusterNode } from '../cluster/cluster-node.ts';
+import type { LeadingServer } from '../cluster/cluster-options.ts';
 import { KnownEtcd } from '../cluster/known-etcd.ts';
 import type { Policy } from '../cluster/policy.ts';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
@@ -13,14 +13,13 @@ import type { LockServerOptions } from '../server/lock-server-options.ts';
 import { tcp } from '../transports/tcp.ts';
 import { leastSessionTimeoutMs, nodeName } from './cluster-settings.ts';
 import type { PlannedListener } from './listeners.ts';
+import { withAccount } from './privileges.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { ledgerReport } from './state.ts';
 
 /** What etcd is asked for may take this share of the lease. */
 const CALL_SHARE = 1 / 5;
 const MS_A_SECOND = 1_000;
-/** In the state directory: what this server remembers of etcd. */
-const KNOWN_FILE = 'etcd';
 
 /** What a node of a cluster is made of, beside its settings. */
 export interface ClusterParts {
@@ -34,8 +33,8 @@ export interface ClusterParts {
 }
 
 /**
- * Makes the node; it has not started. Rejects with a `SettingsError` for a file that cannot be read, or with a `LedgerError` when the package
- * `@grpc/grpc-js` is not installed.
+ * Makes the node; it has not started. Rejects with a `SettingsError` for a file that cannot be read, with an Error of `user`, or with a
+ * `LedgerError` when the package `@grpc/grpc-js` is not installed or the state directory cannot be used.
  */
 export async function makeClusterNode(settings: Settings, parts: ClusterParts): Promise<ClusterNode> {
   const { cluster, host, allowed, stateDirectory } = settings;
@@ -43,8 +42,14 @@ export async function makeClusterNode(settings: Settings, parts: ClusterParts): 
   const minSessionTimeoutMs = Math.max(parts.limits.minSessionTimeoutMs, leastSessionTimeoutMs(cluster));
   const limits = { ...parts.limits, minSessionTimeoutMs };
   const forwardPort = cluster.forwardPort === 'auto' ? 0 : cluster.forwardPort;
+  const report = ledgerReport(logger);
+  const client = await openClient(settings);
+  // The file must belong to the user that the server becomes, since it must write it then.
+  const known = await withAccount(settings, () =>
+    KnownEtcd.open({ directory: stateDirectory === '' ? undefined : stateDirectory, isRaised, report }),
+  );
   return new ClusterNode({
-    client: await openClient(settings),
+    client,
     prefix: cluster.prefix,
     node: nodeName(cluster),
     address: cluster.advertise,
@@ -53,9 +58,9 @@ export async function makeClusterNode(settings: Settings, parts: ClusterParts): 
     listeners: planned,
     forwardListener: tcp({ host, port: forwardPort, allowed }),
     limits,
-    known: new KnownEtcd(stateDirectory === '' ? undefined : join(stateDirectory, KNOWN_FILE), isRaised),
+    known,
     logger,
-    report: ledgerReport(logger),
+    report,
     makeServer: (ledger, describe): LeadingServer =>
       new FullLockServer({ ...serverOptions, limits, ledger, cluster: { describe } }),
   });

@@ -13,7 +13,8 @@ const MAX_BEGINNING = 1_000;
 export interface ForwardEvents {
   /** Whether a header with this secret comes from a node of the cluster. */
   isRight(secret: string): boolean;
-  forwarded(stream: ByteStream, origin: ForwardedOrigin): void;
+  /** Takes the connection, or returns why it is to be closed. */
+  forwarded(stream: ByteStream, origin: ForwardedOrigin): string | undefined;
   /** Why a connection was closed, for the log. */
   refused(peer: string, why: string): void;
 }
@@ -38,12 +39,10 @@ export class ForwardPort {
       stream,
       (origin) => {
         this.#beginningCount -= 1;
-        if (typeof origin === 'string') {
-          this.#events.refused(stream.peer, origin);
-          stream.destroy();
-        } else {
-          this.#events.forwarded(forwarded, origin);
-        }
+        const why = typeof origin === 'string' ? origin : this.#events.forwarded(forwarded, origin);
+        if (why === undefined) return;
+        this.#events.refused(stream.peer, why);
+        stream.destroy();
       },
       (secret) => this.#events.isRight(secret),
     );

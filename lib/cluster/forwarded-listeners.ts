@@ -17,10 +17,14 @@ export class ForwardedListeners {
     return right.length > 0 && told.length === right.length && timingSafeEqual(told, right);
   }
 
-  accept(stream: ByteStream, { options }: ForwardedOrigin): void {
-    const events = this.#events.get(JSON.stringify(options));
-    if (events === undefined) stream.destroy();
-    else events.accepted(stream);
+  /** Returns why a connection cannot be served, if so. */
+  accept(stream: ByteStream, { options }: ForwardedOrigin): string | undefined {
+    const key = JSON.stringify(options);
+    const events = this.#events.get(key);
+    events?.accepted(stream);
+    return events === undefined
+      ? `no listener of this server has the options ${key}, as one of the other has`
+      : undefined;
   }
 
   /** A listener for the connections that come to listeners with these options. */

@@ -1,14 +1,18 @@
 /** C7: what a node remembers of etcd, so that it notices when the data are those of another cluster, or older. */
 
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import type { LedgerReport } from '../ledger/ledger.ts';
+import { LedgerError } from '../ledger/ledger-error.ts';
+import { StateDirectory } from '../ledger/state-directory.ts';
+import { Trouble } from '../ledger/trouble.ts';
 
-/** What is remembered, in a file if there is one. */
+const FILE = 'etcd';
+
+/** What is remembered. */
 interface Remembered {
-  readonly clusterId?: string;
-  readonly revision?: number;
+  readonly clusterId: string;
+  readonly revision: number;
   /** No leader whom this node knows of has given a greater token. */
-  readonly token?: number;
+  readonly token: number;
 }
 
 /** The data in etcd are not those that this node knew: it was set back, or is another. */
@@ -16,34 +20,52 @@ export class SetBackError extends Error {
   override readonly name: string = 'SetBackError';
 }
 
+export interface KnownEtcdOptions {
+  /** The state directory; without one, nothing outlives the process. */
+  readonly directory?: string | undefined;
+  /** The operator accepts what etcd has now. */
+  readonly isRaised: boolean;
+  readonly report: LedgerReport;
+}
+
 export class KnownEtcd {
-  readonly #file: string | undefined;
-  readonly #isRaised: boolean;
-  #clusterId: string | undefined;
-  #revision = 0;
-  #savedRevision = 0;
-  #saving: Promise<void> = Promise.resolve();
-  token = 0;
+  /** Whether the tokens of this run must be above `token`, since etcd may not know all that were given. */
+  readonly isRaised: boolean;
+  token: number;
   /** Set once, and then nothing may be served. */
   error: SetBackError | undefined;
+  readonly #directory: StateDirectory | undefined;
+  readonly #trouble: Trouble;
+  #clusterId: string | undefined;
+  /** Of the run before. An answer of this run is compared with what was known when it was asked for, since answers overtake each other. */
+  readonly #revisionBefore: number;
+  #revision = 0;
+  #saving: Promise<void> | undefined;
 
-  /**
-   * Without a file, nothing outlives the process. `isRaised`: the operator accepts what etcd has now.
-   * @throws the system's error when the file cannot be read, SyntaxError when it is damaged.
-   */
-  constructor(file: string | undefined, isRaised: boolean) {
-    this.#file = file;
-    this.#isRaised = isRaised;
-    const { clusterId, revision = 0, token = 0 } = file === undefined ? {} : read(file);
-    this.token = token;
-    if (isRaised) return;
-    this.#clusterId = clusterId;
-    this.#revision = revision;
+  /** Rejects with a `LedgerError`: `taken`, `unusable` or `unreadable`. */
+  static async open({ directory, isRaised, report }: KnownEtcdOptions): Promise<KnownEtcd> {
+    if (directory === undefined) return new KnownEtcd(undefined, undefined, isRaised, report);
+    const opened = await StateDirectory.open(directory);
+    try {
+      return new KnownEtcd(opened, read(opened), isRaised, report);
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
 
-  /** Whether the tokens of this run must be above `token`, since etcd may not know all that were given. */
-  get isRaised(): boolean {
-    return this.#isRaised;
+  private constructor(
+    directory: StateDirectory | undefined,
+    remembered: Remembered | undefined,
+    isRaised: boolean,
+    report: LedgerReport,
+  ) {
+    this.isRaised = isRaised;
+    this.token = remembered?.token ?? 0;
+    this.#directory = directory;
+    this.#trouble = new Trouble(report, 'the state directory', 'after a restart, etcd set back is not noticed');
+    this.#clusterId = isRaised ? undefined : remembered?.clusterId;
+    this.#revisionBefore = isRaised ? 0 : (remembered?.revision ?? 0);
   }
 
   /** An answer has come; `knownRevision` was known when it was asked for. Returns false when etcd was set back. */
@@ -53,21 +75,36 @@ export class KnownEtcd {
   ): boolean {
     this.#clusterId ??= clusterId;
     if (clusterId !== this.#clusterId) this.#fail(`its cluster id is ${clusterId}; this node knew ${this.#clusterId}`);
-    const least = Math.max(knownRevision, this.#savedRevision === 0 ? this.#revision : 0);
+    const least = Math.max(knownRevision, this.#revisionBefore);
     if (revision < least) this.#fail(`its revision is ${revision}; this node knew ${least}`);
     this.#revision = Math.max(this.#revision, revision);
     return this.error === undefined;
   }
 
-  /** Writes what is known to the file. Never rejects: then less is remembered. */
+  /** Writes what is known now, or waits for the write under way. Never rejects: a failure is reported. */
   save(): Promise<void> {
-    const { error } = this;
-    if (this.#file === undefined || error !== undefined || this.#clusterId === undefined) return this.#saving;
-    const remembered: Remembered = { clusterId: this.#clusterId, revision: this.#revision, token: this.token };
-    this.#savedRevision = this.#revision;
-    const file = this.#file;
-    this.#saving = this.#saving.then(() => replace(file, `${JSON.stringify(remembered)}\n`)).catch(() => {});
+    this.#saving ??= this.#save().finally(() => {
+      this.#saving = undefined;
+    });
     return this.#saving;
+  }
+
+  /** Saves, and lets another server have the directory. */
+  async close(): Promise<void> {
+    await this.#saving;
+    await this.save();
+    await this.#directory?.close();
+  }
+
+  async #save(): Promise<void> {
+    if (this.error !== undefined || this.#clusterId === undefined) return;
+    const remembered: Remembered = { clusterId: this.#clusterId, revision: this.#revision, token: this.token };
+    try {
+      await this.#directory?.replace(FILE, `${JSON.stringify(remembered)}\n`);
+      this.#trouble.over();
+    } catch (error) {
+      this.#trouble.failed(error);
+    }
   }
 
   #fail(why: string): void {
@@ -78,16 +115,25 @@ export class KnownEtcd {
   }
 }
 
-function read(file: string): Remembered {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Remembered;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
+/** @throws LedgerError `unreadable`. */
+function read(directory: StateDirectory): Remembered | undefined {
+  const text = directory.read(FILE);
+  if (text === undefined) return undefined;
+  const { clusterId, revision, token } = parse(text);
+  if (typeof clusterId === 'string' && Number.isSafeInteger(revision) && Number.isSafeInteger(token)) {
+    return { clusterId, revision: revision as number, token: token as number };
   }
+  const path = directory.pathOf(FILE);
+  throw new LedgerError(
+    'unreadable',
+    `${path} is damaged: expected the clusterId, the revision and the token of etcd; remove it if etcd was not set back`,
+  );
 }
 
-async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text);
-  await rename(`${file}.new`, file);
+function parse(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
 }

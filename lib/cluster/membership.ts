@@ -4,15 +4,21 @@ import type { EtcdClient } from '../ledger/etcd/etcd-client.ts';
 import { thisMoment } from '../message/moment.ts';
 import { pause } from '../message/timeout.ts';
 import { Fence } from './fence.ts';
+import type { AgreedPolicy } from './policy.ts';
 
 /** The lease is kept alive so often while it lasts. */
-const KEEP_ALIVES = 5;
+export const KEEP_ALIVES = 5;
 const LONGEST_RETRY_MS = 250;
 const MS_A_SECOND = 1_000;
 
 /** Another node has the name. */
 export class NameTakenError extends Error {
   override readonly name: string = 'NameTakenError';
+}
+
+/** Another node has joined, or has changed the policy, since this one agreed to it. */
+export class PolicyChangedError extends Error {
+  override readonly name: string = 'PolicyChangedError';
 }
 
 /** What a node tells the others. */
@@ -27,6 +33,8 @@ export interface MembershipOptions {
   readonly prefix: string;
   readonly record: NodeRecord;
   readonly leaseSeconds: number;
+  /** What the node has agreed to. */
+  readonly agreed: AgreedPolicy;
 }
 
 export class Membership {
@@ -39,21 +47,18 @@ export class Membership {
   /** Milliseconds from asking to the answer, of the last keep-alive. */
   lagMs = 0;
 
-  /** Rejects with an `EtcdError`, or with a `NameTakenError`. */
-  static async join({ client, prefix, record, leaseSeconds }: MembershipOptions): Promise<Membership> {
+  /** Rejects with an `EtcdError`, with a `NameTakenError`, or with a `PolicyChangedError`. */
+  static async join({ client, prefix, record, leaseSeconds, agreed }: MembershipOptions): Promise<Membership> {
     const sent = thisMoment();
     const { id, ttlSeconds } = await client.grantLease(leaseSeconds);
     const leaseMs = Math.min(ttlSeconds, leaseSeconds) * MS_A_SECOND;
     const end = new AbortController();
     const membership = new Membership(client, id, leaseMs, end.signal, new Fence(leaseMs, sent, () => end.abort()));
-    const key = `${prefix}nodes/${record.node}`;
-    const { succeeded } = await client.txn({
-      compare: [{ key, createRevision: 0 }],
-      success: [{ kind: 'put', key, value: JSON.stringify(record), lease: id }],
-    });
-    if (!succeeded) {
+    try {
+      await membership.#announce(`${prefix}nodes/${record.node}`, record, agreed);
+    } catch (error) {
       await membership.leave();
-      throw new NameTakenError(`another node of the cluster is called ${record.node}`);
+      throw error;
     }
     void membership.#keepAlive();
     return membership;
@@ -81,6 +86,26 @@ export class Membership {
   async leave(): Promise<void> {
     this.#fence.shut();
     await this.#client.revokeLease(this.leaseId).catch(() => {});
+  }
+
+  /** Writes the policy as well, so that a node with another one, which has looked for others before, does not change it. */
+  async #announce(key: string, record: NodeRecord, agreed: AgreedPolicy): Promise<void> {
+    const { succeeded, results } = await this.#client.txn({
+      compare: [
+        { key, createRevision: 0 },
+        { key: agreed.key, modRevision: agreed.revision },
+      ],
+      success: [
+        { kind: 'put', key, value: JSON.stringify(record), lease: this.leaseId },
+        { kind: 'put', key: agreed.key, value: agreed.value },
+      ],
+      failure: [{ kind: 'range', key }],
+    });
+    if (succeeded) return;
+    const [found] = results;
+    if (found?.kind === 'range' && found.entries.length === 0)
+      throw new PolicyChangedError('another node joined or changed the settings of the cluster at the same time');
+    throw new NameTakenError(`another node of the cluster is called ${record.node}`);
   }
 
   async #keepAlive(): Promise<void> {

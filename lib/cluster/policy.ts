@@ -12,24 +12,39 @@ export class PolicyError extends Error {
   override readonly name: string = 'PolicyError';
 }
 
+/** The policy as etcd has it. */
+export interface AgreedPolicy {
+  readonly key: string;
+  readonly value: string;
+  /** In which it was written last. */
+  readonly revision: number;
+}
+
 const MAX_SHOWN = 5;
 
 /**
- * Makes this node's policy that of the cluster if it has none, or if no other node is there. Rejects with a `PolicyError` that
- * names the differences, or with an `EtcdError`.
+ * Makes this node's policy that of the cluster if it has none, or if no other node is there. Resolves to what etcd has then. Rejects
+ * with a `PolicyError` that names the differences, or with an `EtcdError`.
  */
-export async function agreeOnPolicy(client: EtcdClient, prefix: string, node: string, policy: Policy): Promise<void> {
+export async function agreeOnPolicy(
+  client: EtcdClient,
+  prefix: string,
+  node: string,
+  policy: Policy,
+): Promise<AgreedPolicy> {
   const key = `${prefix}policy`;
   const value = JSON.stringify(policy);
   for (;;) {
     const [entry] = (await client.range(key)).entries;
     const differences = entry === undefined ? undefined : findDifferences(policy, parse(entry.value));
-    if (differences?.length === 0) return;
+    if (entry !== undefined && differences?.length === 0)
+      return { key, value: entry.value, revision: entry.modRevision };
     if (differences !== undefined && (await hasOthers(client, prefix, node)))
       throw new PolicyError(describe(differences));
     const compare = [{ key, modRevision: entry?.modRevision ?? 0 }];
     // Otherwise another node was faster, so look again.
-    if ((await client.txn({ compare, success: [{ kind: 'put', key, value }] })).succeeded) return;
+    const { succeeded, revision } = await client.txn({ compare, success: [{ kind: 'put', key, value }] });
+    if (succeeded) return { key, value, revision };
   }
 }
 

@@ -8,6 +8,7 @@ import { QuietLog } from '../message/quiet-log.ts';
 import { hostOf, Refusals } from '../message/refusals.ts';
 import { startTimeout } from '../message/timeout.ts';
 import { dialTcp } from '../transports/tcp.ts';
+import { FencedStream } from './fenced-stream.ts';
 import { lookAtFirst } from './first-message.ts';
 import { encodeForwardHeader } from './forward-header.ts';
 import { type ForwardingLimits, join } from './forwarding.ts';
@@ -24,8 +25,10 @@ export interface StandbyLimits extends ForwardingLimits {
   readonly messageTimeoutMs: number;
 }
 
-/** Why there is no leader to go to. */
-export type NoLeaderReason = 'noLeader' | 'noQuorum';
+/** The leader, as long as etcd confirms this node's lease, or why there is none to go to. */
+export type Destination =
+  | { readonly leader: Leader; readonly isCertain: () => boolean }
+  | { readonly reason: 'noLeader' | 'noQuorum' };
 
 export class Standby {
   readonly #limits: StandbyLimits;
@@ -33,8 +36,7 @@ export class Standby {
   readonly #places: ConnectionPlaces;
   readonly #refusals: Refusals;
   readonly #connections = new Set<StandbyConnection>();
-  #leader: Leader | undefined;
-  #reason: NoLeaderReason = 'noQuorum';
+  #destination: Destination = { reason: 'noQuorum' };
 
   constructor(limits: StandbyLimits, logger: Logger) {
     this.#limits = limits;
@@ -49,11 +51,10 @@ export class Standby {
   }
 
   /** C8: what is forwarded to another leader, or to one that may have been replaced, is closed. */
-  follow(leader: Leader | undefined, reason: NoLeaderReason = 'noLeader'): void {
-    const isSame = leader !== undefined && leader.epoch === this.#leader?.epoch;
-    this.#leader = leader;
-    this.#reason = reason;
-    if (isSame) return;
+  follow(destination: Destination): void {
+    const before = this.#destination;
+    this.#destination = destination;
+    if ('leader' in before && 'leader' in destination && before.leader.epoch === destination.leader.epoch) return;
     for (const connection of this.#connections) connection.leaderChanged();
   }
 
@@ -85,8 +86,7 @@ export class Standby {
       stream,
       options,
       limits: this.#limits,
-      leader: () => this.#leader,
-      reason: () => this.#reason,
+      destination: () => this.#destination,
       decided: () => place.keep(),
       failed: (why) => this.#logger.debug({ peer: stream.peer, why }, 'a connection was not forwarded'),
       closed: () => {
@@ -104,8 +104,7 @@ interface ConnectionParts {
   readonly stream: ByteStream;
   readonly options: object;
   readonly limits: StandbyLimits;
-  readonly leader: () => Leader | undefined;
-  readonly reason: () => NoLeaderReason;
+  readonly destination: () => Destination;
   readonly decided: () => void;
   readonly failed: (why: string) => void;
   readonly closed: () => void;
@@ -128,7 +127,6 @@ class StandbyConnection implements ByteSink {
   }
 
   start(): void {
-    this.#stopTimeout = startTimeout(this.#parts.limits.messageTimeoutMs, () => this.close());
     this.#parts.stream.start(this);
   }
 
@@ -138,6 +136,8 @@ class StandbyConnection implements ByteSink {
       return;
     }
     if (this.#state !== 'deciding' && this.#state !== 'forwarding') return;
+    if (this.#state === 'deciding' && this.#bytes.length === 0)
+      this.#stopTimeout = startTimeout(this.#parts.limits.messageTimeoutMs, () => this.close());
     // The bytes may be overwritten once this returns.
     this.#bytes = Buffer.concat([this.#bytes, bytes.subarray(0, end)]);
     if (this.#state === 'deciding') this.#decide();
@@ -179,10 +179,10 @@ class StandbyConnection implements ByteSink {
       return;
     }
     this.#parts.decided();
-    const leader = this.#parts.leader();
-    if (leader === undefined) this.#answer(first.id, { status: 'unavailable', reason: this.#parts.reason() });
-    else if (first.canRedirect) this.#answer(first.id, { status: 'elsewhere', address: leader.address });
-    else void this.#forward(leader);
+    const destination = this.#parts.destination();
+    if ('reason' in destination) this.#answer(first.id, { status: 'unavailable', reason: destination.reason });
+    else if (first.canRedirect) this.#answer(first.id, { status: 'elsewhere', address: destination.leader.address });
+    else void this.#forward(destination);
   }
 
   /** A client without messages learns nothing but the end of its connection. */
@@ -198,7 +198,7 @@ class StandbyConnection implements ByteSink {
     this.#stopTimeout = startTimeout(DIAL_TIMEOUT_MS, () => this.close());
   }
 
-  async #forward(leader: Leader): Promise<void> {
+  async #forward({ leader, isCertain }: Extract<Destination, { readonly leader: Leader }>): Promise<void> {
     this.#state = 'forwarding';
     const { stream, options, limits, failed } = this.#parts;
     stream.pause();
@@ -206,7 +206,8 @@ class StandbyConnection implements ByteSink {
     try {
       const toLeader = await dial(leader.forward, this.#dialling.signal);
       this.#toLeader = toLeader;
-      const sink = join(stream, toLeader, limits, () => {
+      // C8: a process that was stopped finds old answers before its timers.
+      const sink = join(new FencedStream(stream, isCertain), toLeader, limits, () => {
         this.#toLeader = undefined;
       });
       const header = encodeForwardHeader(leader.secret, { peer: stream.peer, options });

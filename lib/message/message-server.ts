@@ -33,7 +33,7 @@ import {
 } from './refusal-causes.ts';
 import { CONNECTION_REFUSALS, type ConnectionRefusalReason, hostOf, type RefusalCause, Refusals } from './refusals.ts';
 import { ServerReading } from './server-reading.ts';
-import { startTimeout } from './timeout.ts';
+import { pause } from './timeout.ts';
 
 /** How long clients may take to close their side when the server stops. */
 const CLOSE_TIMEOUT_AT_STOP_MS = 1_000;
@@ -48,6 +48,14 @@ const OPENING_BRACE = 0x7b;
  * server or a proxy closed it, so the client may still be there. `stopped`: the server stops.
  */
 export type ConnectionEnd = 'left' | 'lost' | 'stopped';
+
+/** How a server is closed. */
+export interface CloseOptions {
+  /** How long clients may take to finish, in milliseconds. */
+  readonly drainMs?: number;
+  /** Ends that time early. */
+  readonly signal?: AbortSignal;
+}
 
 /** How a server is made. */
 export interface MessageServerOptions {
@@ -131,12 +139,12 @@ export abstract class MessageServer<
   }
 
   /**
-   * Stops listening, gives clients up to `drainMs` milliseconds (none by default) to finish, then closes all
-   * connections. Resolves when they are gone, or rejects then with the first error of a listener; a second call waits for
+   * Stops listening, gives clients up to `drainMs` milliseconds (none by default) to finish, or until `signal` aborts, then closes
+   * all connections. Resolves when they are gone, or rejects then with the first error of a listener; a second call waits for
    * the first.
    */
-  close(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.drainMs ?? 0);
+  close({ drainMs = 0, signal }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs, signal);
     return this.#closing;
   }
 
@@ -187,15 +195,12 @@ export abstract class MessageServer<
     return false;
   }
 
-  async #close(drainMs: number): Promise<void> {
+  async #close(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
     const closings = await Promise.allSettled(this.#listeners.map(async (listener) => await listener.close()));
     const drained = this.drain();
-    let stopTimeout = (): void => {};
-    const timeIsOver = new Promise<void>((resolve) => {
-      stopTimeout = startTimeout(drainMs, resolve);
-    });
-    await Promise.race([drained, timeIsOver]);
-    stopTimeout();
+    const drainEnd = new AbortController();
+    await Promise.race([drained, pause(drainMs, signal, drainEnd.signal)]);
+    drainEnd.abort();
     const gone = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });

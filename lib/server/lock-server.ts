@@ -6,7 +6,7 @@ import type { Listener } from '../message/byte-stream.ts';
 import { requireKnownOptions } from '../message/known-options.ts';
 import type { MessageConnection } from '../message/message-connection.ts';
 import type { Request } from '../message/message-router.ts';
-import { type ConnectionEnd, MessageServer } from '../message/message-server.ts';
+import { type CloseOptions, type ConnectionEnd, MessageServer } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
@@ -123,10 +123,10 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /**
    * Stops listening, answers `draining` to waiters and new lock requests, gives holders up to `drainMs` milliseconds
-   * (none by default) to release, then closes all connections. Resolves when they are gone. With a ledger that outlives the process,
+   * (none by default) to release, or until `signal` aborts, then closes all connections. Resolves when they are gone. With a ledger that outlives the process,
    * saves what the sessions hold and await, and answers these waiters nothing.
    */
-  override async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  override async close(options: CloseOptions = {}): Promise<void> {
     try {
       await super.close(options);
     } finally {

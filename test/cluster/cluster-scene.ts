@@ -5,6 +5,7 @@ import { ClusterNode } from '../../lib/cluster/cluster-node.ts';
 import { KnownEtcd } from '../../lib/cluster/known-etcd.ts';
 import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
 import { EtcdClient } from '../../lib/ledger/etcd/etcd-client.ts';
+import type { LedgerReport } from '../../lib/ledger/ledger.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
 import { needs } from '../foreign/system-program.ts';
@@ -25,8 +26,9 @@ export interface NodeOptions {
   readonly endpoints?: readonly string[];
   readonly user?: string;
   readonly password?: string;
-  /** What it remembers of etcd, and whether it accepts what it finds. */
-  readonly known?: KnownEtcd;
+  /** Where it remembers etcd, and whether it accepts what it finds. */
+  readonly directory?: string;
+  readonly isRaised?: boolean;
 }
 
 /** One server of a cluster, in the process of the test. */
@@ -77,6 +79,12 @@ export class ClusterScene {
     const login = user === undefined ? {} : { user, password: password ?? '' };
     const client = await EtcdClient.open({ endpoints, timeoutMs: 500, ...login });
     const logger = new RecordingLogger();
+    const report: LedgerReport = {
+      tell: (level, message) => logger[level]({}, message),
+      fail: (error) => logger.error({}, String(error)),
+    };
+    const { directory, isRaised = false } = options;
+    const known = await KnownEtcd.open({ directory, isRaised, report });
     const running = new RunningNode(
       name,
       await freePort(),
@@ -92,12 +100,9 @@ export class ClusterScene {
           listeners: [{ listener: tcp({ ...LOOPBACK, port: self.port }), options: {} }],
           forwardListener: tcp(LOOPBACK),
           limits,
-          known: options.known ?? new KnownEtcd(undefined, false),
+          known,
           logger,
-          report: {
-            tell: (level, message) => logger[level]({}, message),
-            fail: (error) => logger.error({}, String(error)),
-          },
+          report,
           makeServer: (ledger, describe) => {
             self.server = new FullLockServer({ limits, logger, ledger, cluster: { describe } });
             return self.server;
