@@ -14,6 +14,7 @@ import { RawClient, until } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import { type Etcd, type EtcdSettings, startEtcd } from '../support/etcd.ts';
 import { freePort } from '../support/free-port.ts';
+import { HoldingProxy } from '../support/holding-proxy.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 const LEASE_SECONDS = 2;
@@ -29,6 +30,8 @@ export interface NodeOptions {
   /** Where it remembers etcd, and whether it accepts what it finds. */
   readonly directory?: string;
   readonly isRaised?: boolean;
+  /** Called when the server of a term is made. */
+  readonly whenMade?: () => void;
 }
 
 /** One server of a cluster, in the process of the test. */
@@ -61,8 +64,15 @@ export class RunningNode {
   }
 
   get isLeading(): boolean {
-    const changes = this.logger.entries.filter(({ message }) => /^leads|^stands by|^left/.test(message));
-    return changes.at(-1)?.message === 'leads';
+    return this.#role === 'leads';
+  }
+
+  get isStandingBy(): boolean {
+    return this.#role === 'stands by';
+  }
+
+  get #role(): string | undefined {
+    return this.logger.entries.findLast(({ message }) => /^leads|^stands by|^left/.test(message))?.message;
   }
 }
 
@@ -105,6 +115,7 @@ export class ClusterScene {
           report,
           makeServer: (ledger, describe) => {
             self.server = new FullLockServer({ limits, logger, ledger, cluster: { describe } });
+            options.whenMade?.();
             return self.server;
           },
         }),
@@ -124,12 +135,36 @@ export class ClusterScene {
     return await this.settled(nodes);
   }
 
+  /** Resolves once one of the servers leads and the others know. */
   async settled(
     nodes: readonly RunningNode[] = this.nodes,
   ): Promise<{ readonly leader: RunningNode; readonly others: RunningNode[] }> {
-    await until(() => nodes.filter((each) => each.isLeading).length === 1);
+    await until(
+      () =>
+        nodes.filter((each) => each.isLeading).length === 1 &&
+        nodes.every((each) => each.isLeading || each.isStandingBy),
+    );
     const leader = nodes.find((each) => each.isLeading) as RunningNode;
     return { leader, others: nodes.filter((each) => each !== leader) };
+  }
+
+  /** Starts a server that reaches etcd by a proxy, and leads. */
+  async startBehindProxy(
+    name: string,
+    options: NodeOptions = {},
+  ): Promise<{ readonly node: RunningNode; readonly proxy: HoldingProxy }> {
+    const proxy = await HoldingProxy.start(Number(new URL(this.etcd.endpoints[0] as string).port));
+    whenTestEnds(() => proxy.close());
+    return { node: await this.start(name, { ...options, endpoints: [proxy.endpoint] }), proxy };
+  }
+
+  get leaderKey(): string {
+    return `${this.prefix}leader`;
+  }
+
+  /** What etcd has of the leader; empty if there is none. */
+  leaderText(): string {
+    return this.etcd.control('get', '--print-value-only', this.leaderKey);
   }
 
   client(options: LockClientOptions = {}): LockClient {
