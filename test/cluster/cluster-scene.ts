@@ -8,13 +8,13 @@ import { EtcdClient } from '../../lib/ledger/etcd/etcd-client.ts';
 import type { LedgerReport } from '../../lib/ledger/ledger.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
+import { DelayingProxy } from '../client/delaying-proxy.ts';
 import { needs } from '../foreign/system-program.ts';
 import { endTest, whenTestEnds } from '../server/clean-up.ts';
 import { RawClient, until } from '../server/raw-client.ts';
 import { LOOPBACK } from '../server/running-server.ts';
 import { type Etcd, type EtcdSettings, startEtcd } from '../support/etcd.ts';
 import { freePort } from '../support/free-port.ts';
-import { HoldingProxy } from '../support/holding-proxy.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 const LEASE_SECONDS = 2;
@@ -152,10 +152,10 @@ export class ClusterScene {
   async startBehindProxy(
     name: string,
     options: NodeOptions = {},
-  ): Promise<{ readonly node: RunningNode; readonly proxy: HoldingProxy }> {
-    const proxy = await HoldingProxy.start(Number(new URL(this.etcd.endpoints[0] as string).port));
-    whenTestEnds(() => proxy.close());
-    return { node: await this.start(name, { ...options, endpoints: [proxy.endpoint] }), proxy };
+  ): Promise<{ readonly node: RunningNode; readonly proxy: DelayingProxy }> {
+    const proxy = await DelayingProxy.start(Number(new URL(this.etcd.endpoints[0] as string).port));
+    const endpoints = [`http://127.0.0.1:${proxy.port}`];
+    return { node: await this.start(name, { ...options, endpoints }), proxy };
   }
 
   get leaderKey(): string {

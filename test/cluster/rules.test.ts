@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import type { DelayingProxy } from '../client/delaying-proxy.ts';
 import { until } from '../server/raw-client.ts';
 import { open } from '../sessions/session-scene.ts';
-import type { HoldingProxy } from '../support/holding-proxy.ts';
 import { clusterForEachTest, type RunningNode } from './cluster-scene.ts';
 
 /** Shorter than a lease, so that a grace of one time-out alone would be over too soon. */
@@ -16,7 +16,7 @@ describe('the rules of a cluster', function () {
   async function startTwo(): Promise<{
     readonly first: RunningNode;
     readonly second: RunningNode;
-    readonly proxy: HoldingProxy;
+    readonly proxy: DelayingProxy;
   }> {
     const { node: first, proxy } = await cluster.startBehindProxy('a', { limits: LIMITS });
     await first.untilLogged('leads');
@@ -24,14 +24,14 @@ describe('the rules of a cluster', function () {
   }
 
   /** Has somebody hold the lock at the first; returns what happened first: that its connection closed, or a grant of the second. */
-  async function orderAfter(act: (proxy: HoldingProxy) => Promise<void>): Promise<string[]> {
+  async function orderAfter(act: (proxy: DelayingProxy) => void): Promise<string[]> {
     const { first, second, proxy } = await startTwo();
     const order: string[] = [];
     const holder = await first.connect();
     await open(holder, TIMEOUT_SECONDS);
     await holder.take('jobs');
     void holder.closed.then(() => order.push('closed'));
-    await act(proxy);
+    act(proxy);
     expect(await holder.ask('ping'), 'until then it leads').to.deep.equal({ status: 'ok' });
     await second.untilLogged('leads');
     const waiter = await second.connect();
@@ -40,13 +40,13 @@ describe('the rules of a cluster', function () {
   }
 
   it('C1: a leader without etcd closes its connections before the next one grants', async () => {
-    const order = await orderAfter(async (proxy) => await proxy.hold('requests'));
+    const order = await orderAfter((proxy) => proxy.fallSilent());
     expect(order).to.deep.equal(['closed', 'granted']);
   });
 
   it('C2: so does a leader whose key was deleted by hand and who does not hear of it', async () => {
-    const order = await orderAfter(async (proxy) => {
-      await proxy.hold('answers');
+    const order = await orderAfter((proxy) => {
+      proxy.delay('toClient');
       cluster.etcd.control('del', cluster.leaderKey);
     });
     expect(order).to.deep.equal(['closed', 'granted']);
@@ -56,7 +56,7 @@ describe('the rules of a cluster', function () {
     const { first, proxy } = await startTwo();
     const [late, inTime] = [await first.connect(), await first.connect()];
     expect(await late.ask('ping', { late: true })).to.deep.equal({ status: 'ok' });
-    await proxy.hold('answers');
+    proxy.delay('toClient');
     late.send({ command: 'ping', parameters: { late: true }, id: 1 });
     expect(await inTime.ask('ping')).to.deep.equal({ status: 'ok' });
     expect(await late.rest()).to.deep.equal([]);
@@ -100,7 +100,7 @@ describe('the rules of a cluster', function () {
     const standby = await cluster.start('c', { limits: LIMITS });
     const [forwarded, direct] = [await standby.connect(), await first.connect()];
     await forwarded.take('jobs');
-    await proxy.hold('answers');
+    proxy.delay('toClient');
     cluster.etcd.control('del', cluster.leaderKey);
     await forwarded.closed;
     expect(await direct.ask('ping')).to.deep.equal({ status: 'ok' });
@@ -113,7 +113,7 @@ describe('the rules of a cluster', function () {
     await cluster.settled();
     const forwarded = await standby.connect();
     await forwarded.take('jobs');
-    await proxy.hold('requests');
+    proxy.fallSilent();
     await forwarded.closed;
     const refused = await standby.connect();
     expect(await refused.ask('hello', { protocol: 1 })).to.deep.equal({ status: 'unavailable', reason: 'noQuorum' });
@@ -147,6 +147,9 @@ describe('the rules of a cluster', function () {
     // What it has saved must be deleted by the next leader before it serves.
     first.node.stepDown();
     await until(() => !isFirstTime);
+    const terms = (): number =>
+      [first, third].flatMap(({ logger }) => logger.shown).filter((each) => each === 'leads').length;
+    await until(() => terms() === 2);
     await cluster.settled([first, third]);
   });
 });
