@@ -58,7 +58,7 @@ export class LockClient extends LockClientBase {
    * place beside it, or a certificate is no PEM.
    */
   constructor(options: LockClientOptions = {}) {
-    super(dialerOf(requireOptions(options, { ...CLIENT_OPTIONS, ...PLACE_OPTIONS })), options, {
+    super(dialerOf(requireOptions(options, { ...CLIENT_OPTIONS, ...PLACE_OPTIONS })), withDelays(options), {
       outside: outsideRequests,
       defaultName: processName,
       isRefusal,
@@ -72,6 +72,15 @@ export class LockClient extends LockClientBase {
   static async connect(options: LockClientOptions = {}): Promise<LockClient> {
     return await connected(new LockClient(options));
   }
+}
+
+/** The next leader is there within seconds, and the client asks all servers in each attempt. */
+const LONGEST_DELAY_OF_SEVERAL_MS = 1_000;
+
+function withDelays(options: LockClientOptions): LockClientOptions {
+  const { servers, reconnect } = options;
+  if (servers === undefined || reconnect === false) return options;
+  return { ...options, reconnect: { maxDelayMs: LONGEST_DELAY_OF_SEVERAL_MS, ...reconnect } };
 }
 
 const PLACE_OPTIONS: OptionRules = {

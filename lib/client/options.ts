@@ -10,7 +10,7 @@ import { LockInvalidError } from './lock-error.ts';
 export interface ReconnectOptions {
   /** The longest first delay, in milliseconds; each further one may be twice as long. 100 by default. */
   readonly minDelayMs?: number | undefined;
-  /** The longest delay of all, in milliseconds. 10,000 by default. */
+  /** The longest delay of all, in milliseconds. 10,000 by default; 1,000 with `servers`. */
   readonly maxDelayMs?: number | undefined;
 }
 

@@ -7,6 +7,7 @@ import { QuietLog } from '../message/quiet-log.ts';
 import { hostOf } from '../message/refusals.ts';
 import { pause } from '../message/timeout.ts';
 import type { ClusterNodeOptions } from './cluster-options.ts';
+import { warnOfEtcd } from './etcd-versions.ts';
 import { ForwardPort } from './forward-port.ts';
 import { ForwardedListeners } from './forwarded-listeners.ts';
 import { LeaderKey } from './leader-key.ts';
@@ -161,6 +162,7 @@ export class ClusterNode {
     this.#lastTrouble = '';
     logger.info({ node, etcd: client.endpoint }, 'joined the cluster');
     try {
+      void this.#warnOfEtcd();
       void this.#remember(membership);
       await this.#attend(membership, joined);
     } finally {
@@ -180,6 +182,13 @@ export class ClusterNode {
         if (!(error instanceof PolicyChangedError)) throw error;
       }
     }
+  }
+
+  /** Never rejects. */
+  async #warnOfEtcd(): Promise<void> {
+    const status = await this.#options.client.status().catch(() => undefined);
+    const warning = status && warnOfEtcd(status.version);
+    if (warning !== undefined) this.#options.logger.warn({ version: status?.version }, warning);
   }
 
   /** C7: also a node that stands by must notice after its next start that etcd was set back. */

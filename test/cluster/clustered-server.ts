@@ -3,10 +3,11 @@
  * server that leads, `standby` to one that forwards them.
  */
 
-import { ClusterNode, type LeadingServer } from '../../lib/cluster/cluster-node.ts';
+import { ClusterNode } from '../../lib/cluster/cluster-node.ts';
+import type { LeadingServer } from '../../lib/cluster/cluster-options.ts';
 import { KnownEtcd } from '../../lib/cluster/known-etcd.ts';
 import { EtcdClient } from '../../lib/ledger/etcd/etcd-client.ts';
-import type { Ledger } from '../../lib/ledger/ledger.ts';
+import type { Ledger, LedgerReport } from '../../lib/ledger/ledger.ts';
 import type { Logger } from '../../lib/message/logger.ts';
 import type { LockServerLimits } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
@@ -58,6 +59,12 @@ async function startNode(
   const port = given === 0 ? await freePort() : given;
   const client = await EtcdClient.open({ endpoints, timeoutMs: 5_000 });
   let isLeading = false;
+  const report: LedgerReport = {
+    tell: () => {},
+    fail: (error) => {
+      throw error;
+    },
+  };
   const node = new ClusterNode({
     client,
     prefix,
@@ -68,7 +75,7 @@ async function startNode(
     listeners: [{ listener: tcp({ ...LOOPBACK, port }), options: {} }],
     forwardListener: tcp({ ...LOOPBACK, port: 0 }),
     limits,
-    known: new KnownEtcd(undefined, false),
+    known: await KnownEtcd.open({ directory: undefined, isRaised: false, report }),
     logger: {
       ...quiet(logger),
       info: (_details, message) => {
@@ -76,12 +83,7 @@ async function startNode(
         if (message === 'stands by') logger.info({}, message);
       },
     },
-    report: {
-      tell: () => {},
-      fail: (error) => {
-        throw error;
-      },
-    },
+    report,
     // The tests expect the tokens 1, 2, 3 and so on.
     nowMs: () => 0,
     makeServer,

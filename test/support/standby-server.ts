@@ -42,11 +42,12 @@ export class StandbyServer {
   /** The leader is there from now on. */
   findsLeader(address: string): void {
     this.#epoch += 1;
-    this.#standby.follow({ node: 'leader', epoch: this.#epoch, address, forward: address, secret: 'none' });
+    const leader = { node: 'leader', epoch: this.#epoch, address, forward: address, secret: 'none' };
+    this.#standby.follow({ leader, isCertain: () => true });
   }
 
   /** There is no leader from now on, or nobody can tell. */
   losesLeader(reason: 'noLeader' | 'noQuorum'): void {
-    this.#standby.follow(undefined, reason);
+    this.#standby.follow({ reason });
   }
 }
