@@ -2,8 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { LockClient, type LockHolder, type LockInformation } from 'holdfast';
+import { keepsFromWriting } from './costs.ts';
 import type { History } from './history.ts';
-import { LONE_NAMES, nowMs } from './messages.ts';
+import { type ClientPlace, LONE_NAMES, nowMs } from './messages.ts';
 
 const EVERY_MS = 1_500;
 const AGAIN_MS = 200;
@@ -14,6 +15,8 @@ const REQUEST_TIMEOUT_MS = 2_000;
 export interface AuditOptions {
   /** A hold that nobody has any more may be listed for so long: that of some client, or of any. */
   readonly leftBehindMs: (client?: number) => number;
+  /** And as much longer as the server was kept from its work within some time. */
+  readonly excusedMs: (fromMs: number, untilMs: number) => number;
   /** Which client has a process of that number. */
   readonly clientOf: (pid: number) => number | undefined;
 }
@@ -25,15 +28,15 @@ interface Listing {
 }
 
 export class Audit {
-  readonly #port: number;
+  readonly #place: ClientPlace;
   readonly #history: History;
   readonly #options: AuditOptions;
   readonly #leftBehind = new Set<number>();
   /** When a token without a client was first seen in a listing. */
   readonly #strays = new Map<number, number>();
 
-  constructor(port: number, history: History, options: AuditOptions) {
-    this.#port = port;
+  constructor(place: ClientPlace, history: History, options: AuditOptions) {
+    this.#place = place;
     this.#history = history;
     this.#options = options;
   }
@@ -70,7 +73,7 @@ export class Audit {
   async checkRemains(): Promise<void> {
     const endMs = nowMs() + this.#options.leftBehindMs();
     for (;;) {
-      const client = await LockClient.connect({ port: this.#port });
+      const client = await LockClient.connect(this.#place);
       const { holders, waiting, suspendedSessions, openConnections } = await client.stats();
       await client.close();
       const remains = { holders, waiting, suspendedSessions, connections: openConnections - 1 };
@@ -101,7 +104,7 @@ export class Audit {
 
   #connect(): LockClient {
     const timeouts = { connectTimeoutMs: CONNECT_TIMEOUT_MS, requestTimeoutMs: REQUEST_TIMEOUT_MS };
-    return new LockClient({ port: this.#port, reconnect: false, ...timeouts });
+    return new LockClient({ ...this.#place, reconnect: false, ...timeouts });
   }
 
   /** What the server lists must be held by somebody, or have been until a moment ago. */
@@ -117,7 +120,7 @@ export class Audit {
       const client = known?.client ?? this.#options.clientOf(pidIn(holder));
       // A client that is stopped or cut off tells nobody of its grant, or that it has let go.
       const hurtMs = client === undefined ? 0 : log.ownHurtMs(client, sinceMs, atMs);
-      const listedMs = atMs - sinceMs - log.serverStarvedMs(sinceMs, atMs) - hurtMs;
+      const listedMs = atMs - sinceMs - this.#options.excusedMs(sinceMs, atMs) - hurtMs;
       if (listedMs <= this.#options.leftBehindMs(client) || this.#leftBehind.has(token)) continue;
       this.#leftBehind.add(token);
       const ended = `${known?.end ?? 'told to nobody'}, ${(atMs - sinceMs).toFixed(0)} ms ago`;
@@ -135,7 +138,7 @@ export class Audit {
     if (next === undefined) return;
     // A lock whose loss cannot be recorded is granted to nobody (L3).
     const { faults } = this.#history.log;
-    if (faults.some(({ kind, untilMs }) => kind === 'server killed and loss unwritten' && untilMs >= fromMs)) return;
+    if (faults.some(({ kind, untilMs }) => keepsFromWriting(kind) && untilMs >= fromMs)) return;
     const idle = new Set(idleIn(next));
     for (const name of names) {
       if (idle.has(name)) this.#history.violation(nowMs(), `a waiter forgotten: the lock ${name} is free`);

@@ -5,19 +5,15 @@ import type { Route } from './clients.ts';
 import type { ClientFaultKind, Fault } from './faults.ts';
 import type { History } from './history.ts';
 import type { ChaosHost } from './hosts.ts';
-import { type ClientEvent, nowMs, type ProxyAction } from './messages.ts';
+import { type ClientEvent, type ClientPlace, nowMs, type ProxyAction } from './messages.ts';
 import type { Planned } from './schedule.ts';
 import { ChaosClient, type ChaosProxy } from './world.ts';
 
 /** Whom faults of clients are injected into. */
 export interface ClientFaultsOptions {
-  readonly proxies: Readonly<Record<'proxy' | 'proxiedListener', ChaosProxy>>;
+  readonly proxies: Readonly<Partial<Record<Route, ChaosProxy>>>;
   /** Where each client process connects, and on which host it is. */
-  readonly places: readonly {
-    readonly address: string;
-    readonly port: number;
-    readonly host: ChaosHost | undefined;
-  }[];
+  readonly places: readonly { readonly place: ClientPlace; readonly host: ChaosHost | undefined }[];
   readonly history: History;
   readonly seed: number;
   readonly requestTimeoutMs: number;
@@ -122,14 +118,14 @@ export class ClientFaults {
 
   #start(index: number): Running {
     const { history, places, seed } = this.#options;
-    const { address, port, host } = places[index] as ClientFaultsOptions['places'][number];
+    const { place, host } = places[index] as ClientFaultsOptions['places'][number];
     const run = history.begin(index);
     this.#startCount += 1;
-    const { isKept, timeoutMs } = history.log.clientKind(index);
+    const { isKept, timeoutMs, isFresh = false } = history.log.clientKind(index);
     // A request that times out costs a client its connection.
     const requestTimeoutMs = Math.max(this.#options.requestTimeoutMs, timeoutMs);
     const session = isKept ? { timeoutMs } : (false as const);
-    const clientArguments = { host: address, port, seed: seed + this.#startCount, session, requestTimeoutMs };
+    const clientArguments = { place, seed: seed + this.#startCount, session, isFresh, requestTimeoutMs };
     return { client: new ChaosClient(clientArguments, host, (event: ClientEvent) => run.add(event)), run };
   }
 
@@ -144,7 +140,7 @@ export class ClientFaults {
   async #killClient(index: number): Promise<void> {
     const fromMs = nowMs() - CALM_MS;
     const tokens = await this.#replace(index);
-    if (this.#isProxied(index) || tokens.length === 0) return;
+    if (!this.#isAlone(index) || tokens.length === 0) return;
     await pause(CRASH_MS);
     const listed = await this.#options.listTokens();
     const isOfServer = (fault: Fault): boolean => fault.client === undefined && fault.untilMs > fromMs;
@@ -259,14 +255,15 @@ export class ClientFaults {
     await pause(ms);
   }
 
-  #isProxied(index: number): boolean {
-    return this.#route(index) === 'proxy' || this.#route(index) === 'proxiedListener';
+  /** Whether nothing but the server hears of its end. */
+  #isAlone(index: number): boolean {
+    return this.#route(index) === 'direct' || this.#route(index) === 'host';
   }
 
   #act(index: number, ...actions: readonly ProxyAction[]): void {
     const { proxies, places } = this.#options;
-    const route = this.#route(index);
-    if (route !== 'proxy' && route !== 'proxiedListener') return;
-    for (const action of actions) proxies[route].act(places[index]?.port as number, action);
+    const port = places[index]?.place.port;
+    if (port === undefined) return;
+    for (const action of actions) proxies[this.#route(index)]?.act(port, action);
   }
 }

@@ -17,16 +17,9 @@ const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
 
-const { host, port, seed, session, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
+const { place, seed, session, isFresh, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
 const random = makeRandom(seed);
-const client = new LockClient({
-  host,
-  port,
-  session,
-  requestTimeoutMs,
-  connectTimeoutMs: 1_000,
-  reconnect: { minDelayMs: 20, maxDelayMs: 250 },
-});
+const lasting = isFresh ? undefined : makeClient();
 const held = new Map<number, LockHandle>();
 let events: ClientEvent[] = [];
 let lastNumber = 0;
@@ -40,8 +33,20 @@ function oneOf<Value>(values: readonly Value[]): Value {
   return values[Math.floor(random() * values.length)] as Value;
 }
 
-client.on('disconnect', () => events.push({ kind: 'connection', at: nowMs(), change: 'lost' }));
-client.on('resume', () => events.push({ kind: 'connection', at: nowMs(), change: 'resumed' }));
+function makeClient(): LockClient {
+  const client = new LockClient({
+    ...place,
+    session,
+    requestTimeoutMs,
+    connectTimeoutMs: 1_000,
+    reconnect: { minDelayMs: 20, maxDelayMs: 250 },
+  });
+  // Of several clients nobody could say whose holds that is about.
+  if (isFresh) return client;
+  client.on('disconnect', () => events.push({ kind: 'connection', at: nowMs(), change: 'lost' }));
+  client.on('resume', () => events.push({ kind: 'connection', at: nowMs(), change: 'resumed' }));
+  return client;
+}
 
 /** Tells what happened, and of which holds the client was sure at a time before it was asked. */
 function beat(): void {
@@ -77,7 +82,7 @@ function enter(handle: LockHandle, leaseMs: number | undefined): { leave(): void
 }
 
 /** Whether the server answers, as far as it is known within some time. */
-async function isAnswered(): Promise<boolean> {
+async function isAnswered(client: LockClient): Promise<boolean> {
   if (client.state !== 'connected') return false;
   try {
     await client.rpc('ping', {}, { timeoutMs: LONGEST_SUSPENSION_MS });
@@ -88,6 +93,7 @@ async function isAnswered(): Promise<boolean> {
 }
 
 async function visit(
+  client: LockClient,
   guard: LockHandle | { readonly handles: readonly LockHandle[]; release(): Promise<boolean> },
   leaseMs?: number,
 ): Promise<void> {
@@ -97,7 +103,7 @@ async function visit(
   await pause(random() * (chance(0.2) ? LONGEST_LONG_HOLD_MS : LONGEST_HOLD_MS));
   // The others may release without a connection: the next one tells the server.
   const endMs = nowMs() + (chance(0.3) ? 0 : LONGEST_SUSPENSION_MS);
-  while (!isLost() && nowMs() < endMs && !isFinishing && !(await isAnswered())) await pause(BEAT_MS);
+  while (!isLost() && nowMs() < endMs && !isFinishing && !(await isAnswered(client))) await pause(BEAT_MS);
   for (const each of visits) each.leave();
   await guard.release();
 }
@@ -107,7 +113,7 @@ interface Request {
   /** The lock, when it is for one alone. */
   readonly lock?: { readonly name: string; readonly mode: LockMode };
   /** Resolves, once it is granted, to what uses it. */
-  take(waitMs: number): Promise<() => Promise<void>>;
+  take(client: LockClient, waitMs: number): Promise<() => Promise<void>>;
 }
 
 function drawOne(): Request {
@@ -117,9 +123,9 @@ function drawOne(): Request {
 }
 
 function requestFor(name: string, options: LockOptions & { readonly mode: LockMode }): Request {
-  const take = async (waitMs: number): Promise<() => Promise<void>> => {
+  const take = async (client: LockClient, waitMs: number): Promise<() => Promise<void>> => {
     const handle = await client.lock(name, { ...options, waitMs });
-    return () => visit(handle, options.leaseMs);
+    return () => visit(client, handle, options.leaseMs);
   };
   return { lock: { name, mode: options.mode }, take };
 }
@@ -129,14 +135,14 @@ function drawSeveral(): Request {
   const mode = chance(0.3) ? 'shared' : 'exclusive';
   const permit = chance(0.3) ? [PERMIT] : [];
   const items: LockItem[] = [{ name: first as string, mode }, { name: second as string, mode }, ...permit];
-  const take = async (waitMs: number): Promise<() => Promise<void>> => {
+  const take = async (client: LockClient, waitMs: number): Promise<() => Promise<void>> => {
     const set = await client.lockAll(items, { waitMs });
-    return () => visit(set);
+    return () => visit(client, set);
   };
   return { take };
 }
 
-async function runOnce(): Promise<void> {
+async function runOnce(client: LockClient): Promise<void> {
   lastNumber += 1;
   const call = lastNumber;
   const waitMs = Math.ceil(random() * LONGEST_WAIT_MS);
@@ -145,7 +151,7 @@ async function runOnce(): Promise<void> {
   const answered = (outcome: string): void => void events.push({ kind: 'answered', call, at: nowMs(), outcome });
   let use: () => Promise<void>;
   try {
-    use = await take(waitMs);
+    use = await take(client, waitMs);
   } catch (error) {
     answered((error as { readonly code?: string }).code ?? 'unknown');
     return;
@@ -156,7 +162,9 @@ async function runOnce(): Promise<void> {
 
 async function runFlow(): Promise<void> {
   while (!isFinishing) {
-    await runOnce();
+    const client = lasting ?? makeClient();
+    await runOnce(client);
+    if (client !== lasting) await client.close();
     await pause(random() * REST_MS);
   }
 }
@@ -165,7 +173,7 @@ async function finish(): Promise<void> {
   isFinishing = true;
   await Promise.all(flows);
   beat();
-  await client.close();
+  await lasting?.close();
   process.disconnect();
   process.exit();
 }

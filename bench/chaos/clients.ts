@@ -1,7 +1,10 @@
 /** The client processes of a chaos run: how the connection of each runs, and what session it has. */
 
-/** How the connection of a client process runs: from a host of its own, by a proxy, or neither. */
-export type Route = 'direct' | 'proxy' | 'proxiedListener' | 'host';
+/**
+ * How the connection of a client process runs: from a host of its own, by a proxy, or neither. To a cluster: to its `leader`, or by
+ * servers that stand by, which forward it.
+ */
+export type Route = 'direct' | 'proxy' | 'proxiedListener' | 'host' | 'leader' | 'forwarded';
 
 /** What one client process is like. */
 export interface ClientKind {
@@ -10,6 +13,8 @@ export interface ClientKind {
   readonly isKept: boolean;
   /** The time-out by which it counts: T of docs/guarantees.md. */
   readonly timeoutMs: number;
+  /** Whether each visit has a session of its own. */
+  readonly isFresh?: boolean;
 }
 
 /** The time-out of most sessions, and the one that `timeouts` of faults are multiples of. */
@@ -34,3 +39,27 @@ export const CLIENTS: readonly ClientKind[] = [
 ];
 /** Each has a host of its own. */
 export const HOST_CLIENTS: readonly ClientKind[] = [kept('host', SHORT_TIMEOUT_MS), kept('host', SHORT_TIMEOUT_MS)];
+
+/** Of a cluster a session lasts so many leases at least, and longer ones have time to come back after a fail-over. */
+const SHORT_LEASES = 3;
+const ROOMY_LEASES = 5;
+const MS_A_SECOND = 1_000;
+
+/** The client processes of a cluster whose servers have a lease of that length. */
+export function clusterClients(leaseSeconds: number): readonly ClientKind[] {
+  const [shortMs, roomyMs] = [SHORT_LEASES, ROOMY_LEASES].map((leases) => leases * leaseSeconds * MS_A_SECOND) as [
+    number,
+    number,
+  ];
+  return [
+    kept('leader', shortMs),
+    kept('leader', shortMs),
+    kept('leader', roomyMs),
+    kept('leader', roomyMs),
+    { ...kept('leader', shortMs), isFresh: true },
+    kept('forwarded', shortMs),
+    kept('forwarded', roomyMs),
+    unkept('leader'),
+    unkept('forwarded'),
+  ];
+}

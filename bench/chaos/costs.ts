@@ -1,7 +1,7 @@
 /** What the faults of the chaos run may cost the clients that they hit. See docs/guarantees.md, what frees a lock. */
 
 import type { ClientKind } from './clients.ts';
-import type { FaultKind } from './faults.ts';
+import type { FaultKind, SeenKind } from './faults.ts';
 
 export interface Costs {
   /** Whether it may cost the client its locks. */
@@ -17,22 +17,26 @@ export interface Costs {
 }
 
 /** Faults by which a proxy says that the connection has ended, so the server frees all at once unless it knows of the proxy. */
-const FINS: ReadonlySet<FaultKind> = new Set(['connection cut', 'half-closed to the server', 'proxy killed']);
+const FINS: ReadonlySet<FaultKind | SeenKind> = new Set([
+  'connection cut',
+  'half-closed to the server',
+  'proxy killed',
+]);
 /** The connection is dead, and the client is told nothing of it. */
-const SILENT: ReadonlySet<FaultKind> = new Set([
+const SILENT: ReadonlySet<FaultKind | SeenKind> = new Set([
   'reset on the server side',
   'client blocked and cut off',
   'replies late and cut off',
 ]);
 /** Longer than most sessions. */
-const CUT_OFF: ReadonlySet<FaultKind> = new Set([
+const CUT_OFF: ReadonlySet<FaultKind | SeenKind> = new Set([
   'client blocked and cut off',
   'replies late and cut off',
   'host cut off for long',
   'server stopped for long',
 ]);
 /** Both sides learn at once that the connection has ended. */
-const ENDED: ReadonlySet<FaultKind> = new Set([
+const ENDED: ReadonlySet<FaultKind | SeenKind> = new Set([
   'connection cut',
   'connection reset',
   'half-closed to the server',
@@ -40,17 +44,45 @@ const ENDED: ReadonlySet<FaultKind> = new Set([
   'replies lost before a cut',
   'proxy killed',
   'known proxy killed',
+  'leader connections reset',
 ]);
 /** A quarter of the time-out until the client asks, half of it until it dials anew, and the ticks between its looks. */
 const REDIAL_SHARE = 0.85;
 /** What one side learns of a connection, the other does within this time. */
 const AT_ONCE_MS = 500;
 
-export function costsOf(kind: FaultKind | 'starved', client: ClientKind, isDurable: boolean): Costs {
+/** Of a cluster: what is forwarded ends, and both sides learn of it. */
+const FORWARDS_NOTHING: ReadonlySet<FaultKind | SeenKind> = new Set([
+  'standby killed',
+  'standby stopped',
+  'server left',
+]);
+/** For less than a lease nothing is recorded, such as the end of a session. */
+const KEEP_FROM_WRITING: ReadonlySet<FaultKind | SeenKind> = new Set([
+  'server killed and loss unwritten',
+  'leader cut off from etcd',
+  'leader cut off from etcd for long',
+  'leader killed while etcd hears nothing',
+  'leader replaced and replies late',
+  'leader key deleted unseen',
+  'leader changed',
+  'etcd member killed',
+  'etcd without quorum',
+  'etcd slow',
+]);
+
+/** Whether the server cannot record what must be on record before others are granted a lock. */
+export function keepsFromWriting(kind: FaultKind | SeenKind): boolean {
+  return KEEP_FROM_WRITING.has(kind);
+}
+
+export function costsOf(kind: FaultKind | SeenKind, client: ClientKind, isDurable: boolean): Costs {
   const { route, timeoutMs } = client;
-  const silentMs = SILENT.has(kind as FaultKind) ? timeoutMs * REDIAL_SHARE : 0;
+  const silentMs = SILENT.has(kind) ? timeoutMs * REDIAL_SHARE : 0;
   const none = { mayCost: false, mayOverlap: false, mayDelay: false, noticeMs: timeoutMs, silentMs };
   if (kind === 'starved') return none;
+  if (changesLeader(kind)) return afterChange(client, none);
+  if (FORWARDS_NOTHING.has(kind) && !client.isKept) return { ...none, mayCost: true, mayOverlap: true };
   const isRestart = isRestarting(kind);
   const mayDelay = isRestart && !kind.startsWith('server without state');
   if (!client.isKept) {
@@ -66,7 +98,17 @@ export function costsOf(kind: FaultKind | 'starved', client: ClientKind, isDurab
   return { ...none, mayDelay, mayCost: CUT_OFF.has(kind) };
 }
 
-function isRestarting(kind: FaultKind): boolean {
+function changesLeader(kind: FaultKind | SeenKind): boolean {
+  const isOfNetwork = kind === 'leader cut off from clients' || kind === 'leader connections reset';
+  return (kind.startsWith('leader') || kind === 'all servers killed') && !isOfNetwork;
+}
+
+/** Without a session, a leader that is stopped or cut off may overlap with the next until its clients count it as lost. */
+function afterChange({ isKept }: ClientKind, none: Costs): Costs {
+  return { ...none, mayCost: !isKept, mayOverlap: !isKept, mayDelay: true };
+}
+
+function isRestarting(kind: FaultKind | SeenKind): boolean {
   return (
     kind.startsWith('server without state') ||
     kind.startsWith('server killed') ||

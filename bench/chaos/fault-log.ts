@@ -2,7 +2,7 @@
 
 import type { ClientKind, Route } from './clients.ts';
 import { type Costs, costsOf } from './costs.ts';
-import type { Fault } from './faults.ts';
+import type { Fault, SeenKind } from './faults.ts';
 
 /** What a fault costs beyond its own time: redialling, and the next request. */
 const RECOVERY_MS = 500;
@@ -11,22 +11,24 @@ const MS_A_SECOND = 1_000;
 export interface FaultLogOptions {
   readonly clients: readonly ClientKind[];
   readonly isDurable: boolean;
+  /** By how much longer a next server waits for sessions than their time-outs. */
+  readonly extraWaitMs: number;
   readonly startMs: number;
 }
 
 export class FaultLog {
   /** What was injected. */
   readonly faults: Fault[] = [];
-  readonly #starved: Fault[] = [];
+  /** What nobody injected. */
+  readonly #seen: Fault[] = [];
   readonly #options: FaultLogOptions;
-  /** Of the sessions that outlive their connections. */
+  /** Of the sessions that outlive their connections, with what a next server adds. */
   readonly longestTimeoutMs: number;
 
   constructor(options: FaultLogOptions) {
     this.#options = options;
-    this.longestTimeoutMs = Math.max(
-      ...options.clients.filter(({ isKept }) => isKept).map(({ timeoutMs }) => timeoutMs),
-    );
+    const kept = options.clients.filter(({ isKept }) => isKept);
+    this.longestTimeoutMs = options.extraWaitMs + Math.max(...kept.map(({ timeoutMs }) => timeoutMs));
   }
 
   clientKind(client: number): ClientKind {
@@ -41,17 +43,28 @@ export class FaultLog {
   /** The processes of a client, of a route, or the server's, waited for a processor. */
   starved(whom: { readonly client?: number; readonly route?: Route }, fromMs: number, untilMs: number): void {
     const { client, route } = whom;
-    this.#starved.push({ kind: 'starved', client, route, fromMs, untilMs });
+    this.#seen.push({ kind: 'starved', client, route, fromMs, untilMs });
+  }
+
+  /** Something that nobody injected hits all of a route, or all. */
+  saw(seen: Fault & { readonly kind: Exclude<SeenKind, 'starved'> }): void {
+    this.#seen.push(seen);
+  }
+
+  /** What may have cost a lock, injected or not. */
+  get causes(): readonly Fault[] {
+    return [...this.faults, ...this.#seen];
   }
 
   /** For how long the server waited for a processor within some time. */
   serverStarvedMs(fromMs: number, untilMs: number): number {
-    return overlapMs(this.#starved.filter(isOfServer), fromMs, untilMs);
+    const starved = this.#seen.filter((seen) => seen.kind === 'starved' && isOfServer(seen));
+    return overlapMs(starved, fromMs, untilMs);
   }
 
   /** For how long the server was hurt within some time. */
   serverHurtMs(fromMs: number, untilMs: number): number {
-    return overlapMs(this.faults.filter(isOfServer), fromMs, untilMs) + this.serverStarvedMs(fromMs, untilMs);
+    return overlapMs(this.causes.filter(isOfServer), fromMs, untilMs);
   }
 
   /** How long a client was kept from an answer within some time. */
@@ -65,9 +78,11 @@ export class FaultLog {
     }, 0);
   }
 
-  /** How long a client was kept from an answer by what hit it alone. */
+  /** How long a client was kept from an answer by what hit it alone, or it and others on its route. */
   ownHurtMs(client: number, fromMs: number, untilMs: number): number {
-    const own = this.near(client, fromMs, untilMs).filter((fault) => fault.client === client);
+    const own = this.near(client, fromMs, untilMs).filter(
+      (fault) => fault.client === client || (fault.route !== undefined && fault.kind !== 'starved'),
+    );
     return own.reduce((sum, fault) => {
       return sum + Math.min(fault.untilMs, untilMs) - Math.max(fault.fromMs, fromMs) + RECOVERY_MS;
     }, 0);
@@ -75,7 +90,7 @@ export class FaultLog {
 
   /** All that hit a client within some time. */
   near(client: number, fromMs: number, untilMs: number): Fault[] {
-    return [...this.faults, ...this.#starved].filter(
+    return this.causes.filter(
       (fault) => this.hits(fault, client) && fault.untilMs >= fromMs && fault.fromMs <= untilMs,
     );
   }

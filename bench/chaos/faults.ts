@@ -44,12 +44,37 @@ export type ServerFaultKind =
   | 'proxy killed'
   | 'known proxy killed';
 
-export type FaultKind = ClientFaultKind | ServerFaultKind;
+/** Faults of the servers of a cluster, of its etcd, and of the network between them and their clients. */
+export type ClusterFaultKind =
+  | 'leader killed'
+  | 'leader terminated'
+  | 'leader told to step down'
+  | 'leader stopped'
+  | 'leader cut off from etcd'
+  | 'leader cut off from etcd for long'
+  | 'leader cut off from clients'
+  | 'leader connections reset'
+  | 'leader killed while etcd hears nothing'
+  | 'leader replaced and replies late'
+  | 'leader clock set forward and back'
+  | 'leader key deleted'
+  | 'leader key deleted unseen'
+  | 'standby killed'
+  | 'standby stopped'
+  | 'all servers killed'
+  | 'etcd member killed'
+  | 'etcd without quorum'
+  | 'etcd slow'
+  | 'etcd compacted';
 
-/** A fault that was injected. */
+export type FaultKind = ClientFaultKind | ServerFaultKind | ClusterFaultKind;
+
+/** What nobody injected: processes had to wait for a processor, a cluster has another leader, a server has left it. */
+export type SeenKind = 'starved' | 'leader changed' | 'server left';
+
+/** A fault that was injected, or seen. */
 export interface Fault {
-  /** `starved`: nobody injected it, but processes had to wait for a processor. */
-  readonly kind: FaultKind | 'starved';
+  readonly kind: FaultKind | SeenKind;
   /** The client process that it hits; undefined when it hits all of a route, or all. */
   readonly client: number | undefined;
   readonly route: Route | undefined;
@@ -74,7 +99,7 @@ export interface FaultKindOptions {
   readonly times?: number;
 }
 
-const ALL: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'host'];
+const ALL: readonly Route[] = ['direct', 'proxy', 'proxiedListener', 'host', 'leader', 'forwarded'];
 const PROXIES: readonly Route[] = ['proxy', 'proxiedListener'];
 /** The server cannot know of the loss, so without a session the locks would be held for as long as the proxy lives. */
 const isKept = (client: ClientKind): boolean => client.isKept;
@@ -122,4 +147,31 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
   'second server on the state': { routes: ALL, ms: [0, 0], isDurable: true },
   'proxy killed': { routes: ['proxy'], ms: [0, 200] },
   'known proxy killed': { routes: ['proxiedListener'], ms: [0, 200] },
+};
+
+/**
+ * Those of less than a lease cost nobody a lock who has time to come back. `for long` and `unseen` last until the next leader has given up
+ * waiting for the clients of the one before.
+ */
+export const CLUSTER_FAULTS: Readonly<Record<ClusterFaultKind, FaultKindOptions>> = {
+  'leader killed': { routes: ALL, ms: [0, 3_000], times: 2 },
+  'leader terminated': { routes: ALL, ms: [0, 1_000] },
+  'leader told to step down': { routes: ALL, ms: [0, 0] },
+  'leader stopped': { routes: ALL, ms: [1_000, 12_000], times: 2 },
+  'leader cut off from etcd': { routes: ALL, ms: [500, 8_000] },
+  'leader cut off from etcd for long': { routes: ALL, timeouts: [1.9, 2.1] },
+  'leader cut off from clients': { routes: ['leader'], ms: [500, 8_000] },
+  'leader connections reset': { routes: ['leader'], ms: [0, 0] },
+  'leader killed while etcd hears nothing': { routes: ALL, ms: [500, 900] },
+  'leader replaced and replies late': { routes: ALL, timeouts: [0.77, 0.85] },
+  'leader clock set forward and back': { routes: ALL, ms: [100, 3_000] },
+  'leader key deleted': { routes: ALL, ms: [0, 0] },
+  'leader key deleted unseen': { routes: ALL, timeouts: [1.2, 1.4] },
+  'standby killed': { routes: ['forwarded'], ms: [0, 2_000] },
+  'standby stopped': { routes: ['forwarded'], ms: [500, 8_000] },
+  'all servers killed': { routes: ALL, ms: [0, 500] },
+  'etcd member killed': { routes: ALL, ms: [0, 3_000] },
+  'etcd without quorum': { routes: ALL, ms: [1_000, 8_000] },
+  'etcd slow': { routes: ALL, ms: [1_000, 5_000] },
+  'etcd compacted': { routes: ALL, ms: [0, 0] },
 };

@@ -204,7 +204,7 @@ export class History {
     const { client, name, grantedMs } = earlier;
     const [fromMs, lastMs] = [later.firstMs as number, earlier.lastMs as number];
     if (earlier.resumedMs !== undefined && earlier.resumedMs > fromMs) return false;
-    const isFreed = this.log.faults.some((fault) => {
+    const isFreed = this.log.causes.some((fault) => {
       const { mayOverlap, noticeMs } = this.log.costs(fault, client);
       return (
         mayOverlap &&
@@ -343,7 +343,7 @@ export class History {
         atMs <= fault.untilMs + noticeMs + NOTICE_MS
       );
     };
-    if (this.log.faults.some(isOwed)) return;
+    if (this.log.causes.some(isOwed)) return;
     const boundMs = code === 'leaseOver' ? (hold.leaseMs ?? 0) : timeoutMs;
     const near = this.log.near(hold.client, atMs - boundMs - NOTICE_MS, atMs);
     const isSilent = this.log

@@ -23,12 +23,18 @@ export function makeRandom(seed: number): () => number {
   };
 }
 
+/** Where a client connects: to one address, or to the one of several servers that leads. */
+export type ClientPlace =
+  | { readonly host: string; readonly port: number }
+  | { readonly servers: readonly string[]; readonly host?: never; readonly port?: never };
+
 /** What a client process is started with. */
 export interface ClientArguments {
-  readonly host: string;
-  readonly port: number;
+  readonly place: ClientPlace;
   readonly seed: number;
   readonly session: { readonly timeoutMs: number } | false;
+  /** Whether each visit has a client, and so a session, of its own. */
+  readonly isFresh: boolean;
   readonly requestTimeoutMs: number;
 }
 
@@ -73,6 +79,8 @@ export type ProxyAction =
   | 'holdToServer'
   | 'holdToClient'
   | 'dropToClient'
+  | 'delay'
+  | 'delayToClient'
   | 'freeReplies'
   | 'holdConnections'
   | 'free';
@@ -80,10 +88,17 @@ export type ProxyAction =
 export interface ProxyOrder {
   readonly port: number;
   readonly action: ProxyAction;
+  /** By how much it delays. */
+  readonly ms: number;
 }
 
-/** What a proxy is started with: its ports, and the server's. */
+/** A port of a proxy, and the servers that its connections go to, one after the other. */
+export interface ProxiedPort {
+  readonly port: number;
+  readonly serverPorts: readonly number[];
+}
+
+/** What a proxy is started with. */
 export interface ProxyArguments {
-  readonly ports: readonly number[];
-  readonly serverPort: number;
+  readonly ports: readonly ProxiedPort[];
 }

@@ -5,24 +5,46 @@ import type { ProxyAction, ProxyArguments, ProxyOrder } from './messages.ts';
 
 const HOST = '127.0.0.1';
 
-/** One direction of a port: bytes pass, are held back or are dropped. Ends are not dropped. */
+/** One direction of a port: bytes pass, are held back, are late or are dropped. Ends are not dropped. */
 class Lane {
-  state: 'open' | 'holding' | 'dropping' = 'open';
+  #state: 'open' | 'holding' | 'dropping' | 'delaying' = 'open';
+  #delayMs = 0;
   readonly #held: (() => void)[] = [];
 
   pass(forward: () => void): void {
-    if (this.state === 'open') forward();
-    else if (this.state === 'holding') this.#held.push(forward);
+    if (this.#state !== 'dropping') this.passEnd(forward);
   }
 
   passEnd(forward: () => void): void {
-    if (this.state === 'holding') this.#held.push(forward);
-    else forward();
+    if (this.#state === 'open' || this.#state === 'dropping') {
+      forward();
+      return;
+    }
+    this.#held.push(forward);
+    if (this.#state === 'delaying') setTimeout(() => this.#freeUpTo(forward), this.#delayMs);
+  }
+
+  hold(): void {
+    this.#state = 'holding';
+  }
+
+  drop(): void {
+    this.#state = 'dropping';
+  }
+
+  delay(ms: number): void {
+    this.#state = 'delaying';
+    this.#delayMs = ms;
   }
 
   free(): void {
-    this.state = 'open';
+    this.#state = 'open';
     for (const forward of this.#held.splice(0)) forward();
+  }
+
+  /** What came before goes first. */
+  #freeUpTo(last: () => void): void {
+    for (const forward of this.#held.splice(0, this.#held.indexOf(last) + 1)) forward();
   }
 }
 
@@ -49,15 +71,16 @@ const HURT: Readonly<Partial<Record<ProxyAction, (pair: Pair) => void>>> = {
 
 /** All connections that come in at one port. */
 class Gate {
-  readonly #serverPort: number;
+  readonly #serverPorts: readonly number[];
+  #openedCount = 0;
   readonly #pairs = new Set<Pair>();
   readonly #toServer = new Lane();
   readonly #toClient = new Lane();
   /** Connections that are not let through yet; undefined when all are. */
   #kept: Socket[] | undefined;
 
-  constructor(serverPort: number) {
-    this.#serverPort = serverPort;
+  constructor(serverPorts: readonly number[]) {
+    this.#serverPorts = serverPorts;
   }
 
   listen(port: number): Promise<void> {
@@ -71,11 +94,13 @@ class Gate {
     });
   }
 
-  act(action: ProxyAction): void {
+  act(action: ProxyAction, ms: number): void {
     for (const pair of this.#pairs) HURT[action]?.(pair);
-    if (action === 'holdToServer') this.#toServer.state = 'holding';
-    if (action === 'holdToClient') this.#toClient.state = 'holding';
-    if (action === 'dropToClient') this.#toClient.state = 'dropping';
+    if (action === 'holdToServer') this.#toServer.hold();
+    if (action === 'holdToClient') this.#toClient.hold();
+    if (action === 'dropToClient') this.#toClient.drop();
+    if (action === 'delay') this.#toServer.delay(ms);
+    if (action === 'delay' || action === 'delayToClient') this.#toClient.delay(ms);
     if (action === 'freeReplies') this.#toClient.free();
     if (action === 'holdConnections') this.#kept ??= [];
     if (action === 'free') this.#free();
@@ -90,7 +115,9 @@ class Gate {
   }
 
   #open(client: Socket): void {
-    const server = connect({ host: HOST, port: this.#serverPort, noDelay: true, allowHalfOpen: true });
+    const port = this.#serverPorts[this.#openedCount % this.#serverPorts.length] as number;
+    this.#openedCount += 1;
+    const server = connect({ host: HOST, port, noDelay: true, allowHalfOpen: true });
     const pair = { client, server };
     this.#pairs.add(pair);
     this.#forward(pair, client, server, this.#toServer);
@@ -114,9 +141,9 @@ class Gate {
   }
 }
 
-const { ports, serverPort } = JSON.parse(process.argv[2] as string) as ProxyArguments;
-const gates = new Map(ports.map((port) => [port, new Gate(serverPort)]));
+const { ports } = JSON.parse(process.argv[2] as string) as ProxyArguments;
+const gates = new Map(ports.map(({ port, serverPorts }) => [port, new Gate(serverPorts)]));
 await Promise.all([...gates].map(([port, gate]) => gate.listen(port)));
-process.on('message', ({ port, action }: ProxyOrder) => gates.get(port)?.act(action));
+process.on('message', ({ port, action, ms }: ProxyOrder) => gates.get(port)?.act(action, ms));
 process.on('disconnect', () => process.exit());
 process.send?.('ready');

@@ -7,11 +7,12 @@ import { freePorts } from './children.ts';
 import { ClientFaults } from './client-faults.ts';
 import { CLIENTS, type ClientKind, HOST_CLIENTS, type Route } from './clients.ts';
 import { FaultLog } from './fault-log.ts';
-import { CLIENT_FAULTS, type ClientFaultKind, SERVER_FAULTS } from './faults.ts';
+import { SERVER_FAULTS } from './faults.ts';
 import { History } from './history.ts';
 import { ChaosHost } from './hosts.ts';
-import { makeRandom, nowMs } from './messages.ts';
-import { type Planned, planRound, type ScheduleOptions } from './schedule.ts';
+import { hurtClients } from './hurt-clients.ts';
+import { makeRandom, nowMs, type ProxiedPort } from './messages.ts';
+import { planRound, type ScheduleOptions } from './schedule.ts';
 import { ServerFaults } from './server-faults.ts';
 import { watchStarvation } from './starvation.ts';
 import { ChaosProxy } from './world.ts';
@@ -76,7 +77,7 @@ export class ChaosRun {
     this.#hosts = hasHosts ? HOST_CLIENTS.map(() => new ChaosHost()) : [];
     this.#clients = hasHosts ? [...CLIENTS, ...HOST_CLIENTS] : CLIENTS;
     const bounds = { answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
-    const log = new FaultLog({ clients: this.#clients, isDurable, startMs: nowMs() });
+    const log = new FaultLog({ clients: this.#clients, isDurable, extraWaitMs: 0, startMs: nowMs() });
     this.#history = new History({ ...bounds, tell: options.tell }, log);
   }
 
@@ -89,18 +90,21 @@ export class ChaosRun {
     const places = this.#clients.map(({ route }, index) => {
       const host = route === 'host' ? hosts[index - CLIENTS.length] : undefined;
       const isProxied = route === 'proxy' || route === 'proxiedListener';
-      return { address: host?.nearAddress ?? LOCAL, port: isProxied ? (ownPorts[index] as number) : port, host };
+      const place = { host: host?.nearAddress ?? LOCAL, port: isProxied ? (ownPorts[index] as number) : port };
+      return { place, host };
     });
-    const portsOf = (wanted: Route): number[] =>
-      places.flatMap((place, index) => (this.#clients[index]?.route === wanted ? [place.port] : []));
+    const portsOf = (wanted: Route, serverPort: number): ProxiedPort[] =>
+      places.flatMap(({ place }, index) =>
+        this.#clients[index]?.route === wanted ? [{ port: place.port, serverPorts: [serverPort] }] : [],
+      );
     const proxies = {
-      proxy: new ChaosProxy({ ports: portsOf('proxy'), serverPort: port }),
-      proxiedListener: new ChaosProxy({ ports: portsOf('proxiedListener'), serverPort: proxiedPort }),
+      proxy: new ChaosProxy({ ports: portsOf('proxy', port) }),
+      proxiedListener: new ChaosProxy({ ports: portsOf('proxiedListener', proxiedPort) }),
     };
     await server.start();
     await Promise.all([proxies.proxy.start(), proxies.proxiedListener.start()]);
     const history = this.#history;
-    const audit: Audit = new Audit(port, history, {
+    const audit: Audit = new Audit({ host: LOCAL, port }, history, {
       leftBehindMs: (client) => {
         const { isKept, timeoutMs } =
           client === undefined
@@ -108,6 +112,7 @@ export class ChaosRun {
             : history.log.clientKind(client);
         return LEFT_BEHIND_MS + (isKept ? timeoutMs : 0);
       },
+      excusedMs: (fromMs, untilMs) => history.log.serverStarvedMs(fromMs, untilMs),
       clientOf: (pid) => clientFaults.clientOf(pid),
     });
     const clientFaults = new ClientFaults({
@@ -118,7 +123,7 @@ export class ChaosRun {
     const watched = this.#watchStarvation(stopWatch.signal, { server, proxies, clientFaults });
     const deaf = this.#clients.flatMap(({ route, isKept }, client) =>
       isKept && (route === 'proxy' || route === 'proxiedListener')
-        ? [{ client, proxy: proxies[route], port: places[client]?.port as number }]
+        ? [{ client, proxy: proxies[route], port: places[client]?.place.port as number }]
         : [],
     );
     const serverFaults = new ServerFaults({
@@ -168,7 +173,7 @@ export class ChaosRun {
     await pause(BEGIN_MS);
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all([
-        hurtClients(clientFaults, { ...schedule, random: randoms.clients }),
+        hurtClients(clientFaults, { ...schedule, random: randoms.clients }, only ? CHOSEN_GAP_MS : CLIENT_GAP_MS),
         hurtServer(serverFaults, { ...schedule, random: randoms.server }),
       ]);
     }
@@ -184,33 +189,6 @@ export class ChaosRun {
     if (all < MIN_CRASHES || kept * 2 <= all) return;
     this.#history.violation(nowMs(), `of crashes, ${kept} of ${all} did not free at once`);
   }
-}
-
-async function hurtClients(faults: ClientFaults, schedule: ScheduleOptions): Promise<void> {
-  const running: Promise<void>[] = [];
-  const planned = planRound(CLIENT_FAULTS, schedule);
-  while (planned.length > 0) {
-    // One whose target is hurt for long lets others pass.
-    const fault = beginFirst(faults, planned);
-    if (fault === undefined) {
-      await pause(TRY_AGAIN_MS);
-      continue;
-    }
-    running.push(fault);
-    await pause((schedule.only === undefined ? CLIENT_GAP_MS : CHOSEN_GAP_MS) * (0.5 + schedule.random()));
-  }
-  await Promise.all(running);
-}
-
-/** Begins the first fault that can begin, and takes it from the list. */
-function beginFirst(faults: ClientFaults, planned: Planned<ClientFaultKind>[]): Promise<void> | undefined {
-  for (const [index, each] of planned.entries()) {
-    const fault = faults.begin(each);
-    if (fault === undefined) continue;
-    planned.splice(index, 1);
-    return fault;
-  }
-  return undefined;
 }
 
 async function hurtServer(faults: ServerFaults, schedule: ScheduleOptions): Promise<void> {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { kill, watched } from './children.ts';
 import type { ChaosHost } from './hosts.ts';
-import type { ClientArguments, ClientEvent, ProxyAction, ProxyArguments } from './messages.ts';
+import type { ClientArguments, ClientEvent, ProxyAction, ProxyArguments, ProxyOrder } from './messages.ts';
 
 const PROXY = fileURLToPath(new URL('proxy-process.js', import.meta.url));
 const CLIENT = fileURLToPath(new URL('client-process.js', import.meta.url));
@@ -28,8 +28,8 @@ export class ChaosProxy {
     return this.#child?.pid;
   }
 
-  act(port: number, action: ProxyAction): void {
-    if (this.#child?.connected === true) this.#child.send({ port, action });
+  act(port: number, action: ProxyAction, ms = 0): void {
+    if (this.#child?.connected === true) this.#child.send({ port, action, ms } satisfies ProxyOrder);
   }
 
   async kill(): Promise<void> {
