@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CLIENT_FAULTS, SERVER_FAULTS } from '../../bench/chaos/faults.ts';
+import { CLIENT_FAULTS, CLUSTER_FAULTS, SERVER_FAULTS } from '../../bench/chaos/faults.ts';
 import { PLANTED_BUGS } from '../../bench/chaos/planted/bugs.ts';
 import { withBug } from '../../bench/chaos/planted/plant.ts';
 
@@ -12,7 +12,8 @@ describe('the bugs that the chaos run must notice', () => {
   for (const bug of PLANTED_BUGS) {
     it(`can be planted into what is built now: ${bug.name}`, () => {
       expect(withBug(bug)).to.include(bug.replace);
-      for (const kind of bug.only) expect({ ...CLIENT_FAULTS, ...SERVER_FAULTS }).to.have.property(kind);
+      const faults = { ...CLIENT_FAULTS, ...(bug.leaseSeconds === undefined ? SERVER_FAULTS : CLUSTER_FAULTS) };
+      for (const kind of bug.only) expect(faults).to.have.property(kind);
     });
   }
 });

@@ -1,24 +1,8 @@
 /** Mistakes for a copy of the build, each against a rule: to show that the chaos run notices them. */
 
 import type { FaultKind } from '../faults.ts';
-
-/** A change of one built file. */
-export interface PlantedBug {
-  readonly name: string;
-  /** The rule that it breaks: of docs/guarantees.md, or of the lock table. */
-  readonly rule: string;
-  /** Below `dist/lib`. */
-  readonly file: string;
-  /** Is there once. */
-  readonly find: string;
-  readonly replace: string;
-  /** How the violations begin by which it is noticed. Others may come of a busy machine. */
-  readonly shows: readonly string[];
-  /** The faults that matter to it. */
-  readonly only: readonly FaultKind[];
-  /** How often each of them comes; three times if undefined. */
-  readonly rounds?: number;
-}
+import { CLUSTER_BUGS } from './cluster-bugs.ts';
+import type { PlantedBug } from './planted-bug.ts';
 
 const SESSIONS = 'sessions/kept-sessions.js';
 const KEEPER = 'server/session-keeper.js';
@@ -347,4 +331,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...OF_LOST_CONNECTIONS,
   ...OF_RESTARTS,
   ...OF_LOCKS,
+  ...CLUSTER_BUGS,
 ];
