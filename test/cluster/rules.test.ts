@@ -52,12 +52,12 @@ describe('the rules of a cluster', function () {
     expect(order).to.deep.equal(['closed', 'granted']);
   });
 
-  it('C3: a leader answers a client past its deadline once etcd has confirmed its key', async () => {
+  it('C3: a leader answers a client that asks it to make sure once etcd has confirmed its key', async () => {
     const { first, proxy } = await startTwo();
     const [late, inTime] = [await first.connect(), await first.connect()];
-    expect(await late.ask('ping', { late: true })).to.deep.equal({ status: 'ok' });
+    expect(await late.ask('ping', { confirm: true })).to.deep.equal({ status: 'ok' });
     proxy.delay('toClient');
-    late.send({ command: 'ping', parameters: { late: true }, id: 1 });
+    late.send({ command: 'ping', parameters: { confirm: true }, id: 1 });
     expect(await inTime.ask('ping')).to.deep.equal({ status: 'ok' });
     expect(await late.rest()).to.deep.equal([]);
   });
