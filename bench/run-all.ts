@@ -20,6 +20,7 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['client-comparison'],
   ['request-path'],
   ['partitions'],
+  ['cluster-cost'],
 ];
 /** Only in the short run: in full they take minutes. */
 const SHORT_PROGRAMS: readonly (readonly [string])[] = [
