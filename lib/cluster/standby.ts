@@ -7,7 +7,8 @@ import type { Logger } from '../message/logger.ts';
 import { QuietLog } from '../message/quiet-log.ts';
 import { hostOf, Refusals } from '../message/refusals.ts';
 import { startTimeout } from '../message/timeout.ts';
-import { dialTcp } from '../transports/tcp.ts';
+import { dialDirectSocket } from '../transports/dial-direct-socket.ts';
+import { KEEP_ALIVE_IDLE_MS } from '../transports/tcp.ts';
 import { FencedStream } from './fenced-stream.ts';
 import { lookAtFirst } from './first-message.ts';
 import { encodeForwardHeader } from './forward-header.ts';
@@ -227,7 +228,8 @@ class StandbyConnection implements ByteSink {
 
 function dial(address: string, signal: AbortSignal): Promise<ByteStream> {
   const { host, port } = splitAddress(address);
-  return dialTcp({ host, port })(signal);
+  const socketOptions = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS };
+  return dialDirectSocket(socketOptions, address, signal);
 }
 
 /** `10.0.0.1:20934`, `[::1]:20934` or `name:20934`. */

@@ -9,7 +9,13 @@ import { SharedReading, SocketStream } from './socket-stream.ts';
 export function dialPlainSocket(options: NetConnectOpts, peer: string, signal: AbortSignal): Promise<ByteStream> {
   const reading = new SharedReading();
   const open = (): Socket => connect({ ...options, allowHalfOpen: true, onread: reading.onread }).pause();
-  return dialSocket(open, 'connect', peer, signal, reading);
+  return dialSocket(
+    open,
+    'connect',
+    peer,
+    signal,
+    (socket) => new SocketStream(socket, peer, { sharedReading: reading }),
+  );
 }
 
 /**
@@ -21,7 +27,7 @@ export function dialSocket(
   readyEvent: 'connect' | 'secureConnect',
   peer: string,
   signal: AbortSignal,
-  sharedReading?: SharedReading,
+  makeStream: (socket: Socket) => ByteStream = (socket) => new SocketStream(socket, peer),
 ): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -39,7 +45,7 @@ export function dialSocket(
     socket.once(readyEvent, () => {
       signal.removeEventListener('abort', abort);
       socket.off('error', fail);
-      resolve(new SocketStream(socket, peer, { sharedReading }));
+      resolve(makeStream(socket));
     });
   });
 }

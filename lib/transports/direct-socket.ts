@@ -53,7 +53,7 @@ const brokenSockets = new TurnBudget(BROKEN_BUDGET_MS);
 /** Shared by the writes of all sockets: a write that the system takes at once leaves it unused. */
 let spareRequest: WriteRequest | undefined;
 
-/** The stream of a socket that was accepted in this turn, open with `allowHalfOpen`. Used directly where that is possible. */
+/** The stream of a socket that was accepted or connected in this turn and has not been read, open with `allowHalfOpen`. Used directly where that is possible. */
 export function acceptedStream(socket: Socket, peer: string, use?: SocketUse): SocketStream {
   const handle = (socket as unknown as { readonly _handle?: unknown })._handle;
   return internals !== undefined && isHandle(handle)
