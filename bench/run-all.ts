@@ -29,6 +29,7 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['hostile'],
   ['soak'],
   ['restarts'],
+  ['fail-overs'],
   ['chaos/chaos'],
   ['chaos/planted/planted-bugs'],
   ['vanished-hosts'],
