@@ -202,7 +202,7 @@ const NOTHING_NOW = 'the server grants nothing for now';
 /** Why a request is `unavailable` that is no try-lock, by the reason that the server tells. */
 const WHY_UNAVAILABLE: Readonly<Record<string, string>> = {
   grace: 'the server was started again and waits for the clients of before',
-  ledger: 'the server cannot record the session in its state directory',
+  ledger: 'the server cannot record the session',
   noLeader: 'no server leads the cluster',
   noQuorum: 'the server has lost touch with etcd',
   notClustered: 'the server is not one of several',

@@ -173,9 +173,11 @@ export class ClusterNode {
   }
 
   async #join(): Promise<Membership> {
-    const { client, prefix, node, address, leaseSeconds, policy } = this.#options;
+    const { client, prefix, node, address, leaseSeconds, policy, known } = this.#options;
     for (;;) {
       const agreed = await agreeOnPolicy(client, prefix, node, policy);
+      // C7: the first answer tells whether etcd was set back meanwhile.
+      if (known.error !== undefined) throw known.error;
       try {
         return await Membership.join({ client, prefix, record: { node, address }, leaseSeconds, agreed });
       } catch (error) {
@@ -191,12 +193,14 @@ export class ClusterNode {
     if (warning !== undefined) this.#options.logger.warn({ version: status?.version }, warning);
   }
 
-  /** C7: also a node that stands by must notice after its next start that etcd was set back. */
+  /** C7: a node that stands by must notice after its next start as well that etcd was set back. Before that, etcd has gone away. */
   async #remember({ end }: Membership): Promise<void> {
+    const { known } = this.#options;
     while (!end.aborted) {
-      await this.#options.known.save();
+      await known.save();
       await pause(SAVE_EACH_MS, end);
     }
+    await known.save();
   }
 
   /** Stands by and leads in turns, while the node belongs to the cluster. */

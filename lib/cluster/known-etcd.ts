@@ -97,7 +97,7 @@ export class KnownEtcd {
   }
 
   async #save(): Promise<void> {
-    if (this.error !== undefined || this.#clusterId === undefined) return;
+    if (this.#clusterId === undefined) return;
     const remembered: Remembered = { clusterId: this.#clusterId, revision: this.#revision, token: this.token };
     try {
       await this.#directory?.replace(FILE, `${JSON.stringify(remembered)}\n`);

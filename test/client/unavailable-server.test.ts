@@ -17,7 +17,7 @@ async function expectUnreachable(call: Promise<unknown>, text: string): Promise<
 }
 
 describe('a client whose session cannot be recorded', () => {
-  const CANNOT_RECORD = 'the server cannot record the session in its state directory';
+  const CANNOT_RECORD = 'the server cannot record the session';
   let server: RunningServer;
   let isFull: boolean;
 

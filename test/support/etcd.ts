@@ -1,7 +1,7 @@
 /** Real etcds for tests: one member or three, on free ports, with their data in a folder that is removed with them. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -94,6 +94,16 @@ export class Etcd {
     const client = await EtcdClient.open({ endpoints: this.endpoints, timeoutMs: 5_000, ...options });
     this.#clients.push(client);
     return client;
+  }
+
+  /** Copies the data of all members, which must not run. Returns a function that puts the copy in their place, while they do not run. */
+  copy(): () => void {
+    const copy = `${this.#folder}.copy`;
+    cpSync(this.#folder, copy, { recursive: true });
+    return () => {
+      rmSync(this.#folder, { recursive: true });
+      renameSync(copy, this.#folder);
+    };
   }
 
   /** Runs etcdctl and returns what it prints. */
