@@ -20,6 +20,15 @@ export type RequestId = number | string;
 /** Why a hold ended without its owner asking for it. */
 export type LossReason = 'lease' | 'sessionEnded' | 'forced' | 'stolen';
 
+/** How a hold ended. */
+export type HoldEnd = 'released' | LossReason;
+
+/**
+ * How a session ended. `bye`: its client said so. `left`: the client closed its side, as its system does when it exits. `lost`: the
+ * connection was lost. `expired`: the client did not come back in time. `killed`: an operator ended it. `stopped`: the server did.
+ */
+export type SessionEnd = 'bye' | 'left' | 'lost' | 'expired' | 'killed' | 'stopped';
+
 /** A client that is not connected may come back to its session. */
 export interface Suspended {
   /** Its session ends in so many milliseconds unless it comes back; left out while it is connected. */

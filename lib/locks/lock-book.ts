@@ -3,16 +3,29 @@
  * and removed here. The acquisitions decide which requests are allowed, the admission decides which waiter is next.
  */
 
-import type { AllGranted, Granted, LockMode, LossReason, LostHold } from '../protocol.ts';
+import type { AllGranted, Granted, LockMode, LossReason } from '../protocol.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
 import { mayPass } from './group.ts';
-import { addHolder, enqueue, isAwaited, isUnused, markStealable, moveQueue, removeFromLock } from './lock.ts';
+import {
+  addHolder,
+  countRequests,
+  enqueue,
+  isAwaited,
+  isUnused,
+  lostHold,
+  markStealable,
+  moveQueue,
+  passClaim,
+  removeFromLock,
+} from './lock.ts';
 import { LockMap } from './lock-map.ts';
 import { joinPlace, leavePlace, makePlace, modeOfPlace } from './place.ts';
 import { addToIndex, addToWaits, attach, detach, removeFromIndex, removeFromWaits } from './session.ts';
 import { bytesOfClaim, bytesOfId, bytesOfWait, LEASE_BYTES } from './table-bytes.ts';
 import type {
+  BookOptions,
   Claim,
+  GrantTerms,
   Group,
   HolderWalk,
   Lease,
@@ -24,17 +37,11 @@ import type {
   Session,
   TableCounts,
   TableEvent,
-  TableOptions,
+  TableObserver,
   Wait,
   WaitingRequest,
   WaitResult,
 } from './types.ts';
-
-/** How a hold begins. */
-type GrantTerms = Pick<LockRequest, 'id' | 'leaseMs' | 'isStealable'>;
-
-/** What the table needs from outside for each grant and loss. */
-export type BookOptions = Pick<TableOptions, 'nextToken' | 'mayGrant' | 'isClosed' | 'onLoss'>;
 
 const CANCELLED = Object.freeze({ status: 'cancelled' }) satisfies WaitResult;
 
@@ -56,6 +63,7 @@ export class LockBook {
   readonly #isClosed: ((name: string, kind: LockKind) => boolean) | undefined;
   readonly #onLoss: ((claim: Claim, reason: LossReason) => void) | undefined;
   readonly #nextToken: () => number;
+  observer: TableObserver | undefined;
   /** The events of the current operation. */
   events: TableEvent[] = [];
   /** How many locks of each kind are held. */
@@ -138,7 +146,8 @@ export class LockBook {
       heapIndex: -1,
       heapSequence: 0,
     };
-    if (claim.state === 'new') this.#enqueue(claim);
+    const isNew = claim.state === 'new';
+    if (isNew) this.#enqueue(claim);
     claim.place ??= makePlace();
     joinPlace(claim.place, wait);
     addToWaits(claim.owner.session, wait);
@@ -146,6 +155,7 @@ export class LockBook {
     countRequests(claim.lock, 1);
     this.#waiting += 1;
     this.deadlines.add(wait, nowMs + request.waitMs);
+    if (isNew) this.observer?.queued(claim);
   }
 
   /** Puts the new claims of a group at the end of their queues. */
@@ -168,12 +178,13 @@ export class LockBook {
     this.#count(owner.session, group.bytes);
     this.#waiting += 1;
     this.deadlines.add(group, nowMs + request.waitMs);
+    this.observer?.queued(group.waiting[0] as Claim);
   }
 
   /** Answers one request of a claim. The claim waits on for the others, if there are any. */
   endWait(wait: Wait, result: WaitResult): void {
     const { claim } = wait;
-    const place = claim.place;
+    const { place } = claim;
     if (place === undefined) return;
     this.#forgetWait(wait);
     leavePlace(place, wait);
@@ -182,15 +193,20 @@ export class LockBook {
     else claim.mode = modeOfPlace(place);
   }
 
-  /** Grants a claim that is new or waits; with the token that it had, if it was held in an earlier run. */
-  grant(
-    claim: Claim,
-    { id, leaseMs, isStealable }: GrantTerms,
-    nowMs: number,
-    token: number = this.#nextToken(),
-  ): Granted {
+  /** Grants a claim that is new or waits. */
+  grant(claim: Claim, terms: GrantTerms, nowMs: number): Granted {
+    if (claim.state === 'waiting') {
+      this.#waitLess(claim.owner);
+      claim.waitedMs = Math.floor(nowMs) - claim.sinceMs;
+    }
+    const granted = this.hold(claim, this.#nextToken(), terms, nowMs);
+    this.observer?.granted(claim);
+    return granted;
+  }
+
+  /** Makes a claim a hold with that token, which may be one of an earlier run. */
+  hold(claim: Claim, token: number, { id, leaseMs, isStealable }: GrantTerms, nowMs: number): Granted {
     const { lock, owner } = claim;
-    if (claim.state === 'waiting') this.#waitLess(owner);
     addHolder(claim, token);
     claim.sinceMs = Math.floor(nowMs);
     claim.requestId = id;
@@ -258,18 +274,19 @@ export class LockBook {
       return;
     }
     const { place } = claim;
+    if (claim.state === 'held') this.observer?.ended(claim, 'released');
     this.#forgetPlace(claim);
     if (place !== undefined) for (const wait of place.waits) this.#answer(wait, claim.owner, answer);
     this.#remove(claim);
   }
 
-  /** Removes a group from all its queues, whose locks are noted as changed. */
+  /** The same for a group: removes it from all its queues, whose locks are noted as changed. */
   removeGroup(group: Group, answer: WaitResult = CANCELLED): void {
     this.takeBackGroup(group);
     this.#answer(group, group.owner, answer);
   }
 
-  /** Removes a claim that was just queued. Its request is not answered here, because the caller refuses it. */
+  /** Removes a claim that was just queued and that the caller refuses, or a hold that goes on as another. Nobody is told of that. */
   takeBackClaim(claim: Claim): void {
     this.#forgetPlace(claim);
     this.#remove(claim);
@@ -287,10 +304,9 @@ export class LockBook {
 
   /** Ends a hold that its owner did not release. */
   takeAway(claim: Claim, reason: LossReason): void {
-    const { owner, lock, mode, token } = claim;
     if (reason !== 'sessionEnded') this.#onLoss?.(claim, reason);
-    const hold: LostHold = { lockName: lock.name, mode, owner: owner.tag, token, reason };
-    this.events.push({ kind: 'lost', session: owner.session, hold });
+    this.events.push({ kind: 'lost', session: claim.owner.session, hold: lostHold(claim, reason) });
+    this.observer?.ended(claim, reason);
     this.#remove(claim);
   }
 
@@ -325,7 +341,7 @@ export class LockBook {
       if (claim.lease !== undefined) this.deadlines.remove(claim.lease);
       if (owner.session.holdIndex !== undefined) removeFromIndex(owner.session.holdIndex, claim);
       if (lock.isInMap) this.#countLess(lock);
-      if (this.walks.size > 0) this.#passClaim(claim);
+      if (this.walks.size > 0) passClaim(this.walks, claim);
     } else {
       this.#waitLess(owner);
     }
@@ -334,11 +350,6 @@ export class LockBook {
     detach(claim);
     // A group that names this hold among its locks cannot be granted any more.
     for (const group of claim.dependents ?? []) this.changed.push(group);
-  }
-
-  /** Listings that would go on with this claim go on with the one behind it. */
-  #passClaim(claim: Claim): void {
-    for (const walk of this.walks) if (walk.next === claim) walk.next = claim.next;
   }
 
   /** Forgets the requests of a claim. */
@@ -382,11 +393,8 @@ export class LockBook {
     }
   }
 
-  #answer({ request }: WaitingRequest, { session }: Owner, result: WaitResult): void {
-    this.events.push({ kind: 'answered', session, context: request.context, result });
+  #answer(waiting: WaitingRequest, { session }: Owner, result: WaitResult): void {
+    this.events.push({ kind: 'answered', session, context: waiting.request.context, result });
+    if (result.status !== 'ok') this.observer?.refused(waiting, result);
   }
-}
-
-function countRequests(lock: Lock, change: 1 | -1): void {
-  lock.requestCount = (lock.requestCount ?? 0) + change;
 }

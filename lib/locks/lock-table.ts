@@ -3,7 +3,7 @@
  * deterministic, keeps no clock and calls nobody: each operation is given the time and returns what happened.
  */
 
-import type { CancelResult, LockInformation, ReleaseResult, RequestId } from '../protocol.ts';
+import type { CancelResult, LockInformation, ReleaseResult, RequestId, SessionEnd } from '../protocol.ts';
 import { Acquisition } from './acquisition.ts';
 import { Admission } from './admission.ts';
 import { DeadlockDetector } from './deadlock.ts';
@@ -34,6 +34,7 @@ import type {
   SessionClient,
   TableCounts,
   TableEvent,
+  TableObserver,
   TableOptions,
 } from './types.ts';
 import { allHolds, allNames, inspect } from './views.ts';
@@ -76,6 +77,11 @@ export class LockTable {
     this.#admission = new Admission(this.#book, this.#deadlocks, answersNow);
     this.#acquisition = new Acquisition(this.#book, this.#admission, this.#deadlocks, limits);
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#admission, this.#deadlocks, limits);
+  }
+
+  /** Has an observer told of claims as they begin and end from now on. */
+  observe(observer: TableObserver): void {
+    this.#book.observer = observer;
   }
 
   openSession(client: SessionClient): Session {
@@ -154,9 +160,10 @@ export class LockTable {
   }
 
   /** Ends a session. Its waits are cancelled and its holds released by `goOn`. */
-  endSession(session: Session): Departure {
+  endSession(session: Session, how?: SessionEnd): Departure {
     requireLive(session);
     session.state = 'ended';
+    session.end = how;
     this.#book.sessionCount -= 1;
     return new Departure(this.#book, this.#admission, { session, reason: 'sessionEnded' });
   }

@@ -1,9 +1,9 @@
 /** One lock: who holds it, who waits, and whether one more can hold it now. */
 
-import type { LockMode } from '../protocol.ts';
+import type { LockMode, LossReason, LostHold } from '../protocol.ts';
 import { addIfEntangled, removeIfEntangled } from './entanglement.ts';
 import { LinkedList, linkedFrom } from './linked-list.ts';
-import type { Claim, Lock, LockKind, Owner } from './types.ts';
+import type { Claim, HolderWalk, Lock, LockKind, Owner } from './types.ts';
 
 /** Up to this many claims are searched one by one; more get an index. */
 const MAX_UNINDEXED_CLAIMS = 8;
@@ -173,4 +173,19 @@ function indexByLock(owner: Owner): Map<Lock, Claim> {
   const index = new Map<Lock, Claim>();
   for (let claim = owner.firstClaim; claim !== undefined; claim = claim.ownerNext) index.set(claim.lock, claim);
   return index;
+}
+
+/** Counts one request more or less that waits for the lock. */
+export function countRequests(lock: Lock, change: 1 | -1): void {
+  lock.requestCount = (lock.requestCount ?? 0) + change;
+}
+
+/** What the owner of a hold is told when it loses that. */
+export function lostHold({ lock, mode, owner, token }: Claim, reason: LossReason): LostHold {
+  return { lockName: lock.name, mode, owner: owner.tag, token, reason };
+}
+
+/** Listings that would go on with this claim go on with the one behind it. */
+export function passClaim(walks: Iterable<HolderWalk>, claim: Claim): void {
+  for (const walk of walks) if (walk.next === claim) walk.next = claim.next;
 }

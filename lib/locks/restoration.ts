@@ -17,7 +17,7 @@ export function restore(book: LockBook, session: Session, hold: EarlierHold, now
   // Its client told of it before, on a connection whose end is still being carried out.
   const same = rivals.find((rival) => rival.token === token && rival.owner.session.state === 'ended');
   if (same !== undefined) {
-    book.removeClaim(same);
+    book.takeBackClaim(same);
     return restore(book, session, hold, nowMs);
   }
   if (findClaim(lock, owner) !== undefined || rivals.some((rival) => rival.token >= token)) {
@@ -26,7 +26,7 @@ export function restore(book: LockBook, session: Session, hold: EarlierHold, now
   }
   for (const rival of rivals) book.takeAway(rival, 'forced');
   const claim = book.addClaim(book.locks[KIND_OF[mode]].getOrAdd(name), owner, mode, nowMs);
-  book.grant(claim, hold, nowMs, token);
+  book.hold(claim, token, hold, nowMs);
   claim.sinceMs = Math.floor(nowMs - agoMs);
   return true;
 }

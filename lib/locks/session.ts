@@ -9,6 +9,7 @@ export function makeSession(client: SessionClient): Session {
   return {
     client,
     state: 'live',
+    end: undefined,
     untagged: undefined,
     tagged: undefined,
     claimCount: 0,
@@ -150,4 +151,11 @@ function countRequest({ countByRequest }: HoldIndex, id: RequestId | undefined, 
   const count = (countByRequest.get(key) ?? 0) + change;
   if (count === 0) countByRequest.delete(key);
   else countByRequest.set(key, count);
+}
+
+/** How many of the claims of a session wait. */
+export function waitingCountOf({ untagged, tagged }: Session): number {
+  let count = untagged?.waitingCount ?? 0;
+  for (const { waitingCount } of tagged?.values() ?? []) count += waitingCount;
+  return count;
 }

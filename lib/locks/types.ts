@@ -6,6 +6,7 @@
 import type {
   AllGranted,
   Granted,
+  HoldEnd,
   LockMode,
   LockStatistics,
   LossReason,
@@ -13,6 +14,7 @@ import type {
   NotGranted,
   RequestedLock,
   RequestId,
+  SessionEnd,
 } from '../protocol.ts';
 import type { ChosenMap } from './chosen-map.ts';
 import type { LinkedList } from './linked-list.ts';
@@ -54,6 +56,8 @@ export interface Claim {
   token: number;
   /** When it was granted, or came as long as it waits: whole milliseconds. */
   sinceMs: number;
+  /** How long it waited before it was granted, in whole milliseconds; none if it was granted at once. */
+  waitedMs?: number;
   /** The request that the grant answered. */
   requestId: RequestId | undefined;
   /** All claims of the owner are linked. */
@@ -100,6 +104,8 @@ export interface Session {
   /** Another object once the client has come back on a new connection. */
   client: SessionClient;
   state: 'live' | 'ended';
+  /** How it ended, if that was told. */
+  end: SessionEnd | undefined;
   untagged: Owner | undefined;
   tagged: Map<string, Owner> | undefined;
   /** Of all owners. */
@@ -208,6 +214,9 @@ export interface LockRequest extends RequestedLock {
   /** Comes back with an answer that comes later. May be set as late as before the table's next operation. */
   context?: unknown;
 }
+
+/** How a hold begins. */
+export type GrantTerms = Pick<LockRequest, 'id' | 'leaseMs' | 'isStealable'>;
 
 /** A request for several locks: all of them in one step, or none. */
 export interface LockAllRequest extends Pick<LockRequest, 'tag' | 'waitMs' | 'leaseMs' | 'id' | 'context'> {
@@ -350,6 +359,21 @@ export interface AllTableLimits extends TableLimits {
   readonly maxLocksPerKeptSession?: number | undefined;
 }
 
+/**
+ * Told of claims as they begin and end, within the operation that does that. It must not call the table, and claims go on to change: it
+ * copies what it wants to keep.
+ */
+export interface TableObserver {
+  /** A claim waits from now on. Of a request for several locks, it is told of the first one that waits. */
+  queued(claim: Claim): void;
+  /** A claim is held from now on. It is not told of holds of an earlier run. */
+  granted(claim: Claim): void;
+  /** A hold ends. */
+  ended(claim: Claim, how: HoldEnd): void;
+  /** A request that waited ends without a grant. */
+  refused(request: WaitingRequest, result: NotGranted): void;
+}
+
 /** What the table needs from outside. */
 export interface TableOptions {
   readonly limits: AllTableLimits;
@@ -373,3 +397,6 @@ export interface TableOptions {
   /** Whether the operations of others have used up what may be done at once; then only very little is. Never, by default. */
   readonly isBusy?: (() => boolean) | undefined;
 }
+
+/** What it needs for each grant and loss. */
+export type BookOptions = Pick<TableOptions, 'nextToken' | 'mayGrant' | 'isClosed' | 'onLoss'>;

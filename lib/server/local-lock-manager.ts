@@ -16,9 +16,18 @@ import type {
   Session,
   TableEvent,
 } from '../locks/types.ts';
+import type { Logger } from '../message/logger.ts';
 import { mapResult, PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
-import type { LockInformation, LockPage, LockStatistics, LossReason, RequestId, VerifyResult } from '../protocol.ts';
+import type {
+  LockInformation,
+  LockPage,
+  LockStatistics,
+  LossReason,
+  RequestId,
+  SessionEnd,
+  VerifyResult,
+} from '../protocol.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ClosedLocks } from './closed-locks.ts';
 import { LocalSession } from './local-session.ts';
@@ -36,6 +45,8 @@ import type {
   PageLimits,
   Pages,
 } from './lock-manager.ts';
+import type { LockObserver } from './lock-observer.ts';
+import { LockObservers } from './lock-observers.ts';
 import { isTooLarge, sizeOfCycle } from './page-size.ts';
 import { StatisticsRecorder } from './statistics-recorder.ts';
 import { takenBy } from './taken-holds.ts';
@@ -61,6 +72,7 @@ export class LocalLockManager implements LockManager {
   readonly epoch: string = randomUUID();
   readonly table: LockTable;
   readonly clock: Clock;
+  observers: LockObservers | undefined;
   readonly #ledger: Ledger;
   readonly #limits: PageLimits;
   readonly #statistics = new StatisticsRecorder();
@@ -106,6 +118,12 @@ export class LocalLockManager implements LockManager {
 
   get isDurable(): boolean {
     return this.#ledger.isDurable;
+  }
+
+  observe(observers: readonly LockObserver[], logger: Logger): LockObservers {
+    this.observers = new LockObservers(observers, () => this.clock.nowMs(), logger);
+    this.table.observe(this.observers);
+    return this.observers;
   }
 
   openSession(client: LockClientInfo): ManagedSession {
@@ -211,8 +229,9 @@ export class LocalLockManager implements LockManager {
   }
 
   /** Cancels the waits and frees the locks of a session in slices, because thousands of sessions may end in one turn. */
-  endSession(session: Session): void {
-    const departure = this.table.endSession(session);
+  endSession(session: Session, how: SessionEnd): void {
+    const departure = this.table.endSession(session, how);
+    this.observers?.sessionEnded(session);
     if (session.claimCount > 0) this.#doInSlices(departure);
   }
 

@@ -15,9 +15,18 @@ import type {
   Session,
 } from '../locks/types.ts';
 import { PendingResult } from '../message/pending-result.ts';
-import type { CancelResult, Granted, ReleaseAllResult, ReleaseResult, RequestId } from '../protocol.ts';
+import type {
+  CancelResult,
+  Granted,
+  NotGranted,
+  ReleaseAllResult,
+  ReleaseResult,
+  RequestId,
+  SessionEnd,
+} from '../protocol.ts';
 import type { Clock } from './clock.ts';
 import type { LockAllResult, LockClientInfo, LockResult, ManagedSession } from './lock-manager.ts';
+import type { LockObservers } from './lock-observers.ts';
 import { takenBy } from './taken-holds.ts';
 
 /** What a session needs of its lock manager. */
@@ -36,7 +45,8 @@ interface Manager {
   /** Calls back once the lock is open, at once if it is. */
   whenOpen(name: string, kind: LockKind, callBack: () => void): void;
   recordReleases(count: number): void;
-  endSession(session: Session): void;
+  endSession(session: Session, how: SessionEnd): void;
+  readonly observers: LockObservers | undefined;
 }
 
 export class LocalSession implements ManagedSession {
@@ -56,6 +66,7 @@ export class LocalSession implements ManagedSession {
     const { result } = outcome;
     if (result.status === 'queued') return this.#pend<LockResult>(outcome, request);
     this.#manager.publish(outcome);
+    if (result.status !== 'ok' && result.status !== 'stolen') this.#tellRefused(request, result);
     if (result.status !== 'stolen') return this.#whenRecorded(request, this.#manager.answer(result) as LockResult);
     const answer = this.#manager.answer(result.granted) as Granted;
     const taken = takenBy(outcome.events, result.count);
@@ -92,7 +103,12 @@ export class LocalSession implements ManagedSession {
     const { result } = outcome;
     if (result.status === 'queued') return this.#pend<LockAllResult>(outcome, request);
     this.#manager.publish(outcome);
+    if (result.status !== 'ok') this.#tellRefused(request, result);
     return this.#manager.answer(result) as LockAllResult;
+  }
+
+  #tellRefused(request: LockRequest | LockAllRequest, result: NotGranted): void {
+    this.#manager.observers?.refusedAtOnce(this.#session, request, result);
   }
 
   release(request: ReleaseRequest): ReleaseResult {
@@ -146,8 +162,8 @@ export class LocalSession implements ManagedSession {
     return holds.filter((hold) => !isRestored(hold)).map(({ token }) => token);
   }
 
-  end(): void {
-    this.#manager.endSession(this.#session);
+  end(how: SessionEnd): void {
+    this.#manager.endSession(this.#session, how);
   }
 
   /**

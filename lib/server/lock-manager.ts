@@ -12,6 +12,7 @@ import type {
   SavedTable,
   SessionClient,
 } from '../locks/types.ts';
+import type { Logger } from '../message/logger.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
   AllGranted,
@@ -28,8 +29,11 @@ import type {
   ReleaseAllResult,
   ReleaseResult,
   RequestId,
+  SessionEnd,
   VerifyResult,
 } from '../protocol.ts';
+import type { LockObserver } from './lock-observer.ts';
+import type { LockObservers } from './lock-observers.ts';
 
 /** The answer to a request for one lock. A steal adds `taken`: the holders that lost the lock. */
 export type LockResult = (Granted & { readonly taken?: Taken }) | NotGranted;
@@ -74,7 +78,7 @@ export interface ManagedSession {
   /** Gives the session back what it held in an earlier run of the server; returns the tokens that it has lost. */
   restore(holds: readonly EarlierHold[]): readonly number[];
   /** Cancels the session's waits and frees its locks. The session cannot be used afterwards. */
-  end(): void;
+  end(how: SessionEnd): void;
 }
 
 /** The names to list. */
@@ -115,6 +119,8 @@ export interface LockManager {
   readonly lineage: string;
   /** Whether tokens keep growing over a restart even if the wall clock is set back. */
   readonly isDurable: boolean;
+  /** Has observers told of what happens to locks and sessions from now on; returns all of them together, to tell them of more. */
+  observe(observers: readonly LockObserver[], logger: Logger): LockObservers;
   openSession(client: LockClientInfo): ManagedSession;
   /** Lists at most `maxEntries` holders and as many waiters, of one kind of lock if given. */
   inspect(lockName: string, maxEntries: number, kind?: LockKind): LockInformation | PendingResult<LockInformation>;

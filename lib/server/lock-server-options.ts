@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { MessageServerOptions } from '../message/message-server.ts';
 import type { ClusterView } from './lead.ts';
 import type { LockManager } from './lock-manager.ts';
+import type { LockObserver } from './lock-observer.ts';
 import type { LockProtocolPlug } from './lock-protocol.ts';
 import type { LockServerLimits } from './lock-server-limits.ts';
 
@@ -18,6 +19,7 @@ export const LOCK_SERVER_OPTIONS: readonly string[] = [
   'forceUnlock',
   'protocols',
   'cluster',
+  'observers',
 ];
 
 /** The names of the options of its listeners. */
@@ -46,4 +48,6 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly protocols?: readonly LockProtocolPlug[];
   /** Tells of the servers of which this one is the leader; only where several share the ledger. */
   readonly cluster?: ClusterView;
+  /** Are told what happens to locks and sessions; nobody by default. */
+  readonly observers?: readonly LockObserver[];
 }

@@ -34,6 +34,7 @@ import type {
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockAllResult, LockManager, LockResult } from './lock-manager.ts';
+import type { LockObservers } from './lock-observers.ts';
 import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
@@ -42,7 +43,7 @@ import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { logTaken } from './taken-holds.ts';
+import { logTaken, type Taking } from './taken-holds.ts';
 import { ledgerInMemory } from './tokens.ts';
 import { VERSION } from './version.ts';
 
@@ -58,6 +59,7 @@ interface Result {
 export class LockServer extends MessageServer<LockServerSession> {
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
+  readonly #observers: LockObservers | undefined;
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
   readonly #sessionKeeper: SessionKeeper;
@@ -81,6 +83,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       forceUnlock = false,
       protocols = [],
       cluster: view,
+      observers = [],
       ...rest
     } = requireKnownOptions(options, LOCK_SERVER_OPTIONS);
     const limitNames = Object.keys(DEFAULT_LOCK_SERVER_LIMITS);
@@ -89,6 +92,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#limits = limits;
     const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
     this.#manager = manager ?? new LocalLockManager({ limits: withResumes(limits), ...(own && { ledger: own }) });
+    this.#observers = observers.length === 0 ? undefined : this.#manager.observe(observers, this.logger);
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
     this.#sessionKeeper = new SessionKeeper({
@@ -151,7 +155,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return mapResult(result, (answer) => {
       if (answer.status !== 'ok') return answer;
       const { taken, ...granted } = answer;
-      logTaken(this.quietLog, { by: 'steal', session, lockName: request.name, taken });
+      this.#tellTaken({ by: 'steal', session, lockName: request.name, taken });
       return granted;
     });
   }
@@ -187,7 +191,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     if (!this.#isForceUnlockOn) return DENIED;
     const released = this.#manager.forceRelease(lockName, mode === 'permit' ? 'permit' : 'readerWriter');
     return mapResult(released, ({ taken, ...result }) => {
-      logTaken(this.quietLog, { by: 'forceUnlock', session, lockName, taken });
+      this.#tellTaken({ by: 'forceUnlock', session, lockName, taken });
       return result;
     });
   }
@@ -288,7 +292,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   /** Ends the session: its waits are cancelled and its locks are free. */
   commandBye(session: LockServerSession): object {
     this.#sessionKeeper.bye(session);
-    session.locks.end();
+    session.locks.end('bye');
     session.locks = this.#manager.openSession(session);
     return OK;
   }
@@ -302,7 +306,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#keptListings.forget(session);
     // A client whose session goes on is answered on its next connection.
     if (this.#sessionKeeper.connectionEnded(session, end) === 'kept') session.connection.end();
-    else session.locks.end();
+    else session.locks.end(end);
   }
 
   protected override drain(): Promise<void> {
@@ -311,6 +315,13 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   protected override answerBare(session: LockServerSession, message: Request): boolean {
     return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
+  }
+
+  #tellTaken(taking: Taking): void {
+    const { by, session, lockName, taken } = taking;
+    logTaken(this.quietLog, taking);
+    if (taken !== undefined && taken.count > 0)
+      this.#observers?.intervened({ by, client: session, lockName, count: taken.count });
   }
 
   #describe(): object {

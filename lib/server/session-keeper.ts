@@ -69,7 +69,7 @@ export class SessionKeeper {
     this.#present = present;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
       expired: (kept) => {
-        (kept.client?.locks ?? this.#takeLoaded(kept))?.end();
+        (kept.client?.locks ?? this.#takeLoaded(kept))?.end('expired');
         // It is connected still if it has not told in time what it held in the run before.
         kept.client?.connection.destroy();
       },
@@ -265,7 +265,7 @@ export class SessionKeeper {
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
     if (end !== 'lost' || recorded === undefined) return 'over';
-    void recorded.then(() => session.locks.end());
+    void recorded.then(() => session.locks.end(end));
     return 'kept';
   }
 
@@ -312,7 +312,7 @@ export class SessionKeeper {
     const { client: before, state } = kept;
     if (state === 'reclaiming' && before !== undefined) {
       this.#sessions.awaitAgain(kept);
-      before.locks.end();
+      before.locks.end('lost');
     }
     this.#sessions.attach(kept, session);
     session.kept = kept;
@@ -323,7 +323,7 @@ export class SessionKeeper {
     // One that is back after a planned stop and had nothing goes on with the locks of its connection.
     const locks = before?.locks ?? this.#takeLoaded(kept);
     if (locks !== undefined) {
-      session.locks.end();
+      session.locks.end('bye');
       session.locks = locks;
     }
     before?.connection.destroy();

@@ -24,7 +24,7 @@ export function takenBy(events: readonly TableEvent[], count: number): Taken {
 }
 
 /** Holds that one client took from others. */
-interface Taking {
+export interface Taking {
   readonly by: 'steal' | 'forceUnlock';
   readonly session: LockServerSession;
   readonly lockName: string;

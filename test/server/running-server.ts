@@ -87,7 +87,10 @@ export async function untilConnections(server: FullLockServer, count: number): P
 export async function startServer(
   limits: Partial<LockServerLimits> = {},
   logger?: Logger,
-  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster'> = {},
+  switches: Pick<
+    LockServerOptions,
+    'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster' | 'observers'
+  > = {},
   port = 0,
 ): Promise<RunningServer> {
   if (isClustered && switches.manager === undefined && switches.ledger === undefined)
@@ -100,7 +103,7 @@ export async function startServer(
 async function startClustered(
   limits: Partial<LockServerLimits>,
   logger: Logger = new RecordingLogger(),
-  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'cluster'>,
+  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'cluster' | 'observers'>,
   port: number,
 ): Promise<RunningServer> {
   const all = { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits };

@@ -1,0 +1,85 @@
+/** All observers of a server, and what the lock table tells them. */
+
+import { waitingCountOf } from '../locks/session.ts';
+import type { Claim, LockAllRequest, LockRequest, Session, TableObserver, WaitingRequest } from '../locks/types.ts';
+import type { Logger } from '../message/logger.ts';
+import type { HoldEnd, NotGranted } from '../protocol.ts';
+import type { Intervention, LockObserver } from './lock-observer.ts';
+
+/** Passes on each event with its time. An observer that fails must not stop what it is told of. */
+export class LockObservers implements TableObserver {
+  readonly #observers: readonly LockObserver[];
+  readonly #nowMs: () => number;
+  readonly #logger: Logger;
+
+  constructor(observers: readonly LockObserver[], nowMs: () => number, logger: Logger) {
+    this.#observers = observers;
+    this.#nowMs = nowMs;
+    this.#logger = logger;
+  }
+
+  queued(claim: Claim): void {
+    this.#tell((observer, nowMs) => observer.queued?.(claim, nowMs));
+  }
+
+  granted(claim: Claim): void {
+    // Nothing is allocated here, since this comes with every request.
+    const nowMs = this.#nowMs();
+    for (const observer of this.#observers) {
+      try {
+        observer.granted?.(claim, nowMs);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  ended(claim: Claim, how: HoldEnd): void {
+    const nowMs = this.#nowMs();
+    for (const observer of this.#observers) {
+      try {
+        observer.ended?.(claim, how, nowMs);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  refused(waiting: WaitingRequest, result: NotGranted): void {
+    const { owner, sinceMs } = waiting.kind === 'wait' ? waiting.claim : (waiting.waiting[0] as Claim);
+    const waitedMs = Math.floor(this.#nowMs()) - sinceMs;
+    const refusal = { session: owner.session, request: waiting.request, result, waitedMs };
+    this.#tell((observer, nowMs) => observer.refused?.(refusal, nowMs));
+  }
+
+  /** A request was refused that did not wait. */
+  refusedAtOnce(session: Session, request: LockRequest | LockAllRequest, result: NotGranted): void {
+    const refusal = { session, request, result, waitedMs: undefined };
+    this.#tell((observer, nowMs) => observer.refused?.(refusal, nowMs));
+  }
+
+  /** A session is about to end. */
+  sessionEnded(session: Session): void {
+    const waits = waitingCountOf(session);
+    this.#tell((observer, nowMs) => observer.sessionEnded?.(session, session.claimCount - waits, waits, nowMs));
+  }
+
+  intervened(intervention: Intervention): void {
+    this.#tell((observer, nowMs) => observer.intervened?.(intervention, nowMs));
+  }
+
+  #tell(tell: (observer: LockObserver, nowMs: number) => void): void {
+    const nowMs = this.#nowMs();
+    for (const observer of this.#observers) {
+      try {
+        tell(observer, nowMs);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#logger.error({ err: error }, 'an observer of the locks failed');
+  }
+}
