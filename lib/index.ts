@@ -8,6 +8,9 @@ export { FullLockServer as LockServer, type LockListenOptions, type Protocol } f
 export { line } from './foreign/line/line.ts';
 export type { Dialect } from './foreign/line/line-dialects.ts';
 export { prefixed } from './foreign/prefixed/prefixed.ts';
+export { HistoryFiles, type HistoryFilesOptions } from './history/history-files.ts';
+export { LockHistory, type LockHistoryOptions, type RecordKeeper } from './history/lock-history.ts';
+export { LongWaits } from './history/long-waits.ts';
 export type { Listener, ListenerEvents } from './message/byte-stream.ts';
 export type { CommandDefinition, CommandTable } from './message/command-table.ts';
 export { consoleLogger, type Logger } from './message/logger.ts';
@@ -19,7 +22,18 @@ export { type MessageId, MessageSession } from './message/message-session.ts';
 export { PendingResult } from './message/pending-result.ts';
 export type { ListenOptions, ProtocolService, ServedProtocol } from './message/protocol.ts';
 export type { ConnectionRefusalReason, Refusal, RefusalCause } from './message/refusals.ts';
+export type { HistoryPageLimits, HistoryQuery, HistorySource } from './server/history-source.ts';
 export type { ClusterView } from './server/lead.ts';
+export type {
+  Intervention,
+  LockObserver,
+  ObservedClaim,
+  ObservedClient,
+  ObservedLock,
+  ObservedRefusal,
+  ObservedSession,
+  RefusedRequest,
+} from './server/lock-observer.ts';
 export type { LockProtocol, LockProtocolPlug, LockServerParts } from './server/lock-protocol.ts';
 export { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './server/lock-server-limits.ts';
 export type { LockServerOptions } from './server/lock-server-options.ts';

@@ -305,3 +305,45 @@ export interface ServerStatistics extends LockStatistics, SessionStatistics {
   readonly requests: Readonly<Record<string, number>>;
   readonly uptimeMs: number;
 }
+
+/**
+ * What a record of the history tells of. `hold`: a lock was held. `request`: a request was not granted. `session`: a session ended and
+ * freed something. The others: somebody took a lock from its holders, or ended sessions.
+ */
+export type HistoryKind = 'hold' | 'request' | 'session' | 'steal' | 'forceUnlock' | 'kill';
+
+/** How that ended. Of a request: the status of its answer. */
+export type HistoryReason = HoldEnd | SessionEnd | NotGranted['status'] | 'steal' | 'forceUnlock' | 'kill';
+
+/** Something that happened and is over. Times are milliseconds since 1970 by the clock of the server. */
+export interface HistoryRecord {
+  readonly kind: HistoryKind;
+  readonly reason: HistoryReason;
+  /** Left out where no lock is meant. */
+  readonly lockName?: string;
+  /** Of a request for several locks: the names of the others, at most 99. */
+  readonly otherLocks?: readonly string[];
+  readonly mode?: LockMode;
+  readonly owner?: string;
+  /** The name that the client registered; empty for none. */
+  readonly name: string;
+  readonly address: string;
+  readonly token?: number;
+  /** Since when the lock was held or waited for; the same as `untilMs` where neither is meant. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** How long it was waited for; left out if it was not. */
+  readonly waitedMs?: number;
+  /** How the session ended with which the hold ended. */
+  readonly session?: SessionEnd;
+  /** How many holds a session freed, or how many holds or sessions somebody ended. */
+  readonly count?: number;
+  /** The address or name of the clients whose sessions were ended. */
+  readonly killed?: string;
+}
+
+/** One page of the history, the newest record first; `next` is there when more follows, and is the `after` of the next page. */
+export interface HistoryPage {
+  readonly records: readonly HistoryRecord[];
+  readonly next?: number;
+}

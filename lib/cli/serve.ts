@@ -11,6 +11,7 @@ import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/loc
 import { type ClusterParts, makeClusterNode } from './cluster.ts';
 import { isClustered } from './cluster-settings.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
+import { type KeptHistory, keepHistory } from './keep-history.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
 import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
@@ -40,6 +41,11 @@ interface Serving {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
+/** What ends after it. */
+interface Closable {
+  close(): Promise<void>;
+}
+
 /**
  * Starts a server. The first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP reads the certificates
  * again. Prints the line that tells the addresses where it listens. Rejects with a `StartFailure`.
@@ -63,7 +69,8 @@ export async function serve(
   let server: Serving | undefined;
   let ledger: Ledger | undefined;
   try {
-    const options = { limits, logger, dump, registry, forceUnlock };
+    const history = await claimHistory(settings, codes, logger);
+    const options = { limits, logger, dump, registry, forceUnlock, ...history.options };
     let addresses: readonly string[];
     if (isClustered(settings)) {
       const node = await claimNode(settings, codes, { planned, limits, logger, serverOptions: options, isRaised });
@@ -78,7 +85,7 @@ export async function serve(
     }
     const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
-    closeOnSignal(server, ledger, logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
+    closeOnSignal(server, [ledger, history], logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
     if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
@@ -131,6 +138,14 @@ async function claimState(
   }
 }
 
+async function claimHistory(settings: Settings, codes: StartFailureCodes, logger: PinoLogger): Promise<KeptHistory> {
+  try {
+    return await keepHistory(settings, logger);
+  } catch (error) {
+    throw new StartFailure(codes.usage, (error as Error).message);
+  }
+}
+
 async function claimNode(settings: Settings, codes: StartFailureCodes, parts: ClusterParts): Promise<ClusterNode> {
   try {
     return await makeClusterNode(settings, parts);
@@ -178,7 +193,7 @@ const SAME_SIGNAL_MS = 500;
 /** The first signal lets clients finish, the second ends the process at once. */
 function closeOnSignal(
   server: Serving,
-  ledger: Ledger | undefined,
+  afterwards: readonly (Closable | undefined)[],
   logger: PinoLogger,
   log: LogDestination,
   pidfile: Pidfile | undefined,
@@ -193,7 +208,7 @@ function closeOnSignal(
       if (nowMs - firstSignalMs > SAME_SIGNAL_MS) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
       if (nowMs > firstSignalMs) return;
       logger.info({ signal, drainMs }, 'stopping');
-      void closeAll(server, ledger, drainMs).then(() => {
+      void closeAll(server, afterwards, drainMs).then(() => {
         // Exits even if the last lines cannot be written. Destroys the log first, since it would otherwise try again at
         // the exit.
         const exit = (): void => {
@@ -209,9 +224,13 @@ function closeOnSignal(
   }
 }
 
-async function closeAll(server: Serving, ledger: Ledger | undefined, drainMs: number): Promise<void> {
+async function closeAll(
+  server: Serving,
+  afterwards: readonly (Closable | undefined)[],
+  drainMs: number,
+): Promise<void> {
   await server.close({ drainMs });
-  await ledger?.close();
+  for (const each of afterwards) await each?.close();
 }
 
 function reloadAll(planned: readonly PlannedListener[], logger: PinoLogger): void {

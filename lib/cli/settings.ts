@@ -75,7 +75,31 @@ export interface Settings {
   readonly drainSeconds: number;
   /** How many milliseconds a handshake of TLS or of WebSocket may take. */
   readonly handshakeTimeoutMs: number;
+  readonly history: HistorySettings;
+  readonly log: LogSettings;
   readonly limits: LimitSettings;
+}
+
+/** What is remembered of each lock once it is over. */
+export interface HistorySettings {
+  readonly enabled: boolean;
+  /** How many records are kept in memory. */
+  readonly maxRecords: number;
+  /** A hold that was released within so many milliseconds, and was not waited for, gets no record. */
+  readonly minHeldMs: number;
+  /** Whether each hold and each refused request gets a record. */
+  readonly everything: boolean;
+  /** The directory for files of all records; empty for none. */
+  readonly directory: string;
+  /** How large a file gets before the next begins, and how many are kept. */
+  readonly maxFileBytes: number;
+  readonly maxFiles: number;
+}
+
+/** What is logged beside errors and refusals. */
+export interface LogSettings {
+  /** A request that waits for so many milliseconds gets a line; 0 for none. */
+  readonly waitsOver: number;
 }
 
 /** Limits that may be `auto`: the server takes them from the heap of the process. */
@@ -165,6 +189,20 @@ const limit = (value: number): JsonSchema => ({
   description: 'a whole number from 1 to 2147483647',
 });
 
+const fromZero = (value: number): JsonSchema => ({
+  ...limit(value),
+  minimum: 0,
+  description: 'a whole number from 0 to 2147483647',
+});
+
+const group = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
+  type: 'object',
+  additionalProperties: false,
+  properties,
+  default: {},
+  description: 'an object',
+});
+
 const limits: Readonly<Record<string, JsonSchema>> = {
   ...Object.fromEntries(Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [name, limit(value)])),
   maxTableBytes: autoLimit,
@@ -201,13 +239,17 @@ const schema: JsonSchema = {
       description: `a number of seconds from 0 to ${MAX_DRAIN_SECONDS}`,
     },
     handshakeTimeoutMs: limit(DEFAULT_HANDSHAKE_TIMEOUT_MS),
-    limits: {
-      type: 'object',
-      additionalProperties: false,
-      properties: limits,
-      default: {},
-      description: 'an object',
-    },
+    history: group({
+      enabled: flag(true),
+      maxRecords: limit(100_000),
+      minHeldMs: fromZero(100),
+      everything: flag(false),
+      directory: text('a directory'),
+      maxFileBytes: limit(16_777_216),
+      maxFiles: limit(16),
+    }),
+    log: group({ waitsOver: fromZero(0) }),
+    limits: group(limits),
   },
 };
 

@@ -6,6 +6,7 @@ import { ledToCaller } from '../message/caller-stack.ts';
 import type { RpcOptions, RpcResult, ServerEvent } from '../message/message-client.ts';
 import type {
   ClusterInformation,
+  HistoryPage,
   LockInformation,
   LockMode,
   LockPage,
@@ -15,6 +16,7 @@ import type {
 import { Acquirer } from './acquirer.ts';
 import { type ClientState, ConnectionKeeper, type LockClientEvents, type Surroundings } from './connection-keeper.ts';
 import { EventStream } from './event-stream.ts';
+import { type HistoryOptions, toHistoryParameters } from './history-options.ts';
 import { leaderTerms, type TermOptions } from './leader-terms.ts';
 import { refusal } from './lock-error.ts';
 import { type LockHandle, runGuarded } from './lock-handle.ts';
@@ -203,6 +205,11 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
       page = await this.list({ ...options, after: page.next });
       yield* page.locks;
     }
+  }
+
+  /** One page of what happened to locks, the newest first. Rejects with a `LockError`, `denied` unless the server's settings allow it. */
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    return (await this.#command('history', toHistoryParameters(options))) as unknown as HistoryPage;
   }
 
   /** The counters of the server. */

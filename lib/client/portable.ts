@@ -15,6 +15,10 @@ export type {
   ClusterInformation,
   ClusterNode,
   DeadlockStep,
+  HistoryKind,
+  HistoryPage,
+  HistoryReason,
+  HistoryRecord,
   LockHolder,
   LockInformation,
   LockMode,
@@ -26,6 +30,7 @@ export type {
 } from '../protocol.ts';
 export type { ClientState, LockClientEvents } from './connection-keeper.ts';
 export type { EventStream } from './event-stream.ts';
+export type { HistoryOptions } from './history-options.ts';
 export type { TermOptions } from './leader-terms.ts';
 export type { LockClientBase } from './lock-client-base.ts';
 export {

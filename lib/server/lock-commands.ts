@@ -2,7 +2,8 @@
 
 import type { CommandTable } from '../message/command-table.ts';
 import type { JsonSchema } from '../message/validation.ts';
-import type { LockMode, RequestId } from '../protocol.ts';
+import type { HistoryReason, LockMode, RequestId } from '../protocol.ts';
+import { HISTORY_REASONS } from './history-source.ts';
 
 /** The longest time on the wire, in seconds. Nobody needs a longer one. */
 const MAX_SECONDS = 1e9;
@@ -41,6 +42,15 @@ const max: JsonSchema = {
 function parameters(properties: Readonly<Record<string, JsonSchema>>, ...required: string[]): JsonSchema {
   return { properties, required, additionalProperties: false };
 }
+
+/** In the year 5138. */
+const LAST_SECOND = 1e11;
+const moment: JsonSchema = {
+  type: 'number',
+  minimum: 0,
+  maximum: LAST_SECOND,
+  description: `seconds since 1970, a number from 0 to ${LAST_SECOND}`,
+};
 
 const requestId: JsonSchema = {
   type: ['integer', 'string'],
@@ -124,6 +134,18 @@ export const LOCK_COMMANDS: CommandTable = {
   verify: { serving: 'atOnce', parameters: parameters({ lockName: name, token }, 'lockName', 'token') },
   inspect: { serving: 'inPages', parameters: parameters({ lockName: name, max }, 'lockName') },
   list: { serving: 'inPages', parameters: parameters({ prefix: name, after: name, max }) },
+  history: {
+    serving: 'inPages',
+    parameters: parameters({
+      lockName: name,
+      prefix: name,
+      since: moment,
+      until: moment,
+      reason: { enum: HISTORY_REASONS, description: `one of ${HISTORY_REASONS.join(', ')}` },
+      after: { type: 'integer', ...EXACT, minimum: 0, description: 'the "next" of the page before' },
+      max,
+    }),
+  },
   stats: { parameters: parameters({}) },
   cluster: { parameters: parameters({}) },
   identify: { serving: 'atOnce', parameters: parameters({ name }, 'name') },
@@ -217,6 +239,17 @@ export interface InspectParameters {
 export interface ListParameters {
   readonly prefix?: string;
   readonly after?: string;
+  readonly max?: number;
+}
+
+export interface HistoryParameters {
+  readonly lockName?: string;
+  readonly prefix?: string;
+  /** Seconds since 1970. */
+  readonly since?: number;
+  readonly until?: number;
+  readonly reason?: HistoryReason;
+  readonly after?: number;
   readonly max?: number;
 }
 

@@ -16,9 +16,17 @@ export interface ObservedSession {
   readonly end: SessionEnd | undefined;
 }
 
+/** A lock as it is at that moment. */
+export interface ObservedLock {
+  readonly name: string;
+  readonly holderCount: number;
+  /** The others follow by `next`, in the order of their grants. */
+  readonly firstHolder: ObservedClaim | undefined;
+}
+
 /** A hold, or one who waits for a lock: the same object from the first moment to the last. It goes on to change. */
 export interface ObservedClaim {
-  readonly lock: { readonly name: string };
+  readonly lock: ObservedLock;
   readonly mode: LockMode;
   /** The tag is empty for the untagged owner. */
   readonly owner: { readonly tag: string; readonly session: ObservedSession };
@@ -28,6 +36,10 @@ export interface ObservedClaim {
   readonly sinceMs: number;
   /** How long it waited before it was granted; undefined if that was at once. */
   readonly waitedMs?: number;
+  /** The next holder of the same lock. */
+  readonly next?: ObservedClaim | undefined;
+  /** It waits together with others for several locks. */
+  readonly group?: { readonly waiting: readonly ObservedClaim[] } | undefined;
 }
 
 /** A request that was not granted, for one lock or for several. */
@@ -38,6 +50,8 @@ export interface ObservedRefusal {
   readonly session: ObservedSession;
   readonly request: RefusedRequest;
   readonly result: NotGranted;
+  /** What waited, as `queued` told it; undefined if the request was refused at once. */
+  readonly claim: ObservedClaim | undefined;
   /** How long it waited; undefined if it was refused at once. */
   readonly waitedMs: number | undefined;
 }

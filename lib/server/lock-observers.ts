@@ -46,15 +46,15 @@ export class LockObservers implements TableObserver {
   }
 
   refused(waiting: WaitingRequest, result: NotGranted): void {
-    const { owner, sinceMs } = waiting.kind === 'wait' ? waiting.claim : (waiting.waiting[0] as Claim);
-    const waitedMs = Math.floor(this.#nowMs()) - sinceMs;
-    const refusal = { session: owner.session, request: waiting.request, result, waitedMs };
+    const claim = waiting.kind === 'wait' ? waiting.claim : (waiting.waiting[0] as Claim);
+    const waitedMs = Math.floor(this.#nowMs()) - claim.sinceMs;
+    const refusal = { session: claim.owner.session, request: waiting.request, result, claim, waitedMs };
     this.#tell((observer, nowMs) => observer.refused?.(refusal, nowMs));
   }
 
   /** A request was refused that did not wait. */
   refusedAtOnce(session: Session, request: LockRequest | LockAllRequest, result: NotGranted): void {
-    const refusal = { session, request, result, waitedMs: undefined };
+    const refusal = { session, request, result, claim: undefined, waitedMs: undefined };
     this.#tell((observer, nowMs) => observer.refused?.(refusal, nowMs));
   }
 

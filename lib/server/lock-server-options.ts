@@ -2,6 +2,7 @@
 
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MessageServerOptions } from '../message/message-server.ts';
+import type { HistorySource } from './history-source.ts';
 import type { ClusterView } from './lead.ts';
 import type { LockManager } from './lock-manager.ts';
 import type { LockObserver } from './lock-observer.ts';
@@ -20,6 +21,7 @@ export const LOCK_SERVER_OPTIONS: readonly string[] = [
   'protocols',
   'cluster',
   'observers',
+  'history',
 ];
 
 /** The names of the options of its listeners. */
@@ -50,4 +52,6 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly cluster?: ClusterView;
   /** Are told what happens to locks and sessions; nobody by default. */
   readonly observers?: readonly LockObserver[];
+  /** Answers `history`, which is denied without. To know something it must be among the `observers`. */
+  readonly history?: HistorySource;
 }

@@ -13,6 +13,8 @@ import type { ListenOptions } from '../message/protocol.ts';
 import type { LockStatistics, ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
+import { answerHistory } from './history-command.ts';
+import type { HistorySource } from './history-source.ts';
 import { KeptListings } from './kept-listings.ts';
 import { Lead } from './lead.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
@@ -20,6 +22,7 @@ import type {
   CancelParameters,
   ForceUnlockParameters,
   HelloParameters,
+  HistoryParameters,
   IdentifyParameters,
   InspectParameters,
   ListParameters,
@@ -67,6 +70,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #plannedStop: PlannedStop | undefined;
   readonly #startedMs = performance.now();
   readonly #isDumpOn: boolean;
+  readonly #history: HistorySource | undefined;
   readonly #isRegistryOn: boolean;
   readonly #isForceUnlockOn: boolean;
   readonly #requests: LockRequests;
@@ -84,6 +88,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       protocols = [],
       cluster: view,
       observers = [],
+      history,
       ...rest
     } = requireKnownOptions(options, LOCK_SERVER_OPTIONS);
     const limitNames = Object.keys(DEFAULT_LOCK_SERVER_LIMITS);
@@ -95,6 +100,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#observers = observers.length === 0 ? undefined : this.#manager.observe(observers, this.logger);
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
+    this.#history = history;
     this.#sessionKeeper = new SessionKeeper({
       limits,
       list: own?.sessions ?? NO_SESSIONS,
@@ -228,6 +234,13 @@ export class LockServer extends MessageServer<LockServerSession> {
       this.#keptListings.keep(session, prefix, next, pages);
       return { status: 'ok', locks, next };
     });
+  }
+
+  /** Tells what happened to locks, page by page, the newest first. */
+  commandHistory({ connection }: LockServerSession, parameters: HistoryParameters): object {
+    if (!this.#isDumpOn || this.#history === undefined) return DENIED;
+    const withMax = { max: DEFAULT_LISTED, ...parameters };
+    return answerHistory(this.#history, this.#limits, withMax, () => !connection.isClosed);
   }
 
   /** Returns the current counts and the totals since the start. */

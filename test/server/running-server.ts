@@ -89,7 +89,7 @@ export async function startServer(
   logger?: Logger,
   switches: Pick<
     LockServerOptions,
-    'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster' | 'observers'
+    'dump' | 'registry' | 'forceUnlock' | 'manager' | 'ledger' | 'cluster' | 'observers' | 'history'
   > = {},
   port = 0,
 ): Promise<RunningServer> {
@@ -103,7 +103,10 @@ export async function startServer(
 async function startClustered(
   limits: Partial<LockServerLimits>,
   logger: Logger = new RecordingLogger(),
-  switches: Pick<LockServerOptions, 'dump' | 'registry' | 'forceUnlock' | 'cluster' | 'observers'>,
+  switches: Pick<
+    LockServerOptions,
+    'dump' | 'registry' | 'forceUnlock' | 'cluster' | 'observers' | 'history' | 'history'
+  >,
   port: number,
 ): Promise<RunningServer> {
   const all = { ...DEFAULT_LOCK_SERVER_LIMITS, ...limits };

@@ -1,0 +1,106 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { HistoryFiles, type HistoryFilesOptions } from '../../lib/history/history-files.ts';
+import type { HistoryRecord } from '../../lib/protocol.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
+import { until } from '../server/raw-client.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+
+describe('the files of the history', () => {
+  let directory: string;
+  let log: RecordingLogger;
+
+  beforeEach(() => {
+    directory = join(makeFolder(), 'history');
+    log = new RecordingLogger();
+  });
+  afterEach(endTest);
+
+  function open(options: Partial<HistoryFilesOptions> = {}): HistoryFiles {
+    const files = new HistoryFiles({ directory, maxFileBytes: 1_000_000, maxFiles: 3, logger: log, ...options });
+    whenTestEnds(() => files.close());
+    return files;
+  }
+
+  function recordOf(lockName: string): HistoryRecord {
+    return { kind: 'hold', reason: 'released', lockName, name: '', address: '', sinceMs: 1, untilMs: 2 };
+  }
+
+  function namesIn(file: string): readonly string[] {
+    const lines = readFileSync(join(directory, file), 'utf8').split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line).lockName);
+  }
+
+  it('have each record as one line, in order, also when there are more than fit in one write', async () => {
+    const files = open();
+    const names = Array.from({ length: 450 }, (_, index) => `lock ${index}`);
+    for (const name of names) files.add(recordOf(name));
+    await files.close();
+    expect(namesIn('history-000001.jsonl')).to.deep.equal(names);
+    expect(
+      JSON.parse(readFileSync(join(directory, 'history-000001.jsonl'), 'utf8').split('\n')[0] ?? ''),
+    ).to.deep.equal(recordOf('lock 0'));
+    expect(statSync(join(directory, 'history-000001.jsonl')).mode & 0o777).to.equal(0o600);
+  });
+
+  it('are written without being closed', async () => {
+    open().add(recordOf('a'));
+    await until(() => readdirSync(directory).length === 1 && namesIn('history-000001.jsonl').length === 1);
+  });
+
+  it('follow each other by size, and the oldest are deleted; other files are left alone', async () => {
+    for (let run = 0; run < 6; run += 1) {
+      const files = open({ maxFileBytes: 200 });
+      for (let index = 0; index < 2; index += 1) files.add(recordOf(`${run}.${index}`));
+      await files.close();
+      if (run === 0) writeFileSync(join(directory, 'notes.txt'), 'mine');
+    }
+    const last = open({ maxFileBytes: 200 });
+    last.add(recordOf('last'));
+    await last.close();
+    const found = readdirSync(directory).sort();
+    expect(found).to.deep.equal(['history-000005.jsonl', 'history-000006.jsonl', 'history-000007.jsonl', 'notes.txt']);
+    expect(namesIn('history-000006.jsonl')).to.deep.equal(['5.0', '5.1']);
+    expect(namesIn('history-000007.jsonl')).to.deep.equal(['last']);
+  });
+
+  it('that cannot be written cost records, which are counted and told of once, until they can', async () => {
+    const files = open();
+    files.add(recordOf('a'));
+    await until(() => readdirSync(directory).length === 1 && namesIn('history-000001.jsonl').length === 1);
+    await files.close();
+    renameSync(directory, `${directory}.moved`);
+    files.add(recordOf('b'));
+    await files.close();
+    files.add(recordOf('c'));
+    await files.close();
+    expect(log.at('warn').map(({ message }) => message)).to.deep.equal([
+      'the history cannot be written to its directory; records are lost until it can',
+    ]);
+    mkdirSync(directory);
+    files.add(recordOf('d'));
+    await files.close();
+    expect(
+      log
+        .at('warn')
+        .map(({ message }) => message)
+        .slice(1),
+    ).to.deep.equal(['the history is written again; 2 records were lost']);
+    expect(namesIn('history-000001.jsonl')).to.deep.equal(['d']);
+    rmSync(`${directory}.moved`, { recursive: true });
+  });
+
+  it('keep no more in memory for a slow disk than is set', async () => {
+    const files = open({ maxPendingBytes: 1_000 });
+    for (let index = 0; index < 10; index += 1) files.add(recordOf(`${index}`));
+    await files.close();
+    expect(namesIn('history-000001.jsonl')).to.deep.equal(['0', '1', '2']);
+    expect(log.at('warn').map(({ details }) => details.why ?? details.lost)).to.deep.equal(['the disk is too slow', 7]);
+  });
+
+  it('are refused with the reason when there can be no such directory', () => {
+    writeFileSync(directory, '');
+    expect(() => open()).to.throw(directory);
+  });
+});

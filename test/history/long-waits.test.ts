@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { LongWaits } from '../../lib/history/long-waits.ts';
+import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { addressOf, type RawClient, until } from '../server/raw-client.ts';
+import { startServer } from '../server/running-server.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+
+describe('a wait that is longer than waitsOver', () => {
+  let log: RecordingLogger;
+  let anna: RawClient;
+  let ben: RawClient;
+
+  /** A server that logs waits of that length. */
+  async function begin(waitsOverMs: number): Promise<LongWaits> {
+    log = new RecordingLogger();
+    const longWaits = new LongWaits(waitsOverMs, log);
+    whenTestEnds(() => longWaits.close());
+    const server = await startServer({}, undefined, { observers: [longWaits] });
+    [anna, ben] = await server.connectTwo();
+    await anna.ask('identify', { name: 'anna' });
+    return longWaits;
+  }
+  afterEach(endTest);
+
+  it('is logged while it lasts, with the one who waits and the one who holds', async () => {
+    await begin(1);
+    await anna.take('jobs', { owner: 'x' });
+    await ben.queue(1, 'jobs', { mode: 'shared' });
+    await until(() => log.at('info').length > 0);
+    const [{ message, details }] = log.at('info') as [ReturnType<RecordingLogger['at']>[number]];
+    expect(message).to.match(/^a request has waited for a lock for \d+ ms$/);
+    expect(details).to.include({
+      lockName: 'jobs',
+      mode: 'shared',
+      owner: '',
+      address: addressOf(ben),
+      holderCount: 1,
+    });
+    const [holder, ...others] = details.holders as readonly object[];
+    expect(holder).to.include({ owner: 'x', name: 'anna', address: addressOf(anna), mode: 'exclusive', token: 1 });
+    expect(others).to.deep.equal([]);
+  });
+
+  it('for several locks is logged with the holder of the one that is held', async () => {
+    await begin(1);
+    await anna.take('b');
+    ben.send({ command: 'lockAll', parameters: { locks: [{ lockName: 'a' }, { lockName: 'b' }] }, id: 1 });
+    await until(() => log.at('info').length > 0);
+    expect(log.at('info')[0]?.details).to.include({ lockName: 'a', holderCount: 1 });
+    await ben.leave();
+    expect(log.at('info')).to.have.lengthOf(1);
+  });
+
+  it('is logged once, and shorter ones are not', async () => {
+    await begin(100);
+    await anna.take('short');
+    await ben.queue(1, 'short');
+    await anna.ask('unlock', { lockName: 'short' });
+    await ben.next();
+    await ben.ask('lock', { lockName: 'short', timeLimit: 0 });
+    await anna.ask('lock', { lockName: 'short', timeLimit: 0.001 });
+    await anna.take('long');
+    await ben.queue(2, 'long');
+    await until(() => log.at('info').length > 0);
+    expect(log.at('info').map(({ details }) => details.lockName)).to.deep.equal(['long']);
+  });
+});
