@@ -108,7 +108,7 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
     hosts: listOf(flags, 'hosts') ?? [],
     listeners: [
       ...(ws === 0 ? [] : [{ transport: 'websocket', port: ws, tls: { cert: '', key: '', ca: '' } }]),
-      ...(unix === '' ? [] : [{ transport: 'unix', path: unix, mode: flags.get('unix-mode') ?? '0600' }]),
+      ...(unix === '' ? [] : [{ transport: 'unix', admin: false, path: unix, mode: flags.get('unix-mode') ?? '0600' }]),
     ],
     tls: tlsOf(flags),
     pidfile,

@@ -41,11 +41,12 @@ export function planListeners(settings: Settings): PlannedListener[] {
 }
 
 function plan(settings: Settings, listener: ListenerSettings, field: string): PlannedListener | undefined {
-  const { transport, protocols, dialect, proxied, proxies } = listener;
+  const { transport, protocols, dialect, proxied, proxies, admin = transport === 'unix' } = listener;
   const options: LockListenOptions = {
     ...(protocols === undefined ? {} : { protocols }),
     ...(dialect === undefined ? {} : { dialect }),
     ...(proxied === undefined ? {} : { proxied }),
+    ...(admin ? { admin } : {}),
   };
   if (transport === 'unix') {
     const { path = '', mode = '0600' } = listener;

@@ -31,6 +31,8 @@ export interface ListenerSettings {
   readonly proxied?: boolean;
   /** Addresses and CIDR ranges of proxies that tell by the PROXY protocol where their clients are. */
   readonly proxies?: readonly string[];
+  /** Whether its clients may use `forceUnlock` and `kill`; true for Unix sockets by default. */
+  readonly admin?: boolean;
   /** The protocols to serve; all by default, except `prefixed` on WebSocket. */
   readonly protocols?: readonly Protocol[];
   /** The dialect of the line protocol; `glockd` by default. */
@@ -153,6 +155,7 @@ const listener: JsonSchema = {
     port,
     allowed: addresses,
     proxied: { type: 'boolean', description: 'true or false' },
+    admin: { type: 'boolean', description: 'true or false' },
     proxies: addresses,
     protocols: {
       type: 'array',

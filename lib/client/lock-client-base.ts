@@ -243,6 +243,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     );
   }
 
+  /**
+   * Ends the sessions of a client at once, by the address or the name that `who` and `inspect` tell; this one goes on. Resolves to their
+   * number. Rejects with a `LockError`, `denied` unless the server lets this client do that.
+   */
+  async kill(client: { readonly address: string } | { readonly name: string }): Promise<number> {
+    return Number((await this.#command('kill', requireOptions(client, { address: ANYTHING, name: ANYTHING }))).killed);
+  }
+
   /** Sends any command and waits for its result, as `MessageClient.rpc` does; waits for a connection if there is none. */
   async rpc(command: string, parameters: object = {}, options: RpcOptions = {}): Promise<RpcResult> {
     try {

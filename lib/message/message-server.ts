@@ -177,6 +177,12 @@ export abstract class MessageServer<
   /** A client has left, or will send no more. Its pending results may still be settled. */
   protected sessionEnded(_session: Session, _end: ConnectionEnd): void {}
 
+  /** Ends a session and its connection at once. */
+  protected cutOff(session: Session): void {
+    this.#endSession(session, 'lost');
+    session.connection.destroy();
+  }
+
   /** Counts and logs a closed connection or a refused command, because the peer may not learn the reason. */
   protected refused(peer: string, cause: RefusalCause): void {
     this.#refusals.add({ ...cause, address: hostOf(peer) });

@@ -17,6 +17,8 @@ export interface ListenOptions {
    * be the proxy that has gone.
    */
   readonly proxied?: boolean;
+  /** Whether its clients may do what only operators may. */
+  readonly admin?: boolean;
 }
 
 /** A protocol that a server knows. */

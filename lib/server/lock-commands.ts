@@ -11,6 +11,7 @@ const MAX_LISTED = 10_000;
 
 const name: JsonSchema = { type: 'string', description: 'a string' };
 const mode: JsonSchema = { enum: ['exclusive', 'shared', 'permit'], description: '"exclusive", "shared" or "permit"' };
+const named: JsonSchema = { type: 'string', minLength: 1, description: 'a string that is not empty' };
 const owner: JsonSchema = { type: 'string', description: 'a string' };
 /** Beyond these limits, JSON parsing rounds whole numbers. */
 const EXACT = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
@@ -122,6 +123,7 @@ export const LOCK_COMMANDS: CommandTable = {
   unlock: { serving: 'atOnce', parameters: parameters({ lockName: name, mode, owner, token }) },
   unlockAll: { serving: 'atOnce', parameters: parameters({ owner }) },
   forceUnlock: { serving: 'atOnce', parameters: parameters({ lockName: name, mode }, 'lockName') },
+  kill: { serving: 'atOnce', parameters: parameters({ address: named, name: named }) },
   cancel: {
     serving: 'atOnce',
     parameters: parameters(
@@ -209,6 +211,12 @@ export interface LockAllParameters {
 export interface ForceUnlockParameters {
   readonly lockName: string;
   readonly mode?: LockMode;
+}
+
+/** One of the two. */
+export interface KillParameters {
+  readonly address?: string;
+  readonly name?: string;
 }
 
 export interface UnlockParameters {

@@ -25,7 +25,7 @@ export const LOCK_SERVER_OPTIONS: readonly string[] = [
 ];
 
 /** The names of the options of its listeners. */
-export const LOCK_LISTEN_OPTIONS: readonly string[] = ['protocols', 'proxied', 'dialect'];
+export const LOCK_LISTEN_OPTIONS: readonly string[] = ['protocols', 'proxied', 'admin', 'dialect'];
 
 /** The options of a lock server. */
 export interface LockServerOptions extends Omit<MessageServerOptions, 'commands' | 'limits' | 'refusalReasons'> {
@@ -44,7 +44,10 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
   readonly dump?: boolean;
   /** Whether clients may register names and ask for those of other clients; true by default. */
   readonly registry?: boolean;
-  /** Whether any client may take locks away from others (`forceUnlock`, and `steal` of any lock); false by default. */
+  /**
+   * Whether any client may take locks away from others (`forceUnlock`, `kill`, and `steal` of any lock); false by default. Clients of
+   * listeners marked `admin` may use `forceUnlock` and `kill` without.
+   */
   readonly forceUnlock?: boolean;
   /** Protocols to serve beside newline-delimited JSON. */
   readonly protocols?: readonly LockProtocolPlug[];

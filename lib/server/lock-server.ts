@@ -13,9 +13,11 @@ import type { ListenOptions } from '../message/protocol.ts';
 import type { LockStatistics, ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
+import { hideOthers } from './hidden-answers.ts';
 import { answerHistory } from './history-command.ts';
 import type { HistorySource } from './history-source.ts';
 import { KeptListings } from './kept-listings.ts';
+import { meantClients, tellKilled } from './killed-sessions.ts';
 import { Lead } from './lead.ts';
 import { LocalLockManager } from './local-lock-manager.ts';
 import type {
@@ -25,6 +27,7 @@ import type {
   HistoryParameters,
   IdentifyParameters,
   InspectParameters,
+  KillParameters,
   ListParameters,
   LockAllParameters,
   LockParameters,
@@ -37,6 +40,7 @@ import type {
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
 import type { LockAllResult, LockManager, LockResult } from './lock-manager.ts';
+import type { ObservedClient } from './lock-observer.ts';
 import type { LockObservers } from './lock-observers.ts';
 import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
@@ -46,17 +50,12 @@ import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
-import { logTaken, type Taking } from './taken-holds.ts';
+import { tellTaken } from './taken-holds.ts';
 import { ledgerInMemory } from './tokens.ts';
 import { VERSION } from './version.ts';
 
 const PROTOCOL = 1;
 const DEFAULT_LISTED = 100;
-
-/** Every result begins with its status. */
-interface Result {
-  readonly status: Status;
-}
 
 /** Serves locks to the clients of its listeners. */
 export class LockServer extends MessageServer<LockServerSession> {
@@ -161,7 +160,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     return mapResult(result, (answer) => {
       if (answer.status !== 'ok') return answer;
       const { taken, ...granted } = answer;
-      this.#tellTaken({ by: 'steal', session, lockName: request.name, taken });
+      tellTaken(this.quietLog, this.#observers, { by: 'steal', session, lockName: request.name, taken });
       return granted;
     });
   }
@@ -194,12 +193,28 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Takes a lock away from all its holders. */
   commandForceUnlock(session: LockServerSession, { lockName, mode = 'exclusive' }: ForceUnlockParameters): object {
-    if (!this.#isForceUnlockOn) return DENIED;
+    if (!this.#isForceUnlockOn && !session.isAdmin) return DENIED;
     const released = this.#manager.forceRelease(lockName, mode === 'permit' ? 'permit' : 'readerWriter');
     return mapResult(released, ({ taken, ...result }) => {
-      this.#tellTaken({ by: 'forceUnlock', session, lockName, taken });
+      tellTaken(this.quietLog, this.#observers, { by: 'forceUnlock', session, lockName, taken });
       return result;
     });
+  }
+
+  /** Ends the sessions of a client, and its connections, at once. The one that asks goes on. */
+  commandKill(session: LockServerSession, parameters: KillParameters): object {
+    if (!this.#isForceUnlockOn && !session.isAdmin) return DENIED;
+    const clients = meantClients(parameters);
+    if ('status' in clients) return clients;
+    const isMeant = (each: ObservedClient): boolean => each !== session && clients.isMeant(each);
+    const connected = this.sessions.filter((each) => each.state === 'live' && isMeant(each));
+    for (const each of connected) {
+      each.isKilled = true;
+      this.cutOff(each);
+    }
+    const count = connected.length + this.#sessionKeeper.kill(isMeant);
+    tellKilled(this.quietLog, this.#observers, { by: session, killed: clients.text, count });
+    return { status: 'ok', killed: count };
   }
 
   /** Cancels one waiting request of the session. */
@@ -310,16 +325,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     return OK;
   }
 
-  protected override createSession(connection: MessageConnection): LockServerSession {
-    return new LockServerSession(connection, this.#manager);
+  protected override createSession(connection: MessageConnection, { admin }: ListenOptions): LockServerSession {
+    return new LockServerSession(connection, this.#manager, admin === true);
   }
 
   protected override sessionEnded(session: LockServerSession, end: ConnectionEnd): void {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
     // A client whose session goes on is answered on its next connection.
-    if (this.#sessionKeeper.connectionEnded(session, end) === 'kept') session.connection.end();
-    else session.locks.end(end);
+    const how = session.isKilled ? 'killed' : end;
+    if (this.#sessionKeeper.connectionEnded(session, how) === 'kept') session.connection.end();
+    else session.locks.end(how);
   }
 
   protected override drain(): Promise<void> {
@@ -328,13 +344,6 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   protected override answerBare(session: LockServerSession, message: Request): boolean {
     return this.#protocols.some((protocol) => protocol.answerBare?.(session, message) ?? false);
-  }
-
-  #tellTaken(taking: Taking): void {
-    const { by, session, lockName, taken } = taking;
-    logTaken(this.quietLog, taking);
-    if (taken !== undefined && taken.count > 0)
-      this.#observers?.intervened({ by, client: session, lockName, count: taken.count });
   }
 
   #describe(): object {
@@ -380,14 +389,8 @@ const SHARED_PORTS =
   'this process is a worker of node:cluster, whose workers share their ports, and each would grant the same lock; ' +
   'start one process (with pm2: in fork mode, one instance)';
 
-const OK: Result = Object.freeze({ status: 'ok' });
-const DENIED: Result = Object.freeze({ status: 'denied' });
-
-/** Where listings are forbidden, answers must not reveal holders and waiters either. */
-function hideOthers<Answer extends LockResult | LockAllResult>(answer: Answer): Answer {
-  if (answer.status === 'timeout' || answer.status === 'deadlock') return { status: answer.status } as Answer;
-  return answer;
-}
+const OK: { readonly status: Status } = Object.freeze({ status: 'ok' });
+const DENIED: { readonly status: Status } = Object.freeze({ status: 'denied' });
 
 function withStatus<Described extends object>(result: Described | PendingResult<Described>): object {
   return mapResult(result, (described) => ({ status: 'ok', ...described }));

@@ -13,6 +13,7 @@ import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/
 import { atLimit, type OnRefused } from './command-refusals.ts';
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
+import type { ObservedClient } from './lock-observer.ts';
 import { invalidParameters, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
 import type { SavedLocks } from './planned-stop.ts';
 import { onceRecorded } from './recorded-answer.ts';
@@ -59,7 +60,7 @@ export class SessionKeeper {
   /** A client comes back in one step, which takes long where it held thousands of locks. Others are served between two of them. */
   readonly #returns = new TurnBudget();
   /** The locks of sessions of a planned stop that are not back, by their ids. */
-  readonly #loaded = new Map<string, ManagedSession>();
+  readonly #loaded = new Map<string, { readonly locks: ManagedSession; readonly client: ObservedClient }>();
 
   constructor({ limits, list, manager, nowMs, logger, present, onRefused }: SessionKeeperOptions) {
     this.#limits = limits;
@@ -89,8 +90,11 @@ export class SessionKeeper {
       kept.lastAttempt = lastAttempt;
       kept.losses.add(losses);
     }
-    for (const [id, locks] of this.#manager.load(saved, (each) => this.#absentClient(each)))
-      this.#loaded.set(id, locks);
+    const loaded = this.#manager.load(saved, (each) => this.#absentClient(each));
+    for (const client of saved.sessions) {
+      const locks = loaded.get(client.id);
+      if (locks !== undefined) this.#loaded.set(client.id, { locks, client });
+    }
     this.#sessions.suspendAwaited();
   }
 
@@ -125,9 +129,9 @@ export class SessionKeeper {
   }
 
   #takeLoaded({ id }: KeptSession<LockServerSession>): ManagedSession | undefined {
-    const locks = this.#loaded.get(id);
+    const loaded = this.#loaded.get(id);
     this.#loaded.delete(id);
-    return locks;
+    return loaded?.locks;
   }
 
   /** Whether sessions of the run before are awaited: nothing new is granted meanwhile. */
@@ -243,11 +247,11 @@ export class SessionKeeper {
   }
 
   /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */
-  connectionEnded(session: LockServerSession, end: ConnectionEnd): 'kept' | 'over' {
+  connectionEnded(session: LockServerSession, end: ConnectionEnd | 'killed'): 'kept' | 'over' {
     const { kept } = session;
     if (kept === undefined) return 'over';
     if (kept.client !== session || kept.state === 'ended') return 'kept';
-    if (kept.state === 'reclaiming' && end !== 'left') {
+    if (kept.state === 'reclaiming' && end !== 'left' && end !== 'killed') {
       this.#sessions.awaitAgain(kept);
       return 'over';
     }
@@ -264,9 +268,25 @@ export class SessionKeeper {
     const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
-    if (end !== 'lost' || recorded === undefined) return 'over';
+    if ((end !== 'lost' && end !== 'killed') || recorded === undefined) return 'over';
     void recorded.then(() => session.locks.end(end));
     return 'kept';
+  }
+
+  /** Ends the sessions of such clients that wait for them to come back; returns how many. */
+  kill(isMeant: (client: ObservedClient) => boolean): number {
+    const killed = [...this.#sessions].filter((kept) => {
+      const client = kept.client ?? this.#loaded.get(kept.id)?.client;
+      return kept.state === 'suspended' && client !== undefined && isMeant(client);
+    });
+    for (const kept of killed) {
+      const endLocks = (): void => (kept.client?.locks ?? this.#takeLoaded(kept))?.end('killed');
+      // L3: before that is on record, nobody else may have them.
+      const recorded = this.#sessions.end(kept);
+      if (recorded === undefined) endLocks();
+      else void recorded.then(endLocks);
+    }
+    return killed.length;
   }
 
   get statistics(): SessionStatistics {

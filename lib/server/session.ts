@@ -9,14 +9,19 @@ import type { LockClientInfo, LockManager, ManagedSession } from './lock-manager
 /** Lasts as long as its connection, and so do its locks unless its client asked for a session that is kept. */
 export class LockServerSession extends MessageSession implements LockClientInfo {
   locks: ManagedSession;
+  /** Whether its client may do what only operators may. */
+  readonly isAdmin: boolean;
+  /** Whether an operator ends it. */
+  isKilled = false;
   clientName = '';
   /** The session that this connection speaks for, or did. */
   kept: KeptSession<LockServerSession> | undefined;
   /** For the line protocol: whether only blank lines have been read so far. */
   isFirstLine = true;
 
-  constructor(connection: MessageConnection, manager: LockManager) {
+  constructor(connection: MessageConnection, manager: LockManager, isAdmin: boolean) {
     super(connection);
+    this.isAdmin = isAdmin;
     this.locks = manager.openSession(this);
   }
 

@@ -3,6 +3,7 @@
 import type { TableEvent } from '../locks/types.ts';
 import type { QuietLog } from '../message/quiet-log.ts';
 import type { Taken } from './lock-manager.ts';
+import type { LockObservers } from './lock-observers.ts';
 import type { LockServerSession } from './session.ts';
 
 /** The log shows the beginning of a name. */
@@ -24,16 +25,21 @@ export function takenBy(events: readonly TableEvent[], count: number): Taken {
 }
 
 /** Holds that one client took from others. */
-export interface Taking {
+interface Taking {
   readonly by: 'steal' | 'forceUnlock';
   readonly session: LockServerSession;
   readonly lockName: string;
   readonly taken: Taken | undefined;
 }
 
-/** Logs who took a lock, for the people who miss it. Stealing is only `info`, because clients may do it all the time. */
-export function logTaken(log: QuietLog, { by, session, lockName, taken }: Taking): void {
+/**
+ * Logs who took a lock, for the people who miss it, and tells the observers. Stealing is only `info`, because clients may do it all the
+ * time.
+ */
+export function tellTaken(log: QuietLog, observers: LockObservers | undefined, taking: Taking): void {
+  const { by, session, lockName, taken } = taking;
   if (taken === undefined || taken.count === 0) return;
+  observers?.intervened({ by, client: session, lockName, count: taken.count });
   const shownName = lockName.slice(0, MAX_LOGGED_CHARACTERS);
   const client = { name: session.clientName, address: session.address };
   log.tell({

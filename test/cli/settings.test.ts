@@ -15,6 +15,8 @@ const WRONG: readonly [setting: string, wrong: readonly unknown[], expected: str
   ['verbose', [null, 'true', 1, 0, [], {}], 'true or false'],
   ['drainSeconds', [null, '1', true, -1, -0.1, 86_401, [], {}], 'a number of seconds from 0 to 86400'],
   ['handshakeTimeoutMs', [null, '1', true, 0, 0.5, 2 ** 31, [], {}], 'a whole number from 1 to 2147483647'],
+  ['history', [null, 1, 'x', true, []], 'an object'],
+  ['log', [null, 1, 'x', true, []], 'an object'],
   ['limits', [null, 1, 'x', true, []], 'an object'],
 ];
 
@@ -92,7 +94,7 @@ describe('the settings', () => {
 
   it('are refused when one is unknown', () => {
     const known =
-      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, stateDirectory, cluster, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, limits';
+      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, stateDirectory, cluster, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, history, log, limits';
     refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
     refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
     refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);

@@ -2,6 +2,7 @@
 
 import { renameSync } from 'node:fs';
 import { expect } from 'chai';
+import { LockHistory } from '../../lib/history/lock-history.ts';
 import { makeFolder } from '../server/clean-up.ts';
 import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
 import { listenOnTcp, makeServer } from '../server/running-server.ts';
@@ -10,10 +11,15 @@ import type { Transcript, TranscriptServer } from './transcript.ts';
 
 /** A fresh server, as the settings of the conversation ask for it. */
 export async function startTranscriptServer({ settings }: Transcript): Promise<TranscriptServer> {
-  const { state = false, cluster, standby, ...options } = settings;
+  const { state = false, cluster, standby, history: isHistoryKept = false, ...options } = settings;
   if (state) return await ProgramWithState.start();
   if (standby !== undefined) return await startStandby(standby);
-  const server = makeServer({ ...options, ...(cluster && { cluster: { describe: () => cluster } }) });
+  const history = isHistoryKept ? new LockHistory({ everything: true }) : undefined;
+  const server = makeServer({
+    ...options,
+    ...(history && { history, observers: [history] }),
+    ...(cluster && { cluster: { describe: () => cluster } }),
+  });
   return {
     port: await listenOnTcp(server),
     carryOut: async (text) => {

@@ -13,6 +13,8 @@ export interface Transcript {
   readonly settings: {
     readonly limits?: Record<string, number>;
     readonly forceUnlock?: boolean;
+    /** Whether the server keeps a history of everything. */
+    readonly history?: boolean;
     /** Whether the server has a state directory. */
     readonly state?: boolean;
     /** What the server answers to `cluster`. */
@@ -110,6 +112,8 @@ const UUID = /^[0-9a-f-]{36}$/;
 const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   heldMs: Number.isSafeInteger,
   waitedMs: Number.isSafeInteger,
+  sinceMs: Number.isSafeInteger,
+  untilMs: Number.isSafeInteger,
   uptimeMs: Number.isSafeInteger,
   tableBytes: Number.isSafeInteger,
   address: (value) => ADDRESS.test(String(value)),

@@ -43,6 +43,7 @@ describe('the names of clients', () => {
     const session = new LockServerSession(
       connectionThat(() => {}).connection,
       new LocalLockManager({ limits: DEFAULT_LOCK_SERVER_LIMITS }),
+      false,
     );
     const keptBytes = bytesKeptBy(() => {
       for (let time = 0; time < 100_000; time += 1) registry.register(session, 'Ann');

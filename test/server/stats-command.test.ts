@@ -51,7 +51,7 @@ const NO_REQUESTS = {
     'stats',
     'identify',
   ),
-  ...zeros('cluster', 'whoami', 'who', 'ping', 'hello', 'reclaim', 'bye'),
+  ...zeros('kill', 'history', 'cluster', 'whoami', 'who', 'ping', 'hello', 'reclaim', 'bye'),
 };
 
 describe('the stats command', () => {
