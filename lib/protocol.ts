@@ -239,9 +239,9 @@ export interface LockStatistics {
 export interface SessionInformation {
   /**
    * `reclaim`: the server has restarted, and the client must tell what it holds by `reclaim`. `gone`: the session to be resumed is
-   * over, and this is a new one.
+   * over, and this is a new one. `anchored`: this connection keeps the session of another.
    */
-  readonly state: 'opened' | 'resumed' | 'reclaim' | 'gone';
+  readonly state: 'opened' | 'resumed' | 'reclaim' | 'gone' | 'anchored';
   readonly id: string;
   /** Told once, when the session is opened. */
   readonly secret?: string;

@@ -66,6 +66,7 @@ const session: JsonSchema = {
     id: name,
     secret: name,
     attempt: fromOne,
+    anchor: flag,
     holds: { type: 'array', items: token, description: 'a list of tokens' },
     requests: {
       type: 'array',
@@ -292,6 +293,8 @@ export interface SessionParameters {
   readonly secret?: string;
   /** Grows with each `hello` of the client that names the session. */
   readonly attempt?: number;
+  /** Keep the session while this connection is open, and leave the one that speaks for it alone. */
+  readonly anchor?: boolean;
   /** The tokens of the holds. */
   readonly holds?: readonly number[];
   /** The requests that the client still wants answered. */

@@ -10,6 +10,7 @@ import { PendingResult } from '../message/pending-result.ts';
 import { TurnBudget } from '../message/scheduler.ts';
 import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
 import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
+import { Anchors } from './anchors.ts';
 import { atLimit, type OnRefused } from './command-refusals.ts';
 import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
@@ -53,6 +54,7 @@ export interface SessionKeeperOptions {
 export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
+  readonly #anchors: Anchors;
   readonly #manager: LockManager;
   readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
@@ -76,6 +78,7 @@ export class SessionKeeper {
       },
       graceOver: () => manager.holdBack(false),
     });
+    this.#anchors = new Anchors(this.#sessions);
     if (this.isInGrace) manager.holdBack(true);
   }
 
@@ -179,7 +182,9 @@ export class SessionKeeper {
     parameters: SessionParameters,
   ): SessionInformation | Refusal | PendingResult<SessionInformation> {
     const { id, secret, attempt, holds = [], requests = [] } = parameters;
-    if (session.kept !== undefined) return invalidParameters('parameters.session is here twice; expected it once');
+    if (session.kept !== undefined || session.anchored !== undefined)
+      return invalidParameters('parameters.session is here twice; expected it once');
+    if (parameters.anchor === true) return this.#anchors.open(session, parameters);
     if ((id === undefined) !== (secret === undefined)) {
       const missing = id === undefined ? 'id' : 'secret';
       return invalidParameters(`parameters.session.${missing} is missing; expected id and secret, or neither`);
@@ -248,6 +253,7 @@ export class SessionKeeper {
 
   /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */
   connectionEnded(session: LockServerSession, end: ConnectionEnd | 'killed'): 'kept' | 'over' {
+    this.#anchors.ended(session, end);
     const { kept } = session;
     if (kept === undefined) return 'over';
     if (kept.client !== session || kept.state === 'ended') return 'kept';
@@ -260,6 +266,7 @@ export class SessionKeeper {
       session.sendEvent({ event: 'goaway' });
       return 'kept';
     }
+    if (this.#anchors.hold(kept, end, session.connection.heardMs)) return 'kept';
     if (end === 'lost' && session.locks.claimCount > 0) {
       if (this.#sessions.suspend(kept, session.connection.heardMs)) return 'kept';
       const { maxSuspendedSessions } = this.#limits;

@@ -16,6 +16,8 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
   clientName = '';
   /** The session that this connection speaks for, or did. */
   kept: KeptSession<LockServerSession> | undefined;
+  /** The session of another connection that this one keeps. */
+  anchored: KeptSession<LockServerSession> | undefined;
   /** For the line protocol: whether only blank lines have been read so far. */
   isFirstLine = true;
 

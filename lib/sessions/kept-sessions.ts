@@ -28,7 +28,8 @@ export interface SessionKey {
 
 /**
  * A client's session, which lasts until it ends, or until nobody resumed it in time. `awaited`: an earlier run of the server had it, and
- * its client must tell what it holds. `reclaiming`: the client is back, and has not told all that it holds.
+ * its client must tell what it holds. `reclaiming`: the client is back, and has not told all that it holds. `anchored`: the connection
+ * has ended, and an anchor keeps the session.
  */
 export class KeptSession<Client> {
   readonly id: string;
@@ -39,7 +40,11 @@ export class KeptSession<Client> {
   readonly secretHash: string;
   /** The greatest number that its client gave a resume. */
   lastAttempt = 0;
-  state: 'attached' | 'suspended' | 'awaited' | 'reclaiming' | 'ended';
+  state: 'attached' | 'suspended' | 'awaited' | 'reclaiming' | 'anchored' | 'ended';
+  /** Connections that keep the session when the one that speaks for it has ended. */
+  anchorCount = 0;
+  /** Anchored: when the client was last heard; undefined if it has left, and so does not come back. */
+  lastHeardMs: number | undefined;
   /** Whether the next run of the server will know the session; a promise while that is being written. */
   recorded: boolean | Promise<void>;
   /** When the session ends, as long as it is suspended. */
@@ -183,6 +188,20 @@ export class KeptSessions<Client> {
     const { untilMs } = session;
     session.stopTimeout = startTimeout(Math.max(0, untilMs - this.#nowMs()), () => this.#readFirst(session, untilMs));
     return true;
+  }
+
+  /** The connection has ended. False when no anchor keeps the session. No time runs as long as one does. */
+  leaveToAnchors(session: KeptSession<Client>, lastHeardMs: number | undefined): boolean {
+    if (session.anchorCount === 0) return false;
+    session.state = 'anchored';
+    session.lastHeardMs = lastHeardMs;
+    return true;
+  }
+
+  /** An anchor has ended. Returns whether that was the last that kept the session. */
+  loseAnchor(session: KeptSession<Client>): boolean {
+    session.anchorCount -= 1;
+    return session.anchorCount === 0 && session.state === 'anchored';
   }
 
   /** Forgets a session. Resolves once that is on record; undefined if nothing need be. */
