@@ -38,6 +38,7 @@ import {
   toCall,
   toCallForAll,
 } from './options.ts';
+import type { SessionKey } from './session-life.ts';
 import { WebLockManager } from './web-locks/web-lock-manager.ts';
 
 const DEFAULT_BUFFERED_EVENTS = 1_000;
@@ -66,6 +67,14 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
 
   get state(): ClientState {
     return this.#keeper.state.kind;
+  }
+
+  /**
+   * What a further connection needs to be an anchor: as long as it is open, what this client holds stays although the client has gone.
+   * Undefined before the first connection, and with `session: false`.
+   */
+  get sessionKey(): SessionKey | undefined {
+    return this.#keeper.session.life.key;
   }
 
   /**

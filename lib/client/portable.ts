@@ -64,5 +64,6 @@ export type {
   TryLockOptions,
   WaitOptions,
 } from './options.ts';
+export type { SessionKey } from './session-life.ts';
 export type { WebLock, WebLockMode, WebLockOptions } from './web-locks/web-lock.ts';
 export type { WebLockCallback, WebLockInfo, WebLockManager, WebLockSnapshot } from './web-locks/web-lock-manager.ts';

@@ -31,6 +31,15 @@ const BYTES_OF_NUMBER = 17;
 const OF_REQUEST = { values: 1, bytes: BYTES_OF_NUMBER } as const;
 const OF_REQUEST_FOR_SEVERAL = { values: 3, bytes: 40 } as const;
 
+/** What a further connection needs to keep a session: see docs/protocol.md, Anchors. */
+export interface SessionKey {
+  readonly id: string;
+  /** Lets its owner speak for the session. */
+  readonly secret: string;
+  /** Milliseconds that the server waits for the client once it has not heard of it. */
+  readonly timeoutMs: number;
+}
+
 /** What a session consists of. */
 interface SessionLifeOptions {
   readonly client: MessageClient;
@@ -85,6 +94,11 @@ export class SessionLife {
         over();
       },
     });
+  }
+
+  /** Undefined before the first connection, and without a session that outlives its connection. */
+  get key(): SessionKey | undefined {
+    return this.#key && { ...this.#key, timeoutMs: this.timeoutMs };
   }
 
   /** What the server is told of the session: when it is resumed, everything that the client still has (S3). */

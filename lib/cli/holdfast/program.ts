@@ -1,0 +1,61 @@
+/** The program `holdfast`: one command for each thing that a person asks of a lock server. */
+
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../../server/version.ts';
+import { HOLDFAST_CODES } from './exit-codes.ts';
+import { exitCodeOf } from './failure.ts';
+import { RUN_HELP } from './help.ts';
+import { addPlaceOptions, type PlaceOptions } from './place.ts';
+import { addRunOptions, type RunOptions } from './run/run-options.ts';
+
+/** Runs the program with the arguments of the command line; sets the exit code. */
+export async function runHoldfast(args: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await runCommandLine(args);
+  } catch (error) {
+    process.stderr.write(`holdfast: ${(error as Error).message}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+async function runCommandLine(args: readonly string[]): Promise<number> {
+  let exitCode: number = HOLDFAST_CODES.ok;
+  const program = makeProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has printed the help, the version, or what is wrong.
+    return error.exitCode === 0 ? HOLDFAST_CODES.ok : HOLDFAST_CODES.usage;
+  }
+}
+
+/** All commands with their options. `end` is told the exit code of the one that ran. */
+export function makeProgram(end: (exitCode: number) => void): Command {
+  const program = addPlaceOptions(new Command('holdfast'))
+    .description('Asks a lock server, and runs commands under its locks.')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .showHelpAfterError('(holdfast --help tells more)')
+    .exitOverride();
+  const add = (name: string, description: string, examples: string): Command => {
+    const command = addPlaceOptions(program.command(name)).description(description);
+    return command.addHelpText('after', `\nExamples:\n${examples}`);
+  };
+  addRunOptions(add('run', 'Runs a command while it holds a lock.', RUN_HELP))
+    .argument('<name>', 'the lock, or several with commas between them')
+    .argument('[command...]', 'behind --: the command and its arguments')
+    .passThroughOptions()
+    .action(async (names: string, words: string[], options: RunOptions) => {
+      const { run } = await import('./run/run.ts');
+      end(await run(names, words, { ...globals(), ...options }));
+    });
+  return program;
+
+  function globals(): PlaceOptions {
+    return program.opts<PlaceOptions>();
+  }
+}
