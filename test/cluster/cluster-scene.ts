@@ -34,6 +34,11 @@ export interface NodeOptions {
   readonly whenMade?: () => void;
 }
 
+/** Waits for what takes a cluster as long as a lease: with pauses between the checks, since it would keep a core busy. */
+export function untilCluster(condition: () => boolean): Promise<void> {
+  return until(() => Promise.resolve(condition()));
+}
+
 /** One server of a cluster, in the process of the test. */
 export class RunningNode {
   readonly name: string;
@@ -60,7 +65,7 @@ export class RunningNode {
 
   /** Resolves once a message of the log begins like this. */
   untilLogged(beginning: string): Promise<void> {
-    return until(() => this.logger.entries.some(({ message }) => message.startsWith(beginning)));
+    return untilCluster(() => this.logger.entries.some(({ message }) => message.startsWith(beginning)));
   }
 
   get isLeading(): boolean {
@@ -139,7 +144,7 @@ export class ClusterScene {
   async settled(
     nodes: readonly RunningNode[] = this.nodes,
   ): Promise<{ readonly leader: RunningNode; readonly others: RunningNode[] }> {
-    await until(
+    await untilCluster(
       () =>
         nodes.filter((each) => each.isLeading).length === 1 &&
         nodes.every((each) => each.isLeading || each.isStandingBy),

@@ -5,7 +5,7 @@ import { makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
 import { open } from '../sessions/session-scene.ts';
 import { rejects } from '../support/rejection.ts';
-import { clusterForEachTest, type RunningNode } from './cluster-scene.ts';
+import { clusterForEachTest, type RunningNode, untilCluster } from './cluster-scene.ts';
 
 const NO_QUORUM = { status: 'unavailable', reason: 'noQuorum' };
 
@@ -95,7 +95,7 @@ describe('a server of a cluster whose etcd is in trouble', function () {
     const restore = cluster.etcd.copy();
     await before.untilLogged('left the cluster');
     await cluster.etcd.members[0]?.start();
-    await until(() => before.isLeading);
+    await untilCluster(() => before.isLeading);
     // The leases that end in a restored etcd make some revisions as well.
     for (let count = 0; count < 10; count += 1) cluster.etcd.control('put', `${cluster.prefix}more`, String(count));
     const client = cluster.client({ servers: servers() });

@@ -6,6 +6,7 @@ import { RawClient, until } from '../server/raw-client.ts';
 import { startListening } from '../server/running-program.ts';
 import { type Etcd, startEtcd } from '../support/etcd.ts';
 import { freePort } from '../support/free-port.ts';
+import { untilCluster } from './cluster-scene.ts';
 
 interface ServerOfCluster {
   readonly program: SystemProgram;
@@ -54,14 +55,14 @@ describe('the leader of a cluster, as a process', function () {
     await old.settle();
     process.kill(first.program.pid, 'SIGSTOP');
     old.send({ command: 'ping', id: 1 });
-    await until(() => second.program.errorOutput.includes('"leads"'));
+    await untilCluster(() => second.program.errorOutput.includes('"leads"'));
     expect(await handle.confirm()).to.equal(true);
     await handle.release();
     const next = await waiting;
     expect(next.token).to.be.above(handle.token);
     process.kill(first.program.pid, 'SIGCONT');
     expect(await old.rest()).to.deep.equal([]);
-    await until(() => first.program.errorOutput.includes('"stands by"'));
+    await untilCluster(() => first.program.errorOutput.includes('"stands by"'));
     const further = holder.lock('jobs', { waitMs: Number.POSITIVE_INFINITY });
     process.kill(second.program.pid, 'SIGKILL');
     await second.program.exit;

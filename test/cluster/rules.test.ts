@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import type { DelayingProxy } from '../client/delaying-proxy.ts';
-import { until } from '../server/raw-client.ts';
 import { open } from '../sessions/session-scene.ts';
-import { clusterForEachTest, type RunningNode } from './cluster-scene.ts';
+import { clusterForEachTest, type RunningNode, untilCluster } from './cluster-scene.ts';
 
 /** Shorter than a lease, so that a grace of one time-out alone would be over too soon. */
 const TIMEOUT_SECONDS = 0.5;
@@ -124,10 +123,10 @@ describe('the rules of a cluster', function () {
     await node.untilLogged('leads');
     const text = cluster.leaderText();
     node.node.stepDown();
-    await until(() => cluster.leaderText() === '');
+    await untilCluster(() => cluster.leaderText() === '');
     // As if etcd had carried out the election only now.
     cluster.etcd.control('put', cluster.leaderKey, text);
-    await until(() => node.logger.entries.filter(({ message }) => message === 'leads').length === 2);
+    await untilCluster(() => node.logger.entries.filter(({ message }) => message === 'leads').length === 2);
   });
 
   it('stands by again when it is replaced before it serves', async () => {
@@ -146,10 +145,10 @@ describe('the rules of a cluster', function () {
     await holder.take('jobs');
     // What it has saved must be deleted by the next leader before it serves.
     first.node.stepDown();
-    await until(() => !isFirstTime);
+    await untilCluster(() => !isFirstTime);
     const terms = (): number =>
       [first, third].flatMap(({ logger }) => logger.shown).filter((each) => each === 'leads').length;
-    await until(() => terms() === 2);
+    await untilCluster(() => terms() === 2);
     await cluster.settled([first, third]);
   });
 });
