@@ -17,6 +17,7 @@ export interface ClientFaultsOptions {
   readonly history: History;
   readonly seed: number;
   readonly requestTimeoutMs: number;
+  readonly patienceMs: number;
   /** Resolves to the tokens of all holders; to undefined when the server does not answer. */
   readonly listTokens: () => Promise<Set<number> | undefined>;
 }
@@ -117,7 +118,7 @@ export class ClientFaults {
   }
 
   #start(index: number): Running {
-    const { history, places, seed } = this.#options;
+    const { history, places, seed, patienceMs } = this.#options;
     const { place, host } = places[index] as ClientFaultsOptions['places'][number];
     const run = history.begin(index);
     this.#startCount += 1;
@@ -125,7 +126,7 @@ export class ClientFaults {
     // A request that times out costs a client its connection.
     const requestTimeoutMs = Math.max(this.#options.requestTimeoutMs, timeoutMs);
     const session = isKept ? { timeoutMs } : (false as const);
-    const clientArguments = { place, seed: seed + this.#startCount, session, isFresh, requestTimeoutMs };
+    const clientArguments = { place, seed: seed + this.#startCount, session, isFresh, requestTimeoutMs, patienceMs };
     return { client: new ChaosClient(clientArguments, host, (event: ClientEvent) => run.add(event)), run };
   }
 

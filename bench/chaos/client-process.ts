@@ -12,12 +12,12 @@ const BEAT_MS = 25;
 const LONGEST_WAIT_MS = 3_000;
 const LONGEST_HOLD_MS = 150;
 const LONGEST_LONG_HOLD_MS = 2_500;
-/** Most flows keep their locks until the server has answered, but no longer. */
-const LONGEST_SUSPENSION_MS = 12_000;
 const LEASE_MS = 3_000;
 const REST_MS = 60;
 
-const { place, seed, session, isFresh, requestTimeoutMs } = JSON.parse(process.argv[2] as string) as ClientArguments;
+const { place, seed, session, isFresh, requestTimeoutMs, patienceMs } = JSON.parse(
+  process.argv[2] as string,
+) as ClientArguments;
 const random = makeRandom(seed);
 const lasting = isFresh ? undefined : makeClient();
 const held = new Map<number, LockHandle>();
@@ -85,7 +85,7 @@ function enter(handle: LockHandle, leaseMs: number | undefined): { leave(): void
 async function isAnswered(client: LockClient): Promise<boolean> {
   if (client.state !== 'connected') return false;
   try {
-    await client.rpc('ping', {}, { timeoutMs: LONGEST_SUSPENSION_MS });
+    await client.rpc('ping', {}, { timeoutMs: patienceMs });
     return true;
   } catch {
     return false;
@@ -102,7 +102,7 @@ async function visit(
   const isLost = (): boolean => handles.some(({ signal }) => signal.aborted);
   await pause(random() * (chance(0.2) ? LONGEST_LONG_HOLD_MS : LONGEST_HOLD_MS));
   // The others may release without a connection: the next one tells the server.
-  const endMs = nowMs() + (chance(0.3) ? 0 : LONGEST_SUSPENSION_MS);
+  const endMs = nowMs() + (chance(0.3) ? 0 : patienceMs);
   while (!isLost() && nowMs() < endMs && !isFinishing && !(await isAnswered(client))) await pause(BEAT_MS);
   for (const each of visits) each.leave();
   await guard.release();

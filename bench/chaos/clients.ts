@@ -42,7 +42,7 @@ export const HOST_CLIENTS: readonly ClientKind[] = [kept('host', SHORT_TIMEOUT_M
 
 /** Of a cluster a session lasts so many leases at least, and longer ones have time to come back after a fail-over. */
 const SHORT_LEASES = 3;
-const ROOMY_LEASES = 5;
+const ROOMY_LEASES = 4;
 const MS_A_SECOND = 1_000;
 
 /** The client processes of a cluster whose servers have a lease of that length. */

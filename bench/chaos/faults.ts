@@ -88,9 +88,10 @@ export interface FaultKindOptions {
   readonly routes: readonly Route[];
   /** Which of these clients it may hit; all if undefined. */
   readonly suits?: (client: ClientKind) => boolean;
-  /** From and to, in milliseconds, or as multiples of the time-out of a session. */
+  /** From and to, in milliseconds, or as multiples of the time-out of a session, or of the lease of a cluster's servers. */
   readonly ms?: readonly [number, number];
   readonly timeouts?: readonly [number, number];
+  readonly leases?: readonly [number, number];
   /** Whether it takes a server with a state directory, or one without; undefined if either does. */
   readonly isDurable?: boolean;
   /** Whether it takes a disk of its own, which only root can mount. */
@@ -150,8 +151,8 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
 };
 
 /**
- * Those of less than a lease cost nobody a lock who has time to come back. `for long` and `unseen` last until the next leader has given up
- * waiting for the clients of the one before.
+ * Those of less than a lease cost nobody a lock who has time to come back. `for long` lasts until the next leader no longer waits for the
+ * clients of the one before, `unseen` for a little less, and `late` until clients find that the leader is silent. See `clusterClients`.
  */
 export const CLUSTER_FAULTS: Readonly<Record<ClusterFaultKind, FaultKindOptions>> = {
   'leader killed': { routes: ALL, ms: [0, 3_000], times: 2 },
@@ -159,14 +160,14 @@ export const CLUSTER_FAULTS: Readonly<Record<ClusterFaultKind, FaultKindOptions>
   'leader told to step down': { routes: ALL, ms: [0, 0] },
   'leader stopped': { routes: ALL, ms: [1_000, 12_000], times: 2 },
   'leader cut off from etcd': { routes: ALL, ms: [500, 8_000] },
-  'leader cut off from etcd for long': { routes: ALL, timeouts: [1.9, 2.1] },
+  'leader cut off from etcd for long': { routes: ALL, leases: [7, 7.5] },
   'leader cut off from clients': { routes: ['leader'], ms: [500, 8_000] },
   'leader connections reset': { routes: ['leader'], ms: [0, 0] },
   'leader killed while etcd hears nothing': { routes: ALL, ms: [500, 900] },
-  'leader replaced and replies late': { routes: ALL, timeouts: [0.77, 0.85] },
+  'leader replaced and replies late': { routes: ALL, leases: [2.3, 2.6] },
   'leader clock set forward and back': { routes: ALL, ms: [100, 3_000] },
   'leader key deleted': { routes: ALL, ms: [0, 0] },
-  'leader key deleted unseen': { routes: ALL, timeouts: [1.2, 1.4] },
+  'leader key deleted unseen': { routes: ALL, leases: [4.6, 4.9] },
   'standby killed': { routes: ['forwarded'], ms: [0, 2_000] },
   'standby stopped': { routes: ['forwarded'], ms: [500, 8_000] },
   'all servers killed': { routes: ALL, ms: [0, 500] },

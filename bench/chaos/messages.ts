@@ -36,6 +36,8 @@ export interface ClientArguments {
   /** Whether each visit has a client, and so a session, of its own. */
   readonly isFresh: boolean;
   readonly requestTimeoutMs: number;
+  /** How long most flows keep their locks until the server has answered. */
+  readonly patienceMs: number;
 }
 
 /** What the run tells a client process. */

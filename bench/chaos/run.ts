@@ -19,6 +19,8 @@ import { ChaosProxy } from './world.ts';
 
 const LOCAL = '127.0.0.1';
 const REQUEST_TIMEOUT_MS = 5_000;
+/** Longer than a fault leaves a client without an answer. */
+const PATIENCE_MS = 12_000;
 /** Between two faults of clients, the same if only some kinds come, and between the end of one of the server and the next. */
 const CLIENT_GAP_MS = 1_800;
 const CHOSEN_GAP_MS = 600;
@@ -116,7 +118,7 @@ export class ChaosRun {
       clientOf: (pid) => clientFaults.clientOf(pid),
     });
     const clientFaults = new ClientFaults({
-      ...{ proxies, places, history, seed, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      ...{ proxies, places, history, seed, requestTimeoutMs: REQUEST_TIMEOUT_MS, patienceMs: PATIENCE_MS },
       listTokens: () => audit.listTokens(),
     });
     const stopWatch = new AbortController();

@@ -15,6 +15,8 @@ export interface ScheduleOptions {
   readonly clients: readonly ClientKind[];
   readonly isDurable: boolean;
   readonly hasDisk: boolean;
+  /** Of the servers of a cluster. */
+  readonly leaseMs?: number;
   /** Only these kinds; all if undefined. */
   readonly only: ReadonlySet<string> | undefined;
   readonly random: () => number;
@@ -47,15 +49,19 @@ function isPossible(kind: FaultKind, options: FaultKindOptions, schedule: Schedu
 }
 
 function plan<Kind extends FaultKind>(kind: Kind, options: FaultKindOptions, schedule: ScheduleOptions): Planned<Kind> {
-  const { random, clients } = schedule;
+  const { random, clients, leaseMs = 0 } = schedule;
   const possible = targets(options, schedule);
   const client = possible[Math.floor(random() * possible.length)] as number;
-  const { ms, timeouts = [0, 0] } = options;
+  const { ms, timeouts = [0, 0], leases } = options;
   // Without a session nothing is over by time alone.
   const { isKept, timeoutMs } = clients[client] as ClientKind;
   const unitMs = isKept ? timeoutMs : SHORT_TIMEOUT_MS;
-  const [from, to] = ms ?? [timeouts[0] * unitMs, timeouts[1] * unitMs];
+  const [from, to] = ms ?? (leases === undefined ? scaled(timeouts, unitMs) : scaled(leases, leaseMs));
   return { kind, client, ms: from + random() * (to - from) };
+}
+
+function scaled([from, to]: readonly [number, number], unitMs: number): readonly [number, number] {
+  return [from * unitMs, to * unitMs];
 }
 
 function targets({ routes, suits }: FaultKindOptions, { clients }: ScheduleOptions): readonly number[] {

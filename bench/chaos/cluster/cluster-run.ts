@@ -18,6 +18,8 @@ import { ClusterFaults } from './cluster-faults.ts';
 const LOCAL = '127.0.0.1';
 const MS_A_SECOND = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+/** Longer than a client counts on a session after a fault began. */
+const PATIENCE_LEASES = 6;
 const ANSWER_MS = 3_000;
 const PERMIT_LIMIT = 2;
 const CLIENT_GAP_MS = 5_000;
@@ -66,6 +68,7 @@ export class ClusterRun {
     const audit: Audit = this.#audit(cluster, (pid) => clientFaults.clientOf(pid));
     const clientFaults = new ClientFaults({
       ...{ proxies: {}, history, seed: this.#options.seed, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      patienceMs: PATIENCE_LEASES * cluster.leaseMs,
       places: this.#clients.map(({ route }) => ({
         place: route === 'forwarded' ? { host: LOCAL, port: cluster.anyPort } : { servers: cluster.servers },
         host: undefined,
@@ -114,7 +117,13 @@ export class ClusterRun {
   /** Faults of clients and of the cluster run beside each other. Resolves once none is under way. */
   async #hurt(clientFaults: ClientFaults, clusterFaults: ClusterFaults, audit: Audit): Promise<void> {
     const { seed, only } = this.#options;
-    const schedule = { clients: this.#clients, isDurable: true, hasDisk: false, only };
+    const schedule = {
+      clients: this.#clients,
+      isDurable: true,
+      hasDisk: false,
+      leaseMs: this.#options.leaseSeconds * MS_A_SECOND,
+      only,
+    };
     const random = makeRandom(seed);
     const stop = new AbortController();
     const audited = audit.runUntil(stop.signal);
