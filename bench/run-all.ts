@@ -22,8 +22,8 @@ const PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['partitions'],
   ['cluster-cost'],
 ];
-/** Only in the short run: in full they take minutes. */
-const SHORT_PROGRAMS: readonly (readonly [string])[] = [
+/** Only in the short run: in full they take minutes. With arguments that they get beside `--short`. */
+const SHORT_PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['capacity'],
   ['fuzz'],
   ['hostile'],
@@ -31,18 +31,16 @@ const SHORT_PROGRAMS: readonly (readonly [string])[] = [
   ['restarts'],
   ['fail-overs'],
   ['chaos/chaos'],
+  ['chaos/chaos', '--cluster'],
   ['chaos/planted/planted-bugs'],
   ['vanished-hosts'],
 ];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {
-  console.log(`\n=== ${program}\n`);
+  console.log(`\n=== ${[program, ...args].join(' ')}\n`);
   const file = fileURLToPath(new URL(`${program}.js`, import.meta.url));
   const svg = textGiven('svg');
-  const given = [
-    ...(isShort ? ['--short'] : args),
-    ...(svg !== undefined && program === 'curves' ? [`--svg=${svg}`] : []),
-  ];
+  const given = [...args, ...(svg !== undefined && program === 'curves' ? [`--svg=${svg}`] : [])];
   const { status, signal } = spawnSync(process.execPath, [file, ...given], { stdio: 'inherit' });
   if (status === 0) return;
   console.error(`${program} failed: ${signal ?? `code ${status}`}`);
@@ -53,5 +51,6 @@ const startMs = performance.now();
 console.log(
   `Node ${process.version}, ${type()} ${release()}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? ''}`,
 );
-for (const program of isShort ? [...PROGRAMS, ...SHORT_PROGRAMS] : PROGRAMS) run(program);
+const short = [...PROGRAMS.map(([program]) => [program] as const), ...SHORT_PROGRAMS];
+for (const [program, ...args] of isShort ? short : PROGRAMS) run([program, ...(isShort ? ['--short'] : []), ...args]);
 console.log(`\n${((performance.now() - startMs) / 1_000).toFixed(0)} s in all`);

@@ -122,11 +122,19 @@ export class ClientFaults {
     const { place, host } = places[index] as ClientFaultsOptions['places'][number];
     const run = history.begin(index);
     this.#startCount += 1;
-    const { isKept, timeoutMs, isFresh = false } = history.log.clientKind(index);
+    const { isKept, timeoutMs, isFresh = false, isOfLines = false } = history.log.clientKind(index);
     // A request that times out costs a client its connection.
     const requestTimeoutMs = Math.max(this.#options.requestTimeoutMs, timeoutMs);
     const session = isKept ? { timeoutMs } : (false as const);
-    const clientArguments = { place, seed: seed + this.#startCount, session, isFresh, requestTimeoutMs, patienceMs };
+    const clientArguments = {
+      place,
+      seed: seed + this.#startCount,
+      session,
+      isFresh,
+      isOfLines,
+      requestTimeoutMs,
+      patienceMs,
+    };
     return { client: new ChaosClient(clientArguments, host, (event: ClientEvent) => run.add(event)), run };
   }
 

@@ -15,6 +15,8 @@ export interface ClientKind {
   readonly timeoutMs: number;
   /** Whether each visit has a session of its own. */
   readonly isFresh?: boolean;
+  /** Whether it speaks the line protocol instead of messages. */
+  readonly isOfLines?: boolean;
 }
 
 /** The time-out of most sessions, and the one that `timeouts` of faults are multiples of. */
@@ -61,5 +63,6 @@ export function clusterClients(leaseSeconds: number): readonly ClientKind[] {
     kept('forwarded', roomyMs),
     unkept('leader'),
     unkept('forwarded'),
+    { ...unkept('forwarded'), isOfLines: true },
   ];
 }

@@ -35,6 +35,8 @@ export interface ClientArguments {
   readonly session: { readonly timeoutMs: number } | false;
   /** Whether each visit has a client, and so a session, of its own. */
   readonly isFresh: boolean;
+  /** Whether it speaks the line protocol; then it has one address. */
+  readonly isOfLines: boolean;
   readonly requestTimeoutMs: number;
   /** How long most flows keep their locks until the server has answered. */
   readonly patienceMs: number;

@@ -9,6 +9,7 @@ import type { ClientArguments, ClientEvent, ProxyAction, ProxyArguments, ProxyOr
 
 const PROXY = fileURLToPath(new URL('proxy-process.js', import.meta.url));
 const CLIENT = fileURLToPath(new URL('client-process.js', import.meta.url));
+const LINE_CLIENT = fileURLToPath(new URL('line-process.js', import.meta.url));
 
 /** The proxy of one route, at the same ports after each start. */
 export class ChaosProxy {
@@ -45,7 +46,7 @@ export class ChaosClient {
     const [program = '', ...args] = [
       ...(host?.command ?? []),
       process.execPath,
-      CLIENT,
+      clientArguments.isOfLines ? LINE_CLIENT : CLIENT,
       JSON.stringify(clientArguments),
     ];
     this.#child = watched(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
