@@ -58,7 +58,7 @@ export function clusterClients(leaseSeconds: number): readonly ClientKind[] {
     kept('leader', shortMs),
     kept('leader', roomyMs),
     kept('leader', roomyMs),
-    { ...kept('leader', shortMs), isFresh: true },
+    { ...kept('leader', roomyMs), isFresh: true },
     kept('forwarded', shortMs),
     kept('forwarded', roomyMs),
     unkept('leader'),

@@ -46,6 +46,8 @@ export interface CheckerOptions {
   /** How long a call may take beyond its wait and the faults meanwhile. */
   readonly answerMs: number;
   readonly permitLimit: number;
+  /** Of the session's time-out: after so much silence the server may say that the session is gone. */
+  readonly goneShare: number;
   /** Called at once with each violation. */
   readonly tell: (violation: string) => void;
 }
@@ -353,7 +355,9 @@ export class History {
     if (code === 'leaseOver' && isSilent) return;
     // A pause of the client alone costs nothing but a lease.
     const isExcused = code === 'leaseOver' || near.some(({ kind }) => !kind.startsWith('client '));
-    if (isExcused && longestMs(near, atMs) > boundMs * (isSilent ? SILENCE_AFTER_SILENCE_SHARE : SILENCE_SHARE)) return;
+    const aliveShare = code === 'connectionLost' ? this.#options.goneShare : SILENCE_SHARE;
+    const share = isSilent ? SILENCE_AFTER_SILENCE_SHARE : aliveShare;
+    if (isExcused && longestMs(near, atMs) > boundMs * share) return;
     this.violation(atMs, `lost by no fault that may cost it (${code}): ${this.#show(hold)}`);
   }
 

@@ -35,6 +35,8 @@ const FINISH_MS = 20_000;
 const ANSWER_MS = 3_000;
 /** A process is known to have been starved when it runs again. */
 const JUDGE_AFTER_MS = 1_000;
+/** Several faults may follow each other. */
+const GONE_SHARE = 0.4;
 const PERMIT_LIMIT = 2;
 /** The fewest crashes by which to say that they do not free at once. */
 const MIN_CRASHES = 4;
@@ -78,7 +80,7 @@ export class ChaosRun {
     const { hasHosts, isDurable } = options;
     this.#hosts = hasHosts ? HOST_CLIENTS.map(() => new ChaosHost()) : [];
     this.#clients = hasHosts ? [...CLIENTS, ...HOST_CLIENTS] : CLIENTS;
-    const bounds = { answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT };
+    const bounds = { answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT, goneShare: GONE_SHARE };
     const log = new FaultLog({ clients: this.#clients, isDurable, extraWaitMs: 0, startMs: nowMs() });
     this.#history = new History({ ...bounds, tell: options.tell }, log);
   }

@@ -21,6 +21,8 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** Longer than a client counts on a session after a fault began. */
 const PATIENCE_LEASES = 6;
 const ANSWER_MS = 3_000;
+/** The last ping may have come a quarter of the time-out before a fault. */
+const GONE_SHARE = 0.7;
 const PERMIT_LIMIT = 2;
 const CLIENT_GAP_MS = 5_000;
 const CLUSTER_GAP_MS = 1_500;
@@ -56,7 +58,7 @@ export class ClusterRun {
     this.#clients = clusterClients(leaseSeconds);
     const extraWaitMs = leaseSeconds * MS_A_SECOND;
     const log = new FaultLog({ clients: this.#clients, isDurable: true, extraWaitMs, startMs: nowMs() });
-    this.#history = new History({ answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT, tell }, log);
+    this.#history = new History({ answerMs: ANSWER_MS, permitLimit: PERMIT_LIMIT, goneShare: GONE_SHARE, tell }, log);
   }
 
   /** Resolves once everything that belongs to the run has ended. */
