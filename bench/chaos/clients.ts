@@ -57,7 +57,7 @@ export function clusterClients(leaseSeconds: number): readonly ClientKind[] {
     kept('leader', shortMs),
     kept('leader', shortMs),
     kept('leader', roomyMs),
-    kept('leader', roomyMs),
+    { ...kept('leader', roomyMs), isFresh: true },
     { ...kept('leader', roomyMs), isFresh: true },
     kept('forwarded', shortMs),
     kept('forwarded', roomyMs),

@@ -152,7 +152,7 @@ export const SERVER_FAULTS: Readonly<Record<ServerFaultKind, FaultKindOptions>> 
 
 /**
  * Those of less than a lease cost nobody a lock who has time to come back. `for long` lasts until the next leader no longer waits for the
- * clients of the one before, `unseen` for a little less, and `late` until clients find that the leader is silent. See `clusterClients`.
+ * clients of the one before, `late` and `unseen` for less. See `clusterClients`.
  */
 export const CLUSTER_FAULTS: Readonly<Record<ClusterFaultKind, FaultKindOptions>> = {
   'leader killed': { routes: ALL, ms: [0, 3_000], times: 2 },
@@ -164,7 +164,7 @@ export const CLUSTER_FAULTS: Readonly<Record<ClusterFaultKind, FaultKindOptions>
   'leader cut off from clients': { routes: ['leader'], ms: [500, 8_000] },
   'leader connections reset': { routes: ['leader'], ms: [0, 0] },
   'leader killed while etcd hears nothing': { routes: ALL, ms: [500, 900] },
-  'leader replaced and replies late': { routes: ALL, leases: [2.3, 2.6] },
+  'leader replaced and replies late': { routes: ALL, leases: [6.6, 6.9] },
   'leader clock set forward and back': { routes: ALL, ms: [100, 3_000] },
   'leader key deleted': { routes: ALL, ms: [0, 0] },
   'leader key deleted unseen': { routes: ALL, leases: [4.6, 4.9] },

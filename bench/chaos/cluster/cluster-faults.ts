@@ -17,7 +17,7 @@ const LOOK_MS = 20;
 const QUORUM = 2;
 /** There and back within the time that a server gives etcd for an answer. */
 const SLOW_MS = 90;
-const SLOW_CLIENTS_MS = 50;
+const LATE_LEASES = 2.2;
 
 export class ClusterFaults {
   readonly #cluster: ChaosCluster;
@@ -162,16 +162,6 @@ export class ClusterFaults {
     await leader.start();
   }
 
-  /** What the leader answers reaches its clients when they are on their way to the next. */
-  async #delayReplies(leader: ChaosNode, ms: number): Promise<void> {
-    const cluster = this.#cluster;
-    cluster.actOnClients(leader, 'delayToClient', ms);
-    cluster.actOnClients(leader, 'holdConnections');
-    for (const node of cluster.nodes) if (node !== leader) cluster.actOnClients(node, 'delay', SLOW_CLIENTS_MS);
-    await this.#cutOff(leader, ms + cluster.leaseMs);
-    for (const node of cluster.nodes) cluster.actOnClients(node, 'free');
-  }
-
   async #shiftClock(leader: ChaosNode, ms: number): Promise<void> {
     leader.signal('SIGUSR1');
     await pause(ms);
@@ -190,6 +180,12 @@ export class ClusterFaults {
       cluster.actOnEtcd(leader, 'free');
       for (const node of cluster.nodes) cluster.actOnClients(node, 'free');
     }
+  }
+
+  /** The same, and what it answers is on its way for longer than it leads, but not for so long that its clients leave. */
+  async #delayReplies(leader: ChaosNode, ms: number): Promise<void> {
+    this.#cluster.actOnClients(leader, 'delayToClient', LATE_LEASES * this.#cluster.leaseMs);
+    await this.#deleteUnseen(leader, ms);
   }
 
   async #killMember(ms: number): Promise<void> {
