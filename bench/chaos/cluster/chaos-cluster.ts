@@ -111,24 +111,25 @@ export class ChaosCluster {
     return {
       leads: (epoch) => this.#changed(epoch),
       leadsNoMore: (epoch) => {
-        if (epoch === this.#lastEpoch) this.#change ??= this.#saw('leader changed', nowMs());
+        if (epoch === this.#lastEpoch) this.#change ??= this.#saw('leader changed');
       },
       left: () => {
-        const seen = this.#saw('server left', nowMs());
-        seen.untilMs = seen.fromMs;
+        this.#saw('server left').untilMs = nowMs();
       },
     };
   }
 
   /** The one before may not have said that it leads no more. */
   #changed(epoch: number): void {
-    const change = this.#change ?? this.#saw('leader changed', nowMs() - this.leaseMs);
+    const change = this.#change ?? this.#saw('leader changed');
     change.untilMs = nowMs();
     this.#change = undefined;
     this.#lastEpoch = Math.max(this.#lastEpoch, epoch);
   }
 
-  #saw(kind: Seen['kind'], fromMs: number): Seen {
+  /** A server tells what its clients know already: it waits for etcd in between, for less than a lease. */
+  #saw(kind: Seen['kind']): Seen {
+    const fromMs = nowMs() - this.leaseMs;
     const route = kind === 'server left' ? 'forwarded' : undefined;
     const seen: Seen = { kind, client: undefined, route, fromMs, untilMs: Number.POSITIVE_INFINITY };
     this.#log.saw(seen);
