@@ -51,12 +51,6 @@ const REDIAL_SHARE = 0.85;
 /** What one side learns of a connection, the other does within this time. */
 const AT_ONCE_MS = 500;
 
-/** Of a cluster: what is forwarded ends, and both sides learn of it. */
-const FORWARDS_NOTHING: ReadonlySet<FaultKind | SeenKind> = new Set([
-  'standby killed',
-  'standby stopped',
-  'server left',
-]);
 /** For less than a lease nothing is recorded, such as the end of a session. */
 const KEEP_FROM_WRITING: ReadonlySet<FaultKind | SeenKind> = new Set([
   'server killed and loss unwritten',
@@ -82,7 +76,7 @@ export function costsOf(kind: FaultKind | SeenKind, client: ClientKind, isDurabl
   const none = { mayCost: false, mayOverlap: false, mayDelay: false, noticeMs: timeoutMs, silentMs };
   if (kind === 'starved') return none;
   if (changesLeader(kind)) return afterChange(client, none);
-  if (FORWARDS_NOTHING.has(kind) && !client.isKept) return { ...none, mayCost: true, mayOverlap: true };
+  if (endsForwarding(kind) && !client.isKept) return { ...none, mayCost: true, mayOverlap: true };
   const isRestart = isRestarting(kind);
   const mayDelay = isRestart && !kind.startsWith('server without state');
   if (!client.isKept) {
@@ -96,6 +90,11 @@ export function costsOf(kind: FaultKind | SeenKind, client: ClientKind, isDurabl
   // A client that finds nobody at the address gives up at once, unless locks outlive the server's process.
   if (kind === 'known proxy killed') return { ...none, mayCost: !isDurable };
   return { ...none, mayDelay, mayCost: CUT_OFF.has(kind) };
+}
+
+/** Of a cluster: a server closes what it forwards when it ends, or when etcd does not answer in time. Both sides learn of it. */
+function endsForwarding(kind: FaultKind | SeenKind): boolean {
+  return kind.startsWith('standby') || kind.startsWith('etcd') || kind === 'server left';
 }
 
 function changesLeader(kind: FaultKind | SeenKind): boolean {
