@@ -49,10 +49,8 @@ const MS_A_SECOND = 1_000;
 
 /** The client processes of a cluster whose servers have a lease of that length. */
 export function clusterClients(leaseSeconds: number): readonly ClientKind[] {
-  const [shortMs, roomyMs] = [SHORT_LEASES, ROOMY_LEASES].map((leases) => leases * leaseSeconds * MS_A_SECOND) as [
-    number,
-    number,
-  ];
+  const leaseMs = leaseSeconds * MS_A_SECOND;
+  const [shortMs, roomyMs] = [SHORT_LEASES * leaseMs, ROOMY_LEASES * leaseMs];
   return [
     kept('leader', shortMs),
     kept('leader', shortMs),

@@ -14,6 +14,7 @@ const LOCAL = '127.0.0.1';
 const HEARTBEAT_MS = 100;
 const ELECTION_MS = 1_000;
 const CONTROL_TIMEOUT_MS = 3_000;
+const MAX_LINES = 20;
 const run = promisify(execFile);
 
 /** Whether etcd and its tool are here. */
@@ -63,8 +64,6 @@ export class ChaosMember {
     if (this.#child !== undefined) await kill(this.#child);
   }
 }
-
-const MAX_LINES = 20;
 
 export class ChaosEtcd {
   readonly members: readonly ChaosMember[];

@@ -13,6 +13,8 @@ import { kill, watched } from '../children.ts';
 const SERVER = fileURLToPath(new URL('../../../../bin/server.js', import.meta.url));
 const CLOCK = new URL('shifted-clock.js', import.meta.url).href;
 const SETTINGS = new URL('../../../../config/settings.json', import.meta.url);
+/** Of all keys in etcd. */
+export const CLUSTER_PREFIX = 'chaos/';
 const LEAST_LEASES_A_SESSION = 3;
 const MS_A_SECOND = 1_000;
 const LOG_LINES = 40;
@@ -168,6 +170,3 @@ export class ChaosNode {
     if (epoch !== undefined) this.#options.told.leadsNoMore(epoch);
   }
 }
-
-/** Of all keys in etcd. */
-export const CLUSTER_PREFIX = 'chaos/';

@@ -18,6 +18,7 @@ const QUORUM = 2;
 /** There and back within the time that a server gives etcd for an answer. */
 const SLOW_MS = 90;
 const LATE_LEASES = 2.2;
+const MAX_SHOWN_CHARACTERS = 60;
 
 export class ClusterFaults {
   readonly #cluster: ChaosCluster;
@@ -55,7 +56,7 @@ export class ClusterFaults {
   /** Resolves once the fault is over and somebody leads. */
   async inject({ kind, ms }: Planned<ClusterFaultKind>): Promise<void> {
     await this.#mend();
-    const leader = await this.#findLeader(() => true);
+    const leader = await this.#findLeader();
     if (leader === undefined) return;
     const { log } = this.#history;
     const fault: Fault = { kind, client: undefined, route: routeOf(kind), fromMs: nowMs(), untilMs: Infinity };
@@ -64,16 +65,16 @@ export class ClusterFaults {
       await this.#ways[kind](ms, leader);
     } catch (error) {
       // On a busy machine etcdctl may take too long.
-      this.#history.count(`faults that failed: ${kind}, ${(error as Error).message.slice(0, MAX_SHOWN)}`);
+      this.#history.count(`faults that failed: ${kind}, ${(error as Error).message.slice(0, MAX_SHOWN_CHARACTERS)}`);
     }
     fault.untilMs = nowMs();
-    await this.#findLeader(() => true);
+    await this.#findLeader();
   }
 
-  /** Resolves once all servers run, belong to the cluster, and one leads. */
+  /** Resolves once all servers run and one leads. */
   async settle(): Promise<void> {
     await this.#mend();
-    await this.#findLeader(() => true);
+    await this.#findLeader();
   }
 
   /** Starts what has ended or serves nobody. */
@@ -87,12 +88,12 @@ export class ClusterFaults {
     }
   }
 
-  /** Resolves to the server that leads, as soon as it is one that suits; undefined when that takes too long, which is a violation. */
-  async #findLeader(suits: (node: ChaosNode) => boolean): Promise<ChaosNode | undefined> {
+  /** Resolves to the server that leads, as soon as one does; undefined when that takes too long, which is a violation. */
+  async #findLeader(): Promise<ChaosNode | undefined> {
     const fromMs = nowMs();
     for (;;) {
       const { leader } = this.#cluster;
-      if (leader !== undefined && suits(leader)) return leader;
+      if (leader !== undefined) return leader;
       if (this.#cluster.nodes.some(({ isSetBack }) => isSetBack)) await this.#mend();
       if (nowMs() - fromMs > LEADER_MS + this.#history.log.serverStarvedMs(fromMs, nowMs())) break;
       await pause(LOOK_MS);
@@ -219,8 +220,6 @@ export class ClusterFaults {
     await etcd.control('defrag');
   }
 }
-
-const MAX_SHOWN = 60;
 
 /** Undefined when it hits all routes. */
 function routeOf(kind: ClusterFaultKind): Route | undefined {

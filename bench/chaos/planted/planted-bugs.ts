@@ -67,12 +67,14 @@ async function tryBug(bug: PlantedBug): Promise<string[]> {
 
 const wanted = textGiven('bug') ?? (isShort ? SHORT_BUG : undefined);
 const isCluster = process.argv.includes('--cluster');
-if (!hasEtcd()) console.log('without bugs of clusters: these need the programs etcd and etcdctl');
+const canCluster = hasEtcd();
+if (!canCluster) console.log('without bugs of clusters: these need the programs etcd and etcdctl');
 const bugs = PLANTED_BUGS.filter(({ name, leaseSeconds }) => {
-  const isPossible = leaseSeconds === undefined ? !isCluster : hasEtcd();
+  const isPossible = leaseSeconds === undefined ? !isCluster : canCluster;
   return isPossible && (wanted === undefined || name === wanted);
 });
-if (bugs.length === 0) throw new Error(`no planted bug is called ${wanted}`);
+if (wanted !== undefined && !PLANTED_BUGS.some(({ name }) => name === wanted))
+  throw new Error(`no planted bug is called ${wanted}`);
 const rows: string[][] = [];
 for (const bug of bugs) rows.push(await tryBug(bug));
 console.log();
