@@ -320,26 +320,26 @@ export interface HistoryRecord {
   readonly kind: HistoryKind;
   readonly reason: HistoryReason;
   /** Left out where no lock is meant. */
-  readonly lockName?: string;
+  readonly lockName?: string | undefined;
   /** Of a request for several locks: the names of the others, at most 99. */
-  readonly otherLocks?: readonly string[];
-  readonly mode?: LockMode;
-  readonly owner?: string;
+  readonly otherLocks?: readonly string[] | undefined;
+  readonly mode?: LockMode | undefined;
+  readonly owner?: string | undefined;
   /** The name that the client registered; empty for none. */
   readonly name: string;
   readonly address: string;
-  readonly token?: number;
+  readonly token?: number | undefined;
   /** Since when the lock was held or waited for; the same as `untilMs` where neither is meant. */
   readonly sinceMs: number;
   readonly untilMs: number;
   /** How long it was waited for; left out if it was not. */
-  readonly waitedMs?: number;
+  readonly waitedMs?: number | undefined;
   /** How the session ended with which the hold ended. */
-  readonly session?: SessionEnd;
+  readonly session?: SessionEnd | undefined;
   /** How many holds a session freed, or how many holds or sessions somebody ended. */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /** The address or name of the clients whose sessions were ended. */
-  readonly killed?: string;
+  readonly killed?: string | undefined;
 }
 
 /** One page of the history, the newest record first; `next` is there when more follows, and is the `after` of the next page. */

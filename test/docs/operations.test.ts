@@ -23,6 +23,14 @@ describe('docs/operations.md', () => {
     }
   });
 
+  it('names each setting of the history with its default', () => {
+    const { history } = JSON.parse(readFileSync('config/settings.json', 'utf8')) as { readonly history: object };
+    const [, section = ''] = /^## The history\n([\s\S]*?)^## /m.exec(document) ?? [];
+    for (const [name, value] of Object.entries(history)) {
+      expect(section, name).to.include(`\n| \`${name}\` | ${value === '' ? 'none' : `\`${value}\``} |`);
+    }
+  });
+
   it('names the state directories that the systemd unit and the image have', () => {
     const unit = readFileSync('examples/holdfast.service', 'utf8');
     const image = readFileSync('Dockerfile', 'utf8');
