@@ -5,3 +5,35 @@ export const RUN_HELP = `  holdfast run nightly-backup -- backup.sh /srv
   holdfast run -w 60 -l 4 import -- ./import  # at most four at once, wait a minute
   holdfast run -s index,config -c 'cat a | grep b'
 `;
+
+export const LIST_HELP = `  holdfast ls --sort waiters        # where the longest queues are
+  holdfast ls --sort age 'import '  # the longest holds of locks that begin so
+  holdfast ls --json
+`;
+
+export const INSPECT_HELP = `  holdfast inspect nightly-backup
+  holdfast inspect --json nightly-backup
+`;
+
+export const WHY_HELP = `  holdfast why import@web3:4711
+  holdfast why 10.0.0.3:50122
+`;
+
+export const WHO_HELP = `  holdfast who
+  holdfast who import@web3:4711
+`;
+
+export const STATS_HELP = `  holdfast stats
+  holdfast stats --json
+`;
+
+export const RELEASE_HELP = `  holdfast release nightly-backup  # its holders hear that they have lost it
+  holdfast release --permit import
+`;
+
+export const CLUSTER_HELP = `  holdfast cluster --server a.example:20934 --server b.example:20934
+`;
+
+export const CHECK_HELP = `  holdfast check --config /etc/holdfast/settings.json  # before a restart
+  holdfast check --live --warning 100 --critical 1000  # from nagios
+`;

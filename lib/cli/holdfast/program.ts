@@ -1,15 +1,21 @@
 /** The program `holdfast`: one command for each thing that a person asks of a lock server. */
 
+import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../server/version.ts';
-import { HOLDFAST_CODES } from './exit-codes.ts';
+import { HOLDFAST_CODES, SIGNAL_CODE } from './exit-codes.ts';
 import { exitCodeOf } from './failure.ts';
-import { RUN_HELP } from './help.ts';
+import * as help from './help.ts';
 import { addPlaceOptions, type PlaceOptions } from './place.ts';
+import { addCheck, addQueries } from './queries.ts';
 import { addRunOptions, type RunOptions } from './run/run-options.ts';
 
 /** Runs the program with the arguments of the command line; sets the exit code. */
 export async function runHoldfast(args: readonly string[]): Promise<void> {
+  // Who reads no further, such as head, wants no more.
+  process.stdout.on('error', () => process.exit(SIGNAL_CODE + constants.signals.SIGPIPE));
+  // A command goes on under its lock although nobody reads what this program says.
+  process.stderr.on('error', () => {});
   try {
     process.exitCode = await runCommandLine(args);
   } catch (error) {
@@ -45,7 +51,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     const command = addPlaceOptions(program.command(name)).description(description);
     return command.addHelpText('after', `\nExamples:\n${examples}`);
   };
-  addRunOptions(add('run', 'Runs a command while it holds a lock.', RUN_HELP))
+  addRunOptions(add('run', 'Runs a command while it holds a lock.', help.RUN_HELP))
     .argument('<name>', 'the lock, or several with commas between them')
     .argument('[command...]', 'behind --: the command and its arguments')
     .passThroughOptions()
@@ -53,6 +59,10 @@ export function makeProgram(end: (exitCode: number) => void): Command {
       const { run } = await import('./run/run.ts');
       end(await run(names, words, { ...globals(), ...options }));
     });
+  const query = (name: string, description: string, examples: string): Command =>
+    add(name, description, examples).option('--json', 'print one JSON object a line');
+  addQueries(query, globals, end);
+  addCheck(add('check', 'Checks the settings of a server, or a running one.', help.CHECK_HELP), globals, end);
   return program;
 
   function globals(): PlaceOptions {

@@ -56,7 +56,7 @@ export async function run(names: string, words: readonly string[], options: RunO
 
 async function runJob(job: Job): Promise<number> {
   const { place, command, signals } = job;
-  const name = `${basename(command[0] ?? '').slice(0, MAX_NAME_CHARACTERS)}@${hostname()}:${process.pid}`;
+  const name = `${programOf(command).slice(0, MAX_NAME_CHARACTERS)}@${hostname()}:${process.pid}`;
   const session = { timeoutMs: SESSION_TIMEOUT_MS };
   const options = clientOptions(place, { name, session, requestTimeoutMs: REQUEST_TIMEOUT_MS });
   const client = new LockClient(options);
@@ -72,6 +72,12 @@ async function runJob(job: Job): Promise<number> {
   } finally {
     await client.close();
   }
+}
+
+/** The name of the program that runs, also by a shell: for those who see who has the lock. */
+function programOf([file = '', flag, text = '']: readonly string[]): string {
+  const [word = ''] = (flag === '-c' ? text.trim() : '').split(/\s/);
+  return basename(word === '' ? file : word);
 }
 
 async function take(client: LockClient, { items, options, signals }: Job): Promise<Held> {

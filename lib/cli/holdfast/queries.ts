@@ -1,0 +1,80 @@
+/** The commands that ask a server, with their options. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CheckOptions } from './check.ts';
+import * as help from './help.ts';
+import { inspect } from './inspect.ts';
+import { type ListOptions, list, ORDERS } from './list.ts';
+import type { PlaceOptions } from './place.ts';
+import type { QueryOptions } from './query.ts';
+import { cluster, type ReleaseOptions, release, stats, who } from './server-commands.ts';
+import { why } from './why.ts';
+
+const DEFAULT_LISTED = 1_000;
+const MAX_LISTED = 100_000;
+
+type MakeQuery = (name: string, description: string, examples: string) => Command;
+
+/** Adds `check`, which prints for people and for nagios alone. */
+export function addCheck(command: Command, globals: () => PlaceOptions, end: (exitCode: number) => void): void {
+  command
+    .option('--config <file>', 'the settings of a server; by default those that come with it')
+    .option('--live', 'ask a running server, and end as a plug-in of nagios does: 0, 1 or 2')
+    .option('--warning <number>', 'with --live: warn when so many wait', parseThreshold)
+    .option('--critical <number>', 'with --live: critical when so many wait', parseThreshold)
+    .action(async (options: CheckOptions) => {
+      const { check } = await import('./check.ts');
+      end(await check({ ...globals(), ...options }));
+    });
+}
+
+/** Adds them all. `globals` are the options before the command; `end` is told the exit code of the one that ran. */
+export function addQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exitCode: number) => void): void {
+  addLockQueries(query, globals, end);
+  addServerQueries(query, globals, end);
+}
+
+function addLockQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exitCode: number) => void): void {
+  query('ls', 'Lists the locks that are held or waited for.', help.LIST_HELP)
+    .argument('[prefix]', 'only locks whose names begin with it', '')
+    .addOption(new Option('--sort <order>', 'which come first').choices(Object.keys(ORDERS)).default('name'))
+    .addOption(new Option('--mode <mode>', 'only those held or awaited so').choices(['exclusive', 'shared', 'permit']))
+    .option('--max <number>', 'how many at most', parseMax, DEFAULT_LISTED)
+    .action(async (prefix: string, options: ListOptions) => end(await list(prefix, { ...globals(), ...options })));
+  query('inspect', 'Shows who has a lock and who waits for it.', help.INSPECT_HELP)
+    .argument('<name>', 'the lock')
+    .action(async (name: string, options: QueryOptions) => end(await inspect(name, { ...globals(), ...options })));
+  query('why', 'Shows why a client waits: the chain of who waits for whom.', help.WHY_HELP)
+    .argument('<client>', 'its name or its address')
+    .action(async (client: string, options: QueryOptions) => end(await why(client, { ...globals(), ...options })));
+}
+
+function addServerQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exitCode: number) => void): void {
+  query('who', 'Lists the clients that have a name.', help.WHO_HELP)
+    .argument('[name]', 'only those of that name')
+    .action(async (name: string | undefined, options: QueryOptions) =>
+      end(await who(name, { ...globals(), ...options })),
+    );
+  query('stats', 'Shows the counters of the server.', help.STATS_HELP).action(async (options: QueryOptions) =>
+    end(await stats({ ...globals(), ...options })),
+  );
+  query('release', 'Takes a lock away from all its holders, if the server allows that.', help.RELEASE_HELP)
+    .argument('<name>', 'the lock')
+    .option('--permit', 'the permit of that name')
+    .action(async (name: string, options: ReleaseOptions) => end(await release(name, { ...globals(), ...options })));
+  query('cluster', 'Shows which servers there are, and which one leads.', help.CLUSTER_HELP).action(
+    async (options: QueryOptions) => end(await cluster({ ...globals(), ...options })),
+  );
+}
+
+function parseThreshold(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
+  throw new InvalidArgumentError('Expected a whole number from 1.');
+}
+
+function parseMax(text: string): number {
+  const max = Number(text);
+  if (/^\d+$/.test(text) && max >= 1 && max <= MAX_LISTED) return max;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_LISTED}.`);
+}

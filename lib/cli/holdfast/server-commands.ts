@@ -1,0 +1,98 @@
+/** The commands that tell of the server as a whole, and the one that frees a lock. */
+
+import type { LockClient } from '../../client/lock-client.ts';
+import type { LockMode } from '../../protocol.ts';
+import { HOLDFAST_CODES } from './exit-codes.ts';
+import { Failure } from './failure.ts';
+import { showName, table } from './format.ts';
+import { ask, print, printJson, type QueryOptions } from './query.ts';
+
+const PAGE = 1_000;
+
+/** `holdfast stats`: the counters of the server; those of refusals and requests only where they are not 0. */
+export async function stats(options: QueryOptions): Promise<number> {
+  return await ask(options, async (client) => {
+    const { refusals, requests, ...counts } = await client.stats();
+    if (options.json === true) {
+      printJson([{ ...counts, refusals, requests }]);
+      return undefined;
+    }
+    const plain = Object.entries(counts).filter(([, value]) => typeof value === 'number');
+    const told = (prefix: string, each: Readonly<Record<string, number>>): [string, number][] =>
+      Object.entries(each).flatMap(([name, value]) => (value === 0 ? [] : [[`${prefix} ${name}`, value]]));
+    const all = [...plain, ...told('request', requests), ...told('refused', refusals)];
+    print(
+      table(
+        ['COUNTER', 'VALUE'],
+        all.map(([name, value]) => [name, String(value)]),
+      ),
+    );
+    return undefined;
+  });
+}
+
+/** `holdfast who`: the clients that have a name. Resolves to 1 when there are none. */
+export async function who(name: string | undefined, options: QueryOptions): Promise<number> {
+  return await ask(options, async (client) => {
+    let count = 0;
+    for await (const page of namedClients(client, name)) {
+      count += page.length;
+      if (options.json === true) printJson(page);
+      else for (const each of page) print(`${each.address}  ${showName(each.name)}\n`);
+    }
+    return count === 0 ? HOLDFAST_CODES.nothing : undefined;
+  });
+}
+
+interface NamedClient {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** Page by page. Throws a `Failure` when the server does not tell. */
+async function* namedClients(client: LockClient, name: string | undefined): AsyncGenerator<readonly NamedClient[]> {
+  for (let after: unknown = 0; after !== undefined; ) {
+    const { status, clients, next } = await client.rpc('who', { after, max: PAGE, name });
+    if (status !== 'ok') throw new Failure(HOLDFAST_CODES.denied, `who was refused: ${status}`);
+    yield clients as readonly NamedClient[];
+    after = next;
+  }
+}
+
+/** What a command line of `release` says. */
+export interface ReleaseOptions extends QueryOptions {
+  readonly permit?: true;
+}
+
+/** `holdfast release`: takes a lock away from all its holders. Resolves to 1 when nobody held it. */
+export async function release(name: string, options: ReleaseOptions): Promise<number> {
+  return await ask(options, async (client) => {
+    const mode: LockMode = options.permit === true ? 'permit' : 'exclusive';
+    const released = await client.forceUnlock(name, { mode });
+    if (options.json === true) printJson([{ lockName: name, released }]);
+    else print(`${showName(name)}: ${released === 0 ? 'nobody held it' : `taken away from ${released}`}\n`);
+    return released === 0 ? HOLDFAST_CODES.nothing : undefined;
+  });
+}
+
+/** `holdfast cluster`: which servers there are, and which one leads. */
+export async function cluster(options: QueryOptions): Promise<number> {
+  return await ask(options, async (client) => {
+    const { nodes, epoch, sessions, etcd, ...rest } = await client.cluster();
+    if (options.json === true) {
+      printJson([{ ...rest, nodes, epoch, sessions, etcd }]);
+      return undefined;
+    }
+    print(
+      table(
+        ['NODE', 'ADDRESS', 'ROLE'],
+        nodes.map(({ node, address, role }) => [showName(node), address, role]),
+      ),
+    );
+    print(
+      `epoch ${epoch}; ${sessions} sessions on record; etcd ${etcd.version} at ${etcd.endpoint} answers in ${etcd.lagMs} ms\n`,
+    );
+    print('To have another server lead, send SIGUSR2 to the process of the leader.\n');
+    return undefined;
+  });
+}
