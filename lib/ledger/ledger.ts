@@ -24,6 +24,8 @@ export interface TokenSupply {
   readonly begin: number;
   /** The greatest token so far, `begin` before the first. */
   readonly last: number;
+  /** How many tokens can be given before more must be reserved. */
+  readonly left: number;
   /** Whether that many tokens can be given now. If not, `onRefill` tells when to ask again. */
   has(count: number): boolean;
   /** The next token. @throws RangeError when `has(1)` is false. */

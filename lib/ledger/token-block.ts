@@ -41,6 +41,10 @@ export class TokenBlock implements TokenSupply {
     return this.#last;
   }
 
+  get left(): number {
+    return this.#reserved - this.#last;
+  }
+
   has(count: number): boolean {
     // L1: grants wait rather than pass the reservation.
     if (this.#reserved - this.#last >= count) return true;

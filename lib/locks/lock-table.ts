@@ -16,6 +16,7 @@ import { restore } from './restoration.ts';
 import { describeResumed, unlistedHolds, unlistedWaits } from './resumption.ts';
 import { loadTable, saveTable } from './saved-table.ts';
 import { findHoldByToken, findOwner, findWait, holdsGrantOf, makeSession } from './session.ts';
+import { type SurveyOptions, SurveyPass } from './survey.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
@@ -301,6 +302,11 @@ export class LockTable {
   /** All holds of one kind of lock, or of one lock, in any order. */
   holds(kind: LockKind, name?: string): Generator<Claim, void, undefined> {
     return allHolds(this.#book, kind, name);
+  }
+
+  /** Begins a pass over all locks that finds what stands out. */
+  survey(options: SurveyOptions, nowMs: () => number): SurveyPass {
+    return new SurveyPass(this.#book, options, nowMs);
   }
 
   /** Whether a request that is not answered at once is answered `draining`. */

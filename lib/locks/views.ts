@@ -5,6 +5,12 @@ import type { LockBook } from './lock-book.ts';
 import { waitLimitOf } from './place.ts';
 import type { Claim, HolderWalk, LockKind, Session } from './types.ts';
 
+/** What one session has. */
+export interface SessionClaims {
+  readonly holds: readonly NamedLockHolder[];
+  readonly waits: readonly (LockWaiter & { readonly lockName: string })[];
+}
+
 const KINDS: readonly LockKind[] = ['readerWriter', 'permit'];
 
 /** The holders and waiters of a name, the first `max` of each: of the reader/writer lock, then of the permit. */
@@ -59,7 +65,7 @@ export function* allHolds(book: LockBook, kind: LockKind, name?: string): Genera
   }
 }
 
-function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
+export function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, nowMs: number): LockHolder {
   const { clientName, address } = owner.session.client;
   const heldMs = Math.round(nowMs - sinceMs);
   return {
@@ -88,7 +94,7 @@ export function viewStep({ owner, lock, mode }: Claim, blockedBy: DeadlockStep['
   return { owner: owner.tag, name: clientName, address, lockName: lock.name, mode, blockedBy };
 }
 
-function viewWaiter(claim: Claim, position: number, nowMs: number): LockWaiter {
+export function viewWaiter(claim: Claim, position: number, nowMs: number): LockWaiter {
   const { owner, mode, sinceMs, group } = claim;
   const { clientName, address } = owner.session.client;
   const limit = waitLimitOf(claim);
@@ -108,4 +114,26 @@ function viewWaiter(claim: Claim, position: number, nowMs: number): LockWaiter {
 
 function kindsOf(kind: LockKind | undefined): readonly LockKind[] {
   return kind === undefined ? KINDS : [kind];
+}
+
+/** Its place in the queue; looks at those ahead of it. */
+function positionOf(claim: Claim): number {
+  let position = 1;
+  for (let ahead = claim.previous; ahead !== undefined; ahead = ahead.previous) position += 1;
+  return position;
+}
+
+/** What a session holds and awaits, the newest first, at most `max` of all. */
+export function sessionClaims(session: Session, max: number, nowMs: number): SessionClaims {
+  const holds: NamedLockHolder[] = [];
+  const waits: (LockWaiter & { readonly lockName: string })[] = [];
+  const owners = [...(session.untagged === undefined ? [] : [session.untagged]), ...(session.tagged?.values() ?? [])];
+  for (const { firstClaim } of owners) {
+    for (let claim = firstClaim; claim !== undefined && holds.length + waits.length < max; claim = claim.ownerNext) {
+      if (claim.state === 'held') holds.push(viewNamedHolder(claim, nowMs));
+      if (claim.state === 'waiting')
+        waits.push({ lockName: claim.lock.name, ...viewWaiter(claim, positionOf(claim), nowMs) });
+    }
+  }
+  return { holds, waits };
 }

@@ -158,6 +158,11 @@ export abstract class MessageServer<
     return [...this.#sessions];
   }
 
+  /** Whether it was told to stop. */
+  protected get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** How many there are. */
   protected get sessionCount(): number {
     return this.#sessions.size;

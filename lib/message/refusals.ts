@@ -43,7 +43,7 @@ export interface RefusalCause<Reason extends string = string> {
   /** What it is counted by. */
   readonly reason: Reason;
   /** What was refused; a connection when it is left out. */
-  readonly refused?: 'a connection' | 'a command' | 'a session without a connection';
+  readonly refused?: 'a connection' | 'an HTTP request' | 'a command' | 'a session without a connection';
   /** What was wrong, behind "refused a connection from 127.0.0.1: ". */
   readonly why: string;
   /** What the operator can do, behind "to allow it, ". */

@@ -5,6 +5,7 @@ import { microsecondsAt } from '../ledger/clock-tokens.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { MemoryLedger } from '../ledger/memory-ledger.ts';
 import { LockTable } from '../locks/lock-table.ts';
+import type { Survey, SurveyOptions } from '../locks/survey.ts';
 import type {
   AllTableLimits,
   Claim,
@@ -126,6 +127,10 @@ export class LocalLockManager implements LockManager {
     return this.observers;
   }
 
+  get tokensLeft(): number {
+    return this.#ledger.tokens.left;
+  }
+
   openSession(client: LockClientInfo): ManagedSession {
     return new LocalSession(this, this.table.openSession(client));
   }
@@ -140,6 +145,10 @@ export class LocalLockManager implements LockManager {
 
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage> {
     return this.#listings.listHolders(kind, lockName);
+  }
+
+  survey(options: SurveyOptions): PendingResult<Survey> {
+    return this.#listings.survey(options);
   }
 
   verify(lockName: string, token: number): VerifyResult | PendingResult<VerifyResult> {

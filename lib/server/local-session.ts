@@ -14,6 +14,7 @@ import type {
   Resumption,
   Session,
 } from '../locks/types.ts';
+import { type SessionClaims, sessionClaims } from '../locks/views.ts';
 import { PendingResult } from '../message/pending-result.ts';
 import type {
   CancelResult,
@@ -134,6 +135,10 @@ export class LocalSession implements ManagedSession {
 
   get claimCount(): number {
     return this.#session.claimCount;
+  }
+
+  claims(max: number): SessionClaims {
+    return sessionClaims(this.#session, max, this.#manager.clock.nowMs());
   }
 
   resume(client: LockClientInfo, resumption: Resumption): Resumed {

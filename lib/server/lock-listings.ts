@@ -2,6 +2,7 @@
 
 import { Backlog } from '../locks/backlog.ts';
 import type { LockTable } from '../locks/lock-table.ts';
+import type { Survey, SurveyOptions } from '../locks/survey.ts';
 import { bytesOfText } from '../locks/table-bytes.ts';
 import type { Claim, LockKind } from '../locks/types.ts';
 import { viewNamedHolder } from '../locks/views.ts';
@@ -78,6 +79,18 @@ export class LockListings {
         return 'done';
       }
       return 'again';
+    });
+    return answer;
+  }
+
+  /** What stands out among all locks. */
+  survey(options: SurveyOptions): PendingResult<Survey> {
+    const pass = this.#table.survey(options, () => this.#clock.nowMs());
+    const answer = new PendingResult<Survey>();
+    this.#addPass(() => {
+      if (!pass.step(NAMES_A_STEP)) return 'again';
+      answer.settle(pass.result());
+      return 'done';
     });
     return answer;
   }

@@ -1,5 +1,6 @@
 /** The interface between the server's protocols and the locks. All times are milliseconds. */
 
+import type { Survey, SurveyOptions } from '../locks/survey.ts';
 import type {
   EarlierHold,
   LockAllRequest,
@@ -12,6 +13,7 @@ import type {
   SavedTable,
   SessionClient,
 } from '../locks/types.ts';
+import type { SessionClaims } from '../locks/views.ts';
 import type { Logger } from '../message/logger.ts';
 import type { PendingResult } from '../message/pending-result.ts';
 import type {
@@ -73,6 +75,8 @@ export interface ManagedSession {
   cancel(id: RequestId): CancelResult | PendingResult<CancelResult>;
   /** How many locks the session holds or awaits. */
   readonly claimCount: number;
+  /** What the session holds and awaits, at most `max` of all. */
+  claims(max: number): SessionClaims;
   /** Goes on for a client that has come back. In one step, everything that it does not list ends. */
   resume(client: LockClientInfo, resumption: Resumption): Resumed;
   /** Gives the session back what it held in an earlier run of the server; returns the tokens that it has lost. */
@@ -128,6 +132,8 @@ export interface LockManager {
   list(request: NamesRequest): Pages<LockPage>;
   /** Lists the holders of one kind of lock, or of one lock. */
   listHolders(kind: LockKind, lockName?: string): Pages<HoldersPage>;
+  /** Finds what stands out among all locks, in slices. */
+  survey(options: SurveyOptions): PendingResult<Survey>;
   /** Tells whether a lock is still held with a token. */
   verify(lockName: string, token: number): VerifyResult | PendingResult<VerifyResult>;
   /** Frees a lock, whoever holds it. */
@@ -140,6 +146,8 @@ export interface LockManager {
    */
   raiseTokens(token: number): Promise<void>;
   statistics(): LockStatistics | PendingResult<LockStatistics>;
+  /** How many tokens can be given before more must be reserved. */
+  readonly tokensLeft: number;
   /**
    * From now on grants nothing and answers all waiters `draining`, but those whose sessions outlive the process. Resolves when nothing
    * is held.

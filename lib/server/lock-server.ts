@@ -10,10 +10,10 @@ import { type CloseOptions, type ConnectionEnd, MessageServer } from '../message
 import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
-import type { LockStatistics, ServerStatistics } from '../protocol.ts';
+import type { ServerStatistics } from '../protocol.ts';
 import type { Status } from '../wire/statuses.ts';
+import { hideOthers, withStatus } from './answers.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
-import { hideOthers } from './hidden-answers.ts';
 import { answerHistory } from './history-command.ts';
 import type { HistorySource } from './history-source.ts';
 import { KeptListings } from './kept-listings.ts';
@@ -48,6 +48,7 @@ import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withRes
 import { LOCK_LISTEN_OPTIONS, LOCK_SERVER_OPTIONS, type LockServerOptions } from './lock-server-options.ts';
 import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
+import { ServerMonitor } from './server-monitor.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { tellTaken } from './taken-holds.ts';
@@ -59,6 +60,8 @@ const DEFAULT_LISTED = 100;
 
 /** Serves locks to the clients of its listeners. */
 export class LockServer extends MessageServer<LockServerSession> {
+  /** For the status page, the metrics and the health checks. */
+  readonly monitor: ServerMonitor;
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
   readonly #observers: LockObservers | undefined;
@@ -114,6 +117,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#isRegistryOn = registry;
     this.#isForceUnlockOn = forceUnlock;
     this.#requests = new LockRequests({ limits, steal: forceUnlock ? 'any' : 'stealable' });
+    this.monitor = new ServerMonitor({
+      manager: this.#manager,
+      limits,
+      isDumpOn: dump,
+      statistics: () => this.#statistics(),
+      connected: () => this.sessions,
+      suspended: () => this.#sessionKeeper.suspended(),
+      isInGrace: () => this.#sessionKeeper.isInGrace,
+      isDraining: () => this.isClosing,
+      history,
+    });
     this.#protocols = protocols.map((plugIn) => plugIn(this.#parts()));
     for (const protocol of this.#protocols) this.addProtocol(protocol);
   }
@@ -260,7 +274,7 @@ export class LockServer extends MessageServer<LockServerSession> {
 
   /** Returns the current counts and the totals since the start. */
   commandStats(): object {
-    return withStatus(mapResult(this.#manager.statistics(), (locks) => this.#describeCounts(locks)));
+    return withStatus(this.#statistics());
   }
 
   /** Tells which servers there are, where this one leads others. */
@@ -373,15 +387,15 @@ export class LockServer extends MessageServer<LockServerSession> {
     };
   }
 
-  #describeCounts(locks: LockStatistics): ServerStatistics {
-    return {
+  #statistics(): ServerStatistics | PendingResult<ServerStatistics> {
+    return mapResult(this.#manager.statistics(), (locks) => ({
       ...locks,
       ...this.counters,
       ...this.#sessionKeeper.statistics,
       openConnections: this.sessionCount,
       requests: this.requestCounts,
       uptimeMs: Math.round(performance.now() - this.#startedMs),
-    };
+    }));
   }
 }
 
@@ -391,7 +405,3 @@ const SHARED_PORTS =
 
 const OK: { readonly status: Status } = Object.freeze({ status: 'ok' });
 const DENIED: { readonly status: Status } = Object.freeze({ status: 'denied' });
-
-function withStatus<Described extends object>(result: Described | PendingResult<Described>): object {
-  return mapResult(result, (described) => ({ status: 'ok', ...described }));
-}

@@ -50,12 +50,23 @@ export interface SessionKeeperOptions {
   readonly onRefused: OnRefused<LockServerSession>;
 }
 
+/** A session without a connection, whose client may come back. */
+export interface AbsentSession {
+  /** Where its client was, and the name that it registered; empty for a client of the run before. */
+  readonly address: string;
+  readonly name: string;
+  /** How many locks it holds or awaits. */
+  readonly claimCount: number;
+  readonly expiresInMs: number;
+}
+
 /** The kept sessions of a lock server. */
 export class SessionKeeper {
   readonly #limits: KeeperLimits;
   readonly #sessions: KeptSessions<LockServerSession>;
   readonly #anchors: Anchors;
   readonly #manager: LockManager;
+  readonly #nowMs: () => number;
   readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
   readonly #onRefused: SessionKeeperOptions['onRefused'];
@@ -70,6 +81,7 @@ export class SessionKeeper {
     this.#onRefused = onRefused;
     this.#manager = manager;
     this.#present = present;
+    this.#nowMs = nowMs;
     this.#sessions = new KeptSessions(limits, list, nowMs, {
       expired: (kept) => {
         (kept.client?.locks ?? this.#takeLoaded(kept))?.end('expired');
@@ -140,6 +152,17 @@ export class SessionKeeper {
   /** Whether sessions of the run before are awaited: nothing new is granted meanwhile. */
   get isInGrace(): boolean {
     return this.#sessions.awaitedCount > 0;
+  }
+
+  /** The sessions without a connection. */
+  *suspended(): Generator<AbsentSession, void, undefined> {
+    const nowMs = this.#nowMs();
+    for (const { id, client, untilMs } of this.#sessions) {
+      if (untilMs === undefined) continue;
+      const { address = '', clientName: name = '' } = client ?? {};
+      const { claimCount } = client?.locks ?? this.#loaded.get(id)?.locks ?? { claimCount: 0 };
+      yield { address, name, claimCount, expiresInMs: Math.max(0, Math.round(untilMs - nowMs)) };
+    }
   }
 
   /** Passes on the answer to a request for locks, once the next run would know the session (L2). */
