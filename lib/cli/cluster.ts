@@ -30,6 +30,8 @@ export interface ClusterParts {
   readonly serverOptions: LockServerOptions;
   /** Accepts what etcd has now, although it was set back. */
   readonly isRaised: boolean;
+  /** Told of the server of each term. */
+  readonly onServer: (server: FullLockServer) => void;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface ClusterParts {
  */
 export async function makeClusterNode(settings: Settings, parts: ClusterParts): Promise<ClusterNode> {
   const { cluster, host, allowed, stateDirectory } = settings;
-  const { planned, logger, serverOptions, isRaised } = parts;
+  const { planned, logger, serverOptions, isRaised, onServer } = parts;
   const minSessionTimeoutMs = Math.max(parts.limits.minSessionTimeoutMs, leastSessionTimeoutMs(cluster));
   const limits = { ...parts.limits, minSessionTimeoutMs };
   const forwardPort = cluster.forwardPort === 'auto' ? 0 : cluster.forwardPort;
@@ -61,8 +63,11 @@ export async function makeClusterNode(settings: Settings, parts: ClusterParts): 
     known,
     logger,
     report,
-    makeServer: (ledger, describe): LeadingServer =>
-      new FullLockServer({ ...serverOptions, limits, ledger, cluster: { describe } }),
+    makeServer: (ledger, describe): LeadingServer => {
+      const server = new FullLockServer({ ...serverOptions, limits, ledger, cluster: { describe } });
+      onServer(server);
+      return server;
+    },
   });
 }
 

@@ -12,6 +12,7 @@ const USAGE = `Usage of glockd:
   -port number      listen on TCP there (default 9999; 0 is nowhere)
   -ws number        listen for WebSocket there (default 9998; 0 is nowhere)
   -unix path        listen on a Unix socket there (default none)
+  -http number      serve the status page and the metrics there, to this machine (default none)
   -pidfile path     write the process id there and keep a second server out (required)
   -dump             allow dump, d, sd and who (default true)
   -registry         allow iam and who (default true)
@@ -35,7 +36,7 @@ const USAGE = `Usage of glockd:
 const BOOLEANS = ['dump', 'registry', 'verbose', 'ssl'];
 const LIMITS = ['max-locks', 'max-locks-per-connection', 'max-name-bytes', 'max-client-name-bytes', 'max-connections'];
 const FILES = ['unix', 'pidfile', 'ssl-cert', 'ssl-key', 'ssl-ca'];
-const VALUED = ['port', 'ws', 'unix-mode', 'allow', 'origin', 'hosts', ...FILES, ...LIMITS];
+const VALUED = ['port', 'ws', 'http', 'unix-mode', 'allow', 'origin', 'hosts', ...FILES, ...LIMITS];
 const FLAGS = [...BOOLEANS, ...VALUED];
 const HELP = ['h', 'help'];
 /** The values that Go's `strconv.ParseBool` accepts. */
@@ -52,7 +53,7 @@ export async function runGlockd(args: readonly string[]): Promise<void> {
     }
     // Only now, since it takes longer to load than all else.
     const { serve } = await import('./serve.ts');
-    await serve(settings, CODES, (addresses) => glockdStartLine(addresses, settings));
+    await serve(settings, CODES, (addresses) => glockdStartLine(addresses, settings), { isHttpPortGiven: true });
   } catch (error) {
     exitOnFailure(error, CODES.usage);
   }
@@ -111,6 +112,8 @@ function settingsOf(flags: ReadonlyMap<string, string>): Settings {
       ...(unix === '' ? [] : [{ transport: 'unix', admin: false, path: unix, mode: flags.get('unix-mode') ?? '0600' }]),
     ],
     tls: tlsOf(flags),
+    // glockd has no such page, so there is none unless it is asked for.
+    http: { port: portOf(flags, 'http', 0) },
     pidfile,
     dump: booleanOf(flags, 'dump', true),
     registry: booleanOf(flags, 'registry', true),

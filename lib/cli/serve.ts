@@ -5,6 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { type Logger as PinoLogger, pino } from 'pino';
 import type { ClusterNode } from '../cluster/cluster-node.ts';
 import { FullLockServer } from '../foreign/full-lock-server.ts';
+import type { Monitored } from '../http/monitored.ts';
+import type { Monitoring } from '../http/monitoring.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
@@ -13,6 +15,7 @@ import { isClustered } from './cluster-settings.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type KeptHistory, keepHistory } from './keep-history.ts';
 import { type PlannedListener, planListeners } from './listeners.ts';
+import { type PlannedMonitoring, planMonitoring } from './monitoring.ts';
 import { fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
 import { dropPrivileges, withAccount } from './privileges.ts';
@@ -34,6 +37,8 @@ interface ServeOptions {
   readonly isStateForced?: boolean;
   /** Accepts what etcd has now, although it was set back. */
   readonly isRaised?: boolean;
+  /** Whether the port of the status page was given on the command line, so that it must be free. */
+  readonly isHttpPortGiven?: boolean;
 }
 
 /** What runs until a signal ends it: a server, or the node of a cluster. */
@@ -54,10 +59,11 @@ export async function serve(
   settings: Settings,
   codes: StartFailureCodes,
   startLine: (addresses: readonly string[]) => string,
-  { isStateForced = false, isRaised = false }: ServeOptions = {},
+  { isStateForced = false, isRaised = false, isHttpPortGiven = false }: ServeOptions = {},
 ): Promise<void> {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
   const planned = failWith(codes.usage, () => planListeners(settings));
+  const plannedMonitoring = failWith(codes.usage, () => planMonitoring(settings, isHttpPortGiven));
   const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
   const { verbose, dump, registry, forceUnlock } = settings;
   // Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting.
@@ -65,31 +71,47 @@ export async function serve(
   // A full disk costs lines of the log, not the locks.
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length);
+  const monitoringFiles = plannedMonitoring === undefined ? 0 : 1 + settings.http.maxConnections;
+  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length + monitoringFiles);
   let server: Serving | undefined;
   let ledger: Ledger | undefined;
+  let monitoring: Monitoring | undefined;
+  let monitored: () => Monitored;
   try {
     const history = await claimHistory(settings, codes, logger);
-    const options = { limits, logger, dump, registry, forceUnlock, ...history.options };
+    const observers = [
+      ...(history.options.observers ?? []),
+      ...(plannedMonitoring ? [plannedMonitoring.durations] : []),
+    ];
+    const options = { limits, logger, dump, registry, forceUnlock, ...history.options, observers };
     let addresses: readonly string[];
     if (isClustered(settings)) {
-      const node = await claimNode(settings, codes, { planned, limits, logger, serverOptions: options, isRaised });
+      let leading: FullLockServer | undefined;
+      const onServer = (made: FullLockServer): void => {
+        leading = made;
+      };
+      const parts = { planned, limits, logger, serverOptions: options, isRaised, onServer };
+      const node = await claimNode(settings, codes, parts);
       server = node;
+      monitored = () => monitoredOf(node, leading);
       addresses = await startNode(node, codes);
       process.on('SIGUSR2', () => node.stepDown());
     } else {
       ledger = await claimState(settings, codes, logger, isStateForced);
       const single = failWith(EXIT_CODES.failure, () => new FullLockServer({ ...options, ...(ledger && { ledger }) }));
       server = single;
+      monitored = () => ({ role: 'single', monitor: single.monitor });
       addresses = await openAll(single, planned, codes);
     }
+    monitoring = await openMonitoring(plannedMonitoring, monitored, logger, codes);
     const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
-    closeOnSignal(server, [ledger, history], logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
+    closeOnSignal(server, [monitoring, ledger, history], logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
     if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
   } catch (error) {
+    await monitoring?.close();
     // A planned stop that was loaded is saved again, as the user who may read it.
     if (ledger === undefined) await server?.close();
     else await withAccount(settings, async () => await server?.close());
@@ -182,6 +204,25 @@ async function openAll(
     }
   }
   return addresses;
+}
+
+async function openMonitoring(
+  planned: PlannedMonitoring | undefined,
+  monitored: () => Monitored,
+  logger: PinoLogger,
+  codes: StartFailureCodes,
+): Promise<Monitoring | undefined> {
+  try {
+    return await planned?.open(monitored, logger);
+  } catch (error) {
+    throw new StartFailure(codes.cannotListen, `cannot listen for HTTP: ${(error as Error).message}`);
+  }
+}
+
+/** A node that has just begun to lead may have no server yet. */
+function monitoredOf({ standing }: ClusterNode, leading: FullLockServer | undefined): Monitored {
+  if (standing.role === 'standby') return standing;
+  return leading === undefined ? { role: 'standby', reason: 'noLeader' } : { role: 'leader', monitor: leading.monitor };
 }
 
 /**

@@ -28,6 +28,8 @@ interface CommandLine {
   readonly allow?: string[];
   readonly origin?: string[];
   readonly wsHost?: string[];
+  readonly http?: number | 'auto';
+  readonly httpHost?: string[];
   readonly pidfile?: string;
   readonly state?: string;
   readonly stateForce?: true;
@@ -62,7 +64,11 @@ export async function runServer(args: readonly string[]): Promise<void> {
       await move(settings, clusterImport, clusterExport);
       return;
     }
-    const options = { isStateForced: commandLine.stateForce === true, isRaised: commandLine.raise === true };
+    const options = {
+      isStateForced: commandLine.stateForce === true,
+      isRaised: commandLine.raise === true,
+      isHttpPortGiven: commandLine.http !== undefined,
+    };
     // Only now, since it takes longer to load than all else.
     const { serve } = await import('./serve.ts');
     await serve(settings, CODES, (addresses) => serverStartLine(addresses, settings), options);
@@ -96,6 +102,8 @@ function parseCommandLine(args: readonly string[]): CommandLine {
     .option('--allow <address...>', 'addresses and CIDR ranges that may connect, instead of "allowed"')
     .option('--origin <origin...>', 'origins of the pages that may connect, instead of "origins"')
     .option('--ws-host <name...>', 'names by which the pages of the server itself may call it, instead of "hosts"')
+    .option('--http <number>', 'status page and metrics there instead of at "http.port"; 0 is nowhere', parsePort)
+    .option('--http-host <name...>', 'names by which browsers and monitors may call it, instead of "http.hosts"')
     .option('--pidfile <path>', 'write the process id there and keep a second server out')
     .option('--state <directory>', 'keep there what outlives the process; an empty path is none')
     .option('--state-force', 'start although files in it are damaged, with what can be read')
@@ -141,6 +149,7 @@ function settingsOf(commandLine: CommandLine): Settings {
   for (const [name, value] of Object.entries(overrides)) if (value !== undefined) given[name] = value;
   const { tlsCert, tlsKey, tlsCa, clusterEtcd, clusterNode, clusterAdvertise } = commandLine;
   overrideMembers(given, 'tls', { cert: tlsCert, key: tlsKey, ca: tlsCa });
+  overrideMembers(given, 'http', { port: commandLine.http, hosts: commandLine.httpHost });
   overrideMembers(given, 'cluster', { etcd: clusterEtcd, node: clusterNode, advertise: clusterAdvertise });
   const webSocketPort = ws === true ? DEFAULT_WEBSOCKET_PORT : ws;
   if (webSocketPort !== undefined) replaceListener(given, 'websocket', webSocketPort !== 0, { port: webSocketPort });

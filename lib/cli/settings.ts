@@ -43,6 +43,17 @@ export interface ListenerSettings {
   readonly tls?: TlsSettings;
 }
 
+/** The status page, the metrics and the health checks. */
+export interface HttpSettings {
+  readonly host: string;
+  readonly port: Port;
+  /** Names by which the server may be called, beside addresses and `localhost`. */
+  readonly hosts: readonly string[];
+  /** Addresses and CIDR ranges that may ask; those of the main port if it is left out. */
+  readonly allowed?: readonly string[];
+  readonly maxConnections: number;
+}
+
 /** All settings; `config/settings.json` has each with its default. */
 export interface Settings {
   /** The address to listen on. */
@@ -55,6 +66,9 @@ export interface Settings {
   readonly origins: readonly string[];
   readonly hosts: readonly string[];
   readonly tls: TlsSettings;
+  readonly http: HttpSettings;
+  /** Names of locks that the metrics tell together. */
+  readonly metrics: { readonly groups: readonly { readonly match: string; readonly name: string }[] };
   /** The file for the process id, which also keeps a second server out; empty for none. */
   readonly pidfile: string;
   /** The state directory; empty for none. */
@@ -115,6 +129,9 @@ export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
 
+/** Where the status page is unless another port is asked for. */
+export const DEFAULT_HTTP_PORT = 20_935;
+const MAX_GROUPS = 100;
 const MAX_DRAIN_SECONDS = 86_400;
 
 const text = (description: string): JsonSchema => ({ type: 'string', default: '', description });
@@ -213,6 +230,47 @@ const limits: Readonly<Record<string, JsonSchema>> = {
   totalInputBytes: autoLimit,
 };
 
+const http: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    host: { ...host, default: '127.0.0.1' },
+    port: { ...port, default: DEFAULT_HTTP_PORT },
+    hosts: names('a list of host names'),
+    allowed: addresses,
+    maxConnections: limit(64),
+  },
+  default: {},
+  description: 'an object',
+};
+
+const nameGroup: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['match', 'name'],
+  properties: {
+    match: { type: 'string', minLength: 1, maxLength: 256, description: 'names, in which * stands for any text' },
+    name: { type: 'string', minLength: 1, maxLength: 64, description: 'the name of the group' },
+  },
+  description: 'a group: {"match": "account *", "name": "account"}',
+};
+
+const metrics: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    groups: {
+      type: 'array',
+      maxItems: MAX_GROUPS,
+      items: nameGroup,
+      default: [],
+      description: `a list of at most ${MAX_GROUPS} groups`,
+    },
+  },
+  default: {},
+  description: 'an object',
+};
+
 const schema: JsonSchema = {
   type: 'object',
   description: 'an object',
@@ -225,6 +283,8 @@ const schema: JsonSchema = {
     origins: names('a list of origins'),
     hosts: names('a list of host names'),
     tls: { ...tls, default: {} },
+    http,
+    metrics,
     pidfile: text('a file'),
     stateDirectory: text('a directory'),
     cluster: clusterSchema,

@@ -25,6 +25,11 @@ const MS_A_SECOND = 1_000;
 const SECRET_BYTES = 18;
 /** How often what is known of etcd is saved. */
 const SAVE_EACH_MS = 10_000;
+/** Whether a node leads, and otherwise who does or why nobody is known to. */
+export type Standing =
+  | { readonly role: 'leader' }
+  | { readonly role: 'standby'; readonly leader: string }
+  | { readonly role: 'standby'; readonly reason: 'noLeader' | 'noQuorum' };
 
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
@@ -111,6 +116,14 @@ export class ClusterNode {
       await this.close();
       throw error;
     }
+  }
+
+  /** Where this node stands; `reason` is there while it cannot forward. */
+  get standing(): Standing {
+    if (this.#term !== undefined) return { role: 'leader' };
+    const { destination } = this.#standby;
+    const where = 'leader' in destination ? { leader: destination.leader.address } : { reason: destination.reason };
+    return { role: 'standby', ...where };
   }
 
   /** C5: hands over to another node, if this one leads. */

@@ -46,6 +46,10 @@ export class Standby {
     this.#places = new ConnectionPlaces(limits, (refusal) => this.#refusals.add(refusal));
   }
 
+  get destination(): Destination {
+    return this.#destination;
+  }
+
   /** How many connections there are. */
   get connectionCount(): number {
     return this.#connections.size;

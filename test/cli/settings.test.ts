@@ -94,7 +94,7 @@ describe('the settings', () => {
 
   it('are refused when one is unknown', () => {
     const known =
-      'expected host, port, allowed, listeners, origins, hosts, tls, pidfile, stateDirectory, cluster, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, history, log, limits';
+      'expected host, port, allowed, listeners, origins, hosts, tls, http, metrics, pidfile, stateDirectory, cluster, user, group, dump, registry, forceUnlock, verbose, drainSeconds, handshakeTimeoutMs, history, log, limits';
     refuses({ Port: 1 }, `${file}: settings.Port is not known; ${known}`);
     refuses({ constructor: 1 }, `${file}: settings.constructor is not known; ${known}`);
     refuses({ 'a b': 1 }, `${file}: settings["a b"] is not known; ${known}`);
