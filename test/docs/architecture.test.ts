@@ -12,6 +12,7 @@ const FOLDERS = [
   'server',
   'foreign',
   'cluster',
+  'http',
   'client',
 ];
 
