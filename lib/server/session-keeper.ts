@@ -290,17 +290,22 @@ export class SessionKeeper {
       return 'kept';
     }
     if (this.#anchors.hold(kept, end, session.connection.heardMs)) return 'kept';
-    if (end === 'lost' && session.locks.claimCount > 0) {
-      if (this.#sessions.suspend(kept, session.connection.heardMs)) return 'kept';
-      const { maxSuspendedSessions } = this.#limits;
-      this.#onRefused(session, atLimit('maxSuspendedSessions', maxSuspendedSessions, 'a session without a connection'));
-    }
+    if (end === 'lost' && this.#suspend(session, kept)) return 'kept';
     const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
     if ((end !== 'lost' && end !== 'killed') || recorded === undefined) return 'over';
     void recorded.then(() => session.locks.end(end));
     return 'kept';
+  }
+
+  /** Suspends a session that has something, if there are not too many. */
+  #suspend(session: LockServerSession, kept: KeptSession<LockServerSession>): boolean {
+    if (session.locks.claimCount === 0) return false;
+    if (this.#sessions.suspend(kept, session.connection.heardMs)) return true;
+    const { maxSuspendedSessions } = this.#limits;
+    this.#onRefused(session, atLimit('maxSuspendedSessions', maxSuspendedSessions, 'a session without a connection'));
+    return false;
   }
 
   /** Ends the sessions of such clients that wait for them to come back; returns how many. */
