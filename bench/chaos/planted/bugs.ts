@@ -50,7 +50,7 @@ const OF_SESSIONS: readonly PlantedBug[] = [
     name: 'a session that is over frees nothing',
     rule: 'what frees a lock',
     file: KEEPER,
-    find: '(kept.client?.locks ?? this.#takeLoaded(kept))?.end();',
+    find: "(kept.client?.locks ?? this.#takeLoaded(kept))?.end('expired');",
     replace: '',
     shows: ['left behind', 'left on the server'],
     only: CUT_OFF,
