@@ -1,5 +1,6 @@
 /** Makes the history of a server program, from the settings. */
 
+import { readEarlier } from '../history/earlier-records.ts';
 import { HistoryFiles } from '../history/history-files.ts';
 import { LockHistory } from '../history/lock-history.ts';
 import { LongWaits } from '../history/long-waits.ts';
@@ -21,6 +22,8 @@ export async function keepHistory(settings: Settings, logger: Logger): Promise<K
   const { history, log } = settings;
   const files = history.enabled && history.directory !== '' ? await openFiles(settings, logger) : undefined;
   const kept = history.enabled ? new LockHistory({ ...keptBy(history), keeper: files }) : undefined;
+  if (kept !== undefined && files !== undefined)
+    void readEarlier(files.earlierFiles, (record) => kept.addEarlier(record));
   const longWaits = log.waitsOver > 0 ? new LongWaits(log.waitsOver, logger) : undefined;
   return {
     options: { observers: [kept, longWaits].filter((each) => each !== undefined), ...(kept && { history: kept }) },

@@ -1,16 +1,18 @@
 /** The history in a directory: one JSON object a line, in files that follow each other and of which the oldest are deleted. */
 
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../message/logger.ts';
 import { startTimeout } from '../message/timeout.ts';
 import type { HistoryRecord } from '../protocol.ts';
+import type { EarlierFile } from './earlier-records.ts';
 import type { RecordKeeper } from './lock-history.ts';
 import { bytesOfRecord } from './record-ring.ts';
 
 const FILE = /^history-(\d{6,})\.jsonl$/;
 const DIGITS = 6;
+const NEWLINE = 0x0a;
 /** Only the user of the server reads who held what. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -36,6 +38,8 @@ export interface HistoryFilesOptions {
 
 /** Writes records when nobody waits for that. What cannot be written is lost, counted and told of once. */
 export class HistoryFiles implements RecordKeeper {
+  /** The files of earlier runs, the newest first. */
+  readonly earlierFiles: readonly EarlierFile[];
   readonly #options: HistoryFilesOptions;
   readonly #maxPendingBytes: number;
   #pending: HistoryRecord[] = [];
@@ -58,7 +62,12 @@ export class HistoryFiles implements RecordKeeper {
     mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
     this.#options = options;
     this.#maxPendingBytes = maxPendingBytes;
-    this.#fileNumber = Math.max(1, ...numbersOf(readdirSync(directory)));
+    const numbers = numbersOf(readdirSync(directory));
+    this.#fileNumber = Math.max(1, ...numbers);
+    this.earlierFiles = [...numbers]
+      .sort((a, b) => b - a)
+      .map((number) => this.#pathOf(number))
+      .map((path) => ({ path, bytes: statSync(path).size }));
   }
 
   add(record: HistoryRecord): void {
@@ -124,8 +133,9 @@ export class HistoryFiles implements RecordKeeper {
   }
 
   async #openFile(): Promise<FileHandle> {
-    const file = await open(this.#pathOf(this.#fileNumber), 'a', FILE_MODE);
+    const file = await open(this.#pathOf(this.#fileNumber), 'a+', FILE_MODE);
     this.#fileBytes = (await file.stat()).size;
+    if (await isTorn(file, this.#fileBytes)) await file.appendFile('\n');
     return file;
   }
 
@@ -163,6 +173,13 @@ export class HistoryFiles implements RecordKeeper {
     );
     this.#lostCount = 0;
   }
+}
+
+/** Whether the last line has no end, since a write was broken off. */
+async function isTorn(file: FileHandle, bytes: number): Promise<boolean> {
+  if (bytes === 0) return false;
+  const { buffer } = await file.read(new Uint8Array(1), 0, 1, bytes - 1);
+  return buffer[0] !== NEWLINE;
 }
 
 function numbersOf(names: readonly string[]): readonly number[] {

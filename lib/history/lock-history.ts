@@ -116,6 +116,11 @@ export class LockHistory implements LockObserver, HistorySource {
     this.#add(ofMoment(by, by, client, { lockName, killed, count }));
   }
 
+  /** Adds a record of an earlier run, from before the oldest one. False if there is no room. */
+  addEarlier(record: HistoryRecord): boolean {
+    return this.#ring.addEarlier(record);
+  }
+
   page(query: HistoryQuery, limits: HistoryPageLimits, isWanted: () => boolean): PendingResult<HistoryPage> {
     const page = new PendingResult<HistoryPage>();
     const search = new HistorySearch(this.#ring, query, limits);

@@ -20,23 +20,23 @@ export function bytesOfRecord({
   return RECORD_BYTES + BYTES_A_CHARACTER * characters;
 }
 
-/** Numbers records from 0 on, and forgets the oldest when there are too many or they take too much. */
+/** The number of the first record of this run, so that those of earlier runs have room below. */
+const FIRST_NUMBER = 1_000_000_000;
+
+/** Numbers records in their order, and forgets the oldest when there are too many or they take too much. */
 export class RecordRing {
   readonly #maxRecords: number;
   readonly #maxBytes: number;
-  readonly #records: (HistoryRecord | undefined)[] = [];
-  #first = 0;
-  #next = 0;
+  readonly #records: (HistoryRecord | undefined)[];
+  #first = FIRST_NUMBER;
+  #next = FIRST_NUMBER;
   #bytes = 0;
 
   constructor(maxRecords: number, maxBytes: number) {
     this.#maxRecords = maxRecords;
     this.#maxBytes = maxBytes;
-  }
-
-  /** The number of the oldest record that is kept. */
-  get first(): number {
-    return this.#first;
+    // It is filled from both ends.
+    this.#records = new Array(maxRecords);
   }
 
   /** The number of the record that comes next. */
@@ -55,6 +55,17 @@ export class RecordRing {
     this.#next += 1;
     this.#bytes += bytesOfRecord(record);
     while (this.#bytes > this.#maxBytes && this.#next - this.#first > 1) this.#forgetFirst();
+  }
+
+  /** Adds a record from before the oldest one. False if there is no room. */
+  addEarlier(record: HistoryRecord): boolean {
+    const bytes = bytesOfRecord(record);
+    const isFull = this.#next - this.#first === this.#maxRecords || this.#bytes + bytes > this.#maxBytes;
+    if (isFull || this.#first === 0) return false;
+    this.#first -= 1;
+    this.#records[this.#first % this.#maxRecords] = record;
+    this.#bytes += bytes;
+    return true;
   }
 
   #forgetFirst(): void {

@@ -1,6 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readEarlier } from '../../lib/history/earlier-records.ts';
 import { HistoryFiles, type HistoryFilesOptions } from '../../lib/history/history-files.ts';
 import type { HistoryRecord } from '../../lib/protocol.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
@@ -97,6 +107,27 @@ describe('the files of the history', () => {
     await files.close();
     expect(namesIn('history-000001.jsonl')).to.deep.equal(['0', '1', '2']);
     expect(log.at('warn').map(({ details }) => details.why ?? details.lost)).to.deep.equal(['the disk is too slow', 7]);
+  });
+
+  it('are read back, the last record first, without torn lines and without those of this run', async () => {
+    const before = open({ maxFileBytes: 200 });
+    for (let index = 0; index < 2; index += 1) before.add(recordOf(`${index}`));
+    await before.close();
+    before.add(recordOf('2'));
+    await before.close();
+    appendFileSync(join(directory, 'history-000002.jsonl'), '{"kind":"hold"}\n{"kind":"ho');
+    const files = open();
+    files.add(recordOf('of this run'));
+    await files.close();
+    const names: (string | undefined)[] = [];
+    await readEarlier(files.earlierFiles, ({ lockName }) => names.push(lockName) > 0);
+    expect(names).to.deep.equal(['2', '1', '0']);
+    names.length = 0;
+    await readEarlier(files.earlierFiles, ({ lockName }) => names.push(lockName) < 2);
+    expect(names).to.deep.equal(['2', '1']);
+    names.length = 0;
+    await readEarlier(open().earlierFiles, ({ lockName }) => names.push(lockName) > 0);
+    expect(names[0]).to.equal('of this run');
   });
 
   it('are refused with the reason when there can be no such directory', () => {

@@ -197,6 +197,28 @@ describe('the history', () => {
     expect((await records()).map(({ lockName = '' }) => lockName.length)).to.deep.equal([4_900]);
   });
 
+  it('has records of earlier runs behind those of this one, as far as there is room', async () => {
+    const earlier: HistoryRecord = {
+      kind: 'hold',
+      reason: 'released',
+      lockName: 'x',
+      name: '',
+      address: '',
+      sinceMs: 1,
+      untilMs: 2,
+    };
+    const history = new LockHistory({ everything: true, maxRecords: 4 });
+    await begin({}, { observers: [history], history });
+    await hold(anna, 'a');
+    await hold(anna, 'b');
+    const names = ['1', '2', '3'];
+    expect(names.map((lockName) => history.addEarlier({ ...earlier, lockName }))).to.deep.equal([true, true, false]);
+    const namesTold = async (): Promise<unknown> => (await records()).map(({ lockName }) => lockName);
+    expect(await namesTold()).to.deep.equal(['b', 'a', '1', '2']);
+    await hold(anna, 'c');
+    expect(await namesTold()).to.deep.equal(['c', 'b', 'a', '1']);
+  });
+
   it('is denied where listings are, and without a history', async () => {
     await begin({}, { dump: false });
     expect(await ask()).to.deep.equal({ status: 'denied' });
