@@ -12,9 +12,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readEarlier } from '../../lib/history/earlier-records.ts';
 import { HistoryFiles, type HistoryFilesOptions } from '../../lib/history/history-files.ts';
+import { LockHistory } from '../../lib/history/lock-history.ts';
 import type { HistoryRecord } from '../../lib/protocol.ts';
+import { fill, mountMemory, needsMounts } from '../ledger/file-systems.ts';
 import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { until } from '../server/raw-client.ts';
+import { startServer } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
 describe('the files of the history', () => {
@@ -99,6 +102,35 @@ describe('the files of the history', () => {
     ).to.deep.equal(['the history is written again; 2 records were lost']);
     expect(namesIn('history-000001.jsonl')).to.deep.equal(['d']);
     rmSync(`${directory}.moved`, { recursive: true });
+  });
+
+  it('on a full disk keep no lock waiting, and go on with whole lines once there is room', async function () {
+    needsMounts(this);
+    const disk = mountMemory(65_536);
+    directory = join(disk, 'history');
+    const files = open();
+    const history = new LockHistory({ everything: true, keeper: files });
+    const server = await startServer({}, undefined, { observers: [history], history });
+    const client = await server.connect();
+    files.add(recordOf('before'));
+    await files.close();
+    const filler = fill(disk);
+    for (let index = 0; index < 40; index += 1) {
+      await client.take(`${index}`.padEnd(5_000, '.'));
+      await client.ask('unlockAll');
+    }
+    await files.close();
+    expect(log.at('warn').map(({ details }) => String(details.why))).to.deep.equal([
+      'ENOSPC: no space left on device, write',
+    ]);
+    rmSync(filler);
+    files.add(recordOf('after'));
+    await files.close();
+    expect(log.at('warn').map(({ details }) => details.lost)).to.deep.equal([undefined, 40]);
+    const names: (string | undefined)[] = [];
+    await readEarlier(open().earlierFiles, ({ lockName = '' }) => names.push(lockName.replaceAll('.', '')) > 0);
+    expect([names[0], names.at(-1)]).to.deep.equal(['after', 'before']);
+    expect((await client.ask('history')).records).to.have.lengthOf(40);
   });
 
   it('keep no more in memory for a slow disk than is set', async () => {
