@@ -299,7 +299,7 @@ export class SessionKeeper {
     return 'kept';
   }
 
-  /** Suspends a session that has something, if there are not too many. */
+  /** A session that has nothing does not wait for its client. */
   #suspend(session: LockServerSession, kept: KeptSession<LockServerSession>): boolean {
     if (session.locks.claimCount === 0) return false;
     if (this.#sessions.suspend(kept, session.connection.heardMs)) return true;
@@ -308,7 +308,7 @@ export class SessionKeeper {
     return false;
   }
 
-  /** Ends the sessions of such clients that wait for them to come back; returns how many. */
+  /** Ends the sessions of such clients that wait for them to come back, or that anchors keep; returns how many. */
   kill(isMeant: (client: ObservedClient) => boolean): number {
     const killed = [...this.#sessions].filter((kept) => {
       const client = kept.client ?? this.#loaded.get(kept.id)?.client;

@@ -24,7 +24,12 @@ function twoUnits(ms: number, unitMs: number, unit: string, smallerMs: number, s
 
 /** The time of the day at which something began that has lasted so long; with the day if that is not today. */
 export function showSince(ms: number, nowMs: number = Date.now()): string {
-  const began = new Date(nowMs - ms);
+  return showMoment(nowMs - ms, nowMs);
+}
+
+/** A moment by the local clock; with the day if that is not today. */
+export function showMoment(ms: number, nowMs: number = Date.now()): string {
+  const began = new Date(ms);
   const pad = (value: number): string => String(value).padStart(2, '0');
   const time = [began.getHours(), began.getMinutes(), began.getSeconds()].map(pad).join(':');
   if (began.toDateString() === new Date(nowMs).toDateString()) return time;

@@ -37,3 +37,12 @@ export const CLUSTER_HELP = `  holdfast cluster --server a.example:20934 --serve
 export const CHECK_HELP = `  holdfast check --config /etc/holdfast/settings.json  # before a restart
   holdfast check --live --warning 100 --critical 1000  # from nagios
 `;
+
+export const KILL_HELP = `  holdfast kill 10.0.0.3:50122
+  holdfast kill import@web3:4711  # all clients of that name
+`;
+
+export const HISTORY_HELP = `  holdfast history nightly-backup --at 03:12     # who had it then, and how that ended
+  holdfast history --prefix 'import ' --since 2h
+  holdfast history --reason forced --json
+`;

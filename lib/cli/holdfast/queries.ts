@@ -3,14 +3,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CheckOptions } from './check.ts';
 import * as help from './help.ts';
+import { type HistoryOptions, history } from './history.ts';
 import { inspect } from './inspect.ts';
 import { type ListOptions, list, ORDERS } from './list.ts';
 import type { PlaceOptions } from './place.ts';
 import type { QueryOptions } from './query.ts';
-import { cluster, type ReleaseOptions, release, stats, who } from './server-commands.ts';
+import { cluster, kill, type ReleaseOptions, release, stats, who } from './server-commands.ts';
+import { parseMoment } from './times.ts';
 import { why } from './why.ts';
 
 const DEFAULT_LISTED = 1_000;
+const DEFAULT_RECORDS = 100;
 const MAX_LISTED = 100_000;
 
 type MakeQuery = (name: string, description: string, examples: string) => Command;
@@ -44,6 +47,17 @@ function addLockQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exi
   query('inspect', 'Shows who has a lock and who waits for it.', help.INSPECT_HELP)
     .argument('<name>', 'the lock')
     .action(async (name: string, options: QueryOptions) => end(await inspect(name, { ...globals(), ...options })));
+  query('history', 'Shows what happened to locks and is over, the newest first.', help.HISTORY_HELP)
+    .argument('[name]', 'only this lock')
+    .option('--prefix <prefix>', 'only locks whose names begin with it')
+    .option('--at <time>', 'only what was so at that time', (text) => parseMoment(text))
+    .option('--since <time>', 'only what lasted until then or later', (text) => parseMoment(text))
+    .option('--until <time>', 'only what had begun by then', (text) => parseMoment(text))
+    .option('--reason <reason>', 'only what ended so')
+    .option('--max <number>', 'how many at most', parseMax, DEFAULT_RECORDS)
+    .action(async (name: string | undefined, options: HistoryOptions) => {
+      end(await history(name, { ...globals(), ...options }));
+    });
   query('why', 'Shows why a client waits: the chain of who waits for whom.', help.WHY_HELP)
     .argument('<client>', 'its name or its address')
     .action(async (client: string, options: QueryOptions) => end(await why(client, { ...globals(), ...options })));
@@ -62,6 +76,9 @@ function addServerQueries(query: MakeQuery, globals: () => PlaceOptions, end: (e
     .argument('<name>', 'the lock')
     .option('--permit', 'the permit of that name')
     .action(async (name: string, options: ReleaseOptions) => end(await release(name, { ...globals(), ...options })));
+  query('kill', 'Ends the sessions of a client, if the server allows that: its locks are free.', help.KILL_HELP)
+    .argument('<client>', 'its address or its name')
+    .action(async (client: string, options: QueryOptions) => end(await kill(client, { ...globals(), ...options })));
   query('cluster', 'Shows which servers there are, and which one leads.', help.CLUSTER_HELP).action(
     async (options: QueryOptions) => end(await cluster({ ...globals(), ...options })),
   );

@@ -1,4 +1,4 @@
-/** The commands that tell of the server as a whole, and the one that frees a lock. */
+/** The commands that tell of the server as a whole, and those that take something away. */
 
 import type { LockClient } from '../../client/lock-client.ts';
 import type { LockMode } from '../../protocol.ts';
@@ -72,6 +72,16 @@ export async function release(name: string, options: ReleaseOptions): Promise<nu
     if (options.json === true) printJson([{ lockName: name, released }]);
     else print(`${showName(name)}: ${released === 0 ? 'nobody held it' : `taken away from ${released}`}\n`);
     return released === 0 ? HOLDFAST_CODES.nothing : undefined;
+  });
+}
+
+/** `holdfast kill`: ends the sessions of a client, by its name or its address. Resolves to 1 when there is none. */
+export async function kill(subject: string, options: QueryOptions): Promise<number> {
+  return await ask(options, async (client) => {
+    const killed = (await client.kill({ address: subject })) || (await client.kill({ name: subject }));
+    if (options.json === true) printJson([{ client: subject, killed }]);
+    else print(`${showName(subject)}: ${killed === 0 ? 'no such client' : `ended ${killed}`}\n`);
+    return killed === 0 ? HOLDFAST_CODES.nothing : undefined;
   });
 }
 
