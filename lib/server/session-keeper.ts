@@ -312,7 +312,7 @@ export class SessionKeeper {
   kill(isMeant: (client: ObservedClient) => boolean): number {
     const killed = [...this.#sessions].filter((kept) => {
       const client = kept.client ?? this.#loaded.get(kept.id)?.client;
-      return kept.state === 'suspended' && client !== undefined && isMeant(client);
+      return (kept.state === 'suspended' || kept.state === 'anchored') && client !== undefined && isMeant(client);
     });
     for (const kept of killed) {
       const endLocks = (): void => (kept.client?.locks ?? this.#takeLoaded(kept))?.end('killed');
