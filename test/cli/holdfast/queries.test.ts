@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import { InvalidArgumentError } from 'commander';
+import { showDuration, showMoment, showName, table } from '../../../lib/cli/holdfast/format.ts';
+import { placeOf } from '../../../lib/cli/holdfast/place.ts';
+import { parseMoment } from '../../../lib/cli/holdfast/times.ts';
+import { SystemProgram } from '../../foreign/system-program.ts';
+import { sceneForEachTest } from './holdfast-scene.ts';
+
+/** The objects of an output with one on each line. */
+function objectsOf(output: string): readonly Record<string, unknown>[] {
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+describe('holdfast, when it asks a server', () => {
+  const scene = sceneForEachTest();
+
+  it('prints one JSON object a line with --json, also before the command', async () => {
+    await scene.bystander.lock('jobs');
+    await scene.bystander.lock('other', { mode: 'permit', limit: 2 });
+    const locks = objectsOf((await scene.run('ls', '--json')).output);
+    expect(locks.map(({ lockName, holderCount }) => [lockName, holderCount])).to.deep.equal([
+      ['jobs', 1],
+      ['other', 1],
+    ]);
+    const permits = objectsOf((await scene.run('ls', '--mode', 'permit', '--json')).output);
+    expect(permits.map(({ lockName }) => lockName)).to.deep.equal(['other']);
+    const placed = await scene.run('--server', scene.address, 'inspect', 'jobs', '--json');
+    expect(objectsOf(placed.output)[0]).to.include({ lockName: 'jobs', holderCount: 1, waiterCount: 0 });
+    expect(objectsOf((await scene.run('stats', '--json')).output)[0]).to.include({ locks: 1, permits: 1 });
+  });
+
+  it('says that clients wait for each other in a circle, by name and by address', async () => {
+    const other = await scene.server.client();
+    await scene.bystander.identify('one');
+    await other.identify('two');
+    await scene.bystander.lock('a');
+    await other.lock('b');
+    for (const wait of [scene.bystander.lock('b'), other.lock('a')]) wait.catch(() => {});
+    await scene.untilWaiting(2);
+    const { code, output } = await scene.run('why', 'one');
+    expect(code).to.equal(0);
+    expect(output).to.match(/^one \(\S+\) waits for b .*\n {2}held by two .*\n {2}two .* waits for a .*\n/);
+    expect(output).to.match(
+      /\n {4}held by one .*\n {4}that closes a circle: none of them goes on before one gives up\n$/,
+    );
+    const address = String((await other.rpc('whoami')).address);
+    expect((await scene.run('why', address)).output).to.match(/^two \(/);
+    expect((await scene.run('why', 'three')).code).to.equal(1);
+  });
+
+  it('ends with 77 where the server does not allow to take locks away', async () => {
+    await scene.bystander.lock('jobs');
+    for (const command of ['release', 'kill']) {
+      const { code, output, errors } = await scene.run(command, 'jobs');
+      expect([code, output], command).to.deep.equal([77, '']);
+      expect(errors).to.match(/^holdfast: \w+ was refused: /);
+    }
+    expect((await scene.run('history')).code).to.equal(77);
+  });
+
+  it('ends without a complaint when nobody reads on', async () => {
+    await scene.bystander.lockAll(Array.from({ length: 1_000 }, (_, index) => `a long name of a lock ${index}`));
+    const piped = `${process.execPath} bin/holdfast.js ls --json | head -c 10 >/dev/null`;
+    const program = new SystemProgram('sh', ['-c', piped], scene.environment);
+    expect((await program.exit).code).to.equal(0);
+    expect(program.errorOutput).to.equal('');
+  });
+});
+
+describe('what holdfast prints and reads', () => {
+  it('shows lengths of time by their two greatest units', () => {
+    const cases = [
+      [0, '0 ms'],
+      [59_999, '59 s'],
+      [61_000, '1 min 1 s'],
+      [3_600_000 * 3 + 60_000 * 12, '3 h 12 min'],
+      [86_400_000 * 2 + 3_600_000, '2 d 1 h'],
+    ] as const;
+    for (const [ms, text] of cases) expect(showDuration(ms)).to.equal(text);
+  });
+
+  it('shows the day only when it is another', () => {
+    const noon = new Date(2026, 10, 27, 12).getTime();
+    expect(showMoment(noon - 1_000, noon)).to.equal('11:59:59');
+    expect(showMoment(noon - 86_400_000, noon)).to.equal('2026-11-26 12:00:00');
+  });
+
+  it('shows names that could confuse a terminal in quotes', () => {
+    expect(showName('jobs of é 日本')).to.equal('jobs of é 日本');
+    expect(showName('')).to.equal('""');
+    expect(showName('\u001b[2Jgone')).to.equal('"\\u001b[2Jgone"');
+    expect(showName('\u009b2J')).to.equal('"\\u009b2J"');
+  });
+
+  it('aligns columns and cuts long cells, but for the last', () => {
+    const long = 'x'.repeat(100);
+    expect(table(['A', 'B'], [['1', long]])).to.equal(`A  B\n1  ${long}\n`);
+    expect(table(['A', 'B'], [[long, '1']])).to.equal(`A${' '.repeat(61)}B\n${'x'.repeat(59)}…  1\n`);
+  });
+
+  it('reads times of the day, dates and how long ago', () => {
+    const now = new Date(2026, 10, 27, 12).getTime();
+    expect(parseMoment('03:12', now)).to.equal(new Date(2026, 10, 27, 3, 12).getTime());
+    expect(parseMoment('23:12:05', now)).to.equal(new Date(2026, 10, 26, 23, 12, 5).getTime());
+    expect(parseMoment('2026-11-01 03:12', now)).to.equal(new Date(2026, 10, 1, 3, 12).getTime());
+    expect(parseMoment('2026-11-01T03:12:00Z', now)).to.equal(Date.UTC(2026, 10, 1, 3, 12));
+    expect(parseMoment('90min', now)).to.equal(now - 5_400_000);
+    for (const wrong of ['', '24:00', '3', 'yesterday', '-5min']) {
+      expect(() => parseMoment(wrong, now), wrong).to.throw(InvalidArgumentError);
+    }
+  });
+
+  it('takes the server from the options, then from the environment', () => {
+    const variable = { HOLDFAST_SERVER: 'a:1, unix:/run/x' };
+    expect(placeOf({ server: ['b:2'] }, variable).servers).to.deep.equal(['b:2']);
+    expect(placeOf({}, variable)).to.deep.equal({ servers: ['a:1', 'unix:/run/x'], tls: undefined });
+    expect(placeOf({}, {}).servers).to.deep.equal(['127.0.0.1:20934']);
+    expect(() => placeOf({}, { HOLDFAST_SERVER: 'nonsense' })).to.throw(
+      'HOLDFAST_SERVER is "nonsense"; expected host:port',
+    );
+  });
+});
