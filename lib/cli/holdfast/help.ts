@@ -46,3 +46,8 @@ export const HISTORY_HELP = `  holdfast history nightly-backup --at 03:12     # 
   holdfast history --prefix 'import ' --since 2h
   holdfast history --reason forced --json
 `;
+
+export const COMPLETION_HELP = `  holdfast completion bash > /etc/bash_completion.d/holdfast
+  holdfast completion zsh > "\${fpath[1]}/_holdfast"
+  holdfast completion fish > ~/.config/fish/completions/holdfast.fish
+`;

@@ -1,13 +1,15 @@
 /** The program `holdfast`: one command for each thing that a person asks of a lock server. */
 
 import { constants } from 'node:os';
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { VERSION } from '../../server/version.ts';
+import { completionFor, SHELLS } from './completion.ts';
 import { HOLDFAST_CODES, SIGNAL_CODE } from './exit-codes.ts';
 import { exitCodeOf } from './failure.ts';
 import * as help from './help.ts';
 import { addPlaceOptions, type PlaceOptions } from './place.ts';
 import { addCheck, addQueries } from './queries.ts';
+import { print } from './query.ts';
 import { addRunOptions, type RunOptions } from './run/run-options.ts';
 
 /** Runs the program with the arguments of the command line; sets the exit code. */
@@ -63,6 +65,12 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     add(name, description, examples).option('--json', 'print one JSON object a line');
   addQueries(query, globals, end);
   addCheck(add('check', 'Checks the settings of a server, or a running one.', help.CHECK_HELP), globals, end);
+  program
+    .command('completion')
+    .description('Prints the script by which a shell completes commands and options.')
+    .addArgument(new Argument('<shell>', 'which shell').choices(SHELLS))
+    .addHelpText('after', `\nExamples:\n${help.COMPLETION_HELP}`)
+    .action((shell: (typeof SHELLS)[number]) => print(completionFor(shell, program)));
   return program;
 
   function globals(): PlaceOptions {
