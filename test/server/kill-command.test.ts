@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -6,6 +7,7 @@ import { completeSettings, type ListenerSettings } from '../../lib/cli/settings.
 import { LockClient } from '../../lib/client/lock-client.ts';
 import { LockHistory } from '../../lib/history/lock-history.ts';
 import { unix } from '../../lib/transports/unix.ts';
+import { startWithList } from '../sessions/session-scene.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { granted } from './answers.ts';
 import { endTest, makeFolder } from './clean-up.ts';
@@ -96,6 +98,22 @@ describe('the kill command', () => {
     expect(await admin.ask('kill', { address })).to.deep.equal({ status: 'ok', killed: 1 });
     await expectGranted();
     expect(await resume(session)).to.include({ state: 'gone' });
+  });
+
+  it('ends a session of the run before whose client has not told all that it held, and nobody waits for it any more', async () => {
+    const secretHash = createHash('sha256').update('secret').digest('base64url');
+    const grace = await startWithList({ atStart: [{ id: 'before', secretHash, timeoutMs: 3_600_000 }] });
+    const path = join(makeFolder(), 'grace.sock');
+    await grace.server.listen(unix({ path }), { admin: true });
+    const operator = new RawClient(connect(path));
+    const [back, other] = await grace.connectTwo();
+    const session = { id: 'before', secret: 'secret' };
+    expect((await back.ask('hello', { protocol: 1, session })).session).to.include({ state: 'reclaim' });
+    await back.ask('reclaim', { holds: [{ lockName: 'jobs', token: 1 }] });
+    await other.queue(1, 'jobs');
+    expect(await operator.ask('kill', { address: addressOf(back) })).to.deep.equal({ status: 'ok', killed: 1 });
+    expect(await other.next()).to.deep.include({ id: 1 });
+    expect(await other.ask('stats')).to.include({ awaitedSessions: 0, holders: 1 });
   });
 
   it('is logged and remembered, with who did it', async () => {
