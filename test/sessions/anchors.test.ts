@@ -5,7 +5,7 @@ import { serverForEachTest } from '../server/running-server.ts';
 import { LIMITS, open, resume, type Told } from './session-scene.ts';
 
 describe('an anchor', () => {
-  const server = serverForEachTest(LIMITS);
+  const server = serverForEachTest(LIMITS, undefined, { forceUnlock: true });
 
   /** A client with a session that holds `jobs`, an anchor of it, and a client that waits for `jobs` with request 1. */
   async function connectAnchored(): Promise<{
@@ -63,7 +63,8 @@ describe('an anchor', () => {
   it('keeps the session of a client that was cut off, which resumes it', async () => {
     const { holder, waiter, session, token } = await connectAnchored();
     holder.reset();
-    await untilOpen(waiter, 2);
+    // No time runs.
+    expect(await untilOpen(waiter, 2)).to.include({ holders: 1, suspendedSessions: 0 });
     const again = await server.connect();
     expect(await resume(again, session, { holds: [token] })).to.include({ state: 'resumed' });
     expect(await again.ask('unlock', { lockName: 'jobs' })).to.include({ status: 'ok' });
@@ -82,6 +83,16 @@ describe('an anchor', () => {
   it('does not keep what a client gives up by bye', async () => {
     const { holder, waiter, token } = await connectAnchored();
     await holder.ask('bye');
+    expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+  });
+
+  it('does not keep a session that an operator ends', async () => {
+    const { holder, waiter, token } = await connectAnchored();
+    const { address } = await holder.ask('whoami');
+    holder.socket.end();
+    await untilOpen(waiter, 2);
+    const operator = await server.connect();
+    expect(await operator.ask('kill', { address })).to.deep.equal({ status: 'ok', killed: 1 });
     expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
   });
 
