@@ -117,6 +117,16 @@ describe('docs/cli.md', () => {
     }
   });
 
+  it('has the same commands and options as the man page', () => {
+    const page = readFileSync('man/holdfast.1', 'utf8').replaceAll('\\-', '-');
+    expect([...page.matchAll(/^\.SS (\w+)/gm)].map(([, name]) => name)).to.deep.equal(
+      commands.map((each) => each.name()),
+    );
+    for (const { long } of commands.flatMap(({ options }) => options)) {
+      expect(page, long).to.match(new RegExp(`^\\.B .*${long}\\b`, 'm'));
+    }
+  });
+
   it('has each exit code', () => {
     for (const code of Object.values(HOLDFAST_CODES)) expect(document).to.match(new RegExp(`^\\| ${code} \\|`, 'm'));
   });
