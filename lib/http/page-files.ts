@@ -7,6 +7,7 @@ const FILES = [
   { path: '/', file: 'index.html', type: 'text/html' },
   { path: '/page.css', file: 'page.css', type: 'text/css' },
   { path: '/page.js', file: 'page.js', type: 'text/javascript' },
+  { path: '/elements.js', file: 'elements.js', type: 'text/javascript' },
   { path: '/views.js', file: 'views.js', type: 'text/javascript' },
   { path: '/plots.js', file: 'plots.js', type: 'text/javascript' },
   { path: '/uplot.js', file: 'uPlot.esm.js', type: 'text/javascript' },
