@@ -86,7 +86,7 @@ async function showOverview() {
       plots: new Plots(),
       clients: part(),
       history: part(),
-      limits: part(),
+      limits: part(true),
     };
     const { blocked, waits, holds, plots, clients, history, limits } = overview;
     fill(main, blocked, waits, holds, plots.section, clients, history, limits);
