@@ -8,7 +8,9 @@ describe('a cluster of servers', function () {
 
   it('has one leader, and the others know where it is', async () => {
     const { leader, others } = await cluster.startAll('a', 'b', 'c');
+    expect(leader.node.standing).to.deep.equal({ role: 'leader' });
     for (const other of others) {
+      expect(other.node.standing).to.deep.equal({ role: 'standby', leader: leader.address });
       const client = await other.connect();
       const answer = await client.ask('hello', { protocol: 1, redirect: true });
       expect(answer).to.deep.equal({ status: 'elsewhere', address: leader.address });
