@@ -168,7 +168,8 @@ window.addEventListener('hashchange', () => {
 });
 document.addEventListener('visibilitychange', listenWhileVisible);
 setInterval(() => {
-  if (document.visibilityState !== 'hidden') void show();
+  // What a search finds costs a look at all names, so it is shown as it was.
+  if (document.visibilityState !== 'hidden' && currentView().view !== 'find') void show();
 }, REFRESH_MS);
 listenWhileVisible();
 void show();
