@@ -106,7 +106,10 @@ async function runHeld(client: LockClient, held: Held, { place, options, command
   const forMs = trustedMs(timeoutMs, killAfterMs);
   if (forMs <= 0) throw new Failure(HOLDFAST_CODES.usage, tooLong(options.killAfter, timeoutMs));
   const anchor = close === true ? undefined : await anchorOf(client, place);
-  if (signals.stopped.aborted) throw new Error('stopped by a signal');
+  if (signals.stopped.aborted) {
+    anchor?.destroy();
+    throw new Error('stopped by a signal');
+  }
   const environment = { ...process.env, ...variables(held, place) };
   const child = await Child.start({ command, environment, anchor, leadsGroup: !signals.hasTerminal });
   signals.passTo((signal) => child.signal(signal));

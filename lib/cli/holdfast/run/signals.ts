@@ -14,6 +14,8 @@ export class Signals {
   readonly #stop = new AbortController();
   /** Whether a terminal controls this program: its Ctrl-C and Ctrl-Z go to all processes of its group. */
   readonly hasTerminal: boolean = hasTerminal();
+  /** The first that came before there was a receiver. */
+  #early: NodeJS.Signals | undefined;
   #receiver: ((signal: NodeJS.Signals) => void) | undefined;
 
   constructor() {
@@ -26,14 +28,19 @@ export class Signals {
     return this.#stop.signal;
   }
 
-  /** From now on the signals are passed on, but for those that a terminal sends to all. */
+  /** From now on the signals are passed on, but for those that a terminal sends to all. So is one that came while the command started. */
   passTo(receiver: (signal: NodeJS.Signals) => void): void {
     this.#receiver = receiver;
+    if (this.#early !== undefined) receiver(this.#early);
   }
 
   #take(signal: NodeJS.Signals): void {
-    if (this.#receiver === undefined) this.#stop.abort(SIGNAL_CODE + constants.signals[signal]);
-    else if (!this.hasTerminal || !OF_TERMINAL.includes(signal)) this.#receiver(signal);
+    if (this.#receiver === undefined) {
+      this.#early ??= signal;
+      this.#stop.abort(SIGNAL_CODE + constants.signals[signal]);
+    } else if (!this.hasTerminal || !OF_TERMINAL.includes(signal)) {
+      this.#receiver(signal);
+    }
   }
 }
 
