@@ -33,6 +33,12 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof Failure) return error.exitCode;
   if (error instanceof LockError) return CODES[error.code] ?? HOLDFAST_CODES.noServer;
   const isOfConnection = error instanceof MessageError || (error instanceof Error && 'code' in error);
-  if (isOfConnection && REFUSED.test(String(error.code))) return HOLDFAST_CODES.denied;
+  if (isOfConnection && isRefused(error)) return HOLDFAST_CODES.denied;
   return isOfConnection ? HOLDFAST_CODES.noServer : HOLDFAST_CODES.failure;
+}
+
+/** The client may tell it as the cause of a lost connection. */
+function isRefused(error: Error): boolean {
+  const causes = [error, error.cause].filter((each) => each instanceof Error);
+  return causes.some((each) => 'code' in each && REFUSED.test(String(each.code)));
 }

@@ -21,7 +21,7 @@ export async function runHoldfast(args: readonly string[]): Promise<void> {
   try {
     process.exitCode = await runCommandLine(args);
   } catch (error) {
-    process.stderr.write(`holdfast: ${(error as Error).message}\n`);
+    process.stderr.write(`holdfast: ${(error as Error).message.trim()}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { exitCodeOf } from '../../../lib/cli/holdfast/failure.ts';
 import { LockDeniedError } from '../../../lib/client/lock-error.ts';
+import { MessageError } from '../../../lib/message/message-error.ts';
 import { SystemProgram } from '../../foreign/system-program.ts';
 import { makeFolder, whenTestEnds } from '../../server/clean-up.ts';
 import { until } from '../../server/raw-client.ts';
@@ -78,9 +79,10 @@ describe('holdfast run', () => {
 
   it('ends with 77 when the server does not allow it', () => {
     expect(exitCodeOf(new LockDeniedError('no'))).to.equal(77);
-    expect(exitCodeOf(Object.assign(new Error('no'), { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }))).to.equal(
-      77,
-    );
+    const alert = Object.assign(new Error('no'), { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' });
+    expect(exitCodeOf(alert)).to.equal(77);
+    expect(exitCodeOf(new MessageError('connectionLost', 'lost', { cause: alert }))).to.equal(77);
+    expect(exitCodeOf(new MessageError('connectionLost', 'lost'))).to.equal(69);
   });
 
   it('leaves the queue at a signal, and ends with 128 and its number', async () => {

@@ -162,5 +162,5 @@ function tooLong(seconds: number, timeoutMs: number): string {
 }
 
 function say(line: string): void {
-  process.stderr.write(`holdfast: ${line}\n`);
+  process.stderr.write(`holdfast: ${line.trim()}\n`);
 }
