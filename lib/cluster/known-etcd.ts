@@ -39,7 +39,7 @@ export class KnownEtcd {
   #clusterId: string | undefined;
   /** Of the run before. An answer of this run is compared with what was known when it was asked for, since answers overtake each other. */
   readonly #revisionBefore: number;
-  #revision = 0;
+  #revision: number;
   #saving: Promise<void> | undefined;
 
   /** Rejects with a `LedgerError`: `taken`, `unusable` or `unreadable`. */
@@ -66,6 +66,8 @@ export class KnownEtcd {
     this.#trouble = new Trouble(report, 'the state directory', 'after a restart, etcd set back is not noticed');
     this.#clusterId = isRaised ? undefined : remembered?.clusterId;
     this.#revisionBefore = isRaised ? 0 : (remembered?.revision ?? 0);
+    // What is saved never falls, whatever etcd answers or does not.
+    this.#revision = this.#revisionBefore;
   }
 
   /** An answer has come; `knownRevision` was known when it was asked for. Returns false when etcd was set back. */
@@ -77,8 +79,9 @@ export class KnownEtcd {
     if (clusterId !== this.#clusterId) this.#fail(`its cluster id is ${clusterId}; this node knew ${this.#clusterId}`);
     const least = Math.max(knownRevision, this.#revisionBefore);
     if (revision < least) this.#fail(`its revision is ${revision}; this node knew ${least}`);
+    if (this.error !== undefined) return false;
     this.#revision = Math.max(this.#revision, revision);
-    return this.error === undefined;
+    return true;
   }
 
   /** Writes what is known now, or waits for the write under way. Never rejects: a failure is reported. */

@@ -83,6 +83,15 @@ describe('what a server remembers of etcd', () => {
     expect((await open()).accepts(answer(160), 0)).to.equal(false);
   });
 
+  it('C7: remembers the highest revision when etcd answered with a lower one, or not at all', async () => {
+    await remember(1_000, 5);
+    const refused = await openUntilClosed();
+    refused.accepts(answer(10), 0);
+    await refused.close();
+    await (await openUntilClosed()).close();
+    expect((await open()).accepts(answer(999), 0)).to.equal(false);
+  });
+
   it('refuses a directory that another server has, and a file that is damaged', async () => {
     await remember(100, 5);
     const known = await openUntilClosed();
