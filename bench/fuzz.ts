@@ -137,7 +137,7 @@ async function start(): Promise<{ readonly server: LockServerProcess; readonly p
           { ...WEB_SOCKET, tls },
         ];
   const server = await startServer({
-    settings: { limits: LIMITS, listeners: [{ transport: 'unix', path }, WEB_SOCKET, ...secure] },
+    settings: { limits: LIMITS, listeners: [{ transport: 'unix', path, admin: false }, WEB_SOCKET, ...secure] },
     preload: new URL('measured-process.js', import.meta.url).href,
   });
   const names: readonly Transport[] = ['tcp', 'unix', 'webSocket', 'tls', 'secureWebSocket'];
