@@ -40,8 +40,10 @@ export class Anchors {
     if (kept === undefined || end === 'stopped' || !this.#sessions.loseAnchor(kept)) return;
     const { client, lastHeardMs } = kept;
     if (lastHeardMs !== undefined && this.#sessions.suspend(kept, lastHeardMs)) return;
+    // What ended the session's own connection, unless an operator ended it here.
+    const how = end === 'killed' || lastHeardMs === undefined ? end : 'lost';
     const recorded = this.#sessions.end(kept);
-    if (recorded === undefined) client?.locks.end(end);
-    else void recorded.then(() => client?.locks.end(end));
+    if (recorded === undefined) client?.locks.end(how);
+    else void recorded.then(() => client?.locks.end(how));
   }
 }
