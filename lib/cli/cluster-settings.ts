@@ -51,10 +51,11 @@ export const clusterSchema: JsonSchema = {
     },
     prefix: {
       type: 'string',
-      minLength: 1,
       maxLength: 200,
+      // Otherwise it would also be the beginning of another cluster's.
+      pattern: '/$',
       default: 'holdfast/',
-      description: 'the beginning of all keys',
+      description: 'the beginning of all keys, which ends with a slash',
     },
     node: { type: 'string', maxLength: 200, pattern: '^[^/]*$', default: '', description: 'a name without /' },
     advertise: { type: 'string', pattern: '^$|^[^/ ]+:[0-9]+$', default: '', description: 'HOST:PORT' },

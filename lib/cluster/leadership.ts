@@ -11,6 +11,8 @@ import type { Term } from './term.ts';
 import { ledgerOfTerm } from './term-ledger.ts';
 
 const MS_A_SECOND = 1_000;
+/** How old an answer to `cluster` may be. */
+const SHARE_MS = 1_000;
 /** How often the greatest token is noted. */
 const NOTE_EACH_MS = 10_000;
 /** What this node may have reserved beyond the last token that it gave. */
@@ -45,7 +47,10 @@ export class Leadership {
     const ledger = await term.unlessReplaced(openEtcdLedger({ client, prefix, leader, ...times, report, onDeposed }));
     try {
       if (known.isRaised) await term.unlessReplaced(ledger.tokens.raiseTo(known.token));
-      const server = makeServer(ledgerOfTerm(ledger, term), () => this.#describe(term.epoch, ledger.sessions.count));
+      const server = makeServer(
+        ledgerOfTerm(ledger, term),
+        shareFor(SHARE_MS, () => this.#describe(term.epoch, ledger.sessions.count)),
+      );
       await this.#serveTerm(server, ledger, term);
     } finally {
       await ledger.close();
@@ -70,7 +75,9 @@ export class Leadership {
     const { listeners, forwarded, whenServing } = this.#parts;
     for (const { shared, options } of listeners) {
       await server.listen(shared.lend(isLeading), options);
-      await server.listen(forwarded.listenerFor(options, isLeading), { ...options, proxied: true });
+      // Whoever reads the traffic between the nodes could forward, so no right of an operator comes this way.
+      const forwardedOptions = { ...options, admin: false, proxied: true };
+      await server.listen(forwarded.listenerFor(options, isLeading), forwardedOptions);
     }
     whenServing();
   }
@@ -108,4 +115,17 @@ export class Leadership {
       etcd: { endpoint: client.endpoint, version, lagMs: Math.round(this.#parts.lagMs()), revision },
     };
   }
+}
+
+/** Asks once for all who ask within that time, since any client may ask and each question goes to etcd. */
+function shareFor(shareMs: number, ask: () => Promise<object>): () => Promise<object> {
+  let answer: Promise<object> | undefined;
+  let askedMs = 0;
+  return () => {
+    if (answer === undefined || performance.now() - askedMs >= shareMs) {
+      askedMs = performance.now();
+      answer = ask();
+    }
+    return answer;
+  };
 }

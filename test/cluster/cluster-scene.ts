@@ -3,7 +3,7 @@
 import { LockClient, type LockClientOptions } from '../../lib/client/lock-client.ts';
 import { ClusterNode } from '../../lib/cluster/cluster-node.ts';
 import { KnownEtcd } from '../../lib/cluster/known-etcd.ts';
-import { FullLockServer } from '../../lib/foreign/full-lock-server.ts';
+import { FullLockServer, type LockListenOptions } from '../../lib/foreign/full-lock-server.ts';
 import { EtcdClient } from '../../lib/ledger/etcd/etcd-client.ts';
 import type { LedgerReport } from '../../lib/ledger/ledger.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../../lib/server/lock-server-limits.ts';
@@ -24,6 +24,8 @@ const SESSION_TIMEOUT_MS = 3_000 * LEASE_SECONDS;
 /** How a server of a test differs from the others. */
 export interface NodeOptions {
   readonly limits?: Partial<LockServerLimits>;
+  /** How its listener is served. */
+  readonly listen?: LockListenOptions;
   readonly endpoints?: readonly string[];
   readonly user?: string;
   readonly password?: string;
@@ -112,7 +114,7 @@ export class ClusterScene {
           address: self.address,
           leaseSeconds: LEASE_SECONDS,
           policy: { 'limits.maxLocks': limits.maxLocks },
-          listeners: [{ listener: tcp({ ...LOOPBACK, port: self.port }), options: {} }],
+          listeners: [{ listener: tcp({ ...LOOPBACK, port: self.port }), options: options.listen ?? {} }],
           forwardListener: tcp(LOOPBACK),
           limits,
           known,

@@ -26,6 +26,17 @@ describe('a cluster of servers', function () {
     );
   });
 
+  it('gives nobody the rights of an operator through a standby', async () => {
+    await cluster.start('a', { listen: { admin: true } });
+    await cluster.settled();
+    await cluster.start('b', { listen: { admin: true } });
+    const { leader, others } = await cluster.settled();
+    const answers = await Promise.all(
+      [leader, ...others].map(async (node) => (await node.connect()).ask('forceUnlock', { lockName: 'jobs' })),
+    );
+    expect(answers.map(({ status }) => status)).to.deep.equal(['ok', 'denied']);
+  });
+
   it('keeps a lock when the leader steps down, and its token grows with the next grant', async () => {
     const { leader } = await cluster.startAll('a', 'b');
     const servers = cluster.nodes.map(({ address }) => address);
