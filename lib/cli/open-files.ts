@@ -14,12 +14,14 @@ interface FittedLimits {
 
 /**
  * Lowers `maxConnections` to what the system's limit of open files leaves room for, beside the files that are open and
- * those of the listeners. Changes nothing where the system does not tell the limit; only Linux does.
+ * those of the listeners; one that stands by needs another for each connection that it forwards. Changes nothing where the system
+ * does not tell the limit; only Linux does.
  */
-export function fitToOpenFiles(limits: LockServerLimits, listeners: number): FittedLimits {
+export function fitToOpenFiles(limits: LockServerLimits, listeners: number, filesAConnection = 1): FittedLimits {
   const maxOpenFiles = readMaxOpenFiles();
   if (maxOpenFiles === undefined) return { limits };
-  const room = Math.max(1, maxOpenFiles - countOpenFiles() - listeners - SPARE_FILES);
+  const files = maxOpenFiles - countOpenFiles() - listeners - SPARE_FILES;
+  const room = Math.max(1, Math.floor(files / filesAConnection));
   const { maxConnections } = limits;
   if (room >= maxConnections) return { limits };
   const why = `since this process may have ${maxOpenFiles} files open`;

@@ -72,7 +72,8 @@ export async function serve(
   log.on('error', () => {});
   const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
   const monitoringFiles = plannedMonitoring === undefined ? 0 : 1 + settings.http.maxConnections;
-  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length + monitoringFiles);
+  const filesAConnection = isClustered(settings) ? 2 : 1;
+  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length + monitoringFiles, filesAConnection);
   let server: Serving | undefined;
   let ledger: Ledger | undefined;
   let monitoring: Monitoring | undefined;

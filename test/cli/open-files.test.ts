@@ -62,6 +62,12 @@ describe('a server that may open few files', () => {
     expect(answer).to.deep.equal({ status: 'ok' });
   });
 
+  it('takes half as many connections where each may be forwarded', () => {
+    const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, maxConnections: 1e9 };
+    const [alone, forwarding] = [1, 2].map((files) => fitToOpenFiles(limits, 1, files).limits.maxConnections);
+    expect(forwarding).to.equal(Math.floor((alone as number) / 2));
+  });
+
   it('lowers and says nothing where maxConnections is below that', () => {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, maxConnections: 10 };
     expect(fitToOpenFiles(limits, 1)).to.deep.equal({ limits });
