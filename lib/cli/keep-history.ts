@@ -22,8 +22,7 @@ export async function keepHistory(settings: Settings, logger: Logger): Promise<K
   const { history, log } = settings;
   const files = history.enabled && history.directory !== '' ? await openFiles(settings, logger) : undefined;
   const kept = history.enabled ? new LockHistory({ ...keptBy(history), keeper: files }) : undefined;
-  if (kept !== undefined && files !== undefined)
-    void readEarlier(files.earlierFiles, (record) => kept.addEarlier(record));
+  if (kept !== undefined && files !== undefined) void recall(kept, files, settings, logger);
   const longWaits = log.waitsOver > 0 ? new LongWaits(log.waitsOver, logger) : undefined;
   return {
     options: { observers: [kept, longWaits].filter((each) => each !== undefined), ...(kept && { history: kept }) },
@@ -32,6 +31,16 @@ export async function keepHistory(settings: Settings, logger: Logger): Promise<K
       await files?.close();
     },
   };
+}
+
+/** Nobody waits for it, and the server serves without the records of earlier runs. */
+async function recall(kept: LockHistory, files: HistoryFiles, settings: Settings, logger: Logger): Promise<void> {
+  try {
+    await readEarlier(files.earlierFiles, (record) => kept.addEarlier(record));
+  } catch (error) {
+    const { directory } = settings.history;
+    logger.warn({ directory, why: (error as Error).message }, 'the history of earlier runs cannot be read');
+  }
 }
 
 function keptBy({ maxRecords, minHeldMs, everything }: Settings['history']) {

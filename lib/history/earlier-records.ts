@@ -47,11 +47,28 @@ function* linesFromTheEnd(content: Buffer): Generator<string, void, undefined> {
 
 function recordOf(line: string): HistoryRecord | undefined {
   try {
-    const record = JSON.parse(line) as Partial<HistoryRecord> | null;
-    const { kind, reason, name, address, sinceMs, untilMs } = record ?? {};
-    const isWhole = [kind, reason, name, address].every((each) => typeof each === 'string');
-    return isWhole && Number.isFinite(sinceMs) && Number.isFinite(untilMs) ? (record as HistoryRecord) : undefined;
+    const record: unknown = JSON.parse(line);
+    return isRecord(record) ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A member of another type would throw, or be counted as no number of bytes, long after its line was read. */
+function isRecord(value: unknown): value is HistoryRecord {
+  const record = (value ?? {}) as Partial<Record<keyof HistoryRecord, unknown>>;
+  const { kind, reason, name, address, sinceMs, untilMs } = record;
+  const { lockName, otherLocks = [], mode, owner, token, waitedMs, session, count, killed } = record;
+  return (
+    [kind, reason, name, address].every(isText) &&
+    [sinceMs, untilMs].every(Number.isFinite) &&
+    [lockName, mode, owner, session, killed].every((each) => each === undefined || isText(each)) &&
+    [token, waitedMs, count].every((each) => each === undefined || Number.isFinite(each)) &&
+    Array.isArray(otherLocks) &&
+    otherLocks.every(isText)
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

@@ -162,6 +162,29 @@ describe('the files of the history', () => {
     expect(names[0]).to.equal('of this run');
   });
 
+  it('are read back without lines in which a member has another type', async () => {
+    const odd = [
+      ...['kind', 'reason', 'lockName', 'mode', 'owner', 'name', 'address', 'session', 'killed'],
+      ...['token', 'sinceMs', 'untilMs', 'waitedMs', 'count', 'otherLocks'],
+    ].flatMap((member) => [null, true, [5]].map((value) => ({ ...recordOf(`odd ${member}`), [member]: value })));
+    mkdirSync(directory);
+    const whole = {
+      ...recordOf('whole'),
+      otherLocks: ['a'],
+      mode: 'shared',
+      owner: '',
+      token: 1,
+      waitedMs: 0,
+      count: 1,
+    };
+    const lines = [whole, null, 5, 'text', [], ...odd, { ...recordOf('odd lockName'), lockName: 5 }];
+    writeFileSync(join(directory, 'history-000001.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const history = new LockHistory();
+    const records: HistoryRecord[] = [];
+    await readEarlier(open().earlierFiles, (record) => history.addEarlier(record) && records.push(record) > 0);
+    expect(records).to.deep.equal([whole]);
+  });
+
   it('are refused with the reason when there can be no such directory', () => {
     writeFileSync(directory, '');
     expect(() => open()).to.throw(directory);
