@@ -134,9 +134,15 @@ export class HistoryFiles implements RecordKeeper {
 
   async #openFile(): Promise<FileHandle> {
     const file = await open(this.#pathOf(this.#fileNumber), 'a+', FILE_MODE);
-    this.#fileBytes = (await file.stat()).size;
-    if (await isTorn(file, this.#fileBytes)) await file.appendFile('\n');
-    return file;
+    try {
+      this.#fileBytes = (await file.stat()).size;
+      if (await isTorn(file, this.#fileBytes)) await file.appendFile('\n');
+      return file;
+    } catch (error) {
+      // Each attempt on a full disk would keep a descriptor.
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
 
   async #closeFile(): Promise<void> {

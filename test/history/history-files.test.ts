@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -38,6 +39,18 @@ describe('the files of the history', () => {
 
   function recordOf(lockName: string): HistoryRecord {
     return { kind: 'hold', reason: 'released', lockName, name: '', address: '', sinceMs: 1, untilMs: 2 };
+  }
+
+  /** What this process has open. */
+  function openFiles(): readonly string[] {
+    return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${descriptor}`)];
+      } catch {
+        // It was that of the listing itself.
+        return [];
+      }
+    });
   }
 
   function namesIn(file: string): readonly string[] {
@@ -131,6 +144,26 @@ describe('the files of the history', () => {
     await readEarlier(open().earlierFiles, ({ lockName = '' }) => names.push(lockName.replaceAll('.', '')) > 0);
     expect([names[0], names.at(-1)]).to.deep.equal(['after', 'before']);
     expect((await client.ask('history')).records).to.have.lengthOf(40);
+  });
+
+  it('are not left open when the disk has no room to end a torn line', async function () {
+    needsMounts(this);
+    const disk = mountMemory(65_536);
+    directory = join(disk, 'history');
+    mkdirSync(directory);
+    const file = join(directory, 'history-000001.jsonl');
+    // It takes whole pages, so that one more byte needs one more page.
+    writeFileSync(file, ''.padEnd(8_192, '.'));
+    const files = open();
+    fill(disk);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      files.add(recordOf('lost'));
+      await files.close();
+    }
+    expect(log.at('warn').map(({ details }) => String(details.why))).to.deep.equal([
+      'ENOSPC: no space left on device, write',
+    ]);
+    expect(openFiles().filter((path) => path === file)).to.deep.equal([]);
   });
 
   it('keep no more in memory for a slow disk than is set', async () => {
