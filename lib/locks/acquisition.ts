@@ -85,7 +85,10 @@ export class Acquisition {
   #wait(claim: Claim, request: LockRequest, nowMs: number): AcquireResult {
     this.#book.addWait(claim, request, nowMs);
     const deadlock = isWaitedFor(claim.owner) ? this.#deadlocks.find(claim.owner, { waiting: [claim] }) : undefined;
-    if (deadlock === undefined) return QUEUED;
+    if (deadlock === undefined) {
+      this.#book.observer?.queued(claim);
+      return QUEUED;
+    }
     this.#book.takeBackClaim(claim);
     return deadlock;
   }

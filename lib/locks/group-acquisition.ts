@@ -101,7 +101,10 @@ export class GroupAcquisition {
     const { owner, waiting } = group;
     this.#book.addGroup(group, nowMs);
     const deadlock = isWaitedFor(owner) ? this.#deadlocks.find(owner, { waiting }) : undefined;
-    if (deadlock === undefined) return { status: 'queued' };
+    if (deadlock === undefined) {
+      this.#book.observer?.queued(waiting[0] as Claim);
+      return { status: 'queued' };
+    }
     this.#book.takeBackGroup(group);
     this.#admission.letInRest(nowMs);
     return deadlock;

@@ -133,7 +133,7 @@ export class LockBook {
     this.forgetIfUnused(claim.lock);
   }
 
-  /** Adds a waiting request to a claim. A new claim enters the queue with it. */
+  /** Adds a waiting request to a claim. A new claim enters the queue with it; the caller tells the observer unless it takes that back. */
   addWait(claim: Claim, request: LockRequest, nowMs: number): void {
     const wait: Wait = {
       kind: 'wait',
@@ -146,8 +146,7 @@ export class LockBook {
       heapIndex: -1,
       heapSequence: 0,
     };
-    const isNew = claim.state === 'new';
-    if (isNew) this.#enqueue(claim);
+    if (claim.state === 'new') this.#enqueue(claim);
     claim.place ??= makePlace();
     joinPlace(claim.place, wait);
     addToWaits(claim.owner.session, wait);
@@ -155,10 +154,9 @@ export class LockBook {
     countRequests(claim.lock, 1);
     this.#waiting += 1;
     this.deadlines.add(wait, nowMs + request.waitMs);
-    if (isNew) this.observer?.queued(claim);
   }
 
-  /** Puts the new claims of a group at the end of their queues. */
+  /** Puts the new claims of a group at the end of their queues. The caller tells the observer of the first, unless it takes that back. */
   addGroup(group: Group, nowMs: number): void {
     const { owner, request } = group;
     for (const claim of group.waiting) {
@@ -178,7 +176,6 @@ export class LockBook {
     this.#count(owner.session, group.bytes);
     this.#waiting += 1;
     this.deadlines.add(group, nowMs + request.waitMs);
-    this.observer?.queued(group.waiting[0] as Claim);
   }
 
   /** Answers one request of a claim. The claim waits on for the others, if there are any. */

@@ -122,8 +122,10 @@ function saveWait({ request, deadlineMs }: WaitingRequest, session: number, clai
 
 function addWait(book: LockBook, session: Session, request: LockRequest, agoMs: number, nowMs: number): void {
   const claim = claimFor(book, session, request, nowMs - agoMs);
+  const isNew = claim.state === 'new';
   book.addWait(claim, request, nowMs);
   if (claim.place !== undefined) claim.mode = modeOfPlace(claim.place);
+  if (isNew) book.observer?.queued(claim);
 }
 
 function addGroup(book: LockBook, session: Session, request: LockAllRequest, agoMs: number, nowMs: number): void {
@@ -132,7 +134,9 @@ function addGroup(book: LockBook, session: Session, request: LockAllRequest, ago
     if (claim.state === 'new') claim.groupLimit = limit;
     return claim;
   });
-  book.addGroup(makeGroup(request, claims as [Claim, ...Claim[]]), nowMs);
+  const group = makeGroup(request, claims as [Claim, ...Claim[]]);
+  book.addGroup(group, nowMs);
+  book.observer?.queued(group.waiting[0] as Claim);
 }
 
 /** What the owner has on the lock: requests of one owner wait in one place. */

@@ -116,6 +116,19 @@ describe('an observer of the locks', () => {
     ]);
   });
 
+  it('is told of a request that is refused as a deadlock at once, and not that it waits', async () => {
+    await anna.take('a', { owner: 'x' });
+    await ben.take('b', { owner: 'y' });
+    await anna.queue(1, 'b', { owner: 'x' });
+    await ben.ask('lock', { lockName: 'a', owner: 'y' });
+    await ben.ask('lockAll', { locks: [{ lockName: 'a' }, { lockName: 'c' }], owner: 'y' });
+    expect(notes.take().slice(2)).to.deep.equal([
+      'queued b anna',
+      'refused a ben deadlock',
+      'refused a+c ben deadlock',
+    ]);
+  });
+
   it('is told how a session ended before what it had ends', async () => {
     await anna.take('a');
     await ben.take('b');
