@@ -12,7 +12,7 @@ const TOPIC = 'wait';
 /** Reads the time, as observers are told it. */
 export type NowMs = () => number;
 
-/** Watches the waits of one server. */
+/** Watches the waits of one server, or of servers that follow each other. */
 export class LongWaits implements LockObserver {
   readonly #waitsOverMs: number;
   readonly #log: QuietLog;
@@ -39,6 +39,13 @@ export class LongWaits implements LockObserver {
 
   refused({ claim }: ObservedRefusal): void {
     if (claim !== undefined) this.#waiting.delete(claim);
+  }
+
+  /** Those that wait then go on with another server, if at all, which tells of them anew. */
+  stopping(): void {
+    this.#waiting.clear();
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 
   /** Stops the timer, and tells what was left out. */

@@ -68,6 +68,10 @@ export class LockObservers implements TableObserver {
     this.#tell((observer, nowMs) => observer.intervened?.(intervention, nowMs));
   }
 
+  stopping(): void {
+    this.#tell((observer, nowMs) => observer.stopping?.(nowMs));
+  }
+
   #tell(tell: (observer: LockObserver, nowMs: number) => void): void {
     const nowMs = this.#nowMs();
     for (const observer of this.#observers) {

@@ -150,6 +150,7 @@ export class LockServer extends MessageServer<LockServerSession> {
    * saves what the sessions hold and await, and answers these waiters nothing.
    */
   override async close(options: CloseOptions = {}): Promise<void> {
+    if (!this.isClosing) this.#observers?.stopping();
     try {
       await super.close(options);
     } finally {

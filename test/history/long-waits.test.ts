@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { LongWaits } from '../../lib/history/long-waits.ts';
-import { endTest, whenTestEnds } from '../server/clean-up.ts';
+import { openFileLedger } from '../../lib/ledger/file-ledger.ts';
+import { endTest, makeFolder, whenTestEnds } from '../server/clean-up.ts';
 import { addressOf, type RawClient, until } from '../server/raw-client.ts';
 import { startServer } from '../server/running-server.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
+
+const HOUR_MS = 3_600_000;
 
 describe('a wait that is longer than waitsOver', () => {
   let log: RecordingLogger;
@@ -63,5 +66,26 @@ describe('a wait that is longer than waitsOver', () => {
     await ben.queue(2, 'long');
     await until(() => log.at('info').length > 0);
     expect(log.at('info').map(({ details }) => details.lockName)).to.deep.equal(['long']);
+  });
+
+  it('is not logged once its server stops, although the wait goes on with the session', async () => {
+    log = new RecordingLogger();
+    let agoMs = 0;
+    const longWaits = new LongWaits(HOUR_MS, log, () => performance.now() + agoMs);
+    whenTestEnds(() => longWaits.close());
+    const report = { tell: () => {}, fail: (error: Error) => expect.fail(error.message) };
+    const ledger = await openFileLedger({ directory: makeFolder(), nowMs: Date.now(), report });
+    whenTestEnds(() => ledger.close());
+    const first = await startServer({}, undefined, { ledger, observers: [longWaits] });
+    [anna, ben] = await first.connectTwo();
+    await anna.take('jobs');
+    await ben.ask('hello', { protocol: 1, session: { timeout: 10 } });
+    await ben.queue(1, 'jobs');
+    await first.server.close();
+    expect(await ben.rest()).to.deep.equal([{ event: 'goaway' }]);
+    agoMs = 2 * HOUR_MS;
+    await (await startServer({}, undefined, { observers: [longWaits] })).connectWaiter('later');
+    await until(() => log.at('info').length > 0);
+    expect(log.at('info').map(({ details }) => details.lockName)).to.deep.equal(['later']);
   });
 });

@@ -33,6 +33,10 @@ class Notes implements LockObserver {
     this.lines.push(`${by} ${lockName} ${client.clientName} ${count}`);
   };
 
+  stopping: Told['stopping'] = () => {
+    this.lines.push('stopping');
+  };
+
   take(): readonly string[] {
     return this.lines.splice(0);
   }
@@ -158,6 +162,14 @@ describe('an observer of the locks', () => {
       'granted b ben exclusive 3',
       'steal b ben 1',
     ]);
+  });
+
+  it('is told once that the server stops, before waits end with it', async () => {
+    await anna.take('a');
+    await ben.queue(1, 'a');
+    await Promise.all([server.server.close(), server.server.close()]);
+    expect(notes.take().slice(2, 4)).to.deep.equal(['stopping', 'refused a ben draining waited']);
+    expect(notes.take()).to.not.include('stopping');
   });
 
   it('that fails is logged and stops nothing', async () => {
