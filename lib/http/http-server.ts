@@ -115,6 +115,11 @@ export class HttpServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // It waits behind the answer to another request, and would not be told that the client left.
+    if (response.socket === null) {
+      request.socket.destroy();
+      return;
+    }
     try {
       const answer = await this.#answer(request, response);
       if (answer !== undefined && !response.destroyed) send(response, answer);

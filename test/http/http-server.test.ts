@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { endTest } from '../server/clean-up.ts';
@@ -62,6 +63,29 @@ describe('the HTTP listener', () => {
     await once(first, 'connect');
     expect(await small.get('livez').catch((reason: NodeJS.ErrnoException) => reason.code)).to.equal('ECONNRESET');
     first.destroy();
+  });
+
+  it('closes a connection that asks before it has its answer, and forgets what that asked for', async () => {
+    const server = await MonitoredServer.start();
+    const { port } = new URL(server.url);
+    const eager = connect(Number(port), '127.0.0.1');
+    eager.on('error', () => {}).resume();
+    eager.write('GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(40));
+    await once(eager, 'close');
+    const page = get(`${server.url}api/events`, { agent: false });
+    const [{ statusCode }] = await once(page, 'response');
+    page.destroy();
+    expect(statusCode).to.equal(200);
+  });
+
+  it('answers one request after another on a connection', async () => {
+    const server = await MonitoredServer.start();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answers = await Promise.all(
+      ['metrics', 'livez', 'metrics', 'livez'].map((path) => server.get(path, { agent })),
+    );
+    agent.destroy();
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200, 200, 200]);
   });
 
   it('refuses headers that are too long', async () => {
