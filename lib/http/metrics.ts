@@ -13,6 +13,13 @@ const MS_A_SECOND = 1_000;
 /** Values of one metric by the value of its only label. */
 type Values = Readonly<Record<string, number>>;
 
+/** What a server that serves locks tells of itself. */
+interface Counted {
+  readonly monitor: ServerMonitor;
+  readonly statistics: ServerStatistics;
+  readonly survey: Survey;
+}
+
 /** All metrics of one server. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -47,24 +54,33 @@ export class Metrics {
   /** Resolves to the metrics as they are now. */
   async text(): Promise<string> {
     const monitored = this.#monitored();
+    const counted = monitored.role === 'standby' ? undefined : await this.#count(monitored.monitor);
+    // From here until the registry has read the values nothing waits, so that no other call adds to them.
+    this.#reset();
+    this.#set('build_info', { [VERSION]: 1 });
+    this.#set('ready', unreadiness(monitored) === undefined ? 1 : 0);
+    this.#set('leader', counted === undefined ? 0 : 1);
+    if (counted !== undefined) {
+      this.#setStatistics(counted.monitor, counted.statistics);
+      this.#setTotals(counted.statistics);
+      this.#setSurvey(counted.survey);
+    }
+    return (await this.#registry.metrics()) + this.#durations.text();
+  }
+
+  async #count(monitor: ServerMonitor): Promise<Counted> {
+    const statistics = await monitor.statistics();
+    const { survey } = await this.#surveys.latest(monitor);
+    return { monitor, statistics, survey };
+  }
+
+  #reset(): void {
     for (const counter of this.#counters.values()) counter.reset();
     for (const [name, gauge] of this.#gauges) {
       gauge.reset();
       // Otherwise it would be 0 where it is not known.
       if (labelOf(GAUGES, name) === '') gauge.remove();
     }
-    this.#set('build_info', { [VERSION]: 1 });
-    this.#set('ready', unreadiness(monitored) === undefined ? 1 : 0);
-    this.#set('leader', monitored.role === 'standby' ? 0 : 1);
-    if (monitored.role !== 'standby') {
-      const { monitor } = monitored;
-      const statistics = await monitor.statistics();
-      const { survey } = await this.#surveys.latest(monitor);
-      this.#setStatistics(monitor, statistics);
-      this.#setTotals(statistics);
-      this.#setSurvey(survey);
-    }
-    return (await this.#registry.metrics()) + this.#durations.text();
   }
 
   #setStatistics(monitor: ServerMonitor, statistics: ServerStatistics): void {

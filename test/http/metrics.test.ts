@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import { Durations } from '../../lib/http/durations.ts';
+import { Metrics } from '../../lib/http/metrics.ts';
 import { groupFinder } from '../../lib/http/name-groups.ts';
+import { Surveys } from '../../lib/http/surveys.ts';
 import { endTest } from '../server/clean-up.ts';
 import { MonitoredServer } from './monitored-server.ts';
 
@@ -43,6 +46,17 @@ describe('the metrics', () => {
     // Nothing needs to be reserved without a lasting ledger.
     expect(text).not.to.match(/^holdfast_reserved_tokens/m);
     expect(text).to.match(/^nodejs_eventloop_lag_seconds /m);
+  });
+
+  it('are the same for several who ask at once', async () => {
+    const server = await MonitoredServer.start();
+    const client = await server.running.connect();
+    await client.take('stock');
+    const { monitor } = server.running.server;
+    const metrics = new Metrics(() => ({ role: 'single', monitor }), new Surveys([]), new Durations());
+    const texts = await Promise.all([metrics.text(), metrics.text(), metrics.text()]);
+    const grants = texts.map((text) => /^holdfast_grants_total .*$/m.exec(text)?.[0]);
+    expect(grants).to.deep.equal(Array(3).fill('holdfast_grants_total 1'));
   });
 
   it('count a hold in the group that fits first', () => {
