@@ -74,6 +74,11 @@ describe('the status page in Chromium', function () {
       once('Holders', '[document.title, main.querySelectorAll("img").length, window.isRun === true]'),
     );
     expect(odd).to.deep.equal([`${markup} - holdfast`, 0, false]);
+    const hidden = await browser.evaluate(
+      server.url + view('lock', 'a\u202eb\u0085\u{e0041}\n'),
+      once('Holders', 'main.querySelector("h1").textContent'),
+    );
+    expect(hidden).to.equal(String.raw`Lock "a\u202eb\u0085\udb40\udc41\n"`);
 
     const byKeys = await browser.evaluate(
       server.url,

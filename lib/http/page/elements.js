@@ -4,8 +4,8 @@ const MS_A_SECOND = 1_000;
 const SECONDS_A_MINUTE = 60;
 const SECONDS_AN_HOUR = 3_600;
 const SECONDS_A_DAY = 86_400;
-/** Characters that cannot be seen or that change the order of others: such a name is shown as JSON has it. */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+/** Characters that cannot be seen or that change the order of others: such a name is shown in quotes, with escapes. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** An element with attributes and children; a child that is undefined is left out. */
 export function element(tag, attributes, ...children) {
@@ -42,7 +42,13 @@ export function table(columns, rows, empty) {
 /** A name as people may see it. */
 export function nameText(name) {
   if (name === '') return '(empty name)';
-  return HIDDEN.test(name) ? JSON.stringify(name) : name;
+  return name.search(HIDDEN) === -1 ? name : JSON.stringify(name).replace(HIDDEN, escaped);
+}
+
+/** JSON escapes only some of the hidden characters. One above U+FFFF takes two escapes. */
+function escaped(character) {
+  const units = character.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'));
+  return units.map((unit) => `\\u${unit}`).join('');
 }
 
 /** The address of a view of this page. JSON can hold names that a URL cannot. */
