@@ -6,6 +6,7 @@ import type { LockClient } from '../../client/lock-client.ts';
 import { planListeners } from '../listeners.ts';
 import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../settings.ts';
 import { HOLDFAST_CODES } from './exit-codes.ts';
+import { showText } from './format.ts';
 import { connect, type PlaceOptions, placeOf } from './place.ts';
 import { print } from './query.ts';
 
@@ -69,7 +70,7 @@ async function checkLive(options: CheckOptions): Promise<number> {
     );
     return NAGIOS[level];
   } catch (error) {
-    print(`HOLDFAST CRITICAL - ${(error as Error).message}\n`);
+    print(`HOLDFAST CRITICAL - ${showText((error as Error).message)}\n`);
     return NAGIOS.critical;
   } finally {
     await client?.close();

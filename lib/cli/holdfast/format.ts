@@ -5,9 +5,8 @@ const MS_A_MINUTE = 60_000;
 const MS_AN_HOUR = 3_600_000;
 const MS_A_DAY = 86_400_000;
 const MAX_CELL_CHARACTERS = 60;
-/** Control characters could move the cursor of a terminal or change its colours. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/u;
+/** Control characters could move the cursor of a terminal or change its colours; format characters, the order of what is shown. */
+const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** A length of time by its two greatest units: `3 h 12 min`. */
 export function showDuration(ms: number): string {
@@ -38,18 +37,21 @@ export function showMoment(ms: number, nowMs: number = Date.now()): string {
 
 /** A name as it is when it is plain, otherwise in quotes with escapes. */
 export function showName(name: string): string {
-  return name === '' || name.trim() !== name || CONTROL.test(name) ? escaped(name) : name;
+  return name === '' || name.trim() !== name || showText(name) !== name ? showText(JSON.stringify(name)) : name;
 }
 
-function escaped(name: string): string {
-  return JSON.stringify(name).replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+/** A text of one line with each control and format character as an escape of JSON. */
+export function showText(text: string): string {
+  return text.replace(CONTROL, (character) => character.split('').map(toEscape).join(''));
+}
+
+function toEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Who a client is: its name and its address. */
 export function showClient({ name, address }: { readonly name: string; readonly address: string }): string {
-  return name === '' ? address : `${showName(name)} (${address})`;
+  return name === '' ? showName(address) : `${showName(name)} (${showName(address)})`;
 }
 
 /** Aligned columns below a heading; long cells are cut. */

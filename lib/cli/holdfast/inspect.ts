@@ -27,12 +27,20 @@ const WAITER_HEADING = ['MODE', 'PLACE', 'WAITED', 'OWNER', 'STATE', 'CLIENT'];
 
 function toHolderRow(holder: LockHolder): readonly string[] {
   const { mode, heldMs, token, owner } = holder;
-  return [mode, showSince(heldMs), showDuration(heldMs), String(token), owner, stateOf(holder), showClient(holder)];
+  return [
+    mode,
+    showSince(heldMs),
+    showDuration(heldMs),
+    String(token),
+    showName(owner),
+    stateOf(holder),
+    showClient(holder),
+  ];
 }
 
 function toWaiterRow(waiter: LockWaiter): readonly string[] {
   const { mode, position, waitedMs, owner } = waiter;
-  return [mode, String(position), showDuration(waitedMs), owner, stateOf(waiter), showClient(waiter)];
+  return [mode, String(position), showDuration(waitedMs), showName(owner), stateOf(waiter), showClient(waiter)];
 }
 
 function stateOf({ expiresInMs }: LockHolder | LockWaiter): string {

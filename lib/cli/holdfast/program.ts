@@ -6,6 +6,7 @@ import { VERSION } from '../../server/version.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { HOLDFAST_CODES, SIGNAL_CODE } from './exit-codes.ts';
 import { exitCodeOf } from './failure.ts';
+import { showText } from './format.ts';
 import * as help from './help.ts';
 import { addPlaceOptions, type PlaceOptions } from './place.ts';
 import { addCheck, addQueries } from './queries.ts';
@@ -21,7 +22,7 @@ export async function runHoldfast(args: readonly string[]): Promise<void> {
   try {
     process.exitCode = await runCommandLine(args);
   } catch (error) {
-    process.stderr.write(`holdfast: ${(error as Error).message.trim()}\n`);
+    process.stderr.write(`holdfast: ${showText((error as Error).message.trim())}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -2,6 +2,7 @@
 
 import type { LockClient } from '../../client/lock-client.ts';
 import { HOLDFAST_CODES } from './exit-codes.ts';
+import { showText } from './format.ts';
 import { connect, type PlaceOptions, placeOf } from './place.ts';
 
 /** The options of a command that asks. */
@@ -27,7 +28,7 @@ export function print(text: string): void {
   process.stdout.write(text);
 }
 
-/** Prints each object on a line of its own. */
+/** Prints each object on a line of its own, as JSON in which no character moves the cursor of a terminal. */
 export function printJson(objects: Iterable<object>): void {
-  for (const each of objects) print(`${JSON.stringify(each)}\n`);
+  for (const each of objects) print(`${showText(JSON.stringify(each))}\n`);
 }

@@ -38,7 +38,7 @@ export async function who(name: string | undefined, options: QueryOptions): Prom
     for await (const page of namedClients(client, name)) {
       count += page.length;
       if (options.json === true) printJson(page);
-      else for (const each of page) print(`${each.address}  ${showName(each.name)}\n`);
+      else for (const each of page) print(`${showName(each.address)}  ${showName(each.name)}\n`);
     }
     return count === 0 ? HOLDFAST_CODES.nothing : undefined;
   });
@@ -96,7 +96,7 @@ export async function cluster(options: QueryOptions): Promise<number> {
     print(
       table(
         ['NODE', 'ADDRESS', 'ROLE'],
-        nodes.map(({ node, address, role }) => [showName(node), address, role]),
+        nodes.map(({ node, address, role }) => [showName(node), showName(address), role]),
       ),
     );
     print(

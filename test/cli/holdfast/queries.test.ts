@@ -32,6 +32,27 @@ describe('holdfast, when it asks a server', () => {
     expect(objectsOf((await scene.run('stats', '--json')).output)[0]).to.include({ locks: 1, permits: 1 });
   });
 
+  it('prints no control or format character that another client chose', async () => {
+    const odd = 'a\u001b[2J\u0085\u202eb';
+    await scene.bystander.rpc('lock', { lockName: odd, owner: odd });
+    const other = await scene.server.client();
+    await other.identify('waiter\u202e');
+    other.lock(odd).catch(() => {});
+    await scene.untilWaiting(1);
+    const commands = [['inspect', odd], ['ls'], ['who'], ['why', 'waiter\u202e'], ['run', '-n', odd, '--', 'true']];
+    for (const command of commands) {
+      const { output, errors } = await scene.run(...command);
+      expect(output + errors, command.join(' '))
+        .to.contain('\\u202e')
+        .and.not.match(/[^\n\P{Cc}]|\p{Cf}/u);
+    }
+    const { output } = await scene.run('ls', '--json');
+    expect(output)
+      .to.contain('\\u202e')
+      .and.not.match(/[^\n\P{Cc}]|\p{Cf}/u);
+    expect(objectsOf(output)[0]).to.include({ lockName: odd });
+  });
+
   it('says that clients wait for each other in a circle, by name and by address', async () => {
     const other = await scene.server.client();
     await scene.bystander.identify('one');
@@ -93,6 +114,8 @@ describe('what holdfast prints and reads', () => {
     expect(showName('')).to.equal('""');
     expect(showName('\u001b[2Jgone')).to.equal('"\\u001b[2Jgone"');
     expect(showName('\u009b2J')).to.equal('"\\u009b2J"');
+    expect(showName('a\u0085b\u202ec')).to.equal('"a\\u0085b\\u202ec"');
+    expect(showName('\u{e0041}')).to.equal('"\\udb40\\udc41"');
   });
 
   it('aligns columns and cuts long cells, but for the last', () => {

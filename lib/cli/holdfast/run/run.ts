@@ -10,6 +10,7 @@ import type { LockItem, LockOptions } from '../../../client/options.ts';
 import { whenAborted } from '../../../message/abort-listeners.ts';
 import { HOLDFAST_CODES } from '../exit-codes.ts';
 import { exitCodeOf, Failure } from '../failure.ts';
+import { showText } from '../format.ts';
 import { clientOptions, type Place, placeOf } from '../place.ts';
 import { openAnchor } from './anchor.ts';
 import { Child } from './child.ts';
@@ -162,5 +163,5 @@ function tooLong(seconds: number, timeoutMs: number): string {
 }
 
 function say(line: string): void {
-  process.stderr.write(`holdfast: ${line.trim()}\n`);
+  process.stderr.write(`holdfast: ${showText(line.trim())}\n`);
 }
