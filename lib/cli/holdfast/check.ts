@@ -1,9 +1,13 @@
 /** `holdfast check`: whether a server would start with its settings; `--live`, whether one serves, as nagios asks. */
 
 import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LockClient } from '../../client/lock-client.ts';
+import { openClient } from '../cluster.ts';
+import { isClustered } from '../cluster-settings.ts';
 import { planListeners } from '../listeners.ts';
+import { planMonitoring } from '../monitoring.ts';
 import { completeSettings, readSettingsFile, type Settings, SettingsError } from '../settings.ts';
 import { HOLDFAST_CODES } from './exit-codes.ts';
 import { showText } from './format.ts';
@@ -23,14 +27,18 @@ export interface CheckOptions extends PlaceOptions {
   readonly critical?: number;
 }
 
-/** Checks a settings file with its certificates and its state directory, or a running server. */
+/** Checks a settings file with its certificates and its directories, or a running server. */
 export async function check(options: CheckOptions): Promise<number> {
   if (options.live === true) return await checkLive(options);
   const { config = DEFAULT_SETTINGS_FILE } = options;
   try {
     const settings = completeSettings({ ...readSettingsFile(config) }, config);
     const planned = planListeners(settings);
-    checkStateDirectory(settings);
+    planMonitoring(settings, false);
+    const { history, stateDirectory } = settings;
+    if (history.enabled) checkDirectory('history.directory', history.directory);
+    checkDirectory('stateDirectory', stateDirectory);
+    await checkCluster(settings);
     print(`${config} is good: ${planned.length} ${planned.length === 1 ? 'listener' : 'listeners'}\n`);
     return HOLDFAST_CODES.ok;
   } catch (error) {
@@ -40,18 +48,29 @@ export async function check(options: CheckOptions): Promise<number> {
   }
 }
 
-/** @throws SettingsError when there is something that the server could not use. A directory that is not there is made at the start. */
-function checkStateDirectory({ stateDirectory }: Settings): void {
-  if (stateDirectory === '') return;
-  const found = statSync(stateDirectory, { throwIfNoEntry: false });
-  if (found === undefined) return;
+/**
+ * @throws SettingsError when the server could not use the directory. One that is not there is made at the start, so what is above it counts.
+ */
+function checkDirectory(field: string, directory: string): void {
+  if (directory === '') return;
   try {
-    if (!found.isDirectory()) throw new Error('it is no directory');
-    accessSync(stateDirectory, constants.R_OK | constants.W_OK | constants.X_OK);
+    let path = directory;
+    while (statSync(path, { throwIfNoEntry: false }) === undefined && dirname(path) !== path) path = dirname(path);
+    if (!statSync(path).isDirectory()) throw new Error('it is no directory');
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new SettingsError(
-      `settings.stateDirectory is ${JSON.stringify(stateDirectory)}: ${(error as Error).message}`,
-    );
+    throw new SettingsError(`settings.${field} is ${JSON.stringify(directory)}: ${(error as Error).message}`);
+  }
+}
+
+/** Reads the files for etcd as the server does. Rejects with a `SettingsError`. */
+async function checkCluster(settings: Settings): Promise<void> {
+  if (!isClustered(settings)) return;
+  try {
+    const client = await openClient(settings);
+    client.close();
+  } catch (error) {
+    throw new SettingsError((error as Error).message);
   }
 }
 
