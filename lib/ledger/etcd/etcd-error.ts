@@ -59,6 +59,8 @@ const KINDS: readonly (readonly [code: EtcdErrorCode, words: RegExp | undefined,
   ['compacted', /revision has been compacted/],
   ['noQuorum', /no leader|leader changed|request timed out|unhealthy cluster|not enough started members/],
   ['denied', /authentication|invalid auth token|permission denied|user name|revision in header is old/],
+  // A member may give up a moment before the call does.
+  ['timeout', /^context deadline exceeded$/],
   ['timeout', undefined, 4],
   ['denied', undefined, 7],
   ['denied', undefined, 16],
