@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { openFileLedger } from '../../lib/ledger/file-ledger.ts';
 import type { LockObserver } from '../../lib/server/lock-observer.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
-import { endTest } from './clean-up.ts';
+import { endTest, makeFolder, whenTestEnds } from './clean-up.ts';
 import type { RawClient } from './raw-client.ts';
 import { type RunningServer, startServer } from './running-server.ts';
 
@@ -170,6 +171,28 @@ describe('an observer of the locks', () => {
     await Promise.all([server.server.close(), server.server.close()]);
     expect(notes.take().slice(2, 4)).to.deep.equal(['stopping', 'refused a ben draining waited']);
     expect(notes.take()).to.not.include('stopping');
+  });
+
+  it('is told of waits that a server goes on with after a planned stop', async () => {
+    const directory = makeFolder();
+    const report = { tell: () => {}, fail: (error: Error) => expect.fail(error.message) };
+    const openLedger = () => openFileLedger({ directory, nowMs: Date.now(), report });
+    const ledger = await openLedger();
+    const first = await startServer({}, undefined, { ledger });
+    const [holder, waiter] = await first.connectTwo();
+    for (const client of [holder, waiter]) await client.ask('hello', { protocol: 1, session: { timeout: 10 } });
+    for (const name of ['a', 'b']) await holder.take(name);
+    await waiter.queue(1, 'a', { owner: 'x' });
+    await waiter.queue(2, 'a', { owner: 'x' });
+    const locks = [{ lockName: 'b' }, { lockName: 'c' }];
+    waiter.send({ command: 'lockAll', parameters: { locks }, id: 3 });
+    await waiter.settle();
+    await first.server.close();
+    await ledger.close();
+    const again = await openLedger();
+    whenTestEnds(() => again.close());
+    await startServer({}, undefined, { ledger: again, observers: [notes] });
+    expect([...notes.take()].sort().map((line) => line.trimEnd())).to.deep.equal(['queued a', 'queued b']);
   });
 
   it('that fails is logged and stops nothing', async () => {
