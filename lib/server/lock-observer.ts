@@ -87,6 +87,6 @@ export interface LockObserver {
   sessionEnded?(session: ObservedSession, holds: number, waits: number, nowMs: number): void;
   /** Someone took locks from others, or ended their sessions. */
   intervened?(intervention: Intervention, nowMs: number): void;
-  /** The server begins to stop. Nobody else will wait, and the end of what waits or is held may never be told. */
+  /** The server begins to stop: `queued` is told no more, and the end of what waits or is held may never be told. */
   stopping?(nowMs: number): void;
 }

@@ -11,6 +11,7 @@ export class LockObservers implements TableObserver {
   readonly #observers: readonly LockObserver[];
   readonly #nowMs: () => number;
   readonly #logger: Logger;
+  #isStopping = false;
 
   constructor(observers: readonly LockObserver[], nowMs: () => number, logger: Logger) {
     this.#observers = observers;
@@ -19,6 +20,8 @@ export class LockObservers implements TableObserver {
   }
 
   queued(claim: Claim): void {
+    // It waits for the next server, which tells of it.
+    if (this.#isStopping) return;
     this.#tell((observer, nowMs) => observer.queued?.(claim, nowMs));
   }
 
@@ -69,6 +72,7 @@ export class LockObservers implements TableObserver {
   }
 
   stopping(): void {
+    this.#isStopping = true;
     this.#tell((observer, nowMs) => observer.stopping?.(nowMs));
   }
 

@@ -81,7 +81,11 @@ describe('a wait that is longer than waitsOver', () => {
     await anna.take('jobs');
     await ben.ask('hello', { protocol: 1, session: { timeout: 10 } });
     await ben.queue(1, 'jobs');
-    await first.server.close();
+    const stopped = first.server.close({ drainMs: HOUR_MS });
+    await until(async () => (await anna.ask('lock', { lockName: 'free', timeLimit: 0 })).status === 'draining');
+    await ben.queue(2, 'free');
+    await anna.ask('unlock', { lockName: 'jobs' });
+    await stopped;
     expect(await ben.rest()).to.deep.equal([{ event: 'goaway' }]);
     agoMs = 2 * HOUR_MS;
     await (await startServer({}, undefined, { observers: [longWaits] })).connectWaiter('later');
