@@ -31,7 +31,7 @@ export async function list(prefix: string, options: ListOptions): Promise<number
     }
     if (first.locks.length > 0) print(table(HEADING, first.locks.map(toRow)));
     const left = first.count - first.locks.length;
-    process.stderr.write(left > 0 ? `${left} more; --max ${max} are shown\n` : '');
+    if (left > 0) process.stderr.write(`${left} more ${left === 1 ? 'is' : 'are'} not shown, since --max is ${max}\n`);
     return undefined;
   });
 }

@@ -53,6 +53,16 @@ describe('holdfast, when it asks a server', () => {
     expect(objectsOf(output)[0]).to.include({ lockName: odd });
   });
 
+  it('says how many locks are not shown', async () => {
+    for (const name of ['a', 'b', 'c']) await scene.bystander.lock(name);
+    for (const [max, text] of [
+      ['1', '2 more are not shown, since --max is 1\n'],
+      ['2', '1 more is not shown, since --max is 2\n'],
+    ] as const) {
+      expect((await scene.run('ls', '--max', max)).errors).to.equal(text);
+    }
+  });
+
   it('says that clients wait for each other in a circle, by name and by address', async () => {
     const other = await scene.server.client();
     await scene.bystander.identify('one');
