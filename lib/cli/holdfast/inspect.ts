@@ -44,5 +44,5 @@ function toWaiterRow(waiter: LockWaiter): readonly string[] {
 }
 
 function stateOf({ expiresInMs }: LockHolder | LockWaiter): string {
-  return expiresInMs === undefined ? 'connected' : `gone, free in ${showDuration(expiresInMs)}`;
+  return expiresInMs === undefined ? 'connected' : `suspended, free in ${showDuration(expiresInMs)}`;
 }

@@ -4,6 +4,7 @@ import { showDuration, showMoment, showName, table } from '../../../lib/cli/hold
 import { placeOf } from '../../../lib/cli/holdfast/place.ts';
 import { parseMoment } from '../../../lib/cli/holdfast/times.ts';
 import { SystemProgram } from '../../foreign/system-program.ts';
+import { RawClient, until } from '../../server/raw-client.ts';
 import { sceneForEachTest } from './holdfast-scene.ts';
 
 /** The objects of an output with one on each line. */
@@ -61,6 +62,15 @@ describe('holdfast, when it asks a server', () => {
     ] as const) {
       expect((await scene.run('ls', '--max', max)).errors).to.equal(text);
     }
+  });
+
+  it('says that the session of a holder is suspended', async () => {
+    const peer = await RawClient.connect(scene.server.port);
+    await peer.ask('hello', { protocol: 1, session: {} });
+    await peer.take('jobs');
+    peer.reset();
+    await until(async () => (await scene.bystander.stats()).suspendedSessions === 1);
+    expect((await scene.run('inspect', 'jobs')).output).to.match(/ {2}suspended, free in \d+ s {2}/);
   });
 
   it('says that clients wait for each other in a circle, by name and by address', async () => {
