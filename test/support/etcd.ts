@@ -1,7 +1,7 @@
 /** Real etcds for tests: one member or three, on free ports, with their data in a folder that is removed with them. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -51,9 +51,13 @@ class EtcdMember {
     });
   }
 
-  /** Stands still, with its connections open. */
+  /** Stands still when this returns, with its connections open. */
   pause(): void {
-    this.#process?.kill('SIGSTOP');
+    const pid = this.#process?.pid;
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGSTOP');
+    // A thread that works on another processor goes on for a moment.
+    while (!areStopped(pid));
   }
 
   resume(): void {
@@ -72,6 +76,15 @@ class EtcdMember {
   readonly #killWithTests = (): void => {
     this.#process?.kill('SIGKILL');
   };
+}
+
+/** Whether each thread of a process is stopped by a signal. */
+function areStopped(pid: number): boolean {
+  const states = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0];
+  });
+  return states.every((state) => state === 'T');
 }
 
 /** An etcd that runs. */
