@@ -1,4 +1,7 @@
-/** Opens connections of a server that forwards those of its clients: past Node's streams where that is possible. */
+/**
+ * Opens connections of a server that forwards those of its clients: past Node's streams where that is possible. Not in
+ * `dial-socket.ts`, because clients load that, and have no use for Node's internals.
+ */
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { ByteStream } from '../message/byte-stream.ts';
