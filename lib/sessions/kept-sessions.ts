@@ -190,7 +190,7 @@ export class KeptSessions<Client> {
     return true;
   }
 
-  /** The connection has ended. False when no anchor keeps the session. No time runs as long as one does. */
+  /** The connection has ended. False when no anchor keeps the session. As long as one does, no timer runs. */
   leaveToAnchors(session: KeptSession<Client>, lastHeardMs: number | undefined): boolean {
     if (session.anchorCount === 0) return false;
     session.state = 'anchored';
