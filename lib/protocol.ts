@@ -29,10 +29,12 @@ export type HoldEnd = 'released' | LossReason;
  */
 export type SessionEnd = 'bye' | 'left' | 'lost' | 'expired' | 'killed' | 'stopped';
 
-/** A client that is not connected may come back to its session. */
+/** A client that is not connected may come back to its session. Both members are left out while it is connected. */
 export interface Suspended {
-  /** Its session ends in so many milliseconds unless it comes back; left out while it is connected. */
+  /** Its session ends in so many milliseconds unless it comes back. */
   readonly expiresInMs?: number;
+  /** True: its connection has ended, and an anchor keeps its session. */
+  readonly anchored?: boolean;
 }
 
 /** One who holds a lock. */

@@ -125,6 +125,8 @@ export interface SessionClient {
   readonly clientName: string;
   /** When the session ends unless the client comes back; undefined as long as it is connected. */
   readonly suspendedUntilMs?: number | undefined;
+  /** Whether its connection has ended, and only an anchor keeps the session. */
+  readonly isAnchored?: boolean;
   /** Names the session if it outlives the server's process. */
   readonly keptId?: string | undefined;
 }

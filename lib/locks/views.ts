@@ -80,7 +80,8 @@ export function viewHolder({ owner, mode, token, sinceMs, isStealable }: Claim, 
   };
 }
 
-function viewSuspended({ client: { suspendedUntilMs } }: Session, nowMs: number): Suspended {
+function viewSuspended({ client: { suspendedUntilMs, isAnchored } }: Session, nowMs: number): Suspended {
+  if (isAnchored === true) return { anchored: true };
   return suspendedUntilMs === undefined ? {} : { expiresInMs: Math.max(0, Math.round(suspendedUntilMs - nowMs)) };
 }
 

@@ -8,12 +8,17 @@ import type { LockServerSession } from './session.ts';
 
 const MS_A_SECOND = 1_000;
 
+/** Has the session of a client wait for it, if there is room. */
+type Suspend = (client: LockServerSession, kept: KeptSession<LockServerSession>, lastHeardMs: number) => boolean;
+
 /** The anchors of a server. */
 export class Anchors {
   readonly #sessions: KeptSessions<LockServerSession>;
+  readonly #suspend: Suspend;
 
-  constructor(sessions: KeptSessions<LockServerSession>) {
+  constructor(sessions: KeptSessions<LockServerSession>, suspend: Suspend) {
     this.#sessions = sessions;
+    this.#suspend = suspend;
   }
 
   /** Has a session outlive the connection that speaks for it as long as this one is open. */
@@ -39,7 +44,7 @@ export class Anchors {
     // When the server stops, the next run has the session as if there had been no anchor.
     if (kept === undefined || end === 'stopped' || !this.#sessions.loseAnchor(kept)) return;
     const { client, lastHeardMs } = kept;
-    if (lastHeardMs !== undefined && this.#sessions.suspend(kept, lastHeardMs)) return;
+    if (client !== undefined && lastHeardMs !== undefined && this.#suspend(client, kept, lastHeardMs)) return;
     // What ended the session's own connection, unless an operator ended it here.
     const how = end === 'killed' || lastHeardMs === undefined ? end : 'lost';
     const recorded = this.#sessions.end(kept);

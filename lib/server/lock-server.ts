@@ -123,7 +123,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       isDumpOn: dump,
       statistics: () => this.#statistics(),
       connected: () => this.sessions,
-      suspended: () => this.#sessionKeeper.suspended(),
+      absent: () => this.#sessionKeeper.absent(),
       isInGrace: () => this.#sessionKeeper.isInGrace,
       isDraining: () => this.isClosing,
       history,

@@ -13,14 +13,14 @@ import type { AbsentSession } from './session-keeper.ts';
 export type { ContendedLock, LockKey, NamedLockWaiter } from '../locks/survey.ts';
 export type { GroupSurvey, LockInformation, LockPage, ServerStatistics, SessionClaims, Survey, SurveyOptions };
 
-/** A client that is connected, or whose session waits for it. */
+/** A client that is connected, or whose session goes on without it. */
 export interface MonitoredClient {
   readonly address: string;
   /** The name that it registered; empty for none. */
   readonly name: string;
   /** What its connection speaks; left out while that is unknown, and without a connection. */
   readonly protocol?: string;
-  readonly state: 'connected' | 'suspended';
+  readonly state: 'connected' | AbsentSession['state'];
   /** How many locks it holds or awaits. */
   readonly claimCount: number;
   /** Its session ends in so many milliseconds unless it comes back. */
@@ -37,7 +37,7 @@ export interface MonitorParts {
   readonly isDumpOn: boolean;
   readonly statistics: () => ServerStatistics | PendingResult<ServerStatistics>;
   readonly connected: () => Iterable<LockServerSession>;
-  readonly suspended: () => Iterable<AbsentSession>;
+  readonly absent: () => Iterable<AbsentSession>;
   readonly isInGrace: () => boolean;
   readonly isDraining: () => boolean;
   /** Undefined where none is kept. */
@@ -102,7 +102,7 @@ export class ServerMonitor {
       const { claimCount } = locks;
       yield { address, name, ...(protocol === undefined ? {} : { protocol }), state: 'connected', claimCount };
     }
-    for (const session of this.#parts.suspended()) yield { ...session, state: 'suspended' };
+    yield* this.#parts.absent();
   }
 
   /** What the client at an address holds and awaits, at most `max` of all; undefined when none is connected from there. */

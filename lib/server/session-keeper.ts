@@ -50,14 +50,16 @@ export interface SessionKeeperOptions {
   readonly onRefused: OnRefused<LockServerSession>;
 }
 
-/** A session without a connection, whose client may come back. */
+/** A session without a connection. `suspended`: its client may come back. `anchored`: an anchor keeps it. */
 export interface AbsentSession {
+  readonly state: 'suspended' | 'anchored';
   /** Where its client was, and the name that it registered; empty for a client of the run before. */
   readonly address: string;
   readonly name: string;
   /** How many locks it holds or awaits. */
   readonly claimCount: number;
-  readonly expiresInMs: number;
+  /** Left out as long as an anchor keeps it. */
+  readonly expiresInMs?: number;
 }
 
 /** The kept sessions of a lock server. */
@@ -90,7 +92,9 @@ export class SessionKeeper {
       },
       graceOver: () => manager.holdBack(false),
     });
-    this.#anchors = new Anchors(this.#sessions);
+    this.#anchors = new Anchors(this.#sessions, (client, kept, lastHeardMs) =>
+      this.#suspend(client, kept, lastHeardMs),
+    );
     if (this.isInGrace) manager.holdBack(true);
   }
 
@@ -155,13 +159,14 @@ export class SessionKeeper {
   }
 
   /** The sessions without a connection. */
-  *suspended(): Generator<AbsentSession, void, undefined> {
+  *absent(): Generator<AbsentSession, void, undefined> {
     const nowMs = this.#nowMs();
-    for (const { id, client, untilMs } of this.#sessions) {
-      if (untilMs === undefined) continue;
+    for (const { id, client, untilMs, state } of this.#sessions) {
       const { address = '', clientName: name = '' } = client ?? {};
       const { claimCount } = client?.locks ?? this.#loaded.get(id)?.locks ?? { claimCount: 0 };
-      yield { address, name, claimCount, expiresInMs: Math.max(0, Math.round(untilMs - nowMs)) };
+      if (state === 'anchored') yield { state, address, name, claimCount };
+      else if (untilMs !== undefined)
+        yield { state: 'suspended', address, name, claimCount, expiresInMs: Math.max(0, Math.round(untilMs - nowMs)) };
     }
   }
 
@@ -290,7 +295,7 @@ export class SessionKeeper {
       return 'kept';
     }
     if (this.#anchors.hold(kept, end, session.connection.heardMs)) return 'kept';
-    if (end === 'lost' && this.#suspend(session, kept)) return 'kept';
+    if (end === 'lost' && this.#suspend(session, kept, session.connection.heardMs)) return 'kept';
     const recorded = this.#sessions.end(kept);
     if (end === 'stopped') session.sendEvent({ event: 'ended' });
     // L3: a client that has left does not come back. Another may, when too many sessions are suspended already.
@@ -300,9 +305,9 @@ export class SessionKeeper {
   }
 
   /** A session that has nothing does not wait for its client. */
-  #suspend(session: LockServerSession, kept: KeptSession<LockServerSession>): boolean {
+  #suspend(session: LockServerSession, kept: KeptSession<LockServerSession>, lastHeardMs: number): boolean {
     if (session.locks.claimCount === 0) return false;
-    if (this.#sessions.suspend(kept, session.connection.heardMs)) return true;
+    if (this.#sessions.suspend(kept, lastHeardMs)) return true;
     const { maxSuspendedSessions } = this.#limits;
     this.#onRefused(session, atLimit('maxSuspendedSessions', maxSuspendedSessions, 'a session without a connection'));
     return false;

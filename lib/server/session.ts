@@ -35,6 +35,10 @@ export class LockServerSession extends MessageSession implements LockClientInfo 
     return this.kept?.untilMs;
   }
 
+  get isAnchored(): boolean {
+    return this.kept?.state === 'anchored';
+  }
+
   get keptId(): string | undefined {
     return this.kept?.id;
   }

@@ -1,21 +1,21 @@
 import { expect } from 'chai';
 import { granted } from '../server/answers.ts';
 import { type Message, type RawClient, until } from '../server/raw-client.ts';
-import { serverForEachTest } from '../server/running-server.ts';
+import { serverForEachTest, startServer } from '../server/running-server.ts';
 import { LIMITS, open, resume, type Told } from './session-scene.ts';
 
 describe('an anchor', () => {
   const server = serverForEachTest(LIMITS, undefined, { forceUnlock: true });
 
   /** A client with a session that holds `jobs`, an anchor of it, and a client that waits for `jobs` with request 1. */
-  async function connectAnchored(): Promise<{
+  async function connectAnchored(to = server): Promise<{
     holder: RawClient;
     anchor: RawClient;
     waiter: RawClient;
     session: Told;
     token: number;
   }> {
-    const [holder, anchor, waiter] = await server.connectThree();
+    const [holder, anchor, waiter] = await to.connectThree();
     const session = await open(holder);
     const token = await holder.take('jobs');
     await waiter.queue(1, 'jobs');
@@ -39,6 +39,17 @@ describe('an anchor', () => {
     expect(await untilOpen(waiter, 2)).to.include({ holders: 1, waiting: 1, suspendedSessions: 0 });
     anchor.socket.end();
     expect(await waiter.next()).to.deep.equal({ id: 1, result: granted(token + 1) });
+  });
+
+  it('shows that only it keeps the locks of a client that has gone', async () => {
+    const { holder, waiter } = await connectAnchored();
+    const { address } = await holder.ask('whoami');
+    holder.socket.end();
+    await untilOpen(waiter, 2);
+    const { holders } = await waiter.ask('inspect', { lockName: 'jobs' });
+    expect((holders as Message[])[0]).to.include({ address, anchored: true });
+    const clients = [...server.server.monitor.clients()];
+    expect(clients).to.deep.include({ state: 'anchored', address, name: '', claimCount: 1 });
   });
 
   it('keeps them until the last of several anchors is closed', async () => {
@@ -78,6 +89,15 @@ describe('an anchor', () => {
     expect(await untilOpen(waiter, 1)).to.include({ holders: 1, suspendedSessions: 1 });
     const again = await server.connect();
     expect(await resume(again, session, { holds: [token] })).to.include({ state: 'resumed' });
+  });
+
+  it('is told of when it ends a session because too many wait for their clients', async () => {
+    const { holder, anchor, waiter } = await connectAnchored(await startServer({ ...LIMITS, maxSuspendedSessions: 0 }));
+    holder.reset();
+    await untilOpen(waiter, 2);
+    anchor.socket.end();
+    expect(await waiter.next()).to.have.property('id', 1);
+    expect(await waiter.ask('stats')).to.have.nested.include({ 'refusals.maxSuspendedSessions': 1, orphans: 1 });
   });
 
   it('does not keep what a client gives up by bye', async () => {

@@ -43,6 +43,7 @@ function toWaiterRow(waiter: LockWaiter): readonly string[] {
   return [mode, String(position), showDuration(waitedMs), showName(owner), stateOf(waiter), showClient(waiter)];
 }
 
-function stateOf({ expiresInMs }: LockHolder | LockWaiter): string {
+function stateOf({ expiresInMs, anchored }: LockHolder | LockWaiter): string {
+  if (anchored === true) return 'gone, kept by an anchor';
   return expiresInMs === undefined ? 'connected' : `suspended, free in ${showDuration(expiresInMs)}`;
 }

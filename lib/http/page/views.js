@@ -71,7 +71,8 @@ function blockedLock({ lockName, kind, holders, holderCount, waiters, waiterCoun
   );
 }
 
-function suspendedText({ expiresInMs }) {
+function suspendedText({ expiresInMs, anchored }) {
+  if (anchored) return [' (gone; an anchor keeps its session)'];
   return expiresInMs === undefined
     ? []
     : [` (not connected; free in ${durationText(expiresInMs)} unless it comes back)`];
