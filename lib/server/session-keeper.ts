@@ -1,40 +1,26 @@
 /** Opens and resumes the sessions that outlive their connections, and decides what the end of a connection ends. */
 
 import type { SessionList } from '../ledger/ledger.ts';
-import { ChosenMap } from '../locks/chosen-map.ts';
-import type { EarlierHold, SavedSession } from '../locks/types.ts';
+import type { SavedSession } from '../locks/types.ts';
 import type { Logger } from '../message/logger.ts';
 import type { ConnectionEnd } from '../message/message-server.ts';
 import type { MessageId } from '../message/message-session.ts';
-import { PendingResult } from '../message/pending-result.ts';
-import { TurnBudget } from '../message/scheduler.ts';
+import type { PendingResult } from '../message/pending-result.ts';
 import type { NotGranted, SessionInformation, SessionStatistics } from '../protocol.ts';
-import { type KeptSession, KeptSessions, type SessionLimits } from '../sessions/kept-sessions.ts';
+import { type KeptSession, KeptSessions } from '../sessions/kept-sessions.ts';
 import { Anchors } from './anchors.ts';
 import { atLimit, type OnRefused } from './command-refusals.ts';
-import type { ReclaimedHold, ReclaimParameters, SessionParameters } from './lock-commands.ts';
+import { LateSteps } from './late-steps.ts';
+import type { ReclaimParameters, SessionParameters } from './lock-commands.ts';
 import type { AbsentClient, LockAllResult, LockManager, LockResult, ManagedSession } from './lock-manager.ts';
 import type { ObservedClient } from './lock-observer.ts';
-import { invalidParameters, type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
+import { invalidParameters, type Refusal } from './lock-requests.ts';
 import type { SavedLocks } from './planned-stop.ts';
 import { onceRecorded } from './recorded-answer.ts';
+import { type KeeperLimits, MS_A_SECOND, ReturningClients } from './returning-clients.ts';
 import type { LockServerSession } from './session.ts';
 
-const MS_A_SECOND = 1_000;
 const DEFAULT_TIMEOUT_SECONDS = 20;
-
-/** What bounds a resumption, beside the time. */
-interface KeeperLimits extends SessionLimits, TextLimits {
-  readonly maxLocksPerSession: number;
-  readonly maxPendingRequests: number;
-}
-
-/** What a client asks to go on with. */
-interface Listed {
-  readonly attempt: number | undefined;
-  readonly tokens: readonly number[];
-  readonly requests: readonly (MessageId | { readonly id: MessageId; readonly locks: number })[];
-}
 
 /** How a keeper is made. */
 export interface SessionKeeperOptions {
@@ -69,17 +55,15 @@ export class SessionKeeper {
   readonly #anchors: Anchors;
   readonly #manager: LockManager;
   readonly #nowMs: () => number;
-  readonly #logger: Logger;
   readonly #present: SessionKeeperOptions['present'];
   readonly #onRefused: SessionKeeperOptions['onRefused'];
-  /** A client comes back in one step, which takes long where it held thousands of locks. Others are served between two of them. */
-  readonly #returns = new TurnBudget();
+  readonly #steps: LateSteps;
+  readonly #returning: ReturningClients;
   /** The locks of sessions of a planned stop that are not back, by their ids. */
   readonly #loaded = new Map<string, { readonly locks: ManagedSession; readonly client: ObservedClient }>();
 
   constructor({ limits, list, manager, nowMs, logger, present, onRefused }: SessionKeeperOptions) {
     this.#limits = limits;
-    this.#logger = logger;
     this.#onRefused = onRefused;
     this.#manager = manager;
     this.#present = present;
@@ -91,6 +75,14 @@ export class SessionKeeper {
         kept.client?.connection.destroy();
       },
       graceOver: () => manager.holdBack(false),
+    });
+    this.#steps = new LateSteps(logger);
+    this.#returning = new ReturningClients({
+      limits,
+      sessions: this.#sessions,
+      manager,
+      steps: this.#steps,
+      takeLoaded: (kept) => this.#takeLoaded(kept),
     });
     this.#anchors = new Anchors(this.#sessions, (client, kept, lastHeardMs) =>
       this.#suspend(client, kept, lastHeardMs),
@@ -181,27 +173,8 @@ export class SessionKeeper {
     const recorded = kept === undefined || kept.recorded === true ? undefined : this.#sessions.record(kept);
     if (kept === undefined || recorded === undefined) return answer;
     const { confirmed, confirm, refuse } = onceRecorded(session.locks, id, answer, () => kept.state === 'ended');
-    this.#whenDone(recorded, confirm, refuse);
+    this.#steps.whenDone(recorded, confirm, refuse);
     return confirmed;
-  }
-
-  #whenDone(recorded: Promise<void>, succeeded: () => void, failed: (error: Error) => void): void {
-    recorded.then(succeeded, failed).catch((error: unknown) => this.#logFault(error));
-  }
-
-  #doInTurn(work: () => void): void {
-    this.#returns.add(() => {
-      try {
-        work();
-      } catch (error) {
-        this.#logFault(error);
-      }
-    });
-  }
-
-  /** A fault in an answer must not end the process. */
-  #logFault(error: unknown): void {
-    this.#logger.error({ err: error }, 'a client could not be answered once its request was on record');
   }
 
   /** Opens a session or resumes one, as the client asks in its `hello`. */
@@ -221,11 +194,8 @@ export class SessionKeeper {
     if (session.locks.claimCount > 0) {
       return invalidParameters('parameters.session.id came after a lock request; expected it in the first message');
     }
-    const { maxLocksPerSession, maxPendingRequests } = this.#limits;
-    if (holds.length > maxLocksPerSession) return limitReached('maxLocksPerSession', maxLocksPerSession);
-    if (requests.length > maxPendingRequests) return limitReached('maxPendingRequests', maxPendingRequests);
     return (
-      this.#resume(session, { id, secret }, { tokens: holds, requests, attempt }) ??
+      this.#returning.resume(session, { id, secret }, { tokens: holds, requests, attempt }) ??
       this.#open(session, parameters, 'gone')
     );
   }
@@ -236,47 +206,9 @@ export class SessionKeeper {
     session.kept = undefined;
   }
 
-  /** Takes what the client held in an earlier run of the server. Its further requests wait: they may release some of that. */
-  reclaim(session: LockServerSession, { holds, last = false }: ReclaimParameters): Refusal | PendingResult<object> {
-    const { kept } = session;
-    const isReclaiming = (): boolean => kept?.state === 'reclaiming' && kept.client === session;
-    if (kept === undefined || !isReclaiming()) {
-      return invalidParameters('there is nothing to reclaim; expected it behind a hello that answered reclaim');
-    }
-    const { maxLocksPerSession } = this.#limits;
-    if (session.locks.claimCount + holds.length > maxLocksPerSession)
-      return limitReached('maxLocksPerSession', maxLocksPerSession);
-    const answer = new PendingResult<object>(true);
-    const restore = (): void => {
-      // Otherwise the connection was lost meanwhile.
-      if (isReclaiming()) answer.settle(this.#restore(session, kept, holds, last));
-    };
-    const restoreInTurn = (): void => this.#doInTurn(restore);
-    const refuse = ({ message }: Error): void => answer.settle(invalidParameters(`parameters.holds: ${message}`));
-    const greatest = holds.reduce((token, hold) => Math.max(token, hold.token), 0);
-    this.#whenDone(this.#manager.raiseTokens(greatest), restoreInTurn, refuse);
-    return answer;
-  }
-
-  #restore(
-    session: LockServerSession,
-    kept: KeptSession<LockServerSession>,
-    holds: readonly ReclaimedHold[],
-    isLast: boolean,
-  ): object {
-    // L3: what it is on record to have lost may be another's by now.
-    const [lost, had] = partition(holds, (hold) => kept.hadLost(hold.token) || this.#isTooLong(hold));
-    const tokens = lost.map(({ token }) => token);
-    tokens.push(...session.locks.restore(had.map(toEarlierHold)));
-    if (isLast) this.#sessions.completeReclaim(kept);
-    return { status: 'ok', lost: kept.losses.describe(tokens) };
-  }
-
-  /** No run with these limits can have granted it. */
-  #isTooLong({ lockName, owner = '' }: ReclaimedHold): boolean {
-    const refusal =
-      refuseLength(this.#limits, 'maxNameBytes', lockName) ?? refuseLength(this.#limits, 'maxOwnerBytes', owner);
-    return refusal !== undefined;
+  /** Takes what the client held in an earlier run of the server. */
+  reclaim(session: LockServerSession, parameters: ReclaimParameters): Refusal | PendingResult<object> {
+    return this.#returning.reclaim(session, parameters);
   }
 
   /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */
@@ -353,85 +285,6 @@ export class SessionKeeper {
     session.kept = kept;
     return { state, id: kept.id, secret, timeout: kept.timeoutMs / MS_A_SECOND };
   }
-
-  /** Takes over from the connection before (S1, S3). Undefined when there is no such session. */
-  #resume(
-    session: LockServerSession,
-    key: { readonly id: string; readonly secret: string },
-    listed: Listed,
-  ): SessionInformation | Refusal | PendingResult<SessionInformation> | undefined {
-    const kept = this.#sessions.find(key);
-    if (kept === undefined) return undefined;
-    const { attempt } = listed;
-    if (attempt !== undefined && attempt <= kept.lastAttempt) {
-      // S1: its client has given this connection up, so the list is old.
-      session.connection.destroy();
-      return invalidParameters('parameters.session.attempt is not above the last one');
-    }
-    kept.lastAttempt = attempt ?? kept.lastAttempt;
-    const { client: before, state } = kept;
-    if (state === 'reclaiming' && before !== undefined) {
-      this.#sessions.awaitAgain(kept);
-      before.locks.end('lost');
-    }
-    this.#sessions.attach(kept, session);
-    session.kept = kept;
-    if (state === 'awaited' || state === 'reclaiming') {
-      before?.connection.destroy();
-      return { state: 'reclaim', id: kept.id, timeout: kept.timeoutMs / MS_A_SECOND };
-    }
-    // One that is back after a planned stop and had nothing goes on with the locks of its connection.
-    const locks = before?.locks ?? this.#takeLoaded(kept);
-    if (locks !== undefined) {
-      session.locks.end('bye');
-      session.locks = locks;
-    }
-    before?.connection.destroy();
-    // L2: a grant that cannot be recorded is refused, so the client is not told of it before.
-    const information = new PendingResult<SessionInformation>(true);
-    const list = (): void => {
-      // Otherwise the connection is lost, and its client may have come back on another.
-      if (kept.client === session && kept.state === 'attached') information.settle(this.#list(session, kept, listed));
-    };
-    const listInTurn = (): void => this.#doInTurn(list);
-    if (kept.recorded instanceof Promise) this.#whenDone(kept.recorded, listInTurn, listInTurn);
-    else listInTurn();
-    return information;
-  }
-
-  /** Ends what the client does not list, and tells it how the rest stands (S3). */
-  #list(session: LockServerSession, kept: KeptSession<LockServerSession>, listed: Listed): SessionInformation {
-    const tokens = new ChosenMap(listed.tokens.map((token) => [token, true] as const));
-    const requests = new ChosenMap<MessageId, number | undefined>(
-      listed.requests.map((each) => (typeof each === 'object' ? [each.id, each.locks] : [each, undefined])),
-    );
-    const { lost, answers, unknown } = session.locks.resume(session, { tokens, requests });
-    const settledIds = [...answers.map((answer) => answer.id), ...unknown];
-    const settled = new ChosenMap(settledIds.map((id) => [id, true] as const));
-    for (const id of requests.ids) if (!settled.has(id)) session.addPending(id);
-    const timeout = kept.timeoutMs / MS_A_SECOND;
-    return { state: 'resumed', id: kept.id, timeout, lost: kept.losses.tell(lost), answers, unknown };
-  }
-}
-
-function toEarlierHold({
-  lockName,
-  mode = 'exclusive',
-  owner = '',
-  token,
-  lease,
-  stealable,
-}: ReclaimedHold): EarlierHold {
-  const leaseMs = lease === undefined ? undefined : lease * MS_A_SECOND;
-  return { name: lockName, mode, tag: owner, token, leaseMs, isStealable: stealable };
-}
-
-function limitReached(limit: 'maxLocksPerSession' | 'maxPendingRequests', value: number): Refusal {
-  return { status: 'limit', limit, value };
 }
 
 const IN_GRACE: NotGranted = { status: 'unavailable', reason: 'grace' };
-
-function partition<Item>(items: readonly Item[], isFirst: (item: Item) => boolean): readonly [Item[], Item[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
-}
