@@ -17,12 +17,16 @@ export interface DatedSurvey {
   readonly ageMs: number;
 }
 
+/** The surveys of one server. */
+interface Taken {
+  running?: Promise<Survey> | undefined;
+  last?: { readonly survey: Survey; readonly endMs: number; readonly restMs: number };
+}
+
 export class Surveys {
   readonly #groupOf: ((name: string) => string | undefined) | undefined;
-  /** Of which server, since another one leads after a fail-over. */
-  #monitor: ServerMonitor | undefined;
-  #running: Promise<Survey> | undefined;
-  #last: { readonly survey: Survey; readonly endMs: number; readonly restMs: number } | undefined;
+  /** Weak, since another server leads after a fail-over, and the locks of the one before are to be forgotten. */
+  readonly #taken = new WeakMap<ServerMonitor, Taken>();
 
   constructor(groups: readonly NameGroup[]) {
     this.#groupOf = groupFinder(groups);
@@ -30,28 +34,22 @@ export class Surveys {
 
   /** Resolves to the last survey, or to a new one if that is old enough. */
   async latest(monitor: ServerMonitor): Promise<DatedSurvey> {
-    if (monitor !== this.#monitor) this.#forget(monitor);
-    const last = this.#last;
+    const taken: Taken = this.#taken.get(monitor) ?? {};
+    this.#taken.set(monitor, taken);
+    const { last } = taken;
     const ageMs = last === undefined ? 0 : performance.now() - last.endMs;
     if (last !== undefined && ageMs < last.restMs) return { survey: last.survey, ageMs: Math.round(ageMs) };
-    this.#running ??= this.#take(monitor);
-    return { survey: await this.#running, ageMs: 0 };
+    taken.running ??= this.#take(monitor, taken);
+    return { survey: await taken.running, ageMs: 0 };
   }
 
-  #forget(monitor: ServerMonitor): void {
-    this.#monitor = monitor;
-    this.#running = undefined;
-    this.#last = undefined;
-  }
-
-  async #take(monitor: ServerMonitor): Promise<Survey> {
+  async #take(monitor: ServerMonitor, taken: Taken): Promise<Survey> {
     const startMs = performance.now();
     const survey = await monitor.survey({ max: MAX_TOLD, groupOf: this.#groupOf });
-    if (monitor !== this.#monitor) return survey;
     const endMs = performance.now();
     const restMs = Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, (endMs - startMs) * REST_SHARE));
-    this.#last = { survey, endMs, restMs };
-    this.#running = undefined;
+    taken.last = { survey, endMs, restMs };
+    taken.running = undefined;
     return survey;
   }
 }
