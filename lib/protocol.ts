@@ -344,6 +344,36 @@ export interface HistoryRecord {
   readonly killed?: string | undefined;
 }
 
+/**
+ * What a watcher is told of. `wait`: somebody waits. `grant`: somebody got a lock. `release`: the owner gave it up. `loss`: a hold ended
+ * otherwise. `refusal`: a request was not granted.
+ */
+export type WatchedKind = 'wait' | 'grant' | 'release' | 'loss' | 'refusal';
+
+/** Something that happened to a lock just now. */
+export interface WatchedEvent {
+  readonly event: 'watched';
+  readonly kind: WatchedKind;
+  /** Of a loss: how it came. Of a refusal: the status of the answer. */
+  readonly reason?: LossReason | NotGranted['status'] | undefined;
+  /** How the session ended with which the hold was lost. */
+  readonly session?: SessionEnd | undefined;
+  /** When it happened: milliseconds since 1970 by the clock of the server. */
+  readonly atMs: number;
+  readonly lockName: string;
+  /** Of a wait or a refusal for several locks: the names of the others, at most 99. */
+  readonly otherLocks?: readonly string[] | undefined;
+  readonly mode: LockMode;
+  readonly owner: string;
+  /** The name that the client registered; empty for none. */
+  readonly name: string;
+  readonly address: string;
+  readonly token?: number | undefined;
+  /** How long it was waited for; left out if it was not. */
+  readonly waitedMs?: number | undefined;
+  readonly heldMs?: number | undefined;
+}
+
 /** One page of the history, the newest record first; `next` is there when more follows, and is the `after` of the next page. */
 export interface HistoryPage {
   readonly records: readonly HistoryRecord[];

@@ -80,8 +80,8 @@ export class LockTable {
     this.#groupAcquisition = new GroupAcquisition(this.#book, this.#admission, this.#deadlocks, limits);
   }
 
-  /** Has an observer told of claims as they begin and end from now on. */
-  observe(observer: TableObserver): void {
+  /** Has an observer told of claims as they begin and end from now on, or nobody. */
+  observe(observer: TableObserver | undefined): void {
     this.#book.observer = observer;
   }
 

@@ -19,6 +19,7 @@ export const COMMAND_REFUSALS = {
   maxPendingRequests: 'The connection had `maxPendingRequests` waiting already.',
   maxPendingListings:
     'The connection had `maxPendingListings` waiting already, or listings with 131,072 characters in their names.',
+  maxWatchers: 'There were `maxWatchers` connections that watch locks already.',
   maxMessageValues: 'A message had more values than `maxMessageValues`.',
   maxSuspendedSessions:
     'A session ended with its connection, since `maxSuspendedSessions` waited for their clients already.',

@@ -27,7 +27,7 @@ export function meantClients({ address, name }: KillParameters): MeantClients | 
 /** Logs who ended sessions, and tells the observers. */
 export function tellKilled(
   log: QuietLog,
-  observers: LockObservers | undefined,
+  observers: LockObservers,
   { by, killed, count }: { readonly by: LockServerSession; readonly killed: string; readonly count: number },
 ): void {
   if (count === 0) return;
@@ -43,5 +43,5 @@ export function tellKilled(
       message: `${times} more times within a minute sessions were ended by operators, the last time by ${client.address}`,
     }),
   });
-  observers?.intervened({ by: 'kill', client: by, killed, count });
+  observers.intervened({ by: 'kill', client: by, killed, count });
 }

@@ -122,9 +122,16 @@ export class LocalLockManager implements LockManager {
   }
 
   observe(observers: readonly LockObserver[], logger: Logger): LockObservers {
-    this.observers = new LockObservers(observers, () => this.clock.nowMs(), logger);
-    this.table.observe(this.observers);
-    return this.observers;
+    const all: LockObservers = new LockObservers({
+      nowMs: () => this.clock.nowMs(),
+      logger,
+      setObserved: (isObserved) => {
+        this.observers = isObserved ? all : undefined;
+        this.table.observe(this.observers);
+      },
+    });
+    for (const observer of observers) all.add(observer);
+    return all;
   }
 
   get tokensLeft(): number {

@@ -149,6 +149,7 @@ export const LOCK_COMMANDS: CommandTable = {
       max,
     }),
   },
+  watch: { serving: 'atOnce', parameters: parameters({ lockName: name, prefix: name }) },
   stats: { parameters: parameters({}) },
   cluster: { parameters: parameters({}) },
   identify: { serving: 'atOnce', parameters: parameters({ name }, 'name') },
@@ -260,6 +261,12 @@ export interface HistoryParameters {
   readonly reason?: HistoryReason;
   readonly after?: number;
   readonly max?: number;
+}
+
+/** All that is given must fit. */
+export interface WatchParameters {
+  readonly lockName?: string;
+  readonly prefix?: string;
 }
 
 export interface IdentifyParameters {

@@ -6,17 +6,38 @@ import type { Logger } from '../message/logger.ts';
 import type { HoldEnd, NotGranted } from '../protocol.ts';
 import type { Intervention, LockObserver } from './lock-observer.ts';
 
+/** What the observers of a lock manager work with. */
+export interface LockObserversOptions {
+  readonly nowMs: () => number;
+  readonly logger: Logger;
+  /** Has events come from now on, or no more: without an observer they cost nothing. */
+  readonly setObserved: (isObserved: boolean) => void;
+}
+
 /** Passes on each event with its time. An observer that fails must not stop what it is told of. */
 export class LockObservers implements TableObserver {
-  readonly #observers: readonly LockObserver[];
+  /** Replaced rather than changed, since an observer may come or go while others are told. */
+  #observers: readonly LockObserver[] = [];
   readonly #nowMs: () => number;
   readonly #logger: Logger;
+  readonly #setObserved: (isObserved: boolean) => void;
   #isStopping = false;
 
-  constructor(observers: readonly LockObserver[], nowMs: () => number, logger: Logger) {
-    this.#observers = observers;
+  constructor({ nowMs, logger, setObserved }: LockObserversOptions) {
     this.#nowMs = nowMs;
     this.#logger = logger;
+    this.#setObserved = setObserved;
+  }
+
+  /** Tells one more of what happens from now on. */
+  add(observer: LockObserver): void {
+    this.#observers = [...this.#observers, observer];
+    this.#setObserved(true);
+  }
+
+  remove(observer: LockObserver): void {
+    this.#observers = this.#observers.filter((each) => each !== observer);
+    if (this.#observers.length === 0) this.#setObserved(false);
   }
 
   queued(claim: Claim): void {

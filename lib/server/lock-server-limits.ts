@@ -11,6 +11,8 @@ import type { TextLimits } from './lock-requests.ts';
 export interface LockServerLimits extends MessageLimits, TableLimits, PageLimits, TextLimits, SessionLimits {
   /** How many listings are kept between two `list` requests. Further listings begin again. */
   readonly maxKeptListings: number;
+  /** How many connections may watch locks. */
+  readonly maxWatchers: number;
 }
 
 /** The limits by default. */
@@ -30,6 +32,7 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxPageEntries: 1_000,
   maxPageBytes: 1_048_576,
   maxKeptListings: 16,
+  maxWatchers: 32,
   minSessionTimeoutMs: 10_000,
   maxSessionTimeoutMs: 30_000,
   maxSuspendedSessions: 10_000,

@@ -36,6 +36,7 @@ import type {
   UnlockAllParameters,
   UnlockParameters,
   VerifyParameters,
+  WatchParameters,
   WhoParameters,
 } from './lock-commands.ts';
 import { LOCK_COMMANDS } from './lock-commands.ts';
@@ -46,6 +47,7 @@ import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
 import { LOCK_LISTEN_OPTIONS, LOCK_SERVER_OPTIONS, type LockServerOptions } from './lock-server-options.ts';
+import { LockWatches } from './lock-watches.ts';
 import { NameRegistry } from './name-registry.ts';
 import { PlannedStop } from './planned-stop.ts';
 import { ServerMonitor } from './server-monitor.ts';
@@ -64,7 +66,8 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly monitor: ServerMonitor;
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
-  readonly #observers: LockObservers | undefined;
+  readonly #observers: LockObservers;
+  readonly #watches: LockWatches;
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
   readonly #sessionKeeper: SessionKeeper;
@@ -99,7 +102,8 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#limits = limits;
     const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
     this.#manager = manager ?? new LocalLockManager({ limits: withResumes(limits), ...(own && { ledger: own }) });
-    this.#observers = observers.length === 0 ? undefined : this.#manager.observe(observers, this.logger);
+    this.#observers = this.#manager.observe(observers, this.logger);
+    this.#watches = new LockWatches(this.#observers, limits);
     this.#keptListings = new KeptListings(limits.maxKeptListings);
     this.#isDumpOn = dump;
     this.#history = history;
@@ -150,7 +154,7 @@ export class LockServer extends MessageServer<LockServerSession> {
    * saves what the sessions hold and await, and answers these waiters nothing.
    */
   override async close(options: CloseOptions = {}): Promise<void> {
-    if (!this.isClosing) this.#observers?.stopping();
+    if (!this.isClosing) this.#observers.stopping();
     try {
       await super.close(options);
     } finally {
@@ -273,6 +277,17 @@ export class LockServer extends MessageServer<LockServerSession> {
     return answerHistory(this.#history, this.#limits, withMax, () => !connection.isClosed);
   }
 
+  /** Tells the connection from now on what happens to a lock, to those with a prefix, or to all. */
+  commandWatch(session: LockServerSession, parameters: WatchParameters): object {
+    if (!this.#isDumpOn) return DENIED;
+    const { lockName, prefix } = parameters;
+    for (const name of [lockName, prefix]) {
+      const refusal = refuseLength(this.#limits, 'maxNameBytes', name ?? '');
+      if (refusal !== undefined) return refusal;
+    }
+    return this.#watches.begin(session, parameters) ?? OK;
+  }
+
   /** Returns the current counts and the totals since the start. */
   commandStats(): object {
     return withStatus(this.#statistics());
@@ -347,6 +362,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   protected override sessionEnded(session: LockServerSession, end: ConnectionEnd): void {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
+    this.#watches.end(session);
     // A client whose session goes on is answered on its next connection.
     const how = session.isKilled ? 'killed' : end;
     if (this.#sessionKeeper.connectionEnded(session, how) === 'kept') session.connection.end();

@@ -36,10 +36,10 @@ interface Taking {
  * Logs who took a lock, for the people who miss it, and tells the observers. Stealing is only `info`, because clients may do it all the
  * time.
  */
-export function tellTaken(log: QuietLog, observers: LockObservers | undefined, taking: Taking): void {
+export function tellTaken(log: QuietLog, observers: LockObservers, taking: Taking): void {
   const { by, session, lockName, taken } = taking;
   if (taken === undefined || taken.count === 0) return;
-  observers?.intervened({ by, client: session, lockName, count: taken.count });
+  observers.intervened({ by, client: session, lockName, count: taken.count });
   const shownName = lockName.slice(0, MAX_LOGGED_CHARACTERS);
   const client = { name: session.clientName, address: session.address };
   log.tell({

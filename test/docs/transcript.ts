@@ -112,6 +112,7 @@ const UUID = /^[0-9a-f-]{36}$/;
 const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   heldMs: Number.isSafeInteger,
   waitedMs: Number.isSafeInteger,
+  atMs: Number.isSafeInteger,
   sinceMs: Number.isSafeInteger,
   untilMs: Number.isSafeInteger,
   uptimeMs: Number.isSafeInteger,
