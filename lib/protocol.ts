@@ -71,6 +71,11 @@ export interface LockWaiter extends Suspended {
   readonly waitedMs: number;
 }
 
+/** One who waits for a certain lock. */
+export interface NamedLockWaiter extends LockWaiter {
+  readonly lockName: string;
+}
+
 /** One owner in a deadlock: each waits for the next, and the last for the first. */
 export interface DeadlockStep {
   readonly owner: string;
@@ -306,6 +311,26 @@ export interface ServerStatistics extends LockStatistics, SessionStatistics {
   /** Requests by command. */
   readonly requests: Readonly<Record<string, number>>;
   readonly uptimeMs: number;
+}
+
+/** How much of a limit is used. */
+export interface LimitUsage {
+  readonly limit: string;
+  readonly used: number;
+  readonly max: number;
+}
+
+/** What stands out among all locks. */
+export interface LockSurvey {
+  /** How long ago all locks were looked at. */
+  readonly ageMs: number;
+  readonly holders: Readonly<Record<LockMode, number>>;
+  /** Places in queues, however many requests share one. */
+  readonly waiters: Readonly<Record<LockMode, number>>;
+  /** One of each lock at most, the longest first. */
+  readonly longestWaits: readonly NamedLockWaiter[];
+  readonly longestHolds: readonly NamedLockHolder[];
+  readonly usage: readonly LimitUsage[];
 }
 
 /**

@@ -1,26 +1,19 @@
 /** The paths below `/api/`: JSON for the status page and for programs. docs/monitoring.md has an example of each. */
 
-import type { LockServerLimits } from '../server/lock-server-limits.ts';
-import type { MonitoredClient, ServerMonitor, ServerStatistics } from '../server/server-monitor.ts';
+import type { MonitoredClient, ServerMonitor } from '../server/server-monitor.ts';
+import { usageOf } from '../server/survey-command.ts';
+import type { Surveys } from '../server/surveys.ts';
 import { VERSION } from '../server/version.ts';
 import { HttpError } from './http-error.ts';
 import type { HttpAnswer, HttpRequest, HttpRoute } from './http-server.ts';
 import { type Monitored, unreadiness } from './monitored.ts';
 import type { Samples } from './samples.ts';
-import type { Surveys } from './surveys.ts';
 import { blockedLocks } from './waits-tree.ts';
 
 const DEFAULT_TOLD = 100;
 const MAX_TOLD = 1_000;
 /** What a client holds and awaits is told up to this many, since each wait costs a look at the queue. */
 const MAX_CLAIMS = 100;
-
-/** How much of a limit is used. */
-export interface Usage {
-  readonly limit: keyof LockServerLimits;
-  readonly used: number;
-  readonly max: number;
-}
 
 /** What the API asks. */
 export interface ApiParts {
@@ -58,18 +51,7 @@ export async function describeStatus(monitored: Monitored): Promise<object> {
   if (monitored.role === 'standby') return { ...state, leader: monitored.leader };
   const { monitor } = monitored;
   const statistics = await monitor.statistics();
-  return { ...state, isDumpOn: monitor.isDumpOn, usage: usageOf(monitor, statistics), statistics };
-}
-
-/** Limits with what is used of each. */
-export function usageOf({ limits }: ServerMonitor, statistics: ServerStatistics): readonly Usage[] {
-  const { openConnections, locks, permits, tableBytes, suspendedSessions } = statistics;
-  return [
-    { limit: 'maxConnections', used: openConnections, max: limits.maxConnections },
-    { limit: 'maxLocks', used: locks + permits, max: limits.maxLocks },
-    { limit: 'maxTableBytes', used: tableBytes, max: limits.maxTableBytes },
-    { limit: 'maxSuspendedSessions', used: suspendedSessions, max: limits.maxSuspendedSessions },
-  ];
+  return { ...state, isDumpOn: monitor.isDumpOn, usage: usageOf(monitor.limits, statistics), statistics };
 }
 
 /** Resolves to who blocks whom, and the longest waits and holds. */

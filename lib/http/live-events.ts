@@ -1,11 +1,11 @@
 /** Tells open pages every two seconds what has changed, by server-sent events. What one page is told, all are. */
 
 import type { ServerResponse } from 'node:http';
+import type { Surveys } from '../server/surveys.ts';
 import { describeBlocked, describeStatus } from './api.ts';
 import { HttpError } from './http-error.ts';
 import type { HttpAnswer } from './http-server.ts';
 import type { Monitored } from './monitored.ts';
-import type { Surveys } from './surveys.ts';
 
 const PERIOD_MS = 2_000;
 const MAX_PAGES = 32;

@@ -2,11 +2,11 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ServerMonitor, ServerStatistics, Survey } from '../server/server-monitor.ts';
+import { usageOf } from '../server/survey-command.ts';
+import type { Surveys } from '../server/surveys.ts';
 import { VERSION } from '../server/version.ts';
-import { usageOf } from './api.ts';
 import type { Durations } from './durations.ts';
 import { type Monitored, unreadiness } from './monitored.ts';
-import type { Surveys } from './surveys.ts';
 
 const MS_A_SECOND = 1_000;
 
@@ -91,7 +91,7 @@ export class Metrics {
     const connected = Math.max(0, sessions - suspendedSessions);
     this.#set('sessions', { connected, suspended: suspendedSessions, awaited: awaitedSessions });
     if (monitor.tokensLeft !== undefined) this.#set('reserved_tokens', monitor.tokensLeft);
-    const usage = usageOf(monitor, statistics);
+    const usage = usageOf(monitor.limits, statistics);
     this.#set('usage', Object.fromEntries(usage.map(({ limit, used }) => [limit, used])));
     this.#set('limit', Object.fromEntries(usage.map(({ limit, max }) => [limit, max])));
     this.#set('uptime_seconds', statistics.uptimeMs / MS_A_SECOND);

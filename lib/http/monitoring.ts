@@ -1,5 +1,6 @@
 /** Status page, metrics, health checks and API of one server, on one listener. */
 
+import { Surveys } from '../server/surveys.ts';
 import { apiRoutes } from './api.ts';
 import type { Durations } from './durations.ts';
 import { livez, readyz } from './health.ts';
@@ -7,10 +8,9 @@ import { type HttpRoute, HttpServer, type HttpServerOptions } from './http-serve
 import { LiveEvents } from './live-events.ts';
 import type { Metrics } from './metrics.ts';
 import type { Monitored } from './monitored.ts';
-import type { NameGroup } from './name-groups.ts';
+import { groupFinder, type NameGroup } from './name-groups.ts';
 import { pageRoutes } from './page-files.ts';
 import { Samples } from './samples.ts';
-import { Surveys } from './surveys.ts';
 
 export interface MonitoringOptions extends Omit<HttpServerOptions, 'routes'> {
   /** What to tell about; asked for each time, since a server of a cluster may lead and stand by in turns. */
@@ -32,7 +32,7 @@ export class Monitoring {
     const { monitored, groups, failed } = options;
     this.#options = options;
     this.#samples = new Samples(monitored);
-    this.#surveys = new Surveys(groups);
+    this.#surveys = new Surveys(groupFinder(groups));
     this.#live = new LiveEvents(monitored, this.#surveys, (error) => failed(error, '/api/events'));
     this.#server = new HttpServer({ ...options, routes: this.#routes() });
   }

@@ -1,6 +1,6 @@
 /** What stands out among all locks: how many there are of each mode, who holds longest, and who waits longest. Looked for in steps. */
 
-import type { LockHolder, LockMode, LockWaiter, NamedLockHolder } from '../protocol.ts';
+import type { LockHolder, LockMode, LockWaiter, NamedLockHolder, NamedLockWaiter } from '../protocol.ts';
 import type { LockBook } from './lock-book.ts';
 import type { Claim, Lock, LockKind, Owner } from './types.ts';
 import { viewHolder, viewNamedHolder, viewWaiter } from './views.ts';
@@ -16,9 +16,6 @@ export interface LockKey {
   readonly lockName: string;
   readonly kind: LockKind;
 }
-
-/** One who waits for a certain lock. */
-export type NamedLockWaiter = LockWaiter & LockKey;
 
 /** A lock that somebody waits for, with the first of its holders and waiters, and what else these wait for or keep from others. */
 export interface ContendedLock extends LockKey {
@@ -43,7 +40,7 @@ export interface Survey {
   readonly waiters: Readonly<Record<LockMode, number>>;
   /** One of each lock at most, the longest first. */
   readonly longestHolds: readonly NamedLockHolder[];
-  readonly longestWaits: readonly NamedLockWaiter[];
+  readonly longestWaits: readonly (NamedLockWaiter & LockKey)[];
   /** The locks of the longest waits. */
   readonly contended: readonly ContendedLock[];
   readonly groups: ReadonlyMap<string, GroupSurvey>;

@@ -4,7 +4,7 @@ import { mapResult } from '../message/pending-result.ts';
 import type { HistoryQuery, HistorySource } from './history-source.ts';
 import type { HistoryParameters } from './lock-commands.ts';
 import type { PageLimits } from './lock-manager.ts';
-import { type Refusal, refuseLength, type TextLimits } from './lock-requests.ts';
+import { type Refusal, refuseNames, type TextLimits } from './lock-requests.ts';
 
 const MS_A_SECOND = 1_000;
 
@@ -16,10 +16,8 @@ export function answerHistory(
   isWanted: () => boolean,
 ): Refusal | object {
   const { lockName, prefix, max } = parameters;
-  for (const name of [lockName, prefix]) {
-    const refusal = refuseLength(limits, 'maxNameBytes', name ?? '');
-    if (refusal !== undefined) return refusal;
-  }
+  const refusal = refuseNames(limits, lockName, prefix);
+  if (refusal !== undefined) return refusal;
   const page = { max: Math.min(max, limits.maxPageEntries), maxBytes: limits.maxPageBytes };
   return mapResult(source.page(toQuery(parameters), page, isWanted), (found) => ({ status: 'ok', ...found }));
 }

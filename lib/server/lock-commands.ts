@@ -150,6 +150,7 @@ export const LOCK_COMMANDS: CommandTable = {
     }),
   },
   watch: { serving: 'atOnce', parameters: parameters({ lockName: name, prefix: name }) },
+  survey: { serving: 'inPages', parameters: parameters({ max }) },
   stats: { parameters: parameters({}) },
   cluster: { parameters: parameters({}) },
   identify: { serving: 'atOnce', parameters: parameters({ name }, 'name') },
@@ -260,6 +261,10 @@ export interface HistoryParameters {
   readonly until?: number;
   readonly reason?: HistoryReason;
   readonly after?: number;
+  readonly max?: number;
+}
+
+export interface SurveyParameters {
   readonly max?: number;
 }
 

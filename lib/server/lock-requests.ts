@@ -100,6 +100,12 @@ export function refuseLength(limits: TextLimits, limit: keyof TextLimits, text: 
   return { status: 'limit', limit, value };
 }
 
+/** Refuses the first name, or beginning of a name, that no lock can have. */
+export function refuseNames(limits: TextLimits, ...names: readonly (string | undefined)[]): Refusal | undefined {
+  const refusals = names.map((name = '') => refuseLength(limits, 'maxNameBytes', name));
+  return refusals.find((refusal) => refusal !== undefined);
+}
+
 /** Refuses parameters that contradict each other. The message names the field, its value and the expected value. */
 export function invalidParameters(message: string): Refusal {
   return { status: 'invalid', message };

@@ -33,6 +33,7 @@ import type {
   LockParameters,
   PingParameters,
   ReclaimParameters,
+  SurveyParameters,
   UnlockAllParameters,
   UnlockParameters,
   VerifyParameters,
@@ -44,7 +45,7 @@ import type { LockAllResult, LockManager, LockResult } from './lock-manager.ts';
 import type { ObservedClient } from './lock-observer.ts';
 import type { LockObservers } from './lock-observers.ts';
 import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
-import { invalidParameters, LockRequests, type Refusal, refuseLength } from './lock-requests.ts';
+import { invalidParameters, LockRequests, type Refusal, refuseLength, refuseNames } from './lock-requests.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
 import { LOCK_LISTEN_OPTIONS, LOCK_SERVER_OPTIONS, type LockServerOptions } from './lock-server-options.ts';
 import { LockWatches } from './lock-watches.ts';
@@ -53,6 +54,8 @@ import { PlannedStop } from './planned-stop.ts';
 import { ServerMonitor } from './server-monitor.ts';
 import { LockServerSession } from './session.ts';
 import { SessionKeeper } from './session-keeper.ts';
+import { answerSurvey } from './survey-command.ts';
+import { MAX_SURVEYED, Surveys } from './surveys.ts';
 import { tellTaken } from './taken-holds.ts';
 import { ledgerInMemory } from './tokens.ts';
 import { VERSION } from './version.ts';
@@ -68,6 +71,7 @@ export class LockServer extends MessageServer<LockServerSession> {
   readonly #manager: LockManager;
   readonly #observers: LockObservers;
   readonly #watches: LockWatches;
+  readonly #surveys = new Surveys();
   readonly #registry = new NameRegistry();
   readonly #keptListings: KeptListings;
   readonly #sessionKeeper: SessionKeeper;
@@ -257,17 +261,11 @@ export class LockServer extends MessageServer<LockServerSession> {
   /** Tells who holds and who waits for each lock, page by page in the order of the names. */
   commandList(session: LockServerSession, parameters: ListParameters): object {
     if (!this.#isDumpOn) return DENIED;
-    const { prefix = '', after, max = DEFAULT_LISTED } = parameters;
-    const refusal =
-      refuseLength(this.#limits, 'maxNameBytes', prefix) ?? refuseLength(this.#limits, 'maxNameBytes', after ?? '');
+    const { prefix, after, max = DEFAULT_LISTED } = parameters;
+    const refusal = refuseNames(this.#limits, prefix, after);
     if (refusal !== undefined) return refusal;
-    const pages = this.#keptListings.take(session, prefix, after) ?? this.#manager.list({ prefix, after });
-    const page = pages.nextPage(Math.min(max, this.#limits.maxPageEntries), () => !session.connection.isClosed);
-    return mapResult(page, ({ locks, next }) => {
-      if (next === undefined) return { status: 'ok', locks };
-      this.#keptListings.keep(session, prefix, next, pages);
-      return { status: 'ok', locks, next };
-    });
+    const request = { prefix, after, max: Math.min(max, this.#limits.maxPageEntries) };
+    return this.#keptListings.nextPage(session, request, this.#manager);
   }
 
   /** Tells what happened to locks, page by page, the newest first. */
@@ -281,11 +279,13 @@ export class LockServer extends MessageServer<LockServerSession> {
   commandWatch(session: LockServerSession, parameters: WatchParameters): object {
     if (!this.#isDumpOn) return DENIED;
     const { lockName, prefix } = parameters;
-    for (const name of [lockName, prefix]) {
-      const refusal = refuseLength(this.#limits, 'maxNameBytes', name ?? '');
-      if (refusal !== undefined) return refusal;
-    }
-    return this.#watches.begin(session, parameters) ?? OK;
+    return refuseNames(this.#limits, lockName, prefix) ?? this.#watches.begin(session, parameters) ?? OK;
+  }
+
+  /** Tells what stands out among all locks: the longest waits and holds. */
+  commandSurvey(_session: LockServerSession, { max = MAX_SURVEYED }: SurveyParameters): object {
+    if (!this.#isDumpOn) return DENIED;
+    return answerSurvey(this.monitor, this.#surveys, max);
   }
 
   /** Returns the current counts and the totals since the start. */

@@ -10,7 +10,7 @@ import type { LockServerLimits } from './lock-server-limits.ts';
 import type { LockServerSession } from './session.ts';
 import type { AbsentSession } from './session-keeper.ts';
 
-export type { ContendedLock, LockKey, NamedLockWaiter } from '../locks/survey.ts';
+export type { ContendedLock, LockKey } from '../locks/survey.ts';
 export type { GroupSurvey, LockInformation, LockPage, ServerStatistics, SessionClaims, Survey, SurveyOptions };
 
 /** A client that is connected, or whose session goes on without it. */

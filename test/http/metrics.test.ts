@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Durations } from '../../lib/http/durations.ts';
 import { Metrics } from '../../lib/http/metrics.ts';
 import { groupFinder } from '../../lib/http/name-groups.ts';
-import { Surveys } from '../../lib/http/surveys.ts';
+import { Surveys } from '../../lib/server/surveys.ts';
 import { endTest } from '../server/clean-up.ts';
 import { MonitoredServer } from './monitored-server.ts';
 
@@ -53,7 +53,7 @@ describe('the metrics', () => {
     const client = await server.running.connect();
     await client.take('stock');
     const { monitor } = server.running.server;
-    const metrics = new Metrics(() => ({ role: 'single', monitor }), new Surveys([]), new Durations());
+    const metrics = new Metrics(() => ({ role: 'single', monitor }), new Surveys(), new Durations());
     const texts = await Promise.all([metrics.text(), metrics.text(), metrics.text()]);
     const grants = texts.map((text) => /^holdfast_grants_total .*$/m.exec(text)?.[0]);
     expect(grants).to.deep.equal(Array(3).fill('holdfast_grants_total 1'));

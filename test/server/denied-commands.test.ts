@@ -8,6 +8,7 @@ const LOCK = { lockName: 'jobs' };
 const DENIED = [
   ['dump', 'list', {}],
   ['dump', 'inspect', LOCK],
+  ['dump', 'survey', {}],
   ['dump', 'watch', LOCK],
   ['dump', 'who', {}],
   ['registry', 'identify', { name: 'Ann' }],

@@ -1,10 +1,9 @@
 /** Shares one survey of the locks among all who ask, and takes a bounded part of the processor for it. */
 
-import type { ServerMonitor, Survey } from '../server/server-monitor.ts';
-import { groupFinder, type NameGroup } from './name-groups.ts';
+import type { ServerMonitor, Survey, SurveyOptions } from './server-monitor.ts';
 
 /** How many of the longest holds and waits are told. */
-const MAX_TOLD = 50;
+export const MAX_SURVEYED = 50;
 /** No survey begins before the last one is this old. */
 const LEAST_REST_MS = 1_000;
 /** Between two surveys there are so many times the milliseconds that the last one took: at most 2 % of the time. */
@@ -23,13 +22,15 @@ interface Taken {
   last?: { readonly survey: Survey; readonly endMs: number; readonly restMs: number };
 }
 
+/** The surveys that some of those who ask share. */
 export class Surveys {
-  readonly #groupOf: ((name: string) => string | undefined) | undefined;
+  readonly #groupOf: SurveyOptions['groupOf'];
   /** Weak, since another server leads after a fail-over, and the locks of the one before are to be forgotten. */
   readonly #taken = new WeakMap<ServerMonitor, Taken>();
 
-  constructor(groups: readonly NameGroup[]) {
-    this.#groupOf = groupFinder(groups);
+  /** Sums up the groups that names belong to, if there are any. */
+  constructor(groupOf?: SurveyOptions['groupOf']) {
+    this.#groupOf = groupOf;
   }
 
   /** Resolves to the last survey, or to a new one if that is old enough. */
@@ -45,7 +46,7 @@ export class Surveys {
 
   async #take(monitor: ServerMonitor, taken: Taken): Promise<Survey> {
     const startMs = performance.now();
-    const survey = await monitor.survey({ max: MAX_TOLD, groupOf: this.#groupOf });
+    const survey = await monitor.survey({ max: MAX_SURVEYED, groupOf: this.#groupOf });
     const endMs = performance.now();
     const restMs = Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, (endMs - startMs) * REST_SHARE));
     taken.last = { survey, endMs, restMs };

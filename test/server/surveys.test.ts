@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { Surveys } from '../../lib/http/surveys.ts';
-import { endTest } from '../server/clean-up.ts';
-import { MonitoredServer } from './monitored-server.ts';
+import { Surveys } from '../../lib/server/surveys.ts';
+import { MonitoredServer } from '../http/monitored-server.ts';
+import { endTest } from './clean-up.ts';
 
 describe('a survey of the locks', () => {
   afterEach(endTest);
@@ -22,7 +22,7 @@ describe('a survey of the locks', () => {
 
   it('is shared by all who ask at about the same time', async () => {
     const { monitor } = (await MonitoredServer.start()).running.server;
-    const surveys = new Surveys([]);
+    const surveys = new Surveys();
     const [first, second] = await Promise.all([surveys.latest(monitor), surveys.latest(monitor)]);
     const third = await surveys.latest(monitor);
     expect(second.survey).to.equal(first.survey);
