@@ -2,6 +2,7 @@
 /// <reference types="node" preserve="true" />
 /** The public API. */
 
+export type { LockDiagnostics, TracedHold, TracedRequest } from './client/client-diagnostics.ts';
 export { LockClient, type LockClientOptions } from './client/lock-client.ts';
 export * from './client/portable.ts';
 export { FullLockServer as LockServer, type LockListenOptions, type Protocol } from './foreign/full-lock-server.ts';

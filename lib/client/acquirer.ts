@@ -18,7 +18,7 @@ import {
   noConnection,
   tellOwn,
 } from './lock-error.ts';
-import { type Hold, LockHandle, type LockSource } from './lock-handle.ts';
+import { type Hold, LockHandle, type LockSource, type RequestTrace, type TraceRequest } from './lock-handle.ts';
 import { type LockCall, lockKey, remainingMs } from './options.ts';
 
 /** The branches that wait for their turn, in the order of their calls: each aborts when its turn has come. */
@@ -42,9 +42,11 @@ export class Acquirer implements LockSource {
   /** The owners that ask for locks or hold some: fresh ones, and those with the tag of a caller. */
   readonly #fresh = new NumberedTable<Owner>();
   readonly #named = new Map<string, Owner>();
+  readonly #traceRequest: TraceRequest | undefined;
 
-  constructor(keeper: ConnectionKeeper) {
+  constructor(keeper: ConnectionKeeper, traceRequest: TraceRequest | undefined) {
     this.#keeper = keeper;
+    this.#traceRequest = traceRequest;
   }
 
   /**
@@ -53,28 +55,30 @@ export class Acquirer implements LockSource {
    */
   async acquire(call: LockCall, tag?: string): Promise<readonly LockHandle[] | null> {
     const owner = tag === undefined ? this.#freshOwner() : this.#namedOwner(tag);
-    for (const lock of call.items) {
-      const key = lockKey(lock);
-      // Only a fresh owner asks for several locks, so nothing holds those; the server refuses one named twice.
-      if (call.command === 'lockAll' || !owner.turns.has(key)) owner.turns.set(key, undefined);
-      else if (!(await this.#awaitTurn(owner, key, call))) return null;
-    }
-    let holds: readonly Hold[] | null;
+    const trace = this.#traceRequest?.(call, owner.tag);
+    let holds: readonly Hold[] | null = null;
+    let hasTurn = false;
     try {
-      holds = await this.#ask(owner.tag, call);
+      hasTurn = this.#takeTurn(owner, call) || (await this.#awaitTurn(owner, call));
+      if (hasTurn) holds = await this.#ask(owner.tag, call);
     } catch (error) {
-      this.#endTurns(owner, call);
+      if (hasTurn) this.#endTurns(owner, call);
+      trace?.failed(error);
       throw ledToCaller(error, call.signal);
     }
-    if (holds === null) this.#endTurns(owner, call);
-    const handles: LockHandle[] = [];
-    for (const hold of holds ?? []) {
-      hold.whenEnded = () => this.#endTurn(owner, hold);
-      // It was taken away right behind its grant.
-      if (hold.freed !== undefined) hold.whenEnded();
-      handles.push(new LockHandle(hold, this));
-    }
-    return holds && handles;
+    trace?.answered(holds);
+    if (holds === null && hasTurn) this.#endTurns(owner, call);
+    return holds?.map((hold) => this.#handOut(owner, hold, trace)) ?? null;
+  }
+
+  #handOut(owner: Owner, hold: Hold, trace: RequestTrace | undefined): LockHandle {
+    hold.whenEnded = () => {
+      this.#endTurn(owner, hold);
+      trace?.ended(hold);
+    };
+    // It was taken away right behind its grant.
+    if (hold.freed !== undefined) hold.whenEnded();
+    return new LockHandle(hold, this);
   }
 
   /** The error of a call that did not wait, for a lock that is not free. */
@@ -173,10 +177,19 @@ export class Acquirer implements LockSource {
     this.#named.delete(tag);
   }
 
+  /** Returns whether no other branch of the owner asks for the locks or holds them. */
+  #takeTurn({ turns }: Owner, { command, items }: LockCall): boolean {
+    // Only a fresh owner asks for several locks, so nothing holds those; the server refuses one named twice.
+    if (command === 'lock' && turns.has(lockKey(items[0] as RequestedLock))) return false;
+    for (const lock of items) turns.set(lockKey(lock), undefined);
+    return true;
+  }
+
   /** Resolves to whether the turn came; a try-lock does not wait for it. */
-  async #awaitTurn({ tag, turns }: Owner, key: string, call: LockCall): Promise<boolean> {
+  async #awaitTurn({ tag, turns }: Owner, call: LockCall): Promise<boolean> {
     const { signal, waitMs, items } = call;
     if (waitMs === 0) return false;
+    const key = lockKey(items[0] as RequestedLock);
     const queue = turns.get(key) ?? new Set();
     turns.set(key, queue);
     const { closing } = this.#keeper;
@@ -186,7 +199,7 @@ export class Acquirer implements LockSource {
     if (turn.signal.aborted) return true;
     queue.delete(turn);
     signal?.throwIfAborted();
-    if (closing.aborted) throw ledToCaller(closing.reason);
+    if (closing.aborted) throw closing.reason;
     const text = `the lock ${show(items[0]?.name)} was not granted within ${waitMs} ms`;
     throw new LockTimeoutError(`${text}: another branch of the same owner, ${tag}, has it`);
   }

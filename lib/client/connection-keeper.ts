@@ -16,7 +16,7 @@ import {
   nobodyListens,
   noConnection,
 } from './lock-error.ts';
-import type { Outside } from './lock-handle.ts';
+import type { Outside, TraceRequest } from './lock-handle.ts';
 import { LockSession } from './lock-session.ts';
 import { ABOVE_ZERO, type ClientOptions, FROM_ZERO, type OptionRules, requireOptions, SIGNAL } from './options.ts';
 import { silence } from './session-life.ts';
@@ -41,6 +41,8 @@ export interface Surroundings {
   /** The name of a client that was given none. */
   readonly defaultName: string | undefined;
   readonly isRefusal: IsRefusal;
+  /** Left out where nobody can observe the client. */
+  readonly traceRequest?: TraceRequest;
 }
 
 /** The events of a client. */

@@ -62,7 +62,7 @@ export abstract class LockClientBase extends EventEmitter<LockClientEvents> impl
     const { maxBufferedEvents = DEFAULT_BUFFERED_EVENTS } = options;
     this.#maxBufferedEvents = maxBufferedEvents;
     this.#keeper = new ConnectionKeeper(dial, options, surroundings, this);
-    this.#acquirer = new Acquirer(this.#keeper);
+    this.#acquirer = new Acquirer(this.#keeper, surroundings.traceRequest);
   }
 
   get state(): ClientState {

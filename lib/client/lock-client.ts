@@ -6,6 +6,7 @@ import { dialTcp } from '../transports/tcp.ts';
 import { outsideRequests, processName } from '../transports/this-process.ts';
 import type { DialTlsOptions } from '../transports/tls.ts';
 import { dialUnix } from '../transports/unix.ts';
+import { traceRequest } from './client-diagnostics.ts';
 import { connected, LockClientBase } from './lock-client-base.ts';
 import { noConnection } from './lock-error.ts';
 import { ANYTHING, CLIENT_OPTIONS, type ClientOptions, type OptionRules, requireOptions, wrong } from './options.ts';
@@ -62,6 +63,7 @@ export class LockClient extends LockClientBase {
       outside: outsideRequests,
       defaultName: processName,
       isRefusal,
+      traceRequest,
     });
   }
 

@@ -151,6 +151,18 @@ export class Hold {
   }
 }
 
+/** Follows one request for locks, for whoever observes the client. */
+export interface RequestTrace {
+  /** Null if a try-lock would have to wait. */
+  answered(holds: readonly Hold[] | null): void;
+  failed(error: unknown): void;
+  /** The hold was released or lost. */
+  ended(hold: Hold): void;
+}
+
+/** Begins to follow a request; undefined when nobody observes the client. */
+export type TraceRequest = (call: LockCall, owner: string) => RequestTrace | undefined;
+
 /** The client that a handle belongs to. */
 export interface LockSource {
   /** Asks for locks as the owner with this tag. Resolves to null when a try-lock would have to wait. */

@@ -14,3 +14,6 @@ export const processName: string = `${script}@${hostname()}:${process.pid}`;
 
 /** Runs a function outside any request's `AsyncLocalStorage` context: in the context that loaded this file. */
 export const outsideRequests: (run: () => void) => void = AsyncLocalStorage.snapshot();
+
+/** A channel on which tools in this process may listen. */
+export { channel as diagnosticsChannel } from 'node:diagnostics_channel';

@@ -33,6 +33,18 @@ describe('the examples', () => {
       ]);
     });
 
+    it('make spans of waits and holds, which link to the trace of the holder', async () => {
+      const { stdout } = await run(process.execPath, ['dist/examples/tracing.js', port]);
+      expect(stdout.trim().split('\n').sort()).to.deep.equal([
+        'import: hold stock',
+        'import: import',
+        'import: wait for stock',
+        'report: hold stock',
+        'report: report',
+        'report: wait for stock which links to the trace of import',
+      ]);
+    });
+
     it('do their work one at a time', async () => {
       const runs = await Promise.all([1, 2].map(() => run(process.execPath, ['dist/examples/run-once.js', port])));
       const tokens = runs.map(({ stdout }) => {
