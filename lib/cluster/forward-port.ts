@@ -1,13 +1,20 @@
 /** Where the leader takes the connections that the other nodes forward. */
 
 import { Buffer } from 'node:buffer';
-import type { ByteSink, ByteStream, Completeness, StreamEncoding } from '../message/byte-stream.ts';
+import type { ByteSink, ByteStream } from '../message/byte-stream.ts';
+import { type ConnectionBounds, ConnectionPlaces, Place } from '../message/connection-places.ts';
+import { hostOf } from '../message/refusals.ts';
 import { startTimeout } from '../message/timeout.ts';
+import { WrappedStream } from '../transports/wrapped-stream.ts';
 import { type ForwardedOrigin, parseForwardHeader } from './forward-header.ts';
 
 const HEADER_TIMEOUT_MS = 5_000;
-/** How many connections may be without a whole header. */
-const MAX_BEGINNING = 1_000;
+/**
+ * How many connections may be without a whole header, in all and of one address; the oldest gives way. So many come at once
+ * when all clients of a standby connect anew.
+ */
+const BEGINNING: ConnectionBounds = { maxConnections: 4_096, maxConnectionsPerAddress: 2_048 };
+const GAVE_WAY = 'it had sent no whole header when too many others came';
 
 /** Receives connections whose header was right. */
 export interface ForwardEvents {
@@ -22,43 +29,46 @@ export interface ForwardEvents {
 /** Reads the headers of new connections. */
 export class ForwardPort {
   readonly #events: ForwardEvents;
-  #beginningCount = 0;
+  readonly #beginning: ConnectionPlaces;
 
   constructor(events: ForwardEvents) {
     this.#events = events;
+    this.#beginning = new ConnectionPlaces(BEGINNING, ({ address }) => events.refused(address, GAVE_WAY));
   }
 
   accept(stream: ByteStream): void {
-    if (this.#beginningCount >= MAX_BEGINNING) {
-      this.#events.refused(stream.peer, `${MAX_BEGINNING} connections have sent no whole header`);
-      stream.destroy();
+    const place = this.#beginning.take(hostOf(stream.peer), stream);
+    if (!(place instanceof Place)) {
+      this.#refuse(stream, GAVE_WAY);
       return;
     }
-    this.#beginningCount += 1;
     const forwarded = new ForwardedStream(
       stream,
       (origin) => {
-        this.#beginningCount -= 1;
+        const isOpen = place.state !== 'free';
+        place.free();
         const why = typeof origin === 'string' ? origin : this.#events.forwarded(forwarded, origin);
-        if (why === undefined) return;
-        this.#events.refused(stream.peer, why);
-        stream.destroy();
+        // The reason of one that gave way was told.
+        if (why !== undefined && isOpen) this.#refuse(stream, why);
       },
       (secret) => this.#events.isRight(secret),
     );
     forwarded.readHeader();
   }
+
+  #refuse(stream: ByteStream, why: string): void {
+    this.#events.refused(stream.peer, why);
+    stream.destroy();
+  }
 }
 
 /** A stream behind its header: it tells the address of the client, and begins with the client's first byte. */
-class ForwardedStream implements ByteStream, ByteSink {
-  peer: string;
-  readonly isFramed = false;
-  readonly #stream: ByteStream;
+class ForwardedStream extends WrappedStream implements ByteSink {
   readonly #whenRead: (origin: ForwardedOrigin | string) => void;
   readonly #isRight: (secret: string) => boolean;
   #bytes: Buffer = Buffer.alloc(0);
   #sink: ByteSink | undefined;
+  #peer: string;
   #state: 'header' | 'read' | 'ended' | 'closed' = 'header';
   #stopTimeout: () => void = () => {};
 
@@ -67,8 +77,8 @@ class ForwardedStream implements ByteStream, ByteSink {
     whenRead: (origin: ForwardedOrigin | string) => void,
     isRight: (secret: string) => boolean,
   ) {
-    this.peer = stream.peer;
-    this.#stream = stream;
+    super(stream);
+    this.#peer = stream.peer;
     this.#whenRead = whenRead;
     this.#isRight = isRight;
   }
@@ -77,18 +87,18 @@ class ForwardedStream implements ByteStream, ByteSink {
     this.#stopTimeout = startTimeout(HEADER_TIMEOUT_MS, () =>
       this.#finish(`it sent no whole header within ${HEADER_TIMEOUT_MS} ms`),
     );
-    this.#stream.start(this);
+    this.stream.start(this);
   }
 
-  get unsentBytes(): number {
-    return this.#stream.unsentBytes;
+  override get peer(): string {
+    return this.#peer;
   }
 
   get heardMs(): number {
     return this.#sink?.heardMs ?? Number.POSITIVE_INFINITY;
   }
 
-  start(sink: ByteSink): void {
+  override start(sink: ByteSink): void {
     this.#sink = sink;
     if (this.#bytes.length > 0) sink.data(this.#bytes);
     this.#bytes = Buffer.alloc(0);
@@ -109,7 +119,7 @@ class ForwardedStream implements ByteStream, ByteSink {
       this.#finish('it did not begin with the header of a node that stands by');
     } else if (this.#isRight(header.secret)) {
       this.#bytes = this.#bytes.subarray(header.length);
-      this.peer = header.origin.peer;
+      this.#peer = header.origin.peer;
       this.#finish(header.origin);
     } else {
       this.#finish('its header is not for this leader');
@@ -126,39 +136,6 @@ class ForwardedStream implements ByteStream, ByteSink {
     if (this.#state === 'header') this.#finish('it was closed within its header');
     this.#state = 'closed';
     this.#sink?.closed(error);
-  }
-
-  write(text: string, encoding: StreamEncoding, completeness?: Completeness): void {
-    this.#stream.write(text, encoding, completeness);
-  }
-
-  whenDrained(callback: () => void): void {
-    this.#stream.whenDrained(callback);
-  }
-
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
-  }
-
-  setReferenced(isReferenced: boolean): void {
-    this.#stream.setReferenced?.(isReferenced);
-  }
-
-  end(): void {
-    this.#stream.end();
-  }
-
-  destroy(): void {
-    this.#stream.destroy();
-  }
-
-  reset(): void {
-    if (this.#stream.reset === undefined) this.#stream.destroy();
-    else this.#stream.reset();
   }
 
   #finish(result: ForwardedOrigin | string): void {
