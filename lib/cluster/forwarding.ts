@@ -2,8 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import type { ByteSink, ByteStream } from '../message/byte-stream.ts';
+import { LineSplitter } from '../wire/line-splitter.ts';
 
-const NEWLINE = 0x0a;
 const OPENING_BRACE = 0x7b;
 
 /** What a forwarded connection may use. */
@@ -75,14 +75,17 @@ function writeBytes(stream: ByteStream, bytes: Buffer): void {
 
 /** The leader ends messages with a line break, also those that would be frames without one. */
 function framesOf(client: ByteStream, { hardOutputBytes }: ForwardingLimits): (bytes: Buffer) => void {
-  let unfinished = Buffer.alloc(0);
+  const lines = new LineSplitter(hardOutputBytes);
   return (bytes) => {
-    unfinished = Buffer.concat([unfinished, bytes]);
-    for (let end = unfinished.indexOf(NEWLINE); end !== -1; end = unfinished.indexOf(NEWLINE)) {
-      const isMessage = unfinished[0] === OPENING_BRACE;
-      writeBytes(client, unfinished.subarray(0, isMessage ? end : end + 1));
-      unfinished = unfinished.subarray(end + 1);
+    lines.push(bytes);
+    for (let line = lines.nextLine(); line !== undefined; line = lines.nextLine()) {
+      if (line === 'tooLong') client.destroy();
+      else client.write(frameOf(line), 'latin1');
     }
-    if (unfinished.length > hardOutputBytes) client.destroy();
   };
+}
+
+function frameOf(line: Uint8Array): string {
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString('latin1');
+  return line[0] === OPENING_BRACE ? text : `${text}\n`;
 }

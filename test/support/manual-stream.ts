@@ -3,8 +3,8 @@
 import type { ByteSink, ByteStream } from '../../lib/message/byte-stream.ts';
 
 export class ManualStream implements ByteStream {
-  readonly peer = 'by hand';
-  readonly isFramed = false;
+  readonly peer: string;
+  readonly isFramed: boolean;
   /** Each write, and `end` or `destroy`. */
   readonly calls: string[] = [];
   isPaused = false;
@@ -14,6 +14,11 @@ export class ManualStream implements ByteStream {
   onWrite: () => void = () => {};
   #sink: ByteSink | undefined;
   #drainCallbacks: (() => void)[] = [];
+
+  constructor({ peer = 'by hand', isFramed = false }: { readonly peer?: string; readonly isFramed?: boolean } = {}) {
+    this.peer = peer;
+    this.isFramed = isFramed;
+  }
 
   start(sink: ByteSink): void {
     this.#sink = sink;
@@ -48,8 +53,8 @@ export class ManualStream implements ByteStream {
   }
 
   /** The peer sends something. */
-  receive(text: string): void {
-    this.#requireSink().data(Buffer.from(text));
+  receive(sent: string | Uint8Array): void {
+    this.#requireSink().data(typeof sent === 'string' ? Buffer.from(sent) : sent);
   }
 
   receiveEnd(): void {
