@@ -75,6 +75,7 @@ export function costsOf(kind: FaultKind | SeenKind, client: ClientKind, isDurabl
   const silentMs = SILENT.has(kind) ? timeoutMs * REDIAL_SHARE : 0;
   const none = { mayCost: false, mayOverlap: false, mayDelay: false, noticeMs: timeoutMs, silentMs };
   if (kind === 'starved') return none;
+  if (kind === 'leader cut off from etcd for long') return afterFence(client, none);
   if (changesLeader(kind)) return afterChange(client, none);
   if (endsForwarding(kind) && !client.isKept) return { ...none, mayCost: true, mayOverlap: true };
   const isRestart = isRestarting(kind);
@@ -105,6 +106,12 @@ function changesLeader(kind: FaultKind | SeenKind): boolean {
 /** Without a session, a leader that is stopped or cut off may overlap with the next until its clients count it as lost. */
 function afterChange({ isKept }: ClientKind, none: Costs): Costs {
   return { ...none, mayCost: !isKept, mayOverlap: !isKept, mayDelay: true };
+}
+
+/** C1: a leader that runs closes its own connections before another leads, so they cannot overlap, with a session or without. */
+function afterFence(client: ClientKind, none: Costs): Costs {
+  const costs = afterChange(client, none);
+  return { ...costs, mayOverlap: costs.mayOverlap && client.route !== 'leader' };
 }
 
 function isRestarting(kind: FaultKind | SeenKind): boolean {

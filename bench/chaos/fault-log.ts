@@ -2,11 +2,12 @@
 
 import type { ClientKind, Route } from './clients.ts';
 import { type Costs, costsOf } from './costs.ts';
-import type { Fault, SeenKind } from './faults.ts';
+import type { Fault, FaultKind, SeenKind } from './faults.ts';
 
 /** What a fault costs beyond its own time: redialling, and the next request. */
 const RECOVERY_MS = 500;
 const MS_A_SECOND = 1_000;
+const CUT_OFF = 'leader cut off from etcd for long';
 
 export interface FaultLogOptions {
   readonly clients: readonly ClientKind[];
@@ -36,8 +37,15 @@ export class FaultLog {
   }
 
   /** What a fault may cost a client that it hits. */
-  costs({ kind }: Fault, client: number): Costs {
-    return costsOf(kind, this.clientKind(client), this.#options.isDurable);
+  costs(fault: Fault, client: number): Costs {
+    return costsOf(this.#kindOf(fault), this.clientKind(client), this.#options.isDurable);
+  }
+
+  /** A leader changes while it is cut off because it is, and that costs no more. */
+  #kindOf({ kind, fromMs, untilMs }: Fault): FaultKind | SeenKind {
+    const isCutOff = (fault: Fault): boolean =>
+      fault.kind === CUT_OFF && fault.fromMs <= untilMs && fault.untilMs >= fromMs;
+    return kind === 'leader changed' && this.faults.some(isCutOff) ? CUT_OFF : kind;
   }
 
   /** The processes of a client, of a route, or the server's, waited for a processor. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { CLIENT_FAULTS, CLUSTER_FAULTS, SERVER_FAULTS } from '../../bench/chaos/faults.ts';
 import { PLANTED_BUGS } from '../../bench/chaos/planted/bugs.ts';
-import { withBug } from '../../bench/chaos/planted/plant.ts';
+import { changesOf, withBug } from '../../bench/chaos/planted/plant.ts';
 
 describe('the bugs that the chaos run must notice', () => {
   it('are many, each with a name of its own', () => {
@@ -11,7 +11,7 @@ describe('the bugs that the chaos run must notice', () => {
 
   for (const bug of PLANTED_BUGS) {
     it(`can be planted into what is built now: ${bug.name}`, () => {
-      expect(withBug(bug)).to.include(bug.replace);
+      for (const change of changesOf(bug)) expect(withBug(change)).to.include(change.replace);
       const faults = { ...CLIENT_FAULTS, ...(bug.leaseSeconds === undefined ? SERVER_FAULTS : CLUSTER_FAULTS) };
       for (const kind of bug.only) expect(faults).to.have.property(kind);
     });

@@ -14,11 +14,17 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     leaseSeconds: 2,
   },
   {
-    name: 'grace does not wait for the lease of the leader before',
+    // A client that trusts confirmed answers alone is safe by either rule.
+    name: 'grace does not wait for the lease of the leader before, which confirms without etcd',
     rule: 'C2',
     file: 'ledger/etcd/etcd-sessions.js',
     find: 'this.extraWaitMs = leaseMs;',
     replace: 'this.extraWaitMs = 0;',
+    also: {
+      file: 'server/lead.js',
+      find: 'const asked = this.#ledger?.confirmLead?.();',
+      replace: 'const asked = undefined;',
+    },
     shows: ['two holders'],
     only: ['leader key deleted unseen'],
     rounds: 6,

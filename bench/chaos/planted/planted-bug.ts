@@ -3,15 +3,20 @@
 import type { FaultKind } from '../faults.ts';
 
 /** A change of one built file. */
-export interface PlantedBug {
-  readonly name: string;
-  /** The rule that it breaks: of docs/guarantees.md, or of the lock table. */
-  readonly rule: string;
+export interface PlantedChange {
   /** Below `dist/lib`. */
   readonly file: string;
   /** Is there once. */
   readonly find: string;
   readonly replace: string;
+}
+
+export interface PlantedBug extends PlantedChange {
+  readonly name: string;
+  /** The rule that it breaks: of docs/guarantees.md, or of the lock table. */
+  readonly rule: string;
+  /** In another file: where two rules guard against the same, either mistake alone does no harm. */
+  readonly also?: PlantedChange;
   /** How the violations begin by which it is noticed. Others may come of a busy machine. */
   readonly shows: readonly string[];
   /** The faults that matter to it. */
