@@ -17,7 +17,7 @@ const LOOK_MS = 20;
 const QUORUM = 2;
 /** There and back within the time that a server gives etcd for an answer. */
 const SLOW_MS = 90;
-const LATE_LEASES = 2.2;
+const LATE_LEASES = 1.9;
 const MAX_SHOWN_CHARACTERS = 60;
 
 export class ClusterFaults {

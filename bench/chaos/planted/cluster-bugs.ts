@@ -14,16 +14,16 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     leaseSeconds: 2,
   },
   {
-    // A client that trusts confirmed answers alone is safe by either rule.
-    name: 'grace does not wait for the lease of the leader before, which confirms without etcd',
+    // C3 alone keeps clients safe that trust confirmed answers only.
+    name: 'grace does not wait for the lease of the leader before, and clients trust any answer',
     rule: 'C2',
     file: 'ledger/etcd/etcd-sessions.js',
     find: 'this.extraWaitMs = leaseMs;',
     replace: 'this.extraWaitMs = 0;',
     also: {
-      file: 'server/lead.js',
-      find: 'const asked = this.#ledger?.confirmLead?.();',
-      replace: 'const asked = undefined;',
+      file: 'client/session-deadline.js',
+      find: 'if (this.isClustered && !this.#isPinging)',
+      replace: 'if (false)',
     },
     shows: ['two holders'],
     only: ['leader key deleted unseen'],
@@ -60,6 +60,6 @@ export const CLUSTER_BUGS: readonly PlantedBug[] = [
     shows: ['two holders'],
     only: ['leader replaced and replies late'],
     rounds: 6,
-    leaseSeconds: 2,
+    leaseSeconds: 4,
   },
 ];
