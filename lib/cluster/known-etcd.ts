@@ -41,6 +41,8 @@ export class KnownEtcd {
   readonly #revisionBefore: number;
   #revision: number;
   #saving: Promise<void> | undefined;
+  /** What the file says. */
+  #saved = '';
 
   /** Rejects with a `LedgerError`: `taken`, `unusable` or `unreadable`. */
   static async open({ directory, isRaised, report }: KnownEtcdOptions): Promise<KnownEtcd> {
@@ -84,17 +86,17 @@ export class KnownEtcd {
     return true;
   }
 
-  /** Writes what is known now, or waits for the write under way. Never rejects: a failure is reported. */
-  save(): Promise<void> {
+  /** Writes what is known now, if the file does not say it. Never rejects: a failure is reported. */
+  async save(): Promise<void> {
+    await this.#saving;
     this.#saving ??= this.#save().finally(() => {
       this.#saving = undefined;
     });
-    return this.#saving;
+    await this.#saving;
   }
 
   /** Saves, and lets another server have the directory. */
   async close(): Promise<void> {
-    await this.#saving;
     await this.save();
     await this.#directory?.close();
   }
@@ -102,8 +104,11 @@ export class KnownEtcd {
   async #save(): Promise<void> {
     if (this.#clusterId === undefined) return;
     const remembered: Remembered = { clusterId: this.#clusterId, revision: this.#revision, token: this.token };
+    const text = `${JSON.stringify(remembered)}\n`;
+    if (text === this.#saved) return;
     try {
-      await this.#directory?.replace(FILE, `${JSON.stringify(remembered)}\n`);
+      await this.#directory?.replace(FILE, text);
+      this.#saved = text;
       this.#trouble.over();
     } catch (error) {
       this.#trouble.failed(error);

@@ -14,8 +14,8 @@ const MS_A_SECOND = 1_000;
 /** How old an answer to `cluster` may be. */
 const SHARE_MS = 1_000;
 /** How often the greatest token is noted. */
-const NOTE_EACH_MS = 10_000;
-/** What this node may have reserved beyond the last token that it gave. */
+const NOTE_EACH_MS = 1_000;
+/** What this node may have reserved beyond the last token that it gave, and far more than it can give between two notes. */
 const TOKENS_AHEAD = 2 ** 23;
 
 export interface LeadershipParts {
@@ -47,6 +47,8 @@ export class Leadership {
     const ledger = await term.unlessReplaced(openEtcdLedger({ client, prefix, leader, ...times, report, onDeposed }));
     try {
       if (known.isRaised) await term.unlessReplaced(ledger.tokens.raiseTo(known.token));
+      // C7: what this term has written is remembered before anybody is granted a lock.
+      await term.unlessReplaced(this.#remember(ledger));
       const server = makeServer(
         ledgerOfTerm(ledger, term),
         shareFor(SHARE_MS, () => this.#describe(term.epoch, ledger.sessions.count)),
@@ -83,12 +85,17 @@ export class Leadership {
   }
 
   async #untilEnd(term: Term, ledger: Ledger): Promise<void> {
-    const { known } = this.#parts.options;
     while (!term.end.aborted) {
-      known.token = Math.max(known.token, ledger.tokens.last + TOKENS_AHEAD);
-      void known.save();
+      void this.#remember(ledger);
       await pause(NOTE_EACH_MS, term.end);
     }
+  }
+
+  /** C7: never rejects. */
+  #remember({ tokens }: Ledger): Promise<void> {
+    const { known } = this.#parts.options;
+    known.token = Math.max(known.token, tokens.last + TOKENS_AHEAD);
+    return known.save();
   }
 
   /** C5: answers nothing more, then gives the key up, so that the next leader need not wait for the lease. */

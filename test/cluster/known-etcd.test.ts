@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { KnownEtcd } from '../../lib/cluster/known-etcd.ts';
 import { LedgerError } from '../../lib/ledger/ledger-error.ts';
@@ -90,6 +90,28 @@ describe('what a server remembers of etcd', () => {
     await refused.close();
     await (await openUntilClosed()).close();
     expect((await open()).accepts(answer(999), 0)).to.equal(false);
+  });
+
+  it('C7: has saved what was known when it was asked to, though a save was under way', async () => {
+    const known = await open();
+    known.accepts(answer(100), 0);
+    const first = known.save();
+    known.accepts(answer(200), 100);
+    await known.save();
+    await first;
+    expect(readFileSync(folder.at('state/etcd'), 'utf8')).to.include('"revision":200');
+  });
+
+  it('writes nothing while nothing has changed', async () => {
+    const known = await open();
+    known.accepts(answer(100), 0);
+    await known.save();
+    rmSync(folder.at('state/etcd'));
+    await known.save();
+    expect(existsSync(folder.at('state/etcd'))).to.equal(false);
+    known.accepts(answer(101), 100);
+    await known.save();
+    expect(existsSync(folder.at('state/etcd'))).to.equal(true);
   });
 
   it('refuses a directory that another server has, and a file that is damaged', async () => {

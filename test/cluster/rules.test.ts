@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DelayingProxy } from '../client/delaying-proxy.ts';
+import { makeFolder } from '../server/clean-up.ts';
 import { open } from '../sessions/session-scene.ts';
 import { clusterForEachTest, type RunningNode, untilCluster } from './cluster-scene.ts';
 
@@ -59,6 +62,18 @@ describe('the rules of a cluster', function () {
     late.send({ command: 'ping', parameters: { confirm: true }, id: 1 });
     expect(await inTime.ask('ping')).to.deep.equal({ status: 'ok' });
     expect(await late.rest()).to.deep.equal([]);
+  });
+
+  it('C7: has saved that tokens are reserved before it serves', async () => {
+    const directory = makeFolder();
+    let saved = '';
+    const whenMade = (): void => {
+      saved = readFileSync(join(directory, 'etcd'), 'utf8');
+    };
+    const node = await cluster.start('a', { directory, whenMade });
+    await node.untilLogged('leads');
+    const { token } = await cluster.client({ port: node.port }).lock('jobs');
+    expect(JSON.parse(saved).token).to.be.above(token);
   });
 
   it('serves no more when its key was deleted by hand', async () => {
