@@ -205,6 +205,8 @@ const WHY_UNAVAILABLE: Readonly<Record<string, string>> = {
   ledger: 'the server cannot record the session',
   noLeader: 'no server leads the cluster',
   noQuorum: 'the server has lost touch with etcd',
+  notJoined: 'the server has not joined the cluster',
+  setBack: 'etcd has lost data, and the server waits for an operator',
   notClustered: 'the server is not one of several',
 };
 

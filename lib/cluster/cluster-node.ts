@@ -10,6 +10,7 @@ import type { ClusterNodeOptions } from './cluster-options.ts';
 import { warnOfEtcd } from './etcd-versions.ts';
 import { ForwardPort } from './forward-port.ts';
 import { ForwardedListeners } from './forwarded-listeners.ts';
+import { SetBackError } from './known-etcd.ts';
 import { LeaderKey } from './leader-key.ts';
 import type { Leader, LeaderRecord } from './leader-record.ts';
 import { LeaderWatch } from './leader-watch.ts';
@@ -17,19 +18,19 @@ import { Leadership } from './leadership.ts';
 import { KEEP_ALIVES, Membership, NameTakenError, PolicyChangedError } from './membership.ts';
 import { agreeOnPolicy, PolicyError } from './policy.ts';
 import { SharedListener } from './shared-listener.ts';
-import { Standby } from './standby.ts';
+import { type NoDestination, Standby } from './standby.ts';
 import { Term } from './term.ts';
 
 const RETRY_MS = 500;
 const MS_A_SECOND = 1_000;
 const SECRET_BYTES = 18;
 /** How often what is known of etcd is saved. */
-const SAVE_EACH_MS = 10_000;
+const SAVE_EACH_MS = 1_000;
 /** Whether a node leads, and otherwise who does or why nobody is known to. */
 export type Standing =
   | { readonly role: 'leader' }
   | { readonly role: 'standby'; readonly leader: string }
-  | { readonly role: 'standby'; readonly reason: 'noLeader' | 'noQuorum' };
+  | { readonly role: 'standby'; readonly reason: NoDestination };
 
 export class ClusterNode {
   readonly #options: ClusterNodeOptions;
@@ -40,6 +41,8 @@ export class ClusterNode {
   readonly #forwarded: ForwardedListeners;
   readonly #forwardShared: SharedListener;
   readonly #quietLog: QuietLog;
+  /** Why it takes no part, until it does. */
+  readonly #troubles: QuietLog;
   readonly #closing = new AbortController();
   /** Until then it leaves others the time to lead, since it has stepped down. */
   #restsUntilMs = 0;
@@ -49,7 +52,6 @@ export class ClusterNode {
   #running: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #drainMs = 0;
-  #lastTrouble = '';
 
   constructor(options: ClusterNodeOptions) {
     this.#options = options;
@@ -57,6 +59,7 @@ export class ClusterNode {
     this.#leaderKey = new LeaderKey(client, options.prefix);
     this.#standby = new Standby(limits, logger);
     this.#quietLog = new QuietLog(logger);
+    this.#troubles = new QuietLog(logger);
     this.#listeners = options.listeners.map(({ listener, options: given }) => ({
       shared: new SharedListener(listener, this.#standby.eventsFor(given)),
       options: given,
@@ -150,6 +153,7 @@ export class ClusterNode {
     await Promise.all([...this.#listeners.map(({ shared }) => shared.close()), this.#forwardShared.close()]);
     this.#standby.dismiss();
     this.#quietLog.flush();
+    this.#troubles.flush();
     await this.#options.known.close();
     this.#options.client.close();
   }
@@ -160,6 +164,7 @@ export class ClusterNode {
       try {
         await this.#takePart(joined);
       } catch (error) {
+        this.#standby.follow({ reason: reasonOf(error as Error) });
         this.#tell(error as Error);
         joined(error as Error);
         await pause(RETRY_MS, this.#closing.signal);
@@ -172,7 +177,7 @@ export class ClusterNode {
     if (known.error !== undefined) throw known.error;
     const membership = await this.#join();
     this.#membership = membership;
-    this.#lastTrouble = '';
+    this.#troubles.flush();
     logger.info({ node, etcd: client.endpoint }, 'joined the cluster');
     try {
       void this.#warnOfEtcd();
@@ -321,12 +326,17 @@ export class ClusterNode {
     return this.#options.leaseSeconds * MS_A_SECOND;
   }
 
-  /** Once for each kind of trouble. */
+  /** When the trouble is another than before, and else each minute. */
   #tell(error: Error): void {
-    if (error.message === this.#lastTrouble) return;
-    this.#lastTrouble = error.message;
-    const level = error instanceof NameTakenError ? 'warn' : 'error';
-    this.#options.logger[level]({}, `the server takes no part in the cluster: ${error.message}; it tries again`);
+    const message = `the server takes no part in the cluster: ${error.message}; it tries again`;
+    this.#troubles.tell({
+      level: error instanceof NameTakenError ? 'warn' : 'error',
+      topic: 'trouble',
+      key: error.message,
+      details: {},
+      message,
+      leftOut: (count) => ({ details: { count }, message: `${message}; ${count} such lines were left out` }),
+    });
   }
 }
 
@@ -334,6 +344,12 @@ export class ClusterNode {
 function isPermanent(error: Error): boolean {
   if (error instanceof PolicyError) return true;
   return error instanceof EtcdError && (error.code === 'denied' || error.code === 'certificate');
+}
+
+/** What clients are told as long as the server takes no part in the cluster. */
+function reasonOf(error: Error): NoDestination {
+  if (error instanceof SetBackError) return 'setBack';
+  return error instanceof EtcdError && !isPermanent(error) ? 'noQuorum' : 'notJoined';
 }
 
 /** The host of one address with the port of another. */

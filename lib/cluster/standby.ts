@@ -26,10 +26,13 @@ export interface StandbyLimits extends ForwardingLimits {
   readonly messageTimeoutMs: number;
 }
 
+/** Why there is no leader to go to. */
+export type NoDestination = 'noLeader' | 'noQuorum' | 'notJoined' | 'setBack';
+
 /** The leader, as long as etcd confirms this node's lease, or why there is none to go to. */
 export type Destination =
   | { readonly leader: Leader; readonly isCertain: () => boolean }
-  | { readonly reason: 'noLeader' | 'noQuorum' };
+  | { readonly reason: NoDestination };
 
 export class Standby {
   readonly #limits: StandbyLimits;
@@ -37,7 +40,7 @@ export class Standby {
   readonly #places: ConnectionPlaces;
   readonly #refusals: Refusals;
   readonly #connections = new Set<StandbyConnection>();
-  #destination: Destination = { reason: 'noQuorum' };
+  #destination: Destination = { reason: 'notJoined' };
 
   constructor(limits: StandbyLimits, logger: Logger) {
     this.#limits = limits;

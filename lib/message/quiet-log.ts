@@ -8,7 +8,7 @@ const MAX_KEYS = 10;
 
 /** One thing to tell. */
 export interface QuietLine {
-  readonly level: 'info' | 'warn';
+  readonly level: 'info' | 'warn' | 'error';
   /** Lines of one topic are limited together. */
   readonly topic: string;
   /** A topic tells of each key once: the peer without its port, or the name of a lock. */

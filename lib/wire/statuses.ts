@@ -28,6 +28,8 @@ export const UNAVAILABLE_REASONS = {
   ledger: 'The server cannot record the session, so it grants it nothing.',
   noLeader: 'No server leads the cluster, or this one does not know which.',
   noQuorum: 'The server has lost touch with etcd, which decides who leads the cluster.',
+  notJoined: 'The server has not joined the cluster yet, or may not: its log says why.',
+  setBack: 'etcd has lost data, so the server does nothing until an operator has seen to it.',
   notClustered: 'The server is not one of several.',
 } as const;
 

@@ -105,7 +105,7 @@ describe('a server of a cluster whose etcd is in trouble', function () {
     restore();
     await cluster.etcd.members[0]?.start();
     await before.untilLogged('the server takes no part in the cluster: etcd has other data than before: its revision');
-    expect(await sayHello(before)).to.deep.equal(NO_QUORUM);
+    expect(await sayHello(before)).to.deep.equal({ status: 'unavailable', reason: 'setBack' });
     await before.node.close();
     const again = await cluster.start('a', { directory });
     expect(again.logger.shown.join()).to.include('etcd has other data than before');
@@ -134,6 +134,7 @@ describe('a server of a cluster whose etcd is in trouble', function () {
     await cluster.start('a');
     const other = await cluster.start('a');
     expect(other.logger.warnings.join()).to.include('another node of the cluster is called a; it tries again');
+    expect(await sayHello(other)).to.deep.equal({ status: 'unavailable', reason: 'notJoined' });
   });
 
   it('does not start with a wrong password, and says so', async () => {

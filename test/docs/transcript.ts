@@ -5,6 +5,7 @@
  */
 
 import { expect } from 'chai';
+import type { NoDestination } from '../../lib/cluster/standby.ts';
 import { LineClient } from '../foreign/line-client.ts';
 
 /** One conversation of a document. */
@@ -20,7 +21,7 @@ export interface Transcript {
     /** What the server answers to `cluster`. */
     readonly cluster?: object;
     /** Where the leader is if the server stands by, or why it knows of none. */
-    readonly standby?: { readonly leader: string } | { readonly reason: 'noLeader' | 'noQuorum' };
+    readonly standby?: { readonly leader: string } | { readonly reason: NoDestination };
   };
   readonly lines: readonly string[];
 }

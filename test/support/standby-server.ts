@@ -1,6 +1,6 @@
 /** A server that stands by, without a cluster: the test tells it where the leader is. */
 
-import { Standby } from '../../lib/cluster/standby.ts';
+import { type NoDestination, Standby } from '../../lib/cluster/standby.ts';
 import type { Listener } from '../../lib/message/byte-stream.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { tcp } from '../../lib/transports/tcp.ts';
@@ -47,7 +47,7 @@ export class StandbyServer {
   }
 
   /** There is no leader from now on, or nobody can tell. */
-  losesLeader(reason: 'noLeader' | 'noQuorum'): void {
+  losesLeader(reason: NoDestination): void {
     this.#standby.follow({ reason });
   }
 }
