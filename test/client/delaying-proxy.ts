@@ -1,4 +1,4 @@
-/** A TCP proxy that can hold back the bytes of one direction, fall silent, and cut its connections. */
+/** A TCP proxy that can hold back the bytes of one direction, be slow, fall silent, and cut its connections. */
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { whenTestEnds } from '../server/clean-up.ts';
@@ -8,13 +8,15 @@ export type Direction = 'toServer' | 'toClient';
 /** One direction through the proxy, with the bytes held back on it. */
 class Lane {
   isDelayed = false;
+  lagMs = 0;
   readonly #held: (() => void)[] = [];
   readonly #whenHeld: (() => void)[] = [];
 
   /** Acts now, or once the lane is free again. */
   pass(forward: () => void): void {
     if (!this.isDelayed) {
-      forward();
+      if (this.lagMs === 0) forward();
+      else setTimeout(forward, this.lagMs).unref();
       return;
     }
     this.#held.push(forward);
@@ -95,6 +97,11 @@ export class DelayingProxy {
   /** Holds back everything in that direction from now on. */
   delay(direction: Direction): void {
     this.#lanes[direction].isDelayed = true;
+  }
+
+  /** What comes from now on takes so long, in each direction. */
+  slowDown(lagMs: number): void {
+    for (const lane of Object.values(this.#lanes)) lane.lagMs = lagMs;
   }
 
   /** Resolves as soon as something is held back. */

@@ -27,6 +27,8 @@ export interface NodeOptions {
   /** How its listener is served. */
   readonly listen?: LockListenOptions;
   readonly endpoints?: readonly string[];
+  /** Where it tells clients to connect, if not to its own port. */
+  readonly advertised?: string;
   readonly user?: string;
   readonly password?: string;
   /** Where it remembers etcd, and whether it accepts what it finds. */
@@ -111,7 +113,7 @@ export class ClusterScene {
           client,
           prefix: this.prefix,
           node: name,
-          address: self.address,
+          address: options.advertised ?? self.address,
           leaseSeconds: LEASE_SECONDS,
           policy: { 'limits.maxLocks': limits.maxLocks },
           listeners: [{ listener: tcp({ ...LOOPBACK, port: self.port }), options: options.listen ?? {} }],

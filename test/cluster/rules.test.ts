@@ -8,6 +8,8 @@ import { clusterForEachTest, type RunningNode, untilCluster } from './cluster-sc
 
 /** Shorter than a lease, so that a grace of one time-out alone would be over too soon. */
 const TIMEOUT_SECONDS = 0.5;
+/** Of each direction: longer than a lease, there and back. */
+const LATE_MS = 1_500;
 const LIMITS = { minSessionTimeoutMs: TIMEOUT_SECONDS * 1_000 };
 
 describe('the rules of a cluster', function () {
@@ -43,6 +45,11 @@ describe('the rules of a cluster', function () {
 
   it('C1: a leader without etcd closes its connections before the next one grants', async () => {
     const order = await orderAfter((proxy) => proxy.fallSilent());
+    expect(order).to.deep.equal(['closed', 'granted']);
+  });
+
+  it('C1: so does a leader whose etcd answers later than its lease lasts', async () => {
+    const order = await orderAfter((proxy) => proxy.slowDown(LATE_MS));
     expect(order).to.deep.equal(['closed', 'granted']);
   });
 
