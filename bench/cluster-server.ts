@@ -61,6 +61,15 @@ export class ClusterServer {
     this.#child?.kill('SIGUSR2');
   }
 
+  /** Stops it where it is, with its connections open. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   async kill(): Promise<void> {
     if (this.#child !== undefined) await kill(this.#child);
   }
