@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { show } from '../message/show.ts';
 import type { JsonSchema, Problem } from '../message/validation.ts';
 import type { LockServerLimits } from '../server/lock-server-limits.ts';
+import { group, text } from './schema-parts.ts';
 
 const MS_A_SECOND = 1_000;
 /** A session must outlast an election and the way to the next leader. */
@@ -30,58 +31,66 @@ export interface ClusterSettings {
   readonly password: string;
 }
 
-const text = (description: string): JsonSchema => ({ type: 'string', default: '', description });
-
-export const clusterSchema: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  default: {},
-  description: 'an object',
-  properties: {
-    etcd: {
-      type: 'array',
-      maxItems: 100,
-      default: [],
-      items: {
-        type: 'string',
-        pattern: '^https?://[^/]+:[0-9]+/?$',
-        description: 'http://HOST:PORT or https://HOST:PORT',
-      },
-      description: 'a list of URLs of etcd',
-    },
-    prefix: {
+export const clusterSchema: JsonSchema = group({
+  etcd: {
+    type: 'array',
+    maxItems: 100,
+    default: [],
+    items: {
       type: 'string',
-      maxLength: 200,
-      // Otherwise it would also be the beginning of another cluster's.
-      pattern: '/$',
-      default: 'holdfast/',
-      description: 'the beginning of all keys, which ends with a slash',
+      pattern: '^https?://[^/]+:[0-9]+/?$',
+      description: 'http://HOST:PORT or https://HOST:PORT',
     },
-    node: { type: 'string', maxLength: 200, pattern: '^[^/]*$', default: '', description: 'a name without /' },
-    advertise: { type: 'string', pattern: '^$|^[^/ ]+:[0-9]+$', default: '', description: 'HOST:PORT' },
-    forwardPort: {
-      anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { const: 'auto' }],
-      default: 'auto',
-      description: 'a whole number from 1 to 65535, or "auto"',
-    },
-    leaseSeconds: {
-      type: 'integer',
-      minimum: LEAST_LEASE_SECONDS,
-      maximum: LONGEST_LEASE_SECONDS,
-      default: 5,
-      description: `a whole number of seconds from ${LEAST_LEASE_SECONDS} to ${LONGEST_LEASE_SECONDS}`,
-    },
-    tls: {
-      type: 'object',
-      additionalProperties: false,
-      default: {},
-      properties: { ca: text('a file'), cert: text('a file'), key: text('a file') },
-      description: 'an object',
-    },
-    user: text('the name of a user of etcd'),
-    password: text('a password'),
+    description: 'a list of URLs of etcd',
+    title: 'The members of etcd; with any, the server belongs to a cluster.',
   },
-};
+  prefix: {
+    type: 'string',
+    maxLength: 200,
+    // Otherwise it would also be the beginning of another cluster's.
+    pattern: '/$',
+    default: 'holdfast/',
+    description: 'the beginning of all keys, which ends with a slash',
+    title: 'The beginning of all keys in etcd.',
+  },
+  node: {
+    type: 'string',
+    maxLength: 200,
+    pattern: '^[^/]*$',
+    default: '',
+    description: 'a name without /',
+    title: 'The name of this server in the cluster; if it is empty, that of the host.',
+  },
+  advertise: {
+    type: 'string',
+    pattern: '^$|^[^/ ]+:[0-9]+$',
+    default: '',
+    description: 'HOST:PORT',
+    title: 'Where clients and the other servers reach this one; a cluster needs it.',
+  },
+  forwardPort: {
+    anyOf: [{ type: 'integer', minimum: 1, maximum: 65_535 }, { const: 'auto' }],
+    default: 'auto',
+    description: 'a whole number from 1 to 65535, or "auto"',
+    title: 'Where other servers forward connections to; "auto" lets the system choose.',
+  },
+  leaseSeconds: {
+    type: 'integer',
+    minimum: LEAST_LEASE_SECONDS,
+    maximum: LONGEST_LEASE_SECONDS,
+    default: 5,
+    description: `a whole number of seconds from ${LEAST_LEASE_SECONDS} to ${LONGEST_LEASE_SECONDS}`,
+    title: 'How long etcd keeps a leader that is silent.',
+  },
+  tls: group({
+    ca: text('a file', 'The authorities of the certificate of etcd, in PEM.'),
+    cert: text('a file', 'The certificate of this server for etcd, in PEM.'),
+    key: text('a file', 'The key of that certificate.'),
+  }),
+  user: text('the name of a user of etcd', 'The user of etcd; empty for none.'),
+  // Nobody is shown its value.
+  password: { ...text('a password', 'The password of that user.'), writeOnly: true },
+});
 
 /** Whether the server belongs to a cluster. */
 export function isClustered({ cluster }: { readonly cluster: ClusterSettings }): boolean {

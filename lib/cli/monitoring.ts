@@ -8,7 +8,8 @@ import { QuietLog } from '../message/quiet-log.ts';
 import { Refusals } from '../message/refusals.ts';
 import { AllowList, canonicalAddress } from '../transports/allow-list.ts';
 import { parseListedHost } from '../transports/page-access.ts';
-import { DEFAULT_HTTP_PORT, type Settings, SettingsError } from './settings.ts';
+import { type Settings, SettingsError } from './settings.ts';
+import { DEFAULT_HTTP_PORT } from './settings-schema.ts';
 
 /** The listener, once it is known what it tells about. */
 export interface PlannedMonitoring {

@@ -39,6 +39,8 @@ interface ServeOptions {
   readonly isRaised?: boolean;
   /** Whether the port of the status page was given on the command line, so that it must be free. */
   readonly isHttpPortGiven?: boolean;
+  /** Variables that begin like those of settings and are none. */
+  readonly ignoredVariables?: readonly string[];
 }
 
 /** What runs until a signal ends it: a server, or the node of a cluster. */
@@ -59,7 +61,7 @@ export async function serve(
   settings: Settings,
   codes: StartFailureCodes,
   startLine: (addresses: readonly string[]) => string,
-  { isStateForced = false, isRaised = false, isHttpPortGiven = false }: ServeOptions = {},
+  { isStateForced = false, isRaised = false, isHttpPortGiven = false, ignoredVariables = [] }: ServeOptions = {},
 ): Promise<void> {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
   const planned = failWith(codes.usage, () => planListeners(settings));
@@ -109,6 +111,7 @@ export async function serve(
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
     closeOnSignal(server, [monitoring, ledger, history], logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
     process.on('SIGHUP', () => reloadAll(planned, logger));
+    if (ignoredVariables.length > 0) logger.warn({ variables: ignoredVariables }, IGNORED);
     if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
     announce(startLine(addresses), logger);
   } catch (error) {
@@ -121,6 +124,8 @@ export async function serve(
     throw error;
   }
 }
+
+const IGNORED = 'some variables of the environment begin like settings, but none has this name; they are ignored';
 
 /** Those that the settings leave to the server have its defaults. */
 function limitsOf({ limits }: Settings): LockServerLimits {

@@ -1,13 +1,15 @@
-/** The settings of the server program: their types, rules and defaults. */
+/** The settings of the server program: their types, and the rules between them. */
 
 import { readFileSync } from 'node:fs';
 import type { Protocol } from '../foreign/full-lock-server.ts';
 import type { Dialect } from '../foreign/line/line-dialects.ts';
 import { show } from '../message/show.ts';
-import { type JsonSchema, type Problem, SchemaCompiler, type Validator } from '../message/validation.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
-import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../transports/tls.ts';
-import { type ClusterSettings, clusterSchema, findClusterProblem } from './cluster-settings.ts';
+import { type Problem, SchemaCompiler, type Validator } from '../message/validation.ts';
+import type { LockServerLimits } from '../server/lock-server-limits.ts';
+import { type ClusterSettings, findClusterProblem } from './cluster-settings.ts';
+import type { AutoLimit } from './limits-schema.ts';
+import { setValue } from './setting-list.ts';
+import { settingsSchema } from './settings-schema.ts';
 
 /** A TCP port: 0 for none, `auto` to let the system choose. */
 export type Port = number | 'auto';
@@ -118,9 +120,6 @@ export interface LogSettings {
   readonly waitsOver: number;
 }
 
-/** Limits that may be `auto`: the server takes them from the heap of the process. */
-type AutoLimit = 'maxTableBytes' | 'totalOutputBytes' | 'totalInputBytes';
-
 /** The limits of a lock server. */
 type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLimit, number | 'auto'>>;
 
@@ -128,193 +127,6 @@ type LimitSettings = Omit<LockServerLimits, AutoLimit> & Readonly<Record<AutoLim
 export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
-
-/** Where the status page is unless another port is asked for. */
-export const DEFAULT_HTTP_PORT = 20_935;
-const MAX_GROUPS = 100;
-const MAX_DRAIN_SECONDS = 86_400;
-
-const text = (description: string): JsonSchema => ({ type: 'string', default: '', description });
-const flag = (value: boolean): JsonSchema => ({ type: 'boolean', default: value, description: 'true or false' });
-const host: JsonSchema = { type: 'string', minLength: 1, description: 'an address or a host name' };
-const port: JsonSchema = {
-  anyOf: [{ type: 'integer', minimum: 0, maximum: 65_535 }, { const: 'auto' }],
-  description: 'a whole number from 0 to 65535, or "auto"',
-};
-const addresses: JsonSchema = {
-  type: 'array',
-  items: { type: 'string', description: 'an address or a CIDR range, a string' },
-  description: 'a list of addresses and CIDR ranges',
-};
-const names = (description: string): JsonSchema => ({
-  type: 'array',
-  items: { type: 'string', minLength: 1, description: 'a string' },
-  default: [],
-  description,
-});
-
-const tls: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: { cert: text('a file'), key: text('a file'), ca: text('a file') },
-  description: 'an object',
-};
-
-const listener: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['transport'],
-  description: 'an object',
-  properties: {
-    enabled: flag(true),
-    transport: { enum: ['tcp', 'unix', 'websocket'], description: '"tcp", "unix" or "websocket"' },
-    host,
-    port,
-    allowed: addresses,
-    proxied: { type: 'boolean', description: 'true or false' },
-    admin: { type: 'boolean', description: 'true or false' },
-    proxies: addresses,
-    protocols: {
-      type: 'array',
-      minItems: 1,
-      items: { enum: ['ndjson', 'prefixed', 'line'], description: '"ndjson", "prefixed" or "line"' },
-      description: 'a list of one protocol or more',
-    },
-    dialect: { enum: ['glockd', 'lockd'], description: '"glockd" or "lockd"' },
-    path: { type: 'string', minLength: 1, description: 'a file' },
-    mode: { type: 'string', pattern: '^0?[0-7]{3}$', description: 'a mode in octal such as "0660"' },
-    tls,
-  },
-};
-
-/** The listeners that people can switch on: the ancestors' ports, a Unix socket, and WebSocket. */
-const DEFAULT_LISTENERS: readonly ListenerSettings[] = [
-  { enabled: false, transport: 'tcp', port: 9_999, protocols: ['line'], dialect: 'glockd' },
-  { enabled: false, transport: 'tcp', port: 2_626, protocols: ['line'], dialect: 'lockd' },
-  { enabled: false, transport: 'unix', path: '/run/holdfast/holdfast.sock', mode: '0600' },
-  { enabled: false, transport: 'websocket', port: 9_998 },
-];
-
-const autoLimit: JsonSchema = {
-  anyOf: [{ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }, { const: 'auto' }],
-  default: 'auto',
-  description: `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}, or "auto"`,
-};
-
-const limit = (value: number): JsonSchema => ({
-  type: 'integer',
-  minimum: 1,
-  maximum: 2 ** 31 - 1,
-  default: value,
-  description: 'a whole number from 1 to 2147483647',
-});
-
-const fromZero = (value: number): JsonSchema => ({
-  ...limit(value),
-  minimum: 0,
-  description: 'a whole number from 0 to 2147483647',
-});
-
-const group = (properties: Readonly<Record<string, JsonSchema>>): JsonSchema => ({
-  type: 'object',
-  additionalProperties: false,
-  properties,
-  default: {},
-  description: 'an object',
-});
-
-const limits: Readonly<Record<string, JsonSchema>> = {
-  ...Object.fromEntries(Object.entries(DEFAULT_LOCK_SERVER_LIMITS).map(([name, value]) => [name, limit(value)])),
-  maxTableBytes: autoLimit,
-  totalOutputBytes: autoLimit,
-  totalInputBytes: autoLimit,
-};
-
-const http: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    host: { ...host, default: '127.0.0.1' },
-    port: { ...port, default: DEFAULT_HTTP_PORT },
-    hosts: names('a list of host names'),
-    allowed: addresses,
-    maxConnections: limit(64),
-  },
-  default: {},
-  description: 'an object',
-};
-
-const nameGroup: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['match', 'name'],
-  properties: {
-    match: { type: 'string', minLength: 1, maxLength: 256, description: 'names, in which * stands for any text' },
-    name: { type: 'string', minLength: 1, maxLength: 64, description: 'the name of the group' },
-  },
-  description: 'a group: {"match": "account *", "name": "account"}',
-};
-
-const metrics: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    groups: {
-      type: 'array',
-      maxItems: MAX_GROUPS,
-      items: nameGroup,
-      default: [],
-      description: `a list of at most ${MAX_GROUPS} groups`,
-    },
-  },
-  default: {},
-  description: 'an object',
-};
-
-const schema: JsonSchema = {
-  type: 'object',
-  description: 'an object',
-  additionalProperties: false,
-  properties: {
-    host: { ...host, default: '127.0.0.1' },
-    port: { ...port, default: 20_934 },
-    allowed: { ...addresses, default: ['127.0.0.1', '::1'] },
-    listeners: { type: 'array', items: listener, default: DEFAULT_LISTENERS, description: 'a list of listeners' },
-    origins: names('a list of origins'),
-    hosts: names('a list of host names'),
-    tls: { ...tls, default: {} },
-    http,
-    metrics,
-    pidfile: text('a file'),
-    stateDirectory: text('a directory'),
-    cluster: clusterSchema,
-    user: text('the name or number of a user'),
-    group: text('the name or number of a group'),
-    dump: flag(true),
-    registry: flag(true),
-    forceUnlock: flag(false),
-    verbose: flag(false),
-    drainSeconds: {
-      type: 'number',
-      minimum: 0,
-      maximum: MAX_DRAIN_SECONDS,
-      default: 0,
-      description: `a number of seconds from 0 to ${MAX_DRAIN_SECONDS}`,
-    },
-    handshakeTimeoutMs: limit(DEFAULT_HANDSHAKE_TIMEOUT_MS),
-    history: group({
-      enabled: flag(true),
-      maxRecords: limit(100_000),
-      minHeldMs: fromZero(100),
-      everything: flag(false),
-      directory: text('a directory'),
-      maxFileBytes: limit(16_777_216),
-      maxFiles: limit(16),
-    }),
-    log: group({ waitsOver: fromZero(0) }),
-    limits: group(limits),
-  },
-};
 
 let validator: Validator | undefined;
 
@@ -343,14 +155,26 @@ export function readSettingsFile(file: string): Readonly<Record<string, unknown>
  * @throws SettingsError when one is unknown or wrong.
  */
 export function completeSettings(given: Readonly<Record<string, unknown>>, source: string): Settings {
-  const settings = structuredClone(given);
-  // Compiled only when it is needed, so that `--version` does not wait for it.
-  validator ??= new SchemaCompiler('fillDefaults').compile(schema, 'settings');
-  const problem = validator.isValid(settings)
-    ? findContradiction(settings as unknown as Settings)
-    : validator.problems()[0];
+  const settings: unknown = structuredClone(given);
+  const problem = complete(settings) ?? findContradiction(settings as Settings);
   if (problem !== undefined) throw new SettingsError(`${source}: ${problem.message}`);
-  return settings as unknown as Settings;
+  return settings as Settings;
+}
+
+/** Checks one setting by itself. @throws SettingsError when its value is wrong. */
+export function checkSetting(path: string, value: unknown, source: string): void {
+  const settings = {};
+  // A copy, since the check fills in defaults.
+  setValue(settings, path, structuredClone(value));
+  const problem = complete(settings);
+  if (problem !== undefined) throw new SettingsError(`${source}: ${problem.message}`);
+}
+
+/** Fills in defaults, and returns the first thing that is wrong. */
+function complete(settings: unknown): Problem | undefined {
+  // Compiled only when it is needed, so that `--version` does not wait for it.
+  validator ??= new SchemaCompiler('fillDefaults').compile(settingsSchema, 'settings');
+  return validator.isValid(settings) ? undefined : validator.problems()[0];
 }
 
 /** Finds contradictions between settings, which no schema of a single setting can find. */

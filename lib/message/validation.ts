@@ -3,7 +3,7 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { show } from './show.ts';
 
-/** A JSON schema. A property's `description` is what people are told was expected there. */
+/** A JSON schema. A property's `description` is what people are told was expected there; nobody is shown the value of one that is `writeOnly`. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** One thing that is wrong with a value. */
@@ -61,7 +61,8 @@ function describe(error: ErrorObject, root: string): Problem {
   }
   const description = error.parentSchema?.description;
   const rule = description === undefined ? `it ${error.message}` : `expected ${String(description)}`;
-  return { field: at, message: `${at} is ${show(error.data)}; ${rule}` };
+  const value = error.parentSchema?.writeOnly === true ? 'wrong' : show(error.data);
+  return { field: at, message: `${at} is ${value}; ${rule}` };
 }
 
 function asAccess(key: string): string {

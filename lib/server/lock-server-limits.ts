@@ -38,6 +38,9 @@ export const DEFAULT_LOCK_SERVER_LIMITS: LockServerLimits = {
   maxSuspendedSessions: 10_000,
 };
 
+/** Limits that do not change while a server runs: the locks of a session must fit into a message by which its client comes back. */
+export const FIXED_LIMITS: readonly (keyof LockServerLimits)[] = ['maxMessageBytes', 'maxMessageValues'];
+
 /** What a `hello` that resumes a session takes of a message: for each lock a token of 16 digits and a comma, and for the rest. */
 const VALUES_OF_RESUME = 20;
 const BYTES_OF_RESUME = 1_000;
