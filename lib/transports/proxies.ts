@@ -16,8 +16,8 @@ export interface Origin extends ProxySource {
 
 /** Reads the headers that they send. */
 export class Proxies {
-  readonly #addresses: AllowList;
   readonly #timeoutMs: number;
+  #addresses: AllowList;
   /** Connections without a whole header. */
   readonly #beginning = new Set<Socket>();
 
@@ -25,6 +25,14 @@ export class Proxies {
   constructor(addresses: readonly string[], timeoutMs: number) {
     this.#addresses = new AllowList(addresses);
     this.#timeoutMs = timeoutMs;
+  }
+
+  /** Returns a function that makes other addresses hold for new connections. @throws TypeError as the constructor. */
+  prepare(addresses: readonly string[]): () => void {
+    const list = new AllowList(addresses);
+    return () => {
+      this.#addresses = list;
+    };
   }
 
   trusts(address: string): boolean {

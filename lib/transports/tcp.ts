@@ -3,6 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   connect as connectTls,
+  createSecureContext,
   createServer as createTlsServer,
   TLSSocket,
   type TlsOptions,
@@ -66,10 +67,22 @@ export const TCP_LISTENER_OPTIONS: readonly string[] = [
   'handshakeTimeoutMs',
 ];
 
-/** A listener that can read its certificates again. */
+/** What may change while a listener is open; what is left out stays. */
+export interface ListenerChanges extends Partial<Pick<TcpListenerOptions, 'allowed' | 'proxies' | 'tls'>> {
+  /** WebSocket: as in its options. */
+  readonly origins?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
+/** A listener that can take up changes and read its certificates again. */
 export interface TcpListener extends Listener {
   /** Reads the certificate and key again for new connections. @throws Error when that fails; the old ones stay. */
   reload(): void;
+  /**
+   * Checks changes and reads the certificates again. Returns a function that makes both hold for new connections, and does not fail.
+   * @throws as `tcp` does, and Error for files of TLS that need another listener: TLS or certificates of clients cannot begin or end.
+   */
+  prepare(changes: ListenerChanges): () => void;
 }
 
 /**
@@ -95,6 +108,8 @@ interface Admission {
   /** Whether a handshake follows: its answer can tell a client why there is no place for it. */
   readonly hasHandshake: boolean;
   admit(socket: Socket, arrival: Arrival): void;
+  /** As `prepare` of a listener. */
+  prepare(changes: ListenerChanges): () => void;
   /** No more connections will come. */
   close(): void;
 }
@@ -104,12 +119,12 @@ const MAX_UNPLACED = 16;
 
 /** A TCP server that checks the allow-list before it reads a byte or starts a handshake. */
 export class AllowedTcpListener implements TcpListener {
-  readonly #options: TcpListenerOptions;
-  readonly #allowList: AllowList;
-  readonly #proxies: Proxies | undefined;
+  readonly #proxies: Proxies;
   readonly #server: Server;
   readonly #tls: TlsServer | undefined;
   readonly #admission: Admission;
+  #options: TcpListenerOptions;
+  #allowList: AllowList;
   /** Connections whose TLS handshake comes first, by their socket below TLS. */
   readonly #arrivals = new WeakMap<Socket, Arrival>();
   #unplacedCount = 0;
@@ -126,7 +141,7 @@ export class AllowedTcpListener implements TcpListener {
       keepAliveInitialDelay: KEEP_ALIVE_IDLE_MS,
     });
     const handshakeTimeout = handshakeTimeoutOf(options);
-    if (options.proxies !== undefined) this.#proxies = new Proxies(options.proxies, handshakeTimeout);
+    this.#proxies = new Proxies(options.proxies ?? [], handshakeTimeout);
     if (options.tls !== undefined) this.#tls = makeTlsServer({ ...readTlsFiles(options.tls), handshakeTimeout });
   }
 
@@ -157,20 +172,38 @@ export class AllowedTcpListener implements TcpListener {
     this.#state = 'closed';
     // The port is free when the call returns, so do not wait for the callback, which waits for the connections too.
     if (this.#server.listening) this.#server.close();
-    this.#proxies?.close();
+    this.#proxies.close();
     this.#admission.close();
     return Promise.resolve();
   }
 
   reload(): void {
-    if (this.#options.tls !== undefined) this.#tls?.setSecureContext(readTlsFiles(this.#options.tls));
+    this.prepare({})();
+  }
+
+  prepare(changes: ListenerChanges): () => void {
+    const options = { ...this.#options, ...changes };
+    requireSameUse(this.#options.tls, options.tls);
+    const files = options.tls === undefined ? undefined : readTlsFiles(options.tls);
+    // Only to see whether that works.
+    if (files !== undefined) createSecureContext(files);
+    const allowList = new AllowList(options.allowed);
+    const trustProxies = this.#proxies.prepare(options.proxies ?? []);
+    const admitBy = this.#admission.prepare(changes);
+    return () => {
+      this.#options = options;
+      this.#allowList = allowList;
+      trustProxies();
+      admitBy();
+      if (files !== undefined) this.#tls?.setSecureContext(files);
+    };
   }
 
   #ask(socket: Socket, events: ListenerEvents): void {
     // A peer that is already gone has no address.
     const address = addressOf(socket);
     const origin = { address, port: socket.remotePort ?? 0, headerBytes: 0 };
-    if (!this.#proxies?.trusts(address)) this.#enter(socket, origin, events);
+    if (!this.#proxies.trusts(address)) this.#enter(socket, origin, events);
     else this.#proxies.receive(socket, origin, events, (told) => this.#enter(socket, told, events));
   }
 
@@ -238,8 +271,16 @@ function bytes(watch: PeerWatch): Admission {
       const stream = isPlain ? new SocketStream(socket, peer, use) : acceptedStream(socket, peer, use);
       events.accepted(stream, place);
     },
+    prepare: () => () => {},
     close: () => {},
   };
+}
+
+/** Node decides when it makes the server whether to ask clients for certificates. */
+function requireSameUse(before: TlsFiles | undefined, after: TlsFiles | undefined): void {
+  if ((before === undefined) !== (after === undefined)) throw new Error('TLS cannot begin or end on an open listener');
+  if ((before?.caFile === undefined) === (after?.caFile === undefined)) return;
+  throw new Error('a listener that is open cannot begin or cease to ask clients for certificates');
 }
 
 function addressOf(socket: Socket): string {

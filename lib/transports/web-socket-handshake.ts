@@ -34,14 +34,17 @@ type Cause = RefusalCause<ConnectionRefusalReason>;
 
 /** Upgrades connections to WebSocket. */
 export class Handshakes {
-  readonly #options: HandshakesOptions;
+  /** Asked in each handshake. */
+  access: PageAccess;
+  readonly #options: Omit<HandshakesOptions, 'access'>;
   // Lets a handshake without `Host` through, to refuse it below with the reason.
   readonly #server: Server = createServer({ requireHostHeader: false });
   readonly #upgrades: ws.WebSocketServer;
   readonly #guests = new Map<Socket, Guest>();
   readonly #noticedNames = new Set<string>();
 
-  constructor(options: HandshakesOptions) {
+  constructor({ access, ...options }: HandshakesOptions) {
+    this.access = access;
     this.#options = options;
     const { maxMessageBytes: maxPayload } = options;
     this.#upgrades = new ws.WebSocketServer({
@@ -81,7 +84,7 @@ export class Handshakes {
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const guest = this.#guests.get(socket);
     if (guest === undefined) return;
-    const answer = this.#options.access.answer(pageHeadersOf(request));
+    const answer = this.access.answer(pageHeadersOf(request));
     if (answer.kind === 'refused') {
       this.#refuse(socket, answer.status, answer.cause);
     } else if (guest.obstacle !== undefined) {

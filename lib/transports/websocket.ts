@@ -38,8 +38,9 @@ const WEB_SOCKET_LISTENER_OPTIONS = [...TCP_LISTENER_OPTIONS, 'origins', 'hosts'
  * @throws as `tcp` does, and TypeError for a wrong entry of `origins` or `hosts`.
  */
 export function webSocket(options: WebSocketListenerOptions, watch: PeerWatch = sharedPeerWatch): TcpListener {
-  const { origins, hosts, tls, maxMessageBytes } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
-  const access = new PageAccess({ origins, hosts, isSecure: tls !== undefined });
+  const { tls, maxMessageBytes, ...others } = requireKnownOptions(options, WEB_SOCKET_LISTENER_OPTIONS);
+  let pages = { origins: others.origins, hosts: others.hosts, isSecure: tls !== undefined };
+  const access = new PageAccess(pages);
   const handshakes = new Handshakes({ access, timeoutMs: handshakeTimeoutOf(options), maxMessageBytes });
   return new AllowedTcpListener(options, {
     hasHandshake: true,
@@ -52,6 +53,14 @@ export function webSocket(options: WebSocketListenerOptions, watch: PeerWatch = 
         events.accepted(stream, place);
       };
       handshakes.admit(socket, { ...arrival, upgraded });
+    },
+    prepare: ({ origins = pages.origins, hosts = pages.hosts }) => {
+      const changed = { ...pages, origins, hosts };
+      const changedAccess = new PageAccess(changed);
+      return () => {
+        pages = changed;
+        handshakes.access = changedAccess;
+      };
     },
     close: () => handshakes.close(),
   });

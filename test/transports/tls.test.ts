@@ -97,6 +97,15 @@ for (const [transport, makeListener] of Object.entries(LISTENERS)) {
       expect(await serialNumber(port)).to.equal(first);
     });
 
+    it('cannot begin or end TLS, or ask for certificates of clients, once it is open', async () => {
+      const listener = makeListener(certificate);
+      const port = await listen(listener);
+      expect(() => listener.prepare({ tls: undefined })).to.throw('TLS cannot begin or end on an open listener');
+      const tls = { ...certificate, caFile: certificate.certFile };
+      expect(() => listener.prepare({ tls })).to.throw('cannot begin or cease to ask clients for certificates');
+      expect(await serialNumber(port)).to.not.equal('');
+    });
+
     it('cannot be set up with files that are not there or are no certificates', () => {
       expect(() => makeListener({ ...certificate, certFile: '/nowhere/cert.pem' })).to.throw('ENOENT');
       expect(() => makeListener({ ...certificate, keyFile: '/nowhere/key.pem' })).to.throw('ENOENT');
