@@ -55,7 +55,7 @@ export class DeadlockDetector {
   /** Whether there are owners to look into. */
   isSearching = false;
   readonly #stepsAtOnce: number;
-  readonly #maxCycleSteps: number;
+  readonly #maxCycleSteps: () => number;
   #stepsLeft = MAX_STEPS_BETWEEN_SLICES;
   /** Owners whose waits may have closed a circle that nobody has looked for yet. */
   #unsearched = new Set<Owner>();
@@ -63,7 +63,7 @@ export class DeadlockDetector {
   #search: DeadlockSearch | undefined;
 
   /** Longer cycles than `maxCycleSteps` are not described. */
-  constructor(stepsAtOnce: number, maxCycleSteps: number) {
+  constructor(stepsAtOnce: number, maxCycleSteps: () => number) {
     this.#stepsAtOnce = stepsAtOnce;
     this.#maxCycleSteps = maxCycleSteps;
   }
@@ -74,7 +74,7 @@ export class DeadlockDetector {
     const found = findAtOnce(owner, question, steps);
     if (steps.taken > SMALL_SEARCH_STEPS) this.#stepsLeft -= steps.taken;
     if (found !== 'unknown') {
-      const cycle = found?.describe(this.#maxCycleSteps);
+      const cycle = found?.describe(this.#maxCycleSteps());
       return cycle && deadlockOf(cycle.steps);
     }
     this.#remember(owner);
@@ -85,7 +85,7 @@ export class DeadlockDetector {
   goOn(maxSteps: number, nowMs: number): StuckWait | undefined {
     if (!this.isSearching) return undefined;
     if (this.#search === undefined) {
-      this.#search = new DeadlockSearch(this.#unsearched, this.#maxCycleSteps, nowMs);
+      this.#search = new DeadlockSearch(this.#unsearched, this.#maxCycleSteps(), nowMs);
       this.#unsearched = new Set();
       this.#sweepAt = MIN_SWEPT;
     }

@@ -20,6 +20,7 @@ import { type SurveyOptions, SurveyPass } from './survey.ts';
 import type {
   AcquireAllResult,
   AcquireResult,
+  AllTableLimits,
   Claim,
   EarlierHold,
   LockAllRequest,
@@ -61,18 +62,18 @@ export class LockTable {
   readonly #groupAcquisition: GroupAcquisition;
   readonly #answersAtOnce: number;
   readonly #isBusy: () => boolean;
-  readonly #maxBytesPerSession: number;
+  readonly #limits: AllTableLimits;
   /** `stopping`: it drains, but for the sessions that outlive the process. */
   #state: 'serving' | 'draining' | 'stopping' = 'serving';
 
   constructor(options: TableOptions) {
     const { limits } = options;
     const { searchStepsAtOnce = SEARCH_STEPS_AT_ONCE, answersAtOnce = ANSWERS_AT_ONCE } = options;
-    const { maxCycleSteps = Number.POSITIVE_INFINITY, isBusy = () => false } = options;
+    const { maxCycleSteps = () => Number.POSITIVE_INFINITY, isBusy = () => false } = options;
     this.#book = new LockBook(options);
     this.#answersAtOnce = answersAtOnce;
     this.#isBusy = isBusy;
-    this.#maxBytesPerSession = limits.maxBytesPerSession;
+    this.#limits = limits;
     this.#deadlocks = new DeadlockDetector(searchStepsAtOnce, maxCycleSteps);
     const answersNow = (): number => (isBusy() ? Math.min(ANSWERS_WHEN_BUSY, answersAtOnce) : answersAtOnce);
     this.#admission = new Admission(this.#book, this.#deadlocks, answersNow);
@@ -215,7 +216,7 @@ export class LockTable {
   restore(session: Session, hold: EarlierHold, nowMs: number): Outcome<boolean> {
     requireLive(session);
     // Not the bytes of the whole table: those of another attempt of the same client may still be in it.
-    const isFull = session.bytes >= this.#maxBytesPerSession;
+    const isFull = session.bytes >= this.#limits.maxBytesPerSession;
     return this.#outcome(!isFull && restore(this.#book, session, hold, nowMs));
   }
 

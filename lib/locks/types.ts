@@ -391,7 +391,7 @@ export interface TableOptions {
   /** Called before a hold ends that was not released, in a session that goes on. The lock may be closed for that. */
   readonly onLoss?: ((claim: Claim, reason: LossReason) => void) | undefined;
   /** A deadlock with more owners is answered without its cycle; by default none is. */
-  readonly maxCycleSteps?: number;
+  readonly maxCycleSteps?: () => number;
   /** How many claims a search for a deadlock looks at within a request, roughly; the rest is for `catchUp`. */
   readonly searchStepsAtOnce?: number;
   /** How many requests are answered because of another one, at most, in the same operation; the rest is for `catchUp`. */

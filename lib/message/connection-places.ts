@@ -56,14 +56,16 @@ class Section {
   /** Connections without a message so far, the oldest first. */
   readonly silent = new Set<Place>();
   count = 0;
-  readonly #limit: number;
+  readonly #bounds: ConnectionBounds;
+  readonly #bound: keyof ConnectionBounds;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(bounds: ConnectionBounds, bound: keyof ConnectionBounds) {
+    this.#bounds = bounds;
+    this.#bound = bound;
   }
 
   get isFull(): boolean {
-    return this.count >= this.#limit;
+    return this.count >= this.#bounds[this.#bound];
   }
 
   add(place: Place): void {
@@ -89,7 +91,7 @@ export class ConnectionPlaces {
   constructor(bounds: ConnectionBounds, refused: (refusal: Refusal) => void) {
     this.#bounds = bounds;
     this.#refused = refused;
-    this.#all = new Section(bounds.maxConnections);
+    this.#all = new Section(bounds, 'maxConnections');
   }
 
   /**
@@ -103,7 +105,7 @@ export class ConnectionPlaces {
     const place = new Place(address, network, occupant, this);
     this.#all.add(place);
     if (network === undefined) return place;
-    const section = this.#sections.get(network) ?? new Section(this.#bounds.maxConnectionsPerAddress);
+    const section = this.#sections.get(network) ?? new Section(this.#bounds, 'maxConnectionsPerAddress');
     section.add(place);
     this.#sections.set(network, section);
     return place;

@@ -96,7 +96,7 @@ export abstract class MessageServer<
     this.limits = { ...DEFAULT_MESSAGE_LIMITS, ...options.limits };
     this.logger = options.logger ?? consoleLogger;
     this.#reading = new ServerReading(this.limits);
-    this.pagedWork = new PagedWork(this.limits.softOutputBytes, () => this.#reading.isFull());
+    this.pagedWork = new PagedWork(this.limits, () => this.#reading.isFull());
     this.quietLog = new QuietLog(this.logger);
     this.#refusals = new Refusals(this.quietLog, [
       ...Object.keys(CONNECTION_REFUSALS),
@@ -151,6 +151,11 @@ export abstract class MessageServer<
   /** How often each command was asked for since the server was made. */
   get requestCounts(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#commands.values()].map(({ name, requestCount }) => [name, requestCount]));
+  }
+
+  /** Makes other limits hold from now on, for all that is left to come. Those of a codec hold for new connections. */
+  protected setLimits(limits: Partial<MessageLimits>): void {
+    Object.assign(this.limits, limits);
   }
 
   /** The current sessions, in the order in which they began. */

@@ -2,6 +2,7 @@
 
 import type { MessageSession } from './message-session.ts';
 import { TurnBudget } from './scheduler.ts';
+import type { ReadingLimits } from './server-reading.ts';
 
 /** A piece of work, short or in slices of its own. Calls `done` when it is over, at once or later. It must not throw. */
 export type Piece = (done: () => void) => void;
@@ -20,7 +21,7 @@ interface Queue {
  * for much waits behind those that ask for little. A client that does not read what it was sent waits until it does.
  */
 export class PagedWork {
-  readonly #softOutputBytes: number;
+  readonly #limits: Pick<ReadingLimits, 'softOutputBytes'>;
   readonly #isOutputFull: () => boolean;
   readonly #budget = new TurnBudget();
   readonly #queues = new Map<MessageSession, Queue>();
@@ -31,8 +32,8 @@ export class PagedWork {
    * Nothing more is done for a client while more than `softOutputBytes` of its output is unsent, or any of it while
    * `isOutputFull` says that all clients together leave too much unread.
    */
-  constructor(softOutputBytes: number, isOutputFull: () => boolean) {
-    this.#softOutputBytes = softOutputBytes;
+  constructor(limits: Pick<ReadingLimits, 'softOutputBytes'>, isOutputFull: () => boolean) {
+    this.#limits = limits;
     this.#isOutputFull = isOutputFull;
   }
 
@@ -79,7 +80,7 @@ export class PagedWork {
     if (queue === undefined) return undefined;
     const { connection } = session;
     const { unsentBytes } = connection;
-    if (unsentBytes >= this.#softOutputBytes || (unsentBytes > 0 && this.#isOutputFull())) {
+    if (unsentBytes >= this.#limits.softOutputBytes || (unsentBytes > 0 && this.#isOutputFull())) {
       connection.whenDrained(() => this.#goOn(session));
       return undefined;
     }

@@ -47,7 +47,6 @@ const SWEEPS_A_TIMEOUT = 12;
 /** The connections of a server on which a message has begun that is not whole. */
 export class PartialMessages {
   readonly #limits: PartialLimits;
-  readonly #periodMs: number;
   readonly #partial = new Map<Receiver, PartialMessage>();
   #byteCount = 0;
   /** Thousands may be late at once, and ending them must not keep the others waiting. */
@@ -56,7 +55,6 @@ export class PartialMessages {
 
   constructor(limits: PartialLimits) {
     this.#limits = limits;
-    this.#periodMs = limits.messageTimeoutMs / SWEEPS_A_TIMEOUT;
   }
 
   /** So far `byteCount` bytes have come of a message that is not whole. */
@@ -86,7 +84,7 @@ export class PartialMessages {
 
   #sweepLater(): void {
     this.#state = 'sweeping';
-    startTimeout(this.#periodMs, () => this.#sweep(), 'background');
+    startTimeout(this.#limits.messageTimeoutMs / SWEEPS_A_TIMEOUT, () => this.#sweep(), 'background');
   }
 
   #sweep(): void {

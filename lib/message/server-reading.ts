@@ -50,16 +50,14 @@ export interface ReadingLimits extends PartialLimits {
 /** One for all connections of a server. */
 export class ServerReading implements ReadingPolicy {
   readonly partialMessages: PartialMessages;
-  readonly #softOutputBytes: number;
-  readonly #totalOutputBytes: number;
+  readonly #limits: ReadingLimits;
   /** What the peers of all connections have not read, without what is on its way as usual. */
   #unreadBytes = 0;
   readonly #batches: TurnBudget;
   readonly #ends: TurnBudget;
 
   constructor(limits: ReadingLimits, budgets: Partial<ReadingBudgets> = {}) {
-    this.#softOutputBytes = limits.softOutputBytes;
-    this.#totalOutputBytes = limits.totalOutputBytes;
+    this.#limits = limits;
     this.partialMessages = new PartialMessages(limits);
     this.#batches = budgets.batches ?? new TurnBudget(BATCHES_BUDGET_MS);
     this.#ends = budgets.ends ?? new TurnBudget(ENDS_BUDGET_MS);
@@ -73,10 +71,10 @@ export class ServerReading implements ReadingPolicy {
   ): Wait | undefined {
     if (pending !== undefined && !pending.isSettled) return (goOn) => pending.whenSettled(goOn);
     if (this.#isForLater(byteCount, count)) return (goOn) => this.#batches.add(goOn);
-    if (connection.unsentBytes < this.#softOutputBytes) return undefined;
+    if (connection.unsentBytes < this.#limits.softOutputBytes) return undefined;
     // The system may take it at once.
     connection.flush();
-    return connection.unsentBytes < this.#softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
+    return connection.unsentBytes < this.#limits.softOutputBytes ? undefined : (goOn) => connection.whenDrained(goOn);
   }
 
   /** Whether message `count` of an input, counted from 0, waits for a later turn. */
@@ -90,7 +88,7 @@ export class ServerReading implements ReadingPolicy {
 
   /** Whether all connections together have more to read than the process can keep, if `furtherBytes` are added. */
   isFull(furtherBytes = 0): boolean {
-    return this.#unreadBytes + furtherBytes > this.#totalOutputBytes;
+    return this.#unreadBytes + furtherBytes > this.#limits.totalOutputBytes;
   }
 
   unreadChanged(bytes: number): void {
@@ -98,7 +96,7 @@ export class ServerReading implements ReadingPolicy {
   }
 
   isTooMuch(unreadBytes: number): boolean {
-    return this.isFull() && unreadBytes > this.#softOutputBytes;
+    return this.isFull() && unreadBytes > this.#limits.softOutputBytes;
   }
 
   beforeEnd(): Wait | undefined {

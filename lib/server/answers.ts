@@ -1,7 +1,11 @@
 /** What the answers to clients tell. */
 
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
+import type { Status } from '../wire/statuses.ts';
 import type { LockAllResult, LockResult } from './lock-manager.ts';
+
+export const OK: { readonly status: Status } = Object.freeze({ status: 'ok' });
+export const DENIED: { readonly status: Status } = Object.freeze({ status: 'denied' });
 
 /** Where listings are forbidden, answers must not reveal holders and waiters either. */
 export function hideOthers<Answer extends LockResult | LockAllResult>(answer: Answer): Answer {

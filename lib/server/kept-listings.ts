@@ -3,6 +3,7 @@
 import { mapResult } from '../message/pending-result.ts';
 import type { LockPage } from '../protocol.ts';
 import type { LockManager, Pages } from './lock-manager.ts';
+import type { LockServerLimits } from './lock-server-limits.ts';
 import type { LockServerSession } from './session.ts';
 
 /** An older listing is not continued. Milliseconds. */
@@ -23,13 +24,13 @@ interface KeptListing {
   readonly keptMs: number;
 }
 
-/** Keeps one listing for each client, and at most `max` in all. The oldest is dropped first. */
+/** Keeps one listing for each client, and at most `maxKeptListings` in all. The oldest is dropped first. */
 export class KeptListings {
-  readonly #max: number;
+  readonly #limits: Pick<LockServerLimits, 'maxKeptListings'>;
   readonly #listings = new Map<LockServerSession, KeptListing>();
 
-  constructor(max: number) {
-    this.#max = max;
+  constructor(limits: Pick<LockServerLimits, 'maxKeptListings'>) {
+    this.#limits = limits;
   }
 
   /** Answers with a page, of the listing that the client goes on with or of a new one. */
@@ -60,6 +61,6 @@ export class KeptListings {
     this.#listings.delete(client);
     this.#listings.set(client, listing);
     const [oldest] = this.#listings.keys();
-    if (this.#listings.size > this.#max) this.#listings.delete(oldest as LockServerSession);
+    if (this.#listings.size > this.#limits.maxKeptListings) this.#listings.delete(oldest as LockServerSession);
   }
 }

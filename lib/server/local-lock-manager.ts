@@ -103,7 +103,7 @@ export class LocalLockManager implements LockManager {
       nextToken: () => tokens.next(),
       mayGrant: (count) => !this.#isHeldBack && !this.#isDraining && tokens.has(count),
       isBusy: () => this.#longWork.isUsedUp,
-      maxCycleSteps: options.limits.maxPageEntries,
+      maxCycleSteps: () => options.limits.maxPageEntries,
       ...(this.isDurable && {
         isClosed: (name, kind) => this.#closed.has(name, kind),
         onLoss: (claim, reason) => this.#recordLoss(claim, reason),

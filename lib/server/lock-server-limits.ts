@@ -1,6 +1,7 @@
 /** The limits of a lock server, and which of them clients are told. */
 
 import type { AllTableLimits, TableLimits } from '../locks/types.ts';
+import { requireKnownOptions } from '../message/known-options.ts';
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from '../message/message-limits.ts';
 import type { SessionLimits } from '../sessions/kept-sessions.ts';
 import { defaultBytes } from './default-memory.ts';
@@ -68,3 +69,32 @@ export const TOLD_LIMITS: readonly (keyof LockServerLimits)[] = [
   'maxLocksPerRequest',
   'maxPageEntries',
 ];
+
+/** The limits of one server, which may change while it runs: all who need them read these objects each time. */
+export class ChangingLimits {
+  readonly current: LockServerLimits;
+  /** Those of the lock table. */
+  readonly ofTable: LockServerLimits & AllTableLimits;
+
+  /** Those that are left out have their defaults. @throws TypeError for an unknown limit. */
+  constructor(given: Partial<LockServerLimits>) {
+    this.current = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnown(given) };
+    this.ofTable = withResumes(this.current);
+  }
+
+  /** Those that are left out stay. @throws TypeError for an unknown limit, or another value of one of the `FIXED_LIMITS`. */
+  change(given: Partial<LockServerLimits>): void {
+    requireKnown(given);
+    for (const limit of FIXED_LIMITS) {
+      const { [limit]: value = this.current[limit] } = given;
+      if (value === this.current[limit]) continue;
+      throw new TypeError(`limits.${limit} is ${value}; expected ${this.current[limit]}, since it cannot change`);
+    }
+    Object.assign(this.current, given);
+    Object.assign(this.ofTable, withResumes(this.current));
+  }
+}
+
+function requireKnown(given: Partial<LockServerLimits>): Partial<LockServerLimits> {
+  return requireKnownOptions(given, Object.keys(DEFAULT_LOCK_SERVER_LIMITS), 'limits');
+}

@@ -11,8 +11,7 @@ import type { MessageId } from '../message/message-session.ts';
 import { mapResult, type PendingResult } from '../message/pending-result.ts';
 import type { ListenOptions } from '../message/protocol.ts';
 import type { ServerStatistics } from '../protocol.ts';
-import type { Status } from '../wire/statuses.ts';
-import { hideOthers, withStatus } from './answers.ts';
+import { DENIED, hideOthers, OK, withStatus } from './answers.ts';
 import { COMMAND_REFUSALS } from './command-refusals.ts';
 import { answerHistory } from './history-command.ts';
 import type { HistorySource } from './history-source.ts';
@@ -46,7 +45,7 @@ import type { ObservedClient } from './lock-observer.ts';
 import type { LockObservers } from './lock-observers.ts';
 import type { LockProtocol, LockServerParts } from './lock-protocol.ts';
 import { invalidParameters, LockRequests, type Refusal, refuseLength, refuseNames } from './lock-requests.ts';
-import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits, TOLD_LIMITS, withResumes } from './lock-server-limits.ts';
+import { ChangingLimits, type LockServerLimits, TOLD_LIMITS } from './lock-server-limits.ts';
 import { LOCK_LISTEN_OPTIONS, LOCK_SERVER_OPTIONS, type LockServerOptions } from './lock-server-options.ts';
 import { LockWatches } from './lock-watches.ts';
 import { NameRegistry } from './name-registry.ts';
@@ -67,6 +66,7 @@ const DEFAULT_LISTED = 100;
 export class LockServer extends MessageServer<LockServerSession> {
   /** For the status page, the metrics and the health checks. */
   readonly monitor: ServerMonitor;
+  readonly #changingLimits: ChangingLimits;
   readonly #limits: LockServerLimits;
   readonly #manager: LockManager;
   readonly #observers: LockObservers;
@@ -100,15 +100,16 @@ export class LockServer extends MessageServer<LockServerSession> {
       history,
       ...rest
     } = requireKnownOptions(options, LOCK_SERVER_OPTIONS);
-    const limitNames = Object.keys(DEFAULT_LOCK_SERVER_LIMITS);
-    const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, ...requireKnownOptions(given, limitNames, 'limits') };
+    const changingLimits = new ChangingLimits(given);
+    const limits = changingLimits.current;
     super({ ...rest, limits, commands: LOCK_COMMANDS, refusalReasons: Object.keys(COMMAND_REFUSALS) });
+    this.#changingLimits = changingLimits;
     this.#limits = limits;
     const own = ledger ?? (manager === undefined ? ledgerInMemory(this.logger) : undefined);
-    this.#manager = manager ?? new LocalLockManager({ limits: withResumes(limits), ...(own && { ledger: own }) });
+    this.#manager = manager ?? new LocalLockManager({ limits: changingLimits.ofTable, ...(own && { ledger: own }) });
     this.#observers = this.#manager.observe(observers, this.logger);
     this.#watches = new LockWatches(this.#observers, limits);
-    this.#keptListings = new KeptListings(limits.maxKeptListings);
+    this.#keptListings = new KeptListings(limits);
     this.#isDumpOn = dump;
     this.#history = history;
     this.#sessionKeeper = new SessionKeeper({
@@ -167,6 +168,16 @@ export class LockServer extends MessageServer<LockServerSession> {
       this.#sessionKeeper.close();
       this.#manager.close();
     }
+  }
+
+  /**
+   * Makes other limits hold from now on; those that are left out stay. What is above a lowered limit stays, and new requests are refused. A
+   * `manager` that was given keeps its own.
+   * @throws TypeError for an unknown limit, or another value of `maxMessageBytes` or `maxMessageValues`.
+   */
+  changeLimits(limits: Partial<LockServerLimits>): void {
+    this.#changingLimits.change(limits);
+    this.setLimits(limits);
   }
 
   /** Acquires a lock. If the request has to wait, its result comes later. */
@@ -419,6 +430,3 @@ export class LockServer extends MessageServer<LockServerSession> {
 const SHARED_PORTS =
   'this process is a worker of node:cluster, whose workers share their ports, and each would grant the same lock; ' +
   'start one process (with pm2: in fork mode, one instance)';
-
-const OK: { readonly status: Status } = Object.freeze({ status: 'ok' });
-const DENIED: { readonly status: Status } = Object.freeze({ status: 'denied' });

@@ -87,7 +87,7 @@ describe('lock table', () => {
       ['in slices', 0],
     ] as const) {
       it(`are told without a cycle that is too long, found ${how}`, () => {
-        startTable({}, [], { searchStepsAtOnce, maxCycleSteps: 2 });
+        startTable({}, [], { searchStepsAtOnce, maxCycleSteps: () => 2 });
         for (const [session, name] of [
           [anna, 'a'],
           [ben, 'b'],

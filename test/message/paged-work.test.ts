@@ -145,7 +145,7 @@ describe('PagedWork', () => {
   afterEach(closeStreams);
 
   it('serves clients by turns once the budget of a turn is used up', async () => {
-    const work = new PagedWork(Number.POSITIVE_INFINITY, () => false);
+    const work = new PagedWork({ softOutputBytes: Number.POSITIVE_INFINITY }, () => false);
     const made: string[] = [];
     const [greedy, modest] = [1, 2].map(() => new MessageSession(connectionThat(() => {}).connection)) as [
       MessageSession,
@@ -166,7 +166,7 @@ describe('PagedWork', () => {
 
   it('makes no further piece for a client that leaves output unread, while all leave too much unread', () => {
     let isFull = false;
-    const work = new PagedWork(Number.POSITIVE_INFINITY, () => isFull);
+    const work = new PagedWork({ softOutputBytes: Number.POSITIVE_INFINITY }, () => isFull);
     const { stream, connection } = connectionThat(() => {});
     const session = new MessageSession(connection);
     const made: string[] = [];

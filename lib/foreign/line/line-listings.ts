@@ -4,7 +4,7 @@ import type { LockKind } from '../../locks/types.ts';
 import type { PagedWork } from '../../message/paged-work.ts';
 import { mapResult, PendingResult } from '../../message/pending-result.ts';
 import type { LockInformation } from '../../protocol.ts';
-import type { HoldersPage, LockManager, Pages } from '../../server/lock-manager.ts';
+import type { HoldersPage, LockManager, PageLimits, Pages } from '../../server/lock-manager.ts';
 import type { LockServerParts } from '../../server/lock-protocol.ts';
 import type { NameRegistry } from '../../server/name-registry.ts';
 import type { LockServerSession } from '../../server/session.ts';
@@ -21,14 +21,13 @@ export class LineListings {
   readonly #manager: LockManager;
   readonly #registry: NameRegistry;
   readonly #pagedWork: PagedWork;
-  /** The number of lines or names in a page. */
-  readonly #pageSize: number;
+  readonly #limits: PageLimits;
 
   constructor({ manager, registry, pagedWork, limits }: LockServerParts) {
     this.#manager = manager;
     this.#registry = registry;
     this.#pagedWork = pagedWork;
-    this.#pageSize = limits.maxPageEntries;
+    this.#limits = limits;
   }
 
   /** One line for each holder, or for each holder of one name, in the order of the grants. */
@@ -60,7 +59,7 @@ export class LineListings {
   /** One line for each client that has a name, or that has this name. */
   who(session: LockServerSession, name: string | undefined): PendingResult<LineReply> {
     const page = (after: number): Page => {
-      const { clients, next } = this.#registry.page(name, after, this.#pageSize);
+      const { clients, next } = this.#registry.page(name, after, this.#limits.maxPageEntries);
       const text = clients.map((client) => `${client.address}: ${inOneLine(client.name)}\n`).join('');
       return next === undefined ? { text } : { text, next: () => page(next) };
     };
@@ -68,7 +67,7 @@ export class LineListings {
   }
 
   #nextPage<Each extends object>(session: LockServerSession, listing: Pages<Each>): PendingResult<Each> {
-    return listing.nextPage(this.#pageSize, () => !session.connection.isClosed);
+    return listing.nextPage(this.#limits.maxPageEntries, () => !session.connection.isClosed);
   }
 
   #holdersPage(session: LockServerSession, listing: Pages<HoldersPage>): Page | PendingResult<Page> {
