@@ -35,6 +35,7 @@ const TITLES: Readonly<Record<keyof LockServerLimits, string>> = {
   maxPageEntries: 'Entries in one page of a listing.',
   maxPageBytes: 'Bytes in one page of a listing, about.',
   maxKeptListings: 'Listings that the next page goes on with.',
+  maxWatchers: 'Connections that watch locks.',
   minSessionTimeoutMs: 'Milliseconds of the shortest time-out of a session.',
   maxSessionTimeoutMs: 'Milliseconds of the longest time-out of a session.',
   maxSuspendedSessions: 'Sessions that wait for their client to come back.',

@@ -14,21 +14,31 @@ export type NowMs = () => number;
 
 /** Watches the waits of one server, or of servers that follow each other. */
 export class LongWaits implements LockObserver {
-  readonly #waitsOverMs: number;
+  #waitsOverMs: number;
   readonly #log: QuietLog;
   readonly #nowMs: NowMs;
   /** Those that wait and were not told of, in the order in which they came. */
   readonly #waiting = new Set<ObservedClaim>();
   #stopTimer: (() => void) | undefined;
 
-  /** A wait gets its line when it has lasted for `waitsOverMs` milliseconds. */
+  /** A wait gets its line when it has lasted for `waitsOverMs` milliseconds; 0 is never. */
   constructor(waitsOverMs: number, logger: Logger, nowMs: NowMs = () => performance.now()) {
     this.#waitsOverMs = waitsOverMs;
     this.#log = new QuietLog(logger);
     this.#nowMs = nowMs;
   }
 
+  /** Makes another time hold. While it is 0, waits that begin are not watched, and get no line later. */
+  change(waitsOverMs: number): void {
+    this.#waitsOverMs = waitsOverMs;
+    this.#stop();
+    const [first] = waitsOverMs === 0 ? [] : this.#waiting;
+    if (first === undefined) this.#waiting.clear();
+    else this.#stopTimer = this.#startTimer(first);
+  }
+
   queued(claim: ObservedClaim): void {
+    if (this.#waitsOverMs === 0) return;
     this.#waiting.add(claim);
     this.#stopTimer ??= this.#startTimer(claim);
   }
@@ -44,14 +54,18 @@ export class LongWaits implements LockObserver {
   /** Those that wait then go on with another server, if at all, which tells of them anew. */
   stopping(): void {
     this.#waiting.clear();
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
+    this.#stop();
   }
 
   /** Stops the timer, and tells what was left out. */
   close(): void {
-    this.#stopTimer?.();
+    this.#stop();
     this.#log.flush();
+  }
+
+  #stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 
   #startTimer({ sinceMs }: ObservedClaim): () => void {

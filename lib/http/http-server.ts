@@ -64,7 +64,7 @@ export interface HttpServerOptions {
 
 export class HttpServer {
   readonly #options: HttpServerOptions;
-  readonly #hosts: ReadonlySet<string>;
+  #hosts: ReadonlySet<string>;
   readonly #server: Server;
 
   constructor(options: HttpServerOptions) {
@@ -79,6 +79,11 @@ export class HttpServer {
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#server.maxConnections = options.maxConnections;
     this.#server.on('connection', (socket: Socket) => this.#admit(socket));
+  }
+
+  /** Makes other names hold by which it may be called. */
+  setHosts(hosts: readonly string[]): void {
+    this.#hosts = new Set(hosts);
   }
 
   /** Listens; resolves to the URL. Rejects with the system's error, such as `EADDRINUSE`. */

@@ -47,6 +47,12 @@ export class Monitoring {
     }
   }
 
+  /** Makes other groups and names hold. */
+  change({ groups, hosts }: Pick<MonitoringOptions, 'groups' | 'hosts'>): void {
+    this.#surveys.change(groupFinder(groups));
+    this.#server.setHosts(hosts);
+  }
+
   /** Closes the listener and all its connections. */
   async close(): Promise<void> {
     this.#samples.close();

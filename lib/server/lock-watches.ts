@@ -14,20 +14,20 @@ import { endOf, grantOf, namesOfRefusal, namesOfWait, refusalOf, waitOf } from '
 /** Begins and ends the watches of one server, and tells each what it is about. */
 export class LockWatches implements LockObserver {
   readonly #observers: LockObservers;
-  readonly #maxWatchers: number;
+  readonly #limits: Pick<LockServerLimits, 'maxWatchers'>;
   readonly #budget = new TurnBudget();
   readonly #watches = new Map<LockServerSession, LockWatch>();
 
-  constructor(observers: LockObservers, { maxWatchers }: Pick<LockServerLimits, 'maxWatchers'>) {
+  constructor(observers: LockObservers, limits: Pick<LockServerLimits, 'maxWatchers'>) {
     this.#observers = observers;
-    this.#maxWatchers = maxWatchers;
+    this.#limits = limits;
   }
 
   /** Has a connection told of what happens from now on, in place of what it watched before. Returns why not, if it cannot be. */
   begin(session: LockServerSession, about: WatchParameters): Refusal | undefined {
     const before = this.#watches.get(session);
-    if (before === undefined && this.#watches.size >= this.#maxWatchers) {
-      return { status: 'limit', limit: 'maxWatchers', value: this.#maxWatchers };
+    if (before === undefined && this.#watches.size >= this.#limits.maxWatchers) {
+      return { status: 'limit', limit: 'maxWatchers', value: this.#limits.maxWatchers };
     }
     before?.end();
     if (this.#watches.size === 0) this.#observers.add(this);

@@ -24,13 +24,19 @@ interface Taken {
 
 /** The surveys that some of those who ask share. */
 export class Surveys {
-  readonly #groupOf: SurveyOptions['groupOf'];
+  #groupOf: SurveyOptions['groupOf'];
   /** Weak, since another server leads after a fail-over, and the locks of the one before are to be forgotten. */
-  readonly #taken = new WeakMap<ServerMonitor, Taken>();
+  #taken = new WeakMap<ServerMonitor, Taken>();
 
   /** Sums up the groups that names belong to, if there are any. */
   constructor(groupOf?: SurveyOptions['groupOf']) {
     this.#groupOf = groupOf;
+  }
+
+  /** Makes other groups hold: the next who asks gets a new survey. */
+  change(groupOf: SurveyOptions['groupOf']): void {
+    this.#groupOf = groupOf;
+    this.#taken = new WeakMap();
   }
 
   /** Resolves to the last survey, or to a new one if that is old enough. */
