@@ -10,7 +10,6 @@ import { EtcdClient } from '../ledger/etcd/etcd-client.ts';
 import type { Logger } from '../message/logger.ts';
 import type { LockServerLimits } from '../server/lock-server-limits.ts';
 import type { LockServerOptions } from '../server/lock-server-options.ts';
-import { tcp } from '../transports/tcp.ts';
 import { leastSessionTimeoutMs, nodeName } from './cluster-settings.ts';
 import type { PlannedListener } from './listeners.ts';
 import { withAccount } from './privileges.ts';
@@ -24,6 +23,8 @@ const MS_A_SECOND = 1_000;
 /** What a node of a cluster is made of, beside its settings. */
 export interface ClusterParts {
   readonly planned: readonly PlannedListener[];
+  /** Takes the connections that other servers forward. */
+  readonly forwarding: PlannedListener;
   readonly limits: LockServerLimits;
   readonly logger: Logger;
   /** The options of the server that leads. */
@@ -39,11 +40,10 @@ export interface ClusterParts {
  * `LedgerError` when the package `@grpc/grpc-js` is not installed or the state directory cannot be used.
  */
 export async function makeClusterNode(settings: Settings, parts: ClusterParts): Promise<ClusterNode> {
-  const { cluster, host, allowed, stateDirectory } = settings;
-  const { planned, logger, serverOptions, isRaised, onServer } = parts;
+  const { cluster, stateDirectory } = settings;
+  const { planned, forwarding, logger, serverOptions, isRaised, onServer } = parts;
   const minSessionTimeoutMs = Math.max(parts.limits.minSessionTimeoutMs, leastSessionTimeoutMs(cluster));
   const limits = { ...parts.limits, minSessionTimeoutMs };
-  const forwardPort = cluster.forwardPort === 'auto' ? 0 : cluster.forwardPort;
   const report = ledgerReport(logger);
   const client = await openClient(settings);
   // The file must belong to the user that the server becomes, since it must write it then.
@@ -58,7 +58,7 @@ export async function makeClusterNode(settings: Settings, parts: ClusterParts): 
     leaseSeconds: cluster.leaseSeconds,
     policy: policyOf(settings),
     listeners: planned,
-    forwardListener: tcp({ host, port: forwardPort, allowed }),
+    forwardListener: forwarding.listener,
     limits,
     known,
     logger,

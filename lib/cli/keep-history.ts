@@ -13,6 +13,7 @@ import type { Settings } from './settings.ts';
 export interface KeptHistory {
   /** What the server is told of it. */
   readonly options: Pick<LockServerOptions, 'observers' | 'history'>;
+  readonly longWaits: LongWaits;
   /** Writes what is not written yet; resolves when that is done. */
   close(): Promise<void>;
 }
@@ -23,11 +24,12 @@ export async function keepHistory(settings: Settings, logger: Logger): Promise<K
   const files = history.enabled && history.directory !== '' ? await openFiles(settings, logger) : undefined;
   const kept = history.enabled ? new LockHistory({ ...keptBy(history), keeper: files }) : undefined;
   if (kept !== undefined && files !== undefined) void recall(kept, files, settings, logger);
-  const longWaits = log.waitsOver > 0 ? new LongWaits(log.waitsOver, logger) : undefined;
+  const longWaits = new LongWaits(log.waitsOver, logger);
   return {
-    options: { observers: [kept, longWaits].filter((each) => each !== undefined), ...(kept && { history: kept }) },
+    options: { observers: kept === undefined ? [longWaits] : [kept, longWaits], ...(kept && { history: kept }) },
+    longWaits,
     close: async () => {
-      longWaits?.close();
+      longWaits.close();
       await files?.close();
     },
   };

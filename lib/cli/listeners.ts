@@ -4,7 +4,7 @@ import type { LockListenOptions } from '../foreign/full-lock-server.ts';
 import type { Listener } from '../message/byte-stream.ts';
 import { AllowList } from '../transports/allow-list.ts';
 import { parseListedHost, parseListedOrigin } from '../transports/page-access.ts';
-import { tcp } from '../transports/tcp.ts';
+import { type ListenerChanges, type TcpListener, tcp } from '../transports/tcp.ts';
 import type { TlsFiles } from '../transports/tls.ts';
 import { unix } from '../transports/unix.ts';
 import { webSocket } from '../transports/websocket.ts';
@@ -15,8 +15,8 @@ export interface PlannedListener {
   /** Where it will listen, for error messages. */
   readonly place: string;
   readonly listener: Listener;
-  /** Reads its certificates again; undefined without TLS. @throws Error when that fails. */
-  readonly reload?: () => void;
+  /** The same listener, if there are changes that it can take up while it is open, and what it has of them by these settings. */
+  readonly changing?: { readonly listener: TcpListener; readonly access: ListenerChanges };
   readonly options: LockListenOptions;
   /** The file of a Unix socket. */
   readonly socketFile?: string;
@@ -60,20 +60,34 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   checkEach(proxies ?? [], `${field}.proxies`, (entry) => new AllowList([entry]));
   const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
   const { origins, hosts, limits, handshakeTimeoutMs } = settings;
-  const where = { host, port: number, allowed, proxies, tls: tlsFiles(tls, tlsField), handshakeTimeoutMs };
+  const access = { allowed, proxies, tls: tlsFiles(tls, tlsField) };
+  const where = { host, port: number, handshakeTimeoutMs, ...access };
   const place = `${host}, port ${listener.port}`;
   try {
-    const frames = { origins, hosts, maxMessageBytes: limits.maxMessageBytes };
-    const listens = transport === 'tcp' ? tcp(where) : webSocket({ ...where, ...frames });
-    return {
-      place,
-      listener: listens,
-      options: transport === 'tcp' ? options : { protocols: ['ndjson', 'line'], ...options },
-      ...(where.tls === undefined ? {} : { reload: () => listens.reload() }),
-    };
+    if (transport === 'tcp') {
+      const made = tcp(where);
+      return { place, listener: made, options, changing: { listener: made, access } };
+    }
+    const pages = { origins, hosts };
+    const made = webSocket({ ...where, ...pages, maxMessageBytes: limits.maxMessageBytes });
+    const changing = { listener: made, access: { ...access, ...pages } };
+    return { place, listener: made, options: { protocols: ['ndjson', 'line'], ...options }, changing };
   } catch (error) {
     throw new SettingsError(`${field}: ${(error as Error).message}`);
   }
+}
+
+/** Makes the listener to which the other servers of a cluster forward connections. @throws SettingsError when an address is invalid. */
+export function planForwarding({ host, allowed, cluster }: Settings): PlannedListener {
+  checkEach(allowed, 'settings.allowed', (entry) => new AllowList([entry]));
+  const port = cluster.forwardPort === 'auto' ? 0 : cluster.forwardPort;
+  const listener = tcp({ host, port, allowed });
+  return {
+    place: `${host}, port ${cluster.forwardPort}`,
+    listener,
+    options: {},
+    changing: { listener, access: { allowed } },
+  };
 }
 
 /** Names the wrong entry, so that people find it in the file. */

@@ -3,6 +3,7 @@
 import { Durations } from '../http/durations.ts';
 import type { Monitored } from '../http/monitored.ts';
 import type { Monitoring } from '../http/monitoring.ts';
+import type { NameGroup } from '../http/name-groups.ts';
 import type { Logger } from '../message/logger.ts';
 import { QuietLog } from '../message/quiet-log.ts';
 import { Refusals } from '../message/refusals.ts';
@@ -11,10 +12,21 @@ import { parseListedHost } from '../transports/page-access.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { DEFAULT_HTTP_PORT } from './settings-schema.ts';
 
+/** Who may ask, by which names, and what the metrics tell together. */
+interface MonitoringAccess {
+  readonly allowed: AllowList;
+  readonly hosts: readonly string[];
+  readonly groups: readonly NameGroup[];
+}
+
 /** The listener, once it is known what it tells about. */
 export interface PlannedMonitoring {
   /** Must observe the servers. */
   readonly durations: Durations;
+  /** What of it may change while it is open. */
+  readonly access: MonitoringAccess;
+  /** Makes other settings of that hold. */
+  change(access: MonitoringAccess): void;
   /**
    * Listens; resolves to what can be closed. Rejects with the system's error when it cannot listen at a port that was asked for; when the
    * default port is taken, logs that and resolves to undefined.
@@ -37,20 +49,28 @@ export function planMonitoring(settings: Settings, isPortGiven: boolean): Planne
   const isAskedFor = isPortGiven || http.port !== DEFAULT_HTTP_PORT;
   if (http.port === 0 || (port === 'auto' && !isAskedFor)) return undefined;
   const { host, maxConnections } = http;
-  const where = { host, port: http.port === 'auto' ? 0 : http.port, hosts, maxConnections };
+  const where = { host, port: http.port === 'auto' ? 0 : http.port, maxConnections };
   const durations = new Durations();
+  let access: MonitoringAccess = { allowed, hosts, groups: metrics.groups };
+  let opened: Monitoring | undefined;
   return {
     durations,
+    access,
+    change: (changed) => {
+      access = changed;
+      opened?.change(changed);
+    },
     open: async (monitored, logger) => {
       // Only now, since a server without it need not load it.
       const { Monitoring: Made } = await import('../http/monitoring.ts');
       const refusals = new Refusals(new QuietLog(logger), []);
       const monitoring = new Made({
         ...where,
+        hosts: access.hosts,
         monitored,
-        groups: metrics.groups,
+        groups: access.groups,
         durations,
-        isAllowed: (address) => allowed.allows(address),
+        isAllowed: (address) => access.allowed.allows(address),
         refused: (refusal) =>
           refusals.add({ ...refusal, address: canonicalAddress(refusal.address), refused: 'an HTTP request' }),
         failed: (error, path) => logger.error({ err: error, path }, 'an HTTP request failed'),
@@ -58,6 +78,7 @@ export function planMonitoring(settings: Settings, isPortGiven: boolean): Planne
       try {
         const url = await monitoring.listen();
         logger.info({ url }, `status page and metrics at ${url}`);
+        opened = monitoring;
         return monitoring;
       } catch (error) {
         if (isAskedFor || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;

@@ -12,22 +12,32 @@ interface FittedLimits {
   readonly notice?: string;
 }
 
+/** How many files the process may have open, and for how many connections that leaves room. */
+export interface OpenFiles {
+  readonly max: number;
+  readonly room: number;
+}
+
 /**
- * Lowers `maxConnections` to what the system's limit of open files leaves room for, beside the files that are open and
- * those of the listeners; one that stands by needs another for each connection that it forwards. Changes nothing where the system
- * does not tell the limit; only Linux does.
+ * Counts them at the start: the rest is for connections and the listeners that are to open. A server that stands by needs another file for
+ * each connection that it forwards. Undefined where the system does not tell the limit; only Linux does.
  */
-export function fitToOpenFiles(limits: LockServerLimits, listeners: number, filesAConnection = 1): FittedLimits {
-  const maxOpenFiles = readMaxOpenFiles();
-  if (maxOpenFiles === undefined) return { limits };
-  const files = maxOpenFiles - countOpenFiles() - listeners - SPARE_FILES;
-  const room = Math.max(1, Math.floor(files / filesAConnection));
+export function countOpenFiles(listeners: number, filesAConnection = 1): OpenFiles | undefined {
+  const max = readMaxOpenFiles();
+  if (max === undefined) return undefined;
+  // One of them is open only while this reads the folder.
+  const files = max - readdirSync('/proc/self/fd').length - listeners - SPARE_FILES;
+  return { max, room: Math.max(1, Math.floor(files / filesAConnection)) };
+}
+
+/** Lowers `maxConnections` to what there is room for. */
+export function fitToOpenFiles(limits: LockServerLimits, files: OpenFiles | undefined): FittedLimits {
   const { maxConnections } = limits;
-  if (room >= maxConnections) return { limits };
-  const why = `since this process may have ${maxOpenFiles} files open`;
+  if (files === undefined || files.room >= maxConnections) return { limits };
+  const why = `since this process may have ${files.max} files open`;
   const remedy = 'raise the limit of open files (ulimit -n, or LimitNOFILE of systemd), or lower limits.maxConnections';
-  const notice = `limits.maxConnections is lowered from ${maxConnections} to ${room}, ${why}; ${remedy}`;
-  return { limits: { ...limits, maxConnections: room }, notice };
+  const notice = `limits.maxConnections is lowered from ${maxConnections} to ${files.room}, ${why}; ${remedy}`;
+  return { limits: { ...limits, maxConnections: files.room }, notice };
 }
 
 function readMaxOpenFiles(): number | undefined {
@@ -37,9 +47,4 @@ function readMaxOpenFiles(): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** One of them is open only while this reads the folder. */
-function countOpenFiles(): number {
-  return readdirSync('/proc/self/fd').length;
 }

@@ -10,15 +10,18 @@ import type { Monitoring } from '../http/monitoring.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from '../server/lock-server-limits.ts';
+import type { LockServerOptions } from '../server/lock-server-options.ts';
 import { type ClusterParts, makeClusterNode } from './cluster.ts';
 import { isClustered } from './cluster-settings.ts';
 import { EXIT_CODES, SIGNAL_EXIT_CODE } from './exit-codes.ts';
 import { type KeptHistory, keepHistory } from './keep-history.ts';
-import { type PlannedListener, planListeners } from './listeners.ts';
+import { type PlannedListener, planForwarding, planListeners } from './listeners.ts';
 import { type PlannedMonitoring, planMonitoring } from './monitoring.ts';
-import { fitToOpenFiles } from './open-files.ts';
+import { countOpenFiles, fitToOpenFiles } from './open-files.ts';
 import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
 import { dropPrivileges, withAccount } from './privileges.ts';
+import { logLevel, RunningSettings } from './running-settings.ts';
+import type { ReadSettings } from './server-command-line.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { failWith, StartFailure, type StartFailureCodes } from './start-failure.ts';
 import { explainStateError, openState } from './state.ts';
@@ -37,10 +40,12 @@ interface ServeOptions {
   readonly isStateForced?: boolean;
   /** Accepts what etcd has now, although it was set back. */
   readonly isRaised?: boolean;
-  /** Whether the port of the status page was given on the command line, so that it must be free. */
+  /** Whether the port of the status page was asked for, so that it must be free. */
   readonly isHttpPortGiven?: boolean;
   /** Variables that begin like those of settings and are none. */
   readonly ignoredVariables?: readonly string[];
+  /** Reads the settings again on SIGHUP. Without it they stay, and only the certificates are read. */
+  readonly readAgain?: () => Pick<ReadSettings, 'settings' | 'source'>;
 }
 
 /** What runs until a signal ends it: a server, or the node of a cluster. */
@@ -53,79 +58,155 @@ interface Closable {
   close(): Promise<void>;
 }
 
+/** What is open so far, so that it can be closed when the start fails. */
+interface Opened {
+  server?: Serving;
+  ledger?: Ledger | undefined;
+  monitoring?: Monitoring | undefined;
+  pidfile?: Pidfile | undefined;
+}
+
+/** What serves, once it listens. */
+interface Listening {
+  readonly server: Serving;
+  readonly addresses: readonly string[];
+  readonly monitored: () => Monitored;
+  /** Undefined where limits need a restart. */
+  readonly changeLimits?: (limits: LockServerLimits) => void;
+}
+
+/** Of what a start is made. */
+interface Start {
+  readonly settings: Settings;
+  readonly codes: StartFailureCodes;
+  readonly options: ServeOptions;
+  readonly planned: readonly PlannedListener[];
+  readonly forwarding: PlannedListener | undefined;
+  readonly monitoring: PlannedMonitoring | undefined;
+  readonly logger: PinoLogger;
+  readonly opened: Opened;
+}
+
 /**
- * Starts a server. The first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP reads the certificates
+ * Starts a server. The first SIGINT or SIGTERM drains it, the second ends it at once, and SIGHUP reads the settings and the certificates
  * again. Prints the line that tells the addresses where it listens. Rejects with a `StartFailure`.
  */
 export async function serve(
   settings: Settings,
   codes: StartFailureCodes,
   startLine: (addresses: readonly string[]) => string,
-  { isStateForced = false, isRaised = false, isHttpPortGiven = false, ignoredVariables = [] }: ServeOptions = {},
+  options: ServeOptions = {},
 ): Promise<void> {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
+  const { isHttpPortGiven = false, ignoredVariables = [] } = options;
   const planned = failWith(codes.usage, () => planListeners(settings));
-  const plannedMonitoring = failWith(codes.usage, () => planMonitoring(settings, isHttpPortGiven));
-  const pidfile = settings.pidfile === '' ? undefined : await claimPidfile(settings.pidfile, codes);
-  const { verbose, dump, registry, forceUnlock } = settings;
-  // Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting.
-  const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
-  // A full disk costs lines of the log, not the locks.
-  log.on('error', () => {});
-  const logger = pino({ level: verbose ? 'debug' : 'info' }, log);
-  const monitoringFiles = plannedMonitoring === undefined ? 0 : 1 + settings.http.maxConnections;
-  const filesAConnection = isClustered(settings) ? 2 : 1;
-  const { limits, notice } = fitToOpenFiles(limitsOf(settings), planned.length + monitoringFiles, filesAConnection);
-  let server: Serving | undefined;
-  let ledger: Ledger | undefined;
-  let monitoring: Monitoring | undefined;
-  let monitored: () => Monitored;
+  const forwarding = isClustered(settings) ? failWith(codes.usage, () => planForwarding(settings)) : undefined;
+  const monitoring = failWith(codes.usage, () => planMonitoring(settings, isHttpPortGiven));
+  const opened: Opened = {};
+  if (settings.pidfile !== '') opened.pidfile = await claimPidfile(settings.pidfile, codes);
+  const { log, logger } = openLog(settings);
+  const start: Start = { settings, codes, options, planned, forwarding, monitoring, logger, opened };
   try {
     const history = await claimHistory(settings, codes, logger);
-    const observers = [
-      ...(history.options.observers ?? []),
-      ...(plannedMonitoring ? [plannedMonitoring.durations] : []),
-    ];
-    const options = { limits, logger, dump, registry, forceUnlock, ...history.options, observers };
-    let addresses: readonly string[];
-    if (isClustered(settings)) {
-      let leading: FullLockServer | undefined;
-      const onServer = (made: FullLockServer): void => {
-        leading = made;
-      };
-      const parts = { planned, limits, logger, serverOptions: options, isRaised, onServer };
-      const node = await claimNode(settings, codes, parts);
-      server = node;
-      monitored = () => monitoredOf(node, leading);
-      addresses = await startNode(node, codes);
-      process.on('SIGUSR2', () => node.stepDown());
-    } else {
-      ledger = await claimState(settings, codes, logger, isStateForced);
-      const single = failWith(EXIT_CODES.failure, () => new FullLockServer({ ...options, ...(ledger && { ledger }) }));
-      server = single;
-      monitored = () => ({ role: 'single', monitor: single.monitor });
-      addresses = await openAll(single, planned, codes);
-    }
-    monitoring = await openMonitoring(plannedMonitoring, monitored, logger, codes);
+    const limitsFor = limitFitter(start);
+    const { server, addresses, monitored, changeLimits } = await listen(start, limitsFor(settings), history);
+    opened.monitoring = await openMonitoring(monitoring, monitored, logger, codes);
     const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
-    closeOnSignal(server, [monitoring, ledger, history], logger, log, pidfile, settings.drainSeconds * MS_A_SECOND);
-    process.on('SIGHUP', () => reloadAll(planned, logger));
-    if (ignoredVariables.length > 0) logger.warn({ variables: ignoredVariables }, IGNORED);
-    if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
+    const readAgain = options.readAgain ?? (() => ({ settings, source: 'the command line' }));
+    const running = new RunningSettings(settings, readAgain, {
+      listeners: forwarding === undefined ? planned : [...planned, forwarding],
+      monitoring,
+      isHttpPortGiven,
+      longWaits: history.longWaits,
+      changeLimits: (changed) => changeLimits?.(limitsFor(changed)),
+      logger,
+    });
+    closeOnSignal(server, [opened.monitoring, opened.ledger, history], logger, log, opened.pidfile, running);
+    process.on('SIGHUP', () => running.reload());
+    if (ignoredVariables.length > 0)
+      logger.warn({ variables: ignoredVariables }, IGNORED + ignoredVariables.join(', '));
     announce(startLine(addresses), logger);
   } catch (error) {
-    await monitoring?.close();
-    // A planned stop that was loaded is saved again, as the user who may read it.
-    if (ledger === undefined) await server?.close();
-    else await withAccount(settings, async () => await server?.close());
-    await ledger?.close();
-    pidfile?.release();
+    await closeOpened(opened, settings);
     throw error;
   }
 }
 
-const IGNORED = 'some variables of the environment begin like settings, but none has this name; they are ignored';
+/** Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting. */
+function openLog(settings: Settings): { readonly log: LogDestination; readonly logger: PinoLogger } {
+  const log = pino.destination({ fd: STDERR, sync: false, maxLength: MAX_UNREAD_LOG_BYTES });
+  // A full disk costs lines of the log, not the locks.
+  log.on('error', () => {});
+  return { log, logger: pino({ level: logLevel(settings) }, log) };
+}
+
+/** Returns a function that makes limits of settings, such as the open files of this process allow. */
+function limitFitter({ settings, planned, monitoring, logger }: Start): (settings: Settings) => LockServerLimits {
+  const monitoringFiles = monitoring === undefined ? 0 : 1 + settings.http.maxConnections;
+  const files = countOpenFiles(planned.length + monitoringFiles, isClustered(settings) ? 2 : 1);
+  return (given) => {
+    const { limits, notice } = fitToOpenFiles(limitsOf(given), files);
+    if (notice !== undefined) logger.warn({ maxConnections: limits.maxConnections }, notice);
+    return limits;
+  };
+}
+
+async function listen(start: Start, limits: LockServerLimits, history: KeptHistory): Promise<Listening> {
+  const { settings, logger, monitoring } = start;
+  const { dump, registry, forceUnlock } = settings;
+  const observers = [...(history.options.observers ?? []), ...(monitoring ? [monitoring.durations] : [])];
+  const serverOptions = { limits, logger, dump, registry, forceUnlock, ...history.options, observers };
+  return start.forwarding === undefined
+    ? await listenAlone(start, serverOptions)
+    : await listenInCluster(start, start.forwarding, { ...serverOptions, limits });
+}
+
+async function listenAlone(start: Start, serverOptions: LockServerOptions): Promise<Listening> {
+  const { settings, codes, options, planned, logger, opened } = start;
+  const ledger = await claimState(settings, codes, logger, options.isStateForced === true);
+  opened.ledger = ledger;
+  const make = (): FullLockServer => new FullLockServer({ ...serverOptions, ...(ledger && { ledger }) });
+  const server = failWith(EXIT_CODES.failure, make);
+  opened.server = server;
+  return {
+    server,
+    addresses: await openAll(server, planned, codes),
+    monitored: () => ({ role: 'single', monitor: server.monitor }),
+    changeLimits: (limits) => server.changeLimits(limits),
+  };
+}
+
+async function listenInCluster(
+  { settings, codes, options, planned, logger, opened }: Start,
+  forwarding: PlannedListener,
+  serverOptions: LockServerOptions & { readonly limits: LockServerLimits },
+): Promise<Listening> {
+  let leading: FullLockServer | undefined;
+  const onServer = (made: FullLockServer): void => {
+    leading = made;
+  };
+  const { limits } = serverOptions;
+  const isRaised = options.isRaised === true;
+  const parts = { planned, forwarding, limits, logger, serverOptions, isRaised, onServer };
+  const node = await claimNode(settings, codes, parts);
+  opened.server = node;
+  const addresses = await startNode(node, codes);
+  process.on('SIGUSR2', () => node.stepDown());
+  return { server: node, addresses, monitored: () => monitoredOf(node, leading) };
+}
+
+/** Leaves nothing behind of a start that failed. */
+async function closeOpened({ server, ledger, monitoring, pidfile }: Opened, settings: Settings): Promise<void> {
+  await monitoring?.close();
+  // A planned stop that was loaded is saved again, as the user who may read it.
+  if (ledger === undefined) await server?.close();
+  else await withAccount(settings, async () => await server?.close());
+  await ledger?.close();
+  pidfile?.release();
+}
+
+const IGNORED = 'variables of the environment begin like settings, but are none, so they are ignored: ';
 
 /** Those that the settings leave to the server have its defaults. */
 function limitsOf({ limits }: Settings): LockServerLimits {
@@ -244,7 +325,7 @@ function closeOnSignal(
   logger: PinoLogger,
   log: LogDestination,
   pidfile: Pidfile | undefined,
-  drainMs: number,
+  running: RunningSettings,
 ): void {
   let firstSignalMs: number | undefined;
   process.on('exit', () => pidfile?.release());
@@ -254,6 +335,7 @@ function closeOnSignal(
       firstSignalMs ??= nowMs;
       if (nowMs - firstSignalMs > SAME_SIGNAL_MS) process.exit(SIGNAL_EXIT_CODE + constants.signals[signal]);
       if (nowMs > firstSignalMs) return;
+      const drainMs = running.current.drainSeconds * MS_A_SECOND;
       logger.info({ signal, drainMs }, 'stopping');
       void closeAll(server, afterwards, drainMs).then(() => {
         // Exits even if the last lines cannot be written. Destroys the log first, since it would otherwise try again at
@@ -278,17 +360,4 @@ async function closeAll(
 ): Promise<void> {
   await server.close({ drainMs });
   for (const each of afterwards) await each?.close();
-}
-
-function reloadAll(planned: readonly PlannedListener[], logger: PinoLogger): void {
-  for (const { place, reload } of planned) {
-    if (reload === undefined) continue;
-    try {
-      reload();
-      logger.info({ place }, 'read the certificates again');
-    } catch (error) {
-      const why = (error as Error).message;
-      logger.error({ place, why }, 'the certificates could not be read again; the old ones stay');
-    }
-  }
 }

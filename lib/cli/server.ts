@@ -34,6 +34,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
       isRaised: commandLine.raise === true,
       isHttpPortGiven: read.isHttpPortGiven,
       ignoredVariables: read.ignoredVariables,
+      readAgain: () => readSettings(commandLine, process.env),
     };
     // Only now, since it takes longer to load than all else.
     const { serve } = await import('./serve.ts');

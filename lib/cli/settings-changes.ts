@@ -65,8 +65,8 @@ function findListenerChanges(
 function compare(shown: string, { path, schema }: ListedSetting, before: unknown, after: unknown, effect: Effect) {
   const [was, is] = [valueAt(before, path), valueAt(after, path)];
   if (isDeepStrictEqual(was, is)) return [];
-  // A listener cannot begin or cease to speak TLS, or to ask clients for certificates.
-  const isSwitch = TLS.test(path) && Boolean(was) !== Boolean(is);
+  // A listener cannot begin or cease to speak TLS, to ask clients for certificates or, since that needs `proxied`, to trust proxies.
+  const isSwitch = (TLS.test(path) || path === 'proxies') && Boolean(was) !== Boolean(is);
   const isApplied = effect !== 'restart' && !isSwitch;
   const [hiddenWas, hiddenIs] = schema.writeOnly === true ? ['(not shown)', '(not shown)'] : [was, is];
   return [{ path: shown, was: hiddenWas, is: hiddenIs, isApplied }];

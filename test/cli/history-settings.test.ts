@@ -64,10 +64,10 @@ describe('the history of a server program', () => {
 
   it('is switched off by its setting', async () => {
     const settings = completeSettings({ history: { enabled: false } }, 'settings');
-    const { options } = await keepHistory(settings, consoleLogger);
-    expect(options).to.deep.equal({ observers: [] });
+    const { options, longWaits } = await keepHistory(settings, consoleLogger);
+    expect(options).to.deep.equal({ observers: [longWaits] });
     const byDefault = await keepHistory(completeSettings({}, 'settings'), consoleLogger);
-    expect(byDefault.options.observers).to.deep.equal([byDefault.options.history]);
+    expect(byDefault.options.observers).to.deep.equal([byDefault.options.history, byDefault.longWaits]);
     expect(byDefault.options.history).to.be.an('object');
   });
 });

@@ -171,12 +171,15 @@ describe('the options of the server program for its listeners', () => {
       expect(await subject()).to.equal('server');
       program.signal('SIGHUP');
       expect(await program.nextErrorLine()).to.include('read the certificates again');
+      expect(await program.nextErrorLine()).to.include('read the settings again: 0 changed, 0 need a restart');
       expect(await subject()).to.equal('renewed');
       writeFileSync(server.certFile, 'no certificate');
       program.signal('SIGHUP');
       const line = JSON.parse(await program.nextErrorLine());
-      expect(line.msg).to.equal('the certificates could not be read again; the old ones stay');
-      expect(line.why).to.include(`tls.cert is ${server.certFile}; expected a certificate in PEM`);
+      expect(line.msg).to.match(/^the settings cannot be read again, so nothing has changed: /);
+      expect(line.why).to.match(
+        new RegExp(`^${config} with the command line: settings: tls\\.cert is ${server.certFile}; `),
+      );
       expect(await subject()).to.equal('renewed');
       expect(await new LineClient(before).ask('i jobs')).to.equal('0 Lock Not Locked: jobs');
     });

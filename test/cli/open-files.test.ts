@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { fitToOpenFiles } from '../../lib/cli/open-files.ts';
+import { countOpenFiles, fitToOpenFiles } from '../../lib/cli/open-files.ts';
 import { DEFAULT_LOCK_SERVER_LIMITS } from '../../lib/server/lock-server-limits.ts';
 import { needs, SystemProgram } from '../foreign/system-program.ts';
 import { endTest } from '../server/clean-up.ts';
@@ -64,12 +64,14 @@ describe('a server that may open few files', () => {
 
   it('takes half as many connections where each may be forwarded', () => {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, maxConnections: 1e9 };
-    const [alone, forwarding] = [1, 2].map((files) => fitToOpenFiles(limits, 1, files).limits.maxConnections);
+    const [alone, forwarding] = [1, 2].map(
+      (files) => fitToOpenFiles(limits, countOpenFiles(1, files)).limits.maxConnections,
+    );
     expect(forwarding).to.equal(Math.floor((alone as number) / 2));
   });
 
   it('lowers and says nothing where maxConnections is below that', () => {
     const limits = { ...DEFAULT_LOCK_SERVER_LIMITS, maxConnections: 10 };
-    expect(fitToOpenFiles(limits, 1)).to.deep.equal({ limits });
+    expect(fitToOpenFiles(limits, countOpenFiles(1))).to.deep.equal({ limits });
   });
 });
