@@ -2,7 +2,7 @@
 
 import type { LedgerReport } from '../ledger/ledger.ts';
 import { LedgerError } from '../ledger/ledger-error.ts';
-import { StateDirectory } from '../ledger/state-directory.ts';
+import { StateDirectory, StateFiles } from '../ledger/state-directory.ts';
 import { Trouble } from '../ledger/trouble.ts';
 
 const FILE = 'etcd';
@@ -123,8 +123,13 @@ export class KnownEtcd {
   }
 }
 
+/** Reads the file of a node in a directory, as a start does, and changes nothing. @throws LedgerError `unreadable`. */
+export function requireSoundKnowledge(directory: string): void {
+  read(new StateFiles(directory));
+}
+
 /** @throws LedgerError `unreadable`. */
-function read(directory: StateDirectory): Remembered | undefined {
+function read(directory: StateFiles): Remembered | undefined {
   const text = directory.read(FILE);
   if (text === undefined) return undefined;
   const { clusterId, revision, token } = parse(text);

@@ -8,7 +8,7 @@ import { LedgerError } from './ledger-error.ts';
 import { ListedSessions } from './listed-sessions.ts';
 import { type ReadSessions, readSessions, SessionFile } from './session-file.ts';
 import { SessionQueue } from './session-queue.ts';
-import { StateDirectory } from './state-directory.ts';
+import { StateDirectory, StateFiles } from './state-directory.ts';
 import { StopFile } from './stop-file.ts';
 import { TokenBlock } from './token-block.ts';
 import { type ReservedTokens, readTokens, TokenFile } from './token-file.ts';
@@ -48,6 +48,11 @@ export async function openFileLedger(options: FileLedgerOptions): Promise<Ledger
     if (error instanceof LedgerError || error instanceof RangeError) throw error;
     throw new LedgerError('unusable', `the state directory cannot be used: ${(error as Error).message}`, error);
   }
+}
+
+/** Reads what earlier runs left in a directory, as a start does, and changes nothing. @throws LedgerError when that stops a start. */
+export function requireSoundState(directory: string): void {
+  readEarlier(new StateFiles(directory), false);
 }
 
 async function startLedger(directory: StateDirectory, options: FileLedgerOptions): Promise<Ledger> {
@@ -105,7 +110,7 @@ async function tellOfLoss(directory: StateDirectory, { tokens, listed }: Found, 
 }
 
 /** L4: an unreadable list stops the start. */
-function readEarlier(directory: StateDirectory, isForced: boolean): Found {
+function readEarlier(directory: StateFiles, isForced: boolean): Found {
   const tokens = readTokens(directory);
   const listed = readSessions(directory, isForced);
   if (tokens === undefined && directory.read(MOVED_TOKENS) !== undefined) {

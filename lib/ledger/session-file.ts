@@ -6,7 +6,7 @@ import { LedgerError } from './ledger-error.ts';
 import { type Batch, ListedSessions } from './listed-sessions.ts';
 import { headerLine, readRecords, toLine } from './records.ts';
 import type { SessionChange, SessionStore } from './session-queue.ts';
-import type { StateDirectory } from './state-directory.ts';
+import type { StateDirectory, StateFiles } from './state-directory.ts';
 
 const NAME = 'sessions';
 /** How many are recorded with one sync. To encode them takes some milliseconds. */
@@ -23,7 +23,7 @@ export interface ReadSessions {
 }
 
 /** Reads the file; undefined if there is none. @throws LedgerError when it is damaged, unless `isForced`. */
-export function readSessions(directory: StateDirectory, isForced: boolean): ReadSessions | undefined {
+export function readSessions(directory: StateFiles, isForced: boolean): ReadSessions | undefined {
   const text = directory.read(NAME);
   if (text === undefined) return undefined;
   const { lineage, records, isTorn, damagedLines } = readRecords('sessions', directory.pathOf(NAME), text, isForced);

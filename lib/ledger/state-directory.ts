@@ -10,13 +10,36 @@ import { LedgerError } from './ledger-error.ts';
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-export class StateDirectory {
+/** The files of a directory, for those who only read them. */
+export class StateFiles {
   readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  pathOf(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** The text of a file; undefined if there is none. @throws LedgerError when it cannot be read. */
+  read(name: string): string | undefined {
+    try {
+      return readFileSync(this.pathOf(name), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new LedgerError('unreadable', `${this.pathOf(name)}: ${(error as Error).message}`, error);
+    }
+  }
+}
+
+/** The files of a server, which keeps other servers out. */
+export class StateDirectory extends StateFiles {
   readonly #handle: FileHandle;
   readonly #lock: DirectoryLock;
 
   private constructor(path: string, handle: FileHandle, lock: DirectoryLock) {
-    this.path = path;
+    super(path);
     this.#handle = handle;
     this.#lock = lock;
   }
@@ -36,20 +59,6 @@ export class StateDirectory {
       await handle?.close();
       if (error instanceof LedgerError) throw error;
       throw new LedgerError('unusable', `the state directory cannot be used: ${(error as Error).message}`, error);
-    }
-  }
-
-  pathOf(name: string): string {
-    return join(this.path, name);
-  }
-
-  /** The text of a file; undefined if there is none. @throws LedgerError when it cannot be read. */
-  read(name: string): string | undefined {
-    try {
-      return readFileSync(this.pathOf(name), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new LedgerError('unreadable', `${this.pathOf(name)}: ${(error as Error).message}`, error);
     }
   }
 

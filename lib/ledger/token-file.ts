@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerReport } from './ledger.ts';
 import { LedgerError } from './ledger-error.ts';
 import { headerLine, readRecords, toLine } from './records.ts';
-import type { StateDirectory } from './state-directory.ts';
+import type { StateDirectory, StateFiles } from './state-directory.ts';
 import { Trouble } from './trouble.ts';
 
 const NAME = 'tokens';
@@ -20,7 +20,7 @@ export interface ReservedTokens {
 }
 
 /** Reads the file; undefined if there is none. @throws LedgerError when it is damaged. */
-export function readTokens(directory: StateDirectory): ReservedTokens | undefined {
+export function readTokens(directory: StateFiles): ReservedTokens | undefined {
   const text = directory.read(NAME);
   if (text === undefined) return undefined;
   const path = directory.pathOf(NAME);

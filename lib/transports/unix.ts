@@ -40,8 +40,7 @@ class UnixListener implements Listener {
   }
 
   async open(events: ListenerEvents): Promise<string> {
-    requireFittingPath(this.#path);
-    requireFolderOf(this.#path);
+    requireUsablePath(this.#path);
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
       events.accepted(acceptedStream(socket, `unix:${this.#connections}`));
@@ -106,6 +105,12 @@ const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 /** How many connections may wait until the server accepts them. */
 const BACKLOG = 4_096;
+
+/** @throws Error when no socket can be made there: the path is too long, or its folder does not exist. */
+export function requireUsablePath(path: string): void {
+  requireFittingPath(path);
+  requireFolderOf(path);
+}
 
 /** @throws RangeError when the path is too long: the system would silently use only its beginning. */
 function requireFittingPath(path: string): void {
