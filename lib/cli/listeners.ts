@@ -1,7 +1,9 @@
 /** Makes listeners from the settings. */
 
+import { isIP } from 'node:net';
 import type { LockListenOptions } from '../foreign/full-lock-server.ts';
 import type { Listener } from '../message/byte-stream.ts';
+import { show } from '../message/show.ts';
 import { AllowList } from '../transports/allow-list.ts';
 import { parseListedHost, parseListedOrigin } from '../transports/page-access.ts';
 import { type ListenerChanges, type TcpListener, tcp } from '../transports/tcp.ts';
@@ -54,7 +56,9 @@ function plan(settings: Settings, listener: ListenerSettings, field: string): Pl
   }
   const number = systemPort(listener.port ?? 0);
   if (number === undefined) return undefined;
-  const { host = settings.host, allowed = settings.allowed, tls = settings.tls } = listener;
+  const { host = settings.host } = listener;
+  checkHost(host, listener.host === undefined ? 'settings.host' : `${field}.host`);
+  const { allowed = settings.allowed, tls = settings.tls } = listener;
   const allowedField = listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`;
   checkEach(allowed, allowedField, (entry) => new AllowList([entry]));
   checkEach(proxies ?? [], `${field}.proxies`, (entry) => new AllowList([entry]));
@@ -88,6 +92,15 @@ export function planForwarding({ host, allowed, cluster }: Settings): PlannedLis
     options: {},
     changing: { listener, access: { allowed } },
   };
+}
+
+/** @throws SettingsError when it is neither an address nor a host name. */
+export function checkHost(host: string, field: string): void {
+  try {
+    if (isIP(host) === 0) parseListedHost(host);
+  } catch {
+    throw new SettingsError(`${field} is ${show(host)}; expected an address or a host name`);
+  }
 }
 
 /** Names the wrong entry, so that people find it in the file. */

@@ -9,6 +9,7 @@ import { QuietLog } from '../message/quiet-log.ts';
 import { Refusals } from '../message/refusals.ts';
 import { AllowList, canonicalAddress } from '../transports/allow-list.ts';
 import { parseListedHost } from '../transports/page-access.ts';
+import { checkHost } from './listeners.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { DEFAULT_HTTP_PORT } from './settings-schema.ts';
 
@@ -49,6 +50,7 @@ export function planMonitoring(settings: Settings, isPortGiven: boolean): Planne
   const isAskedFor = isPortGiven || http.port !== DEFAULT_HTTP_PORT;
   if (http.port === 0 || (port === 'auto' && !isAskedFor)) return undefined;
   const { host, maxConnections } = http;
+  checkHost(host, 'settings.http.host');
   const where = { host, port: http.port === 'auto' ? 0 : http.port, maxConnections };
   const durations = new Durations();
   let access: MonitoringAccess = { allowed, hosts, groups: metrics.groups };

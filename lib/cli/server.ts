@@ -2,9 +2,9 @@
 
 import { VERSION } from '../server/version.ts';
 import { EXIT_CODES } from './exit-codes.ts';
-import { parseCommandLine, readSettings } from './server-command-line.ts';
+import { parseCommandLine, type ReadSettings, readSettings } from './server-command-line.ts';
 import type { Settings } from './settings.ts';
-import { exitOnFailure } from './start-failure.ts';
+import { exitOnFailure, type StartFailure } from './start-failure.ts';
 
 const CODES = {
   usage: EXIT_CODES.usage,
@@ -21,6 +21,12 @@ export async function runServer(args: readonly string[]): Promise<void> {
     const { settings } = read;
     if (commandLine.printSettings) {
       process.stdout.write(`${JSON.stringify(settings, undefined, 2)}\n`);
+      return;
+    }
+    if (commandLine.check) {
+      // Only now, as below.
+      const { findStartFailures } = await import('./check-settings.ts');
+      process.exitCode = tellFailures(await findStartFailures(settings), read);
       return;
     }
     const { clusterImport, clusterExport } = commandLine;
@@ -42,6 +48,15 @@ export async function runServer(args: readonly string[]): Promise<void> {
   } catch (error) {
     exitOnFailure(error, EXIT_CODES.usage);
   }
+}
+
+/** Prints what keeps the server from starting, or that nothing does; returns the exit code of the first reason. */
+function tellFailures(failures: readonly StartFailure[], { source, ignoredVariables }: ReadSettings): number {
+  for (const variable of ignoredVariables) process.stderr.write(`holdfast: ${variable} is no setting and is ignored\n`);
+  for (const { message } of failures) process.stderr.write(`holdfast: ${message}\n`);
+  if (failures[0] !== undefined) return failures[0].exitCode;
+  process.stdout.write(`${source}: ok\n`);
+  return EXIT_CODES.ok;
 }
 
 /** The settings that the arguments come to. Ends the process when they are no command line. @throws SettingsError when a setting is wrong. */
