@@ -22,6 +22,7 @@ import { type Pidfile, PidfileTakenError, takePidfile } from './pidfile.ts';
 import { dropPrivileges, withAccount } from './privileges.ts';
 import { logLevel, RunningSettings } from './running-settings.ts';
 import type { ReadSettings } from './server-command-line.ts';
+import { ServiceManager } from './service-manager.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { failWith, StartFailure, type StartFailureCodes } from './start-failure.ts';
 import { explainStateError, openState } from './state.ts';
@@ -122,11 +123,15 @@ export async function serve(
       changeLimits: (changed) => changeLimits?.(limitsFor(changed)),
       logger,
     });
-    closeOnSignal(server, [opened.monitoring, opened.ledger, history], logger, log, opened.pidfile, running);
-    process.on('SIGHUP', () => running.reload());
+    const manager = new ServiceManager(process.env, logger);
+    const afterwards = [opened.monitoring, opened.ledger, history, manager];
+    closeOnSignal(server, afterwards, logger, log, opened.pidfile, running);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => manager.stopping());
+    process.on('SIGHUP', () => manager.reload(() => running.reload()));
     if (ignoredVariables.length > 0)
       logger.warn({ variables: ignoredVariables }, IGNORED + ignoredVariables.join(', '));
     announce(startLine(addresses), logger);
+    manager.ready(startLine(addresses));
   } catch (error) {
     await closeOpened(opened, settings);
     throw error;
