@@ -335,12 +335,14 @@ export class History {
     if (code === 'closed') return;
     if (code === 'forced' && this.#isForced(hold, atMs)) return;
     const { timeoutMs } = this.log.clientKind(hold.client);
+    // A client that was blocked learns late of its grant.
+    const lateMs = this.log.ownHurtMs(hold.client, hold.grantedMs - timeoutMs, hold.grantedMs);
     const isOwed = (fault: Fault): boolean => {
       const { mayCost, noticeMs } = this.log.costs(fault, hold.client);
       return (
         mayCost &&
         this.log.hits(fault, hold.client) &&
-        hold.grantedMs <= fault.untilMs + NOTICE_MS &&
+        hold.grantedMs - lateMs <= fault.untilMs + NOTICE_MS &&
         fault.fromMs <= atMs &&
         atMs <= fault.untilMs + noticeMs + NOTICE_MS
       );
