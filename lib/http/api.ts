@@ -4,8 +4,7 @@ import type { MonitoredClient, ServerMonitor } from '../server/server-monitor.ts
 import { usageOf } from '../server/survey-command.ts';
 import type { Surveys } from '../server/surveys.ts';
 import { VERSION } from '../server/version.ts';
-import { HttpError } from './http-error.ts';
-import type { HttpAnswer, HttpRequest, HttpRoute } from './http-server.ts';
+import { type HttpAnswer, HttpError, type HttpRequest, type HttpRoute } from './http-server.ts';
 import { type Monitored, unreadiness } from './monitored.ts';
 import type { Samples } from './samples.ts';
 import { blockedLocks } from './waits-tree.ts';

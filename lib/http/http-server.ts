@@ -1,15 +1,14 @@
 /** Serves HTTP for people and monitors: checks who asks and for what, and bounds what they can take. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { isTrustedHost, showHost } from './host-check.ts';
-import { HttpError } from './http-error.ts';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 15_000;
 const CHECK_TIMEOUTS_MS = 2_000;
 const MAX_HEADER_BYTES = 16_384;
+const MAX_SHOWN = 100;
 /** Names may be long, and a percent sign triples a byte: the header's bound is what counts. */
 const BASE_URL = 'http://localhost';
 
@@ -23,6 +22,17 @@ const COMMON_HEADERS = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 };
+
+/** A request cannot be answered. Has the status of the answer, and a message for people. */
+export class HttpError extends Error {
+  override readonly name: string = 'HttpError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** What a request asks for. */
 export interface HttpRequest {
@@ -174,4 +184,20 @@ function send(response: ServerResponse, answer: HttpAnswer): void {
   const charset = type.includes('charset') || type.startsWith('image/') ? '' : '; charset=utf-8';
   const allow = status === 405 ? { allow: 'GET' } : {};
   response.writeHead(status, { ...COMMON_HEADERS, ...allow, 'content-type': type + charset }).end(body);
+}
+
+/**
+ * Whether a request with this `Host` is meant for this server: an address, `localhost` or a listed name, with any port. Else any page
+ * could point a name at this machine and read it.
+ */
+function isTrustedHost(header: string | undefined, hosts: ReadonlySet<string>): boolean {
+  const [, inBrackets, plain = ''] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(header ?? '') ?? [];
+  if (inBrackets !== undefined) return isIP(inBrackets) === 6;
+  const name = plain.toLowerCase().replace(/\.$/, '');
+  return isIP(name) === 4 || name === 'localhost' || hosts.has(name);
+}
+
+/** The header as people may see it in a line of the log. */
+function showHost(header: string | undefined): string {
+  return header === undefined ? 'missing' : JSON.stringify(header.slice(0, MAX_SHOWN));
 }

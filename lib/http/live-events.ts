@@ -3,8 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Surveys } from '../server/surveys.ts';
 import { describeBlocked, describeStatus } from './api.ts';
-import { HttpError } from './http-error.ts';
-import type { HttpAnswer } from './http-server.ts';
+import { type HttpAnswer, HttpError } from './http-server.ts';
 import type { Monitored } from './monitored.ts';
 
 const PERIOD_MS = 2_000;

@@ -3,11 +3,10 @@
 import { Surveys } from '../server/surveys.ts';
 import { apiRoutes } from './api.ts';
 import type { Durations } from './durations.ts';
-import { livez, readyz } from './health.ts';
 import { type HttpRoute, HttpServer, type HttpServerOptions } from './http-server.ts';
 import { LiveEvents } from './live-events.ts';
 import type { Metrics } from './metrics.ts';
-import type { Monitored } from './monitored.ts';
+import { livez, type Monitored, readyz } from './monitored.ts';
 import { groupFinder, type NameGroup } from './name-groups.ts';
 import { pageRoutes } from './page-files.ts';
 import { Samples } from './samples.ts';
