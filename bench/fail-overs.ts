@@ -19,7 +19,7 @@ const WAITERS_A_LOCK = 2;
 const TIMES = numberGiven('times') ?? (isShort ? 1 : 50);
 const LEASE_SECONDS = numberGiven('lease') ?? (isShort ? 2 : 5);
 /** The connection of a leader that stands still does not break, so its clients leave it only when it has not answered for long. */
-const STOP_MS = isShort ? 8_000 : 30_000;
+const STOP_MS = isShort ? 9_000 : 30_000;
 const STANDS_STILL_MS = 100;
 const STOPS = Math.min(TIMES, 3);
 const LEAST_TIMEOUT_MS = 3_000 * LEASE_SECONDS;

@@ -183,9 +183,14 @@ export class ClusterFaults {
     }
   }
 
-  /** The same, and what it answers is on its way for longer than it leads, but not for so long that its clients leave. */
+  /**
+   * The same, and what it answers is on its way for longer than it leads, but not for so long that its clients leave. They have asked
+   * before whether it leads.
+   */
   async #delayReplies(leader: ChaosNode, ms: number): Promise<void> {
-    this.#cluster.actOnClients(leader, 'delayToClient', LATE_LEASES * this.#cluster.leaseMs);
+    const { leaseMs } = this.#cluster;
+    this.#cluster.actOnClients(leader, 'delayToClient', LATE_LEASES * leaseMs);
+    await pause(leaseMs);
     await this.#deleteUnseen(leader, ms);
   }
 
