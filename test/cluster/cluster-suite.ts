@@ -21,8 +21,9 @@ const options = ['--no-config', '--timeout', '30000', '--exit', '--parallel', '-
 
 for (const mode of modes) {
   console.log(`=== in a cluster, at the ${mode}`);
-  const spec = `dist/test/{${values.folders ?? FOLDERS[mode]}}/**/*.test.js`;
-  const args = ['mocha', ...options, ...requires.flatMap((file) => ['--require', file]), spec];
+  const folders = (values.folders ?? FOLDERS[mode] ?? '').split(',');
+  const specs = folders.map((folder) => `dist/test/${folder}/**/*.test.js`);
+  const args = ['mocha', ...options, ...requires.flatMap((file) => ['--require', file]), ...specs];
   const { status } = spawnSync('npx', args, {
     stdio: 'inherit',
     env: { ...process.env, HOLDFAST_TEST_CLUSTER: mode },

@@ -36,6 +36,9 @@ const REASONS_AT_STANDBY: Readonly<Record<string, string>> = {
   'closes when the last lease is over': 'a connection that has sent nothing is not forwarded',
   'resumes sessions that have given up thousands of locks':
     'what two connections send may be forwarded in another order',
+  'works for everybody where forceUnlock is switched on': 'a connection that has sent nothing is not forwarded',
+  'is told how a session ended before what it had ends':
+    'a leader cannot tell the end of a forwarded client from that of the server that stands by',
   'hands on its lock and is no longer counted, when 300 connections are reset at once':
     'each connection has two more sockets in the process',
 };
