@@ -25,8 +25,9 @@ function examplesOf(document: string): readonly (readonly Example[])[] {
       .split(/^\$ /m)
       .slice(1)
       .map((text) => {
-        const [line = '', ...output] = text.split('\n');
-        return { line, expected: output.join('\n') };
+        // A command may go on behind `> `, as in a shell.
+        const [, line = '', expected = ''] = /^(.*(?:\n> .*)*)\n([\s\S]*)$/.exec(text) ?? [];
+        return { line: line.replaceAll('\n> ', '\n'), expected };
       }),
   );
 }
@@ -92,7 +93,7 @@ for (const file of ['docs/cli.md', 'docs/runbook.md']) {
     afterEach(endTest);
 
     for (const [index, examples] of examplesOf(document).entries()) {
-      it(`shows what the program prints, example ${index + 1}: ${examples[0]?.line}`, async () => {
+      it(`shows what the program prints, example ${index + 1}: ${examples[0]?.line.replaceAll('\n', ' ')}`, async () => {
         for (const { line, expected } of examples) {
           const program = new SystemProgram('sh', ['-c', `{ ${line}\n} 2>&1`], environment);
           await program.exit;

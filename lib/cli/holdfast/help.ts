@@ -8,11 +8,18 @@ export const RUN_HELP = `  holdfast run nightly-backup -- backup.sh /srv
 
 export const LIST_HELP = `  holdfast ls --sort waiters        # where the longest queues are
   holdfast ls --sort age 'import '  # the longest holds of locks that begin so
+  holdfast ls --watch --every 5     # again every five seconds
   holdfast ls --json
 `;
 
 export const INSPECT_HELP = `  holdfast inspect nightly-backup
   holdfast inspect --json nightly-backup
+`;
+
+export const WATCH_HELP = `  holdfast watch nightly-backup
+  holdfast watch --prefix 'import '
+  holdfast watch nightly-backup --max 1  # until the next time that something happens
+  holdfast watch --json | jq 'select(.kind == "loss")'
 `;
 
 export const WHY_HELP = `  holdfast why import@web3:4711
@@ -25,6 +32,16 @@ export const WHO_HELP = `  holdfast who
 
 export const STATS_HELP = `  holdfast stats
   holdfast stats --json
+`;
+
+export const TOP_HELP = `  holdfast top                # q quits, s sorts
+  holdfast top --every 10
+  holdfast top --once --json  # for a script
+`;
+
+export const BENCH_HELP = `  holdfast bench --server locks.example:20934
+  holdfast bench --one --connections 10  # all wait for the same lock
+  holdfast bench --seconds 30 --json
 `;
 
 export const RELEASE_HELP = `  holdfast release nightly-backup  # its holders hear that they have lost it

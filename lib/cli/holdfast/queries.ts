@@ -1,6 +1,7 @@
 /** The commands that ask a server, with their options. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { BenchOptions } from './bench/bench.ts';
 import type { CheckOptions } from './check.ts';
 import * as help from './help.ts';
 import { type HistoryOptions, history } from './history.ts';
@@ -9,12 +10,20 @@ import { type ListOptions, list, ORDERS } from './list.ts';
 import type { PlaceOptions } from './place.ts';
 import type { QueryOptions } from './query.ts';
 import { cluster, kill, type ReleaseOptions, release, stats, who } from './server-commands.ts';
-import { parseMoment } from './times.ts';
+import { parseMoment, parseSeconds } from './times.ts';
+import { SORTS } from './top/page.ts';
+import type { TopOptions } from './top/top.ts';
+import { type WatchOptions, watch } from './watch.ts';
 import { why } from './why.ts';
 
+const MS_A_SECOND = 1_000;
 const DEFAULT_LISTED = 1_000;
 const DEFAULT_RECORDS = 100;
 const MAX_LISTED = 100_000;
+const MAX_CONNECTIONS = 1_000;
+const DEFAULT_EVERY_MS = 2_000;
+const DEFAULT_BENCH_MS = 5_000;
+const MAX_DEPTH = 100;
 
 type MakeQuery = (name: string, description: string, examples: string) => Command;
 
@@ -42,7 +51,9 @@ function addLockQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exi
     .argument('[prefix]', 'only locks whose names begin with it', '')
     .addOption(new Option('--sort <order>', 'which come first').choices(Object.keys(ORDERS)).default('name'))
     .addOption(new Option('--mode <mode>', 'only those held or awaited so').choices(['exclusive', 'shared', 'permit']))
-    .option('--max <number>', 'how many at most', parseMax, DEFAULT_LISTED)
+    .option('--max <number>', 'how many at most', upTo(MAX_LISTED), DEFAULT_LISTED)
+    .option('--watch', 'show the list again and again')
+    .addOption(everyOption('with --watch: how often, in seconds'))
     .action(async (prefix: string, options: ListOptions) => end(await list(prefix, { ...globals(), ...options })));
   query('inspect', 'Shows who has a lock and who waits for it.', help.INSPECT_HELP)
     .argument('<name>', 'the lock')
@@ -54,10 +65,17 @@ function addLockQueries(query: MakeQuery, globals: () => PlaceOptions, end: (exi
     .option('--since <time>', 'only what lasted until then or later', (text) => parseMoment(text))
     .option('--until <time>', 'only what had begun by then', (text) => parseMoment(text))
     .option('--reason <reason>', 'only what ended so')
-    .option('--max <number>', 'how many at most', parseMax, DEFAULT_RECORDS)
+    .option('--max <number>', 'how many at most', upTo(MAX_LISTED), DEFAULT_RECORDS)
     .action(async (name: string | undefined, options: HistoryOptions) => {
       end(await history(name, { ...globals(), ...options }));
     });
+  query('watch', 'Shows what happens to locks, as it happens.', help.WATCH_HELP)
+    .argument('[name]', 'only this lock')
+    .option('--prefix <prefix>', 'only locks whose names begin with it')
+    .option('--max <number>', 'how many events, then end; without it there is no end', upTo(MAX_LISTED))
+    .action(async (name: string | undefined, options: WatchOptions) =>
+      end(await watch(name, { ...globals(), ...options })),
+    );
   query('why', 'Shows why a client waits: the chain of who waits for whom.', help.WHY_HELP)
     .argument('<client>', 'its name or its address')
     .action(async (client: string, options: QueryOptions) => end(await why(client, { ...globals(), ...options })));
@@ -72,6 +90,14 @@ function addServerQueries(query: MakeQuery, globals: () => PlaceOptions, end: (e
   query('stats', 'Shows the counters of the server.', help.STATS_HELP).action(async (options: QueryOptions) =>
     end(await stats({ ...globals(), ...options })),
   );
+  query('top', 'Shows the longest waits and holds, rates and limits, again and again.', help.TOP_HELP)
+    .addOption(everyOption('how often, in seconds'))
+    .addOption(new Option('--sort <order>', 'how waits and holds are sorted').choices(SORTS).default('time'))
+    .option('--once', 'print once, after that time, without a terminal')
+    .action(async (options: TopOptions) => {
+      const { top } = await import('./top/top.ts');
+      end(await top({ ...globals(), ...options }));
+    });
   query('release', 'Takes a lock away from all its holders, if the server allows that.', help.RELEASE_HELP)
     .argument('<name>', 'the lock')
     .option('--permit', 'the permit of that name')
@@ -79,9 +105,29 @@ function addServerQueries(query: MakeQuery, globals: () => PlaceOptions, end: (e
   query('kill', 'Ends the sessions of a client, if the server allows that: its locks are free.', help.KILL_HELP)
     .argument('<client>', 'its address or its name')
     .action(async (client: string, options: QueryOptions) => end(await kill(client, { ...globals(), ...options })));
+  query('bench', 'Measures how much a server of yours does: locks and unlocks as fast as it answers.', help.BENCH_HELP)
+    .option('--connections <number>', 'how many clients', upTo(MAX_CONNECTIONS), 50)
+    .addOption(secondsOption('--seconds <number>', 'how long, after a fifth more to warm up', DEFAULT_BENCH_MS))
+    .option('--depth <number>', 'how many locks each client asks for at the same time', upTo(MAX_DEPTH), 1)
+    .option('--names <number>', 'how many locks there are in all', upTo(MAX_LISTED), 1_000)
+    .option('--one', 'all ask for the same lock: measures how fast it is handed on')
+    .option('--yes', 'although others hold locks there')
+    .action(async (options: BenchOptions) => {
+      const { bench } = await import('./bench/bench.ts');
+      end(await bench({ ...globals(), ...options }));
+    });
   query('cluster', 'Shows which servers there are, and which one leads.', help.CLUSTER_HELP).action(
     async (options: QueryOptions) => end(await cluster({ ...globals(), ...options })),
   );
+}
+
+function everyOption(description: string): Option {
+  return secondsOption('--every <seconds>', description, DEFAULT_EVERY_MS);
+}
+
+/** A length of time, in seconds on the command line and in milliseconds for us. */
+function secondsOption(flags: string, description: string, defaultMs: number): Option {
+  return new Option(flags, description).argParser(parseSeconds).default(defaultMs, String(defaultMs / MS_A_SECOND));
 }
 
 function parseThreshold(text: string): number {
@@ -90,8 +136,10 @@ function parseThreshold(text: string): number {
   throw new InvalidArgumentError('Expected a whole number from 1.');
 }
 
-function parseMax(text: string): number {
-  const max = Number(text);
-  if (/^\d+$/.test(text) && max >= 1 && max <= MAX_LISTED) return max;
-  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_LISTED}.`);
+function upTo(max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${max}.`);
+  };
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { LockClient } from '../../../lib/client/lock-client.ts';
+import type { ServerStatistics } from '../../../lib/protocol.ts';
 import { SystemProgram } from '../../foreign/system-program.ts';
 import { endTest } from '../../server/clean-up.ts';
 import { until } from '../../server/raw-client.ts';
@@ -49,11 +50,24 @@ export class HoldfastScene {
 
   /** Waits until so many wait for locks. */
   async untilWaiting(count: number): Promise<void> {
-    await until(async () => (await this.bystander.stats()).waiting === count);
+    await this.until(({ waiting }) => waiting === count);
   }
 
   async untilHeld(count: number): Promise<void> {
-    await until(async () => (await this.bystander.stats()).holders === count);
+    await this.until(({ holders }) => holders === count);
+  }
+
+  /** Waits until the counters of the server are so. */
+  async until(isSo: (statistics: ServerStatistics) => boolean): Promise<void> {
+    await until(async () => isSo(await this.bystander.stats()));
+  }
+
+  /** Closes the server, and starts another one at its port. */
+  async restart(): Promise<void> {
+    const { port } = this.server;
+    await this.server.server.close();
+    this.server = await startServer({}, undefined, {}, port);
+    this.bystander = await this.server.client();
   }
 }
 
