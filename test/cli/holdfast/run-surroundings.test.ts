@@ -30,6 +30,31 @@ describe('holdfast run in its surroundings', () => {
     expect(await scene.bystander.stats()).to.include({ holders: 0, orphans: 0 });
   });
 
+  it('runs as from cron: with next to no environment, and without a terminal', async function () {
+    needs(this, 'setsid');
+    const cron = ['env', '-i', 'PATH=/usr/bin:/bin', '/bin/sh', '-c', 'exec setsid -w "$0" "$@" </dev/null'];
+    const tellAll = 'echo "$HOLDFAST_LOCK $HOLDFAST_TOKEN"; env | cut -d = -f 1 | sort; exit 3';
+    const program = scene.startUnder(cron, 'run', '--server', scene.address, 'jobs', '-c', tellAll);
+    expect((await program.exit).code).to.equal(3);
+    expect(program.errorOutput).to.equal('');
+    const [first, ...names] = program.output.trim().split('\n');
+    expect(first).to.equal('jobs 1');
+    const own = ['HOLDFAST_LOCK', 'HOLDFAST_SERVER', 'HOLDFAST_TOKEN', 'HOLDFAST_WAITED_MS'];
+    // Those of the shell beside ours.
+    expect(names.filter((name) => !['OLDPWD', 'PATH', 'PWD', 'SHLVL', '_'].includes(name))).to.deep.equal(own);
+    expect(await scene.bystander.stats()).to.include({ holders: 0, releases: 1 });
+  });
+
+  it('runs one command after the other when xargs starts several, and xargs hears of failures', async () => {
+    const xargs = ['sh', '-c', `printf 'one\\ntwo\\n' | xargs -P 2 -I NAME "$@"`, 'sh'];
+    const command = 'echo begin NAME; echo end NAME; test NAME = one';
+    const program = scene.startUnder(xargs, 'run', 'jobs', '--', 'sh', '-c', command);
+    // What xargs ends with when a command has failed.
+    expect((await program.exit).code).to.equal(123);
+    expect(program.output).to.match(/^begin (\w+)\nend \1\nbegin (\w+)\nend \2\n$/);
+    expect(await scene.bystander.stats()).to.include({ holders: 0, grants: 2 });
+  });
+
   it('leaves Ctrl-C to the terminal, which sends it to the command once', async function () {
     needs(this, 'tmux');
     const folder = makeFolder();
