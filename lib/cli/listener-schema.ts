@@ -45,6 +45,18 @@ export const listenerSchema: JsonSchema = {
       description: 'a mode in octal such as "0660"',
       title: 'Unix sockets: the mode of the file; by default "0600".',
     },
+    owner: {
+      type: 'string',
+      pattern: '^[^:]+$',
+      description: 'the name or number of a user',
+      title: 'Unix sockets: the owner of the file; by default the user of the server.',
+    },
+    group: {
+      type: 'string',
+      pattern: '^[^:]+$',
+      description: 'the name or number of a group',
+      title: 'Unix sockets: the group of the file; by default the group of the server.',
+    },
     tls: tlsSchema,
   },
 };

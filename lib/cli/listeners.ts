@@ -10,6 +10,7 @@ import { type ListenerChanges, type TcpListener, tcp } from '../transports/tcp.t
 import type { TlsFiles } from '../transports/tls.ts';
 import { unix } from '../transports/unix.ts';
 import { webSocket } from '../transports/websocket.ts';
+import type { SocketFile } from './privileges.ts';
 import { type ListenerSettings, type Port, type Settings, SettingsError, type TlsSettings } from './settings.ts';
 
 /** One listener, and the options for its clients. */
@@ -20,8 +21,7 @@ export interface PlannedListener {
   /** The same listener, if there are changes that it can take up while it is open, and what it has of them by these settings. */
   readonly changing?: { readonly listener: TcpListener; readonly access: ListenerChanges };
   readonly options: LockListenOptions;
-  /** The file of a Unix socket. */
-  readonly socketFile?: string;
+  readonly socketFile?: SocketFile;
 }
 
 /**
@@ -43,32 +43,42 @@ export function planListeners(settings: Settings): PlannedListener[] {
 }
 
 function plan(settings: Settings, listener: ListenerSettings, field: string): PlannedListener | undefined {
-  const { transport, protocols, dialect, proxied, proxies, admin = transport === 'unix' } = listener;
+  const { transport, protocols, dialect, proxied, admin = transport === 'unix' } = listener;
   const options: LockListenOptions = {
     ...(protocols === undefined ? {} : { protocols }),
     ...(dialect === undefined ? {} : { dialect }),
     ...(proxied === undefined ? {} : { proxied }),
     ...(admin ? { admin } : {}),
   };
-  if (transport === 'unix') {
-    const { path = '', mode = '0600' } = listener;
-    return { place: path, listener: unix({ path, mode: Number.parseInt(mode, 8) }), options, socketFile: path };
-  }
-  const number = systemPort(listener.port ?? 0);
-  if (number === undefined) return undefined;
-  const { host = settings.host } = listener;
-  checkHost(host, listener.host === undefined ? 'settings.host' : `${field}.host`);
-  const { allowed = settings.allowed, tls = settings.tls } = listener;
-  const allowedField = listener.allowed === undefined ? 'settings.allowed' : `${field}.allowed`;
-  checkEach(allowed, allowedField, (entry) => new AllowList([entry]));
+  if (transport === 'unix') return planUnix(listener, options);
+  const port = systemPort(listener.port ?? 0);
+  return port === undefined ? undefined : planNetwork(settings, listener, options, field, port);
+}
+
+function planUnix({ path = '', mode = '0600', owner, group }: ListenerSettings, options: LockListenOptions) {
+  const socketFile = { path, ...(owner === undefined ? {} : { owner }), ...(group === undefined ? {} : { group }) };
+  return { place: path, listener: unix({ ...socketFile, mode: Number.parseInt(mode, 8) }), options, socketFile };
+}
+
+function planNetwork(
+  settings: Settings,
+  listener: ListenerSettings,
+  options: LockListenOptions,
+  field: string,
+  port: number,
+): PlannedListener {
+  const fieldOf = (name: 'host' | 'allowed' | 'tls'): string =>
+    listener[name] === undefined ? `settings.${name}` : `${field}.${name}`;
+  const { host = settings.host, allowed = settings.allowed, tls = settings.tls, proxies } = listener;
+  checkHost(host, fieldOf('host'));
+  checkEach(allowed, fieldOf('allowed'), (entry) => new AllowList([entry]));
   checkEach(proxies ?? [], `${field}.proxies`, (entry) => new AllowList([entry]));
-  const tlsField = listener.tls === undefined ? 'settings.tls' : `${field}.tls`;
   const { origins, hosts, limits, handshakeTimeoutMs } = settings;
-  const access = { allowed, proxies, tls: tlsFiles(tls, tlsField) };
-  const where = { host, port: number, handshakeTimeoutMs, ...access };
+  const access = { allowed, proxies, tls: tlsFiles(tls, fieldOf('tls')) };
+  const where = { host, port, handshakeTimeoutMs, ...access };
   const place = `${host}, port ${listener.port}`;
   try {
-    if (transport === 'tcp') {
+    if (listener.transport === 'tcp') {
       const made = tcp(where);
       return { place, listener: made, options, changing: { listener: made, access } };
     }

@@ -6,12 +6,22 @@ import type { Settings } from './settings.ts';
 /** Who to become; empty for no change. */
 type Account = Pick<Settings, 'user' | 'group'>;
 
+/** The file of a Unix socket, and whom its settings give it to. */
+export interface SocketFile {
+  readonly path: string;
+  readonly owner?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+/** To `lchown`: no change. */
+const SAME = -1;
+
 /**
  * Becomes the user and the group for good. Changes the group first, since the user may not be allowed to. Gives the files
- * of Unix sockets away before changing the user, who could not.
+ * of Unix sockets that nobody else was given to away before changing the user, who could not.
  * @throws Error that names the setting.
  */
-export function dropPrivileges({ user, group }: Account, socketFiles: readonly string[]): void {
+export function dropPrivileges({ user, group }: Account, socketFiles: readonly SocketFile[]): void {
   if (group !== '') {
     become('group', group, (id) => {
       process.setgroups?.([id]);
@@ -41,13 +51,14 @@ export async function withAccount<Result>({ user, group }: Account, act: () => P
  * Gives the files to the user, and to the group that this process has by now. Becomes the user for a moment, since only the
  * system knows the number of a name.
  */
-function giveAway(user: string, files: readonly string[]): void {
+function giveAway(user: string, files: readonly SocketFile[]): void {
   const own = process.geteuid?.() ?? 0;
   if (user !== '') become('user', user, (id) => process.seteuid?.(id));
   const uid = process.geteuid?.() ?? own;
   process.seteuid?.(own);
   // Not through a link: a user who may write the folder can put one there meanwhile.
-  for (const file of files) lchownSync(file, uid, process.getgid?.() ?? 0);
+  const gid = process.getgid?.() ?? 0;
+  for (const { path, owner, group } of files) lchownSync(path, owner ? SAME : uid, group ? SAME : gid);
 }
 
 function become(setting: string, name: string, change: (id: string | number) => void): void {

@@ -39,9 +39,11 @@ export interface ListenerSettings {
   readonly protocols?: readonly Protocol[];
   /** The dialect of the line protocol; `glockd` by default. */
   readonly dialect?: Dialect;
-  /** Unix sockets: the file, and its mode in octal. */
+  /** Unix sockets: the file, its mode in octal, and the user and group that own it. */
   readonly path?: string;
   readonly mode?: string;
+  readonly owner?: string;
+  readonly group?: string;
   readonly tls?: TlsSettings;
 }
 
@@ -196,7 +198,7 @@ function findContradiction({ limits, listeners, user, group, cluster }: Settings
   return findClusterProblem(cluster, limits);
 }
 
-const UNIX_ONLY = ['path', 'mode'] as const;
+const UNIX_ONLY = ['path', 'mode', 'owner', 'group'] as const;
 const NETWORK_ONLY = ['host', 'port', 'allowed', 'proxies', 'tls'] as const;
 
 /** Each transport needs some settings and cannot use others. */

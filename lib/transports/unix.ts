@@ -8,6 +8,7 @@ import type { Dialer, Listener, ListenerEvents } from '../message/byte-stream.ts
 import { requireKnownOptions } from '../message/known-options.ts';
 import { dialPlainSocket } from './dial-socket.ts';
 import { acceptedStream } from './direct-socket.ts';
+import { giveFile } from './file-owner.ts';
 import { type HeldName, holdName } from './held-name.ts';
 import { bind } from './listening.ts';
 
@@ -16,6 +17,9 @@ export interface UnixListenerOptions {
   readonly path: string;
   /** The mode of the socket file, `0o600` by default: only the server's own user. */
   readonly mode?: number;
+  /** The user and the group that own the file, names or numbers; by default those of the process. */
+  readonly owner?: string;
+  readonly group?: string;
 }
 
 /**
@@ -24,19 +28,23 @@ export interface UnixListenerOptions {
  * @throws TypeError for an unknown option.
  */
 export function unix(options: UnixListenerOptions): Listener {
-  return new UnixListener(requireKnownOptions(options, ['path', 'mode']));
+  return new UnixListener(requireKnownOptions(options, ['path', 'mode', 'owner', 'group']));
 }
 
 class UnixListener implements Listener {
   readonly #path: string;
   readonly #mode: number;
+  readonly #owner: string | undefined;
+  readonly #group: string | undefined;
   readonly #server: Server = createServer({ allowHalfOpen: true });
   #connections = 0;
   #state: 'usable' | 'closed' = 'usable';
 
-  constructor({ path, mode = 0o600 }: UnixListenerOptions) {
+  constructor({ path, mode = 0o600, owner, group }: UnixListenerOptions) {
     this.#path = path;
     this.#mode = mode;
+    this.#owner = owner;
+    this.#group = group;
   }
 
   async open(events: ListenerEvents): Promise<string> {
@@ -66,17 +74,19 @@ class UnixListener implements Listener {
   }
 
   async #bind(events: ListenerEvents): Promise<void> {
-    if (!isMainThread) return await this.#bindHidden(events);
+    if (this.#isHidden) return await this.#bindHidden(events);
     await withUmaskFor(this.#mode, () => bind(this.#server, { path: this.#path, backlog: BACKLOG }, events));
     // The umask is enough on Linux. Never changes the target of a link that somebody may have put there meanwhile.
     const made = lstatSync(this.#path);
     if (made.isSocket() && (made.mode & 0o777) !== this.#mode) chmodSync(this.#path, this.#mode);
   }
 
-  /**
-   * A worker thread cannot set the umask, so it makes the socket in a private folder and links it to its path at the
-   * end.
-   */
+  /** A worker thread cannot set the umask, and nobody may connect before the file has its owner. */
+  get #isHidden(): boolean {
+    return !isMainThread || this.#owner !== undefined || this.#group !== undefined;
+  }
+
+  /** Makes the socket in a private folder and links it to its path at the end. */
   async #bindHidden(events: ListenerEvents): Promise<void> {
     const folder = mkdtempSync(join(dirname(this.#path), '.'));
     try {
@@ -84,6 +94,7 @@ class UnixListener implements Listener {
       requireFittingPath(hidden);
       await bind(this.#server, { path: hidden, backlog: BACKLOG }, events);
       chmodSync(hidden, this.#mode);
+      giveFile(hidden, this.#owner, this.#group);
       linkSync(hidden, this.#path);
     } catch (error) {
       if (this.#server.listening) this.#server.close();
@@ -95,8 +106,18 @@ class UnixListener implements Listener {
 
   #stop(): void {
     // `close` only removes the file under the name with which it was made.
-    if (!isMainThread) rmSync(this.#path, { force: true });
+    if (this.#isHidden) this.#remove();
     this.#server.close();
+  }
+
+  /** Leaves the file where the process has given up the rights to the folder since. */
+  #remove(): void {
+    try {
+      rmSync(this.#path, { force: true });
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw error;
+    }
   }
 }
 

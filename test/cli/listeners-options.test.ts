@@ -218,13 +218,20 @@ describe('the options of the server program for its listeners', () => {
     });
 
     it('become them once all listeners are open', async () => {
-      const listeners = [{ transport: 'unix', path: folder.at('lock.sock') }];
+      const listeners = [
+        { transport: 'unix', path: folder.at('lock.sock') },
+        { transport: 'unix', path: folder.at('other.sock'), group: 'daemon' },
+      ];
       folder.writeSettings({ port: 'auto', user: 'nobody', group: 'nogroup', listeners });
       const { program, ports } = await start();
       expectNobody(program);
       const client = await LineClient.connect(ports[0] as number);
       expect(await client.ask('g jobs')).to.equal('1 Lock Get Success: jobs');
       expect(statSync(folder.at('lock.sock'))).to.include({ uid: 65_534, gid: 65_534 });
+      expect(statSync(folder.at('other.sock'))).to.include({ uid: 65_534, gid: 1 });
+      // Its folder belongs to root.
+      program.signal('SIGTERM');
+      expect(await program.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     });
 
     it('end the program when there is no such user, and leave nothing behind', async () => {

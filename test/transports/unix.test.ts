@@ -56,13 +56,18 @@ describe('a Unix socket', () => {
     return told;
   }
 
-  /** The mode of the file as soon as it exists. */
-  async function firstMode(): Promise<number> {
+  /** The file as soon as it exists. */
+  async function firstStat(): Promise<fs.Stats> {
     for (;;) {
       const stat = fs.statSync(path, { throwIfNoEntry: false });
-      if (stat !== undefined) return stat.mode & 0o777;
+      if (stat !== undefined) return stat;
       await setImmediate();
     }
+  }
+
+  /** The mode of the file as soon as it exists. */
+  async function firstMode(): Promise<number> {
+    return (await firstStat()).mode & 0o777;
   }
 
   function leaveASocket(): void {
@@ -113,6 +118,53 @@ describe('a Unix socket', () => {
       await makeServer().listen(unix({ path: other, mode }));
       expect(fs.statSync(other).mode & 0o777).to.equal(mode);
     }
+  });
+
+  describe('with an owner and a group', () => {
+    before(function () {
+      if (process.getuid?.() === 0) return;
+      console.log('      skipped: only root can give files away');
+      this.skip();
+    });
+
+    it('has them, by name or by number, before anybody can connect', async () => {
+      const cases: readonly [options: object, uid: number, gid: number][] = [
+        [{ owner: 'nobody', group: 'daemon' }, 65_534, 1],
+        [{ owner: '65534', group: '1' }, 65_534, 1],
+        [{ group: 'daemon' }, 0, 1],
+        [{ owner: '65534' }, 65_534, 0],
+      ];
+      for (const [options, uid, gid] of cases) {
+        const server = makeServer();
+        const found = firstStat();
+        await server.listen(unix({ path, mode: 0o660, ...options }));
+        const { mode, ...owners } = await found;
+        expect(owners, JSON.stringify(options)).to.include({ uid, gid });
+        expect(mode & 0o777).to.equal(0o660);
+        await isServed(1);
+        await server.close();
+        expect(fs.readdirSync(folder.path)).to.deep.equal([]);
+      }
+    });
+
+    it('cannot be opened, and leaves nothing behind, when one is unknown or must not be given the file', async () => {
+      const complaintOf = async (options: object) =>
+        (await errorOf(makeServer().listen(unix({ path, ...options })))).message;
+      expect(await complaintOf({ owner: 'nosuchuser', group: '1' })).to.match(
+        /^the file cannot have the owner "nosuchuser" and the group "1": chown: invalid user: /,
+      );
+      fs.chmodSync(folder.path, 0o777);
+      process.seteuid?.(65_534);
+      try {
+        expect(await complaintOf({ owner: '1' })).to.match(/^the file cannot have the owner "1": EPERM: /);
+        expect(await complaintOf({ group: 'daemon' })).to.match(
+          /^the file cannot have the group "daemon": chown: .*not permitted/,
+        );
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(fs.readdirSync(folder.path)).to.deep.equal([]);
+    });
   });
 
   it('does not change the umask of the process', async () => {
