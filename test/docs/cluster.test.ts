@@ -36,7 +36,7 @@ describe('docs/cluster.md', () => {
 
   it('comes with a unit whose flags the server knows', () => {
     const unit = readFileSync('examples/holdfast-cluster.conf', 'utf8');
-    const program = readFileSync('lib/cli/server.ts', 'utf8');
+    const program = readFileSync('lib/cli/server-command-line.ts', 'utf8');
     const flags = [...unit.matchAll(/ (--[a-z-]+)/g)].map(([, flag]) => flag as string);
     expect(flags).to.include('--cluster-advertise');
     for (const flag of flags) expect(program).to.include(`'${flag} <`);

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { planListeners } from '../../lib/cli/listeners.ts';
-import { completeSettings } from '../../lib/cli/settings.ts';
+import { RunningSettings } from '../../lib/cli/running-settings.ts';
+import { completeSettings, type Settings } from '../../lib/cli/settings.ts';
+import { LongWaits } from '../../lib/history/long-waits.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
+
+function settingsWith(allowed: string, port: number): Settings {
+  return completeSettings({ allowed: [allowed], port }, 'test');
+}
 
 const document = readFileSync('docs/operations.md', 'utf8');
 
@@ -14,21 +21,21 @@ describe('docs/operations.md', () => {
     }
   });
 
-  it('names each setting of a cluster with its default', () => {
-    const { cluster } = JSON.parse(readFileSync('config/settings.json', 'utf8')) as { readonly cluster: object };
-    const [, section = ''] = /^## A cluster\n([\s\S]*?)^## /m.exec(document) ?? [];
-    for (const [name, value] of Object.entries(cluster)) {
-      const [row = ''] = new RegExp(`^\\| .*\`${name}\`.*$`, 'm').exec(section) ?? [];
-      expect(row, name).to.include(typeof value === 'number' || name === 'prefix' ? `| \`${value}\` |` : '|');
-    }
-  });
-
-  it('names each setting of the history with its default', () => {
-    const { history } = JSON.parse(readFileSync('config/settings.json', 'utf8')) as { readonly history: object };
-    const [, section = ''] = /^## The history\n([\s\S]*?)^## /m.exec(document) ?? [];
-    for (const [name, value] of Object.entries(history)) {
-      expect(section, name).to.include(`\n| \`${name}\` | ${value === '' ? 'none' : `\`${value}\``} |`);
-    }
+  it('shows what the log says of changed settings', () => {
+    const [, section = ''] = /^## Settings\n([\s\S]*?)^## /m.exec(document) ?? [];
+    const shown = [...section.matchAll(/^{"level":\d+,(.*)}$/gm)].map(([, members]) => JSON.parse(`{${members}}`));
+    const log = Object.assign(new RecordingLogger(), { level: 'info' });
+    const readAgain = () => ({ settings: settingsWith('10.0.0.0/8', 20_940), source: 'a test' });
+    const running = new RunningSettings(settingsWith('127.0.0.1', 20_934), readAgain, {
+      listeners: [],
+      monitoring: undefined,
+      isHttpPortGiven: false,
+      longWaits: new LongWaits(0, log),
+      changeLimits: () => {},
+      logger: log,
+    });
+    running.reload();
+    expect(log.entries.map(({ details, message }) => ({ ...details, msg: message }))).to.deep.equal(shown);
   });
 
   it('names the state directories that the systemd unit and the image have', () => {
