@@ -39,7 +39,7 @@ export type { LockProtocol, LockProtocolPlug, LockServerParts } from './server/l
 export { DEFAULT_LOCK_SERVER_LIMITS, type LockServerLimits } from './server/lock-server-limits.ts';
 export type { LockServerOptions } from './server/lock-server-options.ts';
 export { type DialWebSocketOptions, dialWebSocket } from './transports/dial-web-socket-node.ts';
-export { dialTcp, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
+export { dialTcp, type ListenerChanges, type TcpListener, type TcpListenerOptions, tcp } from './transports/tcp.ts';
 export type { DialTlsOptions, TlsFiles } from './transports/tls.ts';
 export { dialUnix, type UnixListenerOptions, unix } from './transports/unix.ts';
 export { type WebSocketListenerOptions, webSocket } from './transports/websocket.ts';

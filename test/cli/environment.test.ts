@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { readEnvironment } from '../../lib/cli/environment.ts';
 import { parseCommandLine, readSettings } from '../../lib/cli/server-command-line.ts';
 import { SettingsError } from '../../lib/cli/settings.ts';
+import { SystemProgram } from '../foreign/system-program.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 
 /** Variables, and the settings that they are. */
@@ -75,6 +76,19 @@ describe('the environment of the server program', () => {
     const { values, ignored } = readEnvironment({ ...own, ...kubernetes, HOLDFAST_PROT: '1' });
     expect([...values]).to.deep.equal([]);
     expect(ignored).to.deep.equal(['HOLDFAST_PORT', 'HOLDFAST_SERVICE_HOST', 'HOLDFAST_PROT']);
+  });
+
+  it('sets up the program, which warns of variables that are no settings', async () => {
+    const variables = { PATH: process.env.PATH, HOLDFAST_PORT: 'auto', HOLDFAST_ALLOWED: '::1', HOLDFAST_PROT: '1' };
+    const program = new SystemProgram(process.execPath, ['bin/server.js'], variables);
+    expect(await program.nextLine()).to.match(/ listens on 127\.0\.0\.1:\d+, allowed: ::1$/);
+    let line = '';
+    while (!line.includes('HOLDFAST_PROT')) line = await program.nextErrorLine();
+    expect(JSON.parse(line)).to.deep.include({
+      level: 40,
+      variables: ['HOLDFAST_PROT'],
+      msg: 'variables of the environment begin like settings, but are none, so they are ignored: HOLDFAST_PROT',
+    });
   });
 
   it('does not show a password that is wrong', () => {

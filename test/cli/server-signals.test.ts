@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../lib/cli/exit-codes.ts';
+import { limitReached } from '../server/answers.ts';
 import { folderForEachTest } from '../server/clean-up.ts';
 import { RawClient } from '../server/raw-client.ts';
 import { type ServerProgram, startServerProgram } from '../server/running-program.ts';
@@ -13,7 +14,12 @@ describe('the server program, when it is told to stop', () => {
   });
 
   it('lets holders release, refuses new locks, and ends with 0', async () => {
-    const { server, holder, waiter } = await startWithHolder('--config', patient);
+    const { server, holder, waiter } = await startWithHolder('--config', folder.writeSettings({}));
+    folder.writeSettings({ drainSeconds: 3_600, limits: { maxNameBytes: 4 } });
+    server.program.signal('SIGHUP');
+    for (let line = ''; !line.includes('read the settings again: 2 changed'); )
+      line = await server.program.nextErrorLine();
+    expect(await holder.ask('lock', { lockName: 'longer' })).to.deep.equal(limitReached('maxNameBytes', 4));
     server.program.signal('SIGTERM');
     expect(await waiter.next()).to.deep.equal({ id: 1, result: { status: 'draining' } });
     expect(await waiter.ask('lock', { lockName: 'free' })).to.deep.equal({ status: 'draining' });
