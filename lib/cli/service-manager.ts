@@ -43,8 +43,9 @@ export class ServiceManager {
 
   /** The server serves; `status` is the line that `systemctl status` shows. From now on the watchdog gets its signs of life. */
   ready(status: string): void {
-    this.#tell('state', 'READY=1');
+    // First, so that it is there when `systemctl start` ends.
     this.#tell('status', `STATUS=${status.replaceAll(/\s+/g, ' ')}`);
+    this.#tell('state', 'READY=1');
     this.#feedWatchdog();
   }
 

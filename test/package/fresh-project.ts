@@ -33,6 +33,11 @@ export class FreshProject {
     this.#tarball = tarball;
   }
 
+  /** The package as `npm pack` made it. */
+  get tarball(): string {
+    return this.#tarball;
+  }
+
   get path(): string {
     return join(this.#folder, 'project');
   }
