@@ -310,6 +310,8 @@ export interface ServerStatistics extends LockStatistics, SessionStatistics {
   readonly failedRequests: number;
   /** Requests by command. */
   readonly requests: Readonly<Record<string, number>>;
+  /** Answers with another status than `ok`: by command, then by status. */
+  readonly notOk: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly uptimeMs: number;
 }
 

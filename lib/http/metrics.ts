@@ -10,7 +10,7 @@ import { type Monitored, unreadiness } from './monitored.ts';
 
 const MS_A_SECOND = 1_000;
 
-/** Values of one metric by the value of its only label. */
+/** Values of one metric by the value of its label. */
 type Values = Readonly<Record<string, number>>;
 
 /** What a server that serves locks tells of itself. */
@@ -34,11 +34,11 @@ export class Metrics {
     this.#monitored = monitored;
     this.#surveys = surveys;
     const registers = [this.#registry];
-    const made = ({ name, help, label }: Description): object => ({
+    const made = ({ name, help, label, further = [] }: Description): object => ({
       name: `holdfast_${name}`,
       help,
       registers,
-      labelNames: label === undefined ? [] : [label],
+      labelNames: label === undefined ? [] : [...further, label],
     });
     this.#gauges = new Map(GAUGES.map((each) => [each.name, new Gauge(made(each) as { name: string; help: string })]));
     this.#counters = new Map(
@@ -98,7 +98,7 @@ export class Metrics {
   }
 
   #setTotals(statistics: ServerStatistics): void {
-    const { expiredLeases, forced, stolen, orphans, permitOrphans, requests, refusals, ...counts } = statistics;
+    const { expiredLeases, forced, stolen, orphans, permitOrphans, requests, notOk, refusals, ...counts } = statistics;
     this.#add('grants_total', counts.grants);
     this.#add('releases_total', counts.releases);
     this.#add('ungranted_total', {
@@ -111,6 +111,7 @@ export class Metrics {
     this.#add('sessions_expired_total', counts.expiredSessions);
     this.#add('connections_total', counts.connections);
     this.#add('requests_total', requests);
+    for (const [command, statuses] of Object.entries(notOk)) this.#add('requests_not_ok_total', statuses, { command });
     this.#add('faulty_requests_total', {
       invalid: counts.invalidRequests,
       unknownCommand: counts.unknownCommands,
@@ -139,18 +140,23 @@ export class Metrics {
   }
 
   /** The counters were reset, so that they come to what the server counts. */
-  #add(name: string, values: number | Values): void {
+  #add(name: string, values: number | Values, further: Readonly<Record<string, string>> = {}): void {
     const counter = this.#counters.get(name) as Counter;
-    if (typeof values === 'number') counter.inc(values);
-    else for (const [label, value] of Object.entries(values)) counter.inc({ [labelOf(COUNTERS, name)]: label }, value);
+    if (typeof values === 'number') {
+      counter.inc(values);
+      return;
+    }
+    const label = labelOf(COUNTERS, name);
+    for (const [value, count] of Object.entries(values)) counter.inc({ ...further, [label]: value }, count);
   }
 }
 
-/** A metric of ours, without its prefix, and its only label if it has one. */
+/** A metric of ours, without its prefix, and its labels if it has any. */
 interface Description {
   readonly name: string;
   readonly help: string;
   readonly label?: string;
+  readonly further?: readonly string[];
 }
 
 /** Values that rise and fall. docs/monitoring.md lists them. */
@@ -186,6 +192,12 @@ export const COUNTERS: readonly Description[] = [
   { name: 'sessions_expired_total', help: 'Sessions whose clients did not come back in time.' },
   { name: 'connections_total', help: 'Accepted connections.' },
   { name: 'requests_total', help: 'Requests.', label: 'command' },
+  {
+    name: 'requests_not_ok_total',
+    help: 'Requests that were answered with another status than ok.',
+    label: 'status',
+    further: ['command'],
+  },
   { name: 'faulty_requests_total', help: 'Requests that were wrong, or failed.', label: 'reason' },
   { name: 'refusals_total', help: 'Connections turned away and commands refused.', label: 'reason' },
 ];

@@ -34,7 +34,11 @@ export interface Command {
   readonly handler: CommandHandler;
   readonly server: object;
   requestCount: number;
+  /** How often it was answered with another status than `ok`, by status. */
+  readonly notOkCounts: Map<string, number>;
 }
+
+const MAX_STATUSES = 32;
 
 /** Compiling schemas takes longer than all else that makes a server, so servers with the same commands share the result. */
 const validators = new WeakMap<JsonSchema, Validator>();
@@ -55,12 +59,19 @@ export function bindCommands(table: CommandTable, server: object): ReadonlyMap<s
       needsId: definition.needsId ?? false,
       serving: definition.serving ?? 'mayWait',
       requestCount: 0,
+      notOkCounts: new Map(),
       validator: validatorFor(definition.parameters, compiler),
       handler: method as CommandHandler,
       server,
     });
   }
   return commands;
+}
+
+/** Counts an answer with another status than `ok`. A handler may think of any number of them. */
+export function countNotOk({ notOkCounts }: Command, status: string): void {
+  const counted = notOkCounts.has(status) || notOkCounts.size < MAX_STATUSES ? status : 'other';
+  notOkCounts.set(counted, (notOkCounts.get(counted) ?? 0) + 1);
 }
 
 function validatorFor(parameters: JsonSchema, compiler: SchemaCompiler): Validator {

@@ -5,7 +5,7 @@ import { isTooManyValues } from '../wire/json-values.ts';
 import { ServerCodec } from '../wire/server-codec.ts';
 import type { ErrorStatus } from '../wire/statuses.ts';
 import { encodedLength } from '../wire/text.ts';
-import type { Command } from './command-table.ts';
+import { type Command, countNotOk } from './command-table.ts';
 import type { Logger } from './logger.ts';
 import type { MessageCounters } from './message-counters.ts';
 import type { MessageLimits } from './message-limits.ts';
@@ -101,7 +101,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     const command = this.#commands.get(name);
     if (command === undefined) {
       this.#counters.unknownCommands += 1;
-      this.#answer(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
+      this.#send(session, id, name, { status: 'unknownCommand', message: `command is ${show(name)}` });
       return undefined;
     }
     command.requestCount += 1;
@@ -112,7 +112,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     if (!command.validator.isValid(parameters)) {
       const errors = command.validator.problems();
       this.#counters.invalidRequests += 1;
-      this.#answer(session, id, name, { status: 'invalid', message: errors[0]?.message, errors });
+      this.#answer(session, id, command, { status: 'invalid', message: errors[0]?.message, errors });
       return undefined;
     }
     if (command.serving === 'inPages') {
@@ -121,11 +121,11 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     }
     const { maxPendingRequests } = this.#limits;
     if (session.pendingCount >= maxPendingRequests && command.serving === 'mayWait') {
-      this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
+      this.#answer(session, id, command, { status: 'limit', limit: 'maxPendingRequests', value: maxPendingRequests });
       return undefined;
     }
     try {
-      return this.#answer(session, id, name, command.handler.call(command.server, session, parameters, id));
+      return this.#answer(session, id, command, command.handler.call(command.server, session, parameters, id));
     } catch (error) {
       this.#fail(session, id, name, error);
       return undefined;
@@ -138,11 +138,11 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     const waiting = this.#pagedWork.countOf(session);
     const characters = charactersOf(parameters);
     if (waiting.pieces >= maxPendingListings || waiting.characters + characters > MAX_WAITING_CHARACTERS) {
-      this.#answer(session, id, name, { status: 'limit', limit: 'maxPendingListings', value: maxPendingListings });
+      this.#answer(session, id, command, { status: 'limit', limit: 'maxPendingListings', value: maxPendingListings });
       return;
     }
     if (this.#isOutputFull(this.#pagedWork.bytesWith(characters))) {
-      this.#answer(session, id, name, this.#noRoom());
+      this.#answer(session, id, command, this.#noRoom());
       return;
     }
     session.addPending(id);
@@ -151,7 +151,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       (done) => {
         try {
           const result = this.#isOutputFull() ? this.#noRoom() : handler.call(server, session, parameters, id);
-          this.#answerWhenSettled(session, id, name, result, done);
+          this.#answerWhenSettled(session, id, command, result, done);
         } catch (error) {
           this.#fail(session, id, name, error);
           session.removePending(id);
@@ -170,29 +170,39 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
    * Sends a result, now or when it comes; returns what the connection has to wait for. A result that cannot be written as JSON is
    * a failure of the handler's.
    */
-  #answer(session: MessageSession, id: MessageId | undefined, name: string, result: object): PendingResult | undefined {
+  #answer(
+    session: MessageSession,
+    id: MessageId | undefined,
+    command: Command,
+    result: object,
+  ): PendingResult | undefined {
     if (result instanceof PendingResult || result instanceof Promise) {
       session.addPending(id);
       const sent = result instanceof PendingResult && result.isOrdered ? new PendingResult() : undefined;
-      this.#answerWhenSettled(session, id, name, result, () => sent?.settle({}));
+      this.#answerWhenSettled(session, id, command, result, () => sent?.settle({}));
       return sent;
     }
     const { status, limit } = result as { readonly status?: unknown; readonly limit?: unknown };
     if (status === 'limit' && typeof limit === 'string') this.#countRefusal(limit);
-    if (id === undefined) return undefined;
+    if (status !== 'ok' && typeof status === 'string') countNotOk(command, status);
+    this.#send(session, id, command.name, result);
+    return undefined;
+  }
+
+  #send(session: MessageSession, id: MessageId | undefined, name: string, result: object): void {
+    if (id === undefined) return;
     try {
       session.connection.send({ id, result });
     } catch (error) {
       this.#fail(session, id, name, error);
     }
-    return undefined;
   }
 
   /** Answers a request that is pending, then calls `done`. */
   #answerWhenSettled(
     session: MessageSession,
     id: MessageId | undefined,
-    name: string,
+    command: Command,
     result: object,
     done?: () => void,
   ): void {
@@ -205,8 +215,8 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
       }
       done?.();
     };
-    const answer = (settled: object): void => end((to) => this.#answer(to, id, name, settled));
-    const fail = (error: unknown): void => end((to) => this.#fail(to, id, name, error));
+    const answer = (settled: object): void => end((to) => this.#answer(to, id, command, settled));
+    const fail = (error: unknown): void => end((to) => this.#fail(to, id, command.name, error));
     if (result instanceof PendingResult) result.whenSettled(answer);
     else if (result instanceof Promise) result.then(answer, fail);
     else answer(result);

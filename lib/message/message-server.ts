@@ -153,6 +153,12 @@ export abstract class MessageServer<
     return Object.fromEntries([...this.#commands.values()].map(({ name, requestCount }) => [name, requestCount]));
   }
 
+  /** How often each command was answered with another status than `ok`, by status. */
+  get notOkCounts(): Readonly<Record<string, Readonly<Record<string, number>>>> {
+    const counted = [...this.#commands.values()].filter(({ notOkCounts }) => notOkCounts.size > 0);
+    return Object.fromEntries(counted.map(({ name, notOkCounts }) => [name, Object.fromEntries(notOkCounts)]));
+  }
+
   /** Makes other limits hold from now on, for all that is left to come. Those of a codec hold for new connections. */
   protected setLimits(limits: Partial<MessageLimits>): void {
     Object.assign(this.limits, limits);

@@ -422,6 +422,7 @@ export class LockServer extends MessageServer<LockServerSession> {
       ...this.#sessionKeeper.statistics,
       openConnections: this.sessionCount,
       requests: this.requestCounts,
+      notOk: this.notOkCounts,
       uptimeMs: Math.round(performance.now() - this.#startedMs),
     }));
   }

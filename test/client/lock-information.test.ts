@@ -54,7 +54,7 @@ describe('information about locks', () => {
 
   it('from stats is a set of counts', async () => {
     await client.lock('a');
-    const { requests, refusals, uptimeMs, tableBytes, ...counts } = await client.stats();
+    const { requests, notOk, refusals, uptimeMs, tableBytes, ...counts } = await client.stats();
     const expected = { locks: 1, holders: 1, grants: 1, sessions: 2, connections: 2, openConnections: 2 };
     const counted = Object.entries(counts).filter(([, count]) => count !== 0);
     expect(Object.fromEntries(counted)).to.deep.equal({ status: 'ok', ...expected });
@@ -63,6 +63,7 @@ describe('information about locks', () => {
       ...['expiredLeases', 'forced', 'stolen', 'invalidRequests', 'unknownCommands', 'failedRequests'],
     );
     expect(requests).to.include({ lock: 1, hello: 2, stats: 1, unlock: 0 });
+    expect(notOk).to.deep.equal({});
     expect(refusals).to.include({ allowList: 0, origin: 0, maxLocks: 0 });
     expect(uptimeMs).to.be.a('number');
     expect(tableBytes).to.be.a('number').above(0);

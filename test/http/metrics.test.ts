@@ -20,6 +20,7 @@ describe('the metrics', () => {
     await holder.take('secret name');
     await holder.ask('unlock', { lockName: 'account 1' });
     expect(await waiter.next()).to.have.property('id', 1);
+    await waiter.ask('unlock', { lockName: 'account 2' });
     await waiter.queue(9, 'secret name');
     const { text, headers } = await server.get('metrics');
     expect(headers['content-type']).to.match(/^text\/plain; version=0\.0\.4/);
@@ -32,6 +33,7 @@ describe('the metrics', () => {
       'holdfast_grants_total 4',
       'holdfast_releases_total 1',
       'holdfast_ungranted_total{status="timeout"} 0',
+      'holdfast_requests_not_ok_total{command="unlock",status="notHeld"} 1',
       'holdfast_group_holders{group="account"} 2',
       'holdfast_group_waiters{group="others"} 1',
       'holdfast_wait_seconds_count 4',

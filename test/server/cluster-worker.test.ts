@@ -30,7 +30,7 @@ describe('a worker of node:cluster, since workers share their ports', () => {
       const pidfile = join(makeFolder(), 'server.pid');
       const { code, text } = await runWorker(ROOT + program, '--port', String(await freePort()), '--pidfile', pidfile);
       expect(code).to.not.equal(0);
-      expect(text).to.match(/^holdfast: cannot listen on .*: this process is a worker of node:cluster.*fork mode/);
+      expect(text).to.match(/^holdfast: cannot listen on .*: this process is a worker of node:cluster.*fork mode/m);
     });
   }
 

@@ -35,6 +35,7 @@ const NOTHING = {
   connections: 1,
   openConnections: 1,
   refusals: NO_REFUSALS,
+  notOk: {},
 };
 
 const NO_REQUESTS = {
@@ -51,7 +52,7 @@ const NO_REQUESTS = {
     'stats',
     'identify',
   ),
-  ...zeros('kill', 'history', 'cluster', 'whoami', 'who', 'ping', 'hello', 'reclaim', 'bye'),
+  ...zeros('kill', 'history', 'survey', 'watch', 'cluster', 'whoami', 'who', 'ping', 'hello', 'reclaim', 'bye'),
 };
 
 describe('the stats command', () => {
@@ -101,6 +102,8 @@ describe('the stats command', () => {
       ...zeros('locks', 'permits', 'holders', 'waiting', 'orphans', 'permitOrphans'),
       ...{ grants: 4, releases: 3, timeouts: 1, cancelled: 1, expiredLeases: 1 },
     });
+    const notOk = { lock: { unavailable: 1, timeout: 1, cancelled: 1 }, unlock: { notHeld: 1 } };
+    expect(await stats(first)).to.deep.include({ notOk });
   });
 
   it('counts each new grant of a lockAll, and the request once as waiting', async () => {
@@ -157,6 +160,7 @@ describe('the stats command', () => {
     expect(counts.tableBytes).to.be.a('number').above(0);
     expect(counts).to.deep.equal({
       ...NOTHING,
+      notOk: { lock: { cancelled: 1 } },
       tableBytes: counts.tableBytes,
       ...{ connections: 2, locks: 1, holders: 1, grants: 4, cancelled: 1, orphans: 2, permitOrphans: 1 },
       requests: { ...NO_REQUESTS, lock: 5, ping: 1, stats: 1 },
@@ -174,7 +178,12 @@ describe('the stats command', () => {
     await client.next();
     await client.next();
     const { requests, ...counts } = await stats(client);
-    expect(counts).to.deep.equal({ ...NOTHING, unknownCommands: 1, invalidRequests: 3 });
+    expect(counts).to.deep.equal({
+      ...NOTHING,
+      unknownCommands: 1,
+      invalidRequests: 3,
+      notOk: { hello: { invalid: 1 } },
+    });
     expect(requests).to.deep.equal({ ...NO_REQUESTS, whoami: 1, who: 1, hello: 1, lock: 1, unlock: 1, stats: 1 });
   });
 });

@@ -9,18 +9,19 @@ import { ask, print, printJson, type QueryOptions } from './query.ts';
 
 const PAGE = 1_000;
 
-/** `holdfast stats`: the counters of the server; those of refusals and requests only where they are not 0. */
+/** `holdfast stats`: the counters of the server; those of refusals, requests and their answers only where they are not 0. */
 export async function stats(options: QueryOptions): Promise<number> {
   return await ask(options, async (client) => {
-    const { refusals, requests, ...counts } = await client.stats();
+    const { refusals, requests, notOk, ...counts } = await client.stats();
     if (options.json === true) {
-      printJson([{ ...counts, refusals, requests }]);
+      printJson([{ ...counts, refusals, requests, notOk }]);
       return undefined;
     }
     const plain = Object.entries(counts).filter(([, value]) => typeof value === 'number');
     const told = (prefix: string, each: Readonly<Record<string, number>>): [string, number][] =>
       Object.entries(each).flatMap(([name, value]) => (value === 0 ? [] : [[`${prefix} ${name}`, value]]));
     const all = [...plain, ...told('request', requests), ...told('refused', refusals)];
+    for (const [command, statuses] of Object.entries(notOk)) all.push(...told(`request ${command}`, statuses));
     print(
       table(
         ['COUNTER', 'VALUE'],
