@@ -7,7 +7,7 @@ import { isClustered } from './cluster-settings.ts';
 import { type PlannedListener, planForwarding, planListeners } from './listeners.ts';
 import { type PlannedMonitoring, planMonitoring } from './monitoring.ts';
 import type { ReadSettings } from './server-command-line.ts';
-import { type Settings, SettingsError } from './settings.ts';
+import { inSource, type Settings } from './settings.ts';
 import { findChanges, type SettingChange, withApplied } from './settings-changes.ts';
 
 /** The parts of a server that take up other settings. */
@@ -66,7 +66,7 @@ export class RunningSettings {
 
   #prepare(): Prepared {
     const { settings: next, source } = this.#readAgain();
-    try {
+    return inSource(source, () => {
       // All of it, since it must be right for the next start, too.
       plan(next, this.#parts);
       const changes = findChanges(this.current, next);
@@ -74,9 +74,7 @@ export class RunningSettings {
       const planned = plan(settings, this.#parts);
       const certificates = planned.listeners.filter(({ changing }) => changing?.access.tls).map(({ place }) => place);
       return { settings, changes, certificates, steps: this.#steps(settings, planned) };
-    } catch (error) {
-      throw new SettingsError(`${source}: ${(error as Error).message}`);
-    }
+    });
   }
 
   /** The settings differ from the current ones only in what can change, so they make the same listeners. */

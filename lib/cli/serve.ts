@@ -23,7 +23,7 @@ import { dropPrivileges, withAccount } from './privileges.ts';
 import { logLevel, RunningSettings } from './running-settings.ts';
 import type { ReadSettings } from './server-command-line.ts';
 import { ServiceManager } from './service-manager.ts';
-import { type Settings, SettingsError } from './settings.ts';
+import { inSource, type Settings, SettingsError } from './settings.ts';
 import { failWith, StartFailure, type StartFailureCodes } from './start-failure.ts';
 import { explainStateError, openState } from './state.ts';
 
@@ -37,6 +37,8 @@ const INLINED_BYTES = 3_000;
 type LogDestination = ReturnType<typeof pino.destination>;
 
 interface ServeOptions {
+  /** What messages call the settings; the command line by default. */
+  readonly source?: string;
   /** Starts although the state directory is damaged. */
   readonly isStateForced?: boolean;
   /** Accepts what etcd has now, although it was set back. */
@@ -99,10 +101,11 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<void> {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
-  const { isHttpPortGiven = false, ignoredVariables = [] } = options;
-  const planned = failWith(codes.usage, () => planListeners(settings));
-  const forwarding = isClustered(settings) ? failWith(codes.usage, () => planForwarding(settings)) : undefined;
-  const monitoring = failWith(codes.usage, () => planMonitoring(settings, isHttpPortGiven));
+  const { source = 'the command line', isHttpPortGiven = false, ignoredVariables = [] } = options;
+  const check = <Made>(make: () => Made): Made => failWith(codes.usage, () => inSource(source, make));
+  const planned = check(() => planListeners(settings));
+  const forwarding = isClustered(settings) ? check(() => planForwarding(settings)) : undefined;
+  const monitoring = check(() => planMonitoring(settings, isHttpPortGiven));
   const opened: Opened = {};
   if (settings.pidfile !== '') opened.pidfile = await claimPidfile(settings.pidfile, codes);
   const { log, logger } = openLog(settings);
@@ -114,7 +117,7 @@ export async function serve(
     opened.monitoring = await openMonitoring(monitoring, monitored, logger, codes);
     const socketFiles = planned.flatMap(({ socketFile }) => socketFile ?? []);
     failWith(codes.usage, () => dropPrivileges(settings, socketFiles));
-    const readAgain = options.readAgain ?? (() => ({ settings, source: 'the command line' }));
+    const readAgain = options.readAgain ?? (() => ({ settings, source }));
     const running = new RunningSettings(settings, readAgain, {
       listeners: forwarding === undefined ? planned : [...planned, forwarding],
       monitoring,

@@ -36,6 +36,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
       return;
     }
     const options = {
+      source: read.source,
       isStateForced: commandLine.stateForce === true,
       isRaised: commandLine.raise === true,
       isHttpPortGiven: read.isHttpPortGiven,
@@ -53,7 +54,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
 /** Prints what keeps the server from starting, or that nothing does; returns the exit code of the first reason. */
 function tellFailures(failures: readonly StartFailure[], { source, ignoredVariables }: ReadSettings): number {
   for (const variable of ignoredVariables) process.stderr.write(`holdfast: ${variable} is no setting and is ignored\n`);
-  for (const { message } of failures) process.stderr.write(`holdfast: ${message}\n`);
+  for (const { message } of failures) process.stderr.write(`holdfast: ${source}: ${message}\n`);
   if (failures[0] !== undefined) return failures[0].exitCode;
   process.stdout.write(`${source}: ok\n`);
   return EXIT_CODES.ok;

@@ -130,6 +130,15 @@ export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
 
+/** Runs a function of settings. @throws SettingsError that names their source, when the function throws. */
+export function inSource<Result>(source: string, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    throw new SettingsError(`${source}: ${(error as Error).message}`);
+  }
+}
+
 let validator: Validator | undefined;
 
 /**

@@ -94,7 +94,7 @@ describe('a check of settings', () => {
     const good = startProgram('bin/server.js', '--config', file, '--allow', '::1', '--pidfile', '', '--check');
     expect(await bad.exit).to.deep.equal({ code: EXIT_CODES.usage, signal: null });
     expect(bad.errorOutput).to.match(
-      /^holdfast: settings\.allowed\[0\]: "x" is no .*\nholdfast: settings\.pidfile is .*\n$/,
+      /^holdfast: \S+settings\.json: settings\.allowed\[0\]: "x" is no .*\nholdfast: \S+: settings\.pidfile is .*\n$/,
     );
     expect(await good.exit).to.deep.equal({ code: EXIT_CODES.ok, signal: null });
     expect([good.output, good.errorOutput]).to.deep.equal([`${file} with the command line: ok\n`, '']);

@@ -116,7 +116,7 @@ describe('the options of the server program for its listeners', () => {
 
   it('are refused when they leave nothing to listen on', async () => {
     refuses(/^nothing to listen on: /, '--port', '', '--ws', '0', '--unix', '');
-    const complaint = /^holdfast: nothing to listen on: [^\n]*\n$/;
+    const complaint = /^holdfast: \S+settings\.json with the command line: nothing to listen on: [^\n]*\n$/;
     await expectStartFails('bin/server.js', EXIT_CODES.usage, complaint, '--config', config, '--port', '0');
   });
 

@@ -105,6 +105,8 @@ describe('the settings of a server that runs', () => {
       [{ limits: { maxLocks: 0 } }, 'settings.limits.maxLocks is 0; expected a whole number from 1'],
       [{ http: { hosts: ['a/b'] } }, 'settings.http.hosts[0]: "a/b" is no host name; expected one such as'],
       [{ tls: { ...tls, key: folder.at('none.pem') } }, 'settings: tls.key is '],
+      // It would need a restart.
+      [{ tls: { ...tls, ca: folder.at('none.pem') } }, 'settings: tls.ca is '],
     ] as const) {
       const lines = reload(scene, { tls, allowed: ['127.0.0.2'], ...wrong });
       expect(lines).to.have.lengthOf(1);

@@ -32,7 +32,7 @@ export async function check(options: CheckOptions): Promise<number> {
 async function problemsOf(config: string): Promise<readonly string[]> {
   try {
     const failures = await findStartFailures(completeSettings(readSettingsFile(config), config));
-    return failures.map(({ message }) => message);
+    return failures.map(({ message }) => `${config}: ${message}`);
   } catch (error) {
     if (error instanceof SettingsError) return [error.message];
     throw error;

@@ -25,7 +25,7 @@ describe('holdfast check', () => {
   it('tells what keeps a server from starting', async () => {
     const { code, output } = await check({ http: { allowed: ['x'] }, stateDirectory: join(directory, 'a', 'state') });
     expect(output).to.match(
-      /^settings\.http\.allowed: "x" is no address; .*\nsettings\.stateDirectory is .*ENOENT.*\n$/,
+      /^\S+: settings\.http\.allowed: "x" is no address; .*\n\S+: settings\.stateDirectory is .*ENOENT.*\n$/,
     );
     expect(code).to.equal(1);
   });
