@@ -22,5 +22,8 @@ COPY --from=build /holdfast/dist/lib dist/lib
 RUN mkdir -m 0700 /var/lib/holdfast && chown node:node /var/lib/holdfast
 VOLUME /var/lib/holdfast
 USER node
-EXPOSE 20934
+EXPOSE 20934 20935
+# Whether the process answers: one that stands by or drains is in health, too. 127.0.0.1 must be in "allowed".
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:20935/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/server.js", "--state", "/var/lib/holdfast"]
