@@ -38,7 +38,7 @@ export interface LockServerOptions extends Omit<MessageServerOptions, 'commands'
    */
   readonly ledger?: Ledger;
   /**
-   * Whether clients may ask who is there and who holds which lock (`list`, `inspect`, `d`, `sd`, `dump`); true by
+   * Whether clients may ask who is there and who holds which lock (`list`, `inspect`, `history`, `survey`, `watch`, `d`, `sd`, `dump`); true by
    * default.
    */
   readonly dump?: boolean;
