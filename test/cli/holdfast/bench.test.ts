@@ -35,6 +35,16 @@ describe('holdfast bench', () => {
     expect(handle.signal.aborted).to.equal(false);
   });
 
+  it('leaves nothing behind when it is killed', async () => {
+    const program = scene.start('bench', '--connections', '2', '--seconds', '100');
+    await scene.until(({ grants }) => grants > 10);
+    program.signal('SIGKILL');
+    await scene.until(({ holders, waiting, suspendedSessions, openConnections }) => {
+      return holders + waiting + suspendedSessions === 0 && openConnections === 1;
+    });
+    expect((await scene.bystander.list()).locks).to.deep.equal([]);
+  });
+
   it('measures how fast a lock is handed on only where clients wait for each other', async () => {
     const clients = [scene.bystander, await scene.server.client()];
     for (const [names, waits] of [

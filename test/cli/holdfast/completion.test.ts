@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { completionFor, SHELLS } from '../../../lib/cli/holdfast/completion.ts';
 import { makeProgram } from '../../../lib/cli/holdfast/program.ts';
 import { needs } from '../../foreign/system-program.ts';
-import { endTest, makeFolder, whenTestEnds } from '../../server/clean-up.ts';
-import { until } from '../../server/raw-client.ts';
+import { endTest, makeFolder } from '../../server/clean-up.ts';
+import { Terminal } from './terminal.ts';
 
 const program = makeProgram(() => {});
 
@@ -72,15 +72,10 @@ describe('the completion of holdfast', () => {
     needs(this, 'zsh', 'tmux');
     const folder = makeFolder();
     writeFileSync(join(folder, '_holdfast'), completionFor('zsh', program));
-    const socket = join(folder, 'tmux');
-    const tmux = (...args: string[]): string => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' });
-    const untilShown = (text: string): Promise<void> =>
-      until(async () => Promise.resolve(tmux('capture-pane', '-p', '-J').includes(text)));
-    tmux('new-session', '-d', '-x', '200', '-y', '50', 'env PS1="> " zsh -f');
-    whenTestEnds(() => execFileSync('sh', ['-c', `tmux -S ${socket} kill-server || true`], { stdio: 'ignore' }));
-    const load = `fpath=(${folder} $fpath); autoload -Uz compinit; compinit -u -d ${folder}/dump; echo lo''aded`;
-    tmux('send-keys', load, 'Enter');
-    await untilShown('loaded');
+    const terminal = new Terminal({ columns: 200, rows: 50 });
+    terminal.run('env PS1="> " zsh -f');
+    terminal.type(`fpath=(${folder} $fpath); autoload -Uz compinit; compinit -u -d ${folder}/dump; echo lo''aded\n`);
+    await terminal.untilShown('loaded');
     for (const [typed, completed] of [
       ['ben', 'bench'],
       ['--server a:1 run --kill', '--server a:1 run --kill-after'],
@@ -88,9 +83,9 @@ describe('the completion of holdfast', () => {
       ['check --config package.j', 'check --config package.json'],
       ['run jobs -- mkfif', 'run jobs -- mkfifo'],
     ] as const) {
-      tmux('send-keys', '-l', `holdfast ${typed}\t`);
-      await untilShown(`> holdfast ${completed}`);
-      tmux('send-keys', 'C-u');
+      terminal.type(`holdfast ${typed}\t`);
+      await terminal.untilShown(`> holdfast ${completed}`);
+      terminal.press('C-u');
     }
   });
 });

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { needs } from '../../foreign/system-program.ts';
-import { makeFolder, whenTestEnds } from '../../server/clean-up.ts';
+import { makeFolder } from '../../server/clean-up.ts';
 import { until } from '../../server/raw-client.ts';
 import { sceneForEachTest } from './holdfast-scene.ts';
+import { Terminal } from './terminal.ts';
 
 const TELLS_TERM = "trap 'echo term; exit 5' TERM; echo running; read line";
 
@@ -57,19 +58,17 @@ describe('holdfast run in its surroundings', () => {
 
   it('leaves Ctrl-C to the terminal, which sends it to the command once', async function () {
     needs(this, 'tmux');
-    const folder = makeFolder();
-    const [socket, log] = [join(folder, 'tmux'), join(folder, 'log')];
-    const tmux = (...args: string[]): string => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' });
+    const log = join(makeFolder(), 'log');
+    const terminal = new Terminal({ columns: 80, rows: 24 });
     const said = (): string => execFileSync('sh', ['-c', `cat ${log} 2>/dev/null || true`], { encoding: 'utf8' });
     const inner = `trap "echo interrupted >>${log}" INT; echo running >>${log}; read line; read line; exit 6`;
     const wrapper = `HOLDFAST_SERVER=${scene.address} ${process.execPath} bin/holdfast.js run jobs -- sh -c '${inner}'`;
     // The shell around it hears of Ctrl-C, too.
-    tmux('new-session', '-d', `trap : INT; ${wrapper}; echo ended $? >>${log}`);
-    whenTestEnds(() => execFileSync('sh', ['-c', `tmux -S ${socket} kill-server || true`], { stdio: 'ignore' }));
+    terminal.run(`trap : INT; ${wrapper}; echo ended $? >>${log}; cat`);
     await until(async () => Promise.resolve(said().includes('running')));
-    tmux('send-keys', 'C-c');
+    terminal.press('C-c');
     await until(async () => Promise.resolve(said().includes('interrupted')));
-    tmux('send-keys', 'Enter', 'Enter');
+    for (const key of ['Enter', 'Enter']) terminal.press(key);
     await until(async () => Promise.resolve(said().includes('ended')));
     expect(said()).to.equal('running\ninterrupted\nended 6\n');
     expect(await scene.bystander.stats()).to.include({ holders: 0, releases: 1 });

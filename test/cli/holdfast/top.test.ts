@@ -1,12 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { type PageContents, pageOf } from '../../../lib/cli/holdfast/top/page.ts';
 import { ratesBetween, takeSample } from '../../../lib/cli/holdfast/top/sample.ts';
 import { needs } from '../../foreign/system-program.ts';
-import { makeFolder, whenTestEnds } from '../../server/clean-up.ts';
 import { until } from '../../server/raw-client.ts';
 import { sceneForEachTest } from './holdfast-scene.ts';
+import { Terminal } from './terminal.ts';
 
 describe('holdfast top', () => {
   const scene = sceneForEachTest();
@@ -116,24 +114,20 @@ describe('holdfast top', () => {
 
   it('leaves the terminal as it was, by q and by a signal, and takes keys', async function () {
     needs(this, 'tmux');
-    const socket = join(makeFolder(), 'tmux');
-    const tmux = (...args: string[]): string => execFileSync('tmux', ['-S', socket, ...args], { encoding: 'utf8' });
+    const terminal = new Terminal({ columns: 50, rows: 12 });
     const top = `HOLDFAST_SERVER=${scene.address} ${process.execPath} bin/holdfast.js top --every 0.2`;
     const record = 'echo "ended $?"';
-    tmux('new-session', '-d', '-x', '50', '-y', '12', `echo before; ${top}; ${record}; ${top}; ${record}; cat`);
-    whenTestEnds(() => execFileSync('sh', ['-c', `tmux -S ${socket} kill-server || true`], { stdio: 'ignore' }));
-    const shown = (): string => tmux('capture-pane', '-p').trim();
-    const untilShown = (text: string): Promise<void> => until(async () => Promise.resolve(shown().includes(text)));
-    await untilShown('q quits, s sorts (by time)');
-    expect(shown()).not.to.include('before');
-    tmux('send-keys', 's');
-    await untilShown('sorts (by lock)');
-    tmux('send-keys', 'q');
-    await untilShown('ended 0');
-    await untilShown('q quits');
-    tmux('send-keys', 'C-c');
-    await untilShown('ended 130');
-    expect(shown()).to.equal('before\nended 0\nended 130');
-    expect(tmux('display', '-p', '#{alternate_on} #{cursor_flag} #{wrap_flag}')).to.equal('0 1 1\n');
+    terminal.run(`echo before; ${top}; ${record}; ${top}; ${record}; cat`);
+    await terminal.untilShown('q quits, s sorts (by time)');
+    expect(terminal.shown).not.to.include('before');
+    terminal.press('s');
+    await terminal.untilShown('sorts (by lock)');
+    terminal.press('q');
+    await terminal.untilShown('ended 0');
+    await terminal.untilShown('q quits');
+    terminal.press('C-c');
+    await terminal.untilShown('ended 130');
+    expect(terminal.shown).to.equal('before\nended 0\nended 130');
+    expect(terminal.modes).to.deep.equal({ isAlternate: false, hasCursor: true, wraps: true });
   });
 });

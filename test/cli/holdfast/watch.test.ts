@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { exitCodeOf } from '../../../lib/cli/holdfast/failure.ts';
 import { top } from '../../../lib/cli/holdfast/top/top.ts';
 import { watch } from '../../../lib/cli/holdfast/watch.ts';
+import { needs } from '../../foreign/system-program.ts';
 import { endTest } from '../../server/clean-up.ts';
 import { startServer } from '../../server/running-server.ts';
 import { errorOf } from '../../support/rejection.ts';
 import { sceneForEachTest } from './holdfast-scene.ts';
+import { Terminal } from './terminal.ts';
 
 describe('holdfast watch', () => {
   const scene = sceneForEachTest({}, undefined, { forceUnlock: true });
@@ -71,6 +73,23 @@ describe('holdfast ls --watch', () => {
     while (!(await program.nextLine()).startsWith('b '));
     program.signal('SIGTERM');
     expect((await program.exit).signal).to.equal('SIGTERM');
+  });
+});
+
+describe('holdfast ls --watch at a terminal', () => {
+  const scene = sceneForEachTest();
+
+  it('shows what there is room for, from the top', async function () {
+    needs(this, 'tmux');
+    for (let index = 0; index < 20; index += 1) await scene.bystander.lock(`lock ${index}`);
+    const terminal = new Terminal({ columns: 100, rows: 10 });
+    const list = `HOLDFAST_SERVER=${scene.address} ${process.execPath} bin/holdfast.js ls --watch --every 0.1`;
+    // The shell hears of Ctrl-C, too.
+    terminal.run(`trap : INT; echo before; ${list}; echo "ended $?"; cat`);
+    await terminal.untilShown('13 more are not shown, since the terminal has no more lines');
+    expect(terminal.shown).to.match(/^LOCK .*\n(lock \d+ .*\n){7}13 more/);
+    terminal.press('C-c');
+    await terminal.untilShown('ended 130');
   });
 });
 
