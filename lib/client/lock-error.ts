@@ -206,7 +206,7 @@ const WHY_UNAVAILABLE: Readonly<Record<string, string>> = {
   noLeader: 'no server leads the cluster',
   noQuorum: 'the server has lost touch with etcd',
   notJoined: 'the server has not joined the cluster',
-  setBack: 'etcd has lost data, and the server waits for an operator',
+  setBack: 'etcd has lost data',
   notClustered: 'the server is not one of several',
 };
 

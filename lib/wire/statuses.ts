@@ -29,7 +29,7 @@ export const UNAVAILABLE_REASONS = {
   noLeader: 'No server leads the cluster, or this one does not know which.',
   noQuorum: 'The server has lost touch with etcd, which decides who leads the cluster.',
   notJoined: 'The server has not joined the cluster yet, or may not: its log says why.',
-  setBack: 'etcd has lost data, so the server does nothing until an operator has seen to it.',
+  setBack: 'The data in etcd are not those of before, so the server does nothing until an operator has seen to it.',
   notClustered: 'The server is not one of several.',
 } as const;
 

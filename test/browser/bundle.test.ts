@@ -4,7 +4,7 @@ import { rejection } from '../support/rejection.ts';
 import { bundlePage, type PageBundle } from './page-bundle.ts';
 
 /** The greatest size of the whole client, minified and compressed. */
-const MAX_BYTES = 21_400;
+const MAX_BYTES = 21_500;
 
 const script = (from: string): string => `
   import { LockClient } from '${from}';
