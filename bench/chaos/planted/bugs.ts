@@ -21,7 +21,7 @@ const OF_SESSIONS: readonly PlantedBug[] = [
   {
     name: 'the connection before stays open',
     rule: 'S1',
-    file: KEEPER,
+    file: 'server/returning-clients.js',
     find: 'before?.connection.destroy();\n        // L2',
     replace: '// L2',
     shows: ['left on the server'],
