@@ -34,6 +34,7 @@ const SHORT_PROGRAMS: readonly (readonly [string, ...string[]])[] = [
   ['chaos/chaos', '--cluster'],
   ['chaos/planted/planted-bugs'],
   ['vanished-hosts'],
+  ['operators'],
 ];
 
 function run([program, ...args]: readonly [string, ...string[]]): void {

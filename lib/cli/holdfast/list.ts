@@ -8,6 +8,8 @@ import { showClient, showDuration, showName, table } from './format.ts';
 import { ask, print, printJson, type QueryOptions } from './query.ts';
 
 const PAGE = 1_000;
+/** In the order of their names, no more locks than these are counted that are not shown. */
+const MOST_COUNTED = 10_000;
 /** Clears a terminal and begins at its top. */
 const CLEAR = '\u001b[H\u001b[2J';
 /** Lines of a terminal that are not for locks: the heading, how many are not shown, and where the cursor is. */
@@ -63,7 +65,7 @@ function fitting(options: ListOptions): BoundedOptions {
 /** Shows the list once; `begin` comes before what it prints. */
 async function show(client: LockClient, prefix: string, options: BoundedOptions, begin: () => void): Promise<void> {
   const { json, reason } = options;
-  const { locks, count } = await firstLocks(client.listAll({ prefix, max: PAGE }), options);
+  const { locks, count, isCounted } = await firstLocks(client.listAll({ prefix, max: PAGE }), options);
   begin();
   if (json === true) {
     printJson(locks);
@@ -71,14 +73,16 @@ async function show(client: LockClient, prefix: string, options: BoundedOptions,
   }
   if (locks.length > 0) print(table(HEADING, locks.map(toRow)));
   const left = count - locks.length;
-  if (left > 0) process.stderr.write(`${left} more ${left === 1 ? 'is' : 'are'} not shown, since ${reason}\n`);
+  const atLeast = isCounted ? '' : 'at least ';
+  if (left > 0)
+    process.stderr.write(`${atLeast}${left} more ${left === 1 ? 'is' : 'are'} not shown, since ${reason}\n`);
 }
 
-/** The first by the order, and how many there are. Keeps at most twice as many as are wanted. */
+/** The first by the order, and how many there are, if all were counted. Keeps at most twice as many as are wanted. */
 async function firstLocks(
   all: AsyncIterable<LockInformation>,
   { sort, mode, max }: ListOptions,
-): Promise<{ readonly locks: readonly LockInformation[]; readonly count: number }> {
+): Promise<{ readonly locks: readonly LockInformation[]; readonly count: number; readonly isCounted: boolean }> {
   let locks: LockInformation[] = [];
   let count = 0;
   const keepFirst = (): void => {
@@ -90,9 +94,10 @@ async function firstLocks(
     count += 1;
     locks.push(lock);
     if (locks.length >= 2 * max) keepFirst();
+    if (sort === 'name' && count === max + MOST_COUNTED) break;
   }
   keepFirst();
-  return { locks, count };
+  return { locks, count, isCounted: sort !== 'name' || count < max + MOST_COUNTED };
 }
 
 const HEADING = ['LOCK', 'MODE', 'HOLDERS', 'WAITERS', 'HELD', 'HOLDER'];
