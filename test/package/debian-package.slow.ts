@@ -35,11 +35,19 @@ tell help sh -c 'holdfast --help | head -1'
 tell manual man --where holdfast
 tell completions bash -c 'cd /usr/share && ls {bash-completion,zsh,fish}/*completions*/*holdfast*'
 
+# A socket for operators.
+groupadd operators
+mkdir -p /etc/systemd/system/holdfast.service.d
+printf '[Service]\\nSupplementaryGroups=operators\\n' >/etc/systemd/system/holdfast.service.d/operators.conf
+sed -i 's/"mode": "0600"/"mode": "0660", "group": "operators"/' /etc/holdfast/settings.json
+systemctl daemon-reload
+
 systemctl start holdfast
 tell started systemctl is-active holdfast
 tell status property StatusText
 tell user ps -o user= -p "$(property MainPID)"
 tell locked holdfast run -o -n jobs -- echo done
+tell operators stat --format='%G %a' /run/holdfast/holdfast.sock
 tell socket holdfast run --server unix:/run/holdfast/holdfast.sock -o -n jobs -- echo done
 tell ready curl --silent http://127.0.0.1:20935/readyz
 systemd-analyze security holdfast --threshold=25 >/dev/null
@@ -47,7 +55,6 @@ systemctl reload holdfast
 until [ "$(systemctl is-active holdfast)" = active ]; do sleep 0.1; done
 
 # A server that hangs, and keys that only root may read.
-mkdir -p /etc/systemd/system/holdfast.service.d /etc/holdfast
 cd /etc/holdfast
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls.key -out tls.crt -subj /CN=localhost \\
   -addext subjectAltName=DNS:localhost 2>/dev/null
@@ -117,6 +124,7 @@ describe('the Debian package', function () {
       status: `holdfast ${version} listens on 127.0.0.1:20934, /run/holdfast/holdfast.sock, allowed: 127.0.0.1, ::1`,
       user: 'holdfast',
       locked: 'done',
+      operators: 'operators 660',
       socket: 'done',
       ready: 'ok',
       encrypted: 'done',
