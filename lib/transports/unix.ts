@@ -88,7 +88,8 @@ class UnixListener implements Listener {
 
   /** Makes the socket in a private folder and links it to its path at the end. */
   async #bindHidden(events: ListenerEvents): Promise<void> {
-    const folder = mkdtempSync(join(dirname(this.#path), '.'));
+    // Not `join`, which drops the dot: the folder would be beside that of the path, where this user may not write.
+    const folder = mkdtempSync(`${dirname(this.#path)}/.`);
     try {
       const hidden = join(folder, 's');
       requireFittingPath(hidden);
