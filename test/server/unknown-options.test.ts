@@ -31,7 +31,7 @@ const CALLS: readonly [call: string, make: () => unknown, message: string][] = [
     () => webSocket(given({ ...where, ...frames, origin: [] })),
     unknown('origin', 'did you mean origins?'),
   ],
-  ['unix', () => unix(given({ path: '/x', x: 1 })), unknown('x', 'expected path, mode')],
+  ['unix', () => unix(given({ path: '/x', x: 1 })), unknown('x', 'expected path, mode, owner, group')],
   ['RedisDatastore', () => new RedisDatastore(given({}), given({ ttl: 5 })), unknown('ttl', 'expected ttlSeconds')],
   [
     'MemcachedDatastore',
