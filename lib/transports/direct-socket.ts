@@ -12,7 +12,7 @@ import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { StreamEncoding } from '../message/byte-stream.ts';
 import { TurnBudget } from '../message/scheduler.ts';
-import { SocketStream, type SocketUse } from './socket-stream.ts';
+import { SocketStream, type SocketUse, wasReset } from './socket-stream.ts';
 
 /** The object that Node's own streams use for a connection. */
 interface Handle {
@@ -79,6 +79,8 @@ class DirectSocket extends SocketStream {
   #state: 'clear' | 'waiting' = 'clear';
   /** The bytes of the one direct write that waits. */
   #pendingBytes = 0;
+  /** Whether the next end that is read is one: the socket was reset, too, perhaps after it. */
+  #isEndDoubtful = false;
   /** Called when that write is over. */
   readonly #afterPending: (() => void)[] = [];
   readonly #handle: Handle;
@@ -152,8 +154,18 @@ class DirectSocket extends SocketStream {
   /** Called with the number of bytes in the buffer, or with the number of an error. */
   received(result: number): void {
     if (result > 0) this.sink?.data(buffer, result);
-    else if (result === END_OF_FILE) this.ended();
+    else if (result === END_OF_FILE) this.#endUnlessReset();
     else this.#break(systemError('read', result));
+  }
+
+  /** One more read tells an end that a reset followed, as when a process was killed that had not read all, from a reset alone. */
+  #endUnlessReset(): void {
+    if (this.#isEndDoubtful || !wasReset(this.socket)) {
+      this.ended();
+      return;
+    }
+    this.#isEndDoubtful = true;
+    this.#handle.readStart();
   }
 
   #break(error: Error): void {

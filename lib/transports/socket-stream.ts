@@ -32,6 +32,21 @@ export class SharedReading {
   }
 }
 
+/**
+ * Whether a socket whose input has ended was reset. libuv tells of an end as soon as it has read what came before a reset, and would so
+ * hide that the client may still rely on its session (S1). A socket that was reset has no peer, which only its handle tells; nor has one
+ * that both sides have ended.
+ */
+export function wasReset(socket: Socket): boolean {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { getpeername?(out: object): number } | null };
+  return !socket.writableEnded && handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
+}
+
+/** The error that a read of a socket would have told that was reset. */
+function resetError(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
+}
+
 /** How a socket is read, and who watches it. */
 export interface SocketUse {
   /** The socket must be paused until the stream starts. */
@@ -99,7 +114,10 @@ export class SocketStream implements ByteStream, WatchedPeer {
   protected startReading(): void {
     const { socket } = this;
     const { sharedReading } = this.#use;
-    socket.on('end', () => this.ended());
+    socket.on('end', () => {
+      if (wasReset(socket)) this.socket.destroy(resetError());
+      else this.ended();
+    });
     if (sharedReading === undefined) socket.on('data', (bytes) => this.sink?.data(bytes));
     else socket.resume();
   }

@@ -56,6 +56,21 @@ describe('a session that outlives its connection', () => {
     expect(session.secret).not.to.equal((await open(await server.connect())).secret);
   });
 
+  for (const [what, request] of [
+    ['a request that is answered', { command: 'ping', id: 9 }],
+    ['one that is not', { command: 'ping' }],
+  ] as const) {
+    it(`keeps its locks when the server reads ${what} and a reset behind it at once`, async () => {
+      const { holder, waiter, session, token } = await connectHolder();
+      holder.send(request);
+      await cut(holder, waiter);
+      expect(await resume(await server.connect(), session, { holds: [token] })).to.deep.include({
+        state: 'resumed',
+        lost: [],
+      });
+    });
+  }
+
   it('keeps its locks when the connection is reset, and goes on with another', async () => {
     const { holder, waiter, session, token } = await connectHolder();
     await cut(holder, waiter);
