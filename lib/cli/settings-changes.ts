@@ -65,11 +65,17 @@ function findListenerChanges(
 function compare(shown: string, { path, schema }: ListedSetting, before: unknown, after: unknown, effect: Effect) {
   const [was, is] = [valueAt(before, path), valueAt(after, path)];
   if (isDeepStrictEqual(was, is)) return [];
-  // A listener cannot begin or cease to speak TLS, to ask clients for certificates or, since that needs `proxied`, to trust proxies.
-  const isSwitch = (TLS.test(path) || path === 'proxies') && Boolean(was) !== Boolean(is);
+  // A listener cannot begin or cease to speak TLS, to ask clients for certificates or, since that needs `proxied`, to trust proxies. Nor to
+  // have a `tls` of its own: it may speak TLS by that of the main port.
+  const isSwitch = (TLS.test(path) || path === 'proxies') && switchOf(was) !== switchOf(is);
   const isApplied = effect !== 'restart' && !isSwitch;
   const [hiddenWas, hiddenIs] = schema.writeOnly === true ? ['(not shown)', '(not shown)'] : [was, is];
   return [{ path: shown, was: hiddenWas, is: hiddenIs, isApplied }];
+}
+
+function switchOf(value: unknown): 'leftOut' | 'off' | 'on' {
+  if (value === undefined) return 'leftOut';
+  return value === '' ? 'off' : 'on';
 }
 
 /** The settings with those of the changes that a running server can take up. */

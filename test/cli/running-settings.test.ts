@@ -152,6 +152,14 @@ describe('changes of settings', () => {
     }
   });
 
+  it('need a restart where a listener gets or loses TLS settings of its own', () => {
+    const ofOwn = { listeners: [{ ...listener, tls: {} }] };
+    const none = { listeners: [listener] };
+    const restart = ['cert', 'key', 'ca'].map((name) => `listeners[0].tls.${name}`);
+    expect(changesBetween(ofOwn, none)).to.deep.equal({ applied: [], restart });
+    expect(changesBetween(none, ofOwn)).to.deep.equal({ applied: [], restart });
+  });
+
   it('are taken up by themselves where others need a restart', () => {
     const before = settings({ tls, listeners: [{ ...listener, proxies: ['::1'] }] });
     const listeners = [{ ...listener, port: 2, proxies: ['::2'] }];
