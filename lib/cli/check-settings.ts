@@ -10,6 +10,7 @@ import { isClustered } from './cluster-settings.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { planForwarding, planListeners } from './listeners.ts';
 import { planMonitoring } from './monitoring.ts';
+import { requireUsablePidfile } from './pidfile.ts';
 import { dropPrivileges } from './privileges.ts';
 import { type Settings, SettingsError } from './settings.ts';
 import { StartFailure } from './start-failure.ts';
@@ -57,7 +58,9 @@ function checkSockets({ listeners }: Settings): void {
 }
 
 function checkPidfile({ pidfile }: Settings): void {
-  if (pidfile !== '') checkFolder('pidfile', pidfile, dirname(pidfile));
+  if (pidfile === '') return;
+  checkFolder('pidfile', pidfile, dirname(pidfile));
+  requireUsablePidfile(pidfile);
 }
 
 function checkState(settings: Settings): void {

@@ -43,8 +43,7 @@ export async function takePidfile(file: string): Promise<Pidfile> {
   const path = join(realpathSync(dirname(resolve(file))), basename(file));
   const guard = process.platform === 'linux' ? await holdPidfile(path) : undefined;
   try {
-    const present = lstatSync(path, { throwIfNoEntry: false });
-    if (present !== undefined) requireUsable(path, present);
+    requireUsablePidfile(path);
     if (guard === undefined) takeExclusively(path);
     const descriptor = openUsable(path);
     ftruncateSync(descriptor);
@@ -82,6 +81,12 @@ function openUsable(path: string): number {
     closeSync(descriptor);
     throw error;
   }
+}
+
+/** Looks at what is there, without changing or holding it. @throws as `takePidfile` where that file cannot become a pidfile. */
+export function requireUsablePidfile(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) requireUsable(path, found);
 }
 
 /**

@@ -31,6 +31,7 @@ describe('a check of settings', () => {
       [{ tls }, usage, `settings: tls.cert is ${none}; expected a file that can be read`],
       [{ http: { hosts: ['a/b'] } }, usage, 'settings.http.hosts[0]: "a/b" is no host name'],
       [{ listeners: [{ transport: 'unix', path: none }] }, cannotListen, `the folder ${folder.at('none')} of the Unix`],
+      [{ pidfile: folder.path }, pidfile, `${folder.path}: it is no regular file`],
       [{ pidfile: none }, pidfile, `settings.pidfile is "${none}": ENOENT`],
       [{ history: { directory: file } }, usage, `settings.history.directory is "${file}": it is no directory`],
       [{ stateDirectory: file }, stateDirectory, `settings.stateDirectory is "${file}": it is no directory`],
