@@ -2,6 +2,7 @@
 
 import type { HistoryPage, HistoryReason, HistoryRecord } from '../../protocol.ts';
 import { HOLDFAST_CODES } from './exit-codes.ts';
+import { noteOnStandardError } from './follow.ts';
 import { showClient, showDuration, showMoment, showName, table } from './format.ts';
 import { ask, print, printJson, type QueryOptions } from './query.ts';
 
@@ -36,9 +37,13 @@ export async function history(name: string | undefined, options: HistoryOptions)
     } while (page.next !== undefined && records.length < max);
     if (json === true) printJson(records);
     else if (records.length > 0) print(table(HEADING, records.map(toRow)));
+    else noteOnStandardError(NOTHING);
     return records.length === 0 ? HOLDFAST_CODES.nothing : undefined;
   });
 }
+
+/** The hold that is asked for may still go on, or have been too short to be kept. */
+const NOTHING = 'no such record; what still goes on is told by holdfast inspect';
 
 const HEADING = ['FROM', 'UNTIL', 'LASTED', 'WAITED', 'LOCK', 'WHAT', 'HOW', 'CLIENT'];
 

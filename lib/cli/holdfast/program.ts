@@ -15,8 +15,7 @@ import { addRunOptions, type RunOptions } from './run/run-options.ts';
 
 /** Runs the program with the arguments of the command line; sets the exit code. */
 export async function runHoldfast(args: readonly string[]): Promise<void> {
-  // Who reads no further, such as head, wants no more.
-  process.stdout.on('error', () => process.exit(SIGNAL_CODE + constants.signals.SIGPIPE));
+  process.stdout.on('error', endUnprinted);
   // A command goes on under its lock although nobody reads what this program says.
   process.stderr.on('error', () => {});
   try {
@@ -25,6 +24,13 @@ export async function runHoldfast(args: readonly string[]): Promise<void> {
     process.stderr.write(`holdfast: ${showText((error as Error).message.trim())}\n`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** Who reads no further, such as head, wants no more; but a full disk must not pass for that. */
+function endUnprinted({ code, message }: NodeJS.ErrnoException): never {
+  if (code === 'EPIPE') process.exit(SIGNAL_CODE + constants.signals.SIGPIPE);
+  process.stderr.write(`holdfast: cannot print: ${message}\n`);
+  process.exit(HOLDFAST_CODES.failure);
 }
 
 async function runCommandLine(args: readonly string[]): Promise<number> {

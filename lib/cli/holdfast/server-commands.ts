@@ -1,6 +1,7 @@
 /** The commands that tell of the server as a whole, and those that take something away. */
 
 import type { LockClient } from '../../client/lock-client.ts';
+import { LockDeniedError } from '../../client/lock-error.ts';
 import type { LockMode } from '../../protocol.ts';
 import { HOLDFAST_CODES } from './exit-codes.ts';
 import { Failure } from './failure.ts';
@@ -69,7 +70,7 @@ export interface ReleaseOptions extends QueryOptions {
 export async function release(name: string, options: ReleaseOptions): Promise<number> {
   return await ask(options, async (client) => {
     const mode: LockMode = options.permit === true ? 'permit' : 'exclusive';
-    const released = await client.forceUnlock(name, { mode });
+    const released = await asOperator(client.forceUnlock(name, { mode }));
     if (options.json === true) printJson([{ lockName: name, released }]);
     else print(`${showName(name)}: ${released === 0 ? 'nobody held it' : `taken away from ${released}`}\n`);
     return released === 0 ? HOLDFAST_CODES.nothing : undefined;
@@ -79,12 +80,25 @@ export async function release(name: string, options: ReleaseOptions): Promise<nu
 /** `holdfast kill`: ends the sessions of a client, by its name or its address. Resolves to 1 when there is none. */
 export async function kill(subject: string, options: QueryOptions): Promise<number> {
   return await ask(options, async (client) => {
-    const killed = (await client.kill({ address: subject })) || (await client.kill({ name: subject }));
+    const ended = async () => (await client.kill({ address: subject })) || (await client.kill({ name: subject }));
+    const killed = await asOperator(ended());
     if (options.json === true) printJson([{ client: subject, killed }]);
     else print(`${showName(subject)}: ${killed === 0 ? 'no such client' : `ended ${killed}`}\n`);
     return killed === 0 ? HOLDFAST_CODES.nothing : undefined;
   });
 }
+
+/** Resolves as the request does. Rejects with a `Failure` that tells where it is allowed when the server denies it. */
+async function asOperator(request: Promise<number>): Promise<number> {
+  try {
+    return await request;
+  } catch (error) {
+    if (!(error instanceof LockDeniedError)) throw error;
+    throw new Failure(HOLDFAST_CODES.denied, `${error.message}; ${WHERE_ALLOWED}`);
+  }
+}
+
+const WHERE_ALLOWED = 'the server allows it on a listener for operators, such as its Unix socket: --server unix:PATH';
 
 /** `holdfast cluster`: which servers there are, and which one leads. */
 export async function cluster(options: QueryOptions): Promise<number> {

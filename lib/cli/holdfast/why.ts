@@ -33,7 +33,9 @@ export async function why(subject: string, options: QueryOptions): Promise<numbe
   return await ask(options, async (client) => {
     const steps = stepsFrom(subject, await waitsOf(client));
     if (options.json === true) printJson(steps);
-    else print(steps.length === 0 ? `${showName(subject)} waits for nothing\n` : steps.map(describeStep).join(''));
+    // Not that it waits for nothing: nobody may have that name, since a client's own name often ends with its process id.
+    else if (steps.length === 0) print(`${showName(subject)}: no client of that name or address waits\n`);
+    else print(steps.map(describeStep).join(''));
     return steps.length === 0 ? HOLDFAST_CODES.nothing : HOLDFAST_CODES.ok;
   });
 }

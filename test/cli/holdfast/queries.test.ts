@@ -99,7 +99,8 @@ describe('holdfast, when it asks a server', () => {
     );
     const address = String((await other.rpc('whoami')).address);
     expect((await scene.run('why', address)).output).to.match(/^two \(/);
-    expect((await scene.run('why', 'three')).code).to.equal(1);
+    const nobody = await scene.run('why', 'three');
+    expect([nobody.code, nobody.output]).to.deep.equal([1, 'three: no client of that name or address waits\n']);
   });
 
   it('ends with 77 where the server does not allow to take locks away', async () => {
@@ -107,7 +108,7 @@ describe('holdfast, when it asks a server', () => {
     for (const command of ['release', 'kill']) {
       const { code, output, errors } = await scene.run(command, 'jobs');
       expect([code, output], command).to.deep.equal([77, '']);
-      expect(errors).to.match(/^holdfast: \w+ was refused: /);
+      expect(errors).to.match(/^holdfast: \w+ was refused: .*; the server allows it on a listener for operators/);
     }
     expect((await scene.run('history')).code).to.equal(77);
   });
@@ -118,6 +119,16 @@ describe('holdfast, when it asks a server', () => {
     const program = new SystemProgram('sh', ['-c', piped], scene.environment);
     expect((await program.exit).code).to.equal(0);
     expect(program.errorOutput).to.equal('');
+  });
+
+  it('ends with 70 when the disk of its output is full', async () => {
+    const program = new SystemProgram(
+      'sh',
+      ['-c', `${process.execPath} bin/holdfast.js stats >/dev/full`],
+      scene.environment,
+    );
+    expect((await program.exit).code).to.equal(70);
+    expect(program.errorOutput).to.match(/^holdfast: cannot print: ENOSPC/);
   });
 });
 
