@@ -106,6 +106,7 @@ export async function serve(
   const planned = check(() => planListeners(settings));
   const forwarding = isClustered(settings) ? check(() => planForwarding(settings)) : undefined;
   const monitoring = check(() => planMonitoring(settings, isHttpPortGiven));
+  const startReloading = awaitHangUps();
   const opened: Opened = {};
   if (settings.pidfile !== '') opened.pidfile = await claimPidfile(settings.pidfile, codes);
   const { log, logger } = openLog(settings);
@@ -130,7 +131,7 @@ export async function serve(
     const afterwards = [opened.monitoring, opened.ledger, history, manager];
     closeOnSignal(server, afterwards, logger, log, opened.pidfile, running);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => manager.stopping());
-    process.on('SIGHUP', () => manager.reload(() => running.reload()));
+    startReloading(() => manager.reload(() => running.reload()));
     if (ignoredVariables.length > 0)
       logger.warn({ variables: ignoredVariables }, IGNORED + ignoredVariables.join(', '));
     announce(startLine(addresses), logger);
@@ -139,6 +140,20 @@ export async function serve(
     await closeOpened(opened, settings);
     throw error;
   }
+}
+
+/** Catches SIGHUP, which would end a process that begins. What is given later is called for each, also if some came before. */
+function awaitHangUps(): (reload: () => void) => void {
+  let reload: (() => void) | undefined;
+  let hasCome = false;
+  process.on('SIGHUP', () => {
+    hasCome = true;
+    reload?.();
+  });
+  return (given) => {
+    reload = given;
+    if (hasCome) given();
+  };
 }
 
 /** Writes asynchronously and drops lines that nobody reads, so that the log never keeps clients waiting. */
@@ -177,6 +192,8 @@ async function listenAlone(start: Start, serverOptions: LockServerOptions): Prom
   const make = (): FullLockServer => new FullLockServer({ ...serverOptions, ...(ledger && { ledger }) });
   const server = failWith(EXIT_CODES.failure, make);
   opened.server = server;
+  // By default it would end the process, and with it all locks.
+  process.on('SIGUSR2', () => logger.warn({}, 'SIGUSR2 changes nothing: this server is not one of several'));
   return {
     server,
     addresses: await openAll(server, planned, codes),
