@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type PageContents, pageOf } from '../../../lib/cli/holdfast/top/page.ts';
-import { ratesBetween, takeSample } from '../../../lib/cli/holdfast/top/sample.ts';
+import { ratesBetween, type Sample, takeSample } from '../../../lib/cli/holdfast/top/sample.ts';
 import { needs } from '../../foreign/system-program.ts';
 import { until } from '../../server/raw-client.ts';
 import { sceneForEachTest } from './holdfast-scene.ts';
@@ -57,6 +57,15 @@ describe('holdfast top', () => {
     const narrow = pageOf(shown, { columns: 40, rows: 10 });
     expect(narrow.filter((line) => /^\d+ m?s +[abc] /.test(line))).to.have.lengthOf(3);
     expect(narrow.join('\n')).not.to.include('exclusive');
+  });
+
+  it('says how old the lists are where the server looks at its locks less often', async () => {
+    const shown = await contents();
+    const { statistics, survey } = shown.sample as Sample;
+    const headAt = (ageMs: number): string | undefined =>
+      pageOf({ ...shown, sample: { statistics, survey: { ...survey, ageMs } } }, { columns: 80, rows: 24 })[0];
+    expect(headAt(4_999)).to.match(/, up \d+ m?s$/);
+    expect(headAt(31_000)).to.match(/, up \d+ m?s, lists as of 31 s ago$/);
   });
 
   it('gives the waits and the holds half of the room, and more where the others need less', async () => {

@@ -31,6 +31,8 @@ const GAP = 2;
 /** A narrower page shows no modes. */
 const LEAST_COLUMNS_WITH_MODE = 60;
 const LEAST_SHOWN_PERCENT = 1;
+/** The server looks at very many locks less often; it is said how old the lists are from here on. */
+const LEAST_SHOWN_AGE_MS = 5_000;
 /** The summary takes at most this share of the lines; limits, which come last, are left out first. */
 const MOST_OF_SUMMARY = 0.3;
 /** Rates below are shown with a decimal. */
@@ -40,8 +42,10 @@ const LEAST_ROUND_RATE = 10;
 export function pageOf(contents: PageContents, size: PageSize): readonly string[] {
   const { place, sample, note, sort } = contents;
   const up = sample === undefined ? '' : `, up ${showDuration(sample.statistics.uptimeMs)}`;
+  const { ageMs = 0 } = sample?.survey ?? {};
+  const age = ageMs < LEAST_SHOWN_AGE_MS ? '' : `, lists as of ${showDuration(ageMs)} ago`;
   const summary = wrap(summaryOf(contents), size.columns);
-  const head = [`${place}${up}`, ...summary.slice(0, Math.floor(size.rows * MOST_OF_SUMMARY))];
+  const head = [`${place}${up}${age}`, ...summary.slice(0, Math.floor(size.rows * MOST_OF_SUMMARY))];
   const foot = [note === '' ? `q quits, s sorts (by ${sort})` : note];
   const room = size.rows - head.length - foot.length;
   const lines = [...head, ...listsOf(contents, { ...size, rows: room }), ...foot];
