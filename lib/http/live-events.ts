@@ -1,4 +1,4 @@
-/** Tells open pages every two seconds what has changed, by server-sent events. What one page is told, all are. */
+/** Tells open pages every two seconds how things are, by server-sent events: asks the monitor once and sends all pages the answer. */
 
 import type { ServerResponse } from 'node:http';
 import type { Surveys } from '../server/surveys.ts';

@@ -45,8 +45,9 @@ export class Admission {
   #sweep: Sweep | undefined;
   /** How many steps were taken ever. */
   takenSteps = 0;
-  /** How many more requests may be answered now, and how many one group or place may have beyond that. */
+  /** How many more requests may be answered now. */
   #left = 0;
+  /** How many more than that may be answered if they belong to one group or place, which is not divided. */
   #overdraft = 0;
 
   /** `answersAtOnce` tells how many requests may be answered within an operation. */

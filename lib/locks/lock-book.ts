@@ -78,7 +78,7 @@ export class LockBook {
     this.#onLoss = onLoss;
   }
 
-  /** Whether anybody may be granted the lock now, who need not hold it. */
+  /** Whether newcomers and waiters may be granted the lock. One that is closed (L3) only its holders and thieves get. */
   isOpen(name: string, kind: LockKind): boolean {
     return this.#isClosed?.(name, kind) !== true;
   }

@@ -1,4 +1,4 @@
-/** Counts down what may be done at once, since the lock table has no clock. */
+/** Counts the steps of work that may take only so many at once: the lock table has no clock by which it could stop. */
 
 import type { Claim } from './types.ts';
 

@@ -274,7 +274,7 @@ export class MessageConnection implements ByteSink, Flushable, Receiver {
     this.closed(error);
   }
 
-  /** Closes the connection as if the peer had sent this error's cause. */
+  /** Closes the connection for this error, as for one that the codec finds: the peer is told first. */
   breakOff(error: ProtocolError): void {
     if (this.isClosed) return;
     this.#events.broken(error);

@@ -189,6 +189,7 @@ export class MessageRouter<Session extends MessageSession> implements ProtocolSe
     return undefined;
   }
 
+  /** A request without an id gets no reply. */
   #send(session: MessageSession, id: MessageId | undefined, name: string, result: object): void {
     if (id === undefined) return;
     try {

@@ -1,6 +1,7 @@
 /**
  * Decides when the server stops reading from a peer (a result is pending, the peer does not read, or others wait), and which
- * slow reader it cuts off.
+ * slow reader is cut off when all peers together have too much unread. One that has too much by itself, `hardOutputBytes`, is
+ * cut off by `MessageConnection.send`.
  */
 
 import type { MessageConnection, ReadingPolicy, Wait } from './message-connection.ts';

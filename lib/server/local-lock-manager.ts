@@ -181,7 +181,7 @@ export class LocalLockManager implements LockManager {
     });
   }
 
-  /** Nobody is granted the lock until the result is called. Without a lasting ledger that makes no difference, so nothing is closed. */
+  /** Closes a lock, so that nobody is granted it; returns what opens it again. Does nothing without a lasting ledger, which alone needs it (L3). */
   closeLock(name: string, kind: LockKind): () => void {
     return this.isDurable ? this.#closed.close(name, kind) : () => {};
   }

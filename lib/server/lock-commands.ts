@@ -82,7 +82,7 @@ const session: JsonSchema = {
   }),
 };
 
-/** The method of `LockServer` with the same name carries out each command. */
+/** `LockServer.commandLock` carries out `lock`, and so on. docs/architecture.md lists what a new command touches. */
 export const LOCK_COMMANDS: CommandTable = {
   lock: {
     needsId: true,
@@ -268,7 +268,7 @@ export interface SurveyParameters {
   readonly max?: number;
 }
 
-/** All that is given must fit. */
+/** Which locks to watch: those that fit all that is given, and all locks if nothing is. */
 export interface WatchParameters {
   readonly lockName?: string;
   readonly prefix?: string;

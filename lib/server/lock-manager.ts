@@ -123,7 +123,10 @@ export interface LockManager {
   readonly lineage: string;
   /** Whether tokens keep growing over a restart even if the wall clock is set back. */
   readonly isDurable: boolean;
-  /** Has observers told of what happens to locks and sessions from now on; returns all of them together, to tell them of more and to add others. */
+  /**
+   * Has observers told of what happens to locks and sessions from now on. Returns all of them together: the server tells them of what
+   * the locks do not know, and adds others.
+   */
   observe(observers: readonly LockObserver[], logger: Logger): LockObservers;
   openSession(client: LockClientInfo): ManagedSession;
   /** Lists at most `maxEntries` holders and as many waiters, of one kind of lock if given. */

@@ -1,4 +1,7 @@
-/** The feed of what happens to locks: history, metrics and whoever watches are told by it, and by nothing else. */
+/**
+ * What happens to locks, told in the moment in which it happens: to the history, to the log of long waits, to the histograms of the
+ * metrics and to those who `watch`. The status page and the other metrics are not told: they ask the `ServerMonitor`.
+ */
 
 import type { HoldEnd, LockMode, NotGranted, RequestedLock, SessionEnd } from '../protocol.ts';
 

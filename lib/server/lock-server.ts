@@ -374,7 +374,7 @@ export class LockServer extends MessageServer<LockServerSession> {
     this.#registry.forget(session);
     this.#keptListings.forget(session);
     this.#watches.end(session);
-    // A client whose session goes on is answered on its next connection.
+    // A client whose session goes on is answered on its next connection, so this one closes although answers are to come.
     const how = session.isKilled ? 'killed' : end;
     if (this.#sessionKeeper.connectionEnded(session, how) === 'kept') session.connection.end();
     else session.locks.end(how);

@@ -36,8 +36,8 @@ export class PlannedStop {
   }
 
   /**
-   * Calls back with what the run before has saved, once that is deleted for good: after a crash it would bring back what has ended
-   * since. Without it, or where it is damaged, the sessions are awaited as after a crash. Rejects with a `LedgerError`.
+   * Calls back with what the run before has saved. That is deleted for good first, or it would bring back after a crash what has
+   * ended since. If nothing was saved, or it is damaged, the sessions are awaited as after a crash. Rejects with a `LedgerError`.
    */
   takeOnce(load: (saved: SavedLocks) => void): Promise<void> {
     this.#taking ??= this.#take(load);

@@ -211,7 +211,10 @@ export class SessionKeeper {
     return this.#returning.reclaim(session, parameters);
   }
 
-  /** Suspends or ends the session, and says what becomes of its locks (S1): `kept` also when that was decided before. */
+  /**
+   * Suspends or ends the session, and says what is to become of its locks. `over`: the caller ends them. `kept`: it leaves them
+   * alone, since they stay, end later, or are no longer those of this connection (S1).
+   */
   connectionEnded(session: LockServerSession, end: ConnectionEnd | 'killed'): 'kept' | 'over' {
     this.#anchors.ended(session, end);
     const { kept } = session;

@@ -1,4 +1,4 @@
-/** Tells, for the log, who lost a lock to somebody else. */
+/** Tells the log and the observers who lost a lock to somebody else. */
 
 import type { TableEvent } from '../locks/types.ts';
 import type { QuietLog } from '../message/quiet-log.ts';
@@ -11,7 +11,7 @@ const MAX_LOGGED_CHARACTERS = 256;
 /** How many holders that lost a lock are listed. */
 const MAX_TAKEN_TOLD = 100;
 
-/** So many holds that were forced or stolen, with the first of them that the events show. */
+/** What was taken away: how many holds, which the caller knows, and the first of them, from the events. */
 export function takenBy(events: readonly TableEvent[], count: number): Taken {
   const holders: Taken['holders'][number][] = [];
   for (const event of events) {
