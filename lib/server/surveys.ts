@@ -52,11 +52,14 @@ export class Surveys {
 
   async #take(monitor: ServerMonitor, taken: Taken): Promise<Survey> {
     const startMs = performance.now();
-    const survey = await monitor.survey({ max: MAX_SURVEYED, groupOf: this.#groupOf });
-    const endMs = performance.now();
-    const restMs = Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, (endMs - startMs) * REST_SHARE));
-    taken.last = { survey, endMs, restMs };
-    taken.running = undefined;
-    return survey;
+    try {
+      const survey = await monitor.survey({ max: MAX_SURVEYED, groupOf: this.#groupOf });
+      const endMs = performance.now();
+      const restMs = Math.min(MOST_REST_MS, Math.max(LEAST_REST_MS, (endMs - startMs) * REST_SHARE));
+      taken.last = { survey, endMs, restMs };
+      return survey;
+    } finally {
+      taken.running = undefined;
+    }
   }
 }
