@@ -116,6 +116,7 @@ function questions({ server: { port }, url }: Filled): readonly (readonly [strin
     ['holdfast history', () => command(port, 'history', 'bystander')],
     ['holdfast why', () => command(port, 'why', 'operator')],
     ['holdfast stats', () => command(port, 'stats')],
+    ['holdfast top --once', () => command(port, 'top', '--once')],
   ];
 }
 

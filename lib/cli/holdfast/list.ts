@@ -9,7 +9,7 @@ import { ask, print, printJson, type QueryOptions } from './query.ts';
 
 const PAGE = 1_000;
 /** In the order of their names, no more locks than these are counted that are not shown. */
-const MOST_COUNTED = 10_000;
+const MOST_COUNTED = 1_000;
 /** Clears a terminal and begins at its top. */
 const CLEAR = '\u001b[H\u001b[2J';
 /** Lines of a terminal that are not for locks: the heading, how many are not shown, and where the cursor is. */
