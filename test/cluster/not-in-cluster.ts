@@ -39,6 +39,8 @@ const REASONS_AT_STANDBY: Readonly<Record<string, string>> = {
   'works for everybody where forceUnlock is switched on': 'a connection that has sent nothing is not forwarded',
   'is told how a session ended before what it had ends':
     'a leader cannot tell the end of a forwarded client from that of the server that stands by',
+  'tells of waits, grants, releases, losses and refusals, with their reasons':
+    'a leader cannot tell the end of a forwarded client from that of the server that stands by',
   'hands on its lock and is no longer counted, when 300 connections are reset at once':
     'each connection has two more sockets in the process',
 };
